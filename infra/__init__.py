@@ -1,8 +1,8 @@
-"""Programs that people start or that keep running: the command line, the web console, Prefect, MLflow and Kubernetes.
+"""Programs and long-running services: the command line, the web console, Prefect, MLflow and Kubernetes.
 
-checkout_folder.py  folder of a checkout, and a state that its owner alone can enter
-ledger_signs.py     signs that the ledger of a checkout was changed by hand
-release_notices.py  notices about releases: unfinished promotions, and what does not count
+checkout_folder.py  folder of a checkout, and the permissions of its state
+ledger_signs.py     signs that the ledger of a checkout was tampered with
+release_notices.py  notices about releases: unfinished promotions, and promotions that do not count
 release_diff.py     comparison of two releases for `hallmark releases diff`
 record_lookup.py    datasets, runs and releases that contain a record or a person, for `hallmark data find`
 formats.py          type and JSON schema of every signed or digested document

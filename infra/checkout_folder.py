@@ -1,4 +1,4 @@
-"""Folder of a checkout: lookup from a folder inside it, and a state that its owner alone can enter."""
+"""Folder of a checkout: the lookup from a folder inside it, and the permissions of its state."""
 
 import os
 from collections.abc import Callable
@@ -12,13 +12,14 @@ CHECKOUT_FILES = ("dvc.yaml", "params.yaml")
 
 
 def find_root(start: Path, say: Callable[[str], None]) -> Path:
-    """Return the nearest folder at or above `start` that has dvc.yaml and params.yaml.
+    """Return the nearest folder at or above `start` that contains dvc.yaml and params.yaml.
 
-    Permissions of other users on its state, which an earlier version of Hallmark left, are removed; `say` is called
-    with a notice about that.
+    Earlier versions of Hallmark let other users access the folder's `.hallmark`. These permissions are removed, and
+    `say` is called with a notice about it.
 
     Raises:
-        InputError: There is no such folder, `start` cannot be looked up, or the state is no folder or another user's.
+        InputError: No such folder exists, `start` cannot be resolved, or `.hallmark` is not a folder or belongs to
+            another user.
     """
     try:
         here = start.resolve()
@@ -42,10 +43,10 @@ def _state_of(checkout: Path) -> Path:
 
 
 def keep_private(state: Path, say: Callable[[str], None]) -> None:
-    """Remove other users' permissions from the state.
+    """Remove other users' permissions on the state folder.
 
     Raises:
-        InputError: The state belongs to another user, who could put other keys and another ledger there.
+        InputError: The folder belongs to another user, who could replace its keys and its ledger.
     """
     if not state.is_dir():
         return

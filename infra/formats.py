@@ -3,8 +3,8 @@
 `python -m infra.formats` writes docs/formats/NAME-vN.json. The type of a document includes its version. It is the
 predicate type of the signed statement, or the field `type` of the document itself.
 
-A new optional field needs no new version, since a document is identified by the digest of its bytes
-(tasks/core/documents/document.py). Any other change is a new version with a line of its own here. The line of the old
+A new optional field needs no new version, because a document is identified by the digest of its bytes
+(tasks/core/documents/document.py). Any other change needs a new version with a separate line here. The line of the old
 version stays for readers of documents that were signed before.
 """
 
@@ -43,8 +43,8 @@ class Format(NamedTuple):
     type: str
     model: Any
     signed: bool = False
-    """Whether the document is the predicate of a signed statement, whose predicate type is `type`. Other documents have
-    a field `type`."""
+    """Whether the document is the predicate of a signed statement with predicate type `type`. Other documents have a
+    field `type`."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Signs that the ledger of a checkout was changed by hand, from a quick check before it is read."""
+"""Signs that the ledger of a checkout was tampered with, from a quick check before the ledger is read."""
 
 import os
 from pathlib import Path
@@ -16,13 +16,13 @@ def refusal(signs: list[str]) -> str:
 
 
 def tampering_signs(checkout: Path) -> list[str]:
-    """Return signs that the ledger of a checkout was changed, in words; empty if there are none.
+    """Return descriptions of signs that a checkout's ledger was tampered with; empty if there are none.
 
-    The check is short and looks at a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
-    reached or does not exist yet is not reported here, since the caller itself reports it.
+    The check is quick and reads only a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
+    reached or does not exist yet is not reported, because the caller reports it.
 
     Raises:
-        InputError: The root of trust is not the one that the environment or this checkout names.
+        InputError: The root of trust differs from the one that the environment or this checkout names.
     """
     state = checkout / ".hallmark"
     if os.environ.get(adoption_entries.ROOT_VARIABLE):

@@ -1,6 +1,6 @@
 """Server on loopback that one command starts and another stops.
 
-`up.json` in the server's folder names its process. The file does not count in a copy of the checkout.
+`up.json` in the server's folder names its process. In a copy of the checkout, the file is ignored.
 """
 
 import time
@@ -19,14 +19,14 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 
 START_TIMEOUT_SECONDS = 60
-"""Maximum number of seconds until a server responds for the first time."""
+"""Seconds in which a server must respond for the first time."""
 
 
 class RunningServer(FrozenModel):
     """Content of up.json."""
 
     origin: str
-    """Address for browsers, as scheme, host and port."""
+    """URL for browsers: scheme, host and port."""
     port: int
     process: Process
 
@@ -48,7 +48,7 @@ def write_state(folder: Path, up: RunningServer) -> RunningServer:
 
 
 def stop(folder: Path) -> bool:
-    """Stop the server that was started in this folder. Return whether it was running."""
+    """Stop the server that was started in this folder, and return whether it was running."""
     up = find(folder)
     if up is not None:
         end_process(up.process)
@@ -66,7 +66,7 @@ def wait_until_ready(
 ) -> bool:
     """Wait until the server responds. Return False if another process took the port first.
 
-    That may be the server of another checkout, so a response counts only if the port belongs to `process`.
+    The other process can be the server of another checkout, so a response counts only if `process` has the port.
 
     Raises:
         Unavailable: The process ended or does not respond in time.
@@ -89,7 +89,7 @@ def wait_until_ready(
 
 
 def _responds(port: int) -> bool:
-    """Return whether the server responds at all. An HTTP error counts: the server may expect another host name."""
+    """Return whether the server responds, even with an HTTP error, because it may expect another host name."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
             return True

@@ -24,7 +24,7 @@ from tasks.registry.promote import mlflow_mirror
 
 PORT = 5000
 PORT_VARIABLE = "HALLMARK_MLFLOW_PORT"
-"""Environment variable with another port to try first, or `off`."""
+"""Environment variable with the port to try first, or `off` for no server."""
 EXTERNAL_SERVER_VARIABLE = "MLFLOW_TRACKING_URI"
 """Environment variable with the URL of an external MLflow server. If it is set, no server is started."""
 USER = "hallmark"
@@ -53,11 +53,11 @@ def secret_file(root: Path) -> Path:
 def start(root: Path, say: Callable[[str], None]) -> RunningServer | None:
     """Return the running MLflow server of this checkout, and start it if there is none.
 
-    Return None if the setting is `off` or names another server.
+    The result is None if the port setting is `off` or an external server is configured.
 
     Raises:
         Unavailable: The server does not start. The message names its log.
-        InputError: The setting of the port is invalid.
+        InputError: The port setting is invalid.
     """
     wanted = _port()
     if wanted is None or os.environ.get(EXTERNAL_SERVER_VARIABLE):
@@ -95,9 +95,9 @@ def _command(root: Path, port: int) -> list[str]:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """Return the environment of the server.
+    """Write the server's settings file, and return the server's environment.
 
-    A new password needs a new database of users, since MLflow keeps the password with which it was first started.
+    A new password needs a new user database, because MLflow keeps the password of its first start.
     """
     users, settings = folder(root) / "users.db", folder(root) / "sign_in.ini"
     if not secret_file(root).exists():

@@ -13,9 +13,9 @@ NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def free_port(wanted: int, by_name: bool = False) -> int | None:
-    """Return the port `wanted`, or any free port for 0; None if the port is taken.
+    """Return the port `wanted`, or any free port if it is 0; None if the port is taken.
 
-    `by_name` is as in `bind_loopback`.
+    With `by_name`, the port must also be free on ::1, as in `bind_loopback`.
     """
     try:
         probes = bind_loopback(wanted, by_name)
@@ -28,10 +28,10 @@ def free_port(wanted: int, by_name: bool = False) -> int | None:
 
 
 def bind_loopback(wanted: int, by_name: bool = False) -> list[socket.socket]:
-    """Return sockets bound to a port of 127.0.0.1, any free port if `wanted` is 0.
+    """Return sockets bound to a port of 127.0.0.1, or to any free port if `wanted` is 0.
 
-    If `by_name` is set, a second socket is bound to the same port of ::1, if the machine has IPv6. Browsers try that
-    address first for `localhost`, and no other process may respond there.
+    With `by_name`, a second socket is bound to the same port of ::1 if the machine has IPv6. Browsers try that address
+    first for `localhost`, and no other process must be able to respond there.
 
     Raises:
         OSError: The port is taken.
@@ -61,7 +61,7 @@ def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Return whether the process or one of its descendants listens on the port."""
+    """Return whether a process or one of its descendants listens on a port."""
     try:
         process = psutil.Process(pid)
         links = [link for part in (process, *process.children(recursive=True)) for link in part.net_connections("tcp")]

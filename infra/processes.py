@@ -17,7 +17,7 @@ from tasks.runs.environment import BYTECODE_FOLDER, isolated
 class Process(FrozenModel):
     pid: int
     started: float
-    """Creation time in seconds since 1970. It tells this process from a later one with the same pid."""
+    """Creation time in seconds since 1970. It distinguishes this process from a later one with the same pid."""
 
     def alive(self) -> bool:
         found = find(self.pid)
@@ -26,7 +26,7 @@ class Process(FrozenModel):
     def was_started_in(self, folder: Path) -> bool:
         """Return whether the process is alive and was started in this folder.
 
-        A copy of a checkout includes files that name processes of the original.
+        The folder is compared because a copy of a checkout contains files that name processes of the original.
         """
         try:
             return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
@@ -35,21 +35,21 @@ class Process(FrozenModel):
 
 
 OWN_PROCESS = ("-m", "hallmark.process")
-"""Arguments of Python that start one of our own modules, whose name and arguments follow."""
+"""Arguments of Python that start one of Hallmark's own modules. The name and arguments of the module follow."""
 
 
 def isolated_python(*words: str) -> list[str]:
-    """Return the command of a Python that imports installed packages only, compiled from their sources."""
+    """Return the command line of a Python that imports only installed packages, compiled from their sources."""
     return [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *words]
 
 
 def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
-    """Start a process that outlives this command, in a session of its own.
+    """Start a process that outlives this command, in a separate session.
 
-    It is started in `folder`, with its output in `NAME.log` there. The folder must not be one with files from git,
-    since Prefect reads settings from prefect.toml, pyproject.toml and .env of the current folder. The process imports
-    only installed code, compiled from its sources. Neither the process nor the flow runs that it starts import other
-    modules of the checkout, or bytecode beside a source.
+    It is started in `folder`, with its output in `NAME.log` there. The folder must not contain files from git, because
+    Prefect reads settings from prefect.toml, pyproject.toml and .env in the current folder. The process and the flow
+    runs that it starts import only installed code, compiled from its sources. They import no other modules of the
+    checkout and no bytecode files next to a source file.
     """
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -64,7 +64,7 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
 def end_process(process: Process) -> None:
     """End a process and its descendants with SIGTERM, and with SIGKILL after 15 seconds.
 
-    A later process with the same pid is left alone.
+    A later process with the same pid is not affected.
     """
     if not process.alive():
         return
@@ -81,9 +81,9 @@ def end_processes(processes: list[psutil.Process]) -> None:
 
 
 def wait_then_kill(processes: list[psutil.Process], seconds: float) -> None:
-    """Wait until the processes have ended, and kill the rest after `seconds`.
+    """Wait until the processes have ended, and kill the remaining ones after `seconds`.
 
-    A process whose parent has ended may remain a zombie, which counts as ended.
+    A process whose parent has ended can remain as a zombie, which counts as ended.
     """
     until = time.monotonic() + seconds
     while (remaining := [each for each in processes if is_running(each)]) and time.monotonic() < until:

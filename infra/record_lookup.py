@@ -14,13 +14,13 @@ from tasks.sources.dataset import SIDES
 
 
 class RecordUse(FrozenModel):
-    """Record that is in a dataset, or was quarantined when the dataset was made."""
+    """Occurrence of a record in a dataset, or in the rows that were quarantined when the dataset was made."""
 
     record: str
     """First 16 hexadecimal digits of the record's id."""
     source_id: str
     row: int
-    """Number of the row in its source, from 1, without the header."""
+    """Row number in the source, from 1, without the header."""
     dataset: str
     """SHA-256 of the dataset."""
     side: str
@@ -33,16 +33,16 @@ class RecordUse(FrozenModel):
 class LookupResult(FrozenModel):
     rows: list[RecordUse]
     closed: list[str]
-    """Sources that were not searched, each with the people who may search it, in words."""
+    """Sources that were not searched, each with the people who may search it."""
     notice: str
-    """Message about releases that could not be read; empty if all could."""
+    """Message about releases that could not be read; empty if all were read."""
 
 
 def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
     """Return the datasets, runs and releases that contain a record.
 
     Raises:
-        InputError: `record` is not the id of a record.
+        InputError: `record` is not a record id.
     """
     if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
@@ -52,9 +52,9 @@ def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) 
 def find_person(
     state: Path, value: str, reason: str, access: Access, ledger: Ledger, governed: Governance
 ) -> LookupResult:
-    """Return the datasets, runs and releases with records about a person. Raises as `person_search.find_person`.
+    """Return the datasets, runs and releases with records about a person.
 
-    The ledger records the question before this function searches for the answer.
+    The ledger records the look-up before the search begins. Errors are those of `person_search.find_person`.
     """
     sought = person_search.find_person(state, value, access, reason, ledger)
     return _lookup_result(state, sought.members, sought.closed, ledger, governed)

@@ -29,10 +29,10 @@ def compare_releases(
 
 
 def release_folder(name: str, ledger: Ledger, governed: Governance) -> Path:
-    """Return the folder of a release, which is a label of this environment or the path of a folder.
+    """Return the folder of a release, given its label in this environment or the path of its folder.
 
     Raises:
-        InputError: `name` is neither.
+        InputError: `name` is neither a label nor a folder.
     """
     known = releases.all_names(ledger, governed)
     if name in known:

@@ -1,4 +1,4 @@
-"""Notices about releases that a reader of the list has to know: what is not finished, and what does not count."""
+"""Notices about releases for readers of the list: unfinished promotions, and promotions that do not count."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""Authentication of requests to MLflow's pages, which may read runs and releases and change nothing.
+"""Authentication of requests to MLflow's pages, which can read runs and releases and change nothing.
 
-A client that may change something there may also name a folder of this machine for files, and write some into it.
+A client that can change something there can also name a folder of this machine for files, and write files into it.
 MLflow's server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
 """
 
@@ -12,13 +12,13 @@ from werkzeug.datastructures import Authorization
 
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 SEARCH_PATHS = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
-"""Paths from which MLflow's pages read with POST."""
+"""Paths to which MLflow's pages send POST requests that only read."""
 FORBIDDEN_PATHS = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
-"""Paths that lead to other servers, which are refused for every method."""
+"""Paths that lead to other servers. They are refused for every HTTP method."""
 
 
 def authenticate() -> Authorization | Response:
-    """Authenticate a request. Return the user, or a response: 401 for a wrong password, 403 for a change."""
+    """Authenticate a request. Return the user, or an error response: 401 for a wrong password, 403 for a change."""
     who = authenticate_request_basic_auth()
     looks = request.method in READ_METHODS or (request.method == "POST" and SEARCH_PATHS.search(request.path))
     if isinstance(who, Authorization) and (not looks or FORBIDDEN_PATHS.search(request.path)):

@@ -4,7 +4,7 @@ command_table.py         table of all commands, with the module of each
 old_spellings.py         earlier spellings of commands
 lazy_commands.py         lazy import of the module of a command, when the command is called
 shared.py                code that many commands share: the checkout, the person who acts, output
-checked_output.py        standard output whose errors are told as such
+checked_output.py        standard output whose write errors are reported as such
 terminal.py              console that prints any text literally
 table_layout.py          layout of tables
 progress_display.py      progress display: a line for each finished step, and one for the step in progress
@@ -21,8 +21,8 @@ data/                    command group `hallmark data`
 gates/                   command group `hallmark gates`
 releases/                command group `hallmark releases`
 
-Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something that the command needs is away. Errors that a
-person can act on are printed without a traceback.
+Exit codes: 0 for success, 1 if the answer is no, 2 for wrong input, 3 if something that the command needs is
+unavailable. Errors that a user can fix are printed without a traceback.
 """
 
 import gc
@@ -37,8 +37,8 @@ from tasks.core import escaping, files, own_packages
 from tasks.core.errors import HallmarkError, InputError, Unavailable, is_disk_full
 
 GC_THRESHOLDS = (20_000, 20, 20)
-"""Thresholds of Python's garbage collector. With the default ones, it takes a fifth of the time of a command's
-imports."""
+"""Thresholds of Python's garbage collector. With the default thresholds, garbage collection takes a fifth of the time
+of a command's imports."""
 DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free some, and say the command again"
 
 app = typer.Typer(
@@ -54,7 +54,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command of `sys.argv`, and turn errors into a message and an exit code."""
+    """Run the command in `sys.argv`, and turn errors into a message and an exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
     os.umask(files.UMASK)
     checked_output.check_output()
@@ -76,7 +76,6 @@ def main() -> None:
 
 
 def _explain(error: Exception) -> HallmarkError | None:
-    """Return an error that a person can act on for one of Python; None if it is a defect of Hallmark."""
     if isinstance(error, ValueError) and (wrong := next(filter(_is_undecodable, sys.argv[1:]), None)):
         return InputError(f"{wrong}: this argument is not UTF-8, as all text is here; type it in UTF-8")
     if isinstance(error, OSError) and is_disk_full(error):
@@ -87,5 +86,5 @@ def _explain(error: Exception) -> HallmarkError | None:
 
 
 def _is_undecodable(text: str) -> bool:
-    """Return whether a text has bytes that could not be decoded; Python represents them as surrogates."""
+    """Return whether a text contains bytes that could not be decoded, which Python represents as surrogates."""
     return any("\ud800" <= character <= "\udfff" for character in text)

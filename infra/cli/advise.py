@@ -18,7 +18,7 @@ def advise(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Recommend an approach for the use case, with reasons and costs, from the rows of its last run.
+    """Recommend an approach for the use case, with reasons and costs, based on the rows of its last run.
 
     Example: hallmark advise --write
     """

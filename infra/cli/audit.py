@@ -33,9 +33,9 @@ def audit(
 ) -> None:
     """Write the dossier of a release, as HTML and as one archive.
 
-    The dossier tells the history of the release in order, with the evidence for each claim. The ledger's key signs it,
-    and `hallmark releases verify DIR` verifies all of it. If the release does not verify, the command still writes the
-    dossier, which says so, and exits with code 1.
+    The dossier describes the history of the release in order, with the evidence for each claim. The ledger key signs
+    the dossier, and `hallmark releases verify DIR` verifies it. If the release does not verify, the command still
+    writes the dossier, which then says so, and exits with code 1.
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
@@ -67,10 +67,10 @@ def audit(
 
 
 def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
-    """Sign a head, so that every entry has an inclusion proof. Return the ledger's key and notices for the user.
+    """Publish a signed ledger head that covers every entry. Return the ledger's signer and notices for the user.
 
-    The key is None if it is not on this machine, or if the ledger does not continue an earlier head. A ledger that was
-    rewritten gets no signature.
+    The signer is None if the ledger key is not on this machine, or if the ledger does not continue an earlier head. A
+    rewritten ledger therefore gets no signature.
     """
     try:
         unavailable_places = publication.publish(ledger, governed).unavailable

@@ -24,7 +24,7 @@ def backup(
 ) -> None:
     """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, commits of runs.
 
-    A plain copy of .hallmark is not a backup, since ledger.db may not contain the newest entries yet.
+    A plain copy of .hallmark is not a backup, because ledger.db may lack the newest entries.
 
     Example: hallmark backup /mnt/backups/2026-03-03
     """
@@ -44,9 +44,9 @@ def restore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `hallmark backup` wrote.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Restore a backup into a checkout that has no state yet. Files are restored completely or not at all.
+    """Restore a backup into a checkout that has no state yet. Either all files are restored or none.
 
-    The command first verifies every digest and the ledger. It names the runs whose commits cannot be restored.
+    The command first verifies every digest and the ledger. It lists the runs whose commits cannot be restored.
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """

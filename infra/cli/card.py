@@ -17,11 +17,11 @@ File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of 
 def adopt(
     reason: declaration_adoption.Reason, params: File = None, who: shared.ActAs = None, as_json: shared.Json = False
 ) -> None:
-    """Show what changed in the card of a use case since its last adoption, and sign it.
+    """Show the changes in a use-case card since its last adoption, and sign the card.
 
-    Outside environment `local`, a governed run must ask at least as much of its model as the adopted card does. The
-    business owner signs, and must hold a role that decides at the evaluation gate. If the card gets another owner, the
-    previous owner signs too.
+    Outside environment `local`, the success metrics of a governed run must be at least as strict as those of the
+    adopted card. The business owner signs, and must hold a role that decides at the evaluation gate. If the card names
+    another owner than before, the previous owner signs too.
 
     Example: hallmark card adopt --as product-owner --reason "thresholds of the pilot"
     """
@@ -31,7 +31,7 @@ def adopt(
 
 
 def list_cards(params: File = None, as_json: shared.Json = False) -> None:
-    """List the cards in force, and whether the card of a params file is one of them.
+    """List the use-case cards in force, and show whether the card in a params file is in force.
 
     Example: hallmark card list
     """

@@ -1,4 +1,7 @@
-"""Standard output whose errors are told as such: a full disk may be that of the output, not that of the checkout."""
+"""Standard output whose write errors are reported as such.
+
+Otherwise a full disk of the output would be reported as a full disk of the checkout.
+"""
 
 import os
 import sys
@@ -24,10 +27,12 @@ class CheckedOutput:
         return getattr(self._beneath, name)
 
     def _tell(self, work: Callable[[], Result]) -> Result:
-        """Return the result of `work`. After an error the output is discarded, so that Python's flush at exit succeeds.
+        """Return the result of `work`, and turn its write errors into `Unavailable`.
+
+        After an error, the output is redirected to the null device, so that Python's flush at exit succeeds.
 
         Raises:
-            BrokenPipeError: The reader of the output has ended, as in `| head`.
+            BrokenPipeError: The process that reads the output has ended, as in `| head`.
             Unavailable: The output cannot be written for another reason.
         """
         try:
@@ -42,6 +47,6 @@ class CheckedOutput:
 
 
 def check_output() -> None:
-    """Raise errors of stdout as `Unavailable` from now on."""
+    """Replace `sys.stdout` by a stream that raises write errors as `Unavailable`."""
     if sys.stdout:  # None if the program was started with stdout closed
         sys.stdout = cast(Any, CheckedOutput(sys.stdout))

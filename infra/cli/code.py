@@ -22,7 +22,7 @@ Reason = Annotated[str, typer.Option(help="What you looked at, or why you take i
 
 
 def list_versions(as_json: shared.Json = False) -> None:
-    """List the signed versions of the code, and whether the HEAD of this checkout is signed off.
+    """List the signed versions of the code, and show whether the HEAD of this checkout is signed off.
 
     Example: hallmark code list
     """
@@ -41,9 +41,9 @@ def list_versions(as_json: shared.Json = False) -> None:
 
 
 def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.ActAs = None, as_json: shared.Json = False) -> None:
-    """Show what changed since the previous version, and sign this one off, so that governed runs can use it.
+    """Show the changes since the previous signed version, and sign this one off, so that governed runs can use it.
 
-    You sign for every file of the commit. The other people whom policy asks for give the same command.
+    You sign for every file of the commit. The other people required by the policy run the same command.
 
     Example: hallmark code adopt HEAD --as code-owner --reason "reviewed in merge request 42"
     """
@@ -53,7 +53,8 @@ def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.ActAs = None, as_
 def withdraw(commit: Commit, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Withdraw a version of the code that was signed off.
 
-    Runs of this version stop before their next gate, and no new run of it starts. Releases made of it stay as they are.
+    Runs of this version stop before their next gate, and no new run of it starts. Releases built from it are not
+    affected.
 
     Example: hallmark code withdraw 1f3c9e0 --as code-owner --reason "reads past its input"
     """

@@ -1,4 +1,4 @@
-"""Table of all commands of `hallmark`: where each is, and its line in `--help`."""
+"""Table of all commands of `hallmark`: the location of each, and its line in `--help`."""
 
 from infra.cli.lazy_commands import Command, CommandGroup
 

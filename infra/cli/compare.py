@@ -37,9 +37,9 @@ def compare(
 ) -> None:
     """Compare base models on the task: quality, languages, context, memory, latency, cost and policy.
 
-    Each model answers the same rows, first as it is and then after a short fine-tuning. The rows are training rows of
-    the last run that has passed its data gate. Results of finished models are kept: after an interruption, repeat the
-    command. The comparison only advises; it opens no gate.
+    Each model answers the same rows, first without and then with a short fine-tuning. The rows are training rows of the
+    last run that passed its data gate. Results of finished models are kept, so the command can be repeated after an
+    interruption. The comparison is advice only: it opens no gate.
 
     Example: hallmark compare bases.yaml --rows 60 --steps 20
     """

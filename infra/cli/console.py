@@ -21,7 +21,7 @@ Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 
 
 def start(as_json: shared.Json = False) -> None:
-    """Start the console of this checkout on loopback, unless it is running. `hallmark console stop` stops it.
+    """Start the web console of this checkout on loopback, unless it is running. `hallmark console stop` stops it.
 
     Example: hallmark console start
     """
@@ -37,7 +37,7 @@ def start(as_json: shared.Json = False) -> None:
 
 
 def stop() -> None:
-    """Stop the console of this checkout.
+    """Stop the web console of this checkout.
 
     Example: hallmark console stop
     """
@@ -49,7 +49,7 @@ def set_password(
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Set the password with which you sign in to the console. Your key proves who you are.
+    """Set your password for the web console. Your signing key proves your identity.
 
     Example: hallmark console set-password --as data-owner
     """
@@ -80,9 +80,9 @@ def list_accounts(as_json: shared.Json = False) -> None:
 
 
 def list_sessions(as_json: shared.Json = False) -> None:
-    """List the people who are signed in, since when, and when they last opened a page.
+    """List the people who are signed in, with the times of their sign-in and of their last request.
 
-    `hallmark console revoke ID` ends their sessions.
+    `hallmark console revoke ID` ends a person's sessions.
 
     Example: hallmark console sessions
     """
@@ -97,7 +97,7 @@ def list_sessions(as_json: shared.Json = False) -> None:
 def revoke(person: Person, as_json: shared.Json = False) -> None:
     """Delete a person's password and end their sessions.
 
-    People who sign in with an OpenID Connect provider can sign in again. To keep a person out, end their roles in
+    People who sign in with an OpenID Connect provider can sign in again. To lock a person out, end their roles in
     people.yaml.
 
     Example: hallmark console revoke data-owner

@@ -10,9 +10,9 @@ from tasks.sources.dataset import SIDES, Dataset, DatasetSource
 
 
 def show(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> None:
-    """Print the dataset and, if given, its differences from another one.
+    """Print a dataset and, if given, its differences from another dataset.
 
-    `approved` says whether the other dataset is the one that was approved last.
+    If `approved` is True, that other dataset is the one approved last.
     """
     table = Table(
         "source", "owner", "rows", "quarantined", "protected", *SIDES, "content", box=None, header_style="bold"

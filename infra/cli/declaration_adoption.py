@@ -64,7 +64,7 @@ def _in_words(key: str, value: Any) -> str:
 
 
 def standing_row(declared: DeclaredDocument, now: DeclarationStatus, governed: Governance) -> dict[str, Any]:
-    """Return the state of a declaration as `--json` prints it: in force, or waiting for signatures of some people."""
+    """Return a declaration's state as `--json` prints it: in force, or waiting for the signatures of certain people."""
     waits = signing.missing_owners(declared, now, governed)
     signatures = now.signatures(declared, governed.state.parent)
     signed = now.in_force[declared.subject].signatures if now.is_in_force(declared) else signatures

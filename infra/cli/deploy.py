@@ -23,9 +23,9 @@ def deploy(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Check a deployments file, show what it changes, and sign it. Then start Prefect and the runner.
+    """Check a deployments file, show its changes, and sign it. Then start the Prefect server and the runner.
 
-    A file that is already in force stays as it is.
+    If the file is already in force, nothing is signed.
 
     Example: hallmark deploy --as ml-engineer
     """

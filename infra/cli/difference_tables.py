@@ -41,8 +41,8 @@ def print_code(made_with: Iterable[str], names: list[str] | None, why: str) -> N
 
     Args:
         made_with: Names of the inputs whose digests differ.
-        names: Lines about the changed files of code; None if they are not known.
-        why: Reason why they are not known.
+        names: Lines about the changed code files; None if the files are not known.
+        why: Reason why the files are not known.
     """
     console.print("\nCODE")
     others = list(made_with)

@@ -8,9 +8,9 @@ from infra.doctor import diagnostics
 
 
 def doctor(as_json: shared.Json = False) -> None:
-    """Report what is missing or out of date in this checkout, and the command to type. Change nothing.
+    """Report what is missing or out of date in this checkout, with the commands that repair it. Nothing is changed.
 
-    Exit code 1: there is something to do.
+    The exit code is 1 if anything needs repair.
 
     Example: hallmark doctor
     """

@@ -38,7 +38,7 @@ def create(
     replace: Replace = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Make a key and propose it in people.yaml.
+    """Create a key and propose it in people.yaml.
 
     Example: hallmark identity create data-owner --out ~/.ssh/hallmark --passphrase
     """
@@ -80,7 +80,7 @@ def bring(
 
 
 def list_identities(as_json: shared.Json = False) -> None:
-    """List people and machines with their roles and keys, and whether each key counts now.
+    """List people and machines with their roles and keys, and show whether each key is valid now.
 
     Example: hallmark identity list
     """
@@ -108,7 +108,7 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Why. It stands in people.yaml.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Propose that a key is revoked. Its signatures from the given time on are void; earlier ones stay valid.
+    """Propose the revocation of a key. Its signatures from the given time on are invalid; earlier ones stay valid.
 
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """
@@ -121,9 +121,9 @@ def revoke(
 
 
 def root(as_json: shared.Json = False) -> None:
-    """Print the fingerprint of the root key, from which everything in force here follows.
+    """Print the fingerprint of the root key, from which all adoptions in this checkout follow.
 
-    Give it to the people who verify releases, by another way than the releases.
+    Send the fingerprint to people who verify releases, but not over the same channel as the releases.
 
     Example: hallmark identity root
     """

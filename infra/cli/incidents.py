@@ -36,7 +36,7 @@ def list_incidents(
 
 
 def show(incident: Id, as_json: shared.Json = False) -> None:
-    """Show one incident: what happened, which role owns it, and how it was closed.
+    """Show one incident: its cause, the role that owns it, and how it was closed.
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
@@ -51,7 +51,7 @@ def close(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Close an incident with your key, in the role that owns it. Nobody may close an incident of their own action.
+    """Close an incident with your key, in the role that owns it. You may not close an incident that you caused.
 
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """

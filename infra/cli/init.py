@@ -26,11 +26,11 @@ def init(
         bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
     ] = False,
 ) -> None:
-    """Make the keys, the ledger and the folders of this checkout, and put infra/governance in force if nothing is.
+    """Create the keys, ledger and folders of this checkout, and put infra/governance in force if no governance is.
 
-    Repeating the command changes nothing, with one exception: in environment `local`, if policy lets the root key adopt
-    changes, the command adopts those made since. If the ledger began under another root key, the command makes nothing:
-    trust that key here first.
+    Repeating the command changes nothing, with one exception: in environment `local`, if the policy lets the root key
+    adopt changes, the command adopts later changes of infra/governance. If the ledger began under another root key, the
+    command creates nothing until you trust that key here.
 
     Example: hallmark init
     """
@@ -55,7 +55,6 @@ def init(
 
 
 def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
-    """Adopt the governance folder with the root key, if nothing is in force or policy leaves changes to that key."""
     own = state / "keys" / adoption_entries.ROOT_KEY_NAME
     chain, policy, people = in_force.chain(state, ledger), *in_force.load_proposed(folder, state)
     newest = chain.newest

@@ -16,23 +16,23 @@ from tasks.core.formatting import format_path
 from tasks.core.own_packages import module_name
 
 PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
-"""Error codes of the operating system that are about a path which the user has typed.
+"""Operating-system error codes about a path that the user has typed.
 
-They are reported as InputError. All other errors of the operating system count as defects of Hallmark, unless the
-command turns them into a message.
+They are reported as InputError. All other operating-system errors count as defects of Hallmark, unless the command
+handles them.
 """
 
 
 class Command(NamedTuple):
     target: str
-    """Place of the command's function as `module:function`, with the module relative to infra.cli."""
+    """Location of the command's function as `module:function`, with the module relative to infra.cli."""
     help: str
-    """Line of the command in the list of commands. The command's own help is the docstring of the function."""
+    """Help text in the list of commands. The command's own `--help` is the docstring of its function."""
     ledger: Literal["reads", "acts", "itself"] = "reads"
-    """Behaviour on a ledger that was changed (ledger_check.py), which is checked before the command runs.
+    """Behaviour if the ledger was tampered with, which ledger_check.py checks before the command runs.
 
-    `reads`: it shows what the ledger has, below a warning, and exits with code 1. `acts`: it is refused. `itself`:
-    there is no check, since the command needs no ledger or checks it itself.
+    `reads`: the command shows the ledger's content below a warning and exits with code 1. `acts`: the command is
+    refused. `itself`: there is no check, because the command needs no ledger or checks the ledger itself.
     """
 
 
@@ -42,7 +42,7 @@ class CommandGroup(NamedTuple):
 
 
 class LazyCommands(Mapping[str, Any]):
-    """Commands by name. Looking one up imports its module and makes the command."""
+    """Mapping of names to commands that imports a command's module on the first lookup."""
 
     def __init__(self, verbs: Mapping[str, Command | CommandGroup]) -> None:
         self.verbs = verbs
@@ -61,7 +61,7 @@ class LazyCommands(Mapping[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """Group that lists its commands with the lines of their verbs, without importing their modules."""
+    """Command group that lists its commands with their help texts, without importing their modules."""
 
     def __init__(self, verbs: Mapping[str, Command | CommandGroup], **given: Any) -> None:
         super().__init__(**given)

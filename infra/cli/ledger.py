@@ -53,7 +53,7 @@ def list_entries(
     last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
     as_json: shared.Json = False,
 ) -> None:
-    """List entries of the ledger, newest last. `hallmark gates show` says whether a decision counts.
+    """List entries of the ledger, newest last. `hallmark gates show` shows whether a decision counts.
 
     Example: hallmark ledger list --kind gate --since 2026-03-01
     """
@@ -84,7 +84,7 @@ def list_entries(
 def show(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the entry.")], as_json: shared.Json = False
 ) -> None:
-    """Show one entry of the ledger whole.
+    """Show one complete entry of the ledger.
 
     Example: hallmark ledger show 42
     """
@@ -109,9 +109,10 @@ def verify(
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Recompute the ledger's tree and compare it with every signed head that can be reached.
+    """Recompute the ledger's Merkle tree and compare it with every signed head that can be reached.
 
-    Exit code 1: the ledger was changed. 3: what could be verified holds, but a place with heads could not be reached.
+    The exit code is 1 if the ledger was changed, and 3 if a place of heads could not be reached but everything else is
+    valid.
 
     Example: hallmark ledger verify
     """
@@ -136,7 +137,7 @@ def prove(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As it is: a proof is one JSON document.")] = True,
 ) -> None:
-    """Print a proof as JSON: of an entry's inclusion, or that nothing changed since an older head.
+    """Print a proof as JSON: that the ledger includes an entry, or that nothing changed since an older head.
 
     Example: hallmark ledger prove 42 > proof.json
     """
@@ -157,7 +158,7 @@ def verify_proof(
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Verify a proof. This needs only the ledger's public key.
+    """Verify a proof. Only the ledger's public key is needed.
 
     Example: hallmark ledger verify-proof proof.json --key SHA256:3q2+7w…
     """
@@ -193,7 +194,7 @@ def export(
 
 
 def publish_heads(as_json: shared.Json = False) -> None:
-    """Sign a head of the ledger as it is now, and copy every head to the places in HALLMARK_LEDGER_HEADS.
+    """Sign a head of the current ledger, and copy every head to the places in HALLMARK_LEDGER_HEADS.
 
     Example: hallmark ledger publish
     """

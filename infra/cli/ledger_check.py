@@ -11,18 +11,18 @@ from tasks.core.errors import Refused
 
 
 def run_checked(verb: Callable[[], None], acts: bool) -> None:
-    """Run a command, after a check of the ledger.
+    """Run a command after a check of the ledger for tampering.
 
-    If the ledger was changed, a command that acts is refused. Another command shows what the ledger has, below a
+    If the ledger was changed, a command that acts is refused. Any other command shows the ledger's content below a
     warning on stderr, and exits with code 1.
 
     Args:
         verb: The command.
-        acts: Whether the command changes something.
+        acts: Whether the command changes anything.
 
     Raises:
         Refused: The ledger was changed, and the command acts.
-        InputError: The root of trust is not the one that the environment or this checkout names.
+        InputError: The root of trust differs from the one that the environment or this checkout names.
     """
     wrong = tampering_signs(shared.checkout_root())
     if wrong and acts:

@@ -27,7 +27,7 @@ from tasks.sources.protection import CATEGORIES, Category
 
 MAX_NAME_LENGTH = 40
 SPECIAL_PATH = re.compile(r"^[-:]|[*?\[\\]")
-"""Characters that git does not read as a plain path: of options, pathspec magic and patterns."""
+"""Pattern of paths that git would read as an option, as pathspec magic or as a glob."""
 OptionalText = str | None
 
 
@@ -66,7 +66,7 @@ def new(
 ) -> None:
     """Scaffold a use case in examples/NAME from a data file: parameters, sources, suites, policy and people.
 
-    The command shows every guess before it writes, and the next command afterwards.
+    The command shows every guess before it writes the files, and prints the next command afterwards.
 
     Example: hallmark new letters --from letters.csv --owner data-owner --licence CC0-1.0 --basis "no personal data"
     --purpose "name the topic of a letter"
@@ -200,7 +200,7 @@ def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -
 
 
 def _untracked(root: Path, location: str) -> bool:
-    """Return whether the file is in the checkout and untracked, but not ignored. A run needs a clean checkout."""
+    """Return whether the file is in the checkout, untracked and not ignored. A run needs a clean checkout."""
     if location.startswith("s3://") or Path(location).is_absolute():
         return False
     command = ["git", "status", "--porcelain", "--untracked-files=all", "--", f":(literal){location}"]

@@ -19,7 +19,7 @@ from tasks.sources import sources
 
 
 class Context(NamedTuple):
-    """State that a command reads: the ledger, the governance and the schedules in force, and the occasions so far."""
+    """State that the commands read: the ledger, the governance and schedules in force, and all occasions so far."""
 
     root: Path
     ledger: Ledger
@@ -37,7 +37,7 @@ def context() -> Context:
 
 
 def uncommitted_edits(at: Context) -> dict[str, list[str]]:
-    """Return, for each params file of a schedule or trigger, the files of its runs that have uncommitted edits."""
+    """Return, by params file, the files with uncommitted edits that runs of schedules and triggers would read."""
     return deployments_check.uncommitted_edits(
         at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder)
     )

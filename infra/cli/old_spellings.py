@@ -1,4 +1,4 @@
-"""Earlier spellings of commands, which still work and tell what to write instead."""
+"""Earlier spellings of commands, which still work and print the current spelling."""
 
 import shlex
 import sys
@@ -16,7 +16,7 @@ RENAMED = {
 
 
 def replace_old(args: list[str]) -> list[str]:
-    """Return the arguments with the command's current name. A notice is printed if the name was an earlier one."""
+    """Replace an earlier name of a command by its current one, with a notice on stderr."""
     end = args.index("--") if "--" in args else len(args)
     rest, words = args[:end], args[end:]  # after `--` every word is an argument, whatever it begins with
     if rest[:1] == ["params"]:
@@ -32,12 +32,6 @@ def replace_old(args: list[str]) -> list[str]:
 
 
 def _find_old(args: list[str], more: bool) -> tuple[str, str]:
-    """Return the earlier spelling in the arguments with its current one, both empty if there is none.
-
-    Args:
-        args: Arguments before `--`.
-        more: Whether there are arguments after `--`.
-    """
     for old, new in RENAMED.items():
         group, word = old.split()
         named = args[1:2]
@@ -53,7 +47,7 @@ def _find_old(args: list[str], more: bool) -> tuple[str, str]:
 
 
 def _has_argument(args: list[str]) -> bool:
-    """Return whether there is something besides options; each but --json and --help has a value."""
+    """Return whether there is a positional argument. Every option except --json and --help takes a value."""
     words = iter(args)
     for word in words:
         if not word.startswith("-"):

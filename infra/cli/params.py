@@ -17,7 +17,7 @@ def check(
         Path | None, typer.Option(metavar="DIR", help="Governance files to check too, and the sources they name.")
     ] = None,
 ) -> None:
-    """Check a params file, and with --governance the governance files as well. All mistakes are reported together.
+    """Check a params file, and with --governance the governance files as well. All errors are reported together.
 
     Example: hallmark params check params.yaml
     """

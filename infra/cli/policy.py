@@ -21,7 +21,7 @@ Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance fold
 
 
 def show(as_json: shared.Json = False) -> None:
-    """Show the policy in force, its adoptions with their signatures, and the proposals to replace it.
+    """Show the policy in force, its adoptions with their signatures, and proposed replacements.
 
     Example: hallmark policy show
     """
@@ -60,9 +60,9 @@ def show(as_json: shared.Json = False) -> None:
 
 
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
-    """Explain a policy in words: for each tier and gate the checks, the people who decide, and the waivers.
+    """Explain a policy in words: the checks, the people who decide, and the waivers for each risk tier and gate.
 
-    If nobody could satisfy a rule, the command names its file and line.
+    If nobody could satisfy a rule, the command prints its file and line.
 
     Example: hallmark policy check infra/governance
     """
@@ -75,9 +75,9 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
-    """Evaluate the cases in policy_tests.yaml, which is beside the policy.
+    """Evaluate the test cases in policy_tests.yaml, in the same folder as the policy.
 
-    Exit code 1: the result of a case is not the expected one.
+    The exit code is 1 if a case does not have the expected result.
 
     Example: hallmark policy test infra/governance
     """
@@ -103,10 +103,9 @@ def adopt(
     dry_run: Annotated[bool, typer.Option(help="Show what would change and who must sign, and sign nothing.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what would change, and sign it. The change is in force once all people have signed whom policy asks for.
+    """Show the changes, and sign them. They are in force once all people required by the policy have signed.
 
-    The others who must sign give the same command for the same files. A signature made under an earlier policy no
-    longer counts.
+    The other signers run the same command on the same files. A signature made under an earlier policy no longer counts.
 
     Example: hallmark policy adopt infra/governance --as risk-officer
     """

@@ -21,7 +21,7 @@ def preflight(
 ) -> None:
     """Estimate whether the training fits into memory, how long it takes and what it costs.
 
-    If it does not fit, the command says which change would make it fit, and exits with code 1.
+    If it does not fit, the command suggests a change that would make it fit, and exits with code 1.
 
     Example: hallmark preflight --set training.lora_rank=64 --set resources.memory_gib=80
     """

@@ -15,7 +15,7 @@ from tasks.core.formatting import format_duration
 
 TICK_SECONDS = 0.5
 QUIET_SECONDS = 30.0
-"""Seconds between two printed lines about a step in progress. They are printed only if the output is no terminal."""
+"""Seconds between two printed lines about a step in progress, if the output is not a terminal."""
 
 
 @contextmanager
@@ -28,8 +28,8 @@ def showing_step(words: str, console: Console | None) -> Iterator[None]:
 class ProgressDisplay:
     """Display of the step in progress.
 
-    In a terminal it is a moving line, with the elapsed time unless the step itself reports the time remaining.
-    Elsewhere that line is printed every QUIET_SECONDS. If the console is None, nothing is printed.
+    On a terminal, it is a spinner line with the elapsed time, unless the step itself reports the remaining time.
+    Otherwise, a line is printed every QUIET_SECONDS. Nothing is printed if the console is None.
     """
 
     def __init__(self, console: Console | None) -> None:
@@ -60,7 +60,12 @@ class ProgressDisplay:
             self.console.print(text)
 
     def working(self, what: str, how: str = "") -> None:
-        """Show a step in progress: its name `what`, and its own text about the progress, `how`."""
+        """Show a step in progress.
+
+        Args:
+            what: Name of the step.
+            how: The step's own progress text.
+        """
         if self.at_work is None or self.at_work[0] != what:
             self.began = time.monotonic()
         self.at_work = (what, how)

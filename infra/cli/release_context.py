@@ -17,7 +17,7 @@ Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as 
 def open_to_read() -> tuple[Ledger, Governance]:
     """Return the ledger and the governance in force, for a command that only reads.
 
-    Unfinished promotions and problems with promotions in the ledger are printed to stderr.
+    Notices about unfinished or invalid promotions are printed to stderr.
     """
     here = shared.open_checkout()
     ledger, governed = here.ledger, here.governance
@@ -27,9 +27,9 @@ def open_to_read() -> tuple[Ledger, Governance]:
 
 
 def open_to_change() -> tuple[Ledger, Governance]:
-    """Return ledger and governance for a command that changes something.
+    """Return the ledger and the governance in force, for a command that changes something.
 
-    Unfinished promotions are finished or undone first.
+    Unfinished promotions are first completed or undone.
     """
     here = shared.open_checkout()
     for text in promotion.recover(here.ledger, here.governance):

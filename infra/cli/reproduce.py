@@ -39,10 +39,11 @@ def reproduce(
 ) -> None:
     """Build a release or a run again from its commit, without any cache, and compare the digest of every stage.
 
-    The worker key of this machine signs each stage that has the same digest. If policy asks for several machines, build
-    a run again on another machine before its release gate.
+    The worker key of this machine signs each stage that has the same digest. If the policy requires builds on more than
+    one machine, build a run again on another machine before its release gate.
 
-    Exit code 0: identical; 1: something differs; 3: something is missing, and the rest is the same.
+    The exit code is 0 if all digests are identical, 1 if one differs, and 3 if some are missing and the others are
+    identical.
 
     Example: hallmark reproduce support-triage-1
     """

@@ -25,10 +25,10 @@ def resolve(
     governance: shared.Governance = None,
     changes: shared.Changes = None,
 ) -> None:
-    """Write inputs/ and the gate files of risk tier `experiment` into this checkout, for `dvc repro` by hand.
+    """Write inputs/ and the gate files of risk tier `experiment` into this checkout, to run `dvc repro` by hand.
 
-    With --params or --set, the command also rewrites params.yaml, since stages read that file. A model made by hand can
-    never be promoted.
+    With --params or --set, the command also rewrites params.yaml, because stages read that file. A model trained by
+    hand can never be promoted.
 
     Example: hallmark resolve --set training.epochs=1 && dvc repro train
     """

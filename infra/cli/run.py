@@ -42,7 +42,7 @@ from tasks.sources.sources import Source
 from tasks.supervise import sandbox
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason", "pool")
-"""Parameters that only a new run accepts. A resumed run has those of its own run request."""
+"""Parameters that only a new run accepts. A resumed run keeps those of its run request."""
 
 
 def run(
@@ -75,7 +75,7 @@ def run(
 ) -> None:
     """Start a run: data, training, evaluation, gates and promotion. Show its progress.
 
-    At a gate, the command shows the people who decide, and ends.
+    If the run waits at a gate, the command shows the people who decide, and ends.
 
     Example: hallmark run --as ml-engineer --set training.lora_rank=32
     """
@@ -117,9 +117,9 @@ def _request(
     checkout: Repository, params: str, governance: str | None, changes: list[str] | None, who: str | None,
     demo_approvals: bool, reason: str | None, as_json: bool,
 ) -> tuple[RunRequest, ErrorCollector]:  # fmt: skip
-    """Return the run request and the mistakes found so far.
+    """Return the run request and the errors found so far.
 
-    Later checks add their mistakes, so that the user sees all of them together.
+    Later checks add their errors, so that the user sees all of them together.
     """
     mistakes, given = ErrorCollector(), dict[str, Any]()
     with mistakes.collect():
@@ -174,9 +174,9 @@ def _start_run(
 
 
 def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _StartedRun:
-    """Resume a run, in its own flow run if that can continue, or in a new one.
+    """Resume a run in its own flow run, or in a new one if its own has ended.
 
-    A run that is not here, or that another machine has resumed since, is fetched first.
+    If the run is not on this machine, or another machine has resumed it since, it is fetched first.
 
     Raises:
         InputError: The id is unknown.
@@ -205,7 +205,7 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
 
 @contextmanager
 def _starting_prefect(where: Path, run_id: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Start Prefect while the block fetches a run, since both take equally long.
+    """Start Prefect in parallel with the block, which fetches a run and takes equally long.
 
     Prefect is not started if the run cannot be fetched.
     """

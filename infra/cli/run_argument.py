@@ -1,4 +1,4 @@
-"""Argument of commands that name a run: its id, or at least four characters with which only one id begins or ends."""
+"""Argument of commands that name a run: its id, or at least four characters at the beginning or end of only one id."""
 
 import typer
 
@@ -8,10 +8,10 @@ HELP = "Run id, as `hallmark runs list` shows it, or enough of its beginning or 
 
 
 def resolve_id(given: str) -> str:
-    """Return the id of the run that the command line names.
+    """Expand an abbreviated run id from the command line.
 
     Raises:
-        InputError: Several runs match.
+        InputError: More than one run matches.
     """
     from tasks.runs import abbreviated_ids  # slow: imports the database library, which `--help` does not need
 

@@ -1,4 +1,4 @@
-"""Progress of a run on the screen: a line for each change of a stage or gate, and a moving line in a terminal."""
+"""Progress of a run on the screen: a line for each change of a stage or gate, and a status line on a terminal."""
 
 import re
 import sys
@@ -21,17 +21,17 @@ from tasks.runs.run_lock import is_executing
 
 POLL_SECONDS = 0.5
 PREFECT_SECONDS = 5.0
-"""Seconds between two requests to Prefect, which says whether the flow run has ended. The rest is in the journal."""
+"""Seconds between two requests to Prefect about the end of the flow run. All other progress comes from the journal."""
 
 
 def show_until_done(root: Path, up: RunningPrefect, run_id: str, flow_run: str, quiet: bool) -> None:
     """Show the progress of a run until it has finished or is suspended at a gate.
 
     Raises:
-        Refused: The flow run failed with this error before its journal had an end.
-        InputError: The flow run failed with this error before its journal had an end.
-        Unavailable: The flow run ended otherwise without an end in its journal (it was killed, the disk is full, or
-            another process executes the run), or the runner has ended.
+        Refused: The flow run failed with this error before the journal recorded its end.
+        InputError: The flow run failed with this error before the journal recorded its end.
+        Unavailable: The flow run ended in another way before the journal recorded its end (it was killed, the disk is
+            full, or another process executes the run), or the runner has ended.
     """
     asked, waiting = time.monotonic(), False
     with ProgressDisplay(None if quiet else console) as screen:
@@ -66,7 +66,7 @@ def _unexplained_end(run_id: str, state: str, message: str) -> HallmarkError:
 
 @contextmanager
 def detaching_on_interrupt(run_id: str) -> Iterator[None]:
-    """Exit with 130 on Ctrl-C, and say that the run continues without this command."""
+    """Exit with code 130 on Ctrl-C, and print that the run continues without this command."""
     try:
         yield
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ def print_runs(runs: Sequence[Journal], as_json: bool) -> None:
 
 
 def show(run: Annotated[str, run_argument.REQUIRED], as_json: shared.Json = False) -> None:
-    """Show one run in full: stages, gates, and what it waits for.
+    """Show one run in full: its stages, its gates, and the people it waits for.
 
     Example: hallmark runs show 20260303-0300
     """

@@ -13,10 +13,10 @@ Named = Annotated[str, run_argument.REQUIRED]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
-    """Show the differences between two runs, released or not: parameters, data, code, figures, and a paired test.
+    """Show the differences between two runs, released or not: parameters, data, code, metrics, and a paired test.
 
-    The test compares the answers of both candidates to the same rows, and says which candidate is better. The command
-    verifies nothing.
+    The test compares the answers of both candidates to the same rows, and reports which candidate is better. No digest
+    or signature is verified.
 
     Example: hallmark runs diff 20260302-0300 20260303-0300
     """

@@ -14,9 +14,9 @@ STOP_TIMEOUT_SECONDS = 60.0
 
 
 def stop(run: Annotated[str, run_argument.REQUIRED]) -> None:
-    """Stop a run that this checkout's runner executes, with the stage in progress. Finished stages stay.
+    """Stop a run that this checkout's runner is executing. Outputs of its finished stages are kept.
 
-    A run that waits at a gate has no process: reject it at the gate instead.
+    A run that waits at a gate has no process. To end it, reject it at the gate.
 
     Example: hallmark runs stop 20260303-0300
     """

@@ -18,7 +18,7 @@ Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger 
 
 
 def list_schedules(as_json: shared.Json = False) -> None:
-    """List the schedules and triggers in force, with their next time and their last run.
+    """List the schedules and triggers in force, with the next time and the last run of each.
 
     Example: hallmark schedule list
     """
@@ -41,7 +41,7 @@ def coming(
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many times to show.")] = 10,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the next times at which schedules request runs, in order. Paused schedules have none.
+    """Show the next times at which schedules request runs, in order. Paused schedules are left out.
 
     Example: hallmark schedule next --count 5
     """
@@ -55,7 +55,7 @@ def coming(
 
 
 def pause(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
-    """Pause a schedule or trigger. Occasions during the pause are not made up for.
+    """Pause a schedule or trigger. Runs for occasions during the pause are not requested later.
 
     Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
     """
@@ -85,7 +85,7 @@ def run(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Request the run of a schedule or trigger now, in your own name, even if it is paused.
+    """Request a run of a schedule or trigger now, in your own name, even if it is paused.
 
     As the requester, you may not decide at any gate of the run.
 

@@ -33,31 +33,30 @@ Changes = Annotated[
 ]
 
 console = TableConsole(width=None if sys.stdout.isatty() else 160)
-"""Console for all output. Logs and pipes get lines of 160 columns, which are wide enough for tables."""
+"""Console for all output. If it is not a terminal, its lines have 160 columns, which are wide enough for tables."""
 
 
 def checkout_root() -> Path:
-    """Return the checkout at or above HALLMARK_ROOT, or else the current folder."""
+    """Return the root folder of the checkout. The search starts at HALLMARK_ROOT, by default at the current folder."""
     return find_root(Path(os.environ.get("HALLMARK_ROOT", ".")), lambda text: print(text, file=sys.stderr))
 
 
 def editing_lock() -> AbstractContextManager[None]:
-    """Hold the lock under which commands read and rewrite files that people edit, such as people.yaml."""
+    """Hold the lock that a command needs to change files that people edit, such as people.yaml."""
     return locks.hold(checkout_root() / ".hallmark" / "editing.lock", "another command changes files of this checkout")
 
 
 def open_checkout(governance: Path | None = None) -> "Checkout":
-    """Return the checkout with its ledger and governance; `governance` is the value of --governance."""
+    """Return the checkout with its ledger and governance. `governance` is the value of --governance."""
     from tasks.runs.checkout import Checkout  # needs the whole platform; verifying a release or an export does not
 
     return Checkout(checkout_root(), governance)
 
 
 def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
-    """Print a table of any length, or `none` if there are no rows.
+    """Print a table, or the text `none` if there are no rows.
 
-    Only a terminal that is too narrow gets a table with broken lines: breaking the lines of 1,000 rows takes a third of
-    a second.
+    Lines are wrapped only if the terminal is too narrow, because wrapping 1,000 rows takes a third of a second.
     """
     if not rows:
         console.print(none)
@@ -79,7 +78,7 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
 
 
 def acting_person(given: str | None) -> str:
-    """Return the id of the person who acts: that of --as, or of HALLMARK_IDENTITY.
+    """Return the id of the acting person, from --as or HALLMARK_IDENTITY.
 
     Raises:
         InputError: Neither is given.
@@ -92,15 +91,15 @@ def acting_person(given: str | None) -> str:
 
 @contextmanager
 def writable_path(path: Path, begins: bytes | None = None, in_state: bool = False) -> Iterator[Path]:
-    """Yield the resolved path of a file to write, and turn errors of writing it into errors with a message.
+    """Yield the resolved path of a file to write, and turn errors of writing it into InputError or Unavailable.
 
     Args:
         path: File to write.
-        begins: First bytes of every file of its form. A file that begins otherwise is not replaced.
-        in_state: Whether the file may lie in the state.
+        begins: First bytes of every file in its format. An existing file that begins differently is not replaced.
+        in_state: Whether the file may be in the checkout's .hallmark folder.
 
     Raises:
-        InputError: The file cannot be written, or is another one that must not be replaced.
+        InputError: The file cannot be written, or an existing file must not be replaced.
         Unavailable: The disk is full.
     """
     try:
@@ -120,7 +119,7 @@ def writable_path(path: Path, begins: bytes | None = None, in_state: bool = Fals
 
 
 def require_outside_state(path: Path) -> None:
-    """Raise InputError if a path that a user gave leads into the state or git's folder of the checkout."""
+    """Raise InputError if a path from the command line leads into the checkout's .hallmark or .git folder."""
     target = _resolve(path)
     try:
         root = checkout_root()
@@ -145,7 +144,7 @@ def _resolve(path: Path) -> Path:
 
 
 def print_notice(text: str, as_json: bool) -> None:
-    """Print a notice; under --json to stderr, so that stdout has the JSON document only."""
+    """Print a notice. With --json it goes to stderr, so that stdout contains only the JSON document."""
     print(text, file=sys.stderr) if as_json else console.print(text, style="dim")
 
 
@@ -153,7 +152,7 @@ def parse_changes(changes: list[str] | None) -> dict[str, str]:
     """Return the values of --set KEY=VALUE by key.
 
     Raises:
-        InputError: A value is not a pair.
+        InputError: An argument of --set is not a key and a value.
     """
     settings = {}
     for text in changes or []:

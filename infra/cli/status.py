@@ -7,7 +7,7 @@ from tasks.runs import journal
 
 
 def status(as_json: shared.Json = False) -> None:
-    """Show whether Prefect and the watch are up, and the state of all runs. `hallmark runs show` shows one in full.
+    """Show whether Prefect and the watch are up, and the state of all runs. `hallmark runs show` shows one run in full.
 
     Example: hallmark status
     """

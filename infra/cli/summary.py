@@ -1,4 +1,4 @@
-"""Summary of a run for people. This module imports nothing of Prefect, so commands that only read stay fast."""
+"""Summary of a run for people. This module does not import Prefect, so commands that only read stay fast."""
 
 from collections.abc import Mapping
 
@@ -21,9 +21,9 @@ def _print_unreadable(summary: Summary, as_json: bool) -> None:
 
 
 def print_summary(summary: Summary, pages: str = "") -> None:
-    """Print how a run ended, its figures, and what to do next.
+    """Print the outcome of a run, its metrics, and the commands to run next.
 
-    `pages` is the address of the console; empty if it is not running.
+    `pages` is the address of the web console; empty if it is not running.
     """
     console.print()
     _print_unreadable(summary, as_json=False)
@@ -66,7 +66,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
-    """Return the scores of the models side by side, with the number of rows of each model if they differ."""
+    """Return a table of each model's scores, with the number of test rows of each model if the numbers differ."""
     rows = {model: next(iter(figures.values())).note for model, figures in scores.items()}
     differ = len(set(rows.values())) > 1
     heads = [f"{model}, {rows[model]}" if differ else model for model in scores]
@@ -78,7 +78,7 @@ def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
 
 
 def metrics_table(summary: Summary) -> Table:
-    """Return the figures of the candidate that are not in `scores_table`."""
+    """Return a table of the candidate's metrics that are not in `scores_table`."""
     table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
     for name, fact in summary.metrics.items():
         if name not in summary.scores.get("candidate", {}):

@@ -29,12 +29,12 @@ def sweep(
     whole: Annotated[bool, typer.Option("--whole", help="Stop no trial before its end.")] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Train with several combinations of parameters on the rows of the last run, and report the best.
+    """Train with different combinations of parameters on the rows of the last run, and report the best combination.
 
     The last run must have passed its data gate. The best trial has the lowest loss on the run's validation rows. After
-    the second and the sixth validation, a trial continues only if it is among the best third of the trials that came as
-    far. Results of finished trials are kept: after an interruption, repeat the command. A sweep opens no gate: start a
-    run with the parameters that it found.
+    the second and the sixth validation, a trial continues only if it is among the best third of the trials that have
+    reached this validation. Results of finished trials are kept, so the command can be repeated after an interruption.
+    A sweep opens no gate: start a run with the best parameters.
 
     Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
     """

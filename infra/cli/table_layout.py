@@ -17,11 +17,14 @@ from infra.cli.terminal import LiteralConsole
 COLUMN_GAP = 2
 MIN_CELL_WIDTH = 12
 MAX_WORD_WIDTH = 40
-"""Maximum width that a column gets for its longest word, in characters. Digests are longer, and may be broken."""
+"""Maximum width that a column reserves for its longest word, in characters. Digests are longer and can be broken."""
 
 
 class TableConsole(LiteralConsole):
-    """Console that cuts no table. Tables with `expand` are left to rich, which then breaks lines in their cells."""
+    """Console that prints tables without cutting their text.
+
+    Tables with `expand` are laid out by rich, which wraps the text in their cells.
+    """
 
     def print(self, *objects: Any, **how: Any) -> None:
         table = objects[0] if objects else None
@@ -33,7 +36,7 @@ class TableConsole(LiteralConsole):
 
 
 def table_lines(table: Table, console: Console) -> Iterator[Text]:
-    """Yield the lines of a table. They may be longer than the console is wide if it is not a terminal."""
+    """Yield the lines of a table. They can be wider than the console if it is not a terminal."""
     header = [_text(column.header, console) for column in table.columns]
     columns = [[_text(cell, console) for cell in column.cells] for column in table.columns]
     rows = [[*cells] for cells in zip(*columns, strict=True)]
@@ -61,7 +64,6 @@ def _text(cell: object, console: Console) -> Text:
 
 
 def _column_widths(rows: list[list[Text]], widest: list[int], width: int) -> list[int] | None:
-    """Return the widths of the columns for a line of `width` characters, or None if their words do not fit."""
     room = width - COLUMN_GAP * (len(widest) - 1)
     words = [
         max((cell_len(word) for cell in column for word in cell.plain.split()), default=0)

@@ -1,7 +1,7 @@
-"""Console of rich that prints any text literally.
+"""rich console that prints any text literally.
 
-Hidden characters are made visible twice: before a table is laid out, so that its columns fit, and last before a line is
-written, for everything that was never a plain string. No text is read as rich's markup.
+Hidden characters are escaped twice: before a table is laid out, so that its columns fit, and when a line is written,
+for everything that was not a plain string. No text is read as rich's markup.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ class LiteralConsole(Console):
 
     @property
     def file(self) -> IO[str]:
-        """Innermost stream to print to.
+        """Output stream without any of rich's proxies.
 
-        rich unwraps one of its own proxies, and there are two of them while a moving line is shown. Text is already
-        made visible when it is rendered.
+        rich unwraps only one proxy, and there are two while a status line is shown. Text is already escaped when it is
+        rendered.
         """
         found = super().file
         while inner := getattr(found, "rich_proxied_file", None):

@@ -26,7 +26,7 @@ def trigger(
 ) -> None:
     """Report an event, for which a run is requested in your name, once for each key.
 
-    A machine that reports events signs as `scheduler`, if it has the scheduler's key.
+    A machine that has the scheduler key can report events as `scheduler`.
 
     Example: hallmark trigger upstream --as ml-engineer --key export-2026-03-02 --reason "the export is there"
     """

@@ -14,7 +14,7 @@ from tasks.sources import sources
 
 
 def up() -> None:
-    """Start Prefect with its runner, the watch, the console and MLflow on loopback, unless they are running.
+    """Start Prefect with its runner, the watch, the web console and MLflow on loopback, unless they are running.
 
     Example: hallmark up
     """

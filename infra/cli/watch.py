@@ -11,11 +11,11 @@ from tasks.runs.environment import isolated
 
 
 def watch() -> None:
-    """Watch over gates, deadlines, schedules and the heads of the ledger, in the foreground, until Ctrl-C.
+    """Run the watch of gates, deadlines, schedules and ledger heads in the foreground, until Ctrl-C.
 
     `hallmark up` starts a watch in the background. This command is for a machine that does nothing else, or whose
-    services are started in another way. If several watches share a ledger, one holds the lease, and the others wait to
-    take over.
+    services are started in another way. If more than one watch uses a ledger, one holds the lease, and the others wait
+    to take over.
 
     Example: hallmark watch
     """

@@ -23,14 +23,14 @@ from tasks.scheduling import deployments_in_force
 from tasks.scheduling.pools import Pool
 
 POLL_SECONDS = "2"
-"""Seconds between two requests for flow runs to Prefect, whose default is 10."""
+"""Seconds between two requests to Prefect for new flow runs. Prefect's default is 10."""
 
 
 def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that deployments.yaml declares.")]) -> None:
     """Execute runs of a work pool on this machine, in the foreground, until Ctrl-C.
 
-    The machine may have a runner as well. Each machine of a pool resumes runs that another has begun or suspended. A
-    run that is in progress when you press Ctrl-C continues on another machine.
+    The machine can have a runner as well. Each machine of a pool resumes runs that another machine has begun or
+    suspended. A run that is in progress when you press Ctrl-C continues on another machine.
 
     Example: hallmark work gpu
     """

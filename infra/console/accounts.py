@@ -1,7 +1,8 @@
 """Passwords of people in people.yaml, the built-in way to sign in. A password opens pages; it signs nothing.
 
-Wrong passwords lock an account for some time. A browser in which the person has signed in before has attempts of its
-own, so that strangers cannot lock people out (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
+Wrong passwords lock an account for some time. A browser in which the person has signed in before has a separate number
+of attempts, so that strangers cannot lock people out
+(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
 import secrets
@@ -20,16 +21,16 @@ from tasks.core.files import sha256_bytes
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 256
 MAX_FAILED_ATTEMPTS = 5
-"""Number of consecutive wrong passwords that locks an account."""
+"""Number of consecutive wrong passwords after which an account is locked."""
 FIRST_LOCKOUT = timedelta(minutes=1)
 """Duration of the first lockout. Each further wrong password doubles it."""
 MAX_LOCKOUT = timedelta(hours=1)
 DEVICE_LIFETIME = timedelta(days=180)
-"""Time for which a browser stays known after the last sign-in with it."""
+"""Time for which a browser is remembered after the last sign-in with it."""
 ACCOUNT_LOCKS = 64
-"""Number of locks that all names share, since one lock for each name that strangers send would fill the memory."""
+"""Number of locks shared by all accounts. One lock for each name would let strangers fill the memory."""
 REFUSAL = "no such person, or another password; after five wrong ones in a row an account rests for a while"
-"""Message for every refused password. It does not say why, so that nobody learns who has an account."""
+"""Message for every refused password. It omits the reason, because the reason would reveal who has an account."""
 
 
 class Accounts:
@@ -39,7 +40,7 @@ class Accounts:
         self._locks = [Lock() for _ in range(ACCOUNT_LOCKS)]
 
     def set_password(self, person: str, password: str) -> None:
-        """Set a person's password, and forget the browsers and lockout of the previous one.
+        """Set a person's password, and remove the lockout and the remembered browsers of the previous one.
 
         Raises:
             InputError: The password is too short or too long.
@@ -64,10 +65,10 @@ class Accounts:
     def verify_password(self, person: str, password: str, now: datetime, device: str = "") -> str:
         """Verify a password.
 
-        This takes the same time for an unknown person and for a locked account. An attempt is counted before the
-        password is compared, so parallel attempts do not get around the lockout. Attempts for one name run one at a
-        time, whether or not it has an account: a right password resets the count before the next attempt is counted. A
-        browser that is known by its token `device` has attempts of its own.
+        Verification takes the same time for an unknown person and for a locked account. An attempt is counted before
+        the password is compared, so parallel attempts cannot bypass the lockout. Attempts for one name run one at a
+        time, whether or not the account exists, because a correct password must reset the count before the next
+        attempt. A browser that is known by its token `device` has a separate count.
 
         Returns:
             The stored hash, for `Sessions.begin`.
@@ -89,7 +90,7 @@ class Accounts:
         """Record the browser in which a person has just signed in.
 
         Returns:
-            The token of the browser: `device` if it is known, otherwise a new one.
+            The browser's token: `device` if that token is known, otherwise a new one.
         """
         token, moment = (
             device if self.is_known_device(person, device, now) else secrets.token_urlsafe(32),
@@ -103,7 +104,7 @@ class Accounts:
         return token
 
     def is_known_device(self, person: str, device: str, now: datetime) -> bool:
-        """Return whether the person has signed in with this browser before, and it has attempts left."""
+        """Return whether the person has signed in with this browser before and it has attempts left."""
         same_device = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
         with unavailable_on_error("the console's database"), self._engine.connect() as connection:
             row = connection.execute(select(DEVICES).where(same_device)).one_or_none()
@@ -122,7 +123,6 @@ class Accounts:
             ).scalar_one_or_none()
 
     def _count_attempt(self, person: str, now: datetime) -> str | None:
-        """Count an attempt. Return the stored hash, or None if there is no such account or it is locked."""
         moment = now.replace(tzinfo=None)
         with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()

@@ -1,4 +1,4 @@
-"""Tables of the statements that people sign in their browser, and of all other requests that are not for pages."""
+"""Tables of the statements that people sign in their browser, and of all other requests except those for pages."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,10 @@ from infra.console.signing import gate_decision, incident_closing, rollback_orde
 
 
 class Signing(NamedTuple):
-    """Statement to sign in a browser. Its route PATH/draw returns the draft, and PATH/decide records the signed one."""
+    """Statement that people sign in their browser.
+
+    The route PATH/draw returns the draft, and PATH/decide records the signed statement.
+    """
 
     path: str
     draft: Callable[..., Any]

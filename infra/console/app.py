@@ -18,7 +18,7 @@ BY_PASSWORD = SignInMethods()
 
 
 def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
-    """Return the application for a checkout.
+    """Return the console's application for a checkout.
 
     Raises:
         Unavailable: The console's database cannot be opened.
@@ -42,7 +42,10 @@ def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
-        """Report that the console is up. Runs on the event loop, so it answers even if all threads are busy."""
+        """Report that the console is up.
+
+        The handler runs on the event loop, so it answers even if all threads are busy.
+        """
         return {"hallmark": "up"}
 
     return app

@@ -1,8 +1,8 @@
 """Settings of uvicorn, and time limits of connections, so that silent, slow or idle clients do not block others.
 
 uvicorn counts connections, and refuses requests once there are `limit_concurrency` of them. It waits for a request
-without a time limit, so two hundred silent connections were enough to block it. Here a connection has to send its
-request within a time limit. If too many connections wait without one, the oldest of them is closed.
+without a time limit, so two hundred silent connections are enough to block it. Here a connection must send its request
+within a time limit. If too many connections wait without a request, the oldest of them is closed.
 """
 
 import asyncio
@@ -13,23 +13,23 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_TIMEOUT_SECONDS = 10
-"""Seconds in which a request, head and body, has to arrive, counted from the start of the connection or request."""
+"""Seconds in which a complete request must arrive, counted from the start of the connection or of the request."""
 MAX_WAITING_CONNECTIONS = 100
 """Maximum number of connections without a complete request. A browser opens six."""
 MAX_CONNECTIONS = 200
-"""Maximum number of open connections, and of requests in progress (`limit_concurrency` of uvicorn)."""
+"""Maximum number of open connections and of requests in progress (uvicorn's `limit_concurrency`)."""
 KEEP_ALIVE_SECONDS = 15
 
 
 class LimitedConnection(H11Protocol):
-    """Connection that has to send each request within a time limit."""
+    """HTTP connection that is closed if a request does not arrive within a time limit."""
 
     _since: float | None = None
-    """Time since which the connection is without a complete request, in seconds of the event loop; None while the
-    console answers."""
+    """Time since which the connection waits for a complete request, in seconds of the event loop; None while the
+    console responds."""
     _limit: asyncio.TimerHandle | None = None
-    """Timer that closes the connection if its request does not arrive; None while the connection is idle after a
-    response, which KEEP_ALIVE_SECONDS limits."""
+    """Timer that closes the connection if its request does not arrive. It is None while the connection is idle after a
+    response, for which KEEP_ALIVE_SECONDS is the limit."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -59,7 +59,7 @@ class LimitedConnection(H11Protocol):
         self._wait()
 
     def _wait(self) -> None:
-        """Start to wait for a request. If too many connections wait, close the one that has waited longest."""
+        """Start to wait for a request. If too many connections wait, close the connection that has waited longest."""
         self._since = self.loop.time()
         waiting = [each for each in self.connections if isinstance(each, LimitedConnection) and each._since is not None]
         if len(waiting) > MAX_WAITING_CONNECTIONS:
@@ -77,9 +77,9 @@ class LimitedConnection(H11Protocol):
 
 
 def uvicorn_config(app: FastAPI, port: int, behind: bool) -> uvicorn.Config:
-    """Return the settings of uvicorn, which listens on loopback.
+    """Return uvicorn's settings for a server on loopback.
 
-    `behind` says whether a proxy forwards requests. TLS and access from other machines need one.
+    `behind` says whether a proxy forwards requests to the server. TLS and access from other machines need a proxy.
     """
     return uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False,

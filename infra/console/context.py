@@ -21,7 +21,7 @@ from tasks.policy.people import Person
 
 
 class NotSignedIn(Exception):
-    """Request that belongs to no open session."""
+    """Raised if a request belongs to no open session."""
 
 
 class Visitor(BaseModel):
@@ -30,11 +30,7 @@ class Visitor(BaseModel):
     session: Session
 
     def require_form_token(self, token: str) -> None:
-        """Require the form token of this session.
-
-        Raises:
-            Refused: The form was issued to another session.
-        """
+        """Raise Refused if the form token was issued to another session."""
         if not self.session.owns(token):
             raise Refused("this form is of another session; load the page anew")
 
@@ -61,7 +57,7 @@ class Context:
         """Return the visitor who sent a request.
 
         Raises:
-            NotSignedIn: The request belongs to no session.
+            NotSignedIn: The request belongs to no open session.
             Refused: The person may not read pages any more, for example because they hold no role now.
         """
         by_itself = "hx-request" in request.headers
@@ -75,7 +71,13 @@ class Context:
         return Visitor(person=person, session=session)
 
     def rate_limited_visitor(self, request: Request) -> Iterator[Visitor]:
-        """Yield the visitor while their request is answered. Raises as `visitor`, and TooManyRequests above a limit."""
+        """Yield the visitor who sent a request while the request is processed.
+
+        Raises:
+            NotSignedIn: As in `visitor`.
+            Refused: As in `visitor`.
+            TooManyRequests: The visitor exceeds a request limit.
+        """
         visitor = self.visitor(request)
         with self.rates.request(visitor.person.id):
             yield visitor
@@ -104,8 +106,8 @@ def path_and_query(request: Request) -> str:
 def session_cookie_name(origin: str) -> str:
     """Return the name of the session cookie.
 
-    Without TLS it includes the port, since browsers send cookies to every port of a host, which may have several
-    consoles.
+    Without TLS, the name includes the port. Browsers send cookies to every port of a host, and a host can have more
+    than one console.
     """
     parts = urlsplit(origin)
     return "__Host-hallmark" if parts.scheme == "https" else f"hallmark_{parts.port}"

@@ -22,7 +22,7 @@ def names(kind: type[BaseModel]) -> list[str]:
 
 
 def columns(kind: type[BaseModel], table: str) -> list[str]:
-    """Return the columns of a table: the fields of its documents, except those that hold documents themselves."""
+    """Return the column names of a table: the fields of its documents, except fields that hold documents themselves."""
     (annotation,) = (each for path, each in _table_fields(kind) if ".".join(path) == table)
     found = _line_type(annotation)
     assert found
@@ -33,9 +33,9 @@ def columns(kind: type[BaseModel], table: str) -> list[str]:
 
 
 def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
-    """Return the lines of a table as JSON values by column. Fields of inner documents are named `document.field`.
+    """Return the rows of a table, each as JSON values by column name.
 
-    The list is empty if the view has no such table at present.
+    Fields of nested documents are named `document.field`. The list is empty if the view currently has no such table.
     """
     at: Any = view
     for name in table.split("."):
@@ -49,7 +49,7 @@ def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
 
 
 def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the columns of one line. A list of documents does not fit into a line, so only their number does."""
+    """Yield the columns of one row. A list of documents does not fit into a row, so its length is yielded instead."""
     for name, value in said.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
@@ -68,7 +68,6 @@ def _table_fields(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterato
 
 
 def _line_type(annotation: Any) -> tuple[type[BaseModel], bool] | None:
-    """Return the type of a table's documents, and whether they have keys; None if the field is not a table."""
     inside, keyed = annotation, get_origin(annotation) is dict
     if keyed:
         inside = get_args(inside)[1]

@@ -1,6 +1,6 @@
-"""Routes of data accesses: one record as its source has it, or every record about a person.
+"""Routes of data accesses: one record as it is in its source, or every record about a person.
 
-Each access needs a reason, and is entered in the ledger before anything is shown.
+Each access needs a reason, and is recorded in the ledger before anything is shown.
 """
 
 from typing import Annotated

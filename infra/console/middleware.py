@@ -10,8 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 MAX_BODY_BYTES = 256 << 10
 SAFE_METHODS = ("GET", "HEAD")
 CONTENT_TYPE = re.compile(r"application/(json|x-www-form-urlencoded)\s*(;\s*charset=utf-8\s*)?", re.IGNORECASE)
-"""Content types of the console's own forms and scripts. A multipart form names its own charset, and Python decodes some
-charsets in quadratic time: 250 KB of Punycode would take the event loop a minute."""
+"""Content types that the console's own forms and scripts send. Multipart forms are refused, because they name their own
+charset and Python decodes some charsets in quadratic time: 250 KB of Punycode would block the event loop for a
+minute."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'",
@@ -22,12 +23,13 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Security headers: pages load nothing from other origins, run no inline scripts, and are not shown in frames."""
+"""Headers of every response. Pages load nothing from other origins, run no inline scripts and cannot be shown in
+frames."""
 Next = Callable[[Request], Awaitable[Response]]
 
 
 def security_middleware(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
-    """Return middleware that rejects requests which no page of this origin would send."""
+    """Return middleware that rejects requests from other origins and adds security headers to responses."""
 
     async def guarded(request: Request, call_next: Next) -> Response:
         wrong = _rejection(request, origin)

@@ -36,7 +36,7 @@ def add_routes(app: FastAPI, context: Context) -> None:
             answer = RedirectResponse(provider.authorization_url(going), HTTP_303_SEE_OTHER)
         except (InputError, Unavailable) as error:
             return sign_in.sign_in_page(context, request, next, 503, wrong=str(error))
-        # Lax, since the navigation back begins on the provider's page.
+        # Lax, because the navigation back begins on the provider's page.
         answer.set_cookie(
             cookie, sealed, max_age=MAX_SIGN_IN_SECONDS, path="/", secure=context.secure, httponly=True, samesite="lax"
         )
@@ -74,10 +74,10 @@ def _person(context: Context, issuer: str, subject: str) -> Person:
 
 
 def _signed_in_page(context: Context, request: Request, person: Person, going: SignInTransaction) -> Response:
-    """Begin a session, and return a page of this console that loads the next one.
+    """Begin a session, and return a page of this console that loads the page to open.
 
-    A redirect would continue the navigation that began on the provider's page, and browsers do not send cookies with
-    SameSite=Strict in such a navigation.
+    A redirect would continue the navigation that began on the provider's page, and browsers send no SameSite=Strict
+    cookies in such a navigation.
     """
     to = quote(going.where, safe=string.punctuation)
     answer = context.page("signed_in.html", request, None, title="Signed in", where=to)

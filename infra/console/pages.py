@@ -28,8 +28,8 @@ from infra.console.views.schedules import schedule, schedules
 from infra.console.views.waivers import waivers
 
 Access = Literal["anybody", "person"]
-"""Access to a page or action: `person` is a signed-in person who holds a role in people.yaml now. Every role may read
-every page, since auditors have to. Texts of records are shown only to people who may see single records of their source
+"""Access to a page or action: `person` means a signed-in person who holds a role in people.yaml. Every role may read
+every page, because auditors must. Texts of records are shown only to people who may see single records of their source
 (tasks/inquiry/access.py)."""
 
 
@@ -44,7 +44,7 @@ class Page(NamedTuple):
     """Whether the page refreshes itself every few seconds while it is open."""
     access: Access = "person"
     calls_other_servers: bool = False
-    """Whether the view calls another server. It then holds no read transaction on the ledger meanwhile."""
+    """Whether the view calls another server. Such a view holds no read transaction on the ledger."""
 
 
 PAGES = (

@@ -19,21 +19,21 @@ Result = TypeVar("Result")
 REQUESTS_PER_MINUTE = 1200
 """Maximum number of requests of one person per minute. An open page sends one every five seconds."""
 PARALLEL_REQUESTS = 8
-"""Maximum number of requests of one person that are answered at the same time. A browser sends six."""
+"""Maximum number of requests of one person that are processed at the same time. A browser sends six."""
 
 
 PARALLEL_SIGN_INS = 2
-"""Number of sign-ins that are verified at the same time. Each password hash takes 50 ms and 64 MiB."""
+"""Number of sign-ins that are verified in parallel. Each password hash takes 50 ms and 64 MiB."""
 WAITING_SIGN_INS = 16
-"""Maximum number of sign-ins that wait. It is limited because anybody can send them."""
+"""Maximum number of sign-ins in the queue, which is limited because anybody can send them."""
 
 
 class TooManyRequests(Exception):
-    """Request above a limit."""
+    """Raised if a request exceeds a limit."""
 
 
 class SignInQueue:
-    """Bounded queue for work that strangers can request. Its own threads do the work, not those that render pages."""
+    """Bounded queue for work that strangers can request. Its threads are separate from those that render pages."""
 
     def __init__(self, together: int = PARALLEL_SIGN_INS, waiting: int = WAITING_SIGN_INS) -> None:
         self._pool = ThreadPoolExecutor(together, thread_name_prefix="signing-in")
@@ -63,10 +63,10 @@ class RateLimits:
 
     @contextmanager
     def request(self, who: str) -> Iterator[None]:
-        """Count a request of a person while it is answered.
+        """Count a person's request while it is processed.
 
         Raises:
-            TooManyRequests: Too many requests of the person are being answered, or arrived in the last minute.
+            TooManyRequests: Too many requests of the person are in progress, or arrived in the last minute.
         """
         with self._turn:
             if self._answered[who] >= self._at_once or not self._counted.hit(self._most, who):

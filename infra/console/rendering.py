@@ -15,18 +15,18 @@ from tasks.core.pages import template_environment
 
 FOLDER = Path(__file__).parent
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Characters that begin a formula in a spreadsheet."""
+"""Characters with which a formula in a spreadsheet begins."""
 
 
 def environment() -> jinja2.Environment:
-    """Return the environment of the templates, which escapes every value."""
+    """Return the template environment, which escapes every value."""
     made = template_environment(FOLDER / "templates")
     made.globals["menu"] = [page for page in PAGES if page.menu]
     return made
 
 
 def as_csv(view: BaseModel, table: str) -> str:
-    """Return a table of a view as CSV, with a header. No cell begins with one of FORMULA_PREFIXES."""
+    """Return a table of a view as CSV with a header. No cell begins with one of FORMULA_PREFIXES."""
     out, lines = io.StringIO(), csv_tables.lines(view, table)
     names = dict.fromkeys(name for line in lines for name in line) or csv_tables.columns(type(view), table)
     writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)  # some spreadsheets split at semicolons

@@ -1,4 +1,4 @@
-"""Routes of every row of pages.PAGES and actions.SIGNINGS. The signature of a view declares the route's parameters."""
+"""Routes of every row of the tables in pages.py and actions.py. A view's signature declares its route's parameters."""
 
 import inspect
 import re
@@ -24,8 +24,8 @@ Token = Annotated[str, Header(max_length=100)]
 FRAMED_PAGE_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
 )
-"""Content-Security-Policy of pages that a run made. They run no scripts and load nothing over the network, and can link
-to each other."""
+"""Content-Security-Policy of HTML pages that a run generated. They run no scripts and load nothing over the network,
+but can link to each other."""
 
 
 def add_routes(app: FastAPI, context: Context) -> None:
@@ -40,7 +40,7 @@ def add_routes(app: FastAPI, context: Context) -> None:
 
 
 def _add_tables(app: FastAPI, context: Context, page: Page) -> None:
-    """Add the CSV routes of a page. They precede those of all pages, since `/releases/LABEL` would match them too."""
+    """Add a page's CSV routes. They must precede all pages' routes, because `/releases/LABEL` would match them too."""
 
     def csv_of(table: str) -> Callable[..., Response]:
         def csv(request: Request, visitor: Visitor, **asked: Any) -> Response:
@@ -74,14 +74,14 @@ def _add_page(app: FastAPI, context: Context, page: Page) -> None:
 
 
 def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
-    """Return a view. All of it is read from one state of the ledger, unless the view calls another server."""
+    """Return a view, read from a single state of the ledger unless the view calls another server."""
     here = context.here()
     with nullcontext() if page.calls_other_servers else here.ledger.reading():
         return page.view(here, visitor.person, **asked)
 
 
 def links(page: Page, request: Request) -> dict[str, str]:
-    """Return the addresses of a page's JSON and CSV, with the query of the request and the maximum number of rows."""
+    """Return the URLs of a page's JSON and CSV, with the query of the request and the maximum number of rows."""
     query = dict(request.query_params)
     if "most" in inspect.signature(page.view).parameters:
         query["most"] = str(MAX_ROWS)
@@ -108,7 +108,7 @@ def _endpoint(
 ) -> Callable[..., Any]:
     """Return `answer` with a signature for FastAPI.
 
-    It has the visitor and the parameters of `view`, except SERVER_PARAMETERS.
+    The signature has the visitor and the parameters of `view`, except SERVER_PARAMETERS.
     """
     hints = get_type_hints(view, include_extras=True)
     known = inspect.signature(view).parameters.values()

@@ -18,7 +18,10 @@ from tasks.trust.passkey import LOCALHOST
 
 
 def main(root: str, origin: str, port: str) -> None:
-    """Serve on loopback until the process is stopped. A proxy at `origin` adds TLS and access from other machines."""
+    """Serve on loopback until the process is stopped.
+
+    If `origin` is an https URL, a proxy at that URL adds TLS and access from other machines.
+    """
     os.umask(files.UMASK)
     escape_logs()
     place = urlsplit(origin)

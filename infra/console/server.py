@@ -18,11 +18,12 @@ from tasks.trust.passkey import LOCALHOST
 
 PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
-"""Environment variable with another port to try first."""
+"""Environment variable with the port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
-"""Environment variable with the https address at which a proxy serves the console."""
+"""Environment variable with the https URL at which a proxy serves the console."""
 LOCALHOST_ORIGIN = f"http://{LOCALHOST}"
-"""Setting of ORIGIN_VARIABLE for a console at `localhost`, without a proxy. Passkeys need a name, not an IP address."""
+"""Value of ORIGIN_VARIABLE for a console at `localhost` without a proxy. Passkeys need a host name, not an IP
+address."""
 
 
 def folder(root: Path) -> Path:
@@ -34,7 +35,7 @@ def find(root: Path) -> RunningServer | None:
 
 
 def address(root: Path) -> str:
-    """Return the address of the running console; empty if none is running."""
+    """Return the URL of the running console, or an empty string if none is running."""
     up = find(root)
     return up.origin if up else ""
 
@@ -44,7 +45,7 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
 
     Raises:
         Unavailable: The console does not start. The message names its log.
-        InputError: A setting is invalid, or the console runs at another address than the one that is set.
+        InputError: A setting is invalid, or the console runs at a URL other than the configured one.
         Refused: Nobody could sign in.
     """
     folder(root).mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
 
 
 def _port(root: Path) -> int:
-    """Return the port to try first. The default is the last one used, since browsers store keys by address."""
+    """Return the port to try first. The default is the last one used, because browsers store keys by origin."""
     before = folder(root) / "port"
     given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(PORT))
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
@@ -115,7 +116,7 @@ def _proxy_origin() -> str:
 
 
 def _require_sign_in(root: Path, proxied: str) -> None:
-    """Refuse a console behind a proxy, which people of other machines reach, if nobody can sign in to it."""
+    """Raise Refused if the console is behind a proxy, and so open to other machines, but nobody can sign in."""
     by = sign_in_methods()
     if proxied and by.provider is None and not Accounts(open_database(root / ".hallmark")).people():
         raise Refused(

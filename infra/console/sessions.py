@@ -19,7 +19,7 @@ IDLE_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=10)
 MARK_DIGEST_LENGTH = 32
 LAST_USE_ACCURACY = timedelta(minutes=1)
-"""Accuracy of the stored time of last use. It is coarse, so that not every page writes to the database."""
+"""Accuracy of the stored time of last use. Because it is coarse, not every page writes to the database."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Sessions:
     def begin(self, person: str, now: datetime, password: str | None = None, mark: str = "") -> str:
         """Begin a session, and return its token.
 
-        Browsers share cookies among all ports of a host, so a page on another port can plant a session. Form tokens
-        therefore begin with the digest of `mark`, a random value that the browser keeps for this origin alone. By it a
-        page recognises its own session (static/console.js).
+        Browsers share cookies among all ports of a host, so a page on another port can plant a session cookie. Form
+        tokens therefore begin with the digest of `mark`, a random value that the browser stores for this origin only.
+        Pages recognise their own session by this digest (static/console.js).
 
-        `password` is the hash that `Accounts.verify_password` returned, and None for a sign-in with a provider.
+        `password` is the hash that `Accounts.verify_password` returned; None for a sign-in with a provider.
 
         Raises:
-            Refused: The password was deleted or changed since it was verified.
+            Refused: The password was deleted or changed after it was verified.
         """
         token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
         marked = f"{_digest(mark)[:MARK_DIGEST_LENGTH]}." if mark else ""
@@ -70,9 +70,9 @@ class Sessions:
         return token
 
     def find(self, token: str, now: datetime, uses: bool = True) -> Session | None:
-        """Return the session of a token; None if there is none or it has ended.
+        """Return the session of a token; None if the session does not exist or has ended.
 
-        `uses` says whether the request counts as use. Requests that an open page sends by itself do not.
+        `uses` says whether the request counts as use. Automatic requests of an open page do not.
         """
         moment = now.replace(tzinfo=None)
         same_token = SESSIONS.c.token_sha256 == _digest(token)

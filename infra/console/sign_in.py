@@ -15,7 +15,7 @@ from infra.console.sessions import MAX_DURATION
 from tasks.core.errors import InputError, Refused
 
 Mark = Annotated[str, Form(max_length=100)]
-"""Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
+"""Random value that the browser stores for this origin only (see `Sessions.begin`)."""
 
 
 def add_routes(app: FastAPI, context: Context) -> None:
@@ -76,7 +76,6 @@ def device_cookie_name(context: Context) -> str:
 def begin_session(
     context: Context, answer: Response, person: str, now: datetime, password: str | None = None, mark: str = ""
 ) -> Response:
-    """Begin a session, and set its cookie in a response. Raises as `Sessions.begin`."""
     answer.set_cookie(
         context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(MAX_DURATION.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
@@ -85,7 +84,10 @@ def begin_session(
 
 
 def local_path(path: str) -> str:
-    """Return a path of this console as it is, and `/` for any other address, so that no link redirects elsewhere."""
+    """Return a path of this console unchanged, and `/` for any other address.
+
+    This keeps links from redirecting people to other sites.
+    """
     try:
         parts = urlsplit(path)
     except ValueError:  # for example `//[`, an incomplete IPv6 address

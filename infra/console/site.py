@@ -9,7 +9,7 @@ from tasks.runs.checkout import Checkout
 
 @dataclass(frozen=True)
 class Site:
-    """Checkout that a console serves, and the address at which people reach it."""
+    """Checkout that the console serves, with the console's URL."""
 
     root: Path
     origin: str
@@ -29,10 +29,15 @@ class RequestState(Checkout):
 
         Raises:
             InputError: people.yaml has no such person.
-            Refused: The person may not read here, for example because they hold no role now.
+            Refused: The person may not read pages, for example because they hold no role now.
         """
         return self.governance.reader(person_id, self.now)
 
     def require_actor(self, person_id: str) -> None:
-        """Require a person who may do more than read. Raises as `person`, and Refused for an auditor."""
+        """Require that a person may do more than read pages.
+
+        Raises:
+            InputError: people.yaml has no such person.
+            Refused: The person is only an auditor, or holds no role now.
+        """
         self.governance.actor(person_id, self.now)

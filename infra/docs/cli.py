@@ -70,7 +70,7 @@ def _command(name: str, command: TyperCommand) -> str:
 
 
 def negative_option(each: Any) -> str:
-    """Return the option that turns off a switch that is on by default; empty for any other option."""
+    """Return the option that turns off a switch that is on by default, or an empty string for any other option."""
     return str(each.secondary_opts[0]) if each.default is True and each.secondary_opts else ""
 
 

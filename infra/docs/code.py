@@ -10,7 +10,7 @@ from infra.docs.markdown import table
 ROOT = Path(__file__).parents[2]
 TOP_PACKAGES = ("flows", "tasks", "infra", "hallmark")
 DEPTH = 3
-"""Maximum depth of a package on the page, in folders below the root of the repository."""
+"""Maximum depth of a package on the page, in folders below the repository root."""
 INTRODUCTION = """# Code
 
 Imports point one way: `hallmark` imports `infra`, `infra` imports `flows`, `flows` imports `tasks`. A wheel has all of
@@ -22,9 +22,9 @@ holds every parameter.
 
 
 def packages() -> Iterator[tuple[str, str]]:
-    """Yield each package down to DEPTH, with the first paragraph of its docstring.
+    """Yield each package down to the maximum depth, with the first paragraph of its docstring.
 
-    A last clause that introduces a list, and so ends with a colon, is left out.
+    If the last clause introduces a list, and so ends with a colon, it is left out.
     """
     for top in TOP_PACKAGES:
         for path in sorted((ROOT / top).rglob("__init__.py")):

@@ -14,5 +14,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return a page with links to CHANGELOG.md, which work on GitHub, replaced by links to its page on the site."""
+    """Return a page in which links to CHANGELOG.md, which work on GitHub, lead to its page on the site."""
     return markdown.replace("](../../CHANGELOG.md)", "](../changelog.md)")

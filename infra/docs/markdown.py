@@ -10,7 +10,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text for a table cell: on one line, with each `|` escaped."""
+    """Return text for a table cell, on one line and with each `|` escaped."""
     return " ".join(text.replace("\\|", "|").split()).replace("|", "\\|")
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def changelog() -> str:
-    """Return CHANGELOG.md, with links relative to docs/ instead of to the root of the repository."""
+    """Return CHANGELOG.md, with links relative to docs/ instead of the repository root."""
     return re.sub(r"\]\(docs/", "](", (ROOT / "CHANGELOG.md").read_text())
 
 

@@ -20,7 +20,7 @@ JsonSchema = Mapping[str, Any]
 
 
 class Section(NamedTuple):
-    """Object in a settings file, with the path of its first occurrence."""
+    """Object in a settings file, with the path at which it first occurs."""
 
     reference: str
     path: str
@@ -31,7 +31,7 @@ SectionsByReference = Mapping[str, Section]
 
 
 def page(model: type[BaseModel]) -> str:
-    """Return the tables of a model, outermost section first. Repeated objects are described once."""
+    """Return the tables of a model, outermost section first. Objects that occur more than once are described once."""
     known = {section.reference: section for section in sections(model.model_json_schema())}
     return "\n".join(_section(section, known) for section in known.values())
 
@@ -53,7 +53,6 @@ def sections(document: JsonSchema) -> list[Section]:
 
 
 def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each object that a value refers to, with the suffix of its path: `[]` in a list, `.NAME` in a mapping."""
     if "$ref" in value:
         yield suffix, value["$ref"]
     for each in (*value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())):
@@ -91,7 +90,7 @@ def _section(section: Section, known: SectionsByReference) -> str:
 
 
 def meaning(value: JsonSchema, known: SectionsByReference) -> str:
-    """Return the description of a key, or else that of its section. Pydantic omits the former if both are equal."""
+    """Return the description of a key, or that of its section. Pydantic omits a key's description if both are equal."""
     section = known.get(value.get("$ref", ""))
     return str(value.get("description") or (section.schema.get("description", "") if section else ""))
 
@@ -108,7 +107,7 @@ def default(value: JsonSchema) -> str:
 
 
 def type_in_words(value: JsonSchema, known: SectionsByReference) -> str:
-    """Return a type in words, with its bounds, and with a link to its section if the section is known."""
+    """Return a type in words, with its bounds, and with a link if its section is known."""
     if "$ref" in value:
         section = known.get(value["$ref"])
         return f"[`{section.path}`](#{anchor(section.path)})" if section else "mapping"

@@ -1,4 +1,4 @@
-"""Diagnostics of `hallmark doctor`: whether this checkout is ready for work, and which command repairs what is not.
+"""Diagnostics of `hallmark doctor`: whether this checkout is ready for work, and which commands repair it.
 
 finding.py        one result of a diagnostic
 diagnostics.py    the table of diagnostics, and the function that runs them

@@ -25,10 +25,10 @@ from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_VARIABLES
 PREFIX = "HALLMARK_"
 KNOWN_VARIABLES = {variable.name for variable in (*RUNNER_VARIABLES, *COMMAND_VARIABLES)}
 MINIMUM_BY_VARIABLE = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
-"""Variables that hold a whole number, and the minimum of each."""
+"""Minimum value of each environment variable that holds a whole number."""
 INTERNAL_VARIABLES = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
-"""Known variables that are not settings: Hallmark sets the first two for processes that it starts; tests and
-examples read the last."""
+"""Known environment variables that are not settings. Hallmark sets the first two for processes that it starts; tests
+and examples read the last one."""
 
 
 def variables(_: Path) -> Iterator[Finding]:
@@ -64,14 +64,14 @@ def parameters(root: Path) -> Iterator[Finding]:
     """Validate params.yaml.
 
     Raises:
-        InputError: The file is invalid; the message lists every mistake.
+        InputError: The file is invalid. The message lists every error.
     """
     checked = params.load(root / "params.yaml")
     yield Finding(f"valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
 
 
 def governance(root: Path) -> Iterator[Finding]:
-    """Report the governance in force, differences between it and the files, and signs of manual edits to the ledger."""
+    """Report the governance in force, its differences from the files, and signs of tampering with the ledger."""
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.get_ledger(state)
     if lost := known.loss_reason():
@@ -116,7 +116,7 @@ def schedules(root: Path) -> Iterator[Finding]:
     """Report the schedules and triggers in force, and problems with them.
 
     Raises:
-        HallmarkError: Their runs cannot be requested, for example because the scheduler's key is missing.
+        HallmarkError: Their runs cannot be requested, for example because the scheduler key is missing.
     """
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.get_ledger(state)
@@ -141,11 +141,11 @@ def schedules(root: Path) -> Iterator[Finding]:
 
 
 def runs(root: Path) -> Iterator[Finding]:
-    """Verify that a run of params.yaml could be requested now.
+    """Verify that a run with params.yaml could be requested now.
 
     Raises:
-        HallmarkError: It could not, for example because code, sources or the use-case card are not adopted, a source is
-            unavailable, or nobody may decide at a gate.
+        HallmarkError: No run could be requested, for example because code, sources or the use-case card are not
+            adopted, a source is unavailable, or nobody may decide at a gate.
     """
     if not ledger.ledger_exists(root / ".hallmark") or ledger.get_ledger(root / ".hallmark").loss_reason():
         return

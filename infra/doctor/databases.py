@@ -21,9 +21,9 @@ from tasks.sources import vault
 class Database(NamedTuple):
     schema: Schema
     file: str
-    """Path relative to .hallmark."""
+    """Path of the database file, relative to .hallmark."""
     variable: str = ""
-    """Environment variable for the URL of a Postgres database that replaces the file; empty if there is none."""
+    """Environment variable with the URL of a Postgres database to use instead of the file; empty if there is none."""
 
 
 DATABASES = (

@@ -10,7 +10,8 @@ from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape
 
 Diagnostic = Callable[[Path], Iterator[Finding]]
-"""Diagnostic, which takes the root of a checkout. It may raise HallmarkError with a message that says what to do."""
+"""Function that examines the checkout with the given root. It can raise HallmarkError with a message that says what to
+do."""
 DIAGNOSTICS: dict[str, Diagnostic] = {
     "Python": software.python,
     "Hallmark": software.hallmark,
@@ -43,7 +44,7 @@ class ReportLine(NamedTuple):
 
 
 def run(root: Path, looks: Mapping[str, Diagnostic] = DIAGNOSTICS) -> Iterator[ReportLine]:
-    """Run the diagnostics in order, and yield each finding as soon as there is one.
+    """Run the diagnostics in order, and yield each finding as soon as it is known.
 
     An exception becomes a finding, and the next diagnostic runs.
     """

@@ -5,6 +5,6 @@ from typing import NamedTuple
 
 class Finding(NamedTuple):
     state: str
-    """Description of the state that was found, in one line."""
+    """One-line description of the state that was found."""
     remedy: str = ""
     """Command or action that repairs the state; empty if there is nothing to repair."""

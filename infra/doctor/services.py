@@ -1,4 +1,4 @@
-"""Diagnostics of services: whether configured ones answer, and whether those of this checkout use its settings."""
+"""Diagnostics of services: whether configured ones respond, and whether those of this checkout use its settings."""
 
 import os
 import socket
@@ -72,9 +72,9 @@ def ray(_root: Path) -> Iterator[Finding]:
 
 
 def heads(root: Path) -> Iterator[Finding]:
-    """Report the number of the ledger's heads in each configured place.
+    """Report the number of ledger heads in each configured place.
 
-    Heads that are stored on this machine alone prove nothing against its owner.
+    Heads that are stored only on this machine prove nothing against its owner.
     """
     places = parse(os.environ.get(publication.PLACES_VARIABLE, ""), root, root / ".hallmark")
     for place in places:

@@ -25,7 +25,7 @@ def python(_: Path) -> Iterator[Finding]:
 
 
 def hallmark(_: Path) -> Iterator[Finding]:
-    """Report the version and digest of this installation, as policy.yaml may name them under `judges`."""
+    """Report the version and digest of this installation, which policy.yaml can list under `judges`."""
     found = judge.current()
     how = ", an editable install: it judges in environment local alone" if found.editable else ""
     yield Finding(f"Hallmark {found.version}, SHA-256 {found.sha256}{how}")

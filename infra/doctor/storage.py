@@ -11,8 +11,8 @@ from tasks.policy.people import OPTIONAL_MACHINES
 from tasks.sources import vault, vault_keys
 
 MIN_FREE_GIB = 5.0
-"""Minimum free disk space. A run of the sample writes 1 GiB, including copies of a small model; larger models need
-several times their size."""
+"""Minimum free disk space in GiB. A run of the sample writes 1 GiB, including copies of a small model. Larger models
+need several times their own size."""
 
 
 def state(root: Path) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def state(root: Path) -> Iterator[Finding]:
 
 
 def keys(root: Path) -> Iterator[Finding]:
-    """Verify that other users cannot read the private keys, and that the key of an existing vault is available."""
+    """Verify that other users cannot read the private keys, and that the vault key is available if there is a vault."""
     state = root / ".hallmark"
     folder = state / "keys"
     key_files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")

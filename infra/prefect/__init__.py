@@ -4,7 +4,7 @@
     access.py        secret of the server, and the environment of each process
     settings.py      settings that a runner keeps from its start
     runner.py        process that executes flow runs of this checkout
-    watch.py         watch of gates, deadlines, schedules and heads; of several on one ledger one holds the lease
+    watch.py         watch of gates, deadlines, schedules and heads; one watch of each ledger holds the lease
     pools.py         work pools of deployments.yaml, on the Prefect server
     worker.py        process that executes flow runs of a work pool on this machine
     execute.py       process of one flow run of a work pool
@@ -15,5 +15,5 @@
     client.py        flow runs on the Prefect server: start, resume, cancel and state
     deployments.yaml  schedules and triggers as proposed (tasks/scheduling)
 
-If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a deployment of its own there.
+If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a separate deployment there.
 """

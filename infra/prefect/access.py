@@ -1,9 +1,9 @@
 """Access to the Prefect server of this checkout: its secret, and the environment of each process.
 
-A client of the server can start flow runs and read their logs, so the server requires a secret. It is in
-.hallmark/prefect/secret. Server, runner and commands receive it in their environment, since all users of a machine can
-read command lines. A stage gets no `PREFECT_*` variable at all (tasks/runs/outputs/dvc.py). Pages of other origins can
-neither read responses nor change anything, even in a browser that has the secret.
+A client of the server can start flow runs and read their logs, so the server requires a secret, which is in
+.hallmark/prefect/secret. Server, runner and commands receive it in their environment, because all users of a machine
+can read command lines. A stage gets no `PREFECT_*` variable at all (tasks/runs/outputs/dvc.py). Pages of other origins
+can neither read responses nor change anything, even in a browser that has the secret.
 
 For an external server (PREFECT_API_URL), the user's own PREFECT_API_AUTH_STRING or PREFECT_API_KEY is used.
 """
@@ -25,7 +25,7 @@ def secret_file(root: Path) -> Path:
 
 
 def secret(root: Path) -> str:
-    """Return the secret of the Prefect server. A new one is made if there is none.
+    """Return the secret of the Prefect server, and create it if there is none.
 
     Raises:
         InputError: Other users can read the file, or it is empty.
@@ -34,7 +34,13 @@ def secret(root: Path) -> str:
 
 
 def read_secret(path: Path, whose: str) -> str:
-    """Return the secret of a server from a file, as `secret`. `whose` names the server in error messages."""
+    """Return a server's secret from a file, and create the file if there is none.
+
+    `whose` names the server in error messages.
+
+    Raises:
+        InputError: Other users can read the file, or it is empty.
+    """
     if not path.exists():
         files.create_file(path, secrets.token_urlsafe(32).encode())
     if path.stat().st_mode & 0o077:
@@ -45,7 +51,7 @@ def read_secret(path: Path, whose: str) -> str:
 
 
 def client_environment(root: Path, api: str, own: bool) -> dict[str, str]:
-    """Return the environment of a process that talks to the server; `own` if the server is this checkout's."""
+    """Return the environment of a client of the Prefect server. `own` says whether the server is this checkout's."""
     return (
         dict(os.environ)
         | {

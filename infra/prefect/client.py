@@ -27,10 +27,10 @@ ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 
 @contextmanager
 def connected(root: Path, up: RunningPrefect) -> Iterator["SyncPrefectClient"]:
-    """Yield a client of the running server.
+    """Yield a client of the running Prefect server.
 
-    Inside the block, the current folder is that of the server: Prefect reads settings from prefect.toml, pyproject.toml
-    and .env of the current folder, and settings can name code to run.
+    Inside the block, the current folder is the server's folder. Prefect reads settings from prefect.toml,
+    pyproject.toml and .env in the current folder, and such settings can name code to run.
 
     Raises:
         Unavailable: The server does not respond, or refuses the secret.
@@ -70,10 +70,10 @@ def create_flow_run(
     once: str | None = None,
     name: str | None = None,
 ) -> str:
-    """Create a flow run for a run request, and return the flow run's id.
+    """Create a flow run for a run request, and return its id.
 
-    A second call with the same `once` returns the same flow run. `name` is the full name of the deployment; None for
-    that of this checkout.
+    A second call with the same `once` returns the same flow run. `name` is the full name of the deployment, by default
+    that of this checkout's deployment.
 
     Raises:
         Unavailable: The server does not respond, has no such deployment, or no runner serves it.
@@ -102,8 +102,9 @@ def create_flow_run(
 def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
     """Resume a flow run if it is suspended, or schedule it again if it crashed.
 
-    Return False if it has ended, belongs to another checkout, or is unknown to the server. The run then needs a new
-    flow run.
+    Returns:
+        Whether the flow run continues. If it has ended, belongs to another checkout or is unknown to the server, the
+            run needs a new flow run.
     """
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
@@ -126,7 +127,7 @@ def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
 
 
 def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
-    """Make this checkout's runner end the process of a flow run, which is not restarted afterwards.
+    """Cancel a flow run: this checkout's runner ends its process and does not restart it.
 
     Raises:
         Refused: Another machine executes the flow run, or Prefect does not cancel it.
@@ -152,7 +153,7 @@ def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
 
 
 def state_of(root: Path, up: RunningPrefect, flow_run: str) -> tuple[str, str]:
-    """Return type and message of a flow run's state, for example ("PAUSED", "")."""
+    """Return the type and the message of a flow run's state, for example ("PAUSED", "")."""
     with connected(root, up) as client:
         state = client.read_flow_run(flow_run).state  # type: ignore[arg-type]
     return (state.type.value, state.message or "") if state else ("SCHEDULED", "")

@@ -21,9 +21,9 @@ from tasks.ledger.ledger import Ledger
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
 MAX_FLOW_RUNS = 50
-"""Maximum number of flow runs of a run whose lines are read, newest first."""
+"""Maximum number of a run's flow runs whose log lines are read, newest first."""
 MAX_LINES = 200
-"""Maximum number of lines, which is the server's limit for one response."""
+"""Maximum number of log lines, which is also the server's limit for one response."""
 MAX_LINE_LENGTH = 4_000
 MAX_RESPONSE_BYTES = 4 << 20
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
@@ -77,14 +77,14 @@ def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLi
 
 
 def _headers(given: dict[str, str]) -> dict[str, str]:
-    """Return the header with which Prefect's own client authenticates: a user and password, or a key."""
+    """Return the header with which Prefect's own client authenticates: user and password, or an API key."""
     if secret := given.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     return {"Authorization": f"Bearer {key}"} if (key := given.get("PREFECT_API_KEY")) else {}
 
 
 def _add_csrf_token(client: httpx.Client) -> None:
-    """Request the CSRF token that every POST must carry, if the server requires one."""
+    """Request the CSRF token that every POST request must contain, if the server requires one."""
     me = str(uuid.uuid4())
     with client.stream("GET", "/csrf-token", params={"client": me}) as answer:
         if answer.status_code == httpx.codes.OK:  # a server without CSRF protection responds with another status

@@ -4,9 +4,9 @@ HALLMARK_NOTIFY names the destination. `slack-webhook/ops` is the block `ops` of
 `https://…` receives a JSON document by POST.
 
 Notices are sent in the order of the ledger, and a notice that could not be sent is retried; runs never wait for it. The
-ledger's database holds the number of the last entry that was handled, beside the ledger (tasks/ledger/leases.py), so
-that another machine can continue there. A notice is sent twice if two processes send at the same time, or if a process
-is killed before it has stored the number.
+ledger's database also stores the number of the last processed entry (tasks/ledger/leases.py), so that another machine
+can continue there. A notice is sent twice if two processes send at the same time, or if a process is killed before it
+has stored the number.
 """
 
 import os
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 DESTINATION_VARIABLE = "HALLMARK_NOTIFY"
 CURSOR_NAME = "notices"
 OLD_CURSOR_FILE = "notified.json"
-"""File in `.hallmark/` in which an earlier version stored the number of the last handled entry."""
+"""File in `.hallmark/` in which an earlier version stored the number of the last processed entry."""
 TIMEOUT_SECONDS = 10.0
 RETRY_DELAYS = (0.0, 1.0, 3.0)
 """Seconds to wait before each attempt."""
 RESEND_PERIOD = timedelta(days=30)
-"""Age of the oldest entry for which notices are sent again if the stored number is wrong.
+"""Age of the oldest entry for which notices are sent again if the stored entry number is too high.
 
-A repeated notice is better than a missing one, but nobody would read those of years.
+A repeated notice is better than a missing one, but the notices of several years would be too many to read.
 """
 CURSOR_AHEAD_WARNING = (
     "notices: the ledger's database said that they had come further than the ledger has; the last "
@@ -59,12 +59,12 @@ def destination() -> str | None:
 
 
 def deliver(root: Path) -> list[str]:
-    """Send the notices about new entries, oldest first, and return their titles for the log.
+    """Send the notices about new ledger entries, oldest first, and return their titles for the log.
 
-    If no destination is set, nothing is sent.
+    If no destination is configured, nothing is sent.
 
     Raises:
-        Unavailable: A notice could not be sent. The next call sends that one and those after it.
+        Unavailable: A notice could not be sent. The next call begins with this notice.
     """
     from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
     from tasks.registry.history.notices import from_entry
@@ -101,7 +101,7 @@ def send(place: str, news: "Notice") -> None:
     """Send one notice, in up to three attempts.
 
     Raises:
-        Unavailable: All attempts failed. The message does not have the URL, which may contain a secret.
+        Unavailable: All attempts failed. The message omits the URL, which can contain a secret.
     """
     for pause in RETRY_DELAYS:
         time.sleep(pause)

@@ -11,7 +11,10 @@ from flows.partial_work import PartialFailure
 
 
 async def run_periodically(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
-    """Call `work` with the checkout every `seconds`, and log its results and errors. An error does not end the loop."""
+    """Call `work` with the checkout's root every `seconds`, and log its results and errors.
+
+    An error does not end the loop.
+    """
     log, problems = get_logger("hallmark"), set[str]()
     while True:
         await asyncio.sleep(seconds)

@@ -1,8 +1,7 @@
 """Work pools of deployments.yaml on the Prefect server, with the deployment that each serves.
 
-Prefect decides which run is next and whether it may start, and nothing about what is executed. Workers execute the flow
-that is installed with them. They take neither command nor code nor settings from a pool, a deployment or a flow run
-(worker.py).
+Prefect decides which run is next and whether it may start, but not what is executed. Workers execute the flow that is
+installed with them. They take no command, code or settings from a pool, a deployment or a flow run (worker.py).
 """
 
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ COMMAND = ["python", "-I", *OWN_PROCESS, "infra.prefect.execute"]
 
 
 def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
-    """Create or update the declared pools on the server. Return the changes in words; empty if there are none.
+    """Create or update the declared work pools on the server. Return the changes in words; empty if there are none.
 
     A pool that is no longer declared is paused, so that runs that wait in it are not lost.
     """
@@ -94,10 +93,10 @@ def _update(client: "SyncPrefectClient", name: str, **changes: Any) -> None:
 
 
 def base_job_template(pool: Pool) -> dict[str, Any]:
-    """Return Prefect's base job template of a pool.
+    """Return Prefect's base job template of a work pool.
 
-    The template has no variables, so that clients of Prefect's API cannot change command, image or environment with the
-    values of a flow run.
+    The template has no variables, so clients of Prefect's API cannot change the command, image or environment through
+    the values of a flow run.
     """
     if pool.type == "process":
         return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NO_VARIABLES}

@@ -22,18 +22,18 @@ from tasks.runs.checkout import Checkout
 from tasks.scheduling import deployments_in_force
 
 DEFAULT_CONCURRENCY = 5
-"""Default number of flow runs that are executed at the same time, which is Prefect's own limit."""
+"""Default number of flow runs that are executed in parallel, which is Prefect's own default."""
 POLL_SECONDS = 1.0
-"""Seconds between two requests for flow runs.
+"""Seconds between two requests to Prefect for flow runs.
 
-With Prefect's default of 10 s, the wait for the runner would take most of the time from a decision to the resumed run.
+With Prefect's default of 10 s, waiting for the runner would take most of the time from a decision to the resumed run.
 """
 
 
 async def serve() -> None:
-    """Serve the deployment of `retrain` until stopped.
+    """Serve the deployment of the flow `retrain` until stopped.
 
-    Flow runs that a killed runner left behind are resumed first.
+    Flow runs that a killed runner left unfinished are resumed first.
     """
     limit = await asyncio.to_thread(concurrency_limit, checkout_root())
     with storage_in(access.folder(checkout_root())):
@@ -53,8 +53,8 @@ async def serve() -> None:
 def storage_in(folder: Path) -> Iterator[None]:
     """Make Prefect keep a runner's storage in a folder of this checkout.
 
-    Prefect uses `runner_storage` in the temporary folder, which all users of a machine share. The user who makes it
-    first would keep the runners of all others from starting.
+    By default, Prefect uses `runner_storage` in the temporary folder, which all users of a machine share. The user who
+    creates it first would keep the runners of all others from starting.
     """
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
@@ -73,10 +73,10 @@ def concurrency_limit(root: Path) -> int:
 
 
 def pass_on_bytecode_cache() -> None:
-    """Make the processes of flow runs use the runner's cache of bytecode.
+    """Make the processes of flow runs use the runner's bytecode cache.
 
-    `multiprocessing` passes on most options of the interpreter, but not `pycache_prefix`. Without it, a flow run would
-    execute the bytecode beside a source file instead of the source.
+    `multiprocessing` passes on most options of the interpreter, but not `pycache_prefix`. Without this option, a flow
+    run would execute the bytecode file next to a source file instead of the source.
     """
     flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
     flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] * (sys.pycache_prefix is not None)

@@ -21,11 +21,11 @@ from tasks.policy import judge
 from tasks.runs.outputs import dvc
 
 PORT = 4200
-"""Prefect's default port. If it is taken, a free one is used."""
+"""Default port of Prefect. If it is taken, a free port is used."""
 START_TIMEOUT_SECONDS = 300
-"""Maximum number of seconds until the server responds for the first time. It creates its tables before."""
+"""Seconds in which the server must create its tables and respond for the first time."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
-"""Environment variable with another port to try first."""
+"""Environment variable with the port to try first."""
 
 
 class RunningPrefect(FrozenModel):
@@ -33,27 +33,29 @@ class RunningPrefect(FrozenModel):
 
     api: str
     server: Process | None
-    """Server of this checkout; None if PREFECT_API_URL names an external one."""
+    """Process of this checkout's server; None if PREFECT_API_URL names an external server."""
     runner: Process
     watch: Process | None = None
-    """Watch; None if an earlier version of Hallmark started the runner, which was also the watch then."""
+    """Process of the watch; None if an earlier version of Hallmark started the runner, which was then also the
+    watch."""
     settings: EnvironmentDigests = EnvironmentDigests()
     hallmark: str | None = None
-    """SHA-256 of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
+    """SHA-256 of the Hallmark installation that the runner executes; null for an editable install, which can change at
+    any time."""
 
     @property
     def ui(self) -> str:
         return self.api.removesuffix("/api")
 
     def ui_secret_file(self, root: Path) -> Path | None:
-        """Return the file with the secret that the server's pages ask for once; None for an external server."""
+        """Return the file with the secret that the server's web pages require; None for an external server."""
         return access.secret_file(root) if self.server else None
 
 
 def find(root: Path) -> RunningPrefect | None:
     """Return the running server and runner of this checkout, or None.
 
-    The watch may have ended: commands that start or follow a run do not need it.
+    The watch may have ended, because commands that start or follow a run do not need it.
     """
     path = access.folder(root) / "up.json"
     if not path.exists():
@@ -64,15 +66,15 @@ def find(root: Path) -> RunningPrefect | None:
 
 
 def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> RunningPrefect:
-    """Return the running server and runner, and start them if there are none.
+    """Return the running server and runner, and start them if they are not running.
 
     If one of them has ended, both are started again, so that they have the same settings, secret and port. `also` names
-    further variables that count as settings.
+    further environment variables that count as settings.
 
     Raises:
         Unavailable: A process does not start. The message names its log.
-        InputError: HALLMARK_NOTIFY is invalid, or the runner runs with other settings or another Hallmark than this
-            command, so that runs would not follow this command's.
+        InputError: HALLMARK_NOTIFY is invalid, or the runner has other settings or another Hallmark installation than
+            this command, so that runs would not use those of this command.
     """
     notify.destination()
     with locks.hold(access.folder(root) / "up.lock", "another command starts Prefect"):
@@ -129,7 +131,7 @@ def _start_watch(root: Path, api: str, own: bool) -> Process:
 
 
 def _write(root: Path, up: RunningPrefect) -> RunningPrefect:
-    """Write up.json, readable by its owner only: a short password can be guessed from its digest."""
+    """Write up.json, readable only by its owner, because a short password can be guessed from its digest."""
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
@@ -140,7 +142,6 @@ def _installed_digest() -> str | None:
 
 
 def _ended_unexpectedly(root: Path) -> bool:
-    """Return whether this checkout's own server has ended without `stop`."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
@@ -149,7 +150,7 @@ def _ended_unexpectedly(root: Path) -> bool:
 
 
 def stop(root: Path) -> bool:
-    """Stop the processes that `start` started, with their children. Return whether any was running."""
+    """Stop the processes that `start` started, with their children. Return whether server or runner was running."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
@@ -192,10 +193,10 @@ def _port() -> int:
 def _end_runner(process: Process) -> None:
     """Kill the runner and its flow runs, and end the processes of their stages with SIGTERM.
 
-    With SIGTERM, runner and flow runs would report the runs as cancelled or crashed, and these would not continue. If
-    they are killed, they leave orphans, which the next runner resumes. This function waits for their end, since they
-    hold their runs until then. A stage is in a session of its own. Its supervisor ends it, and the stage ends its
-    workers: a training writes a checkpoint first.
+    With SIGTERM, the runner and its flow runs would report the runs as cancelled or crashed, and such runs do not
+    continue. Killed flow runs are orphans, which the next runner resumes. This function waits for their end, because
+    they hold their runs until then. Each stage is in a separate session. Its supervisor ends the stage, and the stage
+    ends its workers; a training run first writes a checkpoint.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # the runner may end by itself, e.g. if its server refuses it
         runner = psutil.Process(process.pid)

@@ -1,8 +1,8 @@
 """Settings of the environment that a runner keeps from its start, so that later changes do not reach it.
 
-Besides Hallmark's own settings, these are the variables that a `location` in sources.yaml names. They are not known at
-the start, since the next run may have other governance files. So the digest of every variable is stored, and those that
-count are compared later.
+In addition to Hallmark's own settings, these are the variables that a `location` in sources.yaml names. They are not
+known at the start, because the next run can have other governance files. Therefore the digest of every variable is
+stored, and the relevant digests are compared later.
 """
 
 import secrets
@@ -16,12 +16,16 @@ KEPT_NAMES = tuple(variable.name for variable in RUNNER_VARIABLES)
 
 
 class EnvironmentDigests(FrozenModel):
-    """Names of the variables that were set, with a digest of each value. Values are not stored: some are passwords."""
+    """Names of the environment variables that were set, with a digest of each value.
+
+    Values are not stored, because some are passwords.
+    """
 
     salt: str = ""
     """Random text that is part of each digest.
 
-    Equal values of two checkouts get different digests, and no digest can be looked up in a table.
+    Equal values in two checkouts therefore have different digests, and no digest can be looked up in a precomputed
+    table.
     """
     digests: dict[str, str] = {}
 
@@ -33,9 +37,9 @@ class EnvironmentDigests(FrozenModel):
         )
 
     def differing(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
-        """Return the names of the settings whose values differ in `environment`, or that only one of the two has.
+        """Return the names of the settings that have another value in `environment`, or that are set on only one side.
 
-        `also` names further variables to compare.
+        `also` names further environment variables to compare.
         """
         here = EnvironmentDigests.of_environment(environment, self.salt).digests
         return sorted(

@@ -1,13 +1,13 @@
-"""Watch: `python -I -m hallmark.process infra.prefect.watch` in the checkout it serves, beside a runner or without one.
+"""Watch: `python -I -m hallmark.process infra.prefect.watch` in the checkout it serves, with or without a runner.
 
-The watch does the work that no run does: it resumes runs after decisions, reminds and escalates at deadlines, raises
-incidents, requests runs for schedules and triggers, publishes heads of the ledger and sends notices. `hallmark up`
+The watch does the work that no run does: it resumes runs after decisions, sends reminders and escalates at deadlines,
+raises incidents, requests runs for schedules and triggers, publishes ledger heads and sends notices. `hallmark up`
 starts a watch in the background, and `hallmark watch` runs one in the foreground.
 
-If several machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the work that is
-common to all. Each machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it
-did not finish, and its runs in MLflow. A holder that has not renewed its lease within the term has lost it for good,
-and another machine takes over. Correctness does not depend on having one holder only: every action is looked up in the
+If machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the work that is common to
+all. Each machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it did not
+finish, and its runs in MLflow. A holder that has not renewed its lease within the term has lost it for good, and
+another machine takes over. Correctness does not depend on having only one holder: every action is looked up in the
 ledger before it is recorded.
 """
 
@@ -38,9 +38,9 @@ from tasks.runs import installation
 RENEW_SECONDS = 5.0
 DECISION_POLL_SECONDS = 0.5
 HEAD_SECONDS = 10.0
-"""Seconds between two checks of whether the ledger has grown and needs a new published head.
+"""Seconds between two checks of whether the ledger has grown, so that a new head must be published.
 
-This runs beside the watch over runs, so that a place that cannot be reached delays no run.
+The checks run in parallel with the other work, so that an unreachable place of heads delays no run.
 """
 NOTICE_SECONDS = 5.0
 POOL_SECONDS = 10.0
@@ -48,11 +48,11 @@ POOL_SECONDS = 10.0
 OCCASION_SECONDS = 2.0
 """Seconds between two checks of schedules and triggers.
 
-The times of schedules are exact to the second, and a check without a result takes 1 to 2 ms.
+Schedules have a resolution of one second, and a check without a result takes 1 to 2 ms.
 """
 MLFLOW_SECONDS = 5.0
 DEADLINE_SECONDS = 60.0
-"""Seconds between two checks of deadlines, reminders and expiries, which are hours and days."""
+"""Seconds between two checks of deadlines, reminders and expiry dates, which are hours or days apart."""
 
 
 class Watch:
@@ -62,7 +62,11 @@ class Watch:
         self._renewing, self._ended = threading.Lock(), False
 
     def renew(self, _: Path) -> list[str]:
-        """Take or renew the lease. Return the holder in words if it has changed; otherwise an empty list."""
+        """Take or renew the lease.
+
+        Returns:
+            The holder of the lease in words if it has changed; otherwise an empty list.
+        """
         with self._renewing:
             if self._ended:
                 return []
@@ -82,7 +86,7 @@ class Watch:
             self._turn.release()
 
     def while_leader(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
-        """Return a function that does `work` only while this process holds the lease."""
+        """Return a function that calls `work` only while this process holds the lease."""
 
         def done(place: Path) -> list[str]:
             return work(place) if self._turn.is_held else []

@@ -10,18 +10,18 @@ from tasks.ledger.leases import open_leases
 
 LEASE_NAME = "watch"
 MAX_ABSENCE = timedelta(minutes=5)
-"""Maximum time without a watch before `is_missing` is set. A restart takes less."""
+"""Maximum time without a watch before `is_missing` is True. A restart takes less."""
 
 
 class WatchStatus(NamedTuple):
     words: str
-    """Holder of the lease and the time since which it watches; if there is none, the time without a watch."""
+    """Holder of the lease and the start time of its watch, or the time without a watch."""
     is_missing: bool
     """Whether there has been no watch for longer than MAX_ABSENCE."""
 
 
 def read(root: Path) -> WatchStatus:
-    """Return the state of the watch. This only reads.
+    """Return the state of the watch. Nothing is changed.
 
     Raises:
         Unavailable: The ledger's database cannot be reached.

@@ -40,7 +40,7 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
 
     @classmethod
     def __dispatch_key__(cls) -> str:
-        """Return a name of its own, so that Prefect's own worker of the type is not replaced."""
+        """Return a key other than that of Prefect's own `process` worker, so that this class does not replace it."""
         return "hallmark-process"
 
     async def run(
@@ -89,7 +89,7 @@ async def serve(pool: str) -> None:
 def _kill_and_exit() -> None:
     """Kill all child processes, and exit.
 
-    Another machine resumes their runs, as after a crash, once their leases are over.
+    As after a crash, another machine resumes their runs once the leases of the runs have expired.
     """
     for process in psutil.Process().children(recursive=True):
         process.kill()

@@ -1,1 +1,1 @@
-"""Ray cluster for trainings, on machines of one's own or of a cloud, without Kubernetes: cluster.yaml, for `ray up`."""
+"""Ray cluster for training runs without Kubernetes, on your own machines or in a cloud: cluster.yaml, for `ray up`."""

@@ -23,11 +23,11 @@ from tasks.stages.train.preflight.estimate import Estimate
 class Advice:
     data: RowProfile
     opinions: list[Opinion]
-    """Opinions on all approaches, the best first."""
+    """Opinions on all approaches, the best approach first."""
     chosen: str
-    """Approach in `use_case.approach` of the parameters."""
+    """Approach that the parameters currently set in `use_case.approach`."""
     costs: Mapping[str, Estimate]
-    """Estimated cost of each approach that is trained here."""
+    """Estimated cost of each approach that requires training."""
 
     @property
     def best(self) -> Opinion:
@@ -38,7 +38,7 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
     """Rank the approaches for a use case, and estimate their costs.
 
     Raises:
-        InputError: The parameters are wrong.
+        InputError: The parameters are not valid.
         Unavailable: No run of the use case has made a split.
     """
     params, _ = resolution.read_params(file or root / "params.yaml", changes)
@@ -62,7 +62,7 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
 
 
 def _overrides(approach: str, method: str, training: Training) -> dict[str, str]:
-    """Return overrides for an approach: defaults that its method requires, and other methods' settings off."""
+    """Return parameter overrides for an approach: defaults for its method, and other methods' settings switched off."""
     fields = Training.model_fields
     lacks = {it: fields[it].default for it in methods.get(method).required if getattr(training, it) is None}
     settings = {**methods.other_settings(method), **lacks}

@@ -21,21 +21,21 @@ class RowProfile:
     answer_chars: float
     """Mean length of an answer in characters."""
     refresh_days: int
-    """Days between refreshes of the source that is refreshed most often."""
+    """Refresh interval in days of the source that is refreshed most often."""
     tasks: int
     run: str
-    """Run whose training rows were read."""
+    """Id of the run whose training rows were read."""
     texts: int = 0
-    """Number of rows that are plain texts, without an answer."""
+    """Number of rows that are plain texts without an answer."""
 
     @property
     def has_fixed_answers(self) -> bool:
-        """Whether answers come from a fixed set: there are at most 20, or each stands for five rows on average."""
+        """Whether answers come from a fixed set: at most 20 of them, or on average at least five rows for each."""
         return self.answers <= max(20, self.rows // 5)
 
 
 def profile_run(other: EarlierRun) -> RowProfile | None:
-    """Return the properties of a run's training rows; None if it has none that are signed and can be read."""
+    """Return the properties of a run's training rows; None if it has no rows that are signed and readable."""
     table = other.layout.artefacts("split") / "train.parquet"
     if not other.has_signed("split", table):
         return None

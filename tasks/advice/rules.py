@@ -8,11 +8,11 @@ from tasks.core.params import methods
 from tasks.core.params.use_case import Approach
 
 FEW_ROWS, MANY_ROWS = 50, 50_000
-"""Numbers of rows. Below the first, training learns little; above the second, full fine-tuning may pay off."""
+"""Numbers of rows. Below the first, training learns little. Above the second, full fine-tuning may be worthwhile."""
 FREQUENT_REFRESH_DAYS = 30
-"""Days between refreshes below which a source changes faster than models pass their gates."""
+"""Refresh interval in days below which a source changes faster than a model can be trained and approved."""
 SHORT_ANSWER_CHARS = 300
-"""Maximum mean length in characters of answers that are labels or forms rather than texts."""
+"""Maximum mean length, in characters, of answers that are labels or fixed forms rather than prose."""
 Reasons = Iterator[tuple[int, str]]
 
 
@@ -24,7 +24,7 @@ class Opinion:
 
 
 def rank_approaches(data: RowProfile) -> list[Opinion]:
-    """Return opinions on all approaches by points, the highest first; of equals the cheaper one is first."""
+    """Return opinions on all approaches, highest points first. If points are equal, the cheaper approach is first."""
     opinions = []
     for approach, rule in RULES.items():
         unfit = data.texts == data.rows and approach not in methods.TEXT_APPROACHES
@@ -81,11 +81,11 @@ RULES: Mapping[Approach, Callable[[RowProfile], Reasons]] = {
     "full_fine_tuning": _full_fine_tuning,
     "continued_pretraining": _pretraining,
 }
-"""Rule of each approach, in order of cost."""
+"""Rule for each approach, from the cheapest to the most expensive approach."""
 
 
 def default_method(approach: Approach) -> str | None:
-    """Return the default training method of an approach; None if it trains nothing, or has no method here."""
+    """Return the default training method of an approach; None if it needs no training or has no method."""
     if approach in ("retrieval", "continued_pretraining"):
         return None
     wanted = methods.for_approach(approach)

@@ -1,4 +1,4 @@
-"""Dossier of a release, for auditors who do not trust the platform: its history, each claim with its evidence.
+"""Dossier of a release, for auditors who do not trust the platform: its history, with evidence for each claim.
 
 release_facts.py         facts about the release, from its folder and the ledger
 policies.py              policy in force at the promotion, and later adoptions
@@ -16,5 +16,5 @@ html_page.py             HTML page
 archive.py               folder and zip file with page and artifacts
 dossier_signature.py     statement that signs all files of a dossier
 dossier_verification.py  verification of a dossier from its folder and one fingerprint
-folder_verification.py   verification of a folder that was handed over, a release or a dossier
+folder_verification.py   verification of a received folder, a release or a dossier
 """

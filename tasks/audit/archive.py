@@ -1,11 +1,11 @@
 """Dossier as a folder and as a zip file of that folder.
 
 index.html      history of the release, for people
-dossier.json    the same, for programs
-SHA256SUMS      digest of every other file but the signature, in the format of `sha256sum --check`
+dossier.json    the same history, for programs
+SHA256SUMS      digest of every other file except the signature, in the format of `sha256sum --check`
 release/        folder of the release
 ledger/         ledger entries that claims refer to, with their proofs
-governance/     adoptions of policy and people so far, which say which keys count
+governance/     adoptions of policy and people, which determine the valid keys
 signature.json  digests of all of these files, signed with the ledger's key (dossier_signature.py)
 """
 
@@ -51,16 +51,17 @@ def write(
 
     Args:
         record: Facts about the release.
-        prove: Returns the inclusion proof of a ledger entry as JSON.
+        prove: Function that returns the inclusion proof of a ledger entry as JSON.
         target: Folder to write.
-        weights: Whether the model's weights are included.
+        weights: Whether to include the model's weights.
         signer: Key of the ledger. Without it the dossier is unsigned and says so.
 
     Returns:
         The dossier, and the path of the zip file.
 
     Raises:
-        InputError: Folder or zip file exists and is no dossier, or the folder contains a file that is not part of one.
+        InputError: The folder or zip file exists and is not a dossier, or the folder contains a file that is not part
+            of the dossier.
     """
     _require_replaceable(target)
     folder = Path(record.release.bundle)
@@ -122,7 +123,7 @@ def _archive_of(target: Path) -> Path:
 def _copy_plain_files(folder: Path, target: Path) -> list[str]:
     """Copy the files of a release, and return the names of links, pipes and devices, which are not copied.
 
-    A link may lead to a private key.
+    A link could lead to a private key.
     """
     target.mkdir()
     not_copied = []

@@ -19,11 +19,11 @@ class Artifacts:
 
         Args:
             folder: Folder of the release.
-            prove: Returns the proof that an entry is under a signed head, or raises HallmarkError.
+            prove: Function that returns the proof that an entry is under a signed head, or raises HallmarkError.
         """
         self._folder, self._prove = folder, prove
         self.contents: dict[str, bytes] = {}
-        """Content of the artifacts that are not files of the release, by path in the archive."""
+        """Content of the artifacts that are not release files, by path in the archive."""
         self.unproven: set[int] = set()
         self.proof_error = ""
         self.mismatched: set[int] = set()

@@ -1,4 +1,4 @@
-"""Chapters of a dossier from the run request to the promotion, each claim with the artifacts that it rests on."""
+"""Chapters of a dossier from the run request to the promotion, each claim with its supporting artifacts."""
 
 from collections.abc import Iterable, Sequence
 

@@ -15,9 +15,8 @@ PATH = Path(__file__).parent / "controls.yaml"
 
 class Control(FrozenModel):
     id: str
-    """Identifier of the control, in the framework's spelling."""
+    """Identifier of the control, as the framework writes it."""
     name: str
-    """Short name that the framework gives the control."""
     evidence: Annotated[list[Kind], Field(min_length=1)]
     """Kinds of claims that are evidence for the control."""
 
@@ -25,7 +24,6 @@ class Control(FrozenModel):
 class FrameworkControls(FrozenModel):
     name: str
     note: str
-    """Remark for readers of the list."""
     controls: Annotated[list[Control], Field(min_length=1)]
 
 

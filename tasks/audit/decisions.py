@@ -1,4 +1,7 @@
-"""Chapter about the decisions and the policy they were made under. Decisions of demo identities are marked as such."""
+"""Chapter about the decisions and the policy under which they were made.
+
+Decisions of demo identities are marked as such.
+"""
 
 from tasks.audit.artifacts import Artifacts
 from tasks.audit.chapters import ClaimContent, chapter
@@ -44,9 +47,9 @@ def _policy_claims(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]
 
 
 def _approval_claims(gate: GateName, record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
-    """Return claims about the approvals of a gate, by people, by demo identities, or by its checks alone.
+    """Return claims about the approvals of a gate, by people, by demo identities, or only by checks.
 
-    Only approvals by people are of a kind that is evidence of human oversight.
+    Only approvals by people have a kind that is evidence of human oversight.
     """
     who, statement = record.release.approved_by.get(gate, []), shelf.file(f"attestations/gates/{gate}.json")
     if not who:

@@ -12,24 +12,24 @@ Kind = Literal[
     "base-model", "training", "reproduction", "figures", "decision", "separation", "waiver", "promotion", "integrity",
     "recall", "incident", "history", "policy", "looks", "demonstration",
 ]  # fmt: skip
-"""Kind of a claim; controls.yaml lists the controls for which each kind is evidence. A `demonstration`, an action of
-demo identities in place of people, is evidence for none."""
+"""Kind of a claim. controls.yaml lists the kinds that are evidence for each control. A `demonstration`, which is an
+action of demo identities instead of people, is not evidence for any control."""
 
 
 class Artifact(FrozenModel):
-    """File of the archive that a claim rests on."""
+    """File in the archive that supports a claim."""
 
     path: str
     """Path of the file in the archive."""
     title: str
     sha256: Sha256
     proof: str | None = None
-    """Path, in the archive, of the proof that the ledger entry is under a signed head; null without a proof."""
+    """Path in the archive of the proof that the ledger entry is under a signed head; null if there is no proof."""
 
 
 class Claim(FrozenModel):
     number: str
-    """Number of chapter and claim, e.g. 2.3."""
+    """Number of chapter and claim, for example 2.3."""
     kind: Kind
     text: str
     artifacts: list[Artifact]
@@ -40,7 +40,7 @@ class Table(FrozenModel):
     columns: list[str]
     rows: list[list[str]]
     numbers: list[int] = []
-    """Indices of the columns with figures, from 0."""
+    """Indices of the numeric columns, from 0."""
 
 
 class Chapter(FrozenModel):
@@ -57,7 +57,7 @@ class Moment(FrozenModel):
 
 
 class Evidenced(FrozenModel):
-    """Control of a framework, and the claims of this dossier that are evidence for it."""
+    """Control of a framework, with the claims of this dossier that are evidence for it."""
 
     id: str
     name: str
@@ -85,14 +85,15 @@ class Dossier(Document):
     release_sha256: Sha256
     payload_sha256: Sha256
     standing: str
-    """Present state of the release, in words."""
+    """Current state of the release, in words."""
     verdict: Verdict
-    """Verdict on the release's folder, verified with this installation's keys."""
+    """Result of verifying the release's folder with this installation's keys."""
     signed_by: str
-    """Fingerprint of the ledger's key that signs the dossier; empty if it is unsigned, for the reason given in
+    """Fingerprint of the ledger's key that signs the dossier. Empty if the dossier is unsigned; the reason is then in
     `missing`."""
     as_of: str
-    """Time by the ledger's clock when the facts were collected, and the number of the ledger's last entry then."""
+    """Time by the ledger's clock at which the facts were collected, and the number of the newest ledger entry at that
+    time."""
     timeline: list[Moment]
     chapters: list[Chapter]
     missing: list[str]
@@ -100,6 +101,6 @@ class Dossier(Document):
 
     @property
     def headline(self) -> str:
-        """Return the result of the verification in words, with a note if the release is only a demonstration."""
+        """Result of the verification in words, with a note if the release is only a demonstration."""
         words = {"valid": "verified", "incomplete": "verified in part", "invalid": "not verified"}[self.verdict]
         return f"demonstration only: {words}, and no person decided" if self.demo else words

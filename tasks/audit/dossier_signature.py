@@ -1,8 +1,8 @@
 """Statement that signs a dossier: the digests of all its files, signed with the ledger's key.
 
-A dossier contains only what ledger and release contain. The ledger's key already attests the ledger's content, since it
-signs the heads to which the proofs of a dossier lead, so its holder gains nothing by signing dossiers. The gate key
-lets models pass and the worker key is on every machine that computes; reporting requires neither.
+A dossier contains only content of the ledger and the release. The ledger's key already signs the heads to which the
+proofs of a dossier lead, so signing dossiers gives its holder no additional power. The gate key, which lets models
+pass, and the worker key, which is on every machine that computes, are not needed for reporting.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,19 @@ FILE_NAME = "signature.json"
 
 
 class DossierSignature(DatedDocument):
-    """Predicate of the statement. The statement's subjects are all files of the dossier except its own, by path."""
+    """Signature of a dossier: the predicate of an in-toto statement.
+
+    The statement's subjects are all files of the dossier, except signature.json itself, by path.
+    """
 
     release: str
-    """NAME-VERSION."""
+    """Release in the form NAME-VERSION."""
     release_sha256: Sha256
     environment: str
     demo: bool
     """Whether demo identities approved the release instead of people."""
     last_entry: int
-    """Number of the last ledger entry that the dossier takes into account."""
+    """Number of the newest ledger entry that the dossier includes."""
 
 
 SIGNATURE = SignedKind(
@@ -45,11 +48,11 @@ def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> di
 def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
     """Verify the signature of a dossier, and return its statement.
 
-    A signature with a revoked key is refused whatever its time, since only the signature states that time and the
-    holder of the key could have dated it back.
+    A signature with a revoked key is refused whatever its time, because the time is only in the signature itself and
+    the holder of the key could have backdated it.
 
     Raises:
-        Refused: The signature does not count.
+        Refused: The signature is not valid.
     """
     signed = verify_envelope(dsse.parse(data, FILE_NAME), SIGNATURE, signers)
     for key in signers.keys_of("ledger"):

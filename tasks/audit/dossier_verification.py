@@ -1,8 +1,8 @@
 """Verification of a dossier from its folder and the root key's fingerprint, without network, database or project.
 
-The adoptions come first, since they say which keys count, and then the signature, which lists every file by digest.
-Other files are parsed only after all digests were found right: each ledger entry is compared with its proof, each claim
-with its files, and the release is verified.
+The adoptions are verified first, because they determine which keys are valid, and then the signature, which lists every
+file by digest. Other files are parsed only after all digests were verified: each ledger entry is compared with its
+proof, each claim with its files, and the release is verified.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def verify(folder: Path, governance: Governance) -> Verification:
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Verify the dossier in `folder` with the fingerprint of the root key, which the caller received by another way."""
+    """Verify a dossier with the fingerprint of the root key, which the caller received by a separate channel."""
     if not (folder / FILE_NAME).is_file():
         return _with_missing_signature(verification.verify_from_root(folder / RELEASE, root))
     try:
@@ -99,7 +99,7 @@ def _read_signed_files(folder: Path, signed: SignedDocument[DossierSignature]) -
 
 
 def _check_claims(files: Contents, signed: SignedDocument[DossierSignature]) -> Iterator[Check]:
-    """Verify that the dossier is about the signed release, and that every claim rests on files of the dossier."""
+    """Verify that the dossier is about the signed release and that its files support every claim."""
     story, said = Dossier.from_bytes(files.bytes(DOCUMENT)), signed.document
     if (story.release, story.release_sha256, story.demo) != (said.release, said.release_sha256, said.demo):
         raise Refused(f"{DOCUMENT} is about another release than the signature, or calls it another's decision")
@@ -115,7 +115,7 @@ def _is_here(artifact: Artifact, files: dict[str, str]) -> bool:
 
 
 def _check_entries(files: Contents, trusted: Trust) -> Iterator[Check]:
-    """Verify that each ledger entry is the one that its proof leads from to a signed head."""
+    """Verify that each ledger entry is the one in its proof, and that the proof leads to a signed head."""
     names = [name for name in files.below(LEDGER) if not name.endswith(PROOF)]
     bare = []
     for name in names:

@@ -11,8 +11,8 @@ def parse_proof(data: bytes) -> Inclusion:
     """Parse the inclusion proof in a file of a dossier.
 
     Raises:
-        ValueError: The file holds another kind of proof.
-        Refused: The file holds no proof.
+        ValueError: The file contains another kind of proof.
+        Refused: The file contains no proof.
     """
     proof = ledger_proof.parse(parse_bounded(data, ledger_proof.MAX_JSON_VALUES))
     if not isinstance(proof, Inclusion):

@@ -1,4 +1,4 @@
-"""Verification of a folder that was handed over: a release, or the dossier of one."""
+"""Verification of a received folder: a release, or the dossier of a release."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tasks.registry.verify import verification
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Verify a folder with nothing but the fingerprint of the root key, which the caller received by another way.
+    """Verify a folder with only the fingerprint of the root key, which the caller received by a separate channel.
 
     Raises:
         InputError: There is no such folder.

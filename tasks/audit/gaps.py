@@ -1,4 +1,4 @@
-"""Evidence that a release lacks, as sentences, so that an auditor need not search for what is missing."""
+"""Evidence that a release lacks, in sentences for auditors."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ EVALUATION_SUBJECTS = {
     "prompt injection and jailbreak": ("inject", "jailbreak"),
     "review by experts": ("expert", "review"),
 }
-"""Subjects that an evaluation may cover. It covers a subject if the name of one of its figures contains one of the
-words."""
+"""Subjects that an evaluation can cover, each with parts of metric names. A subject is covered if the name of a metric
+contains one of the parts."""
 
 
 UNSIGNED_MESSAGE = (

@@ -9,7 +9,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(dossier: Dossier, files: dict[str, str]) -> str:
-    """Return the page. `files` holds the SHA-256 of the archive's files by path."""
+    """Return the HTML page. `files` has the SHA-256 of the archive's files by path."""
     chapter_of = {claim.number: chapter.title for chapter in dossier.chapters for claim in chapter.claims}
     return (
         template_environment(TEMPLATES)

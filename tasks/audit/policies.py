@@ -26,7 +26,7 @@ class RecordedAdoption:
 @dataclass(frozen=True)
 class AdoptionHistory:
     at_promotion: RecordedAdoption | None
-    """Adoption in force when the release was promoted; None for a release that was made under proposed files."""
+    """Adoption in force when the release was promoted; None if its policy and people were not adopted."""
     later: list[RecordedAdoption]
     """Adoptions after the promotion, oldest first. They did not apply to the release."""
 
@@ -34,7 +34,7 @@ class AdoptionHistory:
 def read(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> AdoptionHistory:
     """Return the adoptions of this installation, divided at the release's promotion.
 
-    A release holds the adoptions up to its promotion, and its verification compares them with those of the ledger.
+    A release contains the adoptions up to its promotion, and its verification compares them with those of the ledger.
     """
     adoption_count = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
     try:

@@ -1,4 +1,4 @@
-"""Facts about a release, from its folder and the ledger. Those that do not verify are omitted or marked."""
+"""Facts about a release, from its folder and the ledger. Facts that cannot be verified are omitted or marked."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,27 +47,27 @@ class ReleaseFacts:
     environment: str
     now: datetime
     request: SignedRunRequest | None
-    """Run request; None if the ledger has none with a valid signature."""
+    """Run request; None if the ledger has no request with a valid signature."""
     request_entry: Entry | None
     cases: dict[GateName, GateCase]
-    """Latest case of the run at each gate: the evidence that it submitted."""
+    """Newest opening of each gate in the run, with its evidence."""
     decisions: dict[GateName, list[LedgerDecision]]
     adoptions: tuple[dict[str, Any], ...]
-    """Adoptions of policy and people so far, oldest first; empty under proposed files."""
+    """Envelopes of all adoptions of policy and people, oldest first; empty if policy and people were not adopted."""
     policies: AdoptionHistory
     stages: dict[str, StageRecord]
-    """Inputs and outputs of each stage; empty for a release of a version that recorded none."""
+    """Inputs and outputs of each stage; empty for a release of a Hallmark version without stage records."""
     data_accesses: SearchResult
     """Newest data accesses of every kind in this environment."""
     production_periods: list[ProductionPeriod]
-    """Periods in which each statement of this model, not only of this release, was the newest."""
+    """Production periods of all releases of the model, one for each promotion statement."""
     reproductions: list[Entry]
     incidents: list[Incident]
     withdrawals: list[Withdrawal]
     """Withdrawals of the release's sources that are in force."""
     last_entry: int
     invalid_promotions: list[str]
-    """Descriptions of promotions of this model in the ledger that do not verify."""
+    """Descriptions of promotions of this model in the ledger that cannot be verified."""
 
     @property
     def own_periods(self) -> list[ProductionPeriod]:
@@ -84,7 +84,7 @@ class ReleaseFacts:
         return f"{person} (demo identity)" if self.is_demo(person) else person
 
     def display_name(self, person: str) -> str:
-        """Return `ID (NAME)` with the name in the release's people.json."""
+        """Return `ID (NAME)` with the name from the release's people.json."""
         name = self.contents.people.get(f"[{person}].name")
         return f"{person} ({name})" if name else person
 
@@ -128,7 +128,7 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseF
 
 
 def _stages(folder: Path) -> dict[str, StageRecord]:
-    """Return the stage records in the folder. An unreadable record is omitted, since the verification reports it."""
+    """Return the stage records in the folder. Unreadable records are omitted, because the verification reports them."""
     records = {}
     for path in sorted((folder / bundle.STAGES).glob("*.json")):
         with suppress(Refused):

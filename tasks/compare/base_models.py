@@ -12,18 +12,18 @@ from tasks.core.params.values import Name, Text
 
 
 class ListedBaseModel(BaseModelParams):
-    """Base model: the keys of `base_model` in params.yaml, a name, and declarations about its use."""
+    """Base model to compare: the keys of `base_model` in params.yaml, a name, and declarations about its use."""
 
     name: Annotated[Name, Field(max_length=40)]
-    """Name in tables and charts."""
+    """Name of the base model in tables and charts."""
     provider: Text | None = None
-    """Company that would serve the model; null if it runs on machines of your own."""
+    """Company that would serve the model; null if it would run on your own machines."""
     region: Text | None = None
-    """Region where the provider would serve it, for example `eu`."""
+    """Region in which the provider would serve the model, for example `eu`."""
     usage_policy: Text | None = None
     """Uses that the licence or the provider forbids, in words."""
     lock_in: Text | None = None
-    """Changes that switching to another model would take, in words."""
+    """Work that a later switch to another model would take, in words."""
 
     @property
     def base(self) -> BaseModelParams:
@@ -38,7 +38,7 @@ class ListedBaseModel(BaseModelParams):
 
 
 class BaseModelFile(FrozenModel):
-    """Base models to compare, as a file lists them."""
+    """Content of the file that lists the base models to compare."""
 
     bases: list[ListedBaseModel]
     """Base models to compare, at least two."""
@@ -54,9 +54,9 @@ class BaseModelFile(FrozenModel):
 
 
 def load_base_models(path: Path) -> list[ListedBaseModel]:
-    """Read the file.
+    """Load the base models that a file lists.
 
     Raises:
-        InputError: The file has mistakes; each is named with its line.
+        InputError: The file is not valid; the message lists all errors with their lines.
     """
     return config.load(path, BaseModelFile).bases

@@ -11,12 +11,13 @@ from tasks.stages.evaluate.uncertainty import Interval
 Scale = Callable[[float], float]
 WIDTH, HEIGHT = 1000, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
-"""Margins in pixels. The left one holds percentages, the right one names, and the bottom one costs."""
+"""Margins of the chart in pixels. The left margin holds percentages, the right margin names, and the bottom margin
+costs."""
 LOG_SCALE_RATIO = 8.0
-"""Ratio of the highest to the lowest cost from which the cost axis is logarithmic."""
+"""Ratio of the highest to the lowest cost above which the cost axis is logarithmic."""
 MAX_TICKS = 10
 LABEL_SPACING = 22.0
-"""Vertical distance of names in pixels, if there is enough room."""
+"""Vertical distance between labels in pixels, if there is enough room."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Point:
     y: float
     low: float
     high: float
-    """Ends of the interval in pixels from the top."""
+    """Upper end of the interval. Like `low`, it is in pixels from the top of the chart."""
     allowed: bool
     title: str
     """Text for screen readers."""
@@ -52,13 +53,13 @@ class Chart:
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     ways: tuple[tuple[Point, Point], ...]
-    """Lines, each from a base model before fine-tuning to the same model after it."""
+    """Lines from each base model before fine-tuning to the same model after fine-tuning."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
 def lay_out(document: ComparisonDocument) -> Chart | None:
-    """Return the layout; None if no base model was evaluated."""
+    """Compute the layout of the chart. Return None if no base model was evaluated."""
     costs = [cost for each in document.bases for state in each.standings if (cost := each.cost(state))]
     if not costs:
         return None
@@ -97,7 +98,6 @@ def _percent(it: Interval) -> str:
 
 
 def _labels(last: list[Point]) -> Iterator[Label]:
-    """Yield labels that do not overlap: each is moved down below the one before, and all are kept above the axis."""
     points = sorted(last, key=lambda point: point.y)
     apart = min(LABEL_SPACING, (HEIGHT - TOP - BOTTOM) / max(1, len(points)))
     places: list[float] = []
@@ -112,7 +112,6 @@ def _labels(last: list[Point]) -> Iterator[Label]:
 
 
 def _shares(highest: float) -> tuple[Scale, list[float]]:
-    """Return the scale of shares and six ticks, from 0 to the next multiple of 25 % above the highest share."""
     quarters = max(1, math.ceil(highest * 4 - 1e-9))
     marks = [number * quarters / 20 for number in range(6)]
     return lambda share: round(HEIGHT - BOTTOM - share / marks[-1] * (HEIGHT - TOP - BOTTOM), 1), marks
@@ -131,7 +130,6 @@ def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
 
 
 def _log_ticks(least: float, most: float) -> list[float]:
-    """Return ticks at 1, 2 and 5 times powers of ten that enclose the range; only powers of ten if it is wide."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9) + 1)
     for factors in ((1, 2, 5), (1,)):
         marks = [factor * 10.0**power for power in powers for factor in factors]

@@ -39,13 +39,14 @@ from tasks.stages.train.base import base_model
 from tasks.supervise import sandbox
 
 COMPARISONS_FOLDER = "compared"
-"""Folder below `.hallmark/`. Outcomes in it hold ids of rows and verdicts on answers, but no texts."""
+"""Name of the folder in `.hallmark/` with stored outcomes. An outcome has row ids and verdicts on answers, but no
+texts."""
 STATE_NAMES: Mapping[State, str] = {"zero_shot": "zero-shot", "fine_tuned": "fine-tuned"}
 STAGES_BY_STATE: Mapping[State, tuple[str, ...]] = {
     "zero_shot": ("base_model", "predict@base"),
     "fine_tuned": ("tokenise", "train", "predict@candidate"),
 }
-"""Stages to execute for each state, in addition to those of the states before."""
+"""Stages to execute for each state, in addition to the stages of earlier states."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ComparisonRequest:
     params: Params
     rows: RowCounts = field(default_factory=RowCounts)
     steps: int | None = None
-    """Number of optimizer steps; None for one epoch."""
+    """Number of optimizer steps of the fine-tune; None for one epoch."""
     fine_tune: bool = True
 
     @property
@@ -62,12 +63,13 @@ class ComparisonRequest:
         return "fine_tuned" if self.fine_tune else "zero_shot"
 
     def params_of(self, candidate: ListedBaseModel, trained_on: int) -> Params:
-        """Return the parameters of a base model's stages.
+        """Return the parameters for the stages of one base model.
 
-        The base model answers all rows before the fine-tune too, and there are no validation rows for early stopping.
+        The base model answers all rows before the fine-tune as well. Early stopping is off, because there are no
+        validation rows.
 
         Raises:
-            InputError: The training would have too many epochs.
+            InputError: The fine-tune would have too many epochs.
         """
         params = self.params
         per_epoch = -(-trained_on // params.training.global_batch_size)
@@ -101,8 +103,8 @@ def compare(
 
     Raises:
         InputError: The parameters do not fit the rows, or there are too few rows.
-        Refused: The rows may not be used; see `rows.choose_rows`.
-        Unavailable: No run has rows, or stages need a sandbox and there is none.
+        Refused: The rows must not be used; see `rows.choose_rows`.
+        Unavailable: No run has rows, or the stages need a sandbox and there is none.
     """
     if wish.steps is not None and any(prompt.text_window for prompt in wish.params.prompts.values()):
         raise InputError(
@@ -156,7 +158,7 @@ def _prepare_job(
 
 
 def outcome_key(params: Params, chosen: ChosenRows, codes: Mapping[str, str], tuned: bool) -> str:
-    """Return the digest of everything that decides an outcome. The licence is left out, since it changes no answer."""
+    """Return the digest of everything that determines an outcome. The licence is left out: it affects no answer."""
     sections = ("prompts", "training", "evaluation") if tuned else ("prompts", "evaluation")
     decides: dict[str, Any] = {name: params.model_dump(mode="json")[name] for name in sections}
     base = params.base_model.model_dump(mode="json", exclude={"licence"})
@@ -168,7 +170,6 @@ def outcome_key(params: Params, chosen: ChosenRows, codes: Mapping[str, str], tu
 
 
 def _evaluate(it: _ModelJob, governance: Governance, found: ComparisonResults) -> None:
-    """Add the outcome to `found`. If a stage fails, add the failure, and the outcome up to that stage if any."""
     try:
         found.outcomes[it.name] = _stored_outcome(it) or _make_outcome(it, governance)
     except HallmarkError as error:
@@ -192,7 +193,7 @@ def _stored_outcome(it: _ModelJob) -> ModelOutcome | None:
 
 
 def _make_outcome(it: _ModelJob, governance: Governance) -> ModelOutcome:
-    """Execute the stages and store the outcome. The worktree is deleted then, with its copies of rows and weights."""
+    """Execute the stages and store the outcome. Then delete the worktree with its copies of rows and weights."""
     workspace.make_worktree(it.layout, it.params, it.chosen, governance)
     for state in CONTENDERS:
         if state == "zero_shot" or it.tuned:
@@ -218,7 +219,7 @@ def _execute_stages(it: _ModelJob, state: State) -> None:
 
 
 def make_document(wish: ComparisonRequest, chosen: ChosenRows, found: ComparisonResults) -> ComparisonDocument:
-    """Return the comparison with figures, the best base model, and the differences of the others from it."""
+    """Return the comparison with metrics, the best base model, and the differences of the others from it."""
     settings = wish.params.evaluation
     compared = [_compared_model(each, wish, found) for each in wish.candidates]
     best = _best(compared, wish.state)

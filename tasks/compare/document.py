@@ -10,8 +10,6 @@ from tasks.stages.evaluate.uncertainty import Interval
 
 
 class ComparedModel(FrozenModel):
-    """One base model of a comparison."""
-
     name: str
     model: str
     """Origin of the model, in words."""
@@ -19,49 +17,50 @@ class ComparedModel(FrozenModel):
     region: str | None
     terms: ModelTerms
     allowed: bool
-    """Whether policy allows it."""
+    """Whether policy allows the model."""
     left_out: str | None
-    """Reason why it was not evaluated completely, in words; null if it was."""
+    """Reason why the model was not evaluated completely, in words; null if it was."""
     parameters: int | None = None
     context: int | None = None
-    """Context length in tokens; null if it was not evaluated or states no limit."""
+    """Context length in tokens; null if the model states no limit or was not evaluated."""
     longest_prompt: int | None = None
-    """Number of tokens of the longest prompt, by the model's own tokenizer."""
+    """Length of the longest prompt in tokens, by the model's own tokenizer."""
     training_gb: float | None = None
-    """Estimated memory of a training worker in GB."""
+    """Estimated memory that a training worker needs, in GB."""
     standings: dict[State, StateScores] = {}
     taken: dict[State, AnsweringFigures] = {}
     trained: TrainingFigures | None = None
     learnt: Comparison | None = None
-    """Comparison of its answers after the fine-tune with those before."""
+    """Comparison of the model's answers after fine-tuning with its answers before."""
 
     def quality(self, state: State) -> Interval:
         return self.standings[state].scores[exact_match.METRIC.name]
 
     def cost(self, state: State) -> float | None:
-        """Return the cost of 1,000 requests in USD; None if it was not evaluated in this state."""
+        """Return the cost of 1,000 requests in USD, or None if the model was not evaluated in this state."""
         return self.taken[state].cost_per_1000_requests if state in self.taken else None
 
 
 class ComparisonDocument(FrozenModel):
     use_case: str
     run: str
-    """Run from whose training partition the rows come."""
+    """Id of the run whose training partition has the rows."""
     demo: bool
     """Whether a demo identity approved the run's data."""
     asked: int
-    """Number of rows that every base model answers. None has a prompt in common with a row trained on."""
+    """Number of rows that every base model answers. None of them has the same prompt as a row that models are trained
+    on."""
     trained_on: int
     languages: dict[str, int]
     """Number of answered rows by language."""
     state: State
-    """State in which base models are ranked."""
+    """State in which base models are ranked: `zero_shot` or `fine_tuned`."""
     best: str | None
-    """Allowed base model with the largest share of right answers; if several have it, the cheapest of them."""
+    """Name of the allowed base model with the largest share of correct answers; on a tie, the cheapest."""
     confidence: float
     price_per_hour: float
     """Price of the serving machine in USD per hour."""
     metrics: list[MetricDescription]
     bases: list[ComparedModel]
-    """Base models in the order of their file."""
+    """Base models, in the order of the file that lists them."""
     machine: str

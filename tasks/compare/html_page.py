@@ -52,7 +52,7 @@ def format_percent(it: Interval) -> str:
 
 
 def format_score(it: Interval, unit: str) -> str:
-    """Format a metric's value with its unit, or as a percentage with interval if it has none."""
+    """Format a metric's value with its unit, or as a percentage with its interval if the metric has no unit."""
     return format_number(it.value, unit) if unit else format_percent(it)
 
 
@@ -61,7 +61,7 @@ def format_points(it: Interval) -> str:
 
 
 def format_number(value: float | None, unit: str = "") -> str:
-    """Format a number to three significant digits, None as a dash."""
+    """Format a number to three significant digits, and None as a dash."""
     if value is None:
         return "–"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -20,19 +20,17 @@ Scores = dict[str, Interval]
 
 
 class LanguageScores(FrozenModel):
-    """Metrics on the rows of one language."""
-
     rows: int
     scores: Scores
 
 
 class StateScores(FrozenModel):
-    """Metrics of a base model in one state."""
+    """Metrics of a base model in one state, before or after fine-tuning."""
 
     scores: Scores
     languages: dict[str, LanguageScores]
     against_best: Comparison | None = None
-    """Comparison of its answers with those of the best base model; null for the best itself."""
+    """Comparison of the model's answers with those of the best base model; null for the best model itself."""
 
 
 def score_state(outcome: ModelOutcome, state: State, settings: Evaluation) -> StateScores:
@@ -58,7 +56,7 @@ def compare_with_zero_shot(outcome: ModelOutcome, settings: Evaluation) -> Compa
 def compare_with_best(
     best: str, outcomes: Mapping[str, ModelOutcome], state: State, settings: Evaluation
 ) -> dict[str, Comparison]:
-    """Compare every other base model with the best one in one state, with p values after Holm's correction."""
+    """Compare every other base model with the best one in one state. P values are corrected by Holm's method."""
     others = {name: outcome for name, outcome in outcomes.items() if name != best}
     compared = {name: _compare(it, state, outcomes[best], state, settings) for name, it in others.items()}
     ps = uncertainty.holm([each.p for each in compared.values()])
@@ -87,7 +85,6 @@ def _compare(first: ModelOutcome, state: State, second: ModelOutcome, other: Sta
 
 
 def _example(row: AnsweredRow, said: Mapping[ModelName, AnswerVerdict]) -> JudgedRow:
-    """Return a row as metrics read it, without texts."""
     return JudgedRow(
         record_id=row.record_id,
         slices=dict.fromkeys(SLICE_FIELDS, "") | {"language": row.language},

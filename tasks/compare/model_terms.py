@@ -12,16 +12,15 @@ NO_LIST = "policy lists none, so any is allowed"
 class TermVerdict(FrozenModel):
     allowed: bool
     why: str
-    """Reason in words."""
 
 
 class ModelTerms(FrozenModel):
-    """Terms of a base model, and whether policy allows them."""
+    """Terms of a base model, and the verdict of policy on them."""
 
     licence: TermVerdict
     residency: TermVerdict
     usage_policy: str | None
-    """Limits of use as declared; null if nothing was declared."""
+    """Limits of use as declared; null if none were declared."""
     lock_in: str | None
 
     @property
@@ -33,7 +32,13 @@ class ModelTerms(FrozenModel):
 
 
 def judge_terms(candidate: ListedBaseModel, policy: BaseModels, regions: Collection[str]) -> ModelTerms:
-    """Judge a base model under policy; `regions` are those of the sources that the rows come from."""
+    """Judge the terms of a base model under policy.
+
+    Args:
+        candidate: Base model.
+        policy: Rules of policy for base models.
+        regions: Regions of the sources that the rows come from.
+    """
     return ModelTerms(
         licence=_licence(candidate.licence, policy.licences),
         residency=_residency(candidate, policy.regions, regions),

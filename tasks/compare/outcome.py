@@ -19,7 +19,7 @@ from tasks.supervise import sandbox
 
 State = Literal["zero_shot", "fine_tuned"]
 CONTENDERS: dict[State, ModelName] = {"zero_shot": "base", "fine_tuned": "candidate"}
-"""Names that stages use for the states."""
+"""Name under which stages store a model's answers, by state."""
 
 
 class AnswerVerdict(FrozenModel):
@@ -32,24 +32,24 @@ class AnsweredRow(FrozenModel):
     record_id: str
     language: str
     label: str
-    """Expected label."""
+    """Label of the expected answer."""
     said: dict[State, AnswerVerdict]
 
 
 class AnsweringFigures(FrozenModel):
-    """Measurements of answering on this machine."""
+    """Measurements while a base model answered on this machine."""
 
     cut_off: int
-    """Number of answers that ended at max_new_tokens."""
+    """Number of answers that were cut off at max_new_tokens."""
     too_long: int
     """Number of prompts that leave no room for an answer in the context."""
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     rows_per_second: float | None = None
     cost_per_1000_requests: float | None = None
-    """Cost in USD, at evaluation.price_per_hour."""
+    """Cost of 1,000 requests in USD, at evaluation.price_per_hour."""
     peak_memory_gb: float | None = None
-    """Peak memory of the process that answers."""
+    """Peak memory in GB of the process that answers."""
 
 
 class TrainingFigures(FrozenModel):
@@ -59,18 +59,18 @@ class TrainingFigures(FrozenModel):
     seconds: float
     tokens_per_second: float
     peak_memory_gb: float
-    """Peak memory of the worker that used most."""
+    """Peak memory in GB of the worker that used the most."""
 
 
 class ModelOutcome(FrozenModel):
     parameters: int
-    """Number of weights, with tied ones counted once."""
+    """Number of weights. Tied weights are counted once."""
     context: int | None
     """Context length in tokens; null if the model states no limit."""
     longest_prompt: int
-    """Number of tokens of the longest prompt, by the model's own tokenizer."""
+    """Length of the longest prompt in tokens, by the model's own tokenizer."""
     training_gb: float
-    """Estimated memory of a training worker in GB."""
+    """Estimated memory that a training worker needs, in GB."""
     rows: list[AnsweredRow]
     taken: dict[State, AnsweringFigures]
     trained: TrainingFigures | None

@@ -1,7 +1,7 @@
 """Rows that base models are compared on, all from the training partition of a run whose data gate has passed.
 
-The test partition is kept for the evaluation gate: if a base model were chosen on it, its metrics there would be too
-good.
+The test partition is reserved for the evaluation gate: if a base model were chosen on it, its metrics there would be
+too good.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from tasks.stages.data.split.record_columns import Positions
 
 Mask = npt.NDArray[np.bool_]
 DEFAULT_ASKED, DEFAULT_TRAINED_ON = 100, 200
-"""Default numbers of rows to answer and to train on. If rows are few, at most a third of them are to be answered."""
+"""Default numbers of rows to answer and to train on. By default, at most a third of all rows are used for answering."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class ChosenRows:
     regions: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
-        """Write the files of the stage `split`, with the rows to answer as its test partition.
+        """Write the files of the stage `split`, with the rows to answer as the test partition.
 
-        There are no validation rows, since the training is too short to select among its weights.
+        There are no validation rows, because the fine-tune is too short to choose between checkpoints.
         """
         for name, places in (("train", self.trained_on), ("test", self.asked)):
             write_table(read_rows(self.table, places), folder / f"{name}.parquet")
@@ -98,15 +98,16 @@ def choose_rows(
 
 
 def have_targets(table: Path) -> Mask:
-    """Return for each row of a table whether it has a target. Plain texts have none."""
+    """Return a mask of the rows of a table that have a target. Plain texts have none."""
     parts = (targets(batch.column("messages")).to_pylist() for batch in read_batches(table, ["messages"]))
     return np.array([bool(target) for part in parts for target in part], bool)
 
 
 def _held_out(records: record_columns.SplitRecords, able: Mask, wanted: int | None) -> tuple[Positions, Positions]:
-    """Return rows to answer, drawn from those that are `able`, and all rows that share no prompt with them.
+    """Draw the rows to answer, and return them with all rows that share no prompt with them.
 
-    Raises InputError if either part would be empty or too small.
+    Raises:
+        InputError: One of the two parts would be empty, or smaller than requested.
     """
     every = np.arange(len(records))
     asked = draw(records, every[able], min(DEFAULT_ASKED, max(1, len(every) // 3)) if wanted is None else wanted)

@@ -1,6 +1,6 @@
 """Check whether a source that a release was trained on was withdrawn.
 
-The check applies before a promotion and before a rollback. A release that was promoted before stays valid.
+The check applies before a promotion and before a rollback. A release that was promoted earlier stays valid.
 """
 
 from collections.abc import Collection
@@ -20,13 +20,13 @@ from tasks.sources.dataset import Dataset
 def require_not_withdrawn(
     payload: Path, ledger: Ledger, governance: Governance, others: Collection[UsedSource] = ()
 ) -> None:
-    """Check that no source of a release is withdrawn.
+    """Verify that no source of a release is withdrawn.
 
     Args:
         payload: Payload of the release, with the manifest of its dataset.
         ledger: Ledger with the withdrawals.
         governance: Governance in force.
-        others: Further sources to check, for example those that the run was resolved with.
+        others: Further sources to check, for example the pinned sources of the run.
 
     Raises:
         Refused: A source is withdrawn, or the manifest of the dataset cannot be read.

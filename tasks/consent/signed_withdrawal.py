@@ -1,7 +1,7 @@
 """Signed statements by which an owner withdraws or restores a source, and their verification in ledger entries.
 
 A restoration is signed twice: by the person, and by the gate key, which confirms that the person was allowed to restore
-the source at that time. So a restoration stays valid after a change of owner or keys.
+the source at that time. A restoration therefore stays valid after a change of owner or keys.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
 class Notice(DatedDocument):
-    """Predicate of a withdrawal or restoration; the subject is the source, by the digest of its current declaration."""
+    """Withdrawal or restoration as a person signs it: the predicate of an in-toto statement.
+
+    The statement's subject is the source, with the digest of its current declaration.
+    """
 
     verb: Literal["withdraw", "restore"]
     source: Name
@@ -31,21 +34,21 @@ class Notice(DatedDocument):
     person: str
     """Id of the person who signs."""
     reason: str
-    """Reason that the person gave."""
+    """Reason given by the person."""
     restores: Sha256 | None
-    """SHA-256 of the envelope of the withdrawal that becomes void (restore only)."""
+    """SHA-256 of the envelope of the withdrawal that is revoked; null for withdrawals."""
     contents: list[Sha256] = []
-    """SHA-256 of each known content of the source (withdraw only). A source with the same content and another name is
-    withdrawn too."""
+    """SHA-256 of each known content of the source; empty for restorations. A source with the same content and another
+    name is withdrawn too."""
     location: str | None = None
-    """Location of the source, as in sources.yaml (withdraw only); null in statements of earlier versions."""
+    """Location of the source, as in sources.yaml; null for restorations, and in statements of earlier versions."""
     environment: str | None = None
-    """Environment in which the signature of the gate key is valid (restore only)."""
+    """Environment in which the gate key's signature is valid; null for withdrawals."""
     owned_under: str | None = None
-    """Governance folder that names the owner, if the owner restores a source that another person withdrew. The
-    signature of the gate key is valid under this folder only, since `--governance` may name any folder."""
+    """Governance folder that names the owner, if the owner restores a source that another person withdrew. The gate
+    key's signature is valid only under this folder, because `--governance` can name any folder."""
     time: datetime
-    """Time of the ledger when the statement was signed."""
+    """Time of signing, by the ledger's clock."""
 
 
 PERSON_KIND = SignedKind(PREDICATE_TYPE, Notice, "a withdrawal", signer_of=lambda notice: notice.person)
@@ -56,19 +59,19 @@ COUNTERSIGNATURE_KIND = SignedKind(
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """Withdrawal in the ledger, verified or not."""
+    """Withdrawal in the ledger, verified or unverified."""
 
     entry: Entry
     sha256: str
-    """SHA-256 of the envelope, by which restorations refer to the withdrawal."""
+    """SHA-256 of the envelope, which identifies the withdrawal in restorations."""
     statement: Notice | None
     """Signed statement; None if it cannot be verified."""
     sources: frozenset[str]
-    """Ids of the withdrawn sources: the one that was signed, or all that an unverified entry and its statement name."""
+    """Ids of the withdrawn sources: the signed one, or all that an unverified entry and its statement name."""
     contents: frozenset[str]
-    """SHA-256 of the withdrawn contents; sources of other names with one of them are withdrawn too."""
+    """SHA-256 of the withdrawn contents. Sources of other names with one of these contents are withdrawn too."""
     location: str | None
-    """Location of the source; sources of other names at the same location are withdrawn too."""
+    """Location of the source. Sources of other names at the same location are withdrawn too."""
     verification_error: str
     """Reason why the withdrawal cannot be verified; empty if it can."""
 
@@ -92,7 +95,7 @@ def draft(notice: Notice, declared: str) -> Draft:
 
     Args:
         notice: Predicate of the statement.
-        declared: SHA-256 of the declaration of the source.
+        declared: SHA-256 of the source's declaration.
     """
     statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.json_value)
     restores = notice.verb == "restore"
@@ -102,7 +105,7 @@ def draft(notice: Notice, declared: str) -> Draft:
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
     """Return the withdrawal in an entry.
 
-    An entry that cannot be verified counts as a withdrawal too, whose `statement` is None.
+    An entry that cannot be verified also counts as a withdrawal. Its `statement` is None.
     """
     try:
         notice = _verified_notice(entry, PERSON_KIND, governance, "withdraw")

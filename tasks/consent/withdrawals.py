@@ -2,12 +2,12 @@
 
     withdraw, restore   sign and record a withdrawal or restoration
     in_force            withdrawals that are not restored
-    reached             withdrawals that affect the sources of a run or release, by name, content or location
-    held_back           message for a run or release that uses a withdrawn source
+    affecting           withdrawals that affect the sources of a run or release, by name, content or location
+    block_reason        message for a run or release that uses a withdrawn source
 
 Owners can withdraw a source at any time, without anybody's approval. A withdrawal takes effect whoever signed it, and
-even if it cannot be verified: it can only block runs and releases, and must stay in force after a change of owner.
-A restoration names one withdrawal by its digest, so that a replayed restoration has no effect on a later withdrawal. It
+even if it cannot be verified: it can only block runs and releases, and must stay in force after a change of owner. A
+restoration names one withdrawal by its digest, so that a replayed restoration has no effect on a later withdrawal. It
 is valid if the person who withdrew the source signed it, or if the gate key confirmed that its signer owned the source
 at that time. If a source is no longer in sources.yaml, but runs still use it, its owner is the one in the newest of
 these runs.
@@ -72,10 +72,10 @@ def withdraw(
     Args:
         ledger: Ledger to record in.
         governance: Governance in force.
-        source_id: Source to withdraw.
-        person_id: Owner of the source.
+        source_id: Id of the source to withdraw.
+        person_id: Id of the source's owner.
         reason: Reason that the owner gives.
-        contents: SHA-256 of its current contents; those that earlier runs read are added.
+        contents: SHA-256 of the source's current contents. Contents that earlier runs read are added.
 
     Returns:
         The entry of the ledger.
@@ -99,14 +99,14 @@ def withdraw(
 def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
     """Sign and record the restoration of a withdrawn source, with one entry for each withdrawal.
 
-    The current owner restores all withdrawals of the source; a former owner only their own.
+    The current owner restores all withdrawals of the source. A former owner restores only their own.
 
     Returns:
         The last entry of the ledger.
 
     Raises:
         InputError: The source or person is unknown, or the reason is not valid.
-        Refused: The person may not restore the source, or it is not withdrawn.
+        Refused: The person may not restore the source, or the source is not withdrawn.
     """
     person = governance.actor(person_id, ledger.now())
 
@@ -142,9 +142,9 @@ def affecting(
     A withdrawal affects a source with the same name, the same content or the same location.
 
     Args:
-        standing: Result of `in_force`.
+        standing: Withdrawals by source id, as returned by `in_force`.
         uses: Sources in use.
-        governance: Governance in force; relative locations start at its checkout.
+        governance: Governance in force. Relative locations start at its checkout.
     """
     root = governance.state.parent
     every = list({each.sha256: each for named in standing.values() for each in named}.values())
@@ -155,7 +155,7 @@ def affecting(
 
 
 def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSource]) -> str | None:
-    """Return a message about the withdrawn sources among those in use, with the remedy; None if none is withdrawn."""
+    """Return a message about the withdrawn sources in use, with the remedy; None if no source in use is withdrawn."""
     known = in_force(ledger, governance)
     withdrawn = affecting(known, uses, governance)
     if not withdrawn:
@@ -180,7 +180,7 @@ def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSour
 
 
 def dataset_block_reason(ledger: Ledger, governance: Governance, dataset: Dataset | None) -> str | None:
-    """Return the result of `block_reason` for the sources of a dataset; None without a dataset."""
+    """Return a message about a dataset's withdrawn sources; None if no source is withdrawn or there is no dataset."""
     uses = [UsedSource(name, origin.sha256) for name, origin in dataset.sources.items()] if dataset else []
     return block_reason(ledger, governance, uses)
 
@@ -221,9 +221,9 @@ def _restored(ledger: Ledger, governance: Governance, withdrawn: list[Withdrawal
 
 
 def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
-    """Return the declaration of a source, as adopted, or from the newest run here that read it.
+    """Return the adopted declaration of a source, or else its declaration in the newest local run that read it.
 
-    In environment `local` the declaration is that of sources.yaml.
+    In environment `local` the declaration is the one in sources.yaml.
     """
     named = declarations.inventory(ledger, governance)
     source = named.get(source_id) or _source_in_runs(ledger, governance, source_id)
@@ -235,7 +235,7 @@ def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
 
 
 def _known_contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str]:
-    """Return the digests of all contents of a source that runs read: runs here, and any that reached a data gate."""
+    """Return the digests of a source's contents read by local runs, or by any run that reached a data gate."""
     asked = set[str]()
     with suppress(HallmarkError):  # if the ledger is damaged, the contents known from runs are still withdrawn
         datasets = [case.evidence.dataset for case in cases.read_all(ledger, gate="data")]
@@ -270,7 +270,7 @@ def _resolved_sources(governance: Governance) -> Iterator[tuple[Layout, Resolved
 
 
 def _has_other_governance(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
-    """Return whether a run was requested under another governance folder, which may name any person as an owner."""
+    """Return whether a run was requested under another governance folder, which can name any person as owner."""
     named = signed_request.named_governance(ledger, layout.root.name)
     return named is not None and (governance.state.parent / named).resolve() != governance.folder.resolve()
 
@@ -283,7 +283,6 @@ def _require_owner(source: Source, person: Person) -> None:
 
 
 def _restorer(ledger: Ledger, governance: Governance, source_id: str, standing: list[Withdrawal]) -> str:
-    """Return the id of a person who may restore a source: its owner or, if unknown, the person who withdrew it last."""
     try:
         return _source(ledger, governance, source_id).owner
     except InputError:

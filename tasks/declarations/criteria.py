@@ -1,6 +1,6 @@
-"""Acceptance criteria of a use case, and whether a new version of its card asks less than the last promotion did.
+"""Acceptance criteria of a use case, and whether a new version of its card is less strict than the last promotion.
 
-Metrics are matched by their figure (`fact`) and not by their name, since a name is free text.
+Metrics are matched by the evaluated value (`fact`) and not by their name, because a name is free text.
 """
 
 import math
@@ -10,11 +10,12 @@ from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 
 AT_LEAST_BOUNDS, AT_MOST_BOUNDS = ("high", "value", "low"), ("low", "value", "high")
-"""Ends of an interval, laxest first: to ask for 0.4 at the low end is stricter than to ask for an estimate of 0.4."""
+"""Values of `bound` from the least to the most strict. A minimum of 0.4 for an interval's low end is stricter than a
+minimum of 0.4 for the estimate."""
 
 
 class AcceptanceCriteria(FrozenModel):
-    """Success metrics of a use-case card, with the settings that decide how hard they are to reach."""
+    """Success metrics of a use-case card, with the settings that determine how hard they are to reach."""
 
     success_metrics: list[SuccessMetric]
     confidence: float
@@ -22,10 +23,10 @@ class AcceptanceCriteria(FrozenModel):
     base_rows: int | None
     """`evaluation.base_rows`: number of test rows that the base model answers; null for all rows.
 
-    A gain over the base model on very few rows shows nothing.
+    A gain over the base model on very few rows has no significance.
     """
     judged_by: str
-    """`evaluation.target` and `evaluation.label_field`: the part of an answer that figures are computed from."""
+    """`evaluation.target` and `evaluation.label_field`: the part of an answer from which metrics are computed."""
 
     @staticmethod
     def from_params(params: Params) -> "AcceptanceCriteria":
@@ -81,7 +82,8 @@ def _rows(bar: AcceptanceCriteria) -> float:
 def next_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> AcceptanceCriteria:
     """Return the criteria that the next promotion has to meet.
 
-    A metric whose check was waived because it had become less strict stays as it was: a waiver is for one release only.
+    A waiver is for one release only. A metric that became less strict under a waiver is therefore kept in its stricter
+    form.
     """
     if adopted is None:
         return now
@@ -99,7 +101,7 @@ def _relaxed_metrics(before: AcceptanceCriteria, now: AcceptanceCriteria) -> lis
 
 
 def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
-    """Return whether every model that reaches the new metric also reaches the old one."""
+    """Return whether every model that meets the new metric also meets the old one."""
     if new.fact != old.fact or (old.judged == "evaluation" and new.judged != "evaluation"):
         return False
     if old.at_least is not None:

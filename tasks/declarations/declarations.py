@@ -1,8 +1,8 @@
 """Comparison of a run's sources and use-case card with the declarations that their owners signed.
 
-Outside environment `local` each source of a run must be exactly as its owner signed it, and a run with gates must ask
-at least as much of its model as the card that the business owner signed. Environment `local` accepts the files as they
-are.
+Outside environment `local` each source of a run must be exactly as its owner signed it, and the card of a run with
+gates must be at least as strict as the card that the business owner signed. Environment `local` accepts the files as
+they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ def of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
 
 
 def of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
-    """Return the declaration of the card; none in a risk tier without gates, in which nobody has to sign the card."""
+    """Return the declaration of the card; none in a risk tier without gates, where nobody has to sign the card."""
     return [signed_declaration.of_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
@@ -45,7 +45,7 @@ def of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocum
 
 
 def require(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
-    """Verify that each declaration is in force. Environment `local` accepts all of them.
+    """Verify that each declaration is in force. Environment `local` accepts all declarations.
 
     Raises:
         Refused: At least one is not in force. The message lists each difference and the owner who has to sign.
@@ -74,9 +74,9 @@ def digests(adopted: Mapping[str, DeclarationInForce]) -> dict[str, Sha256]:
 
 
 def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
-    """Return the sources that determine the owner of data, by id.
+    """Return the sources by id, for looking up the owner of data.
 
-    Outside environment `local` these are the declarations in force, in `local` the sources in sources.yaml.
+    Outside environment `local` these are the declarations in force. In `local` they are the sources in sources.yaml.
     """
     if governance.local:
         return {source.id: source for source in sources.load(governance.folder).sources}
@@ -100,7 +100,7 @@ def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce
 def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root: Path) -> str:
     """Return a message if the owner of another source at the same location has not signed; else an empty text.
 
-    Locations are compared as this machine resolves them: different texts can lead to one file.
+    Locations are compared as this machine resolves them, because different texts can lead to the same file.
     """
     by = {each.document.person for each in now.in_force[declared.subject].signatures}
     for other in now.at_same_location(declared, root):
@@ -110,7 +110,7 @@ def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root
 
 
 def differences(before: DeclaredDocument, now: DeclaredDocument) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each key in which two declarations of one subject differ, with both values.
+    """Yield each key in which two declarations of the same subject differ, with both values.
 
     Suites and terms are compared by their digests.
     """

@@ -19,14 +19,14 @@ KIND = "declaration.signed"
 
 
 class DeclaredSource(Document):
-    """A source of sources.yaml, with the digests of everything else in that file that decides about its rows."""
+    """Source in sources.yaml, with the digests of everything else in that file that affects the source's rows."""
 
     source: Source
     suite: Sha256 | None
-    """Digest of the source's Great Expectations suite; null if it has none."""
+    """Digest of the source's Great Expectations suite; null if the source has none."""
     dataset_suite: Sha256 | None
     terms: Sha256
-    """Digest of the company's own words to protect; the words themselves are secret."""
+    """Digest of the company's own list of words to protect. The words themselves are secret."""
     edition_words: Sha256
 
     @property
@@ -39,7 +39,7 @@ class DeclaredSource(Document):
 
 
 class DeclaredCard(Document):
-    """A use-case card, with the settings by which its figures are judged."""
+    """Use-case card, with the settings by which its metrics are computed."""
 
     card: UseCase
     bar: AcceptanceCriteria
@@ -57,18 +57,21 @@ DeclaredDocument = DeclaredSource | DeclaredCard
 
 
 class Declaration(DatedDocument):
-    """Predicate of the signed statement, whose subject is `source/ID` or `card/NAME` with the digest of `declared`."""
+    """Declaration as an owner signs it: the predicate of an in-toto statement.
+
+    The statement's subject is `source/ID` or `card/NAME`, with the digest of `declared`.
+    """
 
     declared: DeclaredDocument
     owners: Annotated[list[Name], Field(min_length=1)]
-    """Ids of everybody who has to sign, sorted.
+    """Ids of all people who have to sign, sorted.
 
     These are the owner, the previous owner, and the owners of other sources at the same location.
     """
     follows: Sha256 | None
     """Digest of the declaration that this one replaces; null if there was none."""
     environment: Name
-    """Environment in which the declaration counts."""
+    """Environment in which the declaration is valid."""
     person: Name
     """Id of the person who signs."""
     reason: Text

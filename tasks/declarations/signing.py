@@ -1,4 +1,4 @@
-"""Signatures under declarations, by the owner and by everybody else who has to sign."""
+"""Signatures under declarations, by the owner and by the other people who have to sign."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ def sign(
     Repeating the call has no effect.
 
     Raises:
-        Refused: This person need not sign, or the owner holds no role that may own the source or card.
+        Refused: The person is not required to sign, or the owner holds no role that may own the source or card.
         InputError: The person is unknown, or no reason is given.
     """
     person = governance.actor(person_id, ledger.now())
@@ -88,7 +88,7 @@ def _draft(
 
 
 def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:
-    """Return whether a person need not sign any more: the declaration is in force, or other signatures are missing."""
+    """Return whether a person has signed the declaration, or need not sign because it is in force."""
     signed = now.signatures(declared, governance.state.parent)
     return now.is_in_force(declared) or any(each.document.person == person.id for each in signed)
 

@@ -1,11 +1,11 @@
 """Declarations in force, computed from the signatures in the ledger, in its order.
 
-A declaration is in force once everybody has signed who has to: its owner, the previous owner, and the owners of other
-sources at the same location, as far as the text of the location shows that. Two locations may also turn out to be the
-same place on one machine, for example because of a link. Signing on that machine asks these owners too, and a run there
-takes no source that they have not signed (declarations.py). If an owner holds no role any more, somebody may sign for
-them who holds a role that signs off changes of people.yaml. Each signed declaration names the one that it replaces, so
-that it cannot be replayed later.
+A declaration is in force once all required people have signed: its owner, the previous owner, and the owners of other
+sources whose location has the same text. On one machine, two locations with different texts can also be the same place,
+for example because of a link. Signing on that machine then requires these owners too, and a run there refuses a source
+that they have not signed (declarations.py). If an owner no longer holds any role, a person with a role that signs off
+changes of people.yaml can sign for them. Each signed declaration names the one that it replaces, so that it cannot be
+replayed later.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,14 +44,14 @@ class DeclarationStatus:
     in_force: Mapping[str, DeclarationInForce]
     """Declarations in force by subject, in the order of the first adoption of each subject."""
     unfinished: Mapping[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]]
-    """Signatures under declarations that are not in force yet, by digest of the declaration and by its replacement."""
+    """Signatures under declarations that are not in force yet, by the declaration's digest and its replacement."""
 
     def replacement(self, declared: DeclaredDocument, root: Path | None = None) -> Replacement:
-        """Return the declaration that a new one replaces, and the people who have to sign the new one.
+        """Return the digest of the declaration that a new one replaces, and the people who have to sign the new one.
 
         Args:
             declared: New declaration.
-            root: Checkout in which locations are resolved; None to compare them as texts.
+            root: Checkout in which locations are resolved; None to compare locations as texts.
         """
         before = self.in_force.get(declared.subject)
         owners = {declared.owner, *(each.owner for each in self.at_same_location(declared, root))}
@@ -106,7 +106,7 @@ def counts(signed: SignedDocument[Declaration], policy: Policy, people: PeopleBy
     """Return whether a signature is valid.
 
     The declaration must be for this environment, its owner must hold a role that may own the document, and its signer
-    must be one of those who have to sign.
+    must be one of the required people or stand in for one.
     """
     said, person = signed.document, signed.person
     return (
@@ -124,10 +124,10 @@ def may_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> 
 
 
 def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
-    """Return the roles of which an owner must hold one.
+    """Return the roles, at least one of which an owner must hold.
 
-    For a source these roles decide at the data gate, for a card at the evaluation gate. There are none for a card whose
-    tier has no gates. If no tier has gates, the owner of a source may hold any role.
+    For a source, these are the roles that decide at the data gate; for a card, at the evaluation gate. A card in a tier
+    without gates has none. If no tier has gates, the owner of a source can hold any role.
     """
     if isinstance(declared, DeclaredSource):
         asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
@@ -141,7 +141,7 @@ def missing_owners(
 ) -> list[str]:
     """Return the owners who have not signed, and for whom no stand-in has signed.
 
-    A stand-in may sign for an owner who held no role at that time.
+    A stand-in can sign for an owner who held no role at that time.
     """
     by = {each.document.person for each in signed}
     others = [each for each in signed if each.document.person not in each.document.owners]

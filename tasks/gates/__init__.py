@@ -1,15 +1,15 @@
 """Gates: from the evidence of a run's stages to the signed statement that lets the next stage run.
 
 signed_request.py      signed requests for runs
-evidence.py            evidence of a gate: figures, checks and digests of what the stages wrote, in one file
+evidence.py            evidence of a gate: metrics, checks and digests of the stages' outputs, in one file
 record_chain.py        verification of a run's files against the signed stage records
 agreement.py           agreement of several machines on the outputs of a run
 checks/                checks of a gate
 cases.py               gates in the ledger: opened, open and closed
 passed_evidence.py     evidence that last passed a gate
-evidence_diff.py       differences between evidence and what last passed the gate
+evidence_diff.py       differences between evidence and the evidence that last passed the gate
 decisions.py           decisions of people: approve, reject, waive, withdraw
-possible_decisions.py  decisions that a person could make now
+possible_decisions.py  decisions that a person can make now
 signed_decision.py     signed decisions, and their verification
 rules/                 rules of decisions and requests, used before signing, at the gate and offline
 decision_validity.py   decisions that count at a gate, and the reasons why others do not
@@ -18,7 +18,7 @@ evidence_text.py       evidence in words, for terminals and pages
 decision_summary.py    summary for people who are about to decide
 gates.py               state of a gate: passed, failed, rejected, waiting, expired
 overview.py            states of all open gates
-reminders.py           reminders, escalation and closing of gates that wait
+reminders.py           reminders, escalation and closing of waiting gates
 statement.py           gates/NAME.json, the statement that a gate has passed
 policy_tests.py        test cases of a policy, judged by the code that judges gates
 """

@@ -1,6 +1,6 @@
-"""Agreement of several machines on the outputs of a run, if policy asks for that; each signs with its own worker key.
+"""Agreement of several machines on a run's outputs, if policy requires it. Each machine signs with its own worker key.
 
-A machine that builds a run again (`hallmark reproduce RUN`) records in the ledger the stages whose outputs are equal.
+A machine that reproduces a run (`hallmark reproduce RUN`) records in the ledger the stages whose outputs are equal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ AgreeingRecords = Mapping[str, Sequence[SignedRecord]]
 def records_of_others(
     ledger: Ledger, governance: Governance, run: str, records: Mapping[str, SignedRecord]
 ) -> AgreeingRecords:
-    """Return the agreeing records of other machines: for each stage the newest record of each key."""
+    """Return other machines' stage records with equal outputs: per stage, the newest record of each worker key."""
     lines = validity.possible_lines(governance.keys_of("worker"), ledger.now())
     found: dict[str, dict[str, SignedRecord]] = {name: {} for name in records}
     for entry in ledger.entries(REPRODUCED, run):

@@ -1,7 +1,7 @@
 """Gates in the ledger: opened, open and closed. The ledger kinds are `gate.asked` and `gate.closed`.
 
-The evidence is attached to the entry that opens the gate. The entry has the evidence's SHA-256, and says in its body
-who requested the run and which roles are asked.
+The evidence is attached to the entry that opens the gate. The entry has the evidence's SHA-256, and its body names the
+run's requester and the required roles.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class OpenedGate:
     evidence: EvidenceSummary
     sha256: str
     closed: Entry | None
-    """Entry that closed the gate; None if the gate is open. Later decisions are not valid."""
+    """Ledger entry that closed the gate; None if the gate is open. Decisions after this entry are not valid."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
     """Open a gate for decisions, unless it was opened before with the same files and policy.
 
     Returns:
-        The recorded evidence, which decisions are about: that of the earlier opening if there is one.
+        The evidence that decisions must refer to: the evidence of the earlier opening if there is one.
     """
     with ledger.transaction():
         for case in read_all(ledger, evidence.run, evidence.gate)[-1:]:
@@ -73,12 +73,12 @@ def opening_body(evidence: Evidence) -> dict[str, Any]:
 
 
 def _decision_basis(evidence: Evidence) -> tuple[object, ...]:
-    """Return the parts of evidence that decisions depend on. New measurements alone do not open the gate again."""
+    """Return the parts of evidence that decisions depend on. New measurements alone do not reopen a gate."""
     return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
 def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:
-    """Return every gate that was opened, oldest first, optionally only of one run and gate.
+    """Return every gate that was opened, oldest first, optionally only for one run and gate.
 
     Raises:
         Refused: An entry or its document was changed.
@@ -90,7 +90,7 @@ def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = Non
 
 
 def newest(ledger: Ledger, run: str, gate: GateName) -> GateCase:
-    """Return the newest opening of a gate.
+    """Return a run's newest opening of a gate.
 
     Raises:
         InputError: The run has never opened this gate.
@@ -103,7 +103,7 @@ def newest(ledger: Ledger, run: str, gate: GateName) -> GateCase:
 
 
 def current(ledger: Ledger, evidence: Evidence) -> GateCase:
-    """Return the case with exactly this evidence, which must be the newest of its gate.
+    """Return the newest opening of a gate, which must have exactly this evidence.
 
     Raises:
         Refused: The gate was not opened, or was opened again with other evidence.
@@ -126,7 +126,10 @@ def record_closing(ledger: Ledger, case: GateCase, state: str) -> None:
 
 
 def close_gates_of_run(ledger: Ledger, run: str, state: str) -> None:
-    """Close the open gates of a run, except those whose evidence cannot be read, on which nobody could decide."""
+    """Close a run's open gates.
+
+    Gates whose evidence cannot be read are left open, because nobody can decide on them.
+    """
     with ledger.transaction():
         for case in readable_or_error([entry for entry in ledger.open_questions() if entry.subject == run], ledger):
             if isinstance(case, GateCase):
@@ -144,7 +147,7 @@ def open_cases(ledger: Ledger) -> list[GateCase]:
 
 
 def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Refused]:
-    """Return each open gate, or the error that its evidence causes. One changed entry must not hide the others."""
+    """Return each open gate, or the error that its evidence causes. One changed entry must not hide the other gates."""
     cases: list[GateCase | Refused] = []
     for entry, document in zip(asked, ledger.documents_or_errors(asked), strict=True):
         try:
@@ -163,7 +166,7 @@ def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
 
 
 def _closed_after(asked: Entry, closed: Entry | None) -> bool:
-    """Return whether a closing is of this opening rather than of an earlier one with the same evidence."""
+    """Return whether an entry closes this opening, rather than an earlier opening with the same evidence."""
     return closed is not None and closed.seq > asked.seq
 
 

@@ -83,7 +83,6 @@ def terms(origin: DatasetSource) -> dict[str, str]:
 
 
 def next_steps(evidence: Evidence, governed: Governance) -> str:
-    """Return the steps of the run after the gate has passed, and the people who decide at the remaining gates."""
     if evidence.gate not in GATES:  # a gate of another version
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()

@@ -20,7 +20,7 @@ from tasks.policy.policy import GateRules
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """Result of verifying a ledger entry that claims to be a decision about the subject of a gate."""
+    """Result of verifying a ledger entry that claims to be a decision about a gate's subject."""
 
     entry: Entry
     signed: SignedDecision | None
@@ -100,9 +100,9 @@ def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Go
 
 
 def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> RecordedRunRequest:
-    """Return the run's signed request, after verifying that evidence names the same requester.
+    """Verify that the evidence names the person who signed the run request, and return the request.
 
-    Nobody may decide on their own run, so the requester in the evidence is not trusted.
+    People may not decide on their own runs, so the requester named in the evidence is not trusted.
 
     Raises:
         Refused: The evidence names another requester, or there is no valid request.

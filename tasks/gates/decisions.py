@@ -1,6 +1,6 @@
 """Decisions of people: approve, reject, waive, withdraw.
 
-signed_decision.py has the document that they sign, and rules/ decides what counts.
+signed_decision.py has the signed document, and rules/ determines which decisions count.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class DecisionDraft:
     verb: Verb
     reason: str
     role: str | None = None
-    """Role in which to decide; None if only one of the roles that the gate asks is held by the person."""
+    """Role in which to decide; None if the person holds only one of the roles that the gate requires."""
     checks: Sequence[str] = ()
     expires: datetime | None = None
 
@@ -57,20 +57,20 @@ def decide(
 ) -> Entry:
     """Sign a decision about `evidence`, record it and return its entry. Repeating a decision returns the first entry.
 
-    Others may write to the ledger during signing, so the rules are applied before signing and again before the entry is
+    Others can write to the ledger during signing, so the rules are applied before signing and again before the entry is
     recorded.
 
     Args:
         ledger: Ledger to record in.
         governance: Governance in force.
         evidence: Evidence of the gate.
-        person_id: Person who decides.
-        verb: Decision.
+        person_id: Id of the person who decides.
+        verb: Kind of decision.
         reason: Reason that the person gives.
-        role: Role in which to decide; None if the person holds only one role that the gate asks.
+        role: Role in which to decide; None if the person holds only one of the roles that the gate requires.
         checks: Names of the checks to waive.
         expires: End of a waiver, with a time zone.
-        signer: Key that signs; None for the one that `Governance.signer` finds.
+        signer: Key to sign with; None to search for the person's key.
 
     Raises:
         Refused: The rules do not allow the decision.
@@ -87,9 +87,9 @@ def decide(
 def draw_up(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """Return the decision for a person to sign elsewhere, or its entry if it was recorded before. Raises as `decide`.
+    """Return a decision for a person to sign elsewhere, or its ledger entry if it was recorded before.
 
-    `public_line` is the public key with which the person will sign.
+    `public_line` is the public key that the person will sign with. The errors are those of `decide`.
     """
     draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
     return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, draft))
@@ -98,7 +98,7 @@ def draw_up(
 def dry_run(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """Return what `draw_up` returns, without a transaction, for callers that only ask whether it would be accepted."""
+    """Prepare a decision without a transaction, for callers that only test whether it would be accepted."""
     return _draft(
         ledger,
         governance,
@@ -112,11 +112,12 @@ def record_signed(
     envelope: dict[str, Any],
     public_line: str,
 ) -> Entry:  # fmt: skip
-    """Record a decision that `draw_up` returned and the person signed.
+    """Record a decision that a person has signed elsewhere.
 
     Raises:
-        Refused: As `decide`; or the envelope contains another decision, or somebody else signed it.
-        InputError: As `decide`.
+        Refused: The rules do not allow the decision, the envelope contains another decision, or somebody else signed
+            it.
+        InputError: A value is missing or not valid.
     """
     draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
 
@@ -148,7 +149,7 @@ def _signs_elsewhere(_: bytes) -> bytes:
 
 
 def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
-    """Let demo identities give every approval that the gate still needs. A failed check stays failed.
+    """Record every approval that the gate still needs, signed by demo identities. Failed checks stay failed.
 
     Raises:
         Refused: The environment is not `local`, or the run is not a demo run.
@@ -291,14 +292,14 @@ def _withdrawn(own: list[SignedDecision], role: str | None) -> list[str]:
 
 
 def _repeats(earlier: Decision, new: Decision) -> bool:
-    """Return whether an earlier decision is equal. A withdrawal of nothing repeats the last withdrawal."""
+    """Return whether a new decision repeats an earlier one. An empty withdrawal repeats the last withdrawal."""
     if new.verb == "withdraw" and not new.withdraws:
         return earlier.verb == "withdraw" and earlier.run == new.run
     return earlier.same_as(new)
 
 
 def _require_consistent(decision: Decision, own: list[SignedDecision]) -> None:
-    """Refuse a withdrawal of nothing, and an approval by a person whose rejection was not withdrawn."""
+    """Refuse an empty withdrawal, and an approval by a person whose rejection was not withdrawn."""
     if decision.verb == "withdraw" and not decision.withdraws:
         raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
     if decision.verb == "approve" and any(s.decision.verb == "reject" for s in own):
@@ -306,7 +307,10 @@ def _require_consistent(decision: Decision, own: list[SignedDecision]) -> None:
 
 
 def _require_one_role(decision: Decision, own: list[SignedDecision], before: dict[str, str] | None) -> None:
-    """Refuse a decision in a second role. `before` has roles at earlier gates; None if policy allows several."""
+    """Refuse a decision in a second role.
+
+    `before` has each person's role at earlier gates; None if policy allows several roles.
+    """
     if before is None:
         return
     if why_not := other_decisions.second_role(

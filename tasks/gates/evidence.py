@@ -1,4 +1,4 @@
-"""Evidence of a gate: figures, checks on them, and digests of all artefacts. Decisions refer to it by its digest."""
+"""Evidence of a gate: metrics, check results and digests of all artefacts. Decisions refer to it by its digest."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -42,26 +42,27 @@ NO_DECLARATIONS: Mapping[str, Sha256] = {}
 
 
 class Subject(FrozenModel):
-    """Output that a gate lets pass."""
+    """Stage output that a gate approves."""
 
     stage: str
     sha256: Sha256
-    """`tasks.core.files.tree_digest` of the stage's folder."""
+    """Digest of the stage's output folder, computed by `tasks.core.files.tree_digest`."""
 
 
 class RequiredDecisions(FrozenModel):
-    """Decisions that a gate needs from people."""
+    """Decisions that people must make before a gate can pass."""
 
     roles: list[RequiredRole]
-    """Roles that must approve, with the number of people of each; empty if the checks alone decide."""
+    """Roles that must approve, each with the required number of people; empty if only the checks decide."""
     waive: WaiverRule | None
-    """Rule for waivers: role, checks and maximum duration; null: nobody may waive a check."""
+    """Rule for waivers: role, checks and maximum duration. Null if no check can be waived."""
     deadline_days: float
-    """Number of days from the opening of the gate in which decisions count."""
+    """Number of days for which the gate accepts decisions, counted from its opening."""
     owners: list[str]
-    """Owners of the sources, each of whom must approve; empty if policy does not ask for that, and on a demo run."""
+    """Owners of the sources, each of whom must approve. Empty on demo runs, and if policy does not require their
+    approval."""
     besides_owner: Name | None
-    """One of `roles`, in which the only owner of all sources does not count; null if there are several owners or policy
+    """Role that a second person must fill if one person owns all sources. Null if there are several owners or policy
     has no such rule."""
 
     @staticmethod
@@ -81,22 +82,23 @@ class RequiredDecisions(FrozenModel):
 
 
 class EvidenceSummary(Document, WithRequesters):
-    """Evidence without figures, dataset and artefacts: decisions that a gate needs, and results of its checks."""
+    """Short form of a gate's evidence: required decisions and check results, without metrics, dataset and artefacts."""
 
     type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
     gate: GateName
     run: str
     requested_by: str
-    """Id of the person who requested the run, who may not decide on it; `scheduler` if no person did."""
+    """Id of the person who requested the run and therefore may not decide on it; `scheduler` if no person requested the
+    run."""
     initiated_by: list[str] = []
-    """Ids of the people who declared the run's schedule or trigger, who may not decide on it either; empty if the run
-    has none, or was requested by a version that did not record them."""
+    """Ids of the people who declared the run's schedule or trigger and therefore may not decide on the run. Empty if
+    the run has neither, or if its request comes from a Hallmark version that did not record these people."""
     request_sha256: Sha256
-    """`dsse.digest` of the signed run request."""
+    """Digest of the signed run request, computed by `dsse.digest`."""
     tree_sha256: Sha256
-    """Digest of all files of the run's commit, as the run request has it."""
+    """Digest of all files of the run's commit, copied from the run request."""
     demo: bool
-    """Whether the run was made under --demo-approvals."""
+    """Whether the run was started with `--demo-approvals`."""
     use_case: str
     tier: str
     subject: Subject
@@ -111,43 +113,43 @@ class EvidenceSummary(Document, WithRequesters):
 
 
 class Evidence(EvidenceSummary):
-    """Contents of evidence/GATE.json, in canonical JSON."""
+    """Evidence of a gate, written to evidence/GATE.json as canonical JSON."""
 
     purpose: Purpose
     """Purpose of the use case, from its card."""
     bar: AcceptanceCriteria
     """Acceptance criteria of the use case."""
     adopted: PromotedCriteria | None
-    """Acceptance criteria of the use case's last promotion, at the evaluation gate; null at other gates, and if nothing
-    was promoted before."""
+    """Acceptance criteria at the use case's last promotion, for the evaluation gate. Null at other gates, and before
+    the first promotion."""
     facts: dict[str, Fact]
     artefacts: dict[str, Sha256]
-    """Digest of every file looked at, by path from the root of the worktree; `tasks` is the code of the stages
-    (`core.code`)."""
+    """Digest of every examined file, by path relative to the worktree. The key `tasks` has the digest of the stages'
+    code (`tasks.core.code_digest`)."""
     dataset: Dataset | None
-    """Dataset that the owners approve, source by source, at the data gate; null at other gates."""
+    """Dataset that the owners of the sources approve at the data gate; null at other gates."""
     change: DatasetChange | None
-    """Differences between the dataset approved last and this one; null if none was approved before."""
+    """Differences from the dataset that was approved last; null if none was approved before."""
     recorded: dict[str, RecordReference] = {}
-    """Signed record of each stage looked at, by DVC's name of the stage; empty if a version without stage records made
-    the evidence, and such a run cannot be promoted."""
+    """Signed record of each examined stage, by DVC stage name. Empty in evidence from Hallmark versions without stage
+    records; such runs cannot be promoted."""
     declared: dict[str, Sha256] = {}
-    """Digests of the adopted sources and card that the run complies with, by `source/ID` and `card/NAME`. Outside
-    environment `local` these are all of its sources and its card; empty if a version without declarations made the
-    evidence."""
+    """Digests of the adopted declarations that the run complies with, by `source/ID` and `card/NAME`. Outside
+    environment `local` they cover all sources of the run and its use-case card. Empty in evidence from Hallmark
+    versions without declarations."""
 
     @property
     def purpose_sha256(self) -> Sha256:
-        """Digest of the purpose for which data is approved: name, problem, users and approved uses of the use case."""
+        """Digest of the purpose that data is approved for: the use case's name, problem, users and approved uses."""
         return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.json_value}))
 
     @property
     def input_digests(self) -> dict[str, Sha256]:
-        """Digests of everything except the outputs of stages, as the function `input_digests` returned them."""
+        """Digests of everything except stage outputs: code, graph, versions, parameters and inputs."""
         return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
     def is_for_request(self, asked: RecordedRunRequest) -> bool:
-        """Return whether the evidence names this request, and agrees with it in all fields that both have."""
+        """Return whether the evidence belongs to this request and agrees with it in every field that both have."""
         request = asked.request
         own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
         return own == (
@@ -169,7 +171,7 @@ def collect(
 ) -> Evidence:
     """Gather the evidence for a gate from the files of a run.
 
-    Missing figures raise no error: their checks fail.
+    A missing metric raises no error. Its check fails instead.
 
     Args:
         gate: Gate to gather evidence for.
@@ -177,14 +179,14 @@ def collect(
         params: Parameters of the run.
         policy: Policy in force.
         asked: Signed request for the run.
-        before: Evidence of the data gate for the dataset approved last; None if there is none.
+        before: Evidence of the data gate for the dataset that was approved last; None if there is none.
         adopted: Acceptance criteria of the last promotion; None if there is none.
-        recorded: Verified stage records, by DVC's name of the stage.
+        recorded: Verified stage records, by DVC stage name.
         declared: Digests of the declarations that the run complies with.
 
     Raises:
         InputError: The gate's subject does not exist yet, a file cannot be read, or the risk tier has no gates.
-        Refused: The manifest of the dataset does not agree with the sources that the run was resolved with.
+        Refused: The dataset's manifest does not agree with the sources that were pinned for the run.
     """
     rules = policy.gate(params.use_case.risk_tier, gate)
     if not (layout.artefacts(SUBJECT_STAGES[gate]) / "result.json").exists():
@@ -242,7 +244,7 @@ def read_dataset(layout: Layout) -> Dataset | None:
 
 
 def _dataset(layout: Layout) -> Dataset:
-    """Return the manifest of the dataset. It is compared with the pinned sources, since the run's own code wrote it."""
+    """Return the dataset's manifest after comparing it with the pinned sources, because the run's own code wrote it."""
     path, dataset = layout.artefacts("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
@@ -257,7 +259,7 @@ def _dataset(layout: Layout) -> Dataset:
 
 
 def require_asks(evidence: Evidence, policy: Policy) -> None:
-    """Verify that evidence asks for the decisions that policy requires for its dataset.
+    """Verify that the decisions listed in the evidence are those that policy requires.
 
     Raises:
         Refused: Roles, owners, waivers or the deadline differ.
@@ -275,11 +277,11 @@ def require_asks(evidence: Evidence, policy: Policy) -> None:
 
 
 def require_checks(evidence: Evidence, policy: Policy) -> None:
-    """Verify that the checks are those of policy, tier and use case, and that the results follow from the figures.
+    """Verify that the checks are those of policy, tier and use case, and that the results follow from the metrics.
 
     Raises:
-        Refused: Checks, results or figures differ.
-        InputError: As `require_asks`.
+        Refused: Checks, results or metrics differ.
+        InputError: The tier is not in policy.yaml or has no gates.
     """
     rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
     standing = standing_facts(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
@@ -300,7 +302,7 @@ def dataset_change(before: Evidence | None, now: Dataset | None) -> DatasetChang
 
 
 def write(evidence: Evidence, layout: Layout) -> Path:
-    """Write evidence/GATE.json. The SHA-256 of the file is `digest(evidence)`."""
+    """Write the evidence to evidence/GATE.json and return the path. The file's SHA-256 is the evidence's digest."""
     path = layout.evidence(evidence.gate)
     write_bytes(path, to_bytes(evidence))
     return path
@@ -315,7 +317,7 @@ def to_bytes(evidence: Evidence) -> bytes:
 
 
 def read_facts(layout: Layout, stages: Iterable[str]) -> Facts:
-    """Return the figures that stages have written so far, by their names in a policy.
+    """Return the metrics that stages have written so far, by the names that policies use.
 
     Raises:
         InputError: A file is not valid.
@@ -355,7 +357,7 @@ def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
 
 
 def input_digests(layout: Layout) -> dict[str, Sha256]:
-    """Return the digests of the inputs that determine a run's outputs: code, graph, versions, parameters, inputs/."""
+    """Return the digests of everything that determines a run's outputs: code, graph, versions, parameters, inputs/."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
     return digests | {"tasks": code_digest.digest_of_all(layout.root)} | _files(layout, layout.inputs)

@@ -1,4 +1,4 @@
-"""Differences between evidence of a gate and the evidence that passed that gate of the use case before."""
+"""Differences between evidence of a gate and the evidence with which the use case last passed that gate."""
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Facts
@@ -9,11 +9,10 @@ from tasks.ledger.ledger import Ledger
 
 class EvidenceDiff(FrozenModel):
     run: str
-    """Id of the run that passed."""
     facts: Facts
-    """Figures of the run that passed."""
+    """Metrics of the earlier run `run`, which passed the gate."""
     files: list[str]
-    """Paths of files that differ or that only one of the two has, parameters and inputs first."""
+    """Paths of files that differ or that only one of the two runs has, parameters and inputs first."""
 
     def value(self, fact: str) -> str:
         return str(self.facts[fact]) if fact in self.facts else ""

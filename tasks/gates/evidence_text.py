@@ -1,4 +1,4 @@
-"""Evidence of a gate in words, the same for terminals and pages: how it was made, who decides, what changed."""
+"""Evidence of a gate in words, the same for terminals and pages: its origin, its deciders and its changes."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -49,7 +49,6 @@ def deciders(asks: RequiredDecisions) -> str:
 
 
 def facts(evidence: Evidence) -> dict[str, str]:
-    """Return the text of each line about the evidence, by the name of the line."""
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
@@ -79,12 +78,12 @@ def limit(result: CheckResult) -> str:
 
 
 def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> Iterator[str]:
-    """Yield lines about a dataset as a whole, and about its differences from an earlier one.
+    """Yield lines about a dataset and its differences from an earlier one.
 
     Args:
         dataset: Dataset of the run.
         change: Differences from an earlier dataset; None if there is none.
-        approved: Whether the earlier dataset is the one approved last, rather than any other one.
+        approved: Whether the earlier dataset is the one that was approved last.
     """
     if change is None:
         yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
@@ -118,7 +117,7 @@ def counts_by_rule(counts: Mapping[str, int]) -> str:
 
 
 def _source_changes(source: SourceChange) -> Iterator[str]:
-    """Yield the differences of a source. An added source is left out, since the page's table shows it."""
+    """Yield the differences of a source. An added source is left out, because the page's table shows it."""
     if source.content in ("added", "removed"):
         yield from ["removed"] * (source.content == "removed")
         return

@@ -3,8 +3,8 @@
 `open_gate` opens a gate, people decide (decisions.py), `judge_and_close` judges and closes it, and statement.py writes
 the statement that it has passed.
 
-`judge` relies only on the recorded evidence, the policy and the signatures. It computes all verdicts again, and whether
-each decision counts (decision_validity.py).
+Judging relies only on the recorded evidence, the policy and the signatures. All verdicts are recomputed, and so is
+whether each decision counts (decision_validity.py).
 """
 
 from datetime import datetime
@@ -43,8 +43,6 @@ GateState = Literal["passed", "failed", "rejected", "waiting", "expired"]
 
 
 class CheckStatus(FrozenModel):
-    """A check with its result, and the waiver that lets it pass if it failed."""
-
     result: CheckResult
     waived_by: str | None = None
     waived_until: datetime | None = None
@@ -55,15 +53,14 @@ class CheckStatus(FrozenModel):
 
 
 class DecisionStatus(FrozenModel):
-    """A decision in the ledger, and whether it counts."""
-
     seq: int
     time: datetime
     person: str
     verb: str
     role: str
     run: str
-    """Id of the run in which the decision was made; it may count for later runs with the same data and policy."""
+    """Id of the run in which the decision was made. The decision can count for later runs with the same data and
+    policy."""
     reason: str
     counted: bool
     why_not: str
@@ -71,8 +68,6 @@ class DecisionStatus(FrozenModel):
 
 
 class GateStatus(FrozenModel):
-    """State of a gate, with its checks and decisions."""
-
     gate: GateName
     run: str
     evidence_sha256: Sha256
@@ -80,8 +75,8 @@ class GateStatus(FrozenModel):
     checks: list[CheckStatus]
     decisions: list[DecisionStatus]
     waiting_for: list[str]
-    """Descriptions of what is missing, also after the gate expired or failed. A failed check that may be waived leaves
-    the gate waiting; `checks` shows it at once."""
+    """Descriptions of the missing decisions, also after the gate has expired or failed. A failed check that can be
+    waived keeps the gate waiting."""
     deadline: datetime
     as_of: int
     """Sequence number of the newest ledger entry that was taken into account."""
@@ -91,14 +86,19 @@ def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datet
     """Return the state of a gate at the time `now` of the ledger.
 
     Raises:
-        Refused: The evidence is not the recorded one, does not follow from policy and figures, or names another
-            requester than the signed request.
+        Refused: The evidence differs from the recorded evidence, does not follow from policy and metrics, or names
+            another requester than the signed request.
     """
     return judge_case(cases.current(ledger, evidence), ledger, governance, now)
 
 
 def judge_case(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
-    """Return the state of a case that is known to be the newest of its gate. Raises as `judge`."""
+    """Return the state of a case, which must be the newest case of its gate.
+
+    Raises:
+        Refused: The evidence does not follow from policy and metrics, or names another requester than the signed
+            request.
+    """
     evidence = case.evidence
     asked = require_requester(evidence, ledger, governance)
     rules = _rules(evidence, governance, asked)
@@ -129,9 +129,9 @@ def status_of(
 
 
 def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateStatus:
-    """Judge a gate, and close it unless it waits.
+    """Judge a gate, and close it unless it is waiting for decisions.
 
-    Both happen in one transaction, so that no decision is recorded in between.
+    Both happen in one transaction, so no decision can be recorded in between.
     """
     with ledger.transaction():
         standing = judge(evidence, ledger, governance, ledger.now())
@@ -141,11 +141,11 @@ def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) 
 
 
 def close(ledger: Ledger, evidence: Evidence, standing: GateStatus) -> None:
-    """Close a gate, after which it accepts no decisions. Repeating the call has no effect.
+    """Close a gate for further decisions. Repeating the call has no effect.
 
     Raises:
-        Refused: The state is of other evidence, or a decision was recorded since the gate was judged.
-        InputError: The gate still waits.
+        Refused: The status is for other evidence, or a decision was recorded after the gate was judged.
+        InputError: The gate is still waiting.
     """
     if standing.state == "waiting":
         raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")

@@ -48,7 +48,7 @@ def missing_approvals(
 
 
 def required_approvals(evidence: EvidenceSummary, weighed: list[DecisionResult]) -> list[tuple[str, int, set[str]]]:
-    """Return each role that must approve, the number of people needed, and the people with a valid approval."""
+    """Return each role that must approve, the number of people needed, and the people who have validly approved."""
     return required_approvals_from(evidence, [w.decision for w in weighed if w.decision])
 
 
@@ -69,8 +69,8 @@ def eligible_approvers(
 ) -> list[Person]:
     """Return the people who may still approve in a role.
 
-    The requesters of the run, people who have approved in this role and people who have rejected are left out. If
-    owners must approve, only owners are returned.
+    The run's requesters, people who have approved in this role and people who have rejected are left out. If the owners
+    of the sources must approve, only owners are returned.
     """
     asked = {named.role for named in evidence.asks.roles if named.owners}
     owners = set(evidence.asks.owners) if role in asked else set()

@@ -1,8 +1,8 @@
-"""States of all open gates, for lists and for processes that look at them again and again.
+"""States of all open gates, for lists and for processes that poll them.
 
-If nobody has decided at a gate, its state follows from the policy and the evidence's summary. Figures and signatures
-are not verified then, so a thousand gates take a third of a second. If somebody has decided, the gate is judged. In
-any case it is judged when a person decides and before its run goes on (gates.py).
+If nobody has decided at a gate, its state follows from the policy and the evidence's summary. Metrics and signatures
+are not verified in this case, so a thousand gates take a third of a second. If somebody has decided, the gate is judged
+in full. Every gate is also judged in full when a person decides and before its run continues (gates.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ class OpenGate:
 
 
 class _Summary(EvidenceSummary):
-    """Summary that is parsed from whole evidence, whose other fields are ignored."""
+    """Summary parsed from full evidence, whose other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def open_gates(ledger: Ledger, governed: GovernanceOf) -> Iterator[OpenGate]:
-    """Yield every open gate, oldest first, all as of the same time."""
+    """Yield every open gate, oldest first. All states are as of the same time."""
     with ledger.reading():
         now, asked = ledger.now(), ledger.open_questions()
         documents = ledger.documents_or_errors(asked)

@@ -9,12 +9,12 @@ from tasks.trust.gate_statement import GateName
 def last_passed(
     ledger: Ledger, use_case: str, demo: bool, gate: GateName = "data", other_than: str | None = None
 ) -> Evidence | None:
-    """Return the evidence with which a use case last passed a gate; None if it never did.
+    """Return the evidence with which a use case last passed a gate; None if the gate was never passed.
 
     Args:
         ledger: Ledger of the installation.
         use_case: Name of the use case.
-        demo: Whether evidence of demo runs may be returned.
+        demo: Whether evidence of demo runs can be returned.
         gate: Name of the gate.
         other_than: Id of a run to leave out.
     """

@@ -1,7 +1,7 @@
 """Test cases of a policy in policy_tests.yaml, judged by the code that judges gates.
 
-Each case goes through one gate in a temporary ledger of its own, with keys made for it. Since no real key is needed,
-authors of a policy can see what it does before anybody adopts it.
+Each case goes through one gate in a temporary ledger, with newly created keys. No real key is needed, so authors of a
+policy can see its effect before anybody adopts it.
 """
 
 import tempfile
@@ -43,15 +43,13 @@ RUN, ZERO_DIGEST = "policy-case", "0" * 64
 
 
 class CaseDecision(FrozenModel):
-    """Decision in a case."""
-
     person: Name
     verb: Verb = "approve"
     role: Name | None = None
     checks: list[Text] = []
-    """Names of the failed checks, for a waiver."""
+    """Names of the failed checks to waive."""
     days: Days | None = None
-    """Days from now until a waiver expires."""
+    """Number of days until a waiver expires."""
 
 
 class Case(FrozenModel):
@@ -60,23 +58,21 @@ class Case(FrozenModel):
     gate: GateName
     requester: Name
     owners: list[Name] = []
-    """Owners of the run's sources, one source each, at the data gate."""
+    """Owners of the run's sources, with one source each. Only for the data gate."""
     facts: dict[str, float | Fact] = {}
-    """Figures by name, each a number or `{value, low, high}`."""
+    """Metrics by name, each a number or `{value, low, high}`."""
     unapproved_uses: list[Text] = []
-    """Uses of the use case that no source is approved for, at the data gate."""
+    """Uses on the use-case card that no source is approved for. Only for the data gate."""
     laxer_metrics: list[Text] = []
-    """Success metrics of the last promotion that the use case no longer has, at the evaluation gate."""
+    """Success metrics of the last promotion that the use case has dropped since. Only for the evaluation gate."""
     demo: bool = False
     decisions: list[CaseDecision] = []
-    """Decisions in the order in which they are made."""
     expect: Literal["passed", "failed", "rejected", "waiting", "refused"]
-    """Expected state of the gate. `refused`: a decision was not allowed, or the run could not have been requested."""
+    """Expected state of the gate. `refused` means that a decision was not allowed or that the run could not be
+    requested."""
 
 
 class Cases(FrozenModel):
-    """Contents of policy_tests.yaml."""
-
     cases: Annotated[list[Case], Field(min_length=1)]
 
 
@@ -85,7 +81,6 @@ class Result(FrozenModel):
     ok: bool
     state: str
     text: Annotated[str, Field(serialization_alias="told")]
-    """Resulting state with the reason, in words."""
 
 
 def load(folder: Path) -> list[Case]:
@@ -174,10 +169,10 @@ def _dataset(owners: Sequence[str]) -> Dataset:
 
 
 def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
-    """Return governance in which no decision of the case requires a key to be touched.
+    """Return governance in which no decision of the case requires a hardware key.
 
-    If the gate requires keys in hardware, the keys made for the case are accepted for people who have a hardware key in
-    `people`.
+    If the gate requires hardware keys, the test keys of people who have a hardware key in `people` are accepted
+    instead.
     """
     if governed.policy.gate(case.tier, case.gate).signature != "hardware":
         return governed
@@ -196,7 +191,7 @@ def _without_hardware(case: Case, governed: Governance, people: People) -> Gover
 def _with_keys(policy: Policy, people: People, state: Path) -> Governance:
     """Return governance with new keys for the same people and machines.
 
-    A new key is marked as made by `hallmark init` if all keys of the person or machine are.
+    A new key is marked as created by `hallmark init` if all keys of the person or machine are.
     """
 
     def new(name: str, held: list[Key]) -> list[Key]:

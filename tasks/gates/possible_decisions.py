@@ -1,4 +1,4 @@
-"""Decisions that a person could make at a gate now, so that a page offers nothing else.
+"""Decisions that a person can make at a gate now, for pages that offer only these.
 
 Each possible decision is drawn up by the code that checks it before signing (decisions.py), and then discarded.
 """
@@ -18,7 +18,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 PLACEHOLDER_REASON = "as it would be asked"
-"""Reason for decisions that are only tried. It has no influence on the rules."""
+"""Reason for trial decisions. The rules do not depend on it."""
 WAIVER_DURATION = timedelta(days=1)
 
 
@@ -30,7 +30,7 @@ class PossibleDecision(NamedTuple):
 def possible_decisions(
     ledger: Ledger, governance: Governance, evidence: Evidence, person: Person, failed: Sequence[str]
 ) -> list[PossibleDecision]:
-    """Return the decisions that a person could make now with one of their valid keys.
+    """Return the decisions that a person can make now with one of their valid keys.
 
     Repetitions of earlier decisions are left out.
 
@@ -39,7 +39,7 @@ def possible_decisions(
         governance: Governance in force.
         evidence: Evidence of the gate.
         person: Person who would decide.
-        failed: Names of the checks that a waiver would be for.
+        failed: Names of the failed checks that a waiver would cover.
     """
     lines = [key.public_key for key in governance.keys_of(person) if key.is_valid(ledger.now())]
     with ledger.reading():

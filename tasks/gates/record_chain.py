@@ -1,6 +1,7 @@
 """Verification of a run's files against the signed records of its stages.
 
-A gate accepts a file only if a signed stage record says that the stage wrote it: the supervisor signs what it saw.
+A gate accepts a file only if a signed stage record lists it as an output of the stage. The supervisor, which observes
+the stage, signs the record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,21 +24,21 @@ RESUME_COMMAND = "hallmark run --resume"
 
 
 class RecordReference(FrozenModel):
-    """Reference to a signed stage record, as evidence holds it."""
+    """Reference from evidence to a signed stage record."""
 
     sha256: Sha256
-    """`dsse.digest` of the record."""
+    """Digest of the signed record, computed by `dsse.digest`."""
     computed_in: str
-    """Id of the run in which the stage was computed; another one if the outputs came from the stage cache."""
+    """Id of the run that executed the stage; an earlier run if the outputs came from the stage cache."""
     sandbox: str | None
-    """Sandbox in which the stage was computed; null for none, which environment `local` alone accepts."""
+    """Sandbox in which the stage ran; null if there was none, which only environment `local` accepts."""
 
 
 def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, SignedRecord]:
-    """Return the newest valid record of each stage, by DVC's name of the stage.
+    """Return the newest valid record of each stage, by DVC stage name.
 
     Raises:
-        InputError: The worker needs a key in people.yaml and has none.
+        InputError: The worker has no key in people.yaml although it needs one.
     """
     lines, found = validity.possible_lines(governance.keys_of("worker"), ledger.now()), {}
     for entry in ledger.entries(stage_record.ENTRY_KIND, run):
@@ -50,10 +51,10 @@ def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str
 def require(
     gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance
 ) -> dict[str, SignedRecord]:
-    """Return the records of the stages that a gate's evidence covers, after verifying the files in the worktree.
+    """Verify the files that a gate's evidence covers against their stage records, and return the records.
 
     Raises:
-        Refused: A record is missing, or inputs or outputs of its stage are not those in the record.
+        Refused: A record is missing, or the inputs or outputs of a stage differ from its record.
     """
     names = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
     return _verified_records(names, layout, records_of_run(ledger, governance, run), governance)

@@ -1,7 +1,7 @@
-"""Reminders of gates that wait: to the roles that have to decide, then to another role, until the gate closes.
+"""Reminders of waiting gates: to the roles that have to decide, then to another role, until the gate closes.
 
-Each notice is recorded in the ledger, in the transaction that looks for earlier ones. So it is sent once, however often
-the watch restarts and whatever its clock does. `registry.history.notices` has the texts.
+Each notice is recorded in the ledger, in the transaction that looks for earlier ones. It is therefore sent once, even
+if the watch restarts or its clock is wrong. `registry.history.notices` has the texts.
 """
 
 from datetime import datetime, timedelta
@@ -16,11 +16,11 @@ from tasks.policy.governance import Governance
 from tasks.policy.policy import GateRules
 
 REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
-"""Kinds of ledger entries; their subject is the run."""
+"""Kinds of the ledger entries for reminders and escalations. The subject of an entry is the run's id."""
 
 
 def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry]:
-    """Record the notices that are due at a gate that waits, and return the new entries: reminders, escalation, closing.
+    """Record the notices that are due at a waiting gate, and return the new entries: reminders, escalation, closing.
 
     Raises:
         Refused: The gate cannot be judged under this policy.
@@ -44,7 +44,7 @@ def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry
 
 
 def _due_notices(ledger: Ledger, case: GateCase, rules: GateRules, now: datetime) -> list[tuple[str, dict[str, Any]]]:
-    """Return kind and details of each notice that is due. Of several missed reminders, only the last is due."""
+    """Return the kind and details of each due notice. If several reminders were missed, only the last is due."""
     waited = now - case.opening.time
     due: list[tuple[str, dict[str, Any]]] = []
     days = [day for day in rules.remind_days if timedelta(days=day) <= waited]

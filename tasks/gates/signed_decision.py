@@ -1,4 +1,4 @@
-"""Signed decisions, and their verification. Only what the signature covers is used of a ledger entry."""
+"""Signed decisions, and their verification. Only the signed part of a ledger entry is used."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,31 +19,34 @@ Verb = Literal["approve", "reject", "waive", "withdraw"]
 
 
 class Decision(DatedDocument):
-    """Predicate of a decision's in-toto statement, whose subjects are the gate's subject and the evidence."""
+    """Decision as a person signs it: the predicate of an in-toto statement.
+
+    The statement's subjects are the gate's subject and the evidence.
+    """
 
     verb: Verb
     person: str
     role: str
-    """Role in which the decision was made; empty for `withdraw`."""
+    """Role in which the decision is made; empty for `withdraw`."""
     run: str
     gate: GateName
     policy_sha256: Sha256
     use_case: str
     tier: str
     purpose_sha256: Sha256
-    """`Evidence.purpose_sha256`, the purpose of the use case. Decisions on data count for this purpose alone, in this
-    tier and lower ones."""
+    """Digest of the use case's purpose (`Evidence.purpose_sha256`). Decisions on data are valid only for this purpose,
+    in this risk tier and lower ones."""
     demo: bool
-    """Whether the decision was made on a run under --demo-approvals."""
+    """Whether the decision was made on a run with `--demo-approvals`."""
     reason: str
     checks: list[str]
     """Names of the failed checks that are waived; empty for other verbs."""
     expires: datetime | None
-    """End of the waiver; null for other verbs."""
+    """Time at which the waiver ends; null for other verbs."""
     withdraws: list[Sha256]
-    """`dsse.digest` of each envelope that is withdrawn; empty for other verbs."""
+    """Digest of each withdrawn decision's envelope, computed by `dsse.digest`; empty for other verbs."""
     time: datetime
-    """The ledger's time when the decision was signed."""
+    """Time of signing, by the ledger's clock."""
 
     def same_as(self, other: "Decision") -> bool:
         left, right = (d.model_dump(exclude={"time", "reason"}) for d in (self, other))
@@ -55,7 +58,7 @@ DECISION = SignedKind(PREDICATE_TYPE, Decision, "a decision", signer_of=lambda s
 
 @dataclass(frozen=True)
 class SignedDecision:
-    """Verified decision, whose key was valid at `effective_at`."""
+    """Verified decision. Its key was valid at `effective_at`."""
 
     entry: Entry
     decision: Decision
@@ -68,15 +71,15 @@ class SignedDecision:
 
     @property
     def effective_at(self) -> datetime:
-        """Time from which the decision is valid: the later of its own time and its entry's.
+        """Time from which the decision is valid: the later of its own time and its ledger entry's.
 
-        Backdating has no effect.
+        Backdating therefore has no effect.
         """
         return max(self.entry.time, self.decision.time)
 
 
 def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
-    """Return the statement to sign, whose subjects are the gate's subject and the evidence."""
+    """Return the in-toto statement to sign. Its subjects are the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
     return dsse.statement(PREDICATE_TYPE, subject, decision.json_value)
 
@@ -96,7 +99,7 @@ def read(entry: Entry, governance: Governance) -> SignedDecision:
 
 
 def unverified_claim(entry: Entry) -> tuple[str, str]:
-    """Return the person and the verb that an entry claims, unverified, for messages; `?` if it has none."""
+    """Return the person and verb that an entry names, without verification, for messages; `?` if they are missing."""
     try:
         predicate = dsse.unverified_statement(entry.body["envelope"])["predicate"]
         return str(predicate["person"]), str(predicate["verb"])

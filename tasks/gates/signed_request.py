@@ -1,7 +1,7 @@
-"""Signed run requests and their ledger entries, which alone prove who requested a run.
+"""Signed run requests and their ledger entries, the only proof of who requested a run.
 
-People sign with their own keys. A run that a schedule or Prefect's form requests has no person's signature: the
-installation signs the request as `scheduler`, and the run is nobody's own.
+People sign with their own keys. If a schedule or Prefect's form requests a run, no person signs: the installation signs
+the request as `scheduler`.
 """
 
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ from tasks.trust.keys import Signer
 from tasks.trust.validity import CLOCK_TOLERANCE
 
 KIND = "run.requested"
-"""Kind of the ledger's entries about run requests. Their subject is the run's id."""
+"""Kind of the ledger entries that hold run requests. The subject of an entry is the run's id."""
 PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 MAX_AGE = timedelta(days=7)
-"""Maximum age of a request when its run begins. A run that has begun has no such limit."""
+"""Maximum age of a request when its run starts. Runs that have already started are not affected."""
 
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
@@ -42,11 +42,11 @@ class HasRequesters(Protocol):
 
 
 class WithRequesters:
-    """Base class of documents that name the requesters of a run: the request, and evidence of a gate."""
+    """Base class of documents that name a run's requesters: run requests and gate evidence."""
 
     @property
     def requesters(self: HasRequesters) -> set[str]:
-        """Ids of the requester and of the people who declared the schedule or trigger.
+        """Ids of the person who requested the run and of the people who declared its schedule or trigger.
 
         None of them may decide on the run.
         """
@@ -54,31 +54,34 @@ class WithRequesters:
 
 
 class SignedRunRequest(DatedDocument, WithRequesters):
-    """Predicate of a request's in-toto statement, whose subject is the run, with the digest of what is requested."""
+    """Run request as a person signs it: the predicate of an in-toto statement.
+
+    The statement's subject is the run, with the digest of the request.
+    """
 
     run_id: RunId
     requested_by: Name
-    """Id of a person in people.yaml, or `scheduler`."""
+    """Id of the person in people.yaml who requests the run, or `scheduler`."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     tree_sha256: Sha256
-    """Digest of all files of the commit (`tasks.runs.git.commit_tree`), since the commit's own name is a SHA-1 in most
-    repositories."""
+    """SHA-256 of all files of the commit, computed by `tasks.runs.git.commit_tree`. The commit id is not enough,
+    because it is a SHA-1 in most repositories."""
     params: str
     params_sha256: Sha256 | None
-    """Digest of the params file if the commit does not hold it; null if it does, since the commit pins it then."""
+    """Digest of the params file if the file is not in the commit; null if it is, because the commit then pins it."""
     governance: str | None
     changes: dict[str, str]
     demo_approvals: bool
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
-    """Reason for the run: the schedule and its time, the event that a trigger answers, or a person's words."""
+    """Reason for the run: the schedule and its time, the event that fired a trigger, or the requester's own words."""
     initiated_by: list[Name] = []
-    """Ids of the people who signed the run's schedule or trigger, who count as requesters too; empty if the run has
-    none, or was requested by a version that did not record them."""
+    """Ids of the people who signed the run's schedule or trigger. They count as requesters too. Empty if the run has
+    neither schedule nor trigger, or if the request comes from a Hallmark version that did not record these people."""
     environment: Name | None = None
-    """Environment in which the request counts; null for a request of a version that did not record it, which is no
-    longer accepted."""
+    """Environment in which the request is valid; null in requests from old Hallmark versions, which are no longer
+    accepted."""
     time: datetime
-    """The ledger's time when the request was signed."""
+    """Time of signing, by the ledger's clock."""
 
     def digest(self) -> str:
         return sha256_bytes(canonical_json({key: value for key, value in self.json_value.items() if key != "time"}))
@@ -95,15 +98,15 @@ REQUEST = SignedKind(
 
 @dataclass(frozen=True)
 class RecordedRunRequest:
-    """Verified run request, whose key was valid at `effective_at`."""
+    """Verified run request. Its key was valid at `effective_at`."""
 
     request: SignedRunRequest
     envelope: dict[str, Any]
     public_key: str
     effective_at: datetime
-    """Time at which the requester must be allowed to request runs.
+    """Time at which the requester must have had permission to request runs.
 
-    It is the later of the request's own time and its entry's, so that backdating has no effect.
+    The later of the time in the request and the time of its ledger entry, so backdating has no effect.
     """
 
     @property
@@ -122,7 +125,7 @@ def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | N
     Args:
         envelope: Envelope to verify.
         signers: Keys of people and machines.
-        recorded: Time of the envelope's entry in the ledger; None if it has none.
+        recorded: Time of the ledger entry that holds the envelope; None if there is no entry.
 
     Raises:
         Refused: The signature is not valid, or the statement is about another run.
@@ -136,10 +139,11 @@ def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | N
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> RecordedRunRequest:
-    """Record a request, once for each run, and return the recorded one. Repeating the call has no effect.
+    """Record a run request in the ledger and return it. Repeating the call has no effect.
 
     Raises:
-        Refused: The request cannot be verified, is too old, is for another environment, or the run has another request.
+        Refused: The request cannot be verified, is too old or is for another environment, or the run already has a
+            different request.
     """
     signed = read(envelope, governance, ledger.now())
     with ledger.transaction():
@@ -159,9 +163,9 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
 
 
 def request_for_run(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest | None:
-    """Return the run's first request in the ledger with a valid signature; None if there is none.
+    """Return the first request for a run in the ledger that has a valid signature; None if there is none.
 
-    Later entries about the run do not replace it.
+    Later entries about the run do not replace the first valid one.
     """
     for entry in ledger.entries(KIND, run):
         envelope = entry.body.get("envelope")
@@ -175,7 +179,7 @@ def request_for_run(ledger: Ledger, governance: Governance, run: str) -> Recorde
 
 
 def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest:
-    """Return the run's request, as `request_for_run` does.
+    """Return the run's recorded request.
 
     Raises:
         Refused: The ledger has no valid request for the run.

@@ -29,9 +29,9 @@ def write_gate(layout: Layout, evidence: Evidence, standing: GateStatus, governa
 
 
 def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance) -> Path:
-    """Write the statement that lets a stage by hand or a run in tier `experiment` continue without decisions.
+    """Write the statement that lets a stage continue without decisions, by hand or in a run of tier `experiment`.
 
-    Models of such runs cannot be promoted.
+    Models from such runs cannot be promoted.
     """
     policy_sha256 = governance.policy.digest()
     claim = GateStatement(gate=gate, subject=ANY_OUTPUT, policy_sha256=policy_sha256, verdict="experiment", demo=False)

@@ -1,8 +1,8 @@
 """Opening, escalation and closing of incidents.
 
 Hallmark opens one incident for each cause. A person with the role that owns the incident closes it, with a reason and a
-signature. Entries of the ledger without a valid signature have no effect. An incident blocks nothing: a release stays
-in production until a person decides otherwise.
+signature. Ledger entries without a valid signature have no effect. An incident blocks nothing: a release stays in
+production until a person decides otherwise.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class IncidentClosing(FrozenModel):
 
 
 class IncidentSummary(FrozenModel):
-    """Incident as commands and pages show it; `Opening` describes its first fields."""
+    """Incident as shown by commands and pages. `Opening` describes the first fields."""
 
     id: str
     what: IncidentKind
@@ -54,13 +54,12 @@ class IncidentSummary(FrozenModel):
     answer_by: datetime | None
     environment: str
     state: str
-    """`open`, `escalated` or `closed`."""
+    """Current state: `open`, `escalated` or `closed`."""
     severity: Severity
     opened: IsoTime
     escalated: IsoTime | None
     closed: IncidentClosing | None
     entry: int
-    """Number of the ledger entry that opened the incident."""
 
     @property
     def owner(self) -> str:
@@ -125,14 +124,14 @@ def open_if_new(
         facts: JSON values that distinguish the cause from others of the same kind.
         severity: Severity until the incident is escalated.
         role: Role that may close the incident; None for everybody, if policy names no role.
-        text: Description of what happened and what has to be done.
-        by: Person who caused the incident and may not close it.
+        text: Description of the event and of the required action.
+        by: Id of the person who caused the incident and may not close it.
         answer_by: Time after which the open incident is escalated; None for never.
         more: Unsigned details for the body of the entry.
         recurs: Whether the same cause opens a new incident after the earlier one was closed.
 
     Returns:
-        The entry of the ledger; None if nothing was opened.
+        The entry of the ledger; None if no incident was opened.
     """
     cause = cause_digest(what, about, facts)
     with ledger.transaction():
@@ -182,8 +181,8 @@ def draft_closing(
 ) -> tuple[Person, DraftFunction]:
     """Return the person who closes an incident, and a function that drafts the statement to sign.
 
-    The function raises InputError if the incident is unknown, and Refused if the person may not close it or it is
-    closed already.
+    The function raises InputError if the incident is unknown, and Refused if the person may not close the incident or
+    it is already closed.
 
     Raises:
         InputError: The person is unknown, or the reason is not valid.

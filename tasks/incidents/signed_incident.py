@@ -14,38 +14,39 @@ from tasks.policy.signed_document import DatedDocument, SignedKind, verify_entry
 from tasks.trust import dsse
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
-"""Kinds of the ledger's entries; their subject is the id of the incident."""
+"""Kinds of the ledger entries for incidents. The subject of an entry is the incident's id."""
 PREDICATE_TYPE = "urn:hallmark:incident:v1"
 IncidentKind = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-back"]
 Severity = Literal["minor", "major", "critical"]
 
 
 class Opening(DatedDocument):
-    """Predicate of the statement that opens an incident."""
+    """Opening of an incident: the predicate of an in-toto statement signed by the gate key."""
 
     deed: Literal["open"] = "open"
     id: str
     what: IncidentKind
     """Kind of the incident."""
     about: str
-    """Release, or name of a model."""
+    """Release, or name of a model, that the incident is about."""
     cause: Sha256
-    """SHA-256 of the cause. A cause that is detected again opens no further incident."""
+    """SHA-256 of the cause. If the same cause is detected again, no further incident is opened."""
     severity: Severity
     role: Name | None
-    """Role whose holders may close the incident; null: everybody, if policy names no role."""
+    """Role whose holders may close the incident; null for everybody, if policy names no role."""
     text: str
-    """Description of the event and of the required action. It names roles but no people, since it is sent to others."""
+    """Description of the event and of the required action. It names roles but no people, because it is sent to
+    others."""
     by: str | None
-    """Id of the person who caused the incident, if known; they may not close it."""
+    """Id of the person who caused the incident and may not close it; null if unknown."""
     answer_by: datetime | None
-    """Time after which the incident is escalated if nobody has closed it; null: never."""
+    """Time after which the incident is escalated if nobody has closed it; null for never."""
     environment: Name
     time: datetime
 
 
 class Escalation(DatedDocument):
-    """Predicate of the statement that escalates an incident."""
+    """Escalation of an incident: the predicate of an in-toto statement signed by the gate key."""
 
     deed: Literal["escalate"] = "escalate"
     id: str
@@ -56,7 +57,7 @@ class Escalation(DatedDocument):
 
 
 class Closing(DatedDocument):
-    """Predicate of the statement that closes an incident."""
+    """Closing of an incident: the predicate of an in-toto statement signed by a person."""
 
     deed: Literal["close"] = "close"
     id: str
@@ -119,7 +120,7 @@ def escalation(entry: Entry, governance: Governance) -> Escalation | None:
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
-    """Return the closing in an entry; None if its signature is not valid, or its signer was not allowed to close it."""
+    """Return the closing in an entry; None if the signature is not valid or the signer may not close the incident."""
     said = _read(entry, governance, CLOSING)
     person = governance.people.get(said.person) if said else None
     if said is None or person is None or said.cause != opened.cause:

@@ -1,8 +1,9 @@
 """Access to single records of a source: by its owner, its steward, or a role in `access`.
 
-The declaration in force decides, not the one at the time of the run; in environment `local` that is sources.yaml. So a
-role that was removed from `access` has no access to records of old runs either, and a role that was added has access to
-all of them. If a source is no longer declared, the owner and steward that the run recorded have access, and no role.
+The current declaration of the source decides, not the one at the time of the run; in environment `local` that is
+sources.yaml. A role that was removed from `access` therefore has no access to records of old runs either, and a role
+that was added has access to all of them. If a source is no longer declared, the owner and steward that the run recorded
+have access, but no role has.
 """
 
 from collections.abc import Mapping
@@ -32,19 +33,22 @@ class RecordedSource(Protocol):
 
 @dataclass(frozen=True)
 class Access:
-    """Access of a person to records. Its methods take sources as the run with the records recorded them."""
+    """Access of a person to single records.
+
+    Its methods take a source as a run recorded it, and look up the current declaration of the source.
+    """
 
     person: Person
     roles: frozenset[str]
     inventory: Mapping[str, Source]
     denial_reason: str = ""
-    """Reason why the person may read no record of the run; empty if there is none."""
+    """Reason why the person may not read any record of the run; empty if there is none."""
 
     def for_run(self, layout: Layout) -> "Access":
-        """Return the access to records of one run.
+        """Return the person's access to records of one run.
 
-        The code of an experiment is not reviewed and could assign a record to the wrong source. So its records are only
-        for people with access to all of its sources.
+        The code of an experiment is not reviewed and could assign a record to the wrong source. Its records are
+        therefore shown only to people with access to all of its sources.
         """
         unseen = [
             source.id for each in load_resolved(layout.sources).sources if not self.may_read(source := each.source)
@@ -74,14 +78,14 @@ class Access:
 
 
 def access_of_signer(governed: Governance, person_id: str) -> Access:
-    """Return the current access of a person, who proves their identity with their key.
+    """Return the current access of a person after verifying their identity by a signature with their key.
 
-    Raises as `Governance.identify`.
+    Raises the errors of `Governance.identify`.
     """
     return access_of_person(governed, governed.identify(person_id))
 
 
 def access_of_person(governed: Governance, person: Person) -> Access:
-    """Return the current access of a person whose identity was proven before."""
+    """Return the current access of a person whose identity has already been verified."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
     return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

@@ -7,13 +7,14 @@ from tasks.core.documents.config import checked_reason
 from tasks.ledger.ledger import Ledger
 
 TOKENS_READ: Final = "vault.read"
-"""Kind of entry for the tokens of a record whose values the vault reveals."""
+"""Kind of ledger entry for reading a record's values from the vault. The entry lists the tokens of the values."""
 ROW_READ: Final = "source.read"
 PERSON_SOUGHT: Final = "person.sought"
-"""Kind of entry for a search for a person. Its subject is `person`; the tokens in its body stand for the person."""
+"""Kind of ledger entry for a search for a person. Its subject is the word `person`; only tokens in its body identify
+the person."""
 
 AccessKind = Literal["vault.read", "source.read", "person.sought"]
-"""Kinds of the group `look` (tasks/ledger/kinds.py), under which an auditor finds all data access."""
+"""Kinds of ledger entries about data access: the group `look` in tasks/ledger/kinds.py."""
 
 
 def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
@@ -23,8 +24,8 @@ def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, rea
         ledger: Ledger of the installation.
         kind: Kind of access.
         about: Record or row that is read; the subject of the entry.
-        person: Id of the person who reads.
-        reason: Reason of the person.
+        person: Id of the person who reads it.
+        reason: Reason that the person gives.
         at: Further values for the entry, such as tokens or a digest.
 
     Raises:

@@ -1,8 +1,8 @@
 """One record or row as its source has it, for a person with access and a reason; the ledger has an entry first.
 
-For a record, the texts of `ingest` are shown, with the vault's values in place of their tokens. A row that never became
-a record is read from its source again. So is every row of an experiment, whose unreviewed code could put another
-person's token into a text.
+For a record, the texts of `ingest` are shown, with the vault's values in place of their tokens. A row that did not
+become a record is read from its source again. The same applies to every row of an experiment, whose unreviewed code
+could put another person's token into a text.
 """
 
 import re
@@ -31,15 +31,16 @@ RECORD_ID = re.compile("[0-9a-f]{32}")
 
 class DisclosedRow(FrozenModel):
     record_id: str | None
-    """Id of the record; null if the row never became one."""
+    """Id of the record; null if the row did not become a record."""
     source_id: str
     row: int
-    """Data row of the source, counted from 1."""
+    """Number of the data row in the source, counted from 1."""
     messages: list[dict[str, str]] = []
-    """Turns of the record with the values of the source, if the vault has them; masked values stay masked."""
+    """Turns of the record, with the source's values in place of tokens if the vault has them. Values masked without a
+    token stay masked."""
     labelled_by: str = ""
     columns: dict[str, str | None] = {}
-    """Columns of a row that never became a record; empty if the row cannot be read as columns."""
+    """Columns of a row that was read from its source again; empty if the row cannot be parsed."""
     findings: list[str]
     """Reasons why stages quarantined the row, with the record that was kept in its place if there is one."""
 
@@ -61,7 +62,7 @@ def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: L
         ledger: Ledger of the installation.
 
     Raises:
-        InputError: There is no such record or row, or it is no longer available.
+        InputError: The record or row does not exist, or is no longer available.
         Refused: The person has no access to the source.
     """
     require_visible(reason, "the reason")

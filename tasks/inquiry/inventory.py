@@ -23,34 +23,31 @@ IngestResults = list[tuple[Layout, dict[str, Any]]]
 
 
 class SourceQuality(FrozenModel):
-    """Quality of a source in one run."""
-
     run: str
     rows: int
     records: int
     quarantined_share: float
     """Share of the source's rows that stages have quarantined so far."""
     protected: int
-    """Number of stretches of personal or secret text that were found."""
+    """Number of personal or secret values found in the source's texts."""
 
 
 class SourceShare(FrozenModel):
-    """Change of the last dataset if it were made without a source."""
+    """Effect of leaving a source out of the last dataset."""
 
     rows: dict[str, int]
     """Number of rows from the source, by partition of the dataset."""
     share: float
     """Share of the dataset's rows that come from the source."""
     only_here: dict[str, list[str]]
-    """Departments, languages and kinds that no other source has."""
+    """Values of department, language and kind that only this source has."""
 
 
 class InventoryItem(FrozenModel):
-    """A source of the inventory with its figures."""
-
     source: Source
     newest: date | None
-    """Latest `effective_from` of its records in the last run; null if they have no dates or no run has read it."""
+    """Latest `effective_from` of the source's records in the last run; null if they have no dates or no run has read
+    the source."""
     age_days: int | None
     trend: list[SourceQuality]
     """Quality in each run, oldest first."""
@@ -79,14 +76,14 @@ def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> lis
 
 
 def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
-    """Return the quality of a source in each run, also if the source is no longer in sources.yaml."""
+    """Return the quality of a source in each run, even if the source is no longer in sources.yaml."""
     return [
         _quality(layout, ingested[source_id]) for layout, ingested in _governed_results(runs) if source_id in ingested
     ]
 
 
 def _governed_results(runs: Iterable[Path]) -> IngestResults:
-    """Return the results of the governed runs. Experiments are left out, since their code is not reviewed."""
+    """Return the results of all runs except experiments, which are left out because their code is not reviewed."""
     own = (layout for layout in map(Layout, runs) if not layout.is_experiment)
     return [(layout, ingested) for layout in own if (ingested := _ingest_results(layout)) is not None]
 
@@ -122,7 +119,6 @@ def _quality(layout: Layout, entry: dict[str, Any]) -> SourceQuality:
 
 
 def _stage_counts(layout: Layout, entry: dict[str, Any]) -> dict[str, StageCounts]:
-    """Return a source's counts in each finished stage, from the dataset's manifest once `split` has finished."""
     manifest = layout.artefacts("split") / "manifest.json"
     if manifest.exists():
         return Dataset.from_bytes(read_stage_bytes(manifest)).sources[entry["id"]].passages

@@ -1,6 +1,6 @@
 """Samples of masked text, for people with access to single records: texts after `ingest`, with marked placeholders.
 
-The vault is not read. `disclosure.disclose` reveals values, for a reason that the ledger records.
+The vault is not read. The module `disclosure` reveals values, for a reason that the ledger records.
 """
 
 from collections import Counter
@@ -28,15 +28,14 @@ class Sample(FrozenModel):
     source_id: str
     record_id: str
     category: str
-    """Category of the masked value, such as `name` or `email`."""
     pieces: list[TextPiece]
-    """Placeholder with the text around it, in order."""
+    """Placeholder and the text around it, as pieces in order."""
 
 
 class MaskedSamples(FrozenModel):
     samples: list[Sample]
     closed: list[str]
-    """Sources of the run that the person has no access to."""
+    """Ids of the run's sources that the person has no access to."""
 
 
 def find_samples(layout: Layout, access: Access) -> MaskedSamples:

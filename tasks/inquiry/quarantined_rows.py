@@ -3,7 +3,7 @@
 Records that `split` did not draw are only counted: nothing is wrong with them, and a list of them would hide the
 others.
 
-No text or value is included, so everybody who may see the run may see its quarantine.
+No text or value is included, so everybody who is allowed to see the run is allowed to see its quarantine.
 """
 
 import csv
@@ -28,7 +28,7 @@ from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULE
 
 ROWS_PER_WRITE = 10_000
 SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
-"""Sort order of rows. It is unique, since a row is quarantined at most once."""
+"""Sort order of quarantined rows. It is unambiguous, because a row is quarantined at most once."""
 
 
 KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
@@ -42,22 +42,22 @@ class RuleCount(FrozenModel):
 
 
 class QuarantinedRow(FrozenModel):
-    """A quarantined row, and a line of the CSV file.
+    """Quarantined row, which is also a line of the CSV file.
 
-    No cell begins like a spreadsheet formula. Ids and rules begin with a letter or a digit, and so does every reason,
-    whatever the names of the columns that it mentions.
+    No cell can be taken for a spreadsheet formula, because ids, rules and reasons begin with a letter or a digit.
     """
 
     source_id: str
     row: int
-    """Data row of the source, counted from 1."""
+    """Number of the data row in the source, counted from 1."""
     stage: str
     rule: str
     reason: str
     record_id: str | None
-    """Id of the record; null if the row never became one."""
+    """Id of the record; null if the row did not become a record."""
     winner: str | None
-    """Record that was kept in place of this one, if any; the next two fields say where it comes from."""
+    """Id of the record that was kept in place of this one, if any. `winner_source` and `winner_row` are its source and
+    row."""
     winner_source: str | None
     winner_row: int | None
 
@@ -74,7 +74,7 @@ class QuarantinedRows:
         return self.table.num_rows
 
     def counts(self) -> list[RuleCount]:
-        """Return counts by source, rule and stage. The largest counts of a source are first."""
+        """Return the number of rows by source, rule and stage. Within a source, the largest number comes first."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
         counts = [RuleCount(**row) for row in counted.to_pylist()]
@@ -93,10 +93,10 @@ class QuarantinedRows:
 
 
 def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> QuarantinedRows:
-    """Return the rows that a run has quarantined so far, of some sources and rules if given.
+    """Return the rows that a run has quarantined so far, limited to the given sources and rules if any.
 
     Raises:
-        InputError: Stage `ingest` has not finished, or there is no such source or rule.
+        InputError: Stage `ingest` has not finished, or a source or rule does not exist.
     """
     if not _path(layout, STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
@@ -135,7 +135,6 @@ def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
 
 
 def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
-    """Return the rows that are not in the dataset and match `wanted`, with the columns of QUARANTINE and the stage."""
     files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
     parts = []
     for stage, path in files:
@@ -146,7 +145,6 @@ def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
 
 
 def _with_winner_location(rows: pa.Table, layout: Layout) -> pa.Table:
-    """Add source and row of each record that was kept instead, and select the fields of `QuarantinedRow`."""
     kept = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(rows["winner"], value_set=kept["record_id"].combine_chunks())
     rows = rows.append_column("winner_source", kept["source_id"].take(places))

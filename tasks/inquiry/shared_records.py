@@ -2,8 +2,8 @@
 
 A record's id is made of its source's digest and its row, so one inserted row changes the ids of all records of a
 source. If this machine has the records of both datasets, they are therefore compared by content: two records are equal
-if source, task and all turns are, and relabelled if only the target differs. If records are gone but the lineage index
-has both datasets, ids are compared, which works only for sources whose content did not change.
+if source, task and all turns are equal, and relabelled if only the target differs. If records are gone but the lineage
+index has both datasets, ids are compared, which works only for sources whose content did not change.
 """
 
 from collections import Counter
@@ -22,9 +22,9 @@ from tasks.stages.data import conversations
 from tasks.stages.data.protect.placeholders import without_values
 
 KeyCounts = dict[str, dict[str, Counter[bytes]]]
-"""Number of records with each key, by source and partition."""
+"""Number of records by key, for each source and partition."""
 PROMPT_BYTES = 16
-"""Number of bytes of a key that identify everything except the target."""
+"""Length in bytes of the first part of a key, which identifies everything except the target."""
 
 
 class KeyedRecord(NamedTuple):
@@ -35,25 +35,27 @@ class KeyedRecord(NamedTuple):
 
 
 class SourceDiff(FrozenModel):
-    """Numbers of records of one source that both datasets have, and that only one of them has."""
+    """Differences between two datasets in the records of one source."""
 
     kept: int
-    """Records in both datasets, on either side."""
+    """Number of records in both datasets, in any partition."""
     moved: int
-    """Records in both datasets that changed from training to test, or from test to training."""
+    """Number of records in both datasets that moved between the training and the test partition."""
     added: int
     removed: int
     relabelled: int | None
-    """Records with the same prompt and another target, not counted as added or removed; null if ids were compared."""
+    """Number of records with the same prompt and another target, which are not counted as added or removed; null if ids
+    were compared."""
 
 
 class DatasetDiff(FrozenModel):
     how: Literal["same", "text", "id", "unknown"]
-    """Basis of the comparison: `same` digest of both, `text` of the records, their `id`, or none (`unknown`)."""
+    """Basis of the comparison: `same` if the digests are equal, `text` if records were compared by content, `id` if
+    they were compared by id, `unknown` if the datasets cannot be compared."""
     why: str
-    """Sentence about what could not be compared, and why; or empty."""
+    """Explanation of what could not be compared; empty if everything was compared."""
     sources: dict[str, SourceDiff]
-    """Numbers by source; empty if the datasets are the same or cannot be compared."""
+    """Differences by source; empty if the datasets are the same or cannot be compared."""
 
 
 IDENTICAL = DatasetDiff(how="same", why="", sources={})
@@ -64,8 +66,8 @@ def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
 
     Args:
         state: State folder of the installation.
-        before: Digest of artefacts/split of one dataset.
-        now: Digest of artefacts/split of the other.
+        before: Digest of the first dataset's folder artefacts/split.
+        now: Digest of the second dataset's folder artefacts/split.
     """
     if before == now:
         return IDENTICAL
@@ -99,7 +101,7 @@ def _compare_ids(state: Path, before: str, now: str, gone: str) -> DatasetDiff:
 
 
 def have_same_vault(before: Layout, now: Layout) -> bool:
-    """Return whether equal tokens in both runs stand for the same person."""
+    """Return whether two runs used the same vault, so that equal tokens stand for equal values."""
     return load_resolved(before.sources).vault == load_resolved(now.sources).vault
 
 
@@ -112,7 +114,10 @@ def _counts_by_text(layout: Layout, with_tokens: bool) -> KeyCounts:
 
 
 def keyed_records(layout: Layout, side: str, with_tokens: bool) -> Iterator[KeyedRecord]:
-    """Yield the records of one partition. Without tokens, records that differ only in names of people are equal."""
+    """Yield the records of one partition, each with its key.
+
+    If `with_tokens` is false, records that differ only in masked values have the same key.
+    """
     plain = str if with_tokens else without_values
     columns = ["record_id", "source_id", "task", "messages"]
     for batch in read_batches(layout.artefacts("split") / f"{side}.parquet", columns):

@@ -13,7 +13,7 @@ from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
 def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | MalformedRow:
-    """Return the row with a number, without reading rows after it.
+    """Return the row with the given number. Rows after it are not read.
 
     Raises:
         InputError: The source no longer has the pinned content.
@@ -44,5 +44,5 @@ def _text(value: Any) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Replace undecoded bytes and single surrogates by their code, since UTF-8 cannot encode them."""
+    """Replace undecoded bytes and lone surrogates by their code points, because UTF-8 cannot encode them."""
     return SURROGATES.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)

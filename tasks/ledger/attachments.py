@@ -1,9 +1,10 @@
 """Documents of a few pages that are attached to entries, for example the evidence of a gate.
 
-The entry's body has the document's SHA-256 under `attached`, so everything that covers the entry covers the document:
-the tree, its heads, a proof. Only the database holds documents compressed; exports and proofs hold them as they are.
-Each is compressed separately by zlib (RFC 1950), so that one that cannot be read affects no other. Evidence of 4 to 5
-KB takes 1.8 to 2.0 KB. A preset dictionary reduced that to 1.4 to 1.6 KB, but nothing could ever be read without it.
+The entry's body has the document's SHA-256 under `attached`, so everything that covers the entry also covers the
+document: the tree, its heads and proofs. Only the database stores documents compressed; exports and proofs contain them
+uncompressed. Each document is compressed separately with zlib (RFC 1950), so that a damaged one does not affect the
+others. Evidence of 4 to 5 KB takes 1.8 to 2.0 KB. A preset dictionary reduced that to 1.4 to 1.6 KB, but without the
+dictionary no document could ever be read again.
 """
 
 import zlib
@@ -14,17 +15,14 @@ from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
 
 DIGEST_KEY = "attached"
-"""Key in an entry's body for the SHA-256 of the attached document."""
+"""Key in an entry's body whose value is the SHA-256 of the attached document."""
 MAX_DOCUMENT_BYTES = 16 * 2**20
-"""Maximum size of a document in bytes, which also applies to documents of a release.
-
-`unpack` returns no longer ones.
-"""
+"""Maximum size of an attached document in bytes. The same limit applies to the documents of a release."""
 COMPRESSION_LEVEL = 9
 
 
 def find_mismatch(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
-    """Return an error message if a document is not the one that the body of its entry names; else an empty text."""
+    """Return an error message if a document does not match the digest in its entry's body, else an empty string."""
     named = body.get(DIGEST_KEY)
     if named is None:
         return "" if document is None else f"something is attached to entry {seq} of the ledger that it does not name"
@@ -45,7 +43,7 @@ def pack(document: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> bytes:
-    """Return the document in `data`, or empty bytes if `data` was not made by `pack`."""
+    """Decompress a stored document. Return empty bytes if `data` is not a compressed document."""
     try:
         unpacker = zlib.decompressobj()
         document = unpacker.decompress(data, MAX_DOCUMENT_BYTES)

@@ -24,7 +24,10 @@ def earlier_tree(rows: Iterable[Row]) -> Frontier:
 
 
 def require_current_format(first: Sequence[Row], root: bytes | None, where: str) -> None:
-    """Raise Refused if hashing the first entries in the earlier format gives the stored root."""
+    """Raise Refused if an early commit of Hallmark wrote this ledger.
+
+    In that case, hashing its first entries in the earlier format gives the stored root.
+    """
     if first and earlier_tree(first).root() == root:
         raise Refused(
             f"the ledger at {where} was written by an early commit of Hallmark 0.1.0 (before {FORMAT_COMMIT}), which "

@@ -23,9 +23,9 @@ from tasks.ledger.tree import merkle
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
 _TYPE = f',"type":"{TYPE}"}}'
 _matches_time_format = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
-"""Function that matches the times that `format_time` writes. It takes half the time of formatting each time again."""
+"""Matcher of times in the format of `format_time`. It is twice as fast as formatting a parsed time again."""
 MAX_LEAF_BYTES = 16 * 2**20
-"""Maximum size of a leaf in bytes. Readers of an export accept no longer line for an entry."""
+"""Maximum size of a leaf in bytes. Readers of an export refuse longer lines."""
 _json = json.JSONDecoder().decode
 _MAX_LEAF_VALUES = 20
 
@@ -38,7 +38,9 @@ class Row(NamedTuple):
     body: str
 
     def leaf(self) -> bytes:
-        """Return the canonical JSON of the columns, which the tree hashes. Formatting it here is five times as fast.
+        """Return the row as canonical JSON, whose hash is a leaf of the tree.
+
+        Formatting the text here is five times as fast as calling `canonical_json`.
 
         Raises:
             Refused: A column has a value of the wrong type.
@@ -54,7 +56,7 @@ class Row(NamedTuple):
 
 
 def require_fits(row: Row) -> None:
-    """Raise Refused if an entry is too long for readers of an export. A recorded entry could not be removed."""
+    """Raise Refused if an entry is longer than MAX_LEAF_BYTES, because a recorded entry cannot be removed."""
     if (size := len(row.leaf())) > MAX_LEAF_BYTES:
         raise Refused(
             f"an entry of {size:,} bytes was to be recorded, and may have {MAX_LEAF_BYTES:,}; nothing was recorded"
@@ -70,18 +72,18 @@ class Entry(FrozenModel):
     seq: int
     time: datetime
     kind: str
-    """Type of event, as `NOUN.VERB`, for example `gate.asked`."""
+    """Type of the recorded event as `NOUN.VERB`, for example `gate.asked`."""
     subject: str
-    """Identifier of the thing that the entry is about, usually a SHA-256."""
+    """Identifier of the object that the entry is about, usually a SHA-256."""
     body: dict[str, Any]
 
 
 def parse_leaf(data: bytes) -> Row:
-    """Return the row that a leaf was made from.
+    """Parse the canonical JSON of a leaf into a row.
 
     Raises:
         ValueError: The bytes are not a leaf.
-        TypeError: Columns are missing or wrong.
+        TypeError: Columns are missing or have the wrong type.
     """
     columns = parse_bounded(data, _MAX_LEAF_VALUES)
     require_type(columns.pop("type", None), TYPE)
@@ -93,10 +95,10 @@ def format_time(moment: datetime) -> str:
 
 
 def from_row(row: Row) -> Entry:
-    """Parse a row.
+    """Convert a row of the table to an entry.
 
     Raises:
-        Refused: The row cannot have been written by Hallmark.
+        Refused: The row is malformed, so it was changed by hand.
     """
     moment, body = parse_time_and_body(row)
     try:
@@ -106,10 +108,10 @@ def from_row(row: Row) -> Entry:
 
 
 def parse_time_and_body(row: Row) -> tuple[datetime, dict[str, Any]]:
-    """Return time and body of a row.
+    """Parse the time and the JSON body of a row.
 
     Raises:
-        Refused: Time or body cannot have been written by Hallmark.
+        Refused: The time or the body is malformed, so the row was changed by hand.
     """
     try:
         moment, body = datetime.fromisoformat(row.time), _json(row.body)

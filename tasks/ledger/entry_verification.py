@@ -29,16 +29,15 @@ class KnownHead(NamedTuple):
 
 class Finding(FrozenModel):
     verdict: Literal["holds", "wrong", "away", "told"]
-    """Outcome: `away` if something could not be verified, `told` if nothing is wrong but people should know."""
+    """Outcome of one check: `holds` if it passed, `wrong` if it failed, `away` if the data to check was unavailable,
+    `told` if it is only a notice."""
     text: str
 
 
 class Report(FrozenModel):
-    """Result of a verification, in words."""
-
     entries: int
     anchored: int
-    """Number of entries, from the first on, that an agreeing signed head covers."""
+    """Number of entries, counted from the first one, that a signed head covers and agrees with."""
     findings: list[Finding]
 
     @computed_field  # type: ignore[prop-decorator]
@@ -49,7 +48,7 @@ class Report(FrozenModel):
 
 
 class BoundedMessages:
-    """Messages about one kind of problem. Only the first are stored, since an untrusted file may cause any number."""
+    """Messages about one kind of problem. At most MAX_NAMED_ENTRIES are stored: a hostile file can cause millions."""
 
     def __init__(self) -> None:
         self._first: list[str] = []
@@ -72,10 +71,9 @@ class EntryCheck:
     ledger: str = ""
     """Leaf hash of the first entry, which identifies the ledger."""
     roots: dict[int, str] = field(default_factory=dict)
-    """Roots in hex, at the sizes of the known heads."""
     gaps: BoundedMessages = field(default_factory=BoundedMessages)
     subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
-    """Roots in hex that the database should store, by number of the last entry and number of entries."""
+    """Expected root hashes of full subtrees in hex, by number of the last entry and number of entries."""
     unreadable: BoundedMessages = field(default_factory=BoundedMessages)
     clock_reversals: BoundedMessages = field(default_factory=BoundedMessages)
     documents: int = 0
@@ -83,7 +81,10 @@ class EntryCheck:
 
 
 def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], tick: OnProgress) -> EntryCheck:
-    """Hash every entry, and check its number, time, document and whether it can be parsed."""
+    """Hash and parse every entry, and check its number, time and attached document.
+
+    Problems are collected in the result rather than raised.
+    """
     walked, sizes, before = EntryCheck(), {copy.head.size for copy in known}, None
     expected, tree = 1, Frontier()
     for row, document in kept:

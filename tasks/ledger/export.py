@@ -48,9 +48,10 @@ from tasks.trust.validity import Key
 # An export comes from somebody else: its counts are not trusted, and reading stops at a line that is too long. JSON
 # takes about thirty times its length in memory.
 MAX_HEADER_BYTES = 2**20
-"""Maximum size in bytes of the first line, and of the line of a head."""
+"""Maximum size in bytes of the first line, and of each line with a head."""
 MAX_DOCUMENT_LINE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES + 64
-"""Maximum size in bytes of a document's line. Quoting as JSON at most doubles the document, which is JSON itself."""
+"""Maximum size in bytes of a line with an attached document. A document is JSON, whose size at most doubles when it is
+quoted as a JSON string."""
 _DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
 
 
@@ -65,18 +66,17 @@ class Header(Document):
     entries: Annotated[StrictInt, Field(ge=0)]
     heads: Annotated[StrictInt, Field(ge=0)]
     keys: list[str]
-    """Public keys that signed the heads. Readers must know each key or its fingerprint by another way."""
+    """Public keys that signed the heads. Readers must have obtained each key, or its fingerprint, in another way."""
 
 
 class HeadLine(FrozenModel):
     head: dict[str, Any]
-    """DSSE envelope of the signed head."""
     where: str
-    """Place where the head was found."""
+    """Folder, bucket or git remote in which the head was found."""
 
 
 def export(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
-    """Write the entries, and every head that can be read, to a file atomically."""
+    """Write all entries and every readable head to a file, atomically."""
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
     last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
@@ -97,12 +97,12 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
 
     Args:
         path: File to verify.
-        trusted: Keys, each as an object, a public key line or a fingerprint of a key that the file contains.
+        trusted: Trusted keys, each as a `Key`, a public key line, or the fingerprint of a key in the file.
         tick: Callback with the number of entries verified so far.
 
     Raises:
         InputError: The file cannot be read.
-        Refused: The file is not an export, or none of the keys signed it.
+        Refused: The file is not an export, or does not contain a key with a given fingerprint.
     """
     try:
         with open_regular_file(path) as file:
@@ -122,7 +122,7 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
 
 
 def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
-    """Return the trusted keys. A fingerprint is looked up among the `offered` public key lines.
+    """Convert trusted keys to `Key` objects. Fingerprints are looked up in the `offered` public key lines.
 
     Raises:
         InputError: A text is neither a public key line nor a fingerprint.
@@ -145,7 +145,6 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
 
 
 def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
-    """Return place and envelope of one signed head of each size, and the reasons why some places cannot be read."""
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
     for where in [*publication.configured_places(keyholder), publication.local_heads(keyholder)]:
@@ -176,9 +175,10 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHead], list[Finding]]:
-    """Return the valid heads, and findings about the others.
+    """Read the lines with heads, and return the valid heads, and findings about the others.
 
-    Raises Refused if a line is not that of a head, since the lines after it would be misread.
+    Raises:
+        Refused: A line is not a head, so the lines after it cannot be interpreted.
     """
     known, void, wrong = list[KnownHead](), BoundedMessages(), BoundedMessages()
     for number in range(1, count + 1):
@@ -233,7 +233,7 @@ def _parse_canonical(line: bytes) -> Any:
 
 
 def _parse_document(line: bytes) -> str:
-    """Return the document of a line. Raises ValueError before parsing if it is not a JSON string."""
+    """Return the document in a line. Only a JSON string is parsed: other JSON can take thirty times its size."""
     inside = line.removeprefix(_DOCUMENT_LINE_START).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
@@ -242,7 +242,6 @@ def _parse_document(line: bytes) -> str:
 
 
 def _line(file: IO[bytes], most: int) -> bytes:
-    """Return the next line, empty at the end. Raises Refused if it is longer than `most`, without reading the rest."""
     return _require_length(file.readline(most + 1), most)
 
 

@@ -59,7 +59,7 @@ _POSTGRES_TRIGGERS = r"""SELECT tgname, prosrc FROM pg_trigger
 
 
 def guards(dialect: str) -> list[str]:
-    """Return the statements that create the triggers. Executing them again has no effect."""
+    """Return the SQL statements that create the triggers. Executing them again has no effect."""
     return [
         statement.format(table=table, entries=ENTRIES.name)
         for table, statements in _GUARDS[dialect].items()
@@ -77,9 +77,9 @@ def missing_guards(connection: Connection) -> list[str]:
 
 
 def foreign_triggers(connection: Connection) -> list[str]:
-    """Return the names of triggers and rules that are not Hallmark's and could change or drop what is written.
+    """Return the names of triggers and rules that Hallmark did not create and that could change or drop written rows.
 
-    They include a trigger with the name of one of Hallmark's that does something else.
+    A trigger with the name of one of Hallmark's triggers but another definition is included.
     """
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -91,7 +91,6 @@ def foreign_triggers(connection: Connection) -> list[str]:
 
 
 def _own_triggers(dialect: str) -> dict[str, str]:
-    """Return the content of each trigger by its name: in SQLite its statement, in Postgres the body of its function."""
     statements = guards(dialect)
     if dialect == "sqlite":
         created = (each.replace("IF NOT EXISTS ", "") for each in statements)

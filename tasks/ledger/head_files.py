@@ -1,14 +1,15 @@
-"""File names and bounds of signed heads. A name is the tree's size with leading zeros, so that names sort like heads.
+"""File names and size limits of signed heads. A name is the tree's size with leading zeros, so names sort by size.
 
-Somebody else may write to the places where heads are published, so name and content of a file there are bounded.
+Other people may be able to write to the places where heads are published, so the names and sizes of files there are
+limited.
 """
 
 import re
 
 FILE_NAME_PATTERN = re.compile(r"([0-9]{12,19})\.json")
-"""Pattern of a head's file name. 19 digits suffice for 2**63 entries."""
+"""Pattern of a signed head's file name. 19 digits suffice for 2**63 entries."""
 MAX_HEAD_BYTES = 2**14
-"""Maximum number of bytes of a signed head. The longest possible one, with 63 peaks, has about 7,000."""
+"""Maximum size of a signed head in bytes. The longest possible head, with 63 subtree roots, has about 7,000."""
 
 
 def filename(size: int) -> str:
@@ -16,6 +17,6 @@ def filename(size: int) -> str:
 
 
 def parse_size(name: str) -> int | None:
-    """Return the tree size in the file name of a head; None if it is another file name."""
+    """Return the tree size that a head's file name states, or None if it is not the name of a head's file."""
     matched = FILE_NAME_PATTERN.fullmatch(name)
     return int(matched[1]) if matched and filename(int(matched[1])) == name else None

@@ -10,7 +10,7 @@ class Kind(NamedTuple):
     subject: str
     body: str
     group: str = ""
-    """Name of a group of kinds, for `hallmark ledger list --kind` and the console's page of the ledger; or empty."""
+    """Group of kinds by which `hallmark ledger list --kind` and the console can filter; empty for no group."""
 
 
 KINDS = (

@@ -1,12 +1,12 @@
-"""Leases in the ledger's database, which decide which of several machines does work that need be done only once.
+"""Leases in the ledger's database, which decide which of several machines does work that is needed only once.
 
-Leases save work; correctness does not depend on them. Two processes may both believe that they hold a lease, so all
-work under one may be done twice with the same result. A wrong clock, or a change of this table by hand, can only cause
-work to be done twice or late.
+Leases save work, but correctness does not depend on them. Two processes may both believe that they hold a lease, so all
+work under a lease has the same result if it is done twice. A wrong clock, or a change of this table by hand, can only
+cause work to be done twice or late.
 
-The time is that of the database server; with SQLite, of this machine, which all processes share. A process that stops
-renewing loses the lease after LEASE_DURATION. A lease that ends more than two LEASE_DURATIONs ahead was written before
-the clock was set back, and counts as over.
+The time is that of the database server, or with SQLite that of this machine, which all processes share. A process that
+stops renewing loses the lease after LEASE_DURATION. A lease that ends more than two LEASE_DURATIONs ahead was written
+before the clock was set back, and counts as over.
 """
 
 import os
@@ -30,7 +30,7 @@ from tasks.ledger import ledger
 Value = TypeVar("Value")
 LEASE_DURATION = timedelta(seconds=30)
 SUSPEND_AWARE_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-"""Clock that also runs while the machine is suspended; None on macOS, for which `_clock` uses one that does not."""
+"""Clock that also runs while the machine is suspended; None on macOS, where time.monotonic is used instead."""
 METADATA = MetaData()
 LEASES = Table(
     "hallmark_leases",
@@ -44,14 +44,15 @@ LEASES = Table(
     comment="who does what one machine does for all; nothing is proven by it",
 )
 INVALID_POSITION = 2**63 - 1
-"""Position that is returned if the row holds no number, which SQLite allows. It is beyond the end of any ledger."""
+"""Position that is returned if the stored value is not a number, which SQLite allows. It lies beyond the end of any
+ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
 
 
 class Lease(NamedTuple):
     name: str
     owner: str
-    """Id of the owner, a process of an installation; empty if the lease was released."""
+    """Id of the process or installation that holds the lease; empty if the lease was released."""
     place: str
     since: datetime
     until: datetime
@@ -70,7 +71,8 @@ class Leases:
     def acquire(self, name: str, owner: str, place: str) -> Lease:
         """Take or renew a lease unless another owner holds it.
 
-        Return the lease that is valid afterwards, of any owner.
+        Returns:
+            The lease that is valid afterwards, whoever owns it.
         """
 
         def turn(connection: Connection) -> Lease:
@@ -93,13 +95,13 @@ class Leases:
         self._write(turn)
 
     def get(self, name: str) -> tuple[Lease | None, datetime]:
-        """Return the current or last lease of a name, and the time of the database, without writing anything."""
+        """Return the current or last lease with this name, and the database's time. Nothing is written."""
         with self._reading() as connection:
             has_tables = migrations.version(connection, SCHEMA) is not None
             return _read(connection, name) if has_tables else None, self._now(connection)
 
     def position(self, name: str) -> int | None:
-        """Return the position in the ledger up to which holders of the lease have done their work; None if unknown."""
+        """Return the number of the last ledger entry that holders of the lease have processed, or None if unknown."""
         with self._reading() as connection:
             has_tables = migrations.version(connection, SCHEMA) is not None
             position = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if has_tables else None
@@ -116,7 +118,7 @@ class Leases:
         self._write(turn)
 
     def reset_position(self, name: str, seq: int) -> None:
-        """Store a position in the ledger in place of a later one, which must be wrong."""
+        """Move the position back, for example if it lies beyond the end of a ledger that was restored from a backup."""
         back = LEASES.update().where(LEASES.c.name == name).values(come=seq)
         self._write(lambda connection: connection.execute(back))
 
@@ -150,8 +152,8 @@ class LeaseKeeper:
             leases: Leases of the database.
             name: Name of the lease.
             installation: Id of the installation.
-            one: Whether all processes of the installation count as one owner. It may be set if something else excludes
-                them from each other.
+            one: Whether all processes of the installation count as one owner. Set it only if something else, such as a
+                file lock, keeps them from working at the same time.
         """
         self._leases, self._name = leases, name
         self._owner = installation if one else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -160,14 +162,15 @@ class LeaseKeeper:
 
     @property
     def is_held(self) -> bool:
-        """Whether this process holds the lease, according to its own clock since the last renewal."""
+        """Whether this process holds the lease, judged by its own clock and the time of its last renewal."""
         return _clock() < self._until
 
     def renew(self) -> Lease:
-        """Take or renew the lease, and return the lease that is valid afterwards, of any owner.
+        """Take or renew the lease, and return the lease that is valid afterwards, whoever owns it.
 
         Raises:
-            Unavailable: The database cannot be reached. A lease that this process holds stays valid until it ends.
+            Unavailable: The database cannot be reached. A lease that this process already holds stays valid until its
+                end.
         """
         asked = _clock()
         lease = self._leases.acquire(self._name, self._owner, self._place)
@@ -180,17 +183,16 @@ class LeaseKeeper:
 
 
 def _clock() -> float:
-    """Return a time in seconds that includes suspension of the machine, which Linux's monotonic clock leaves out."""
+    """Return a time in seconds that keeps running while the machine is suspended, unlike Linux's monotonic clock."""
     return time.clock_gettime(SUSPEND_AWARE_CLOCK) if SUSPEND_AWARE_CLOCK is not None else time.monotonic()
 
 
 def open_leases(state: Path) -> Leases:
-    """Return the leases in the ledger's database. Nothing is created before the first lease is taken."""
+    """Return the leases in the ledger's database. Their table is created when the first lease is taken."""
     return Leases(ledger.ledger_engine(state))
 
 
 def _read(connection: Connection, name: str) -> Lease | None:
-    """Return a stored lease; None if there is no row, or if Hallmark cannot have written it."""
     row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
     try:
         return Lease(row.name, row.owner, row.place, _parse_time(row.since), _parse_time(row.until)) if row else None

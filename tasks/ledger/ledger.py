@@ -2,10 +2,10 @@
 
 The tables are in SQLite (`.hallmark/ledger.db`), or in Postgres if HALLMARK_LEDGER_URL names a database.
 
-Writers take turns (tasks/core/databases/database.py). So `seq` has no gaps, and what a transaction has read is still
-true when it appends. Triggers block UPDATE and DELETE, but the owner of the database can drop them. So documents that
-must not be forged, such as decisions, are signed as well, and entries are leaves of a Merkle tree whose signed heads
-are published elsewhere (heads/).
+Only one process writes at a time (tasks/core/databases/database.py), so `seq` has no gaps, and everything that a
+transaction has read is still true when it appends. Triggers block UPDATE and DELETE, but the owner of the database can
+drop them. Documents that must not be forged, such as decisions, are therefore signed as well, and entries are leaves of
+a Merkle tree whose signed heads are published elsewhere (heads/).
 """
 
 import os
@@ -39,17 +39,18 @@ ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 PAGE_ROWS = 4000
 URL_VARIABLE = "HALLMARK_LEDGER_URL"
 DATABASE_FILE = "ledger.db"
-"""Name of the SQLite file below `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
+"""Name of the SQLite file in `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
 HEADS_FOLDER = "heads"
 LOWEST_SEQ = -(2**63)
-"""Lower limit of every `seq` that a database can hold, including values written by hand."""
+"""Smallest integer that a database can store, so that a query from here on also finds entries that were inserted by
+hand with negative numbers."""
 
 
 class Ledger:
-    """Ledger of an installation.
+    """Append-only ledger of an installation.
 
-    Every method raises Unavailable if the database cannot be reached; then nothing has changed. Methods that read
-    entries raise Refused if an entry cannot have been written by Hallmark.
+    Every method raises Unavailable if the database cannot be reached; nothing has changed in that case. Methods that
+    read entries raise Refused if an entry is malformed, so that Hallmark cannot have written it.
     """
 
     def __init__(self, tables: "Tables", heads: Path | None = None) -> None:
@@ -68,10 +69,10 @@ class Ledger:
         return self._tables.url
 
     def prepare(self) -> None:
-        """Create the tables if there are none, or migrate those of an earlier version.
+        """Create the tables if there are none, or migrate the tables of an earlier version.
 
         Raises:
-            Unavailable: The tables belong to a newer version, or the ledger that was here is lost.
+            Unavailable: The tables belong to a newer version, or the database was lost (`loss_reason`).
         """
         if lost := self.loss_reason():
             raise Unavailable(lost)
@@ -79,7 +80,10 @@ class Ledger:
             self._tables.prepare()
 
     def loss_reason(self) -> str:
-        """Return an error message if there are no tables, but heads signed here cover entries; else an empty text."""
+        """Return an error message if the database was lost; otherwise an empty string.
+
+        It was lost if it has no tables, although a head signed on this machine covers entries.
+        """
         names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
         entries = max((parse_size(name) or 0 for name in names), default=0)
         if not entries:
@@ -111,7 +115,7 @@ class Ledger:
                 self._open.once = None
 
     def cached(self, key: Hashable, made: Callable[[], T]) -> T:
-        """Return `made()`. In a `reading` block, the result is cached by `key`."""
+        """Return the result of `made()`. In a `reading` block, the result is cached under `key`."""
         kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
         if kept is None:
             return made()
@@ -120,12 +124,12 @@ class Ledger:
         return kept[key]
 
     def preload(self, wanted: Mapping[str, Collection[str]]) -> None:
-        """Load entries by kind and subject in few queries, so that `entries` answers from memory.
+        """Load entries by kind and subject with few queries, so that `entries` returns them from memory.
 
-        It must be called in a `reading` block; the entries are dropped when the block ends.
+        Call it in a `reading` block. The entries are dropped when the block ends.
 
         Args:
-            wanted: Subjects by kind.
+            wanted: Subjects to load, by kind.
         """
         assert self._open.only_reads, "what is read ahead would not show what is written"
         ahead: dict[tuple[str | None, str | None], list[Entry]] = {}
@@ -156,14 +160,14 @@ class Ledger:
         """Record an entry. It is durable once the outermost transaction ends.
 
         Args:
-            kind: One of tasks/ledger/kinds.py.
-            subject: Identifier that the entry is about, such as a run or a digest.
+            kind: Kind of entry, as listed in tasks/ledger/kinds.py.
+            subject: Identifier of the object that the entry is about, such as a run or a digest.
             body: Content that can be written as JSON.
             document: Document to attach. Its SHA-256 is added to `body`.
 
         Raises:
             Refused: The table and its tree differ, so the database was changed by hand; the entry is too long; or the
-                database did not store what was written.
+                database did not store the entry as written.
             InputError: The document is too long.
         """
         if document is not None:
@@ -190,7 +194,7 @@ class Ledger:
     def entries(
         self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
     ) -> list[Entry]:
-        """Return the entries with `after` < seq <= `upto`, oldest first; only those of a kind and subject if given."""
+        """Return the entries with `after` < seq <= `upto`, oldest first, filtered by kind and subject if given."""
         ahead = getattr(self._open, "ahead", {})
         if (after, upto) == (0, None) and (kind, subject) in ahead:
             return list(ahead[kind, subject])
@@ -227,7 +231,7 @@ class Ledger:
             return self._tables.changes_after(connection, after)
 
     def open_questions(self) -> list[Entry]:
-        """Return the `gate.asked` entries of the open gates, oldest first.
+        """Return the `gate.asked` entry of each open gate, oldest first.
 
         The time that this takes does not depend on the length of the ledger.
         """
@@ -261,7 +265,7 @@ class Ledger:
         yield from self._with_documents(page)
 
     def rows(self, after: int = LOWEST_SEQ, upto: int | None = None) -> Iterator[Row]:
-        """Yield the rows with `after` < seq <= `upto` as they are stored, oldest first."""
+        """Yield the rows with `after` < seq <= `upto` as stored, oldest first."""
         while True:
             with self._reading() as connection:
                 page = self._tables.rows(connection, after, upto, most=PAGE_ROWS)
@@ -275,12 +279,12 @@ class Ledger:
             return self._tables.frontier(connection)
 
     def subtree(self, stop: int, size: int) -> bytes | None:
-        """Return the root over the `size` entries up to entry `stop`; None if it is not stored."""
+        """Return the root hash over the `size` entries that end with entry `stop`, or None if it is not stored."""
         with self._reading() as connection:
             return self._tables.subtree(connection, stop, size)
 
     def subtrees(self) -> dict[tuple[int, int], str]:
-        """Return all stored roots in hex, by number of the last entry and number of entries."""
+        """Return the stored root hashes of all subtrees in hex, by number of the last entry and number of entries."""
         with self._reading() as connection:
             return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
 
@@ -297,7 +301,6 @@ class Ledger:
             return self._tables.count_documents(connection)
 
     def open_question_seqs(self) -> set[int]:
-        """Return the seq of each entry that `open_questions` returns, as the database stores it."""
         with self._reading() as connection:
             return self._tables.open_question_seqs(connection)
 
@@ -310,7 +313,7 @@ class Ledger:
             return self._tables.foreign_triggers(connection)
 
     def now(self) -> datetime:
-        """Return the time in UTC by the clock of the database server, or with SQLite of this machine."""
+        """Return the current time in UTC, by the clock of the database server or, with SQLite, of this machine."""
         if self._tables.on_this_machine:
             return datetime.now(UTC)
         with self._reading() as connection:
@@ -334,7 +337,7 @@ class Ledger:
 
 
 def open_ledger(state: Path) -> Ledger:
-    """Open the ledger at HALLMARK_LEDGER_URL, or else `state/ledger.db`. Create its tables if necessary.
+    """Open the ledger at HALLMARK_LEDGER_URL or, if that is not set, `state/ledger.db`, and create missing tables.
 
     Raises:
         Unavailable: The database cannot be opened or written; the message says what to do.
@@ -366,7 +369,7 @@ def ledger_engine(state: Path) -> "Engine":
 
 
 def ledger_exists(state: Path) -> bool:
-    """Return whether a ledger was created in `state`, or HALLMARK_LEDGER_URL names one."""
+    """Return whether a ledger was created in `state`, or is configured by HALLMARK_LEDGER_URL."""
     return bool(os.environ.get(URL_VARIABLE)) or (state / DATABASE_FILE).exists()
 
 

@@ -21,15 +21,15 @@ from tasks.trust.ledger_keys import LedgerKeys
 
 
 def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: None, elsewhere: bool = True) -> Report:
-    """Recompute the tree from the entries alone, and compare it with the signed heads.
+    """Recompute the tree from all entries, and compare it with the signed heads.
 
-    A million entries take half a minute, and no more memory than a thousand.
+    A million entries take half a minute. Memory use does not grow with the number of entries.
 
     Args:
         ledger: Ledger to verify.
         keyholder: Keys of this installation, and the folder with its heads.
         tick: Callback with the number of entries verified so far.
-        elsewhere: Whether to compare with published heads too, rather than only with those stored here.
+        elsewhere: Whether to compare with published heads as well as with the heads stored on this machine.
 
     Raises:
         Unavailable: The database cannot be reached.

@@ -1,7 +1,8 @@
 """Open questions of gates, found without reading the whole ledger.
 
-An entry of kind ASKED asks for a decision about the attached evidence, at the `gate` and run that it names. It replaces
-an earlier question at the same gate of the run. An entry of kind CLOSED with the SHA-256 of the evidence closes it.
+An entry of kind ASKED requests a decision about the attached evidence, at the gate and run that it names. It replaces
+an earlier question of the same gate and run. An entry of kind CLOSED with the SHA-256 of the evidence closes the
+question.
 """
 
 from collections.abc import Mapping

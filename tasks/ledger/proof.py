@@ -1,4 +1,4 @@
-"""Proofs about the ledger, which anybody can verify with the ledger's public key alone.
+"""Proofs about the ledger, which anybody can verify with nothing but the ledger's public key.
 
 An inclusion proof shows that an entry is covered by a signed head. A consistency proof shows that the entries covered
 by an older head are the first entries covered by a newer one.
@@ -27,13 +27,13 @@ from tasks.trust.ledger_keys import LedgerKeys
 from tasks.trust.validity import Key
 
 MAX_FILE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES
-"""Maximum size of a proof's file in bytes. Few proofs have a hundredth of it."""
+"""Maximum size of a proof's file in bytes. Most proofs have less than a hundredth of it."""
 MAX_JSON_VALUES = 10_000
-"""Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head a few dozen values."""
+"""Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head has a few dozen values."""
 
 
 class Leaf(FrozenModel):
-    """An entry as a leaf of the tree: its canonical JSON is hashed."""
+    """Entry of the ledger as a leaf of the Merkle tree. The hash of its canonical JSON is the leaf hash."""
 
     type: Literal["urn:hallmark:ledger-entry:v1"]
     seq: StrictInt
@@ -51,12 +51,12 @@ class Inclusion(FrozenModel):
     type: Literal["urn:hallmark:ledger-inclusion:v1"] = "urn:hallmark:ledger-inclusion:v1"
     entry: Leaf
     attached: str | None
-    """Document attached to the entry, which names its SHA-256; null if the entry has none."""
+    """Document attached to the entry, whose body has the document's SHA-256; null if there is none."""
     path: list[Sha256]
     head: dict[str, Any]
     """DSSE envelope of the signed head."""
     key: str
-    """Public key line of the signer. It identifies the key; readers must have obtained the key by another way."""
+    """Public key line of the signer. It only identifies the key: readers must have obtained the key in another way."""
 
 
 class Consistency(FrozenModel):
@@ -72,7 +72,7 @@ _PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Proof, Field(discriminator="t
 
 
 class Prover:
-    """Maker of proofs under the newest head stored here. It reads the head once, and each entry at most once.
+    """Maker of proofs based on the newest head on this machine. It reads the head once, and each entry at most once.
 
     Raises:
         InputError: No head has been signed yet.
@@ -97,8 +97,8 @@ class Prover:
         """Prove that the head covers entry `seq`.
 
         Raises:
-            InputError: The head does not cover so many entries.
-            Refused: The entry is not the one that the head was signed over.
+            InputError: The head covers fewer entries.
+            Refused: The entry was changed after the head was signed.
         """
         size = self._head.size
         if not 1 <= seq <= size:
@@ -121,10 +121,13 @@ class Prover:
         return made
 
     def prove_consistency(self, old: dict[str, Any]) -> Consistency:
-        """Prove that the head extends an older one, given by the envelope of the older one.
+        """Prove that the newest head extends an older one.
+
+        Args:
+            old: Envelope of the older head.
 
         Raises:
-            Refused: The head does not extend the older one.
+            Refused: The newest head does not extend the older one.
         """
         before, size = heads.verify(old, self._signers), self._head.size
         if before.size > size:
@@ -162,10 +165,10 @@ def parse(value: Any) -> Proof:
 
 
 def verify(proof: Proof, those: Sequence[Key]) -> str:
-    """Verify a proof with keys that the reader trusts, and return a sentence that says what it proves.
+    """Verify a proof with trusted keys, and return a sentence that says what it proves.
 
     Raises:
-        Refused: The proof does not hold.
+        Refused: The proof is not valid.
     """
     head = heads.verify(proof.head, those)
     path = [bytes.fromhex(step) for step in proof.path]

@@ -1,11 +1,12 @@
 """Quick check of the ledger before anything is read from it.
 
 The number of entries, the last entry and the size of the tree are compared with each other and with the newest head
-that was signed here. Then some entries are hashed again. In a ledger of up to BLOCKS_TO_VERIFY blocks, each block is
-verified against the head by one inclusion path, and the entries after the head against the tree. In a longer ledger,
-the newest block and a random sample of the others are verified. So a changed entry is noticed at once in a short
-ledger, and after some checks in a long one. No state is stored between two checks, since an attacker who can write to
-the ledger could write to that state too. `hallmark ledger verify` (ledger_verification.py) verifies all entries.
+that was signed on this machine. Then some entries are hashed again. In a ledger of up to BLOCKS_TO_VERIFY blocks, each
+block is verified against the head by one inclusion path, and the entries after the head against the tree. In a longer
+ledger, the newest block and a random sample of the others are verified. A changed entry is therefore noticed at once in
+a short ledger, and after some checks in a long one. No state is stored between two checks, because an attacker who can
+write to the ledger could write to that state too. `hallmark ledger verify` (ledger_verification.py) verifies all
+entries.
 """
 
 import random
@@ -26,7 +27,7 @@ BLOCKS_TO_VERIFY = 8
 
 
 def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
-    """Return the problems that this check finds, in words.
+    """Run the quick check, and return the problems that it finds as messages.
 
     Raises:
         Unavailable: The database cannot be reached.
@@ -53,7 +54,6 @@ def _problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
 
 
 def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
-    """Return whether this installation can verify heads. An installation without the ledger's key has signed none."""
     try:
         return bool(publication.ledger_keys(keyholder))
     except HallmarkError:
@@ -61,7 +61,10 @@ def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
 
 
 def _changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
-    """Verify entries that the head covers. The inclusion path of a block's first entry depends on the whole block."""
+    """Verify blocks that the head covers.
+
+    One inclusion path per block suffices, because the path of a block's first entry depends on the whole block.
+    """
     roots, root = LedgerRoots(ledger), bytes.fromhex(head.root)
     for block in _sample_blocks((head.size + BLOCK_SIZE - 1) // BLOCK_SIZE):
         first = block * BLOCK_SIZE
@@ -78,9 +81,9 @@ def _sample_blocks(blocks: int) -> list[int]:
 
 
 def _changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
-    """Verify the entries after the head, if they are few.
+    """Verify the entries after the head, unless there are too many of them.
 
-    Appended to the head's tree they must give the stored tree.
+    Appended to the head's tree, they must give the stored tree.
     """
     before = head.tree if head else Frontier()
     if tree.size - before.size > BLOCKS_TO_VERIFY * BLOCK_SIZE:

@@ -17,10 +17,12 @@ class LedgerRoots:
         self._block = lru_cache(maxsize=CACHED_BLOCKS)(self._read_block)
 
     def _over(self, start: int, stop: int) -> bytes:
-        """Return the root over entries `start + 1` to `stop`.
+        """Return the root hash over entries `start + 1` to `stop`.
 
-        The range must be a subtree of the tree, so that a range of up to BLOCK_SIZE entries lies within one block.
-        Raises Refused if an entry is missing.
+        The range must be a subtree of the tree, so a range of up to BLOCK_SIZE entries lies within one block.
+
+        Raises:
+            Refused: An entry is missing.
         """
         size = stop - start
         if size >= BLOCK_SIZE and size.bit_count() == 1:

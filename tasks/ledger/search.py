@@ -16,30 +16,30 @@ from tasks.trust import dsse
 
 ENVELOPE_KEYS = {"payload", "payloadType", "signatures"}
 RUN_KEYS, PERSON_KEYS = {"run"}, {"person", "requested_by", "decided_by", "who"}
-"""Keys under which bodies and signed statements name a run or a person."""
+"""Keys in entry bodies and signed statements whose value is the id of a run or a person."""
 
 SUMMARY_KEYS = ("person", "requested_by", "verb", "gate", "run", "reason")
 MAX_VALUE_CHARS = 60
 
 
 class EntryFilter(FrozenModel):
-    """Conditions on the entries to find. None means no condition."""
+    """Conditions that entries must meet. None means no condition."""
 
     kind: str | None = None
-    """Kind, first part of a kind, or group of kinds: `gate` finds gate.asked and gate.closed, `look` every access to
-    personal data (kinds.py)."""
+    """Kind, first part of a kind, or group of kinds. For example, `gate` matches gate.asked and gate.closed, and `look`
+    matches every data access (kinds.py)."""
     subject: str | None = None
-    """Beginning of a subject."""
+    """Prefix of the subject."""
     run: str | None = None
     person: str | None = None
     keys: frozenset[str] = frozenset()
-    """Fingerprints of the person's keys. Entries signed with one of them are found too."""
+    """Fingerprints of the person's keys. Entries signed with one of these keys match too."""
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def exact_kinds(self) -> tuple[str, ...]:
-        """Kinds that match, for a query that uses an index; empty if the condition is another one."""
+        """Full names of the matching kinds, for a query that uses an index; empty if `kind` is None or a prefix."""
         if self.kind and "." in self.kind:
             return (self.kind,)
         return kinds.of_group(self.kind or "")
@@ -63,7 +63,7 @@ class EntryFilter(FrozenModel):
 
 
 def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Entry]:
-    """Return the last `last` entries that match, oldest first; all of them if `last` is None.
+    """Return the last `last` matching entries, oldest first, or all of them if `last` is None.
 
     Raises:
         Refused: An entry was changed and cannot be read.
@@ -80,14 +80,14 @@ class SearchResult(NamedTuple):
 def find_newest(
     ledger: Ledger, wanted: EntryFilter, most: int, below: int | None = None, looks: int | None = None
 ) -> SearchResult:
-    """Return the newest entries that match, newest first.
+    """Return the newest matching entries, newest first.
 
     Args:
         ledger: Ledger to search.
         wanted: Conditions.
         most: Maximum number of entries to return.
-        below: Number below which to search; None for all.
-        looks: Maximum number of entries to read; None for all.
+        below: Entry number below which to search; None for no limit.
+        looks: Maximum number of entries to read; None for no limit.
 
     Raises:
         Refused: An entry was changed and cannot be read.
@@ -101,7 +101,7 @@ def find_newest(
 
 
 def decode_envelopes(body: Any) -> Any:
-    """Return a body in which each envelope is replaced by its decoded statement, unverified, and its signatures."""
+    """Return a body in which each envelope is replaced by its statement and signatures, which are not verified."""
     if isinstance(body, list):
         return [decode_envelopes(item) for item in body]
     if not isinstance(body, dict):
@@ -115,7 +115,7 @@ def decode_envelopes(body: Any) -> Any:
 
 
 def summarise(entry: Entry) -> str:
-    """Summarise an entry in one line of KEY=VALUE, beginning with SUMMARY_KEYS. Long values are left out."""
+    """Summarise an entry in one line of KEY=VALUE pairs, SUMMARY_KEYS first. Other long values are left out."""
     said = {key: str(value) for key, value in _plain_values(decode_envelopes(entry.body)) if value not in ("", None)}
     first = {key: said.pop(key) for key in SUMMARY_KEYS if key in said}
     short = {key: value for key, value in said.items() if len(value) <= MAX_VALUE_CHARS and not _is_digest(value)}
@@ -127,7 +127,6 @@ def summarise(entry: Entry) -> str:
 
 
 def _plain_values(body: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the plain values of a body and of its statements, but not of objects in them, such as a policy."""
     for key, value in body.items():
         if isinstance(value, dict) and "statement" in value:
             yield from _plain_values(value["statement"].get("predicate") or {})

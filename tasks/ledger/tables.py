@@ -34,7 +34,7 @@ SELECT_KIND_AND_SUBJECT = select(ENTRIES.c.kind, ENTRIES.c.subject)
 SELECT_DOCUMENT_COUNT = select(func.count()).select_from(DOCUMENTS)
 Value = TypeVar("Value", int, str)
 ROWS_PER_QUERY = 500
-"""Number of rows per query by numbers or subjects. Databases limit the parameters of a statement."""
+"""Maximum number of entry numbers or subjects in a query. Databases limit the parameters of a statement."""
 
 
 def _create_tables(connection: Connection) -> None:
@@ -45,7 +45,6 @@ def _create_tables(connection: Connection) -> None:
 
 
 def _require_current_format(connection: Connection, writers: Sequence[str]) -> None:
-    """Raise Refused for a ledger of an early commit, which hashed entries in another form and recorded no versions."""
     if writers or not set(inspect(connection).get_table_names()) >= METADATA.tables.keys():
         return
     tables = Tables(connection.engine)
@@ -94,7 +93,7 @@ class Tables:
         """Insert the next row, and update the stored tree and subtrees.
 
         Raises:
-            Refused: The database did not store what was written.
+            Refused: The database did not store the row as written.
         """
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
@@ -147,16 +146,19 @@ class Tables:
         }
 
     def attach(self, connection: Connection, seq: int, document: bytes) -> None:
-        """Store the document of an entry.
+        """Store the document attached to an entry.
 
         Raises:
-            Refused: The database did not store it.
+            Refused: The database did not store the document.
         """
         connection.execute(DOCUMENTS.insert().values(seq=seq, data=attachments.pack(document)))
         self._require_stored(self.documents(connection, [seq]) == {seq: document})
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
-        """Return documents by seq; empty bytes if one cannot be unpacked. Entries without a document are left out."""
+        """Return the attached documents by seq. Entries without a document are left out.
+
+        A document that cannot be decompressed is returned as empty bytes.
+        """
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.in_(some)))
@@ -174,7 +176,10 @@ class Tables:
         return set(connection.scalars(select(OPEN_QUESTIONS.c.seq)))
 
     def rows_by_seq(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
-        """Return rows by their numbers, oldest first. A join could be executed as a scan of all entries."""
+        """Return the rows with these numbers, oldest first.
+
+        The numbers are passed as parameters, because a join could be executed as a scan of all entries.
+        """
         rows: list[Row] = []
         for some in _chunks(sorted(seqs)):
             query = select(ENTRIES).where(ENTRIES.c.seq.in_(some)).order_by(ENTRIES.c.seq)
@@ -182,10 +187,10 @@ class Tables:
         return rows
 
     def update_open_questions(self, connection: Connection, entry: Entry) -> None:
-        """Update the stored open questions for an entry that is being recorded.
+        """Update the stored open questions of gates for an entry that is being recorded.
 
         Raises:
-            Refused: The database did not store them.
+            Refused: The database did not store the change.
         """
         if entry.kind not in (ASKED, CLOSED):
             return
@@ -211,7 +216,7 @@ class Tables:
             )
 
     def frontier(self, connection: Connection) -> Frontier:
-        """Return the tree as it was stored by the last append.
+        """Return the tree as stored by the last append.
 
         Raises:
             Refused: The stored tree was changed by hand.
@@ -224,7 +229,7 @@ class Tables:
             raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
 
     def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
-        """Return the root of a stored subtree; None if it is not stored.
+        """Return the root hash of a stored subtree, or None if it is not stored.
 
         Raises:
             Refused: The stored root was changed by hand.
@@ -237,7 +242,6 @@ class Tables:
         return bytes.fromhex(root)
 
     def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
-        """Return number of the last entry, size and root of every stored subtree, unchecked."""
         return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
     def last(self, connection: Connection) -> int:

@@ -1,13 +1,14 @@
 """Signed adoptions of policy and people, each of which follows from the one before; the root key signs the first.
 
 An adoption is a DSSE envelope over an in-toto statement `urn:hallmark:governance:v1`. Its predicate (`Adoption`) holds
-all of policy.yaml and people.yaml, including public keys that `hallmark init` made, and the digest of the adoption
+all of policy.yaml and people.yaml, including public keys that `hallmark init` created, and the digest of the adoption
 before it. It has one signature for each person who signed it off, sorted by keyid.
 
-The root key alone signs the first adoption, and its fingerprint is the root of trust. A later adoption is signed by the
-roles that the policy BEFORE it names under `changes` for what changed, each role by different people, under the people
-before it. If that policy names nobody, which environment `local` alone allows, the root key signs. Roles and keys that
-an adoption adds count from its time on (effective_times.py), and keys that ended stay ended (ended_keys.py).
+Only the root key signs the first adoption, and its fingerprint is the root of trust. A later adoption is signed by the
+roles that the previous policy names under `changes` for the changed file. Different people must sign for each role, and
+the previous people.yaml decides who holds it. If that policy names no role, which only environment `local` allows, the
+root key signs. Roles and keys that an adoption adds are valid from its time on (effective_times.py), and keys that
+ended stay ended (ended_keys.py).
 
 Nothing here reads a ledger, a clock or a file. `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
@@ -37,27 +38,27 @@ Envelope = dict[str, Any]
 
 
 class Adoption(Document):
-    """Predicate of the signed statement by which policy and people come into force."""
+    """Adoption of policy and people as it is signed: the predicate of an in-toto statement."""
 
     environment: Name
     sequence: Annotated[int, Field(ge=1)]
-    """Number of the adoption in the chain; 1 is the first."""
+    """Number of the adoption in the chain, counted from 1."""
     previous: Sha256 | None
-    """Digest of the statement of the adoption before; null for the first."""
+    """Digest of the previous adoption's statement; null for the first adoption."""
     root: PublicKey
     """Public key of the root, the same for all adoptions of a chain."""
     policy: Policy
     people: People
     time: Time
-    """The ledger's time when the adoption was proposed; keys and roles of its signers are judged as of this time."""
+    """Time of the proposal, by the ledger's clock. The signers' keys and roles must be valid at this time."""
 
 
 class AdoptionInForce(NamedTuple):
-    """Verified adoption, with the effect that all adoptions up to it have on people and keys."""
+    """Verified adoption, with the resulting periods of people's roles and keys."""
 
     adoption: Adoption
     people: People
-    """People with roles and keys. Each of these counts from the time of the adoption that added it."""
+    """People with roles and keys, each valid from the time of the adoption that added it."""
     key_ends: KeyEnds
     """Ends of all keys that the adoptions have named, including keys that later adoptions leave out."""
 
@@ -68,7 +69,7 @@ class RequiredSignatures(NamedTuple):
 
 
 def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> AdoptionInForce:
-    """Verify the envelopes of a chain, oldest first, and return the adoption that is in force after them.
+    """Verify the envelopes of a chain, oldest first, and return the resulting adoption in force.
 
     Raises:
         Refused: An envelope is not valid, or there is none. The message has its number and the reason.
@@ -85,11 +86,11 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
 
 
 def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fingerprint: str) -> AdoptionInForce:
-    """Verify that an envelope is an adoption that may follow another one.
+    """Verify that an envelope is an adoption that can follow another one.
 
     Args:
         envelope: Envelope with the signatures of the adoption.
-        before: Adoption that it has to follow; None if it has to be the first.
+        before: Adoption that the new one must follow; None if the new one must be the first.
         root_fingerprint: Fingerprint of the root key.
 
     Raises:
@@ -104,7 +105,7 @@ def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fin
 
 
 def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce:
-    """Return what is in force after an adoption whose signatures were verified.
+    """Apply an adoption whose signatures were verified, and return the result.
 
     Raises:
         Refused: A key that had ended would be valid again, or a person has no role or key that could ever be valid.
@@ -139,7 +140,7 @@ def digest(adoption: Adoption) -> str:
 
 
 def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adoption | None, at: datetime) -> None:
-    """Verify that everybody who must has signed, and nobody else, with keys and roles that are valid at a time."""
+    """Verify that all required signers have signed and nobody else, with keys and roles valid at the time `at`."""
     parts = signatures(envelope)
     if before is None:
         if len(parts) != 1:
@@ -158,7 +159,7 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
 
 
 def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatures:
-    """Return the signatures that policy requires for the changes. A role that both files require signs once."""
+    """Return the signatures that policy requires for the changes. A role required for both files signs once."""
     changed = {
         "policy": before.policy.sha256 != adoption.policy.sha256,
         "people": before.people.sha256 != adoption.people.sha256,
@@ -184,10 +185,10 @@ def missing_role(needed: RequiredSignatures, signed_by: Sequence[Person], at: da
 
 
 def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | None:
-    """Verify a signature and return the person who made it, or None for the root key.
+    """Verify a signature and return the person who signed, or None for the root key.
 
     Raises:
-        Refused: The signature is not valid, or its key is nobody's, a demo identity's or not valid at that time.
+        Refused: The signature is not valid, or its key is unknown, belongs to a demo identity or was not valid then.
     """
     keyid = dsse.unverified_signers(part)[0]
     if keyid == keys.fingerprint(before.root):

@@ -4,9 +4,9 @@
     governance.signed     a further signature
     governance.adopted    the envelope with all signatures: from this entry on the adoption is in force
 
-The entries' subject is the digest of the statement. The statement's time is that of the first of these entries. A
-statement does not count if it is dated after its entry or long before its proposal. A proposal follows one adoption and
-lapses when another adoption takes that place. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
+The entries' subject is the digest of the statement. The statement's time is the time of the first of these entries. A
+statement is not valid if it is dated after its entry or long before its proposal. A proposal follows one adoption and
+lapses when another adoption follows it instead. The root of trust is HALLMARK_ROOT_FINGERPRINT, or else the key in
 `.hallmark/keys/root.pub`.
 """
 
@@ -39,10 +39,10 @@ ROOT_VARIABLE = "HALLMARK_ROOT_FINGERPRINT"
 """Environment variable with the fingerprint of the root key. People must receive it by a separate channel."""
 
 MAX_SIGNING_TIME = timedelta(hours=1)
-"""Maximum time between the statement's own time and its proposal, which is when the first signature is recorded.
+"""Maximum time between a statement's own time and its proposal, which is the entry with the first signature.
 
-If a statement could be older, added roles and keys would be valid before the ledger had them. Further signatures may
-take days.
+If a statement could be older, the roles and keys that it adds would be valid before they were in the ledger. Further
+signatures can take days.
 """
 
 
@@ -56,7 +56,7 @@ class Chain:
     problems: tuple[str, ...]
     """Messages about entries that claim to be adoptions under this root key but are not valid, with the reasons."""
     foreign_problems: tuple[str, ...]
-    """Messages about adoptions under other root keys, for example of an earlier environment or of another machine."""
+    """Messages about adoptions under other root keys, for example of an earlier environment or another machine."""
 
     @property
     def newest(self) -> Adoption | None:
@@ -98,7 +98,7 @@ def root_fingerprint(state: Path) -> str:
     """Return the fingerprint of the root key that this machine trusts.
 
     Raises:
-        InputError: No root key is known here, or the key on disk is not the pinned one.
+        InputError: The machine has no root key, or the key on disk is not the pinned one.
     """
     pinned, path = os.environ.get(ROOT_VARIABLE, "").strip(), state / "keys" / f"{ROOT_KEY_NAME}.pub"
     on_disk = _fingerprint_of(path) if path.exists() else ""
@@ -129,7 +129,7 @@ def trust_root(state: Path, public_line: str) -> None:
     """Store a root key as the one that this machine trusts.
 
     Raises:
-        InputError: Another root key is trusted here already.
+        InputError: The machine already trusts another root key.
     """
     path = state / "keys" / f"{ROOT_KEY_NAME}.pub"
     if not path.exists():
@@ -140,9 +140,9 @@ def trust_root(state: Path, public_line: str) -> None:
 
 
 def require_root_of(ledger: Ledger, state: Path) -> None:
-    """Verify that the ledger has no adoptions, or at least one under the root key that is trusted here.
+    """Verify that the ledger has no adoptions, or at least one under the root key that this machine trusts.
 
-    Otherwise this checkout would begin a second root of trust in a ledger that others share.
+    Otherwise this checkout would start a second root of trust in a ledger that others share.
 
     Raises:
         Refused: All adoptions of the ledger are under other root keys.
@@ -162,7 +162,7 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
 
 
 def root_fingerprints(ledger: Ledger) -> list[str]:
-    """Return the fingerprints of root keys that adoptions in the ledger name, without verifying signatures."""
+    """Return the fingerprints of the root keys that adoptions in the ledger name, without verifying signatures."""
     fingerprints = dict[str, None]()
     for entry in ledger.entries(ADOPTED):
         with suppress(HallmarkError):
@@ -176,7 +176,10 @@ def create_root(state: Path) -> None:
 
 
 def read(ledger: Ledger, root: str) -> Chain:
-    """Return the adoptions under a root key. Entries that cannot be verified are described in `Chain.problems`."""
+    """Return the adoptions under a root key.
+
+    Entries that cannot be verified are described in the chain's `problems`.
+    """
     entries = ledger.entries(ADOPTED)
     rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
     proposed = _first_times(_signature_entries(ledger))
@@ -194,7 +197,8 @@ def _verified(
 ) -> tuple[tuple[tuple[int, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
     """Return the valid adoptions with the seq of their entries, and the problems under this root key and others.
 
-    The result depends on the arguments alone, so it can be cached. `proposed` is the result of `_first_times`.
+    The result depends only on the arguments, so it can be cached. `proposed` has the time of each statement's first
+    entry.
     """
     chain: list[tuple[int, AdoptionInForce]] = []
     first = dict(proposed)
@@ -221,14 +225,14 @@ def _verified(
 def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
     """Sign an adoption of policy and people, and put it in force if no further signature is missing.
 
-    Repeating the call, or signing what is in force already, has no effect.
+    Repeating the call has no effect, nor has signing the policy and people that are in force already.
 
     Args:
         ledger: Ledger in which the signature is recorded.
         root: Fingerprint of the root key.
         policy: Policy to adopt.
         people: People to adopt, each with their valid keys (`in_force.with_resolved_keys`).
-        signer: Key that signs: of a person or the root key.
+        signer: Key to sign with: a person's key or the root key.
 
     Raises:
         Refused: Policy does not require this signer, the adoption cannot follow the one in force, or the adoption in
@@ -332,7 +336,7 @@ def _require_signer(part: Mapping[str, Any], wanted: Adoption, before: Adoption,
 
 
 def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
-    """Verify that a statement is not dated long before its first entry (`proposed`) or after its entry (`recorded`)."""
+    """Verify that a statement is not dated after its entry (`recorded`) or long before its first one (`proposed`)."""
     if wanted.time - recorded > CLOCK_TOLERANCE:
         raise Refused(f"it is dated {format_time(wanted.time)}, and was recorded on {format_time(recorded)}, before "
                       f"that; set the "
@@ -375,7 +379,7 @@ def _signature_entries(ledger: Ledger) -> list[Entry]:
 
 
 def _first_times(entries: Iterable[Entry]) -> dict[str, datetime]:
-    """Return the time of the first entry of each statement, by digest.
+    """Return the time of the first entry of each statement, by the statement's digest.
 
     An entry with the digest proves that the statement existed at that time.
     """

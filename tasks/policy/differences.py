@@ -1,4 +1,4 @@
-"""Description of what an adoption would change: people, their roles and keys, machines, and settings of policy."""
+"""Description of the changes that an adoption would make to people, roles, keys, machines and policy settings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -75,7 +75,7 @@ def _period(each: HeldRole | Key) -> str:
 
 
 def _value_differences(where: str, before: Any, after: Any) -> Iterator[str]:
-    """Yield a line for each difference. List items with a name or a role are matched by name or role."""
+    """Yield a line for each difference. List items with a name or role are matched by it instead of by position."""
     before, after = _by_name(before), _by_name(after)
     if before == after:
         return

@@ -1,9 +1,9 @@
-"""Times from which the roles and keys of an adoption count: from the adoption's own time, whatever people.yaml says.
+"""Times from which the roles and keys of an adoption are valid: the adoption's own time, whatever people.yaml says.
 
-Somebody who becomes approver today has approved nothing yesterday. So added roles and keys begin with the adoption, an
-extended period counts only for what comes after it, and a demo identity that becomes a person begins anew. Removals,
-ends and revocations count for the past too, since a theft may be discovered late. The first adoption also says what
-counted before it.
+A person who becomes an approver today must not count as one yesterday. So added roles and keys begin with the adoption,
+an extended period applies only to the time after it, and a demo identity that becomes a person starts without a past.
+Removals, ends and revocations also apply to the past, because a theft may be discovered late. Only the first adoption
+can define roles and keys for the time before it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ def effective_people(said: People, before: People, at: datetime) -> People:
     """Return people with the periods of roles and keys that are in force after an adoption.
 
     Args:
-        said: People as the adoption has them.
+        said: People as written in the adoption.
         before: People as they were in force before.
         at: Time of the adoption.
 

@@ -1,8 +1,8 @@
 """Ends and revocations of keys, which no later adoption can take back.
 
-That holds for every later holder of the key, and also if adoptions in between leave the key out. Ends are carried along
-the chain by fingerprint, over people, demo identities and machines. The end of a key may be postponed until the key has
-ended. A revocation may only be moved to an earlier time.
+They apply to every later holder of the key, also if adoptions in between leave the key out. Ends are carried along the
+chain by fingerprint, across people, demo identities and machines. The end of a key can be postponed until the key has
+ended. A revocation can only be moved to an earlier time.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tasks.trust.validity import Key
 
 
 class KeyEnd(NamedTuple):
-    """Times at which a key ended and was revoked, according to the adoptions; None if it did not or was not."""
+    """Times at which adoptions ended and revoked a key; None if they did not."""
 
     valid_before: datetime | None
     revoked_as_of: datetime | None
@@ -29,7 +29,7 @@ def carry_over(said: People, before: KeyEnds, at: datetime) -> KeyEnds:
     """Return the ends of all keys after an adoption.
 
     Raises:
-        Refused: A key that had ended would be valid again, or a revocation is taken back.
+        Refused: A key that had ended would be valid again, or a revocation would be taken back.
     """
     ends = dict(before)
     for whose, key in said.keys_by_holder():

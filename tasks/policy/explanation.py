@@ -15,7 +15,7 @@ KEYS: dict[KeyStrength, str] = {
 
 
 def lines(policy: Policy, people: People) -> Iterator[str]:
-    """Yield the lines of the description, indented by level. Each role is followed by its holders in `people`."""
+    """Yield the description line by line, indented by level. Each role is followed by its holders in `people`."""
     yield f"environment {policy.environment}"
     yield from (f"  {line}" for line in _changes(policy.changes, people))
     named = ", ".join(policy.location_variables) or "none"

@@ -1,4 +1,4 @@
-"""Rules of one gate in policy.yaml: its checks, who decides, who may waive, deadlines, and which keys count."""
+"""Rules of one gate in policy.yaml: its checks, deciding roles, waivers, deadlines and accepted keys."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,25 +8,25 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Name, Text
 
 AUDITOR = "auditor"
-"""Role of people who read every page of the console and change nothing."""
+"""Role of people who can read every page of the console and change nothing."""
 LOCAL = "local"
-"""Name of the environment in which demo identities and keys made by `hallmark init` are valid."""
+"""Name of the environment in which demo identities and keys created by `hallmark init` are valid."""
 STANDING_CHECKS = {
     "data": "every source is approved for the use case",
     "evaluation": "no success metric asks less than that of the version adopted last",
 }
-"""Check of each gate that every tier with gates has (tasks/gates/checks/checks.py).
+"""Name of the check that every tier with gates has, by gate (tasks/gates/checks/checks.py).
 
-Policy may let a role waive the check, but cannot remove it.
+Policy can allow a role to waive the check but cannot remove it.
 """
 MAX_DAYS = 365_000
-"""Maximum number of days: a thousand years, so that any time plus these days is a valid date."""
+"""Maximum number of days: a thousand years, so that adding the days to a time always gives a valid date."""
 
 
 def _at_most(most: int, unit: str) -> AfterValidator:
     """Return a validator for a maximum.
 
-    Unlike `Field(le=…)` it does not change the schema, under which policies were signed.
+    Unlike `Field(le=…)`, the validator does not change the JSON schema, under which policies were signed.
     """
 
     def check(value: float) -> float:
@@ -40,28 +40,29 @@ def _at_most(most: int, unit: str) -> AfterValidator:
 Days = Annotated[float, Field(gt=0), _at_most(MAX_DAYS, "days")]
 Hours = Annotated[float, Field(gt=0), _at_most(24 * MAX_DAYS, "hours")]
 KeyStrength = Literal["installed", "own", "hardware"]
-"""Keys that count.
+"""Kinds of keys that a gate accepts.
 
-`installed`: also keys made by `hallmark init`, in environment `local` alone. `own`: only keys in people.yaml.
-`hardware`: only keys in people.yaml that are in a FIDO2 authenticator, including passkeys."""
+`installed`: also keys created by `hallmark init`, only in environment `local`. `own`: only keys in people.yaml.
+`hardware`: only keys in people.yaml that are in a FIDO2 authenticator, including passkeys.
+"""
 
 
 class Check(FrozenModel):
-    """Limit that a figure must keep for the gate to pass without a waiver."""
+    """Limit that a metric must meet for the gate to pass without a waiver."""
 
     name: Text
-    """Name of the check, as pages show it and as waivers name it."""
+    """Name of the check, shown on pages and used in waivers."""
     fact: Text
-    """Name of the figure: `STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
+    """Name of the metric: `STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
     bound: Literal["value", "low", "high"] = "value"
-    """Value to compare: the point estimate, or the low or high end of its interval."""
+    """Part of the metric to compare: the point estimate, or the low or high end of its interval."""
     at_least: float | None = None
-    """Minimum of the figure. Give either this or `at_most`."""
+    """Minimum of the metric. Give either this or `at_most`."""
     at_most: float | None = None
-    """Maximum of the figure. Give either this or `at_least`."""
+    """Maximum of the metric. Give either this or `at_least`."""
     optional: bool = False
-    """Whether the check holds if the figure does not exist, for example a comparison with a champion before there is
-    one."""
+    """Whether the check passes if the metric does not exist, for example a comparison with a champion before the first
+    promotion."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -71,15 +72,15 @@ class Check(FrozenModel):
 
 
 class RequiredRole(FrozenModel):
-    """Role that must approve, and by how many people."""
+    """Role that must approve, with the number of people."""
 
     role: Name
     """Name of a role in people.yaml."""
     count: Annotated[int, Field(ge=1)] = 1
     """Number of different people with this role who must approve."""
     owners: bool = False
-    """Whether, at the data gate, every owner of a source must approve in this role, and nobody else may. On a demo run
-    a demo identity approves for them."""
+    """Whether every owner of a source must approve in this role, and other people cannot. Only at the data gate. On a
+    demo run, a demo identity approves for the owners."""
 
     @model_validator(mode="after")
     def _all_of_them(self) -> Self:
@@ -94,42 +95,42 @@ class WaiverRule(FrozenModel):
     role: Name
     """Role that may waive."""
     max_days: Days
-    """Maximum number of days from the signature of a waiver to its expiry."""
+    """Maximum number of days between the signing of a waiver and its expiry."""
     checks: Annotated[list[Text], Field(min_length=1)] | None = None
-    """Names of the checks that may be waived; null: all checks of the gate, including those of every tier."""
+    """Names of the checks that may be waived. Null means all checks of the gate, including the checks of every tier."""
 
     def covers(self, check: str) -> bool:
         return self.checks is None or check in self.checks
 
 
 class EscalationRule(FrozenModel):
-    """Role to notify about a gate that waits too long."""
+    """Role to notify if a gate has been waiting for too long."""
 
     role: Name
     """Role to notify."""
     after_days: Days
-    """Number of days from the opening of the gate to the notice."""
+    """Number of days between the opening of the gate and the notice."""
 
 
 class GateRules(FrozenModel):
     """Rules of one gate."""
 
     checks: list[Check] = []
-    """Checks of the gate, in addition to those of every tier."""
+    """Checks of the gate, in addition to the checks of every tier."""
     success_metrics: bool = False
-    """Whether to check the use case's success metrics that are judged at evaluation."""
+    """Whether the gate also checks the success metrics on the use-case card that are judged at evaluation."""
     decisions: list[RequiredRole] = []
-    """Roles that must approve; empty: the checks alone decide."""
+    """Roles that must approve; empty if only the checks decide."""
     waive: WaiverRule | None = None
-    """Rule for waivers; null: nobody may waive a failed check."""
+    """Rule for waivers; null if nobody may waive a failed check."""
     deadline_days: Days = 14
-    """Number of days from the opening of the gate in which decisions count."""
+    """Number of days for which the gate accepts decisions, counted from its opening."""
     remind_days: list[Days] = []
-    """Numbers of days from the opening of the gate after which people who have yet to decide are reminded."""
+    """Numbers of days after the opening of the gate at which people who have not decided yet are reminded."""
     escalate: EscalationRule | None = None
-    """Rule for escalation; null: nobody else is notified."""
+    """Rule for escalation; null if nobody else is notified."""
     signature: KeyStrength = "installed"
-    """Keys with which decisions at this gate must be signed."""
+    """Kind of keys with which decisions at this gate must be signed."""
 
     @property
     def asks_owners(self) -> bool:

@@ -1,4 +1,4 @@
-"""Governance: policy and people that fit together, from a folder or as adopted, and the keys that belong to them."""
+"""Governance: policy and people that fit together, from a folder or as adopted, and their keys."""
 
 import os
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Governance:
     people: People
     state: Path
     chain: tuple[dict[str, Any], ...] = ()
-    """Envelopes of the adoptions that led to it, oldest first (adoption.py).
+    """Envelopes of the adoptions that led to this governance, oldest first (adoption.py).
 
     Empty if policy and people were read from files that were not adopted, as environment `local` allows.
     """
@@ -48,10 +48,10 @@ class Governance:
     def keys_of(self, who: Person | MachineName) -> list[Key]:
         """Return every key of a person or machine, valid or not.
 
-        If people.yaml has none, that is the key made by `hallmark init`.
+        If people.yaml has no key for this person or machine, the key created by `hallmark init` is returned.
 
         Raises:
-            InputError: There is no key, or none that may be used in this environment.
+            InputError: There is no key, or no key that is allowed in this environment.
         """
         given = who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)
         if given:
@@ -70,7 +70,7 @@ class Governance:
             return frozenset()
 
     def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
-        """Verify that a person or machine signed an envelope with a key that was valid, and return its statement.
+        """Verify that a person or machine signed an envelope with a key valid at time `at`, and return its statement.
 
         Raises:
             Refused: Somebody else signed, or the key was not valid at that time.
@@ -79,21 +79,22 @@ class Governance:
         return validity.verify(envelope, self.keys_of(who), at, _name(who))
 
     def gate_public_keys(self, by: datetime) -> list[str]:
-        """Return the gate's public keys that may have signed a gate statement that existed at the time `by`.
+        """Return the gate's public keys that could have signed a gate statement which existed at the time `by`.
 
-        Gate statements contain no time of their own.
+        Gate statements do not contain the time of signing.
         """
         return validity.possible_lines(self.keys_of("gate"), by)
 
     def actor(self, person_id: str, at: datetime | None = None) -> Person:
-        """Return a person who may act here. The caller has to check whether they may do the thing in question.
+        """Return a person who may act. The caller must check whether the person may perform the specific action.
 
         Args:
             person_id: Id of the person in people.yaml.
             at: Time at which the person must hold a role; None for now, by this machine's clock.
 
         Raises:
-            Refused: The person is only an auditor, or as `reader`.
+            Refused: The person is only an auditor, holds no role at that time, or is a demo identity outside
+                environment `local`.
             InputError: The person is not in people.yaml.
         """
         at = at or datetime.now(UTC)
@@ -106,7 +107,7 @@ class Governance:
         return person
 
     def reader(self, person_id: str, at: datetime | None = None) -> Person:
-        """Return a person who may read here.
+        """Return a person who may read.
 
         Raises:
             InputError: The person is not in people.yaml.
@@ -124,9 +125,14 @@ class Governance:
         return person
 
     def identify(self, person_id: str) -> Person:
-        """Return a person, who proves with a signature that they have their key.
+        """Let a person prove with a signature that they have their key, and return the person.
 
-        This proof is required for reading data and for setting a password. Raises as `reader` and `signer`.
+        This proof is required for reading data and for setting a password.
+
+        Raises:
+            InputError: The person is not in people.yaml, or no private key is found.
+            Refused: The person holds no role or is a demo identity outside environment `local`, or the key is not
+                valid.
         """
         person = self.reader(person_id)
         self.signer(person).sign(
@@ -137,17 +143,17 @@ class Governance:
     def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
         """Return the signer of a person or machine.
 
-        The key of a machine is a file in `.hallmark/keys`. The scheduler's key may be elsewhere, like that of a person
+        The key of a machine is a file in `.hallmark/keys`. The scheduler's key, like a person's key, can be elsewhere
         (tasks/trust/signing_keys.py).
 
         Args:
             who: Person or machine.
             at: Time at which the key must be valid; None for now, by this machine's clock.
-            given: Signer to use; None for the key that is found here.
+            given: Signer to use; None to search for the key.
 
         Raises:
             InputError: No private key is found.
-            Refused: The key is not a valid one of the person or machine at that time.
+            Refused: The key is not a valid key of the person or machine at that time.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
         path, current = self.state / "keys" / name, validity.valid_lines(known, at)
@@ -196,7 +202,8 @@ def load(folder: Path, state: Path) -> Governance:
     """Read policy.yaml and people.yaml.
 
     Raises:
-        InputError: The message lists all problems of both files, and all contradictions between them and sources.yaml.
+        InputError: A file is not valid. The message lists all problems of both files, and all contradictions between
+            them and sources.yaml.
     """
     problems, policy, people = [], None, None
     try:
@@ -220,11 +227,11 @@ def load(folder: Path, state: Path) -> Governance:
 def initialise(state: Path, people: People) -> None:
     """Create the vault, its key, and a key for each person and machine without one, in `state/keys/`.
 
-    Existing keys stay. An existing vault gets no new key, since a new key could decrypt nothing in it. If it raises, no
-    key was created.
+    Existing keys are kept. An existing vault gets no new key, because a new key could not decrypt its values. If an
+    error is raised, no key was created.
 
     Raises:
-        InputError: The key of an existing vault, or the private key of an existing public key, is not here.
+        InputError: The key of an existing vault, or the private key of an existing public key, is missing.
         Unavailable: The vault's database cannot be reached.
     """
     machines = [name for name in MACHINES if not people.keys_of_machine(name)]
@@ -274,9 +281,9 @@ def _localhost_passkeys(policy: Policy, people: People, path: Path) -> list[str]
 
 
 def source_problems(policy: Policy, people: People, path: Path) -> list[str]:
-    """Return a problem for each source with an unknown owner or steward, or an unlisted variable in its location.
+    """Return a problem for each source with an unknown owner or steward, or with an unlisted variable in its location.
 
-    A folder without sources.yaml, as for the verification of a release, has no problems.
+    A folder without sources.yaml has no problems, as for the verification of a release.
     """
     if not path.exists():
         return []

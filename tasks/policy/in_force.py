@@ -1,8 +1,8 @@
 """The governance in force: the last adoption, read from the ledger and verified from the root key at each reading.
 
-Policy and people are those adopted last, whatever the folder infra/governance of a checkout or of a run's commit says.
-If the folder says something else, a warning on stderr says so once, with the command that adopts the folder.
-sources.yaml and the expectation suites are read from the folder, since their owners sign them at the data gate.
+Only the adopted policy and people are used, even if the folder infra/governance of a checkout or of a run's commit says
+something else. If the folder differs, a warning on stderr says so once, with the command that adopts the folder.
+sources.yaml and the expectation suites are read from the folder, because their owners sign them at the data gate.
 """
 
 import logging
@@ -63,7 +63,9 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
 
 
 def require_unchanged(ledger: Ledger, governed: Governance) -> None:
-    """Verify that nothing was adopted since `governed` was read. Files that were not adopted always pass.
+    """Verify that nothing was adopted since `governed` was read.
+
+    Governance from files that were not adopted always passes.
 
     Raises:
         Refused: Another adoption is in force now.
@@ -73,20 +75,20 @@ def require_unchanged(ledger: Ledger, governed: Governance) -> None:
 
 
 def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
-    """Return policy and people of a folder as they would be adopted, with their valid keys.
+    """Return a folder's policy and people in the form in which they would be adopted, with their valid keys.
 
     Raises:
-        InputError: The message lists all problems of the files.
+        InputError: The files are not valid. The message lists all problems.
     """
     loaded = governance.load(folder, state)
     return loaded.policy, with_resolved_keys(loaded)
 
 
 def with_resolved_keys(loaded: Governance) -> People:
-    """Return people and machines with their keys: those of people.yaml, or else those made by `hallmark init`.
+    """Return people and machines with their keys: those in people.yaml, or else those created by `hallmark init`.
 
     Raises:
-        InputError: A key of people.yaml is one that `hallmark init` made for somebody else.
+        InputError: A key in people.yaml is one that `hallmark init` created for somebody else.
     """
     if not loaded.local:
         return loaded.people
@@ -105,11 +107,11 @@ def with_resolved_keys(loaded: Governance) -> People:
 
 
 def difference_text(governed: Governance, said: People | None = None) -> str:
-    """Return a message if the folder's files differ from what is in force, with the command to run; else an empty text.
+    """Return a message with the command to run if the folder's files differ from the governance in force; else empty.
 
     Args:
         governed: Governance in force.
-        said: People as the last adoption has them; None to read them from the chain, which takes a while.
+        said: People in the last adoption; None to read them from the chain, which is slow.
     """
     where, said = governed.relative_folder, said or _adopted_people(governed)
     try:
@@ -137,7 +139,7 @@ def _adopt_command(governed: Governance, policy: Policy, people_differ: bool) ->
 
 
 def _adopted_people(governed: Governance) -> People:
-    """Return the people of the last adoption as they were written, without the times from which they are valid."""
+    """Return the people in the last adoption as they were written, without the times from which they are valid."""
     return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
 
 
@@ -145,7 +147,7 @@ def _adopted_people(governed: Governance) -> People:
 def _read(folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]) -> tuple[Policy, People]:
     """Return policy and people of a folder.
 
-    Its arguments are the key of the cache: the files and the keys made here.
+    All arguments together are the cache key: the files and the local public keys.
     """
     return load_proposed(folder, state)
 

@@ -1,7 +1,7 @@
-"""The Hallmark that judges gates here, named by one digest of its installed packages, and whether policy accepts it.
+"""The Hallmark install that judges gates, identified by the digest of its packages, and whether policy accepts it.
 
 An editable install runs the files of a checkout, which a commit or an editor can change between two gates. It may judge
-in environment `local` alone.
+gates only in environment `local`.
 """
 
 import sysconfig
@@ -22,7 +22,7 @@ from tasks.policy.policy import LOCAL, Policy
 class Judge(FrozenModel):
     version: str
     sha256: Sha256
-    """Digest of every file of the packages, except bytecode."""
+    """Digest of all files of the packages except bytecode."""
     editable: bool
 
     def __str__(self) -> str:
@@ -32,7 +32,10 @@ class Judge(FrozenModel):
 
 @cache
 def current() -> Judge:
-    """Return the Hallmark of this process as it was at the first call, which is the code that runs."""
+    """Return the Hallmark install of this process.
+
+    The result is computed at the first call, from the code that runs.
+    """
     return Judge(version=version.VERSION, sha256=digest(own_packages.HOME), editable=_is_editable())
 
 
@@ -70,7 +73,7 @@ def why_not(judge: Judge, policy: Policy) -> str:
 def _is_editable() -> bool:
     """Return whether the packages run from a folder other than this Python's own folder of installed packages.
 
-    A checkout may contain folders that look like an installed package.
+    A checkout can contain folders that look like an installed package.
     """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
     homes = {own_packages.HOME.resolve(), *map(_package_home, own_packages.TOP_PACKAGES)}

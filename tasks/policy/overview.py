@@ -21,7 +21,6 @@ class AdoptionSummary(FrozenModel):
     signed_by: list[str]
     digest: str
     entry: int
-    """Number of the ledger entry."""
     changed: list[str]
     """Changes since the previous adoption, in words."""
 
@@ -30,12 +29,10 @@ class KeySummary(FrozenModel):
     fingerprint: str
     state: KeyState
     told: str
-    """State in words."""
+    """Description of the state."""
 
 
 class SignerSummary(FrozenModel):
-    """Person or machine with roles and keys."""
-
     id: str
     name: str
     roles: list[str]

@@ -1,7 +1,7 @@
-"""Identities in people.yaml: people with roles and keys, and the keys of machines, each for a period.
+"""Identities in people.yaml: people with roles and keys, and the keys of machines, each valid for a period.
 
-People who leave keep their entry, with roles and keys that ended. Without the entry, what they signed would not count
-any more.
+People who leave keep their entry, with roles and keys that have ended. Without the entry, their signatures would no
+longer be valid.
 """
 
 import re
@@ -24,10 +24,10 @@ from tasks.trust.validity import HeldRole, Key
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
 MACHINES: tuple[MachineName, ...] = get_args(MachineName)
 """Names of machines: `gate` signs gate statements and promotions, `scheduler` run requests, `worker` stage records, and
-`ledger` heads and dossiers."""
+`ledger` ledger heads and dossiers."""
 OPTIONAL_MACHINES: tuple[MachineName, ...] = ("worker",)
 RESERVED_IDS = (*MACHINES, "root", "vault", "model-signing")
-"""Names of other keys in .hallmark/keys/, which no person may have as an id."""
+"""Names of other keys in .hallmark/keys/, which cannot be ids of people."""
 
 
 def _person_id(value: str) -> str:
@@ -37,7 +37,7 @@ def _person_id(value: str) -> str:
 
 
 def _as_mapping(key: str) -> BeforeValidator:
-    """Return a validator that accepts a plain text in place of a mapping with one key."""
+    """Return a validator that converts plain text to a mapping with one key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -48,12 +48,12 @@ Keys = list[Annotated[Key, _as_mapping("public_key")]]
 
 
 class SignIn(FrozenModel):
-    """Account of a person at a provider of OpenID Connect."""
+    """Account of a person at an OpenID Connect provider."""
 
     issuer: Annotated[str, Field(max_length=500)]
-    """Address of the provider as its tokens have it: https, or http on this machine's loopback."""
+    """Address of the provider, as in the `iss` claim of its tokens: https, or http on this machine's loopback."""
     subject: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
-    """Claim `sub` of the provider's tokens, which it never gives to anybody else, unlike an e-mail address. Write a
+    """Claim `sub` of the provider's tokens. Unlike an e-mail address, it is never given to another person. Write a
     number in quotation marks."""
 
     @field_validator("issuer")
@@ -63,25 +63,25 @@ class SignIn(FrozenModel):
 
 
 class Person(FrozenModel):
-    """Person who may act."""
+    """Person who can act in Hallmark, with roles and keys."""
 
     id: Annotated[Name, AfterValidator(_person_id)]
     """Id of the person in commands and in the ledger."""
     name: Text
     """Name of the person on pages."""
     roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
-    """Roles, each a name or a mapping with role, valid_after, valid_before. A person with role `auditor` alone reads
-    all pages of the console and may change nothing."""
+    """Roles, each a name or a mapping with role, valid_after and valid_before. A person whose only role is `auditor`
+    can read all pages of the console and change nothing."""
     keys: Keys = []
-    """Public keys, each an OpenSSH public key line, of ed25519 or in hardware (hardware.py, passkey.py), or a mapping
-    with public_key, valid_after, valid_before, revoked_as_of, reason. Empty only in environment `local`: then the
-    key that `hallmark init` made under .hallmark/keys/ID counts."""
+    """Public keys, each an OpenSSH public key line or a mapping with public_key, valid_after, valid_before,
+    revoked_as_of and reason. Keys are ed25519 or in hardware (hardware_key.py, passkey.py). Can be empty only in
+    environment `local`, which uses the key that `hallmark init` created under .hallmark/keys/ID."""
     sign_in: list[SignIn] = []
-    """Accounts at a provider of OpenID Connect that sign the person in to the console. An account opens pages and signs
-    nothing."""
+    """Accounts at OpenID Connect providers with which the person signs in to the console. An account opens pages but
+    cannot sign anything."""
     demo: bool = False
-    """Whether the entry is a demo identity, which decides at once under --demo-approvals and never counts without that
-    option."""
+    """Whether the entry is a demo identity, which decides at once on runs with --demo-approvals and is never valid on
+    other runs."""
 
     def roles_at(self, at: datetime | None) -> list[str]:
         """Return the roles that the person holds at a time, or at any time if `at` is None."""
@@ -91,15 +91,15 @@ class Person(FrozenModel):
         return set(self.roles_at(at)) == {AUDITOR}
 
     def has_only_passkeys(self) -> bool:
-        """Return whether all keys are passkeys. Only a browser can use these, so no command can sign for the person."""
+        """Return whether all keys are passkeys. Passkeys work only in a browser, so no command can use them."""
         return bool(self.keys) and all(passkey.is_public_line(key.public_key) for key in self.keys)
 
     def key_weakness(self, wanted: KeyStrength, environment: str, keyid: str | None = None) -> str:
         """Return the reason why the person's keys are not strong enough; empty if they are.
 
         Args:
-            wanted: Strength that policy asks for.
-            environment: Environment that policy names.
+            wanted: Strength that policy requires.
+            environment: Environment named in the policy.
             keyid: Fingerprint of the key to judge; None accepts any of the person's keys.
         """
         if wanted == "installed" and environment == LOCAL:
@@ -120,7 +120,7 @@ class Machine(FrozenModel):
     """Keys of one machine."""
 
     keys: Annotated[Keys, Field(min_length=1)]
-    """Public keys, written like those of a person, but none in hardware, since nobody is there to touch it."""
+    """Public keys, written like those of a person. Hardware keys are not allowed, because a person must touch them."""
 
     @model_validator(mode="after")
     def _untouched(self) -> Self:
@@ -133,10 +133,10 @@ class People(Document):
     """Contents of people.yaml."""
 
     people: Annotated[list[Person], Field(min_length=1)]
-    """People who act or acted, including those who left."""
+    """People who act or have acted, including people who have left."""
     machines: dict[MachineName, Machine] = {}
-    """Keys of machines. In environment `local` a machine that is left out has the key that `hallmark init` made under
-    .hallmark/keys/."""
+    """Keys of machines. In environment `local`, a machine without an entry has the key that `hallmark init` created
+    under .hallmark/keys/."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

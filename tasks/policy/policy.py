@@ -26,14 +26,14 @@ Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Separation(FrozenModel):
-    """Rules about which decisions different people must make."""
+    """Rules that require different people to make certain decisions."""
 
     two_roles: bool = True
-    """Whether one person's approvals and waivers may count in more than one role in a run. If false, they count only in
+    """Whether one person's approvals and waivers can count in more than one role in a run. If false, they count only in
     the role of the person's first decision, at the earliest gate."""
     sole_owner: Name | None = None
-    """Role in which somebody else must also approve the data gate if one person owns all sources of a run; null: no
-    such role."""
+    """Role in which a second person must also approve the data gate if one person owns all sources of a run; null if no
+    second person is required."""
 
 
 class BreakGlass(FrozenModel):
@@ -57,22 +57,22 @@ class Tier(FrozenModel):
     """Rules for runs of a risk tier."""
 
     gates: dict[GateName, GateRules]
-    """Rules of each gate; empty for tier `experiment`, in which nobody is asked and nothing can be promoted."""
+    """Rules of each gate. Empty for tier `experiment`, which needs no decisions and whose models cannot be promoted."""
     level: Annotated[int, Field(ge=1)] | None = None
-    """Level of risk among the tiers with gates. What was approved at one level counts at lower levels, and a champion
-    can be replaced only from its own level or a higher one. Required if there are several such tiers."""
+    """Level of risk among the tiers with gates. An approval at one level is also valid at lower levels, and a champion
+    can be replaced only from its own level or a higher one. Required if more than one tier has gates."""
     requesters: list[Name] | None = None
-    """Roles that may request a run; null: everybody in people.yaml except people who are only auditors; empty: only the
-    scheduler."""
+    """Roles that may request a run. Null means everybody in people.yaml except people who are only auditors. An empty
+    list means only the scheduler."""
     scheduler: bool = False
     """Whether the scheduler may request runs under its own identity."""
     separation: Separation = Separation()
-    """Rules about which decisions different people must make."""
+    """Rules that require different people to make certain decisions."""
     machines: Annotated[int, Field(ge=1, le=9)] = 1
-    """Number of machines, each with a worker key of its own, that must produce the same outputs for a run before its
-    release (`hallmark reproduce RUN`)."""
+    """Number of machines, each with its own worker key, that must produce the same outputs for a run before its release
+    (`hallmark reproduce RUN`)."""
     break_glass: BreakGlass | None = None
-    """Rule for emergency rollbacks; null: every rollback is ordered as the release gate's roles allow."""
+    """Rule for emergency rollbacks; null if every rollback needs the roles of the release gate."""
 
     def request_refusal(self, who: str, roles: Collection[str]) -> str:
         """Return the reason why somebody may not request a run of this tier; empty if they may.
@@ -93,7 +93,7 @@ class Tier(FrozenModel):
     def unsupported_gates(self) -> str:
         """Return the reason why this version of Hallmark cannot execute runs of this tier; empty if it can.
 
-        A policy that an earlier version adopted with other gates can still be read and verified.
+        A policy with other gates, adopted under an earlier version, can still be read and verified.
         """
         if not self.gates or set(self.gates) == set(GATES):
             return ""
@@ -118,8 +118,8 @@ def _owner_roles(gate: GateRules) -> list[str]:
 class SignOffRoles(FrozenModel):
     """Roles that sign off changes to policy.yaml and people.yaml, and versions of the code.
 
-    Each role is filled by different people. Signatures are judged under the policy and the people in force before the
-    change.
+    Different people must sign for each role. Signatures are judged under the policy and people that were in force
+    before the change.
     """
 
     policy: list[RequiredRole] = []
@@ -127,7 +127,7 @@ class SignOffRoles(FrozenModel):
     people: list[RequiredRole] = []
     """Roles that sign off changes to people.yaml."""
     code: list[RequiredRole] = []
-    """Roles that sign off a version of the code, from which runs with gates are made. Environment `local` accepts any
+    """Roles that sign off the version of the code from which runs with gates are made. Environment `local` accepts any
     version."""
 
     def by_subject(self) -> tuple[tuple[str, list[RequiredRole]], ...]:
@@ -141,16 +141,18 @@ class SignOffRoles(FrozenModel):
 
 
 class BaseModels(FrozenModel):
-    """Base models that may be used."""
+    """Restrictions on base models."""
 
     licences: list[Text] | None = None
-    """Licences, each written as in `base_model.licence`; null: any. A run with another licence is refused."""
+    """Allowed licences, each written as in `base_model.licence`; null for any licence. A run with another licence is
+    refused."""
     regions: list[Text] | None = None
-    """Regions in which a provider may answer `hallmark compare`; null: any. Runs answer on your own machines."""
+    """Regions in which a provider may answer `hallmark compare`; null for any region. Models of a run always answer on
+    your own machines."""
 
     folders: list[Text] = []
-    """Absolute paths of folders below which base models may lie on machines that run stages. A folder in the checkout
-    needs no entry, unless it is hidden."""
+    """Absolute paths of folders below which base models may lie on the machines that run stages. Folders in the
+    checkout need no entry, unless they are hidden."""
 
     def require(self, base: BaseModelParams, checkout: Path) -> None:
         self._require_licence(base.licence)
@@ -179,20 +181,20 @@ class Policy(Document):
     """Contents of policy.yaml."""
 
     environment: Name
-    """Environment in which promotions count. Only `local` allows --demo-approvals, --governance and keys made by
+    """Environment in which promotions are valid. Only `local` allows --demo-approvals, --governance and keys created by
     `hallmark init`."""
     changes: SignOffRoles = SignOffRoles()
-    """Roles that sign off changes. If empty, which environment `local` alone allows, the root key adopts changes."""
+    """Roles that sign off changes. If empty, which only environment `local` allows, the root key adopts changes."""
     location_variables: list[Variable] = []
-    """Environment variables that a `location` in sources.yaml may name. Otherwise the author of that file could have
-    any variable's value, for example a password, sent to a store of their own."""
+    """Environment variables that a `location` in sources.yaml may use. Without this list, the author of that file could
+    have the value of any variable, for example a password, sent to a server of theirs."""
     base_models: BaseModels = BaseModels()
-    """Licences, regions and folders of base models."""
+    """Restrictions on the licences, regions and folders of base models."""
     judges: list[Sha256] = []
-    """Digests of the Hallmark installs that may judge gates outside environment `local`, as `hallmark doctor` prints
-    them; empty: any install from a wheel."""
+    """Digests of the Hallmark installs that may judge gates outside environment `local`, as printed by `hallmark
+    doctor`; empty for any install from a wheel."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
-    """Risk tiers by name; `use_case.risk_tier` names one."""
+    """Risk tiers by name. `use_case.risk_tier` selects one."""
 
     @model_validator(mode="after")
     def _changes_are_signed_off(self) -> Self:
@@ -218,7 +220,7 @@ class Policy(Document):
         return self
 
     def tier_covers(self, tier: str, other: str) -> bool:
-        """Return whether an approval in `tier` is valid in `other`, because `other` has the same level or a lower one.
+        """Return whether an approval in `tier` is also valid in `other`, which must have the same level or a lower one.
 
         False if one of them has no gates or is not in policy.yaml.
         """
@@ -237,16 +239,16 @@ class Policy(Document):
         return gates[gate]
 
     def digest(self) -> str:
-        """Return the SHA-256 of the policy as it was adopted. Decisions and gate statements refer to it."""
+        """Return the SHA-256 of the adopted policy, to which decisions and gate statements refer."""
         return self.sha256
 
 
 def load(governance: Path) -> Policy:
-    """Read policy.yaml of a governance folder, as it may be adopted.
+    """Read policy.yaml from a governance folder, for adoption.
 
     Raises:
-        InputError: The file is not valid, a tier has other gates than runs of this version, or nobody signs off the
-            code.
+        InputError: The file is not valid, a tier has other gates than this version of Hallmark, or no role signs off
+            the code.
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy, merge_keys=False)

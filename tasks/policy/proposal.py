@@ -1,6 +1,6 @@
-"""Proposed changes of people.yaml, written into the file with its comments kept; either all of them or none.
+"""Proposed changes of people.yaml, written into the file with its comments preserved, either all of them or none.
 
-A change counts once the people whom policy names have signed it off.
+A change comes into force once the people named by policy have signed it off.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +21,16 @@ from tasks.trust import keys
 from tasks.trust.validity import Key
 
 Change = Callable[[Any, People], bool]
-"""Function that changes the document in place, and returns False if there is nothing to change."""
+"""Function that changes the YAML document in place, and returns False if there is nothing to change."""
 
 
 def propose(governance: Path, *changes: Change, before: Callable[[], None] = lambda: None) -> bool:
-    """Apply changes to people.yaml, and return whether there was anything to change.
+    """Apply changes to people.yaml, and return whether anything was changed.
 
     Args:
         governance: Folder with people.yaml.
         changes: Changes to apply, in this order.
-        before: Function that is called before the file is written; if it raises, the file stays as it is.
+        before: Function to call before the file is written. If it raises an error, the file stays unchanged.
 
     Raises:
         InputError: The file would not be valid.
@@ -69,9 +69,9 @@ def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str
     Args:
         who: Id of a person, or name of a machine.
         line: Public key to add.
-        now: Time at which the new key begins if it replaces others.
-        replace: Whether valid keys end when this one begins; if False, they stay valid too.
-        made: Public key made by `hallmark init`. It is written to the file if the file has no key, so that it stays
+        now: Start of the new key's validity if it replaces others.
+        replace: Whether valid keys end when this one begins. If False, they stay valid too.
+        made: Public key created by `hallmark init`. It is written to the file if the file has no key, so that it stays
             valid.
     """
 

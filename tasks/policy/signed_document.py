@@ -1,8 +1,8 @@
 """Verification of signed envelopes in ledger entries and releases, the same for every kind.
 
-A kind says what its statement holds, who has to sign it, and what the statement is about. A reader gets the document
-with its signature verified, by a key that counted both at signing and at recording. What a kind asks besides, for
-example roles, the reader checks. A new signed kind is a document and a `Kind`.
+A kind defines the content of its statement, its signer and its subjects. A reader receives the document after its
+signature was verified with a key that was valid both at signing and at recording. The reader checks everything else
+that a kind requires, for example roles. A new signed kind consists of a document and a `SignedKind`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ class PeopleById(Protocol):
 
 
 class KeyDirectory(Protocol):
-    """Keys of people and machines with their periods: a `Governance`, or its copy in a release."""
+    """Keys of people and machines with their validity periods: a `Governance`, or a release's copy of it."""
 
     @property
     def people(self) -> PeopleById: ...
@@ -45,9 +45,9 @@ class SignedKind(Generic[Said]):
     uri: str
     model: type[Said]
     label: str
-    """Name with its article, for error messages: `a decision`."""
+    """Name of the kind with its article, such as `a decision`, for error messages."""
     signer_of: Callable[[Said], str]
-    """Function that returns the id of the person or machine that has to have signed the document."""
+    """Function that returns the id of the person or machine that must have signed a document."""
     machines: tuple[MachineName, ...] = ()
     body_key: str = "envelope"
     subjects_of: Callable[[Said], dict[str, str]] | None = None
@@ -71,7 +71,8 @@ class SignedDocument(Generic[Said]):
     document: Said
     person: Person | None
     effective_at: datetime
-    """Time from which the document is in force: the later of its own time and its entry's. Backdating has no effect."""
+    """Time from which the document is in force: the later of its own time and its ledger entry's. Backdating has no
+    effect."""
     subjects: dict[str, str]
     envelope: dict[str, Any]
 
@@ -97,13 +98,17 @@ def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) ->
 def verify_envelope(
     envelope: Any, kind: SignedKind[Said], signers: KeyDirectory, recorded: datetime | None = None
 ) -> SignedDocument[Said]:
-    """Verify an envelope, for example one in a release, and return its signed document. Raises as `verify_entry`.
+    """Verify an envelope, for example one in a release, and return its signed document.
 
     Args:
         envelope: Envelope to verify.
         kind: Kind of the document.
         signers: Keys of people and machines.
-        recorded: Time of the envelope's entry in the ledger; None if it has none.
+        recorded: Time of the ledger entry that holds the envelope; None if there is no entry.
+
+    Raises:
+        Refused: The envelope does not contain a signed document of this kind, or the signature is not valid.
+        InputError: The signer has no key.
     """
     if not isinstance(envelope, dict):
         raise Refused("there is no signed envelope")

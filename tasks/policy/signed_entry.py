@@ -1,9 +1,9 @@
 """Ledger entries that a person signs: signed outside any transaction, and recorded only if nothing has changed.
 
-A signature may take a while: somebody types a passphrase, or an ssh-agent asks its owner. Others write to the ledger
+A signature can take a while: somebody types a passphrase, or an ssh-agent asks its owner. Others write to the ledger
 meanwhile. So the statement is drawn up, signed outside any transaction, and drawn up again in the transaction that
-records it. If it then differs in anything but its time, or if policy or people were adopted meanwhile, nothing is
-recorded.
+records it. If the second statement differs in anything but its time, or if policy or people were adopted meanwhile,
+nothing is recorded.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,28 +22,30 @@ class Draft(NamedTuple):
     kind: str
     subject: str
     statement: dict[str, Any]
-    """Statement (in-toto) whose predicate has a `time`."""
+    """Statement to sign, in the in-toto format. Its predicate has a `time`."""
     countersigned: bool = False
 
 
 DraftFunction = Callable[[], Entry | Sequence[Draft]]
-"""Function that returns the statements to sign, in the order of recording, or the entry if all was recorded."""
+"""Function that returns the statements to sign, in the order of recording, or the last entry if all are recorded
+already."""
 
 
 def sign_and_record(
     ledger: Ledger, governance: Governance, person: Person, drafts: DraftFunction, signer: Signer | None = None
 ) -> Entry:
-    """Have a person sign statements, record all of them or none, and return the last entry.
+    """Let a person sign statements, record all of them or none, and return the last entry.
 
     Args:
         ledger: Ledger in which the entries are recorded.
         governance: Governance in force, which has the valid keys.
         person: Person who signs.
         drafts: Function that is called twice, each time in a transaction.
-        signer: Key that signs; None for the one that `Governance.signer` finds.
+        signer: Key to sign with; None to search for the person's key.
 
     Raises:
-        Refused: As `record_signed`.
+        Refused: The statements have changed or were drawn up too long ago, the key is not valid, or another adoption
+            came into force since `governance` was read.
         InputError: No private key of the person is found.
     """
     wanted = draw_up(ledger, drafts)
@@ -54,7 +56,7 @@ def sign_and_record(
 
 
 def draw_up(ledger: Ledger, drafts: DraftFunction) -> Entry | Sequence[Draft]:
-    """Return the statements that a person has to sign, or the entry if they were recorded before."""
+    """Return the statements that a person has to sign, or the last entry if all were recorded before."""
     with ledger.transaction():
         return drafts()
 

@@ -1,13 +1,13 @@
-"""Whether enough people hold the roles that policy asks for, if different people must decide.
+"""Whether enough people hold the roles that policy requires, if different people must decide.
 
-    problems        of policy.yaml as a whole: at least one requester's run could pass every gate of every tier
-    for_run         of one run, whose requester, owners of sources and current role holders are known
+The check of policy.yaml as a whole requires that at least one requester's run could pass every gate of every tier. The
+check of one run uses its actual requester, source owners and current role holders.
 
-If files are read without a time, roles that ended or have not begun count as held. So files do not become invalid as
-time passes, and decisions of people who left keep counting.
+If files are checked without a time, roles that have ended or have not begun count as held. Files therefore do not
+become invalid as time passes, and decisions of people who left stay valid.
 
-People are assigned to roles by bipartite matching, since one person may hold several of the roles that different people
-must fill.
+People are assigned to roles by bipartite matching, because one person can hold several of the roles that different
+people must fill.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -36,7 +36,7 @@ def problems(policy: Policy, people: People, path: Path, at: datetime | None = N
         policy: Policy to check.
         people: People who hold roles.
         path: Path of policy.yaml, for the messages.
-        at: Time at which roles are held; None for any time.
+        at: Time at which people must hold the roles; None for any time.
     """
     unmet = [(where, text) for where, text in _problems(policy, people, at)]
     document = config.read_yaml(path) if unmet else None
@@ -61,10 +61,10 @@ def run_problem(
         policy: Policy in force.
         people: People in force.
         tier_name: Risk tier of the run.
-        askers: Ids of the people who asked for the run, who may not decide.
+        askers: Ids of the people who requested the run, who may not decide.
         owners: Ids of the owners of the run's sources.
         demo: Whether demo identities may decide.
-        now: Time at which roles are held.
+        now: Time at which people must hold the roles.
     """
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
@@ -165,7 +165,7 @@ def _shortage(needs: list[Need]) -> str:
 
 
 def first_unfilled(needs: list[Need]) -> Need | None:
-    """Return the first need for which not enough different people are left; None if all needs can be filled."""
+    """Return the first role for which not enough different people are left; None if all roles can be filled."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
     return next((need for number, need in enumerate(seats) if not _assign_seat(number, seats, taken, set())), None)
@@ -200,7 +200,7 @@ def _duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
 
 
 def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
-    """Return the holders of a role. Demo identities are included in environment `local` alone."""
+    """Return the holders of a role. Demo identities are included only in environment `local`."""
     return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
 
 
@@ -217,7 +217,10 @@ def _possible_deciders(
 
 
 def _need_of_command_signers(role: RequiredRole, people: People, at: datetime | None) -> Need:
-    """Return the need for signers of changes. Only commands sign changes, so a passkey is not enough."""
+    """Return the number of signers that a change needs in a role, and the people who can sign with a command.
+
+    Passkeys work only in a browser, so people who have only passkeys are left out.
+    """
     able = [person for person in people.with_role(role.role, at) if not person.has_only_passkeys()]
     return Need(role.role, role.count, _real_ids(able))
 

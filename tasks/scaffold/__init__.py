@@ -1,4 +1,4 @@
-"""New use cases from a data file. What the file shows is guessed, each guess with its reason; the rest is asked.
+"""New use cases from a data file. Settings are guessed from the file, with reasons; the user is asked the rest.
 
 file_format.py        format of the file: kind, encoding, delimiter
 data_file.py          names of the columns, and a sample of the rows

@@ -1,4 +1,4 @@
-"""Questions that a person has to answer, since no data file does."""
+"""Questions that only a person can answer, because no data file does."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from tasks.sources.protection import CATEGORIES, Category
 
 class Question(NamedTuple):
     name: str
-    """Field of `Answers`. The option is `--NAME`, with `-` in place of `_`."""
+    """Field of `Answers`. The command-line option is `--NAME`, with `-` in place of `_`."""
     text: str
     example: str
 
@@ -28,14 +28,14 @@ QUESTIONS = (
 
 
 class Answers(config.FrozenModel):
-    """Answers of a person to QUESTIONS and PERSONAL."""
+    """Answers of a person to QUESTIONS and PERSONAL_QUESTION."""
 
     owner: str
     licence: str
     basis: str
     purpose: str
     personal: dict[str, Category] = {}
-    """Category of each field of the answer that is personal by its purpose."""
+    """Category of each answer field that is meant to contain personal data."""
 
 
 PERSONAL_QUESTION = Question(
@@ -46,10 +46,10 @@ PERSONAL_QUESTION = Question(
 
 
 def parse_personal(said: Iterable[str]) -> dict[str, Category]:
-    """Parse `FIELD=CATEGORY` options, each of which may hold several, separated by commas.
+    """Parse `FIELD=CATEGORY` options. One option can hold several pairs, separated by commas.
 
     Raises:
-        InputError: A part is not FIELD=CATEGORY, or there is no such category.
+        InputError: A part is not FIELD=CATEGORY, or the category does not exist.
     """
     fields: dict[str, Category] = {}
     for pair in filter(None, (part.strip() for text in said for part in text.split(","))):

@@ -1,4 +1,4 @@
-"""Profile of a file's columns, from a sample of its rows."""
+"""Profile of a column, from a sample of the file's rows."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from tasks.core.json_text import parse
 from tasks.stages.data.readers.rows import Row
 
 MOST_DISTINCT = 5_000
-"""Maximum number of distinct values that are counted. A column with more has too many for labels."""
+"""Maximum number of distinct values that are counted. A column with more values cannot contain labels."""
 MIN_TYPE_SHARE = 0.98
-"""Minimum share of a column's values of one type that makes it a column of that type."""
+"""Minimum share of values of one type, from 0 to 1, for a column to be of that type."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class ColumnProfile:
     rows: int
     texts: int
     dates: int
-    """Number of values that are dates, or text of a date in ISO 8601."""
+    """Number of values that are dates, or text with a date in ISO 8601 format."""
     chats: int
-    """Number of values that are lists of turns, or JSON of one."""
+    """Number of values that are lists of chat turns, or text with such a list in JSON."""
     objects: int
-    """Number of values that are JSON of an object."""
+    """Number of values that are text with a JSON object."""
     mean_chars: float
     values: Counter[str]
-    """Frequency of each value as text, of at most MOST_DISTINCT values."""
+    """Frequency of each value as text, for at most MOST_DISTINCT values."""
 
     def is_mostly(self, count: int) -> bool:
         return self.filled > 0 and count >= MIN_TYPE_SHARE * self.filled
@@ -41,7 +41,7 @@ class ColumnProfile:
 
     @property
     def has_labels(self) -> bool:
-        """Whether the values are names of classes: few, short, and each of them frequent."""
+        """Whether the values are class names: few, short, and each of them frequent."""
         few = self.distinct <= 200 and self.distinct * 4 <= self.filled
         return self.filled > 0 and few and self.mean_chars <= 80
 
@@ -86,7 +86,7 @@ def _is_chat(value: Any) -> bool:
 
 
 def _json(text: str, begins: str) -> Any:
-    """Parse JSON that begins with the character `begins`; None if it does not, or is invalid."""
+    """Parse JSON that begins with the character `begins`; return None if the text does not, or is not valid JSON."""
     if text.lstrip()[:1] != begins:
         return None
     with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""YAML as a person would write it: a heading, and a comment beside each guess."""
+"""YAML in the style of a person: a heading, and a comment beside each guess."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 LINE_WIDTH = 118
 Comments = Mapping[str, str]
-"""Comment for a value, by its dotted key."""
+"""Comments by the dotted key of the value that they explain."""
 NO_COMMENTS: Comments = {}
 
 
@@ -23,7 +23,7 @@ def dump(value: Any, heading: str = "", remarks: Comments = NO_COMMENTS) -> str:
 
 
 def _with_comments(value: Any, remarks: Comments, where: str) -> Any:
-    """Convert to ruamel's containers, which hold comments. Lists of plain values are written on one line."""
+    """Convert to ruamel's containers, which can have comments. Lists of plain values are written on one line."""
     if isinstance(value, dict):
         made = CommentedMap(
             (key, _with_comments(item, remarks, f"{where}.{key}".lstrip("."))) for key, item in value.items()

@@ -1,6 +1,6 @@
 """Detection of the columns of a data file, and a sample of its rows.
 
-The readers of runs are used, so that a run can read any file that can be sampled here.
+The same readers are used in runs, so a run can read any file that can be sampled here.
 """
 
 import random
@@ -21,14 +21,14 @@ from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 MAX_BYTES = 256 << 20
-"""Maximum number of bytes that are read, before and after unpacking; reading them takes about ten seconds."""
+"""Maximum size of the file in bytes, both before and after unpacking. Reading this much takes about ten seconds."""
 MAX_SAMPLE_ROWS = 20_000
 """Maximum number of rows in the sample, drawn uniformly from the file."""
 MAX_COLUMNS = 500
 MAX_MALFORMED_SHARE = 0.05
-"""Maximum share of malformed rows; `data.max_malformed_share` in the new params.yaml."""
+"""Maximum share of malformed rows, from 0 to 1. Also the value of `data.max_malformed_share` in the new params.yaml."""
 MAX_NAME_CHARS = 80
-"""Maximum number of characters in a column's name; anything longer is a value."""
+"""Maximum number of characters in a column's name. Anything longer is taken for a value."""
 MAX_MEMORY_BYTES = 64 << 20
 ADVICE_PATTERNS = (
     (r"correct `kind` or `location`", f"save it as {KINDS_IN_WORDS}, and give that"),
@@ -36,7 +36,7 @@ ADVICE_PATTERNS = (
     (r"and sources.yaml says", "and --delimiter says"),
     (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
 )
-"""Patterns of advice in readers' errors, and its replacement for the command line."""
+"""Patterns of advice in readers' errors, each with its replacement for command-line users."""
 
 
 class DataFile(NamedTuple):
@@ -55,9 +55,9 @@ def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) ->
 
     Args:
         name: Name of the use case.
-        location: Path or URL; a relative path is below `root`.
+        location: Path or URL. A relative path is below `root`.
         root: Root of the checkout.
-        given: Options of the user, `encoding` and `delimiter`.
+        given: Options given by the user, `encoding` and `delimiter`.
 
     Raises:
         InputError: The file is not a table with a header, two columns and rows, or no reader accepts it.

@@ -1,4 +1,4 @@
-"""Guesses with their reasons, and warnings, for people to read before anything is written."""
+"""Guesses with their reasons, and warnings, which the user reads before anything is written."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from tasks.stages.data.readers.kinds import reader_of
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
-"""Number of rows of a label below which the user is warned: the split could put all of them into the test partition."""
+"""Number of rows of a label below which the user is warned, because all of them could be in the test partition."""
 
 
 def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:
@@ -96,7 +96,7 @@ def list_warnings(
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:
-    """Warn about personal values in the answers of a model that is meant to find such values."""
+    """Yield warnings about personal values in the answers of a model that is meant to find such values."""
     protect = Protection()
     for name, category in personal.items():
         if (action := protect.action(category)) != "keep":

@@ -13,30 +13,30 @@ from tasks.stages.data.readers.delimiters import USUAL_DELIMITERS
 from tasks.stages.data.readers.kinds import reader_of
 
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
-"""Encodings in the order in which they are tried. The last two are for files without a byte order mark."""
+"""Encodings to try, in this order. The last two are for files without a byte order mark."""
 SCORED_ROWS = 50
-"""Number of rows by which a delimiter is judged."""
+"""Number of rows on which a delimiter is scored."""
 MAX_NON_ASCII_SHARE = 0.3
-"""Share of non-ASCII letters above which a text is in no language that cp1252 is for."""
+"""Maximum share of non-ASCII letters in text that is read as cp1252. Languages that use cp1252 have fewer."""
 
 
 def detect_kind(file: IO[bytes]) -> str:
-    """Detect the kind of a file by its first bytes, whatever its name is."""
+    """Detect the kind of a file by its first bytes, ignoring its name."""
     head = file.read(1 << 16)
     file.seek(0)
     return next((kind for kind in KINDS if reader_of(kind).recognises(head)), "csv")
 
 
 def detect_text_format(file: IO[bytes], draft: Source, given: dict[str, str]) -> dict[str, str]:
-    """Return encoding and delimiter where they differ from the defaults of a source.
+    """Return encoding and delimiter if they differ from the defaults of a source.
 
     Args:
         file: File to read.
         draft: Source with the file's location and kind.
-        given: Options of the user, `encoding` and `delimiter`.
+        given: Options given by the user, `encoding` and `delimiter`.
 
     Raises:
-        InputError: No encoding fits, or an option is wrong.
+        InputError: No encoding fits, or an option is not valid.
     """
     reader = reader_of(draft.kind)
     if not reader.is_text:
@@ -53,7 +53,7 @@ def detect_text_format(file: IO[bytes], draft: Source, given: dict[str, str]) ->
 
 
 def _detect_encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
-    """Return the first encoding in which the reader of runs accepts the file; else raise the reader's first error."""
+    """Return the first encoding in which the reader used in runs accepts the file; raise its first error if none."""
     refused: list[InputError] = []
     for encoding in [given] if given else ENCODINGS:
         try:
@@ -69,7 +69,7 @@ def _detect_encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
 
 
 def _is_foreign(file: IO[bytes], draft: Source) -> bool:
-    """Return whether the file, read as cp1252, has more non-ASCII letters than any text in such a language."""
+    """Return whether the file, read as cp1252, has too many non-ASCII letters for a language that uses cp1252."""
     letters = [one for one in read_beginning(file, _encoded(draft, "cp1252")) if one.isalpha()]
     return sum(not one.isascii() for one in letters) > MAX_NON_ASCII_SHARE * len(letters)
 
@@ -79,7 +79,7 @@ def _encoded(draft: Source, encoding: str) -> Source:
 
 
 def _parse_delimiter(given: str) -> str:
-    """Return the delimiter that an option gives. A tab may be written as a backslash and a t."""
+    """Return the delimiter of an option. A tab can be written as a backslash and a t."""
     mark = given.replace("\\t", "\t")
     if len(mark) != 1 or mark in '"\r\n\0':
         raise InputError(f"--delimiter {given!r}: expected one character that is no quote and no line end, such as ;")
@@ -89,7 +89,8 @@ def _parse_delimiter(given: str) -> str:
 def _detect_delimiter(beginning: str) -> str:
     """Return the delimiter that splits most rows into as many fields as the header.
 
-    Of several, it is the one that gives more fields, and fewer of them with a leading blank, as commas of prose do.
+    If more than one does, the delimiter with more fields is returned, and then the one with fewer fields that begin
+    with a blank, as after commas in prose.
     """
     return max(USUAL_DELIMITERS, key=lambda mark: _score(beginning, mark))
 

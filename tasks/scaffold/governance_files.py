@@ -23,9 +23,9 @@ from tasks.scaffold.sample_statistics import SampleStatistics
 
 DEFAULT_DAYS = 3650
 ROW_FACTS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
-"""Facts that count rows, with the index of the partition that they count: 0 for training, 1 for test."""
+"""Metrics that count rows, with the index of the counted partition: 0 for training, 1 for test."""
 CLASS_FACTS = {"split.labels_only_in_test"}
-"""Facts that are meaningless if answers are free text."""
+"""Metrics that are meaningless if answers are free text."""
 
 
 def make_sources(
@@ -58,19 +58,19 @@ def language_constants(mapped: GuessedMapping, sample: SampleStatistics) -> dict
 
 
 def retention_days(sample: SampleStatistics) -> int:
-    """Return ten years in days, or more if the oldest record needs it to be usable for another year."""
+    """Return ten years in days, or more if the oldest record needs it to stay usable for another year."""
     age = (datetime.now(UTC).date() - sample.dates[0]).days if sample.dates else 0
     return max(DEFAULT_DAYS, age + 365)
 
 
 def adapt_policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
-    """Adapt the checkout's policy.yaml to a small file.
+    """Adapt the checkout's policy.yaml to a small data file.
 
     Args:
         folder: Governance folder of the checkout.
         tier: Risk tier of the use case.
-        sides: Number of records to train on and to test on.
-        classes: Whether targets are names of classes, so that each class that is tested must be trained.
+        sides: Numbers of training and test records.
+        classes: Whether targets are class names. If so, each class in the test records must be in the training records.
 
     Returns:
         The text of the file, and pairs of a change and its reason.
@@ -96,9 +96,9 @@ def adapt_policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool)
 
 
 def _edited_text(text: str, before: Any, document: Any) -> str:
-    """Return the text with changed checks and all other lines as they were.
+    """Return the text with changed checks, and with all other lines unchanged.
 
-    If checks are not on lines of their own, return the document as ruamel writes it.
+    If checks share lines with other content, the whole document is written by ruamel instead.
     """
     lines: list[str | None] = list(text.splitlines())
     for tier, said in before["tiers"].items():

@@ -1,6 +1,6 @@
 """Guesses of the column for each part of a record, with reasons.
 
-Names of columns decide first, if the values fit them. Of two text columns without telling names, the one with more
+Column names decide first, if the values fit them. If neither of two text columns has a known name, the column with more
 varied texts is the prompt.
 """
 
@@ -38,11 +38,14 @@ DATE_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 ID_NAMES = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
 MOST_LABELS = 100
-"""Maximum number of values of a column by which results are reported."""
+"""Maximum number of distinct values of a column that results are grouped by."""
 
 
 class UnclearMapping(Exception):
-    """Error of a file whose prompt or response column cannot be guessed; `wanted` lists the options that name it."""
+    """Error for a file whose prompt or response column cannot be guessed.
+
+    `wanted` lists the command-line options for naming these columns.
+    """
 
     def __init__(self, wanted: list[str]) -> None:
         super().__init__(", ".join(wanted))
@@ -52,7 +55,7 @@ class UnclearMapping(Exception):
 @dataclass
 class GuessedMapping:
     keys: dict[str, Any] = field(default_factory=dict)
-    """Mapping as in sources.yaml."""
+    """Column mapping, in the form of `mapping` in sources.yaml."""
     reasons: dict[str, str] = field(default_factory=dict)
     unused_columns: dict[str, str] = field(default_factory=dict)
 
@@ -65,8 +68,8 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
 
     Args:
         columns: Profiles of the columns.
-        prompt: Column that the user named as prompt, if any.
-        response: Columns that the user named as response; several become fields of one JSON object.
+        prompt: Prompt column named by the user, if any.
+        response: Response columns named by the user. Several columns become fields of one JSON object.
 
     Raises:
         UnclearMapping: Prompt or response cannot be guessed.
@@ -162,7 +165,7 @@ def _response(rest: dict[str, ColumnProfile], given: list[str]) -> tuple[str | d
 
 
 def _find_column(names: Sequence[str], columns: dict[str, ColumnProfile]) -> ColumnProfile | None:
-    """Return the column with the first of these names; else the first column whose name has one of them as a word."""
+    """Return the column with the first of these names, or else the first column whose name contains one as a word."""
     spelled = {name: re.sub(r"[\W_]+", "_", name.casefold()).strip("_") for name in columns}
     for name in names:
         for column, spelling in spelled.items():

@@ -1,7 +1,7 @@
-"""params.yaml of a new use case: its card, and settings that follow from the data. The rest is as in the checkout.
+"""params.yaml of a new use case: its card, and settings that follow from the data.
 
-Lengths in tokens are estimated, since there may be no model yet. A token has at least 1.5 bytes of UTF-8, which holds
-for prose in every script that the sample's model reads.
+All other settings are copied from the checkout. Lengths in tokens are estimated, because there may be no model yet. A
+token has at least 1.5 bytes of UTF-8, which holds for prose in every script that the sample model supports.
 """
 
 import math
@@ -15,20 +15,21 @@ from tasks.scaffold.suites import round_up
 
 BYTES_PER_TOKEN = 1.5
 TEMPLATE_TOKENS = 64
-"""Number of tokens of the chat template and a short system prompt."""
+"""Number of tokens in the chat template and a short system prompt."""
 TEST_RECORDS = 150
-"""Number of records to test on. About a hundred are left in an unlucky draw, enough for a useful interval."""
+"""Target number of test records. An unlucky draw leaves about a hundred, enough for a useful interval."""
 MAX_TEST_SHARE = 0.35
 TRAIN_RECORDS = 900
-"""Number of records to train on at first, which takes some minutes on two cores."""
+"""Maximum number of training records for a first run. Training on them takes some minutes on two cores."""
 MIN_VALIDATION_RECORDS = 10
-"""Minimum expected number of validation records. With it, one split in 20,000 has none by chance."""
+"""Minimum expected number of validation records. With 10, only one split in 20,000 has none by chance."""
 MAX_VALIDATION_SHARE = 0.2
-"""Maximum share of the training records to validate on. There is no validation if MIN_VALIDATION_RECORDS needs more."""
+"""Maximum share of the training records for validation. If MIN_VALIDATION_RECORDS needs more, there is no
+validation."""
 UNKNOWN = "not said yet"
 SYSTEM_PROMPTS = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
 CONTEXT_TOKENS = 8192
-"""Context length of the sample's model, in tokens."""
+"""Context length of the sample model, in tokens."""
 
 
 def target_form(sample: SampleStatistics) -> str:
@@ -36,7 +37,7 @@ def target_form(sample: SampleStatistics) -> str:
 
 
 def split_sizes(rows: int, sample: SampleStatistics) -> tuple[float, int, int]:
-    """Return `data.test_share`, and the approximate numbers of records to train on and to test on."""
+    """Return `data.test_share`, and the approximate numbers of training and test records."""
     prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
     share = round(min(MAX_TEST_SHARE, max(0.1, TEST_RECORDS / max(1.0, prompts))), 2)
     test = round(prompts * share)
@@ -44,7 +45,7 @@ def split_sizes(rows: int, sample: SampleStatistics) -> tuple[float, int, int]:
 
 
 def validation_share(base: dict[str, Any], train: int) -> float:
-    """Return `data.validation_share`: that of the checkout, or more for a small file; 0 for no validation."""
+    """Return `data.validation_share`: the checkout's share, a larger one for a small data file, or 0 for none."""
     asked: float = base["data"].get("validation_share") or 0
     share = max(asked, math.ceil(100 * MIN_VALIDATION_RECORDS / train) / 100)
     return share if asked and share <= max(asked, MAX_VALIDATION_SHARE) else 0
@@ -54,7 +55,7 @@ def make_params(
     name: str, answers: Answers, sample: SampleStatistics, rows: int, tier: str, technical: str, business: str,
     base: dict[str, Any],
 ) -> tuple[dict[str, Any], Comments]:  # fmt: skip
-    """Return the document, and comments on its guesses. `base` is the checkout's params.yaml."""
+    """Return the params.yaml document, and comments on its guesses. `base` is the checkout's params.yaml."""
     what, (share, train, _) = target_form(sample), split_sizes(rows, sample)
     data = {
         "max_malformed_share": 0.05,
@@ -147,12 +148,12 @@ def _remarks(sample: SampleStatistics, what: str, validated: bool) -> Comments:
 
 
 def _tokens(size: float) -> int:
-    """Return the maximum number of tokens of a text with so many bytes."""
+    """Return the maximum number of tokens in a text of `size` bytes."""
     return min(CONTEXT_TOKENS, round(size / BYTES_PER_TOKEN) + 4)
 
 
 def _window(size: float) -> int:
-    """Return the power of two that holds the tokens of a row with so many bytes."""
+    """Return the power of two that is large enough for the tokens of a row of `size` bytes."""
     wanted, length = _tokens(size) + TEMPLATE_TOKENS, 128
     while length < min(wanted, CONTEXT_TOKENS):
         length *= 2

@@ -13,10 +13,10 @@ EXAMPLES_FOLDER = "examples"
 
 
 def locate_data(file: str, root: Path) -> str:
-    """Return the location of a data file for sources.yaml, relative if it is below the checkout.
+    """Return the location of a data file for sources.yaml, relative if the file is in the checkout.
 
     Raises:
-        InputError: There is no such file, or data may not be there.
+        InputError: There is no such file, or data is not allowed at this path.
     """
     if file.startswith("s3://"):
         return file
@@ -39,7 +39,7 @@ def _kind(path: Path) -> str:
 
 
 def require_free(folder: Path) -> None:
-    """Raise InputError if the folder exists, or another use case has its name, which its models would share."""
+    """Raise InputError if the folder exists, or if another use case has its name and would share its models."""
     if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")
     root = folder.parent.parent
@@ -49,7 +49,7 @@ def require_free(folder: Path) -> None:
 
 
 def _name_of(file: Path) -> str | None:
-    """Return the use case of a params file; None if the file is invalid, which is reported when it is run."""
+    """Return the name of a params file's use case; None if the file is not valid, which its next run reports."""
     with suppress(InputError, AttributeError, LookupError, TypeError):
         return str(config.read_yaml(file)["use_case"].get("name")) if file.is_file() else None
     return None

@@ -1,4 +1,4 @@
-"""All files of a new use case, with guesses and reasons, checked as a run checks them before any is written."""
+"""All files of a new use case, with guesses and reasons. They are checked as in a run before any file is written."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ from tasks.stages.data.readers.kinds import reader_of
 
 Read = TypeVar("Read")
 DATASET_SUITE = "dataset"
-"""Suite of all records together. A source of this name would have its suite in the same file."""
+"""Name of the suite for all records together. A source of this name would have its suite in the same file."""
 
 
 class PlannedFile(NamedTuple):
@@ -86,7 +86,7 @@ class PlanInput:
 
 
 def make_plan(root: Path, name: str, tier: str, answers: Answers, opened: DataFile, mapped: GuessedMapping) -> Plan:
-    """Make and check all files.
+    """Create the contents of all files, and check them.
 
     Raises:
         InputError: An answer or a name is not valid in a file.
@@ -162,7 +162,7 @@ def write_plan(plan: Plan) -> None:
     """Write all files, or none.
 
     Raises:
-        InputError: The folder or the name is taken, or the folder cannot be written.
+        InputError: The folder exists or its name is taken, or the folder cannot be written.
         Unavailable: The disk is full.
     """
     require_free(plan.folder)
@@ -195,7 +195,7 @@ def _write(folder: Path, files: Sequence[PlannedFile]) -> None:
 
 
 def _read_temporarily(folder: Path, files: Sequence[PlannedFile], read: Callable[[Path], Read]) -> Read:
-    """Return `read` of the files in a temporary folder. Errors name the paths that the files will have."""
+    """Write files to a temporary folder and return the result of `read`. Errors name the final paths of the files."""
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / folder.name
         _write(trial, files)
@@ -212,7 +212,7 @@ def _load(trial: Path, root: Path) -> None:
 
 
 def _requester(judged: Governance, tier: str, owner: str) -> str:
-    """Return the first person who may request a run that can pass its gates; raise Refused if there is none."""
+    """Return the first person who can request a run that can pass its gates; raise Refused if there is none."""
     now, rules_of, why = datetime.now(UTC), judged.policy.tier(tier), "people.yaml has nobody else"
     for person in judged.people.people:
         if person.demo or person.id == owner or rules_of.request_refusal(person.id, person.roles_at(now)):
@@ -225,7 +225,7 @@ def _requester(judged: Governance, tier: str, owner: str) -> str:
 
 
 def _business_owner(judged: Governance, tier: str, owner: str) -> str:
-    """Return a person who decides on evaluations, and so owns the use case; the data owner if there is none."""
+    """Return a person who decides at the evaluation gate, as owner of the use case; the data owner if there is none."""
     gate = judged.policy.tier(tier).gates.get("evaluation")
     roles = {role.role for role in gate.decisions} if gate else set()
     able = [each.id for each in judged.people.people if not each.demo and roles & set(each.roles_at(datetime.now(UTC)))]

@@ -1,4 +1,4 @@
-"""Statistics of a sample of rows as records: lengths, repeats, and rows that become none. Runs use the same code."""
+"""Statistics of a sample of rows after conversion to records. Runs convert rows with the same code."""
 
 import re
 from collections import Counter
@@ -15,14 +15,14 @@ from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.readers.rows import Row
 
 MIN_RECORDS = 20
-"""Minimum number of records that can be split into training and test partition."""
+"""Minimum number of records that can be split into a training and a test partition."""
 _EN = "the a an of to and is in my i you for it not can how what with have do"
 _DE = "der die das ein eine und ist nicht ich mein meine sie für mit wie was kann habe zu im"
 COMMON_WORDS = {
     "en": frozenset(_EN.split()),
     "de": frozenset(_DE.split()),
 }
-"""Frequent words of each language that personal data is detected in; nearly every sentence has some."""
+"""Frequent words of each language in which personal data is detected. Nearly every sentence has some."""
 MIN_LABEL_FREQUENCY = 4
 MOST_LABELS = 200
 
@@ -31,18 +31,18 @@ MOST_LABELS = 200
 class SampleStatistics:
     records: int
     rejected: Counter[str]
-    """Number of rows that become no record, by rule."""
+    """Number of rows that cannot become records, by rule."""
     prompt_chars: tuple[int, int]
-    """Length of the shortest and of the longest prompt; a prompt is all turns before the target."""
+    """Length in characters of the shortest and of the longest prompt. A prompt is all turns before the target."""
     prompt_bytes: int
     target_chars: int
     target_bytes: int
     prompts: int
     """Number of distinct prompts, ignoring case and white space."""
     repeated: int
-    """Number of records whose prompt and target an earlier record has."""
+    """Number of records with the prompt and target of an earlier record."""
     contradicted: int
-    """Number of additional targets of prompts that have several."""
+    """Number of additional targets of prompts with more than one target."""
     targets: Counter[str]
     fields: dict[str, int]
     """Fields that all targets have, with the number of values of each; empty if targets are not JSON objects."""
@@ -51,17 +51,17 @@ class SampleStatistics:
     dates: tuple[date, date] | None
     """Oldest and newest `effective_from`; None if there are no dates."""
     language: str | None
-    """Language of most prompts, if personal data is detected in it; None for other languages, or a mixture."""
+    """Language of most prompts, if personal data can be detected in it; None for other or mixed languages."""
 
     @property
     def labels(self) -> list[str]:
-        """Labels, sorted, if targets are names of classes; else empty."""
+        """Sorted labels if targets are class names; else empty."""
         few = len(self.targets) <= MOST_LABELS and len(self.targets) * MIN_LABEL_FREQUENCY <= self.records
         return sorted(self.targets) if few and self.target_chars <= 80 and not self.fields else []
 
     @property
     def label_field(self) -> str | None:
-        """Field of JSON targets with most classes; else their first field, or None if targets are not JSON objects."""
+        """Field of JSON targets with the most classes, or else the first field; None if targets are not JSON."""
         few = {
             name: n for name, n in self.fields.items() if n <= MOST_LABELS and n * MIN_LABEL_FREQUENCY <= self.records
         }

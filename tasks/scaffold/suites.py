@@ -1,6 +1,6 @@
-"""Expectation suites with limits from a sample, wide enough that the next file of the kind meets them too.
+"""Expectation suites with limits from a sample, wide enough for the next file of the same kind.
 
-If next month's file breaks a limit, its owner learns to wave failures through. So minimum counts are half of today's,
+If next month's file exceeds a limit, its owner learns to ignore failures. Minimum counts are therefore half of today's,
 maximum lengths are twice today's, and twice as many new labels and repeated rows are allowed.
 """
 
@@ -70,7 +70,7 @@ def round_up(number: float) -> int:
 
 
 def _min_unrepeated_share(sample: SampleStatistics) -> float:
-    """Return the minimum share of unrepeated rows. It allows twice the repeats of the sample, and at least 10 %."""
+    """Return the minimum share of unrepeated rows. It allows twice the sample's repeats, and at least 10 %."""
     return round(1 - min(MAX_REPEATED_SHARE, max(0.1, 2 * sample.repeated / sample.records)), 2)
 
 

@@ -28,14 +28,14 @@ SWITCH_KINDS = {"pause": PAUSED, "resume": RESUMED}
 
 
 def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
-    """Put a deployments file in force.
+    """Put a deployments file in force by a signed declaration.
 
     Returns:
-        Entry of the ledger; None if the file is in force already and the people who declared it still hold a role.
+        Entry of the ledger, or None if the file is in force already and all its declarers still hold a role.
 
     Raises:
-        InputError: The file is wrong, or the person's key is not at hand.
-        Refused: The person may not act here.
+        InputError: The file is not valid, or the person's key is not available.
+        Refused: The person holds no role, or is only an auditor.
     """
     deployments_in_force.parse(text)
     person = governance.actor(person_id, ledger.now())
@@ -63,8 +63,8 @@ def switch(
     """Pause or resume a schedule or trigger.
 
     Raises:
-        InputError: There is no schedule or trigger of that name in force, or no reason is given.
-        Refused: It is paused already, or there is no pause to end.
+        InputError: No schedule or trigger with this name is in force, or the reason is empty.
+        Refused: The schedule or trigger is already paused, or is not paused and cannot be resumed.
     """
     return signed_entry.sign_and_record(
         ledger, governance, *draft_switch(ledger, governance, deed, name, person_id, reason)
@@ -74,11 +74,11 @@ def switch(
 def draft_switch(
     ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
 ) -> tuple[Person, DraftFunction]:
-    """Return the person who pauses or resumes a schedule or trigger, and a function that drafts what they sign.
+    """Return the person who pauses or resumes a schedule or trigger, and a function that drafts the statement to sign.
 
     Raises:
-        InputError: No reason is given, or the person is unknown; the function raises it for an unknown name.
-        Refused: The person may not act here; the function raises it if the pause or resumption would change nothing.
+        InputError: The reason is empty, or the person is unknown; the function raises it for an unknown name.
+        Refused: The person holds no role, or is only an auditor; the function raises it if nothing would change.
     """
     reason = checked_reason(reason)
     person = governance.actor(person_id, ledger.now())

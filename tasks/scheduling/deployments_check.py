@@ -16,7 +16,7 @@ from tasks.sources import sources
 from tasks.sources.sources import Sources
 
 Problem = tuple[tuple[str, ...], str]
-"""Keys that lead to a place in the file, and the problem there."""
+"""Path of keys to a value in the file, and the error message for this value."""
 
 
 UNCOMMITTED_MESSAGE = (
@@ -25,7 +25,7 @@ UNCOMMITTED_MESSAGE = (
 
 
 def uncommitted_edits(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
-    """Return, by params file, the files read by runs of schedules and triggers that differ from the checkout's HEAD."""
+    """Return the files with uncommitted edits, which runs of schedules and triggers would not see, by params file."""
     head = CommitFiles.head(checkout)
     return {
         params: head.edited_files(params, named.sources)
@@ -34,12 +34,12 @@ def uncommitted_edits(deployments: Deployments, checkout: Repository, named: Sou
 
 
 def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governance) -> tuple[Deployments, str]:
-    """Return a deployments file and its text.
+    """Validate a deployments file, and return its content and its text.
 
     Raises:
-        InputError: The file has mistakes; the message lists all with their lines. Mistakes are also: a params file that
-            is not committed or cannot be used, an unknown source, and a risk tier in which the scheduler may not
-            request runs.
+        InputError: The file is not valid; the message lists all errors with their lines. A params file that is not
+            committed or not usable, an unknown source, and a risk tier in which the scheduler is not allowed to request
+            runs are errors too.
     """
     deployments = config.load(path, Deployments)
     text = path.read_text(encoding="utf-8")

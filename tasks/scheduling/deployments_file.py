@@ -20,12 +20,12 @@ from tasks.scheduling.pools import Pool, PoolName, undeclared_pools
 DEFAULT_PATH = "infra/prefect/deployments.yaml"
 MIN_INTERVAL = timedelta(minutes=1)
 DEFAULT_ANCHOR = datetime(2024, 1, 1)
-"""Local time from which the intervals of a schedule count if it names no anchor."""
+"""Local time from which a schedule's intervals are counted if the schedule has no `anchor`."""
 DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
 def _with_yaml_values(changes: Any) -> Any:
-    """Return changes with their values as YAML text, so that `epochs: 2` and `epochs: "2"` are the same."""
+    """Convert the values of changes to YAML text, so that `epochs: 2` and `epochs: "2"` are the same."""
     if not isinstance(changes, Mapping):
         return changes
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
@@ -51,30 +51,31 @@ class RunSettings(FrozenModel):
     """Settings of the runs that a schedule or trigger requests."""
 
     params: str = "params.yaml"
-    """Params file of the use case, which must be committed; a relative path starts at the checkout."""
+    """Params file of the use case. It must be committed. A relative path is relative to the checkout."""
     changes: Annotated[dict[str, str], BeforeValidator(_with_yaml_values)] = {}
-    """Overrides of single parameters by dotted key, as `--set` takes them."""
+    """Parameter overrides by dotted key, as for the option `--set`."""
     pool: PoolName | None = None
-    """Name of the work pool in `pools` that executes the runs; null: the runner of the machine that requests them."""
+    """Name of the work pool, declared in `pools`, that executes the runs; null: the runner on the machine that requests
+    them."""
     cool_down: Duration | None = None
-    """Time after a run of this schedule or trigger during which no other run is requested; occasions in this time are
-    passed over."""
+    """Time after a run request during which this schedule or trigger requests no other run. Due times and events in
+    this time are skipped."""
 
 
 class Schedule(RunSettings):
-    """Rule by which runs are requested at certain times: either `cron` or `every`."""
+    """Rule that requests runs at certain times, given by either `cron` or `every`."""
 
     cron: Annotated[str, AfterValidator(_cron)] | None = None
-    """Five fields: minute, hour, day of month, month, day of week."""
+    """Cron expression with five fields: minute, hour, day of month, month, day of week."""
     every: Annotated[Duration, AfterValidator(_require_min_interval)] | None = None
-    """Interval of elapsed time, at least a minute; a day has 24 hours."""
+    """Interval between runs, at least one minute. It is elapsed time, so a day always has 24 hours."""
     anchor: LocalTime | None = None
-    """Local time in `timezone` from which the intervals of `every` count; null: 2024-01-01 00:00."""
+    """Local time in `timezone` from which the intervals of `every` are counted; null: 2024-01-01 00:00."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Name of the time zone in the IANA database, such as Europe/Berlin."""
     missed: Literal["skip", "latest"] = "skip"
-    """Handling of times that passed while nothing ran: `skip` requests no run for them, `latest` requests one run for
-    the last of them."""
+    """Handling of due times that passed while Hallmark was not running: `skip` requests no run for them, `latest`
+    requests one run for the last of them."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -88,7 +89,7 @@ class Schedule(RunSettings):
 
     @property
     def timing(self) -> dict[str, Any]:
-        """Settings that decide when the schedule is due; if they change, no earlier time is due."""
+        """Settings that determine when the schedule is due. If they change, earlier due times are dropped."""
         return self.model_dump(mode="json", include={"cron", "every", "anchor", "timezone"})
 
     @property
@@ -105,7 +106,7 @@ class Schedule(RunSettings):
         return times.interval_times_after(self.every, self._anchor(), moment)
 
     def last_due(self, since: datetime, upto: datetime) -> datetime | None:
-        """Return the last time later than `since` and not later than `upto` at which the schedule is due."""
+        """Return the last due time after `since` and up to `upto`, or None if there is none."""
         if self.cron:
             return times.last_cron_time(self.cron, times.time_zone(self.timezone), since, upto)
         assert self.every is not None
@@ -117,74 +118,74 @@ class Schedule(RunSettings):
         return f"{moment.astimezone(times.time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
     def _anchor(self) -> datetime:
-        """Return the anchor in UTC: Python subtracts two times of the same zone by their local clock."""
+        """Return the anchor in UTC, because Python ignores clock changes when it subtracts times of the same zone."""
         return (self.anchor or DEFAULT_ANCHOR).replace(tzinfo=times.time_zone(self.timezone)).astimezone(UTC)
 
 
 class TriggerSettings(RunSettings):
     @property
     def timing(self) -> dict[str, Any]:
-        """Settings that decide which events the trigger reacts to; if they change, no earlier event counts."""
+        """Settings that determine which events fire the trigger. If they change, earlier events are dropped."""
         return self.model_dump(mode="json", exclude=set(RunSettings.model_fields))
 
 
 class SourceChanged(TriggerSettings):
-    """Trigger that reacts if the content of sources differs from what it was when a run was last requested."""
+    """Trigger that fires if the content of a source has changed since a run was last requested."""
 
     on: Literal["source_changed"]
     """Kind of trigger: `source_changed`."""
     sources: list[Name] | None = None
-    """Ids of sources in sources.yaml; null: all sources."""
+    """Ids of the sources in sources.yaml to watch; null: all sources."""
     beyond: Share = 0.0
-    """Threshold for the share of changed lines; 0: any change counts. The share is the number of distinct lines that
-    only one of the two contents has, divided by the number of distinct lines in both together. It is exact up to 4,096
-    lines; above, it is an estimate from 4,096 of them (standard error 0.008 at most). A compressed or binary file
-    changes as a whole."""
+    """Share of changed lines (0 to 1) above which the trigger fires; 0: any change. The share is the number of distinct
+    lines that only one of the two versions has, divided by the number of distinct lines in both versions together. It
+    is exact up to 4,096 lines. Above that, it is an estimate with a standard error of at most 0.008. A compressed or
+    binary file counts as changed as a whole."""
     look: Annotated[Duration, AfterValidator(_require_min_interval)] = timedelta(minutes=10)
-    """Time between two readings of the sources."""
+    """Interval between two checks of the sources."""
 
 
 class GovernanceChanged(TriggerSettings):
-    """Trigger that reacts if policy or people are adopted."""
+    """Trigger that fires when a change of policy or people is adopted."""
 
     on: Literal["governance_changed"]
     """Kind of trigger: `governance_changed`."""
 
 
 class CardChanged(TriggerSettings):
-    """Trigger that reacts if the use-case card of `params` is adopted again."""
+    """Trigger that fires when the use-case card of `params` is adopted again."""
 
     on: Literal["card_changed"]
     """Kind of trigger: `card_changed`."""
 
 
 class PromptsChanged(TriggerSettings):
-    """Trigger that reacts if the prompts of `params` at HEAD differ from those of the last run of `params`."""
+    """Trigger that fires if the prompts in `params` at HEAD differ from those of the last run with this file."""
 
     on: Literal["prompts_changed"]
     """Kind of trigger: `prompts_changed`."""
 
 
 class WaiverExpiring(TriggerSettings):
-    """Trigger that reacts if a waiver on which the champion of `params` relies is about to expire."""
+    """Trigger that fires when a waiver on which the champion of `params` relies is about to expire."""
 
     on: Literal["waiver_expiring"]
     """Kind of trigger: `waiver_expiring`."""
     days_before: Annotated[int, Field(ge=0, le=366)] = 14
-    """Number of days before the end of the waiver."""
+    """Number of days before the waiver expires at which the trigger fires."""
 
 
 class IncidentOpened(TriggerSettings):
-    """Trigger that reacts if an incident is opened."""
+    """Trigger that fires when an incident is opened."""
 
     on: Literal["incident"]
     """Kind of trigger: `incident`."""
     what: list[IncidentKind] = []
-    """Kinds of incidents; empty: all kinds."""
+    """Kinds of incidents that fire the trigger; empty: all kinds."""
 
 
 class Event(TriggerSettings):
-    """Trigger that reacts to events which people or machines report with `hallmark trigger`."""
+    """Trigger that fires on events that people or machines report with `hallmark trigger`."""
 
     on: Literal["event"]
     """Kind of trigger: `event`."""
@@ -197,16 +198,16 @@ Trigger = Annotated[
 
 
 class Retry(FrozenModel):
-    """Retries of a stage after failures of one kind."""
+    """Retry settings of stages for one kind of failure."""
 
     times: Annotated[int, Field(ge=1, le=20)]
-    """Number of tries after the first."""
+    """Maximum number of retries."""
     wait: Duration = timedelta(seconds=30)
-    """Time before the first retry."""
+    """Waiting time before the first retry."""
     factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-    """Factor by which each wait is longer than the wait before."""
+    """Factor by which the waiting time grows with each retry."""
     at_most: Duration = timedelta(minutes=30)
-    """Maximum time between two tries."""
+    """Maximum waiting time between two attempts."""
 
     def wait_seconds(self) -> list[float]:
         longest = self.at_most.total_seconds()
@@ -214,12 +215,13 @@ class Retry(FrozenModel):
 
 
 class Retries(FrozenModel):
-    """Retries by kind of failure. Failures that a person has to correct, such as a wrong input, are never retried."""
+    """Retry settings by kind of failure. Failures that people must correct, such as wrong input, are not retried."""
 
     away: Retry | None = None
-    """Retries if something is unavailable, such as a store, disk space or a cluster."""
+    """Retries if a resource is unavailable, such as an object store, disk space or a cluster."""
     died: Retry | None = None
-    """Retries if the stage ended without an error message: killed, out of memory, a defect."""
+    """Retries if the stage ended without an error message, for example because it was killed, ran out of memory or
+    crashed."""
     late: Retry | None = None
     """Retries if the stage took longer than `timeouts` allows."""
 
@@ -238,14 +240,14 @@ class Deployments(FrozenModel):
     triggers: dict[DeploymentName, Trigger] = {}
     """Triggers by name."""
     pools: dict[PoolName, Pool] = {}
-    """Work pools by name: machines that take runs from one queue."""
+    """Work pools by name. The machines of a work pool take runs from one queue."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Maximum number of runs that a runner executes at once, from its next start on; suspended runs do not count. Null:
-    5."""
+    """Maximum number of runs that a runner executes at once; null: 5. Suspended runs do not count. A change takes
+    effect when the runner is restarted."""
     retries: Retries = Retries()
-    """Retries of stages that failed."""
+    """Retry settings for failed stages."""
     timeouts: dict[Annotated[str, AfterValidator(_known_stage)], Duration] = {}
-    """Maximum time for each stage, by stage; a stage without an entry has no limit."""
+    """Maximum time for each stage, by stage. A stage without an entry has no limit."""
 
     @model_validator(mode="after")
     def _names_are_of_one(self) -> Self:
@@ -260,7 +262,7 @@ class Deployments(FrozenModel):
         return {**self.schedules, **self.triggers}
 
     def timeout(self, stage: str) -> float | None:
-        """Return the maximum number of seconds for a stage, by its name in DVC; None for no limit."""
+        """Return the time limit of a stage in seconds, by the stage's name in DVC, or None for no limit."""
         given = self.timeouts.get(stage.partition("@")[0])
         return given.total_seconds() if given else None
 

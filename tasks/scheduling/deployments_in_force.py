@@ -22,24 +22,24 @@ from tasks.scheduling.signed_statements import DECLARATION, DECLARED, PAUSED, RE
 class DeploymentsInForce:
     deployments: Deployments = field(default_factory=Deployments)
     declaration: Declaration | None = None
-    """Declaration that put the file in force; None if there is none."""
+    """Declaration that put the file in force; None if no file is in force."""
     since: Mapping[str, datetime] = field(default_factory=dict)
-    """Time from which each schedule or trigger counts, by name: its declaration, the change of its timing, or the end
-    of a pause."""
+    """Time since which each schedule or trigger has been active, by name: its declaration, the last change of its
+    timing, or the end of its last pause."""
     paused: Mapping[str, Switch] = field(default_factory=dict)
     problem: str = ""
-    """Reason why this version cannot read the file in force; empty if it can."""
+    """Error message if this version cannot read the file in force; otherwise empty."""
     declared_by: Mapping[str, str] = field(default_factory=dict)
-    """Person who put each schedule or trigger in force as it is now, by name. A person who later declares it again
-    unchanged does not replace them."""
+    """Id of the person who declared each schedule or trigger as it is now, by name. Another person who declares it
+    again unchanged does not replace this person."""
     without_declarer: tuple[str, ...] = ()
-    """Names of schedules and triggers whose declarer holds no role any more; a person who declares the file again takes
-    them over."""
+    """Names of schedules and triggers whose declarer no longer holds a role. The next person who declares the file
+    becomes their declarer."""
     last_switches: Mapping[str, str] = field(default_factory=dict)
-    """`dsse.digest` of the last pause or resumption, by name."""
+    """Digest of the last signed pause or resumption, by name of the schedule or trigger."""
 
     def predecessor(self, name: str) -> str | None:
-        """Return the digest that the next pause or resumption of a name must refer to."""
+        """Return the digest that the next pause or resumption of a schedule or trigger must refer to."""
         return self.last_switches.get(name, self.sha256)
 
     @property
@@ -47,18 +47,14 @@ class DeploymentsInForce:
         return self.declaration.file_sha256 if self.declaration else None
 
     def require(self, name: str) -> None:
-        """Verify that a schedule or trigger of this name is in force.
-
-        Raises:
-            InputError: There is none of this name.
-        """
+        """Raise InputError unless a schedule or trigger with this name is in force."""
         if name not in self.deployments.named:
             known = ", ".join(self.deployments.named) or "none is in force; `hallmark deploy` puts some in force"
             raise InputError(f"there is no schedule or trigger {name!r}: {known}")
 
 
 def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
-    """Return what is in force now; entries that do not verify under the people in force are ignored."""
+    """Return the schedules and triggers in force. Entries that do not verify under the people in force are ignored."""
     newest: Declaration | None = None
     problem, deployments = "", Deployments()
     since: dict[str, datetime] = {}
@@ -87,9 +83,10 @@ def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
 
 
 def _declarations(ledger: Ledger, governance: Governance) -> Iterator[SignedDocument[Declaration]]:
-    """Yield the declarations that count, oldest first: each once, and only after the file that it follows.
+    """Yield the valid declarations, oldest first. Each counts once, and only after the file that it replaces.
 
-    An entry that does not verify may be of somebody who has left people.yaml, and what followed it still counts.
+    If an entry does not verify, for example because its signer has left people.yaml, the declaration after it still
+    counts.
     """
     seen: set[str] = set()
     predecessors: set[str | None] = {None}
@@ -117,7 +114,10 @@ def _holds_a_role(person_id: str, governance: Governance, at: datetime) -> bool:
 def _read_switches(
     ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
 ) -> tuple[dict[str, Switch], dict[str, str]]:
-    """Return the pauses in force and the digest of each name's last switch; `since` is moved to the end of a pause."""
+    """Return the pauses in force by name, and the digest of the last pause or resumption of each name.
+
+    `since` is modified: a resumed schedule or trigger counts from the end of its pause.
+    """
     paused: dict[str, Switch] = {}
     last: dict[str, str] = {}
     known: set[str] = set()
@@ -143,9 +143,9 @@ def _read_switches(
 
 
 def _follows_previous(said: Switch, before: str | None, files: set[str]) -> bool:
-    """Return whether a switch refers to the one before it.
+    """Return whether a pause or resumption refers to the one before it.
 
-    Switches of earlier versions, which did not refer to another, always count.
+    Statements of earlier versions, which had no such reference, always count.
     """
     if said.follows is None:
         return True
@@ -154,10 +154,10 @@ def _follows_previous(said: Switch, before: str | None, files: set[str]) -> bool
 
 @cache
 def parse(text: str) -> Deployments:
-    """Return the content of a deployments file from its text.
+    """Parse the text of a deployments file.
 
     Raises:
-        InputError: The text has mistakes; the message lists all with their lines.
+        InputError: The text is not valid; the message lists all errors with their lines.
     """
     document = yaml_text.load(text, DEFAULT_PATH)
     return config.validate({} if document is None else document, Deployments, Path(DEFAULT_PATH))

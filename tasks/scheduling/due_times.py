@@ -11,21 +11,21 @@ from tasks.scheduling.occasion_entries import Occasion
 from tasks.scheduling.occasion_log import OccasionLog
 
 MAX_DELAY = timedelta(minutes=10)
-"""Maximum delay with which a run is still on time, so that a runner that restarts misses nothing."""
+"""Maximum delay with which a scheduled run still counts as on time. It allows for a restart of the runner."""
 MAX_COUNTED_TIMES = 1000
 
 
 class DueOccasion(NamedTuple):
     occasion: Occasion
     passed_over: str
-    """Reason why no run is requested; empty if one is."""
+    """Reason why no run is requested for the occasion; empty if a run is requested."""
 
 
 def due_occasions(standing: DeploymentsInForce, book: OccasionLog, now: datetime) -> Iterator[DueOccasion]:
     """Yield the occasions of schedules that are due now.
 
-    If several times of a schedule have passed, the last one is the occasion, and the others are only counted in it: two
-    runs of one schedule at once would have the same inputs.
+    If more than one due time of a schedule has passed, only the last one becomes an occasion, because two runs at the
+    same time would have the same inputs. The occasion states how many due times were missed.
     """
     for name, schedule in standing.deployments.schedules.items():
         if name not in standing.paused and (found := _due_occasion(name, schedule, standing.since[name], book, now)):
@@ -54,7 +54,7 @@ def _due_occasion(
 
 
 def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
-    """Return the next times at which schedules are due, at most `count`, in order, with the schedules' names.
+    """Return the next due times of schedules, at most `count`, in order, each with the name of its schedule.
 
     Paused schedules are left out.
     """

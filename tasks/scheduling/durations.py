@@ -11,7 +11,7 @@ MAX_DURATION = timedelta(days=366)
 
 
 def parse_duration(given: Any) -> timedelta:
-    """Return `90s`, `30m`, `6h`, `7d` or `2w` as a timedelta.
+    """Parse a duration such as `90s`, `30m`, `6h`, `7d` or `2w`.
 
     Raises:
         ValueError: The text is not a duration, or is out of range.
@@ -28,7 +28,10 @@ def parse_duration(given: Any) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """Return the shortest text that `parse_duration` reads as this duration, in whole seconds."""
+    """Format a duration in the largest unit that divides it, for example `90s` or `6h`.
+
+    Fractions of a second are dropped.
+    """
     seconds = int(length.total_seconds())
     unit = next(
         (
@@ -42,10 +45,10 @@ def format_duration(length: timedelta) -> str:
 
 
 def parse_local_time(given: Any) -> datetime:
-    """Return a local time, without a time zone.
+    """Parse a local time without a time zone.
 
     Raises:
-        ValueError: `given` is no time, or has a time zone.
+        ValueError: The value is not a time, or has a time zone.
     """
     if zone := getattr(given, "_yaml", {}).get("tz"):
         raise ValueError(f"it is by the clock of `timezone`, so it takes no zone of its own; leave {zone} out")

@@ -2,11 +2,11 @@
 
     occasion.taken        the ledger has the run's id and its signed request; from here on the occasion has one run
     the flow run          Prefect creates it by the run's id, so that repeated calls create one
-    occasion.started      nothing is left to do
+    occasion.started      all steps are done
 
-A second process finds the first entry, and after a crash between the steps the rest is done from that entry. The key of
-an occasion is the name of its schedule and the time, or the name of its trigger and the event. So two machines that
-share a ledger derive the same key.
+A second process finds the first entry, and after a crash between two steps the remaining steps are done from that
+entry. The key of an occasion is the name of its schedule and the time, or the name of its trigger and the event, so two
+machines that share a ledger derive the same key.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Occasion:
     key: str
     name: str
     reason: str
-    """Reason for the run in words, which becomes part of the signed request."""
+    """Reason for the run, in words. It becomes part of the signed run request."""
     params: str
     changes: dict[str, str]
     cool_down: timedelta | None = None
@@ -38,7 +38,7 @@ class Occasion:
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
     reported: bool = False
-    """Whether a person reports the event. The person then signs a request, even if no run follows."""
+    """Whether a person reported the event. That person then signs a run request, even if no run follows."""
 
 
 class OccasionRequest(NamedTuple):
@@ -47,20 +47,26 @@ class OccasionRequest(NamedTuple):
 
 
 RequestSigner = Callable[[str], OccasionRequest]
-"""Function that signs a request for the run with the given id; raises whatever requesting a run raises."""
+"""Function that signs the request for the run with a given id. It raises the same errors as requesting a run."""
 
 
 def record_taken(
     ledger: Ledger, book: OccasionLog, occasion: Occasion, installation: str, ask: RequestSigner
 ) -> Entry | None:
-    """Record that a run is requested for an occasion, or why none is.
+    """Record in the ledger that a run is requested for an occasion, or why no run is requested.
 
-    `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded. It is
-    not called if the occasion is passed over, unless somebody reported it: their right to do so is checked, and their
-    signature recorded, in any case.
+    Args:
+        ledger: Ledger of the installation.
+        book: Occasions that the ledger already has.
+        occasion: Occasion to record.
+        installation: Id of the installation.
+        ask: Function that signs the run request. It is called outside of the transaction, because signing can take
+            time. If it raises an error, nothing is recorded. If no run is requested, it is called only for an event
+            that a person reported, because that person's right to report is checked and their signature recorded in any
+            case.
 
     Returns:
-        Entry of the ledger; None if the ledger had the occasion already.
+        Entry of the ledger, or None if the ledger already had the occasion.
     """
     if book.update(ledger).contains(occasion.key):
         return None

@@ -12,7 +12,7 @@ from tasks.core.utc import to_utc
 from tasks.ledger.ledger import Entry, Ledger
 
 TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
-"""Kinds of ledger entries; their subject is the occasion's key."""
+"""Kinds of ledger entries about occasions. Their subject is the occasion's key."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class TakenOccasion:
 
     @property
     def pool(self) -> str | None:
-        """Work pool that executes the run; None for the runner of the installation."""
         pool = self.body.get("pool")
         return pool if isinstance(pool, str) else None
 
@@ -45,7 +44,7 @@ class OccasionLog:
         self._by_key: dict[str, TakenOccasion] = {}
 
     def update(self, ledger: Ledger) -> "OccasionLog":
-        """Read the entries that the ledger has gained since the last call; malformed ones are ignored."""
+        """Read the entries that were added to the ledger since the last call. Malformed entries are ignored."""
         last = ledger.last()
         if last < self._last:  # it is another ledger, or an earlier state of this one
             self._forget()
@@ -62,9 +61,9 @@ class OccasionLog:
         return key in self._keys
 
     def last_due(self, name: str, now: datetime) -> datetime | None:
-        """Return the last time of a schedule that was taken or passed over; later times than `now` are ignored.
+        """Return the last due time of a schedule that the ledger has, up to `now`.
 
-        Clocks go back, so the ledger may hold such times.
+        Later times are ignored: the ledger can have them if a clock was set back.
         """
         dues = self._dues.get(name, [])
         place = bisect_right(dues, now)
@@ -77,7 +76,7 @@ class OccasionLog:
         return self._taken[name][-1] if self._taken.get(name) else None
 
     def last_taken_at(self, name: str, now: datetime) -> datetime | None:
-        """Return when an occasion of a schedule or trigger was last taken; later times than `now` are ignored."""
+        """Return the time of the last run request of a schedule or trigger, up to `now`."""
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
     def count_taken(self, name: str) -> int:

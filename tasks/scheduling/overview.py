@@ -10,32 +10,28 @@ from tasks.scheduling.occasion_log import OccasionLog
 
 
 class ScheduleStatus(FrozenModel):
-    """State of a schedule or trigger."""
-
     name: str
     kind: str
-    """`schedule` or `trigger`."""
+    """Either `schedule` or `trigger`."""
     when: str
     state: str
     next: IsoTime | None
-    """Next time at which the schedule is due; null for a trigger, and while the schedule is paused."""
+    """Next due time; null for a trigger or a paused schedule."""
     next_local: str
-    """`next` by the clock of the schedule; empty if there is none."""
+    """Next due time as text, in the time zone of the schedule; empty if there is none."""
     last_run: str | None
-    """Id of the last requested run."""
+    """Id of the run that was requested last; null if there is none."""
     last_reason: str | None
     params: str
     since: IsoTime
-    """Time since which the schedule or trigger is in force as it is."""
+    """Time since which the schedule or trigger has been active with its current timing."""
 
 
 class DueTime(FrozenModel):
-    """Time at which a schedule is due."""
-
     name: str
     due: IsoTime
     local: str
-    """Time by the clock of the schedule."""
+    """Due time as text, in the time zone of the schedule."""
 
 
 def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:

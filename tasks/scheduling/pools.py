@@ -10,18 +10,18 @@ PoolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
 class Pool(FrozenModel):
-    """Machines, or a cluster, that take runs from one queue."""
+    """Work pool: machines, or a cluster, that take runs from one queue."""
 
     type: Literal["process", "kubernetes"] = "process"
-    """Kind of pool. `process`: machines on which `hallmark work NAME` runs. `kubernetes`: a job for each flow run."""
+    """Kind of pool. `process`: machines on which `hallmark work NAME` runs. `kubernetes`: one job for each flow run."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Maximum number of runs that the whole pool executes at once; suspended runs do not count. Null: as many as its
-    workers take."""
+    """Maximum number of runs that the whole pool executes at once; null: only limited by its workers. Suspended runs do
+    not count."""
     image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
-    """Container image for `kubernetes`, by its digest; it has to contain Hallmark, and a clone of the project in
+    """Container image for `kubernetes`, pinned by its digest. It must contain Hallmark, and a clone of the project in
     /srv/hallmark."""
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "hallmark"
-    """Namespace for `kubernetes`."""
+    """Kubernetes namespace of the jobs, for `kubernetes`."""
 
     @model_validator(mode="after")
     def _image_is_for_kubernetes(self) -> Self:

@@ -28,13 +28,13 @@ class PromptChange(NamedTuple):
 
 
 def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptChange | None:
-    """Return the change of the prompts; None if there is none.
+    """Return the change of the prompts since the last run, or None if there is none.
 
-    There is nothing to compare with if the params file has no earlier run, or if the commit of the last run is not in
-    this clone or unreadable.
+    If the params file has no earlier run, or the commit of the last run cannot be read in this clone, there is nothing
+    to compare with and the result is None.
 
     Raises:
-        InputError: HEAD does not hold the params file, or the file is not YAML.
+        InputError: The commit HEAD does not have the params file, or the file is not valid YAML.
     """
     checkout = Repository.open(root)
     now = read_prompts(CommitFiles.head(checkout), trigger.params)
@@ -53,7 +53,7 @@ def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
     """Return the prompts of a params file in a commit, by name.
 
     Raises:
-        InputError: The commit does not hold the file.
+        InputError: The commit does not have the file.
     """
     document = config.to_plain(yaml_text.load(commit.read_existing_text(params), params))
     section = document.get(SECTION) if isinstance(document, Mapping) else None
@@ -61,9 +61,9 @@ def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
 
 
 def _last_run(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
-    """Return the last run that overrode prompts exactly as the trigger does.
+    """Return the last run with the same prompt overrides as the trigger.
 
-    A person's trial of another prompt with `--set` does not count.
+    A run in which a person tries another prompt with `--set` does not count.
     """
     wanted = _prompt_changes(trigger.changes)
     return next(

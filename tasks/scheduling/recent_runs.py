@@ -18,13 +18,14 @@ class ResolvedRun(NamedTuple):
     run: str
     entry: Entry
     request: SignedRunRequest
-    """Request for the run; its signature is not verified."""
+    """Run request. Its signature was not verified."""
 
 
 def matching_runs(ledger: Ledger, asks: RunSettings) -> Iterator[ResolvedRun]:
-    """Yield the last runs of the same params file and risk tier, newest first.
+    """Yield the last runs with the same params file and risk tier, newest first.
 
-    An experiment that somebody tried with `--set` has another tier, and does not replace a run that a trigger requests.
+    An experiment that a person started with `--set` has another tier, so it does not replace a run that a trigger
+    requests.
     """
     for _, entry in zip(range(MAX_RUNS), ledger.newest_first(RESOLVED), strict=False):
         for request in _requests(ledger, entry.subject):

@@ -17,10 +17,10 @@ from tasks.scheduling.occasion_log import TakenOccasion
 def request_signer(
     checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER
 ) -> RequestSigner:
-    """Return a function that signs a request for the run of an occasion, at the checkout's HEAD.
+    """Return a function that signs a run request for an occasion, at the checkout's HEAD.
 
-    The function raises InputError or Refused if anything about the run is known to be wrong, or the key of `who` is not
-    at hand.
+    The function raises InputError or Refused if the run is known to be impossible, or if the key of `who` is not
+    available.
     """
 
     def ask(run: str) -> OccasionRequest:
@@ -39,10 +39,10 @@ def request_signer(
 
 
 def read_request(taken: TakenOccasion) -> OccasionRequest:
-    """Return the request of an occasion that was taken.
+    """Return the signed run request of an occasion.
 
     Raises:
-        Refused: The ledger's entry holds no request for this run.
+        Refused: The ledger's entry about the occasion has no request for this run.
     """
     envelope = taken.body.get("envelope")
     envelope = envelope if isinstance(envelope, dict) else {}

@@ -8,29 +8,29 @@ from tasks.core.params.values import Name, Sha256
 from tasks.policy.signed_document import DatedDocument, SignedKind
 
 DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.resumed"
-"""Kinds of ledger entries; the subject of the first is the file's digest, of the others the schedule's or trigger's
-name."""
+"""Kinds of ledger entries. The subject of a declaration is the file's digest; the subject of a pause or resumption is
+the name of the schedule or trigger."""
 TYPE = "urn:hallmark:deployment:v1"
 SWITCH_TYPE = "urn:hallmark:schedule-switch:v1"
 SwitchAction = Literal["pause", "resume"]
 
 
 class Declaration(DatedDocument):
-    """Predicate of a declaration of schedules and triggers."""
+    """Predicate of a signed statement that puts a deployments file in force."""
 
     person: Name
     file_sha256: Sha256
-    """SHA-256 of the file."""
+    """SHA-256 of the deployments file."""
     text: str
-    """Content of the file."""
+    """Content of the deployments file."""
     follows: Sha256 | None
-    """SHA-256 of the file that was in force before; null: there was none."""
+    """SHA-256 of the deployments file that was in force before; null if there was none."""
     environment: Name
     time: datetime
 
 
 class Switch(DatedDocument):
-    """Predicate of a pause or resumption."""
+    """Predicate of a signed statement that pauses or resumes a schedule or trigger."""
 
     deed: SwitchAction
     name: Name
@@ -38,8 +38,9 @@ class Switch(DatedDocument):
     person: Name
     reason: str
     follows: Sha256 | None = None
-    """`dsse.digest` of the last pause or resumption of that name, or SHA-256 of the file in force if there was none, so
-    that this statement cannot be recorded again later. Null: signed by a version that did not state it."""
+    """Digest of the last signed pause or resumption of the same name, or SHA-256 of the deployments file if there was
+    none. It prevents the statement from being recorded again later. Null if an earlier version, without this field,
+    signed the statement."""
     environment: Name
     time: datetime
 

@@ -1,9 +1,9 @@
-"""Sketch of the distinct lines of a text, small enough to keep, which shows what share of the lines has changed.
+"""Sketch of the distinct lines of a text, small enough to store, which shows what share of the lines has changed.
 
-A sketch holds the smallest keyed hashes of the lines (bottom-k MinHash, Broder 1997). Of a text with up to LINES
-distinct lines it holds all, and the comparison is exact; of a longer text it gives an estimate with a standard error of
-at most 0.5 / sqrt(LINES) = 0.008. The key is drawn once for each trigger and stays in `.hallmark`, because a bare hash
-of a short line would reveal the line.
+A sketch has the smallest keyed hashes of the lines (bottom-k MinHash, Broder 1997). For a text with up to MAX_HASHES
+distinct lines it has all of them, and the comparison is exact. For a longer text it gives an estimate with a standard
+error of at most 0.5 / sqrt(MAX_HASHES) = 0.008. The key is drawn once for each trigger and stays in `.hallmark`,
+because an unkeyed hash of a short line would reveal the line.
 """
 
 import hashlib
@@ -15,14 +15,13 @@ from tasks.core.params.values import Sha256
 
 MAX_HASHES = 4096
 MAX_LINE_BYTES = 1 << 20
-"""Maximum number of bytes that are hashed as one line; a file without line ends is hashed in pieces of this size."""
+"""Maximum number of bytes that are hashed as one line. A file without line ends is hashed in pieces of this size."""
 
 
 class Sketch(FrozenModel):
     sha256: Sha256
-    """SHA-256 of the whole content."""
     least: list[int]
-    """Smallest hashes of the distinct lines, sorted, at most LINES."""
+    """Smallest hashes of the distinct lines, sorted, at most MAX_HASHES."""
 
 
 def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
@@ -40,7 +39,7 @@ def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
 
 
 def changed_share(before: Sketch, now: Sketch) -> float:
-    """Return the share (0 to 1) of all distinct lines that only one of two contents has; 0 for identical bytes only."""
+    """Return the share (0 to 1) of distinct lines that only one of two texts has; 0 only if the texts are identical."""
     if before.sha256 == now.sha256:
         return 0.0
     first, second = set(before.least), set(now.least)

@@ -1,10 +1,10 @@
 """Changes of the sources that a trigger watches.
 
-`.hallmark/occasions/NAME.json` holds a sketch of each source as the trigger last saw it.
+`.hallmark/occasions/NAME.json` has a sketch of each source as of the trigger's last comparison.
 
-A trigger sees what a run would read: of a file that the commit holds the committed content, so that an edit counts once
-it is committed. The sketches are replaced when a run has been requested for them, or when the last run of the same
-params file, which a person may have requested, has read the same content. If the file is lost, the next look stores the
+A trigger compares what a run would read: for a file in the commit the committed content, so that an edit counts once it
+is committed. The sketches are replaced when a run has been requested for them, or when the last run of the same params
+file, which a person may have requested, has read the same content. If the file is lost, the next check stores the
 current content and compares it with nothing.
 """
 
@@ -33,21 +33,20 @@ from tasks.stages.data.readers.content import blocks
 
 class StoredSketches(FrozenModel):
     key: str
-    """Key of the hashes, in hexadecimal."""
+    """Key of the line hashes, in hex."""
     since: datetime
-    """Time from which the trigger counted; if it changes, after a pause or with other settings, the sketches are made
-    anew."""
+    """Time since which the trigger has been active. If it changes, through a pause or new settings, the sketches are
+    made again."""
     sources: dict[str, Sketch]
 
 
 class SourceChange(FrozenModel):
-    """Change of sources that exceeds the trigger's share."""
+    """Change of sources beyond the threshold of a trigger."""
 
     id: str
-    """Digest that tells the change apart from others."""
     words: str
     contents: dict[str, str]
-    """SHA-256 of every watched source, by id."""
+    """SHA-256 of the content of every watched source, by source id."""
 
 
 def find_change(
@@ -59,9 +58,16 @@ def find_change(
     book: OccasionLog,
     commit: CommitFiles,
 ) -> SourceChange | None:
-    """Return the change of a trigger's sources if it exceeds the trigger's share; the first look only stores sketches.
+    """Return the change of a trigger's sources if it exceeds the threshold. The first check only stores sketches.
 
-    `commit` is the commit of which a run would be made.
+    Args:
+        name: Name of the trigger.
+        trigger: Settings of the trigger.
+        since: Time since which the trigger has been active.
+        named: Declared sources.
+        ledger: Ledger of the installation.
+        book: Occasions in the ledger.
+        commit: Commit that a run would use.
 
     Raises:
         InputError: A source is not in sources.yaml or cannot be read.
@@ -104,9 +110,9 @@ def _sketch(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
 
 
 def _last_run_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
-    """Return whether the last run of a trigger's params file has read exactly these contents.
+    """Return whether the last run of a trigger's params file read exactly these contents.
 
-    Earlier runs do not count, because the runs after them had other contents.
+    Earlier runs do not count, because the runs after them read other contents.
     """
     last = next(recent_runs.matching_runs(ledger, trigger), None)
     return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()

@@ -20,13 +20,14 @@ from cronsim import CronSim, CronSimError
 
 EVERY_HOUR = "*"
 SEARCH_START = datetime(2024, 1, 1)
-"""Day from which the next due time of a cron expression is searched; in a leap year, for expressions of 29 February."""
+"""Date from which the first due time of a cron expression is searched. It is in a leap year, for expressions with 29
+February."""
 SEARCH_MARGIN = timedelta(days=2)
-"""Time by which the search in local time starts before the moment in question; no time zone has ever skipped more."""
+"""Time by which a search in local time starts before the given moment. No time zone has ever skipped more."""
 SEARCH_SPANS = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
 MACHINE_DEPENDENT_ZONES = ("localtime", "Factory")
-"""Names that mean the time zone of the machine, or none, and so another time on another machine."""
+"""Time zone names that are refused, because their local time differs from machine to machine."""
 
 
 @cache
@@ -34,7 +35,8 @@ def time_zone(name: str) -> ZoneInfo:
     """Return a time zone of the IANA database.
 
     Raises:
-        ValueError: There is no such zone, in which case the message names similar ones; or it differs by machine.
+        ValueError: The zone does not exist, in which case the message names similar ones, or its local time depends on
+            the machine.
     """
     if name in MACHINE_DEPENDENT_ZONES:
         raise ValueError(f"{name!r} is another time on another machine; name the zone, as in Europe/Berlin or UTC")
@@ -47,7 +49,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 def require_cron(expression: str) -> None:
-    """Verify that an expression has the five fields of cron and is due at some time.
+    """Verify that a cron expression has five valid fields and is due at some time.
 
     Raises:
         ValueError: The expression is malformed or never due.
@@ -72,7 +74,7 @@ def require_cron(expression: str) -> None:
 
 
 def cron_times_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Yield every moment later than `after` (aware) at which an expression is due, in UTC, in order."""
+    """Yield the due times of a cron expression later than `after` (with time zone), in UTC and in order."""
     minute, _, *rest = expression.split()
     every_hour = CronSim(expression, SEARCH_START).hours == set(range(24))
     local = after.astimezone(tz)
@@ -89,7 +91,7 @@ def cron_times_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator
 
 
 def _from_local_time(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Return the first moment at which local time is `wall`; if local time skips it, the moment after the gap."""
+    """Return the first moment at which local time is `wall`, or the moment after the gap if local time skips `wall`."""
     while (moment := wall.replace(tzinfo=tz, fold=0)) != _round_trip(moment, tz):
         wall += timedelta(minutes=1)
     return moment
@@ -100,7 +102,7 @@ def _round_trip(moment: datetime, tz: ZoneInfo) -> datetime:
 
 
 def interval_times_after(length: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
-    """Yield `anchor` (in UTC) and every moment a whole number of lengths after it, if later than `after` (aware)."""
+    """Yield the times `anchor` + n * `length` (n >= 0) that are later than `after`, in UTC and in order."""
     number = max(0, (after - anchor) // length + 1)
     while True:
         yield anchor + number * length
@@ -108,7 +110,7 @@ def interval_times_after(length: timedelta, anchor: datetime, after: datetime) -
 
 
 def last_cron_time(expression: str, tz: ZoneInfo, since: datetime, upto: datetime) -> datetime | None:
-    """Return the last moment later than `since` and not later than `upto` at which an expression is due."""
+    """Return the last due time of a cron expression after `since` and up to `upto`, or None if there is none."""
     for back in SEARCH_SPANS:
         begin = max(since, upto - back)
         found = deque(_until(cron_times_after(expression, tz, begin), upto), maxlen=1)

@@ -44,7 +44,7 @@ class TriggerContext:
 
 
 def find_occasions(name: str, trigger: TriggerSettings, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield every occasion of a trigger after `since`, oldest first, including those that were taken.
+    """Yield every occasion of a trigger after `since`, oldest first, including occasions for which a run was requested.
 
     Raises:
         HallmarkError: The sources, the params file or the ledger cannot be read.
@@ -54,7 +54,10 @@ def find_occasions(name: str, trigger: TriggerSettings, since: datetime, place: 
 
 
 def make_occasion(name: str, trigger: TriggerSettings, what: str, words: str, **facts: Any) -> Occasion:
-    """Return an occasion of a trigger; `what` tells it apart from the trigger's other occasions."""
+    """Create an occasion of a trigger.
+
+    `what` must be different for each event, because it becomes part of the occasion's key.
+    """
     reason = shorten_reason(f"trigger {name}: {words}")
     return Occasion(
         f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, None, facts, trigger.pool
@@ -72,14 +75,14 @@ def _source(name: str, trigger: SourceChanged, since: datetime, place: TriggerCo
 
 
 def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield the adoptions that led to the governance in force, so that one that does not verify starts no run."""
+    """Yield the verified adoptions that led to the governance in force. An invalid adoption starts no run."""
     for entry in place.ledger.entries(adoption_entries.ADOPTED):
         if entry.time > since and entry.body.get("envelope") in place.governance.chain:
             yield make_occasion(name, trigger, entry.subject[:16], "policy or people were adopted")
 
 
 def _card(name: str, trigger: CardChanged, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield the adoption of a card once HEAD has that card: a run with another card would be refused."""
+    """Yield the adoption of a use-case card once HEAD has this card: a run with another card would be refused."""
     declared = of_card(_params(trigger, place))
     in_force = declared_standing.read(place.ledger, place.governance).in_force
     known = in_force.get(declared.subject)
@@ -94,13 +97,13 @@ def _card(name: str, trigger: CardChanged, since: datetime, place: TriggerContex
 
 
 def _prompts(name: str, trigger: PromptsChanged, _: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield changed prompts, even from before the trigger was declared: no run has used them yet."""
+    """Yield a change of the prompts, even if it is older than the trigger, because no run has used them yet."""
     if change := prompt_changes.find_change(trigger, place.ledger, place.root):
         yield make_occasion(name, trigger, change.id, change.words)
 
 
 def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield one occasion for each waiver, however many checks it waives."""
+    """Yield one occasion for each expiring waiver, even if it waives more than one check."""
     newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
     if newest is None:
         return
@@ -142,4 +145,4 @@ OCCASION_FINDERS: dict[type[TriggerSettings], Callable[[str, Any, datetime, Trig
     WaiverExpiring: _waiver,
     IncidentOpened: _incident,
 }
-"""Functions that find the occasions of each kind of trigger. Triggers on reported events have none."""
+"""Functions that find occasions, by kind of trigger. Kind `event` has none, because its events are reported."""

@@ -10,9 +10,10 @@ from tasks.core.layout import Layout
 from tasks.stages import python_version, runner
 
 CODE_STAGE = "code"
-"""Name of the stage that writes the digests of the code of all stages (`tasks.core.code_digest`).
+"""Name of the stage that writes the code digests of all stages (`tasks.core.code_digest`).
 
-It is no stage of a run. DVC runs it first when a person runs the pipeline by hand, and so sees which code has changed.
+It is not part of a run. If a person runs the pipeline by hand, DVC runs this stage first and thus sees which code has
+changed.
 """
 
 

@@ -1,7 +1,7 @@
-"""Faster imports in the process of a stage: hidden libraries, and garbage collection put off until imports are done.
+"""Faster imports in a stage's process: some libraries are hidden, and garbage is rarely collected during imports.
 
-transformers and PEFT look for about forty libraries on import and load those that are installed. PyTorch takes 1.5 s of
-CPU time, bitsandbytes 1.2 s because it loads PyTorch's compiler.
+transformers and PEFT look for about forty libraries when they are imported, and load those that are installed. PyTorch
+takes 1.5 s of CPU time. bitsandbytes takes 1.2 s, because it loads PyTorch's compiler.
 """
 
 import gc
@@ -9,12 +9,15 @@ import os
 import sys
 
 FINDER_CLASS = "OwnCode"
-"""Name of the class in `sys.meta_path` of every process that start.py has started."""
+"""Name of the class that start.py adds to `sys.meta_path` in each process that it starts."""
 DEFAULT_GC_THRESHOLDS = (700, 10, 10)
 
 
 def hide(*names: str) -> None:
-    """Make libraries appear as not installed. Has no effect in processes not started by start.py, such as tests."""
+    """Make libraries appear as not installed.
+
+    This has no effect in processes that start.py did not start, such as tests.
+    """
     if _is_stage_process():
         os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"  # it would warn that PyTorch is missing
         for name in names:
@@ -22,9 +25,10 @@ def hide(*names: str) -> None:
 
 
 def finish_imports() -> None:
-    """Restore Python's default garbage collection once imports are done; existing objects are exempt from it.
+    """Restore Python's default garbage collection after the imports, and exempt all existing objects from it.
 
-    start.py makes collections rare during imports. Afterwards they matter, since garbage may hold memory of a device.
+    start.py makes collections rare during imports. After the imports they matter again, because garbage can hold GPU
+    memory.
     """
     if _is_stage_process():
         gc.collect()

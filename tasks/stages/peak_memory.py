@@ -7,7 +7,7 @@ STATUS_FILE = Path("/proc/self/status")
 
 
 def peak_bytes(gpu: bool) -> int:
-    """Return the peak in bytes: of the GPU memory that PyTorch allocated if `gpu`, else of resident main memory."""
+    """Return the peak number of bytes that PyTorch allocated on the GPU or, if `gpu` is false, of resident memory."""
     if gpu:
         import torch
 

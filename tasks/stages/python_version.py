@@ -1,4 +1,4 @@
-"""Check that stages of data run with the version of Python with which the sources of their run were resolved."""
+"""Check that data stages run with the version of Python with which the sources of their run were resolved."""
 
 from tasks.core.errors import InputError
 from tasks.core.graph import DATA_STAGE_NAMES
@@ -7,13 +7,13 @@ from tasks.sources.sources import load_resolved, python_minor_version
 
 
 def require_same_version(stage: str, layout: Layout) -> None:
-    """Verify that this is the run's version of Python, if `stage` is one of data.
+    """Verify that a data stage runs with the run's version of Python; other stages are not checked.
 
-    Python's Unicode tables affect what these stages write, and the stage cache serves the outputs to other runs of the
-    same version.
+    The outputs of data stages depend on Python's Unicode tables, and the stage cache shares them between runs with the
+    same version of Python.
 
     Raises:
-        InputError: The run was resolved with another minor version.
+        InputError: The sources of the run were resolved with another minor version.
     """
     if stage not in DATA_STAGE_NAMES or not layout.sources.exists():
         return

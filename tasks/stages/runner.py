@@ -1,7 +1,7 @@
-"""Execution of one stage in the current folder: runs its module and reports errors to the process that started it.
+"""Execution of one stage in the current folder: run its module, and report errors to the process that started it.
 
-The module does not import the table of stages: it is part of every stage's code digest, so a new line in the table
-would make every stage run again.
+This file is part of every stage's code digest. It does not import the table of stages, because a new line in the table
+would then make every stage run again.
 """
 
 import contextlib
@@ -23,13 +23,18 @@ from tasks.core.layout import Layout
 from tasks.core.machine.processes import find
 
 UNPROTECTED_STAGE = "ingest"
-"""Stage that reads rows before personal data is replaced by placeholders."""
+"""Stage that reads rows before their personal data is replaced by placeholders."""
 STARTER_VARIABLE = "HALLMARK_STARTED_BY"
-"""Environment variable with the pid of the process that waits for the stage's result."""
+"""Environment variable with the pid of the process that started the stage and waits for its result."""
 
 
 def run_module(module: str, which: str, root: Path) -> None:
-    """Run the stage in `module`; `which` is the variant of a stage such as `predict@base`, empty for other stages.
+    """Run the stage that a module contains.
+
+    Args:
+        module: Full name of the module.
+        which: Variant of the stage, such as `base` for `predict@base`; empty for a stage without variants.
+        root: Worktree of the run.
 
     Raises:
         HallmarkError: The stage failed for a reason that a person can correct.
@@ -40,27 +45,33 @@ def run_module(module: str, which: str, root: Path) -> None:
 
 
 def error_file(root: Path, name: str) -> Path:
-    """Return the path to which a failed stage writes its message for the process that started it."""
     return root / "measured" / f"{name}.error"
 
 
 def traceback_without_message(error: BaseException) -> str:
-    """Return traceback and type of an unexpected error without its message, which may quote a row: logs are kept."""
+    """Return the traceback and the type of an unexpected error, without its message.
+
+    The message can quote a row with personal data, and logs are kept.
+    """
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"{frames}{type(error).__name__} (its message is left out, since it may quote a source)"
 
 
 def end_after_process(pid: int) -> None:
-    """Wait until process `pid` has ended, then end this process, so that it does not collide with a rerun."""
+    """Wait until the process `pid` has ended, then end this process before it can collide with a rerun of the stage."""
     while find(pid):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None) -> int:
-    """Run stage `name` and return its exit code; the message of an error is written to `error_file`.
+    """Run a stage and return its exit code. If the stage fails, its error message is written to `error_file`.
 
-    `before` is called with the worktree before the stage. Its errors are reported like those of the stage.
+    Args:
+        name: Name of the stage.
+        module: Full name of the stage's module.
+        before: Function that is called with the worktree before the stage. Its errors are reported like those of the
+            stage.
     """
     escaping.escape_output()
     if starter := os.environ.get(STARTER_VARIABLE):

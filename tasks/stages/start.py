@@ -1,9 +1,9 @@
-"""Start a stage with this worktree's code alone: `python -I tasks/stages/start.py STAGE`.
+"""Start a stage with no code of Hallmark except this worktree's: `python -I tasks/stages/start.py STAGE`.
 
-dvc.yaml calls this file; the supervisor of a run also passes the module, `STAGE MODULE`. With `-I` Python imports
+dvc.yaml calls this file. The supervisor of a run also passes the module: `STAGE MODULE`. With `-I`, Python imports
 nothing from the current folder and ignores PYTHON* variables, so a `json.py` or `sitecustomize.py` in the worktree or
-on a PYTHONPATH is not executed. Modules of `tasks` are imported from the sources around this file, not from the
-installed Hallmark, and are compiled anew each time: bytecode may differ from the source that was reviewed and signed.
+on a PYTHONPATH is not executed. Modules of `tasks` are imported from the folder of this file and not from the installed
+Hallmark. They are compiled anew each time, because bytecode can differ from the source that was reviewed and signed.
 
 Processes that a stage starts use this file as well. A process of `multiprocessing` runs it before its work, and Ray
 starts its workers with `python -I tasks/stages/start.py SCRIPT.py`.
@@ -24,16 +24,16 @@ from types import CodeType
 TASKS = Path(__file__).resolve().parents[1]
 
 IMPORT_GC_THRESHOLDS = (50_000, 10, 10)
-"""Thresholds of the garbage collector while modules are imported.
+"""Thresholds of the garbage collector during imports.
 
-Python's default of 700 objects takes a fifth of the import time of PyTorch, Ray or Great Expectations. With these, a
-full collection still happens after five million new objects. A process that trains or predicts returns to Python's
-defaults once its model is loaded (import_speed.py).
+With Python's default of 700 objects, garbage collection takes a fifth of the import time of PyTorch, Ray or Great
+Expectations. With these thresholds, a full collection happens after five million new objects. A process that trains or
+predicts returns to Python's defaults once its model is loaded (import_speed.py).
 """
 
 
 class UncachedLoader(SourceFileLoader):
-    """Loader that compiles the source each time; it neither reads nor writes bytecode."""
+    """Module loader that compiles the source each time and neither reads nor writes bytecode."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -41,7 +41,7 @@ class UncachedLoader(SourceFileLoader):
 
 
 class OwnCode(MetaPathFinder):
-    """Finder that imports `tasks` and its submodules from the sources around this file only."""
+    """Module finder that imports `tasks` and its submodules from the folder of this file only."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         first, *parts = fullname.split(".")
@@ -59,7 +59,10 @@ class OwnCode(MetaPathFinder):
 
 
 def main() -> int:
-    """Run the script or the stage of the command line. Ray passes flags for Python (`-s`) before its script."""
+    """Run the stage or the script that the command line names.
+
+    Options before it are ignored: Ray passes options of Python, such as `-s`, before its script.
+    """
     gc.set_threshold(*IMPORT_GC_THRESHOLDS)
     given = list(dropwhile(lambda word: word.startswith("-"), sys.argv[1:]))
     if given and given[0].endswith(".py"):
@@ -71,14 +74,17 @@ def main() -> int:
 
 
 KEPT_VARIABLES = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
-"""PYTHON* variables that are not removed, since a run sets them for its stages (tasks/runs/environment.py).
+"""Environment variables that are not removed, because a run sets them for its stages (tasks/runs/environment.py).
 
-They restrict imports, and keep bytecode in a folder that only Hallmark writes to.
+They restrict imports, and they keep bytecode in a folder that only Hallmark writes to.
 """
 
 
 def drop_python_variables() -> None:
-    """Remove PYTHON* variables except KEPT_VARIABLES: processes that Ray starts without `-I` would obey them."""
+    """Remove environment variables that begin with PYTHON, except KEPT_VARIABLES.
+
+    Ray starts some processes without `-I`, which would obey these variables.
+    """
     for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT_VARIABLES]:
         del os.environ[name]
 

@@ -38,12 +38,12 @@ STANDARD_TYPES = (
     "https://in-toto.io/attestation/link/v0.3",
     "https://slsa.dev/verification_summary/v1",
 )
-"""Predicate types that standards define and other tools read."""
+"""Predicate types that are defined by standards and read by other tools."""
 DocumentT = TypeVar("DocumentT", bound=Document)
 
 
 def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an in-toto Statement.
+    """Create an in-toto statement.
 
     Args:
         predicate_type: `urn:hallmark:…:v1`, or one of STANDARD_TYPES.
@@ -51,7 +51,7 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
         predicate: Content of the statement.
 
     Raises:
-        ValueError: The predicate type is of another form, or there is no subject.
+        ValueError: The predicate type has another form, or there is no subject.
     """
     if not OWN_TYPE.fullmatch(predicate_type) and predicate_type not in STANDARD_TYPES:
         raise ValueError(f"predicate type {predicate_type!r} is neither urn:hallmark:NAME:v1 nor a known standard's")
@@ -70,7 +70,7 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_predicate(statement: Mapping[str, Any], predicate_type: str, model: type[DocumentT], what: str) -> DocumentT:
-    """Return the predicate of a statement as a document.
+    """Parse the predicate of a statement.
 
     Args:
         statement: Statement whose signature was verified.
@@ -115,7 +115,7 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
         lines: Public key lines, one of which must have signed.
 
     Raises:
-        Refused: The signature was made by none of these keys, or the envelope is not in canonical form.
+        Refused: The signature was not made by any of these keys, or the envelope is not in canonical form.
     """
     parsed = _parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
@@ -133,12 +133,12 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def unverified_signers(envelope: Mapping[str, Any]) -> list[str]:
-    """Return the fingerprints of the keys that an envelope names as its signers, without verifying it."""
+    """Return the fingerprints of the keys that an envelope names as its signers. The signatures are not verified."""
     return list(_parse(envelope).signatures)
 
 
 def unverified_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statement of an envelope without verifying it, for example to find the key to verify it with."""
+    """Return the statement of an envelope without verifying it, for example to find the key for the verification."""
     return _statement(_parse(envelope).payload)
 
 
@@ -194,7 +194,7 @@ def _parse(envelope: Mapping[str, Any]) -> Envelope:
 
 @lru_cache(maxsize=64)
 def _parse_cached(spelled: bytes) -> Envelope:
-    """Parse an envelope. The result is cached, since callers parse each envelope for signer, subjects and predicate."""
+    """Parse an envelope. The result is cached, because each envelope is parsed for signer, subjects and predicate."""
     try:
         parsed = Envelope.from_dict(parse_json(spelled))  # from_dict modifies its argument
         same = canonical_json(parsed.to_dict()) == spelled

@@ -10,7 +10,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 
 def public_key(raw: bytes) -> Ed25519PublicKey:
-    """Load a public key from its 32 bytes.
+    """Load an ed25519 public key from its 32 bytes.
 
     Raises:
         ValueError: The bytes are not the canonical encoding of a point in the main subgroup.

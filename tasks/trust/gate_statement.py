@@ -21,26 +21,26 @@ from tasks.trust import dsse
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANY_OUTPUT = "*"
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""Name of a gate. Any name of this form is accepted here, since the policy in force lists the gates."""
+"""Name of a gate. Only its form is validated here, because the policy in force lists the gates."""
 
 
 class Authority(FrozenModel):
-    """inputs/authority.json: keys whose gate statements the stages of a run accept."""
+    """Content of inputs/authority.json: the keys whose gate statements the stages of a run accept."""
 
     gate_public_keys: list[str]
-    """OpenSSH public key lines of the gate key of the installation."""
+    """OpenSSH public key lines of the installation's gate key."""
     policy_sha256: Sha256
     environment: str
     tier: str
-    """Risk tier of the use case, or `experiment` for work by hand."""
+    """Risk tier of the use case, or `experiment` if the stages are executed by hand."""
 
 
 class GateStatement(Document):
-    """Predicate of a gate statement."""
+    """Predicate of a gate statement, which lets the stages after a gate run."""
 
     gate: GateName
     subject: Sha256 | Literal["*"]
-    """Digest of the output that the gate lets pass; `*` for an experiment, in which any output passes."""
+    """Digest of the output that passed the gate; `*` for an experiment, in which any output passes."""
     policy_sha256: Sha256
     verdict: Literal["passed", "experiment"]
     demo: bool
@@ -51,7 +51,7 @@ def read_predicate(statement: dict[str, Any]) -> GateStatement:
 
 
 def require_gate(layout: Layout, gate: GateName) -> None:
-    """Verify, before a stage runs, that its gate let the current output pass.
+    """Verify that a gate let the current output pass. A stage after the gate calls this function before it runs.
 
     Raises:
         Refused: gates/GATE.json is missing, its signature is not valid, or it is about another output, gate or policy.

@@ -23,9 +23,9 @@ from tasks.trust import ed25519
 
 KEY_TYPE = "sk-ssh-ed25519@openssh.com"
 APPLICATION_PREFIX = b"ssh:"
-"""Prefix of the application of ssh keys. Keys for web sites in the same authenticator have another application."""
+"""Prefix of the application string of ssh keys. Keys for web sites in the same authenticator have another application
+string."""
 SIGNATURE_BYTES, COUNTER_BYTES = 64, 4
-"""Sizes in bytes of the ed25519 signature and of the counter."""
 USER_PRESENT = 0x01
 """Flag "user present", which the authenticator sets if its owner touched it."""
 
@@ -54,10 +54,10 @@ def is_public_line(line: str) -> bool:
 
 
 def load(line: str) -> HardwareKey:
-    """Load a key from its public key line.
+    """Load a hardware key from its public key line.
 
     Raises:
-        InputError: The line is not that of a hardware key for ssh.
+        InputError: The line is not the public key line of a hardware key for ssh.
     """
     try:
         kind, key, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))
@@ -70,13 +70,13 @@ def load(line: str) -> HardwareKey:
 
 
 def signature_from_wire(rest: bytes) -> bytes:
-    """Convert an OpenSSH signature to the 69 bytes described above.
+    """Convert an OpenSSH signature to the 69 bytes that are stored here: ed25519 signature, flags and counter.
 
     Args:
         rest: Bytes of the OpenSSH signature after its type.
 
     Raises:
-        InvalidSignature: The signature is of another form.
+        InvalidSignature: The signature has another form.
     """
     if len(rest) != 4 + SIGNATURE_BYTES + 1 + COUNTER_BYTES or struct.unpack_from(">I", rest)[0] != SIGNATURE_BYTES:
         raise InvalidSignature

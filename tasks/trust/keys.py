@@ -35,16 +35,16 @@ class WrongPassphrase(InputError):
 
 
 class KeyInHardware(InputError):
-    """The file holds only the handle of a key in hardware, which signs through the ssh-agent."""
+    """Raised if a key file has only the handle of a hardware key, which signs only through an ssh-agent."""
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Signing function and public key, of a private key in memory or of a key in an ssh-agent."""
+    """Public key, and the function that signs with its private key, which is in memory or in an ssh-agent."""
 
     public_line: str
     sign: Callable[[bytes], bytes]
-    """Function from a message to its signature: 64 bytes for ed25519 (RFC 8032), more for keys in hardware."""
+    """Function that signs a message. A signature has 64 bytes for ed25519 (RFC 8032), and more for hardware keys."""
 
 
 def signer_of(key: Ed25519PrivateKey) -> Signer:
@@ -58,7 +58,7 @@ def create(folder: Path, name: str) -> str:
         The public key line.
 
     Raises:
-        InputError: There is only the public key.
+        InputError: The public key exists, but its private key does not.
     """
     require_private(folder, [name])
     path = folder / name
@@ -90,8 +90,8 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
     """Load an OpenSSH private key.
 
     Raises:
-        InputError: There is no such file, other users can read it, or it is not an ed25519 key.
-        KeyInHardware: The file holds only the handle of a key in hardware.
+        InputError: The file does not exist, other users can read it, or it is not an ed25519 key.
+        KeyInHardware: The file has only the handle of a hardware key.
         PassphraseRequired: The key is encrypted, and no passphrase was given.
         WrongPassphrase: The passphrase is wrong.
     """
@@ -124,9 +124,9 @@ def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
 
 
 def _is_hardware_handle(data: bytes) -> bool:
-    """Return whether a private key file belongs to a key in hardware.
+    """Return whether a private key file belongs to a hardware key.
 
-    Its public part, which is never encrypted, says so.
+    The public part of the file shows it, even if the file is encrypted.
     """
     body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
     with contextlib.suppress(binascii.Error):
@@ -156,7 +156,7 @@ def _load(line: str) -> Ed25519PublicKey | HardwareKey | Passkey:
 
 @lru_cache(maxsize=1024)
 def load_public(line: str) -> Ed25519PublicKey:
-    """Load an ed25519 key from its public key line.
+    """Load an ed25519 public key from its public key line.
 
     Raises:
         InputError: The text is not one line with an ed25519 key, or the key is in hardware.
@@ -193,7 +193,7 @@ def without_comment(public_line: str) -> str:
 
 
 def checked_fingerprint(text: str) -> str:
-    """Return a fingerprint that a user gave, stripped.
+    """Validate a fingerprint that a user entered, and return it without surrounding white space.
 
     Raises:
         InputError: The text is not a fingerprint.

@@ -8,14 +8,14 @@ from tasks.trust.validity import Key
 
 
 class LedgerKeys(Protocol):
-    """Source of the ledger's keys; implemented by `tasks.policy.governance.Governance`."""
+    """Interface of the ledger's key provider, which `tasks.policy.governance.Governance` implements."""
 
     @property
     def state(self) -> Path:
-        """Folder `.hallmark/`."""
+        """State folder `.hallmark/`."""
 
     def keys_of(self, who: Literal["ledger"], /) -> list[Key]:
         """Return all keys of the ledger, including keys that are no longer valid or not yet valid."""
 
     def signer(self, who: Literal["ledger"], /) -> Signer:
-        """Return the signer with the ledger's current key."""
+        """Return a signer with the ledger's current key."""

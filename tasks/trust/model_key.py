@@ -34,10 +34,10 @@ def private_key_path(folder: Path) -> Path:
 
 
 def public_pem(folder: Path) -> bytes:
-    """Return the public key in PEM, as `model_signing verify key --public_key` reads it.
+    """Return the public key in PEM, the format that `model_signing verify key --public_key` expects.
 
     Raises:
-        InputError: There is no key, other users can read it, or it is not an elliptic-curve key.
+        InputError: The key does not exist, other users can read it, or it is not an elliptic-curve key.
     """
     file = private_key_path(folder)
     try:

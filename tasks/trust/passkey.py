@@ -38,11 +38,12 @@ CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 SCALAR_BYTES = 32
 FLAGS_OFFSET = 2 * SCALAR_BYTES
 USER_VERIFIED = 0x04
-"""Flag "user verified". Signatures with any further flag are refused: the key can be copied, or more data follow."""
+"""Flag "user verified". Signatures with any other flag are refused, because such flags mean that the key can be copied
+or that more data follows."""
 LOCALHOST = "localhost"
-"""Domain for which WebAuthn permits pages without TLS. All servers of a machine share it."""
+"""Domain for which WebAuthn permits pages without TLS. All servers on a machine share this domain."""
 MAX_CLIENT_DATA_BYTES = 1024
-"""Maximum number of bytes of client data; browsers write about 130."""
+"""Maximum size of the client data in bytes. Browsers write about 130 bytes."""
 DOMAIN = re.compile(rb"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -75,7 +76,7 @@ class Passkey:
         self.key.verify(encode_dss_signature(r, s), stated, ec.ECDSA(hashes.SHA256()))
 
     def _is_valid_client_data(self, client_data: bytes, message: bytes) -> bool:
-        """Return whether client data is about this message and from a page of the domain outside of a foreign frame."""
+        """Return whether client data is for this message and from a page of this domain that no other site embeds."""
         try:
             said = parse(client_data)
             return (
@@ -107,7 +108,7 @@ def load(line: str) -> Passkey:
     """Load a passkey from its public key line.
 
     Raises:
-        InputError: The line is not that of a passkey for a web site.
+        InputError: The line is not the public key line of a passkey.
     """
     try:
         kind, curve, point, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))

@@ -1,8 +1,8 @@
 """Choice of the key that signs for a person or machine: a file, with or without a passphrase, or the ssh-agent.
 
 The key of a person is searched for in this order: `.hallmark/keys/ID`, the file that HALLMARK_KEY names, the ssh-agent.
-If the file is encrypted and the agent has its key, the agent signs, so that scripts need no passphrase. A key in
-hardware signs only through the agent, since its file is a handle.
+If the file is encrypted and the agent has its key, the agent signs, so that scripts need no passphrase. A hardware key
+signs only through the agent, because its file is only a handle.
 """
 
 import getpass
@@ -16,12 +16,13 @@ from tasks.trust import hardware_key, keys, ssh_agent
 from tasks.trust.keys import KeyInHardware, PassphraseRequired, Signer, WrongPassphrase
 
 KEY_VARIABLE = "HALLMARK_KEY"
-"""Environment variable with the path of the private key that a person signs with if `.hallmark/keys` has none."""
+"""Environment variable with the path of a person's private key, which is used if `.hallmark/keys` has no key for the
+person."""
 MAX_PASSPHRASE_ATTEMPTS = 3
 
 
 def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
-    """Return the signer for a person; None if no key is available.
+    """Return the signer for a person, or None if no key is available.
 
     Args:
         path: File `.hallmark/keys/ID`, which may not exist.
@@ -39,7 +40,7 @@ def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
 
 
 def for_machine(path: Path) -> Signer:
-    """Return the signer for a machine. Its key has no passphrase, since nobody is there to enter one.
+    """Return the signer for a machine. Its key must have no passphrase, because no person is there to enter one.
 
     Raises:
         InputError: The key file cannot be used or has a passphrase; see `keys.load_private`.
@@ -53,7 +54,7 @@ def for_machine(path: Path) -> Signer:
 
 
 def from_agent(lines: Sequence[str]) -> Signer | None:
-    """Return a signer for the first of these keys that the ssh-agent has, preferably a key in hardware."""
+    """Return a signer for one of these keys in the ssh-agent, hardware keys first, or None if it has none of them."""
     wanted = {keys.fingerprint(line) for line in lines}
     held = sorted(ssh_agent.public_lines(), key=lambda line: not hardware_key.is_public_line(line))
     return next((ssh_agent.signer(line) for line in held if keys.fingerprint(line) in wanted), None)
@@ -64,11 +65,12 @@ def from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
 
     Args:
         path: Private key file.
-        lines: Public key lines that may sign through the ssh-agent instead if the file is encrypted or a handle.
+        lines: Public key lines of keys in the ssh-agent that can sign instead if the file is encrypted or only a
+            handle.
 
     Raises:
         InputError: The file cannot be used (see `keys.load_private`), there is no terminal to ask for the passphrase,
-            or the passphrase was wrong three times.
+            or a wrong passphrase was entered three times.
     """
     try:
         return keys.signer_of(keys.load_private(path))
@@ -111,7 +113,7 @@ def ask_passphrase(path: Path, again: bool = False) -> bytes:
         again: Whether the passphrase has to be entered twice, for a new key.
 
     Raises:
-        InputError: No passphrase was entered, or the two are not the same.
+        InputError: No passphrase was entered, or the two entries differ.
     """
     try:
         said = getpass.getpass(f"passphrase of {path}: ")

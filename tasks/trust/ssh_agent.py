@@ -20,9 +20,9 @@ KEY_TYPES = (b"ssh-ed25519", hardware_key.KEY_TYPE.encode())
 LIST_REQUEST, LIST_RESPONSE, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 """Message types of the two requests and their responses."""
 TIMEOUT_SECONDS = 120.0
-"""Seconds to wait for a response. An agent may ask its owner for confirmation before it signs."""
+"""Timeout for a response in seconds. An agent may ask its owner for confirmation before it signs."""
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Maximum number of bytes of a message: OpenSSH's limit."""
+"""Maximum size of a message in bytes, which is OpenSSH's limit."""
 
 
 def is_running() -> bool:
@@ -30,7 +30,7 @@ def is_running() -> bool:
 
 
 def public_lines() -> list[str]:
-    """Return the public key lines of the agent's keys that Hallmark supports; an empty list if the agent is locked.
+    """Return the public key lines of the agent's keys that Hallmark supports. The list is empty if the agent is locked.
 
     Raises:
         Unavailable: The agent does not respond, or its response cannot be parsed.
@@ -52,7 +52,7 @@ def public_lines() -> list[str]:
 
 
 def _is_supported(line: str) -> bool:
-    """Return whether Hallmark supports a key. An agent may hold other keys, such as those for logins to web sites."""
+    """Return whether Hallmark supports a key. An agent can have other keys, for example for logins to web sites."""
     try:
         keys.fingerprint(line)
     except InputError:
@@ -100,7 +100,10 @@ def sign(line: str, data: bytes) -> bytes:
 
 
 def _exchange(message: bytes, wanted: int) -> bytes | None:
-    """Return the agent's response without its type; None if its type is not `wanted`, which means a refusal."""
+    """Send a message to the agent, and return its response without the type.
+
+    A response of another type than `wanted` means a refusal, for which None is returned.
+    """
     where = os.environ.get(SOCKET_VARIABLE, "")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:

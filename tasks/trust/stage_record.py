@@ -21,16 +21,16 @@ from tasks.trust.keys import Signer
 PREDICATE_TYPE = "https://in-toto.io/attestation/link/v0.3"
 TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
 ENTRY_KIND = "run.stage"
-"""Kind of the ledger's entries about stages. Their subject is the id of the run."""
+"""Kind of ledger entry about an executed stage. Its subject is the id of the run."""
 MAX_FILES = 5_000
-"""Maximum number of files that a stage may write. A record of so many files has some two megabytes."""
+"""Maximum number of files that a stage can write. A record with that many files has about two megabytes."""
 MAX_NAMES_BYTES = 2**19
-"""Maximum number of bytes of the paths of these files together."""
+"""Maximum total length in bytes of the paths of all files that a stage writes."""
 CODE_MATERIAL = "tasks"
 """Name of the material with the digest of the stage's code: `tasks.core.code_digest.stage_digest`."""
 
 Digests = Mapping[str, str]
-"""SHA-256 of files and folders (`tree_digest`), by path relative to the root of the worktree."""
+"""SHA-256 of files and folders by path relative to the root of the worktree. A folder's digest is its `tree_digest`."""
 
 
 class Digest(FrozenModel):
@@ -50,20 +50,20 @@ class Environment(FrozenModel):
     run: str
     """Id of the run."""
     sandbox: str | None
-    """Sandbox that limited the stage to its materials, for example `bubblewrap 0.11.0`; null: none."""
+    """Sandbox that limited the stage to its materials, for example `bubblewrap 0.11.0`; null if there was none."""
     network: bool
-    """Whether the stage had a network besides a loopback interface of its own."""
+    """Whether the stage had access to a network, apart from its own loopback interface."""
     platform: str
-    """Machine, operating system and version of Python."""
+    """Machine, operating system and Python version."""
     packages: Sha256
     """SHA-256 over the names and versions of all installed packages."""
     experiment: bool = False
-    """Whether the run was an experiment, whose code nobody has to review, so that no other run uses its outputs. False
-    in records of versions that did not state it."""
+    """Whether the run was an experiment. The code of an experiment need not be reviewed, so no other run uses its
+    outputs. False in records of versions without this field."""
 
 
 class StageRecord(Document):
-    """Predicate of a stage record's statement."""
+    """Predicate of the signed statement about the files that a stage read and wrote."""
 
     type: Literal["urn:hallmark:stage-record:v1"] = TYPE
     name: str
@@ -71,15 +71,15 @@ class StageRecord(Document):
     command: list[str]
     """Command that executed the stage."""
     materials: list[Material]
-    """Inputs that decide the content of the outputs."""
+    """Inputs that determine the content of the outputs."""
     environment: Environment
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the run's commit, of which the stage sees only its own code."""
+    """SHA-256 of the whole file tree of the run's commit. The stage sees only its own code in this tree."""
     taken_from: Sha256 | None = None
-    """SHA-256 of the envelope of the record whose outputs were restored from the stage cache; null: the stage was
-    executed in this run."""
+    """SHA-256 of the original record's envelope if the outputs were restored from the stage cache; null if the stage
+    was executed in this run."""
     byproducts: dict[str, Any] = {}
-    """Envelope of that record, as `record`; empty if the stage was executed in this run."""
+    """Envelope of the original record under the key `record`; empty if the stage was executed in this run."""
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -87,13 +87,11 @@ class StageRecord(Document):
 
     @property
     def inputs_sha256(self) -> str:
-        """SHA-256 of all inputs, the key of the stage cache. Records with equal keys are of the same computation."""
+        """SHA-256 of all inputs, which is the key of the stage cache. Equal keys mean the same computation."""
         return inputs_digest(self.name, self.inputs)
 
 
 class SignedRecord(FrozenModel):
-    """Stage record with its envelope and the key that signed it."""
-
     record: StageRecord
     outputs: dict[str, Sha256]
     """SHA-256 of each file that the stage wrote in artefacts/ and measured/, by path."""
@@ -107,7 +105,7 @@ class SignedRecord(FrozenModel):
 
     @property
     def executed_by(self) -> str:
-        """Fingerprint of the worker key of the machine that executed the stage, also if the outputs were cached."""
+        """Fingerprint of the key of the worker that executed the stage, even if its outputs come from the cache."""
         original = self.record.byproducts.get("record") if self.record.taken_from else None
         return dsse.unverified_signers(original)[0] if original else self.keyid
 
@@ -125,7 +123,7 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
 
     Args:
         record: Predicate of the statement.
-        left: Files that the stage wrote, as subjects of the statement.
+        left: Digests of the files that the stage wrote, which become the subjects of the statement.
         signer: Worker key.
 
     Raises:
@@ -138,9 +136,9 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
 
 
 def _require_few(stage: str, left: Digests) -> None:
-    """Raise Refused if the record would be long. The ledger stores records for ever.
+    """Raise Refused if the record would be too long, because the ledger stores records for ever.
 
-    A record does not leave out files: nothing would prove a file that it does not name.
+    A record must not leave out files, because a file that it does not name could not be verified.
     """
     size = sum(len(path.encode()) for path in left)
     if len(left) > MAX_FILES or size > MAX_NAMES_BYTES:
@@ -206,7 +204,7 @@ def _have_same_inputs(one: SignedRecord, other: SignedRecord) -> bool:
 def have_same_outputs(one: SignedRecord, other: SignedRecord) -> bool:
     """Return whether two records have the same inputs and artefacts.
 
-    Measurements differ each time and are not compared.
+    Measurements are not compared, because they differ from one execution to the next.
     """
     outputs = [
         {path: sha256 for path, sha256 in each.outputs.items() if path.startswith("artefacts/")}
@@ -216,10 +214,10 @@ def have_same_outputs(one: SignedRecord, other: SignedRecord) -> bool:
 
 
 def parse_unverified(envelope: Mapping[str, Any]) -> SignedRecord:
-    """Parse a stage record of a release whose signatures were verified before.
+    """Parse the stage record of a release whose signatures have already been verified.
 
     Raises:
-        Refused: The envelope is not that of a stage record.
+        Refused: The envelope does not contain a stage record.
     """
     return _parse(envelope, dsse.unverified_statement(envelope))
 
@@ -240,7 +238,7 @@ def section_digest(value: object) -> str:
 
 
 def digest_of_path(path: str, left: Digests) -> str | None:
-    """Return the digest of a file or folder, computed from the digests of files; None if it is not among them."""
+    """Return the digest of a file or folder from the digests of files, or None if they do not contain the path."""
     if path in left:
         return left[path]
     inside = {name.removeprefix(f"{path}/"): sha256 for name, sha256 in left.items() if name.startswith(f"{path}/")}

@@ -15,7 +15,7 @@ TIME_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
 def require_requested(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
-    """Check that the signed statements are those that would be requested now, except for their times.
+    """Verify that the signed statements equal those that would be requested now, except for their times.
 
     Raises:
         Refused: The statements differ, because something was recorded in the meantime.
@@ -32,7 +32,7 @@ def changed_error() -> Refused:
 
 
 def require_recent(statement: dict[str, Any], now: datetime) -> None:
-    """Check the time of a statement. A person who signs elsewhere may have changed it.
+    """Verify that a statement's time is recent. A person who signs with another program could have changed it.
 
     Raises:
         Refused: The time is missing, older than MAX_AGE, or in the future.

@@ -19,11 +19,11 @@ from tasks.trust import dsse, keys
 
 KeyState = Literal["current", "later", "ended", "revoked"]
 CLOCK_TOLERANCE = timedelta(minutes=10)
-"""Maximum time by which a signed statement may be dated later than the ledger's clock."""
+"""Maximum time by which a signed statement can be ahead of the ledger's clock."""
 
 
 def _parse_time(value: Any) -> Any:
-    """Parse a day, which means midnight, or a time. A time without a zone is in UTC."""
+    """Parse a time or a date. A date means midnight, and a time without a time zone is in UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -50,8 +50,8 @@ PublicKey = Annotated[str, AfterValidator(_validated_key_line)]
 
 class Period(FrozenModel):
     valid_after: Time | None = None
-    """Start of the validity, which is never before the adoption (tasks/policy/effective_times.py); default: the
-    adoption."""
+    """Start of the validity; default: the time of the adoption. It has no effect before the adoption
+    (tasks/policy/effective_times.py)."""
     valid_before: Time | None = None
     """End of the validity, exclusive; default: no end."""
 
@@ -63,7 +63,7 @@ class Period(FrozenModel):
         return self
 
     def clipped(self, begin: datetime | None, end: datetime | None) -> Self | None:
-        """Return a copy limited to the period from `begin` to `end`, exclusive; None if nothing of it remains."""
+        """Return the part of this period between `begin` and `end` (exclusive), or None if there is none."""
         after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
         before = min((moment for moment in (self.valid_before, end) if moment), default=None)
         if after and before and before <= after:
@@ -78,25 +78,25 @@ class Period(FrozenModel):
 
 
 class HeldRole(Period):
-    """Role of a person, for a period."""
+    """Role that a person holds for a period."""
 
     role: Name
-    """Name of the role, as policy.yaml and sources.yaml use it."""
+    """Name of the role, as in policy.yaml and sources.yaml."""
 
     def is_valid(self, at: datetime) -> bool:
         return self.has_begun(at) and not self.has_ended(at)
 
 
 class Key(Period):
-    """Public key of a person or machine. Keys are kept after their end, so that earlier signatures stay valid."""
+    """Public key of a person or machine. Expired keys stay in the list, so that earlier signatures remain valid."""
 
     public_key: PublicKey
     """OpenSSH public key line of an ed25519 key, an ed25519 key in hardware or a passkey."""
     revoked_as_of: Time | None = None
-    """Time from which another person may have had the key. Everything that it signed from then on is void, even if the
-    revocation is entered later."""
+    """Time from which another person may have had the key. Everything that was signed with it from then on is void,
+    even if the revocation is entered later."""
     reason: Text | None = None
-    """Reason of the revocation."""
+    """Reason for the revocation."""
     installed: bool = False
     """Whether `hallmark init` created the key; set in adoptions, never in people.yaml."""
 
@@ -134,10 +134,10 @@ def valid_lines(those: Iterable[Key], at: datetime) -> list[str]:
 
 
 def possible_lines(those: Iterable[Key], by: datetime) -> list[str]:
-    """Return the public key lines that may have signed a document without a time.
+    """Return the public key lines of keys that may have signed a document without a time.
 
-    The document existed at the time `by`, and may have been signed long before. So keys whose validity has ended are
-    included. Revoked keys are not, since the document may have been signed after the revocation.
+    The document existed at the time `by`, but may have been signed long before. Expired keys are therefore included.
+    Revoked keys are not, because the document may have been signed after the revocation.
     """
     return [key.public_key for key in those if key.has_begun(by) and not key.is_revoked(by)]
 
@@ -152,7 +152,7 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
         whose: Name of the signer, for error messages.
 
     Raises:
-        Refused: None of these keys made the signature, or its key is not valid at that time.
+        Refused: The signature was not made by any of these keys, or the key is not valid at that time.
     """
     signers = dsse.unverified_signers(envelope)
     for key in those:

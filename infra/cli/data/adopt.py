@@ -1,4 +1,4 @@
-"""Command `hallmark data adopt`: the owner of a source signs what sources.yaml declares of it."""
+"""Command `hallmark data adopt`: the owner of a source signs its declaration in sources.yaml."""
 
 from typing import Annotated
 
@@ -22,11 +22,11 @@ def adopt(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show what changed in sources.yaml since the last adoption of a source, and sign it.
+    """Show the changes in a source's declaration in sources.yaml since its last adoption, and sign it.
 
-    Outside environment `local`, a run reads only adopted sources, as they were adopted. The owner of the source signs.
-    If the source gets another owner, the previous owner signs too, and so does the owner of another source at the same
-    place. For an owner who holds no role any more, a person signs who may adopt people.yaml.
+    Outside environment `local`, a run reads only adopted sources, with their adopted declaration. The owner of the
+    source signs. If the source gets another owner, the previous owner signs too, and so does the owner of another
+    source at the same location. If an owner holds no role any more, a person who may adopt people.yaml signs instead.
 
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """

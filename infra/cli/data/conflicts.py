@@ -19,7 +19,7 @@ from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.runs.run import governance_of, layout_of
 
 PAGE_MODE = 0o600
-"""Permissions of the HTML page, which contains the words of customers."""
+"""File mode of the HTML page. Only its owner can read the page, because it contains texts of customers."""
 
 
 def conflicts(
@@ -34,7 +34,7 @@ def conflicts(
 ) -> None:
     """Show records with the same prompt and different targets, side by side.
 
-    You see a pair only if you may see both of its sources.
+    A pair is shown only if you may see both of its sources.
 
     Example: hallmark data conflicts --undecided --as data-owner
     """
@@ -94,7 +94,7 @@ def _dates(side: PairRecord) -> str:
 
 
 def _highlight(pieces: list[DiffPiece]) -> Text:
-    """Return the text with its differences in bold yellow, and in brackets for terminals without colours."""
+    """Return the text with its differences in bold yellow, and also in brackets for terminals without colours."""
     text = Text()
     for piece in pieces:
         text.append(f"⟦{piece.text}⟧" if piece.differs else piece.text, style="bold yellow" if piece.differs else None)

@@ -21,10 +21,10 @@ def find(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Find every source row, dataset, run and release that contains a record or a person, quarantined records too.
+    """Find all source rows, datasets, runs and releases that contain a record or a person, quarantined ones included.
 
-    To look up a person, give --as and --reason; the command needs the vault's key. The ledger records the question
-    before the answer is shown, with keyed tokens instead of the value. The answer covers the sources whose records you
+    To look up a person, give --as and --reason; the command needs the vault key. The look-up is recorded in the ledger
+    before its result is shown, with keyed tokens instead of the value. The result covers the sources whose records you
     may see: as their owner, as their steward, or by a role in `access`.
 
     Example: hallmark data find --subject "ada@example.org" --reason "she asked what we hold" --as data-owner

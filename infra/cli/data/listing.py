@@ -28,7 +28,7 @@ def list_sources(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """List every source: its owner, classification, freshness, quality over the runs, and the loss of rows without it.
+    """List every source with its owner, classification, freshness, quality in past runs, and the data lost without it.
 
     Example: hallmark data list
     """

@@ -27,7 +27,6 @@ def manifest(
 
 
 def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
-    """Return the dataset and its change as shown at the data gate, or as the gate would show them now."""
     here = shared.open_checkout()
     opened, ledger = open_run(here.root, run), here.ledger
     for case in reversed(cases.read_all(ledger, run, "data")):

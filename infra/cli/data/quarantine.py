@@ -14,7 +14,7 @@ from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.runs.run import layout_of
 
 ID_DIGITS = 8
-"""Number of digits of a record's id that are shown. They tell it from others, and `hallmark data show` accepts them."""
+"""Number of digits shown of a record's id: enough to tell records apart, and accepted by `hallmark data show`."""
 
 
 def quarantine(
@@ -34,7 +34,7 @@ def quarantine(
 ) -> None:
     """Show the rows that a run quarantined.
 
-    First the number of rows for each rule, then each row with the reason and the record that was kept instead.
+    The output has the number of rows for each rule, then each row with its reason and the record that was kept instead.
 
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """

@@ -17,7 +17,7 @@ def records(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Show the records that a release was made of, by source, with licence and lawful basis at that time.
+    """Show the number of records in a release by source, with the licence and lawful basis of the source at that time.
 
     --json lists each record.
 

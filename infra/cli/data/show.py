@@ -21,10 +21,10 @@ def show(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show one record as its source has it, with protected values from the vault.
+    """Show one record as it is in its source, with protected values from the vault.
 
     The ledger records the data access, with person and reason, before the record is shown. A row that never became a
-    record, such as tickets:57, is read again from its source.
+    record, such as tickets:57, is read from its source again.
 
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
@@ -55,8 +55,8 @@ def _print(shown: DisclosedRow) -> None:
 
 
 def _indented(text: str) -> str:
-    """Return the text with control characters made visible and further lines indented.
+    """Escape control characters and indent each line after the first.
 
-    A line of a record must not look like a line of this command's output.
+    Without this, a line of a record could imitate a line of the command's output.
     """
     return escape(text).replace("\n", "\n      ")

@@ -29,9 +29,9 @@ def withdraw(
 ) -> None:
     """Withdraw a source that you own, or take your withdrawal back with --restore.
 
-    New runs of the source are refused, and so are runs that read the same content or place under another name. Runs
-    that use it stop before their next stage or gate. No model trained on it is promoted. Earlier releases stay, and the
-    command names them.
+    New runs of the source are refused, and so are runs that read the same content or location under another name. Runs
+    in progress stop before their next stage or gate. No model trained on the source is promoted. Earlier releases stay
+    valid, and the command lists them.
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
@@ -57,7 +57,10 @@ def withdraw(
 
 
 def _content_digests(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
-    """Return the digest of the source's content. It is not needed for a withdrawal, so the list may be empty."""
+    """Return the digest of the source's content, or an empty list if the source cannot be read.
+
+    A withdrawal is possible without the digest.
+    """
     try:
         return [source_resolution.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
     except (HallmarkError, KeyError):
@@ -72,7 +75,10 @@ def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> st
 
 
 def _releases_by_source(ledger: Ledger, governed: Governance, as_json: bool) -> ReleasesByTrainingData:
-    """Return the releases by source; none if they cannot be read, since the withdrawal itself is already recorded."""
+    """Return the releases trained on each source.
+
+    An error is only printed, because the withdrawal is already recorded.
+    """
     try:
         made = releases.by_source(ledger, governed)
     except HallmarkError as error:

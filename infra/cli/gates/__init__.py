@@ -3,5 +3,5 @@
 looking.py        commands list and show
 page.py           evidence of a gate, as printed for the person who decides
 deciding.py       commands approve, reject, waive and withdraw
-gate_question.py  the gate that a command is about, its last evidence and its governance
+gate_question.py  the gate that a command is about, its newest evidence and its governance
 """

@@ -1,6 +1,7 @@
-"""Commands `hallmark gates approve | reject | waive | withdraw`: show the evidence, ask, and sign.
+"""Commands `hallmark gates approve | reject | waive | withdraw`: show the evidence, ask for confirmation, and sign.
 
-The printed evidence is the same object that is signed. If the run has asked again meanwhile, no decision is signed.
+The printed evidence is the same object that is signed. If the run has submitted new evidence meanwhile, no decision is
+signed.
 """
 
 import re
@@ -72,8 +73,8 @@ def waive(
 ) -> None:
     """Show the evidence of a gate, ask for confirmation, and sign a waiver of failed checks.
 
-    The waiver counts until the given date. Policy names the role that may sign it. Afterwards, resume the run with
-    `hallmark run --resume RUN`.
+    The waiver is valid until the given date. The policy names the role that may sign it. Afterwards, resume the run
+    with `hallmark run --resume RUN`.
 
     Example: hallmark gates waive 20260303-120000-a1b2 data --check "few malformed rows" --reason "known export defect"
     --expires 2026-04-01 --as risk-officer
@@ -152,6 +153,6 @@ def _print_next_step(run: str, standing: GateStatus, as_json: bool) -> None:
 
 
 def _has_failed(run: str) -> bool:
-    """Return whether the run has failed. It then has to be resumed by a person, even if a waiver lets the gate pass."""
+    """Return whether the run has failed. A person must then resume it, even if a waiver lets the gate pass."""
     known = journal.read(shared.checkout_root() / ".hallmark", run)
     return known is not None and known.status == "failed"

@@ -1,6 +1,6 @@
-"""Gate that a command is about: its last evidence, and the governance by which it is judged.
+"""Gate that a command is about, its newest evidence, and the governance by which the gate is judged.
 
-Run and gate may be left out on the command line if only one run waits, or only one gate of the run is open. The command
+Run and gate can be left out on the command line if only one run waits, or only one gate of the run is open. The command
 then names them before it prints anything else.
 """
 
@@ -35,7 +35,7 @@ MAX_LISTED = 10
 
 
 class OnAnotherMachine(Refused):
-    """Gate that can be judged only on another machine."""
+    """Raised if a gate can be judged only on another machine."""
 
 
 class Question(NamedTuple):
@@ -48,15 +48,15 @@ class Question(NamedTuple):
 
 
 def find(run: str | None, gate: str | None, as_json: bool) -> Question:
-    """Return the last question of a gate.
+    """Return a gate with its newest evidence and its governance.
 
     Args:
         run: Id of a run, or the name of a gate if `gate` is None; None for the only run that waits.
-        gate: Name of a gate; None for the one that is open.
-        as_json: Whether the notice about a filled-in run or gate goes to stderr.
+        gate: Name of a gate; None for the open gate.
+        as_json: Whether the notice about a default run or gate is printed to stderr.
 
     Raises:
-        InputError: The run has never asked at the gate, or several runs wait.
+        InputError: The run has never reached the gate, or more than one run waits.
     """
     if run in GATES and gate is None:
         run, gate = None, run
@@ -97,8 +97,11 @@ def _only_waiting(gate: str | None, ledger: Ledger) -> tuple[str, str]:
 def governance(evidence: Evidence) -> Governance:
     """Return the governance by which a gate is judged.
 
-    If the run is on another machine, this is the governance installed here, since decisions made here are judged again
-    there. Raises as `substitute_governance`.
+    If the run is on another machine, this is the governance installed on this machine, because the other machine judges
+    decisions again.
+
+    Raises:
+        OnAnotherMachine: See `substitute_governance`.
     """
     where = shared.checkout_root()
     layout = layout_of(where, evidence.run)
@@ -107,10 +110,10 @@ def governance(evidence: Evidence) -> Governance:
 
 
 def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Governance:
-    """Return the governance installed here, in place of that of a run on another machine.
+    """Return the governance installed here, for a run on another machine.
 
     Raises:
-        OnAnotherMachine: The policies differ, or the environment is local, in which each machine has its own keys.
+        OnAnotherMachine: The policies differ, or the environment is `local`, in which each machine has its own keys.
     """
     why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
     if governed.local or governed.policy_sha256 != evidence.policy_sha256:

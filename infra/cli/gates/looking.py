@@ -34,7 +34,7 @@ def list_gates(
 
 
 GateRows = Iterator[tuple[dict[str, Any], GateStatus | HallmarkError]]
-"""Fields of each gate's question (run, gate, requester), and its standing or the error that prevents one."""
+"""Rows of the gate list: run, gate and requester, with the gate's status or the error raised by judging it."""
 
 
 def _open(ledger: Ledger, rules: GovernanceCache) -> GateRows:
@@ -70,7 +70,6 @@ def _cells(known: dict[str, Any], standing: GateStatus | HallmarkError) -> list[
 
 
 def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[str]]:
-    """Return the state of a gate and the people it waits for; if it cannot be judged, the reason and nobody."""
     if isinstance(standing, GateStatus):
         return standing.state, standing.waiting_for
     return "elsewhere" if isinstance(standing, gate_question.OnAnotherMachine) else "void", [str(standing)]
@@ -79,7 +78,7 @@ def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[
 def show(run: gate_question.RunId = None, gate: gate_question.Gate = None, as_json: shared.Json = False) -> None:
     """Show the evidence of a gate: its digest, each check, the changes since the last approval, and decisions.
 
-    The command also shows who must still decide.
+    The output also names the people who must still decide.
 
     Example: hallmark gates show a1b2
     """

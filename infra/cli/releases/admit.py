@@ -17,10 +17,10 @@ def admit(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Verify the release in production, print the folder to load it from, and record that in the ledger.
+    """Verify the release in production, print the folder to load it from, and record the admission in the ledger.
 
-    A server must load no other folder. --json also prints how to ask the model: system prompts, chat template, decoding
-    and precision. If the ledger cannot be reached, the release that was last admitted here stays admitted.
+    A server must not load any other folder. --json also prints the settings for inference: system prompts, chat
+    template, decoding and precision. If the ledger cannot be reached, the release last admitted here stays admitted.
 
     Example: hallmark releases admit support-triage
     """

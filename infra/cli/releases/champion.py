@@ -21,7 +21,7 @@ Time = Annotated[
 
 
 def champion(when: Time, as_json: shared.Json = False) -> None:
-    """Show the champion and the rollback release at a time in the past, and who had decided on them.
+    """Show the champion and the rollback release at a time in the past, and the people who had decided on them.
 
     Example: hallmark releases champion 2026-03-03T12:00
     """

@@ -16,9 +16,9 @@ Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or 
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
-    """Show the differences between two releases: data, parameters, code, base model, figures, policy, people.
+    """Show the differences between two releases: data, parameters, code, base model, metrics, policy, people.
 
-    Exit code 1: one of them does not verify here. The command prints the differences all the same.
+    The exit code is 1 if one of the releases does not verify here. The differences are printed nevertheless.
 
     Example: hallmark releases diff support-triage-1 support-triage-2
     """

@@ -24,10 +24,10 @@ def rollback(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Order that an earlier release becomes champion again.
+    """Order a rollback, after which an earlier release is champion again.
 
-    It becomes champion once all roles of the release gate have ordered it. With --break-glass, an emergency rollback,
-    it becomes champion at once, and a second person confirms it afterwards.
+    The rollback takes effect once all roles of the release gate have ordered it. With --break-glass it is an emergency
+    rollback: it takes effect at once, and a second person confirms it afterwards.
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """

@@ -31,10 +31,11 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Verify a release or its dossier from the folder alone: files, gates, decisions, provenance, signatures.
+    """Verify a release or its dossier using only its folder: files, gates, decisions, provenance, signatures.
 
     For a dossier, the command also verifies its signature, and each ledger entry against its proof. With --root it
-    needs nothing but the folder, on any machine. Exit code 1: invalid, 3: incomplete, 2: no such folder or root.
+    needs nothing but the folder, on any machine. The exit code is 1 if the folder is invalid, 3 if it is incomplete,
+    and 2 if the folder or the root does not exist.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """

@@ -12,11 +12,11 @@ from tasks.core.errors import Unavailable
 MAX_RESPONSE_BYTES = 256 << 10
 MAX_RESPONSE_SECONDS = 10
 TIMEOUT = httpx2.Timeout(5)
-"""Maximum time to connect, and to wait for the next bytes."""
+"""Timeout for connecting and for each read, in seconds."""
 
 
 class BoundedTransport(httpx2.BaseTransport):
-    """HTTP transport with limits, which uses no proxy.
+    """HTTP transport that limits responses in size and time and uses no proxy.
 
     It raises Unavailable for a response that is too long, too slow, compressed, or a redirect.
     """
@@ -41,10 +41,10 @@ class BoundedTransport(httpx2.BaseTransport):
 
 
 def get_json(url: str) -> Any:
-    """Return the JSON at a URL.
+    """Return the JSON document at a URL.
 
     Raises:
-        Unavailable: There is no response within the limits, or it is not JSON.
+        Unavailable: No response arrives within the limits, or it is not JSON.
     """
     try:
         with httpx2.Client(transport=BoundedTransport(), timeout=TIMEOUT) as client:

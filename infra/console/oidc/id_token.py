@@ -12,11 +12,11 @@ from joserfc.jwk import KeySet
 from tasks.core.errors import Refused, Unavailable
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-"""Accepted algorithms: signatures with a private key of the provider. `none` is not accepted, nor HS*, whose secret the
-client has as well."""
+"""Accepted signature algorithms, which use a private key of the provider. `none` is refused, and so are the HS
+algorithms, because their secret is also known to the client."""
 KEY_TYPES = ("RSA", "EC")
 MIN_RSA_BITS = 2048
-"""Minimum length of an RSA key in bits (NIST SP 800-131A). Shorter keys can be broken."""
+"""Minimum length of an RSA key, in bits (NIST SP 800-131A). Shorter keys can be broken."""
 LEEWAY_SECONDS = 60
 MAX_AGE_SECONDS = 600
 """Maximum age of a token, in seconds. A token is issued for one sign-in and used at once."""
@@ -25,7 +25,7 @@ MAX_AGE_SECONDS = 600
 def subject(token: str, keys: Any, issuer: str, client_id: str, nonce: str, now: float) -> str:
     """Verify an ID token, and return its subject.
 
-    `keys` is the JSON Web Key Set of the provider, and `now` is in seconds since 1970.
+    `keys` is the provider's JSON Web Key Set, and `now` is the time in seconds since 1970.
 
     Raises:
         Refused: The token is not valid for this sign-in.
@@ -78,5 +78,5 @@ def _claim_errors(claims: Mapping[str, Any], issuer: str, client_id: str, nonce:
 
 
 def _number(value: Any) -> float:
-    """Return a number as a float, and NaN for anything else: every comparison with it is false."""
+    """Return a number as a float, and NaN for anything else, because all comparisons with NaN are false."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")

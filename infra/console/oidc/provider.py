@@ -19,16 +19,16 @@ from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError, Refused, Unavailable
 
 METADATA_CACHE_SECONDS = 600
-"""Seconds for which the provider's metadata is cached. Its keys are fetched at each sign-in."""
+"""Seconds for which the provider's metadata is cached. The provider's keys are fetched at each sign-in."""
 RETRY_DELAY_SECONDS = 5
 PARALLEL_SIGN_INS = 8
-"""Maximum number of sign-ins that wait for the provider. If it is slow, the other threads still render pages."""
+"""Maximum number of sign-ins that wait for the provider. If it is slow, other threads remain free for pages."""
 
 
 class ProviderMetadata(BaseModel):
-    """Metadata of a provider, as far as it is used: ISSUER/.well-known/openid-configuration.
+    """Metadata of a provider, from ISSUER/.well-known/openid-configuration.
 
-    It is defined in OpenID Connect Discovery 1.0, section 3.
+    Only the fields that the console uses are listed (OpenID Connect Discovery 1.0, section 3).
     """
 
     issuer: str
@@ -40,10 +40,10 @@ class ProviderMetadata(BaseModel):
 
 
 class Provider:
-    """OpenID Connect provider.
+    """OpenID Connect provider through which people sign in.
 
     Args:
-        callback: URL to which the provider sends people back.
+        callback: URL to which the provider redirects the browser after the sign-in.
     """
 
     def __init__(self, settings: ProviderSettings, callback: str) -> None:
@@ -53,7 +53,12 @@ class Provider:
         self._lock, self._few = Lock(), BoundedSemaphore(PARALLEL_SIGN_INS)
 
     def authorization_url(self, going: SignInTransaction) -> str:
-        """Return the URL at the provider to which a browser is redirected. Raises as `fetch_metadata`."""
+        """Return the provider's URL to which the browser is redirected to sign in.
+
+        Raises:
+            Unavailable: As in `fetch_metadata`.
+            InputError: As in `fetch_metadata`.
+        """
         found = self._metadata()
         with self._client(found) as client:
             url, _ = client.create_authorization_url(
@@ -62,7 +67,7 @@ class Provider:
         return str(url)
 
     def subject(self, answer: Mapping[str, str], going: SignInTransaction) -> str:
-        """Return the subject that the provider signed in, in exchange for the code in its answer.
+        """Exchange the code in the provider's answer for the subject who signed in.
 
         Raises:
             Refused: The answer belongs to another sign-in or provider, or its token is not valid.
@@ -130,7 +135,7 @@ def fetch_metadata(issuer: str) -> ProviderMetadata:
 
     Raises:
         Unavailable: The provider does not respond with metadata.
-        InputError: The metadata is of another issuer, or an endpoint is without TLS.
+        InputError: The metadata belongs to another issuer, or an endpoint does not use TLS.
     """
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:
@@ -148,7 +153,7 @@ def fetch_metadata(issuer: str) -> ProviderMetadata:
 
 
 def _on_this_machine(issuer: str, address: str) -> bool:
-    """Return whether both have the same origin without TLS. Issuers without TLS are on loopback only."""
+    """Return whether issuer and address have the same origin without TLS. Only issuers on loopback may lack TLS."""
     try:
         return issuer.startswith("http://") and urlsplit(address)[:2] == urlsplit(issuer)[:2]
     except ValueError:  # for example `http://[`, an incomplete IPv6 address
@@ -156,7 +161,7 @@ def _on_this_machine(issuer: str, address: str) -> bool:
 
 
 def _require_valid_answer(answer: Mapping[str, str], found: ProviderMetadata) -> None:
-    """Refuse an answer of another provider (RFC 9207), an error, and an answer without a code."""
+    """Raise Refused for an answer of another provider (RFC 9207), an error, or an answer without a code."""
     said = answer.get("iss")
     if said != found.issuer and (said or found.authorization_response_iss_parameter_supported):
         raise Refused(f"this answer is of another provider than {found.issuer}")
@@ -167,5 +172,5 @@ def _require_valid_answer(answer: Mapping[str, str], found: ProviderMetadata) ->
 
 
 def _code(given: object) -> str:
-    """Return an error code in the form of RFC 6749. Any other text of a provider is not passed on."""
+    """Return an error code if it has the form of RFC 6749, and a fixed text for any other text of the provider."""
     return str(given) if re.fullmatch("[a-z_]{1,64}", str(given)) else "it names no reason"

@@ -21,9 +21,9 @@ class ProviderSettings(FrozenModel):
     issuer: str
     client_id: str
     client_secret: str = ""
-    """Secret of the client; empty for a public client, which only PKCE protects."""
+    """Secret of the client; empty for a public client, which is protected only by PKCE."""
     name: str
-    """Name of the provider, which labels the button for signing in."""
+    """Name of the provider on the sign-in button."""
 
 
 class SignInMethods(FrozenModel):

@@ -28,7 +28,7 @@ class DecisionRequest(messages.SigningRequest):
     """Last day of a waiver, such as 2026-04-01; empty for other decisions."""
 
     def wish(self) -> DecisionDraft:
-        """Return the decision that is wanted.
+        """Return the requested decision.
 
         Raises:
             InputError: `expires` is not a date.
@@ -37,18 +37,28 @@ class DecisionRequest(messages.SigningRequest):
 
 
 class SignedDecisionRequest(DecisionRequest, SignedStatement):
-    """Request for a decision, with the signed statement."""
+    """Request to record a decision, with the signed statement."""
 
 
 def draft(here: RequestState, person: Person, run: str, gate: str, wanted: DecisionRequest) -> UnsignedStatement:
-    """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate's evidence has changed."""
+    """Return the statement to sign.
+
+    Raises:
+        Refused: The person may not decide, or the gate's evidence has changed.
+        InputError: A value is missing or not valid.
+    """
     case, governed = _require_same_evidence(here, run, gate, wanted)
     drawn = decisions.draw_up(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.public_key_line)
     return messages.unsigned(drawn)
 
 
 def record(here: RequestState, person: Person, run: str, gate: str, wanted: SignedDecisionRequest) -> RecordedStatement:
-    """Record the signed decision. Raises as `draft`, and Refused for a signature of another person."""
+    """Record the signed decision.
+
+    Raises:
+        Refused: As in `draft`, or somebody else signed the statement.
+        InputError: As in `draft`.
+    """
     case, governed = _require_same_evidence(here, run, gate, wanted)
     line = wanted.public_key_line
     envelope = wanted.envelope(line)

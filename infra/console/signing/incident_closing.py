@@ -13,13 +13,23 @@ class SignedClosing(SigningRequest, SignedStatement):
 
 
 def draft(here: RequestState, person: Person, incident: str, wanted: SigningRequest) -> UnsignedStatement:
-    """Return the statement to sign. Raises as `incidents.draft_closing`."""
+    """Return the statement to sign.
+
+    Raises:
+        Refused: The person may not close the incident, or it is closed already.
+        InputError: The incident or the person is unknown, or the reason is not valid.
+    """
     _, drafts = incidents.draft_closing(here.ledger, here.governance, incident, person.id, wanted.reason)
     return messages.unsigned(signed_entry.draw_up(here.ledger, drafts))
 
 
 def record(here: RequestState, person: Person, incident: str, wanted: SignedClosing) -> RecordedStatement:
-    """Record the signed statement. Raises as `draft`, and Refused for a signature of another person."""
+    """Record the signed statement.
+
+    Raises:
+        Refused: As in `draft`, or somebody else signed the statement.
+        InputError: As in `draft`.
+    """
     closer, drafts = incidents.draft_closing(here.ledger, here.governance, incident, person.id, wanted.reason)
     entry = signed_entry.record_signed(
         here.ledger, here.governance, closer, drafts, [wanted.envelope(wanted.public_key_line)]

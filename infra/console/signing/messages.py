@@ -22,14 +22,14 @@ class SigningRequest(BaseModel):
 
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)]
     public_key: Annotated[str, Field(max_length=1_000)]
-    """Public key of the browser, as a line in OpenSSH's format."""
+    """Public key of the browser, as a line in OpenSSH format."""
 
     @property
     def public_key_line(self) -> str:
         """Public key without its comment.
 
         Raises:
-            InputError: It is not a public key.
+            InputError: `public_key` is not a public key.
         """
         keys.fingerprint(self.public_key)
         return keys.without_comment(self.public_key)
@@ -42,7 +42,9 @@ class SignedStatement(BaseModel):
     """Signature, in base64. Its format depends on the type of the key (tasks/trust)."""
 
     def envelope(self, line: str) -> dict[str, Any]:
-        """Return the envelope with statement and signature, whose key is in `line`.
+        """Return the envelope of the statement and its signature, without verifying the signature.
+
+        `line` is the public key of the signer.
 
         Raises:
             InputError: Statement or signature is not base64.
@@ -51,13 +53,13 @@ class SignedStatement(BaseModel):
 
 
 class UnsignedStatement(BaseModel):
-    """Statement for the browser to sign. There is nothing to sign if the ledger already has the statement."""
+    """Statement for the browser to sign, or the ledger entry that already contains it."""
 
     payload: str
-    """Statement in canonical JSON, in base64; empty if there is nothing to sign."""
+    """Statement as canonical JSON, in base64; empty if there is nothing to sign."""
     payload_type: str = dsse.PAYLOAD_TYPE
     entry: int | None = None
-    """Number of the ledger entry that already has the statement; null if there is none."""
+    """Number of the ledger entry that already contains the statement; null if there is none."""
 
 
 class RecordedStatement(BaseModel):
@@ -68,7 +70,7 @@ class RecordedStatement(BaseModel):
 
 
 def unsigned(drawn: Entry | Sequence[Draft]) -> UnsignedStatement:
-    """Return the statement of the only draft, or the number of the entry that already has it."""
+    """Return the statement of the only draft, or the number of the ledger entry that already contains it."""
     if isinstance(drawn, Entry):
         return UnsignedStatement(payload="", entry=drawn.seq)
     (draft,) = drawn

@@ -11,7 +11,7 @@ from tasks.registry.promote.rollback import RollbackRequest
 
 class RollbackForm(messages.SigningRequest):
     role: Line = ""
-    """Role in which the person orders; empty if only one of their roles may order."""
+    """Role in which the person orders the rollback; empty if only one of their roles may order it."""
     break_glass: bool = False
     """Whether this is an emergency rollback, which needs no second person and opens an incident."""
 
@@ -20,11 +20,18 @@ class RollbackForm(messages.SigningRequest):
 
 
 class SignedRollbackForm(RollbackForm, SignedStatement):
-    """Request for a rollback, with the signed order."""
+    """Request to record a rollback order, with the signed order."""
 
 
 def draft(here: RequestState, person: Person, label: str, wanted: RollbackForm) -> UnsignedStatement:
-    """Return the order to sign. Raises as `rollback.draft_order`."""
+    """Return the order to sign.
+
+    Raises:
+        InputError: The release or person is unknown, or the reason is missing.
+        Refused: The person may not order the rollback, the release does not verify, or it relies on an expired waiver
+            (which an emergency rollback may do).
+        Unavailable: The ledger cannot be used.
+    """
     return messages.unsigned_statement(
         rollback.draft_order(here.ledger, here.governance, label, person.id, wanted.wish())
     )
@@ -33,7 +40,9 @@ def draft(here: RequestState, person: Person, label: str, wanted: RollbackForm) 
 def record(here: RequestState, person: Person, label: str, wanted: SignedRollbackForm) -> RecordedStatement:
     """Record the signed order, and roll back if no other order is missing.
 
-    Raises as `draft`, and Refused for a signature of another person.
+    Raises:
+        Refused: As in `draft`, or somebody else signed the order.
+        InputError: As in `draft`.
     """
     envelope = wanted.envelope(wanted.public_key_line)
     done = rollback.submit_order(here.ledger, here.governance, label, person.id, wanted.wish(), envelope)

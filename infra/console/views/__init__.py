@@ -6,7 +6,7 @@ checks.py              checks of a gate
 gate_dataset.py        sources and distributions in the evidence of a data gate
 runs.py                list of runs, and one run
 artefacts.py           files that the stages of a run wrote, with their signed digests
-training.py            loss curve of a training
+training.py            loss curve of a training run
 free_text.py           access to free text that a run's code wrote
 log.py                 log of a run
 run_comparison.py      differences between two runs, and the form that picks them

@@ -21,16 +21,16 @@ class ArtefactFile(FrozenModel):
     path: str
     """Path relative to the run's worktree."""
     bytes: int | None
-    """Present size of the file; null if it is not on this machine."""
+    """Current size of the file in bytes; null if the file is not on this machine."""
     sha256: str
-    """Signed digest. Each gate compares the file with it; this page does not."""
+    """Signed digest. Each gate compares the file with this digest, but this page does not."""
 
 
 class StageRecordSummary(FrozenModel):
     stage: str
     files: int
     computed_in: str
-    """Run that computed the stage; an earlier one if the outputs come from the stage cache."""
+    """Id of the run that computed the stage. It is an earlier run if the outputs come from the stage cache."""
     sandbox: str
     """Program and version of the sandbox in which the stage ran; empty if it ran without one."""
     sha256: str
@@ -40,7 +40,7 @@ class Artefacts(FrozenModel):
     run: str
     stages: list[StageRecordSummary]
     rows: list[ArtefactFile]
-    """Files, by stage and path."""
+    """Files, sorted by stage and path."""
     total: int
 
 
@@ -49,7 +49,7 @@ def artefacts(here: RequestState, person: Person, run: str, most: RowLimit = PAG
 
     Raises:
         InputError: This checkout has no such run.
-        Refused: The run is an experiment, whose code chose the names of files, and its free text is not for the person.
+        Refused: The run is an experiment, whose code chose the file names, and the person may not see its free text.
     """
     layout = run_layout(here, run)
     if layout.is_experiment:

@@ -33,13 +33,13 @@ class AuditPage(FrozenModel):
     release: str
     """Label of the release that the answers are about; empty if there is no release."""
     releases: list[str]
-    """Labels of all releases, the last one promoted or rolled back to first."""
+    """Labels of all releases. The first is the release that was promoted or rolled back to last."""
     verdict: str
-    """Verdict of the verification of the release's folder; empty if the folder cannot be read."""
+    """Verdict of verifying the release's folder; empty if the folder cannot be read."""
     demo: bool
     """Whether demo identities approved the release, so that no person decided."""
     standing: str
-    """Aliases that the release has now. If its page has no answers, the reason."""
+    """Current aliases of the release. If there are no answers, the reason for that."""
     questions: list[Question]
 
 
@@ -47,7 +47,7 @@ Answer = Callable[[RequestState, ReleaseFacts], Iterator[AnswerLine]]
 
 
 def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
-    """Return the answers about a release; by default about the one that was promoted or rolled back to last.
+    """Return the answers about a release, by default about the release that was promoted or rolled back to last.
 
     Raises:
         InputError: There is no such release.
@@ -77,7 +77,7 @@ def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
 
 
 def _answer_or_reason(answer: Answer, here: RequestState, gathered: ReleaseFacts) -> list[AnswerLine]:
-    """Return an answer, or the reason why it cannot be given, so that the other questions are answered all the same."""
+    """Return an answer, or the reason why there is none, so that one error does not prevent the other answers."""
     try:
         return list(answer(here, gathered))
     except HallmarkError as error:

@@ -15,10 +15,10 @@ class Check(FrozenModel):
     value: str
     wanted: str
     before: str
-    """Value when this gate last passed; empty if it never did."""
+    """Value when this gate last passed; empty if it has never passed."""
     why: str
     waivable: bool
-    """Whether policy allows a waiver of the check."""
+    """Whether the policy allows a waiver of the check."""
 
 
 def rows(standing: GateStatus, before: EvidenceDiff | None, evidence: Evidence) -> list[Check]:

@@ -27,21 +27,22 @@ class SourceRow(FrozenModel):
     retention_days: int
     approved_uses: list[str]
     newest: date | None
-    """Date of the newest record in the last run; null without dates."""
+    """Date of the newest record in the last run; null if the records have no dates."""
     stale: bool
-    """Whether the newest record is older than the source promises."""
+    """Whether the newest record is older than the source's declaration allows."""
     rows: int | None
-    """Number of rows in the last run with this source; null if there is no such run."""
+    """Number of rows in the last run that used this source; null if there is no such run."""
     aside_share: float | None
-    """Share of these rows that was quarantined."""
+    """Share of these rows that was quarantined, from 0 to 1."""
     trend: list[SourceQuality]
     """Quality in the last runs, oldest first."""
     last_run: str
-    """Id of the last run with this source, at which `rows` and `trend` end; empty if there is none."""
+    """Id of the last run that used this source, to which `rows` and the end of `trend` belong; empty if there is
+    none."""
     without: str
-    """Loss to the last dataset without this source, in words; empty if it is not known."""
+    """Data that the last dataset would lose without this source, in words; empty if unknown."""
     withdrawn: str
-    """Withdrawals of the source that are in force, in words; empty if there are none."""
+    """Withdrawals of the source in force, in words; empty if there are none."""
 
 
 class Data(FrozenModel):

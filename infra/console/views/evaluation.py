@@ -15,13 +15,13 @@ class MetricFigure(FrozenModel):
     title: str
     about: str
     unit: str
-    """Unit as it is printed; empty for a share from 0 to 1."""
+    """Unit of the metric as printed; empty for a share from 0 to 1."""
     models: dict[str, Interval]
-    """Value of each model that was evaluated, by the title of the model."""
+    """Value and interval of each evaluated model, by the title of the model."""
 
 
 class ModelComparison(FrozenModel):
-    """Comparison of the candidate with another model, on the test records that both answered."""
+    """Comparison of the candidate with another model, on the test records that both models answered."""
 
     other: str
     said: Comparison
@@ -39,7 +39,7 @@ def read(here: RequestState, layout: Layout) -> Evaluation | None:
     """Return the evaluation of a run, or None if it has not been evaluated.
 
     Raises:
-        Refused: The metrics are not those in the gate's evidence, or cannot be read.
+        Refused: The metrics differ from those in the gate's evidence, or cannot be read.
     """
     path = layout.artefacts("evaluate") / "metrics.json"
     if not path.is_file():
@@ -70,7 +70,7 @@ def _evaluation(said: Metrics) -> Evaluation:
 
 
 def read_or_reason(here: RequestState, layout: Layout) -> tuple[Evaluation | None, str]:
-    """Return the evaluation as `read` does, or the reason why it cannot be shown."""
+    """Return the evaluation of a run, or None and the reason why it cannot be shown."""
     try:
         return read(here, layout), ""
     except HallmarkError as error:

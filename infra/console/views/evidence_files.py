@@ -1,6 +1,6 @@
 """Verification of a run's files before a page shows them, by the digests in a gate's evidence.
 
-The code of a run's own commit may have written anything into these files.
+The code of a run's own commit can write anything into these files.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) ->
         Whether the files were compared; False if the run has not reached the gate.
 
     Raises:
-        Refused: A file has another digest than in the evidence, or is not in it.
+        Refused: The digest of a file differs from the digest in the evidence, or the evidence does not list the file.
     """
     asked = [case for case in cases.read_all(here.ledger, layout.root.name) if case.evidence.gate == gate]
     if not asked:
@@ -44,7 +44,7 @@ def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) ->
 
 @contextmanager
 def refuse_unreadable(run: str) -> Iterator[None]:
-    """Turn errors of reading a run's files into Refused: they are not in the format that Hallmark writes."""
+    """Turn errors of reading a run's files into Refused. Such files are not in the format that Hallmark writes."""
     try:
         yield
     except (pa.ArrowException, OSError, *DOCUMENT_ERRORS) as error:
@@ -52,7 +52,7 @@ def refuse_unreadable(run: str) -> Iterator[None]:
 
 
 def refuse_large(*paths: Path, most: int) -> None:
-    """Refuse Parquet files that take more than `most` bytes in memory. Reading stops at that size."""
+    """Raise Refused for a Parquet file that takes more than `most` bytes in memory. Reading stops at that size."""
     for path in paths:
         total_bytes = 0
         with pq.ParquetFile(path) as file:

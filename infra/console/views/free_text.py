@@ -1,4 +1,4 @@
-"""Access to free text that a run's code wrote: errors, progress, logs, pages that no gate compared.
+"""Access to free text that a run's code wrote: errors, progress, logs, and pages that no gate compared.
 
 Such text can quote any record. Only people who may read single records of all sources of the run see it.
 """
@@ -16,11 +16,12 @@ from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
 FREE_TEXT_ERROR = re.compile(r"stage |[A-Z]\w*: ")
-"""Beginning of an error that a stage wrote, or of an unexpected exception; its rest may quote files of the run."""
+"""Beginning of an error that a stage wrote, or of an unexpected exception. The rest of the error can quote the run's
+files."""
 
 
 def access_denial(here: RequestState, layout: Layout, person: Person) -> str:
-    """Return why a person may not see the free text of a run; empty if they may."""
+    """Return the reason why a person may not see the free text of a run; empty if they may see it."""
     if not layout.sources.exists():
         return "its sources are not known here"
     try:
@@ -32,17 +33,13 @@ def access_denial(here: RequestState, layout: Layout, person: Person) -> str:
 
 
 def require_access(here: RequestState, layout: Layout, person: Person, what: str) -> None:
-    """Require that a person may see the free text of a run, which the error calls `what`.
-
-    Raises:
-        Refused: The person may not see it.
-    """
+    """Raise Refused if a person may not see the free text of a run. The message names the text as `what`."""
     if why := access_denial(here, layout, person):
         raise Refused(f"{what} of run {layout.root.name} may hold texts of records, and {why}")
 
 
 def redacted(here: RequestState, person: Person, known: Journal) -> Journal:
-    """Return the journal, without the texts of errors and progress if the person may not see them."""
+    """Return the journal, without error and progress texts if the person may not see them."""
     error = known.error or ""
     own = FREE_TEXT_ERROR.match(error)
     speaks = own or any(line.progress and not COUNT.fullmatch(line.progress) for line in known.stages.values())

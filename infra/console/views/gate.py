@@ -38,32 +38,32 @@ class GatePage(FrozenModel):
     state: str
     verdict: str
     held_back: str
-    """Reason why the run cannot continue whatever is decided, such as a withdrawn source; empty if there is none."""
+    """Reason why the run cannot continue whatever people decide, such as a withdrawn source; empty if there is none."""
     evidence_sha256: str
     """SHA-256 of the evidence, which every decision names."""
     asked: datetime
     deadline: datetime
     closed: datetime | None
     glance: dict[str, str]
-    """Name and text of each line to read before a decision."""
+    """Lines to read before a decision, by their titles."""
     facts: dict[str, str]
-    """Name and text of each line about the evidence."""
+    """Lines about the evidence, by their titles."""
     checks: list[Check]
     sources: list[GateSource]
     distributions: list[Distribution]
     changes: list[str]
     reminded: list[datetime]
-    """Times at which the people who have to decide were reminded."""
+    """Times at which the people who must decide were reminded."""
     evaluation: Evaluation | None
     """Metrics in the evidence of the evaluation gate; null at other gates, and if the run is on another machine."""
     wrong: str
-    """Reason why the metrics cannot be shown; empty if they can."""
+    """Reason why the metrics cannot be shown; empty if there is none."""
     decisions: list[DecisionStatus]
     mine: list[str]
     """Decisions that this person may make now, in words."""
     verbs: list[Verb]
     asked_of: SigningForm | None
-    """Form for a decision, which the browser signs; null if this person may make none."""
+    """Form for a decision, which the browser signs; null if this person may not decide now."""
     report: bool
     """Whether the evidence includes an evaluation report."""
     docs: bool
@@ -71,10 +71,10 @@ class GatePage(FrozenModel):
 
 
 def newest_case(here: RequestState, run: str, gate: str) -> tuple[GateCase, Governance]:
-    """Return the newest evidence of a gate with its ledger entries, and the governance by which it is judged.
+    """Return the newest evidence of a gate with its ledger entries, and the governance by which the gate is judged.
 
     Raises:
-        InputError: There is no such gate, or the run has not reached it.
+        InputError: The gate does not exist, or the run has not reached it.
     """
     if gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
@@ -85,7 +85,13 @@ def newest_case(here: RequestState, run: str, gate: str) -> tuple[GateCase, Gove
 
 
 def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
-    """Return the page of a gate. Raises as `newest_case` and `gates.judge_case`."""
+    """Return the page of a gate.
+
+    Raises:
+        InputError: As in `newest_case`.
+        Refused: The evidence does not follow from the policy and the metrics, or names another requester than the run
+            request.
+    """
     checked_run_id(run)
     case, governed = newest_case(here, run, gate)
     evidence = case.evidence

@@ -14,11 +14,11 @@ class GateSource(FrozenModel):
     name: str
     owner: str
     people: str
-    """Number of different values of each class that identifies a person, in words."""
+    """Number of different values of each category that identifies a person, in words."""
     terms: dict[str, str]
-    """Name and text of each term that the owner has declared."""
+    """Texts of the terms that the owner has declared, by their titles."""
     content: str
-    """`new`, `changed` or `same`, compared with the dataset approved last; empty if none was."""
+    """Comparison with the dataset approved last: `new`, `changed` or `same`; empty if no dataset was approved."""
     rows: int
     aside: int
     """Number of quarantined rows."""
@@ -26,9 +26,9 @@ class GateSource(FrozenModel):
     """Share of quarantined rows, from 0 to 1."""
     by_rule: dict[str, int]
     protected: dict[str, int]
-    """Number of occurrences of protected values, by class."""
+    """Number of occurrences of protected values, by category."""
     actions: dict[str, str]
-    """Treatment of protected values, by class."""
+    """Treatment of protected values, by category."""
     train: int
     test: int
 
@@ -37,13 +37,13 @@ SEGMENTS = ("department", "language", "kind")
 
 
 class SegmentValue(FrozenModel):
-    """Records with one value of a segment, in training and test set together."""
+    """Number and share of the records with one value of a segment, in the training and test partitions together."""
 
     value: str
     rows: int
     share: float
     before: float | None
-    """Share in the dataset approved last; null if none was."""
+    """Share in the dataset approved last; null if no dataset was approved."""
 
 
 class Distribution(FrozenModel):
@@ -53,7 +53,10 @@ class Distribution(FrozenModel):
 
 
 def distributions(evidence: Evidence) -> list[Distribution]:
-    """Return the distribution of each segment, now and in the dataset approved last; empty without a dataset."""
+    """Return the distribution of each segment, now and in the dataset approved last.
+
+    The list is empty if the evidence has no dataset.
+    """
     if evidence.dataset is None:
         return []
     return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SEGMENTS]
@@ -78,7 +81,7 @@ def _parts(dataset: Dataset, change: DatasetChange | None, segment: str) -> list
 
 
 def sources(evidence: Evidence) -> list[GateSource]:
-    """Return the sources of the dataset, sorted by owner; empty without a dataset."""
+    """Return the sources of the dataset, sorted by owner. The list is empty if the evidence has no dataset."""
     if evidence.dataset is None:
         return []
     change = evidence.change
@@ -103,7 +106,6 @@ def sources(evidence: Evidence) -> list[GateSource]:
 
 
 def changes(evidence: Evidence, before: EvidenceDiff | None) -> list[str]:
-    """Return the changes since the gate last passed, in words."""
     if evidence.dataset is not None:
         return list(evidence_text.dataset(evidence.dataset, evidence.change))
     return [evidence_text.changed_files(before)]

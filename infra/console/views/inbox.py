@@ -28,7 +28,7 @@ class InboxItem(FrozenModel):
     """Number of failed checks that no waiver covers."""
     waits_for: list[str]
     mine: list[str]
-    """Decisions that this person may make, in words; empty if others have to act."""
+    """Decisions that this person may make, in words; empty if others must act."""
     trouble: str = ""
     """Problem with judging the gate on this machine, in words; empty if there is none."""
 

@@ -12,7 +12,7 @@ from tasks.policy.people import Person
 
 class Incidents(FrozenModel):
     rows: list[IncidentSummary]
-    """Open incidents first; newest first among open and among closed ones."""
+    """Open incidents before closed ones, each sorted from newest to oldest."""
 
 
 def incidents(here: RequestState, person: Person) -> Incidents:
@@ -26,7 +26,7 @@ class IncidentPage(FrozenModel):
     may_not: str
     """Reason why this person may not close the incident, in words; empty if they may."""
     asked_of: SigningForm | None
-    """Form that closes the incident, which the browser signs; null if this person may not close it."""
+    """Form to close the incident, which the browser signs; null if this person may not close it."""
 
 
 def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:

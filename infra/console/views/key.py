@@ -9,12 +9,12 @@ from tasks.policy.people import Person
 class KeyPage(FrozenModel):
     person: str
     counting: list[str]
-    """Fingerprints of the person's keys that count now."""
+    """Fingerprints of the person's keys that are valid now."""
     environment: str
 
 
 def key(here: RequestState, person: Person) -> KeyPage:
-    """Return the keys of a person that count. Only the browser knows whether it holds one of them."""
+    """Return the valid keys of a person. Only the browser knows whether it holds one of them."""
     return KeyPage(
         person=person.id, counting=key_fingerprints(here, person), environment=here.governance.policy.environment
     )

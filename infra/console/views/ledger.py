@@ -36,9 +36,10 @@ class Entries(FrozenModel):
     subject: str
     run: str
     about: str
-    """Id of a person whom the entries are about; empty for all."""
+    """Id of the person whom the entries are about; empty for all people."""
     older: int | None
-    """Number of the last entry searched, below which the next page begins; null if the first entry was reached."""
+    """Number of the last entry searched, below which the next page begins; null if the search reached the first
+    entry."""
     count: int
     """Number of entries in the whole ledger."""
 
@@ -49,7 +50,7 @@ class EntryPage(FrozenModel):
     kind: str
     subject: str
     body: dict[str, Any]
-    """Body of the entry, with envelopes decoded and their signatures not verified."""
+    """Body of the entry. Envelopes in it are decoded, but their signatures are not verified."""
     text: str
     says: str
     """Plain values of the body, in one line."""
@@ -62,7 +63,7 @@ def ledger(here: RequestState, person: Person, kind: str = "", subject: str = ""
     """Return a page of matching entries, newest first.
 
     Raises:
-        Refused: An entry was changed.
+        Refused: An entry was tampered with.
     """
     keys = here.governance.fingerprints_of(about)
     wanted = EntryFilter(kind=kind or None, subject=subject or None, run=run or None, person=about or None, keys=keys)
@@ -80,7 +81,10 @@ def ledger(here: RequestState, person: Person, kind: str = "", subject: str = ""
 
 
 def _search_start(here: RequestState, run: str) -> int:
-    """Return the number at which the search for a run begins: above its entries, which lie close together."""
+    """Return the entry number at which the search for a run begins.
+
+    It is above the run's entries, which are close together.
+    """
     about = here.ledger.entries(None, run)
     return about[-1].seq + MAX_ENTRIES_SEARCHED // 2 if about else 2**62
 
@@ -92,13 +96,13 @@ def _row(entry: Entry) -> EntryRow:
 
 
 def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
-    """Return an entry.
+    """Return the page of an entry.
 
-    Names of an experiment's files, which its code chose, are hidden if the person may not see the run's free text.
+    File names of an experiment, which its code chose, are hidden if the person may not see the run's free text.
 
     Raises:
         InputError: There is no such entry.
-        Refused: The entry was changed.
+        Refused: The entry was tampered with.
     """
     found = search.find_newest(here.ledger, EntryFilter(), 1, number + 1).entries
     if not found or found[0].seq != number:

@@ -1,6 +1,6 @@
 """Datasets, runs and releases that a record is in.
 
-Questions about a person are in ../disclosing.py, since each is a data access that the ledger records.
+Questions about a person are in ../data_access.py, because each is a data access that the ledger records.
 """
 
 from infra import record_lookup
@@ -12,10 +12,10 @@ from tasks.policy.people import Person
 
 class Lineage(FrozenModel):
     record: str
-    """Id of the record; empty if none was asked for."""
+    """Id of the record; empty if none was entered."""
     rows: list[RecordUse]
     closed: list[str]
-    """Sources that were not searched, each with the people or roles who may see its records."""
+    """Sources that were not searched, each with the people or roles that may see its records."""
     notice: str
     """Releases that could not be searched on this machine, in words; empty if there are none."""
 

@@ -1,6 +1,6 @@
 """Log of a run, for people who may see single records of all its sources.
 
-The code of a run's own commit may log whatever it reads.
+The code of a run's own commit can log anything it reads.
 """
 
 from infra.console.site import RequestState
@@ -18,9 +18,9 @@ from tasks.scheduling import deployments_in_force
 class Log(FrozenModel):
     run: str
     rows: list[LogLine]
-    """Last lines, oldest first."""
+    """Last lines of the log, oldest first."""
     missing: str
-    """Reason why there are no lines, in words; empty if there are some."""
+    """Reason why there are no lines, in words; empty if there are lines."""
 
 
 def log(here: RequestState, person: Person, run: str) -> Log:

@@ -29,17 +29,17 @@ class TrainingSource(FrozenModel):
     name: str
     owner: str
     rows: int
-    """Number of its records in the training set."""
+    """Number of the source's records in the training partition."""
     sha256: str
 
 
 class Provenance(FrozenModel):
-    """Origin of a release, as its own folder states it. Only the verification shows whether that is true."""
+    """Origin of a release as stated in its folder. Only verification shows whether the statement is true."""
 
     sources: list[TrainingSource]
     dataset: str
     rows: dict[str, int]
-    """Number of records of the dataset by partition: `train` and `test`."""
+    """Number of records of the dataset by partition, `train` and `test`."""
     base_model: str
 
 
@@ -51,15 +51,16 @@ class ReleasePage(FrozenModel):
     """Origin of the release; null if its folder is not on this machine or cannot be read."""
     champion: str
     ordered: list[RollbackOrder]
-    """Orders to roll back to this release. They count until another release is promoted."""
+    """Orders to roll back to this release. They remain valid until another release is promoted."""
     waits_for: list[str]
     """Orders that are still missing, in words."""
     asked_of: SigningForm | None
-    """Form for a rollback order, which the browser signs; null for the champion, and without a role for it."""
+    """Form for a rollback order, which the browser signs; null for the champion, or if the person has no role to order
+    one."""
 
 
 def release(here: RequestState, person: Person, label: str) -> ReleasePage:
-    """Return the page of a release. Its folder is verified as `hallmark releases verify` does.
+    """Return the page of a release, after verifying its folder as `hallmark releases verify` does.
 
     Raises:
         InputError: There is no such release.
@@ -96,7 +97,6 @@ def _lineage(known: Release) -> Provenance | None:
 
 
 def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
-    """Return the promotion to roll back to; None if the release is champion."""
     if line.newest is None or line.newest.promotion.label == label:
         return None
     return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)

@@ -19,9 +19,9 @@ class ReleaseComparison(FrozenModel):
     before: str
     now: str
     against: list[str]
-    """Releases of the two that do not verify here, each with the reason."""
+    """Label and reason of each of the two releases that does not verify here."""
     parts: dict[str, list[Change]]
-    """Differences by part: data, parameters, code, base model, figures, policy, people."""
+    """Differences by part: `data`, `parameters`, `code`, `base model`, `figures`, `policy` and `people`."""
 
 
 def release_comparison(here: RequestState, person: Person, before: str, now: str) -> ReleaseComparison:

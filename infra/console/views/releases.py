@@ -14,7 +14,7 @@ from tasks.registry.release import production_periods, promotions
 from tasks.registry.release.promotions import Promotions
 
 PAGE_SIZE = 15
-"""Number of releases on one page. The waivers of each are searched in the ledger, which takes 10 ms."""
+"""Number of releases on one page. Searching the ledger for the waivers of one release takes 10 ms."""
 MAX_PERIODS = 30
 MOST_PROBLEMS = 20
 
@@ -26,9 +26,9 @@ class ChampionPeriod(FrozenModel):
     until: datetime | None
     """End of the period; null if the release is still champion."""
     by: str
-    """Action that made it champion: `promote` or `rollback`."""
+    """Action that made the release champion: `promote` or `rollback`."""
     entry: int
-    """Number of the ledger entry about that action."""
+    """Number of the ledger entry that records the action."""
     reason: str
     """Reason of the rollback; empty for a promotion."""
 
@@ -36,24 +36,24 @@ class ChampionPeriod(FrozenModel):
 class Releases(FrozenModel):
     rows: list[ReleaseSummary]
     champions: list[ChampionPeriod]
-    """Last periods of the champions of each model, oldest first."""
+    """Latest champion periods of each model, oldest first."""
     read: datetime
-    """Time at which the ledger was read. A period without an end lasted at least until then."""
+    """Time at which the ledger was read. A period without an end lasted at least until this time."""
     problems: list[str]
     older: datetime | None
-    """Time of promotion below which the next page begins; null if there is no next page."""
+    """Promotion time before which the next page begins; null if there is no next page."""
 
 
 class Production(FrozenModel):
     asked: str
-    """Time as the reader entered it; empty for now."""
+    """Time as the user entered it; empty for the current time."""
     moment: ProductionState
 
 
 def releases(
     here: RequestState, person: Person, before: datetime | None = None, most: RowLimit = PAGE_SIZE
 ) -> Releases:
-    """Return a page of releases, newest first. It begins before the time `before`, if one is given."""
+    """Return a page of releases, newest first, optionally only those promoted before the time `before`."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
     lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.model_names(here.ledger)]
@@ -80,7 +80,7 @@ def _champion_period(each: production_periods.ProductionPeriod) -> ChampionPerio
 
 
 def production(here: RequestState, person: Person, when: str = "") -> Production:
-    """Return the releases that were in production at a time, and who decided that.
+    """Return the releases that were in production at a time, and the people who had decided on them.
 
     Raises:
         InputError: `when` is not a time, or lies in the future.

@@ -28,25 +28,26 @@ FILES = (
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
     ("split", "not_drawn"),
 )  # fmt: skip
-"""Files that the page reads, if the run has them: the stage and the name."""
+"""Stage and name of each file that the page reads if the run has it."""
 FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn")
-"""Names of those files that are read into memory as a whole."""
+"""Names of the files that are read into memory as a whole."""
 MAX_BYTES_IN_MEMORY = 256 << 20
-"""Maximum size of one of FILES_IN_MEMORY, in bytes. The run's own code writes the files, and one process serves all
+"""Maximum size of each of FILES_IN_MEMORY, in bytes. The run's own code writes these files, and one process serves all
 people."""
 
 
 class Contradiction(FrozenModel):
     pair: Pair
     prompts: tuple[list[DiffPiece], list[DiffPiece]]
-    """Prompt of the removed record and prompt of the other, each in pieces that are equal in both or differ."""
+    """Prompts of the removed record and of the other record, each split into pieces that are equal in both or
+    differ."""
     targets: tuple[list[DiffPiece], list[DiffPiece]]
 
 
 class RowsPage(FrozenModel):
     run: str
     compared: bool
-    """Whether the files were compared with the evidence of the data gate; false if the run has not reached the gate."""
+    """Whether the files were compared with the data gate's evidence; false if the run has not reached the gate."""
     counts: list[RuleCount]
     source: str
     rule: str
@@ -67,7 +68,7 @@ def rows(
 
     Raises:
         InputError: The run has no records yet, or there is no such source or rule.
-        Refused: A file is not the one in the gate's evidence, cannot be read, or is too large.
+        Refused: A file differs from the file in the gate's evidence, cannot be read, or is too large.
     """
     layout = run_layout(here, run)
     with evidence_files.refuse_unreadable(run):
@@ -105,9 +106,9 @@ def _counted(count: RuleCount, open_to: set[str]) -> RuleCount:
 
 
 def _redacted(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
-    """Hide reason and ids of a row if the person may not see records of its source.
+    """Hide the reason and ids of a row if the person may not see records of its source.
 
-    The rule stays if a stage of Hallmark defines it: such a name says nothing about the text.
+    The name of a rule that Hallmark itself defines is kept, because it reveals nothing about the text.
     """
     if entry.source_id in open_to:
         return entry

@@ -18,17 +18,17 @@ from tasks.runs.reporting.difference import RunDifference
 class RunComparison(FrozenModel):
     first: str
     second: str
-    """Id of the second run. `first` and `second` are empty if no runs were picked."""
+    """Id of the second run. `first` and `second` are empty if no runs were chosen."""
     choices: list[str]
-    """Ids of the last runs, newest first, from which the form's reader picks two."""
+    """Ids of the runs that the form offers, newest first."""
     lacks: list[str]
     """Parts that could not be compared, with reasons, in words."""
     test: list[str]
-    """Result of the paired test of both candidates, in sentences; empty if there is none."""
+    """Result of the paired test of the two candidates, in sentences; empty if there is no test."""
     test_differs: bool
     """Whether the two runs were evaluated on different test records."""
     parts: dict[str, list[Change]]
-    """Differences by part: outcome, parameters, data, code, figures."""
+    """Differences by part: `outcome`, `parameters`, `data`, `code` and `figures`."""
 
 
 def run_comparison(here: RequestState, person: Person, first: str, second: str) -> RunComparison:
@@ -36,8 +36,8 @@ def run_comparison(here: RequestState, person: Person, first: str, second: str) 
 
     Raises:
         InputError: A run is not in this checkout.
-        Refused: Files of a run cannot be read or are not those in its gate's evidence; or the run has not reached the
-            gate, and the person may not see its free text.
+        Refused: Files of a run cannot be read or differ from those in its gate's evidence; or the run has not reached
+            the gate, and the person may not see its free text.
     """
     for run in (first, second):
         _require_evidence_files(here, person, run_layout(here, run))
@@ -58,7 +58,7 @@ COMPARED_FILES: Mapping[str, tuple[str, ...]] = {
     "data": ("split/manifest.json",),
     "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
 }
-"""Files that the page quotes, by the gate whose evidence has their digests."""
+"""Files that the page quotes, by the gate whose evidence contains their digests."""
 
 
 def _require_evidence_files(here: RequestState, person: Person, layout: Layout) -> None:
@@ -69,7 +69,7 @@ def _require_evidence_files(here: RequestState, person: Person, layout: Layout) 
 
 
 def run_comparison_form(here: RequestState, person: Person, first: str = "", second: str = "") -> RunComparison:
-    """Return the differences between two runs, or only the form if not both are picked."""
+    """Return the differences between two runs, or only the form if fewer than two runs are chosen."""
     return run_comparison(here, person, first, second) if first and second else _page(here, first, second)
 
 

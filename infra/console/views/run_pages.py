@@ -1,7 +1,7 @@
 """Pages that a run wrote into its folder: the evaluation report and the Data Docs.
 
-Pages that a decision relies on are compared with the digests in the gate's evidence. The report with latency and cost
-holds measurements of one machine, so the evidence has no digest of it.
+Pages that people rely on for a decision are compared with the digests in the gate's evidence. The report with latency
+and cost contains measurements of one machine, so the evidence has no digest of it.
 """
 
 from pathlib import Path
@@ -22,8 +22,8 @@ def report_file(here: RequestState, person: Person, run: str) -> Path:
 
     Raises:
         InputError: The run has no report yet.
-        Refused: The report is not the one in the gate's evidence; or the run has not reached the gate, and the person
-            may not see free text of the run.
+        Refused: The report differs from that in the gate's evidence; or the run has not reached the gate, and the
+            person may not see free text of the run.
     """
     layout = run_layout(here, run)
     path = layout.artefacts("evaluate") / "report.html"
@@ -49,11 +49,11 @@ def measured_file(here: RequestState, person: Person, run: str) -> Path:
 
 
 def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
-    """Return the path of a file of the Data Docs, or of their first page if `path` is empty.
+    """Return the path of a file of the Data Docs, or of their start page if `path` is empty.
 
     Raises:
         InputError: The Data Docs have no such file.
-        Refused: As `report_file`, at the data gate.
+        Refused: As in `report_file`, but for the data gate.
     """
     layout = run_layout(here, run)
     folder = (layout.artefacts("validate") / "docs").resolve()
@@ -71,15 +71,18 @@ def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
 
 
 def _require(here: RequestState, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
-    """Require access to all sources of the run, unless a gate has compared these files: others may quote any record."""
+    """Require access to the run's free text unless a gate has compared these files.
+
+    Files that no gate has compared can quote any record.
+    """
     if not evidence_files.compare(here, layout, gate, *paths):
         free_text.require_access(here, layout, person, "pages")
 
 
 def run_layout(here: RequestState, run: str) -> Layout:
-    """Return the layout of a run in this checkout, which need not exist.
+    """Return the layout of a run in this checkout. The run need not exist.
 
     Raises:
-        InputError: `run` is not the id of a run.
+        InputError: `run` is not a run id.
     """
     return Layout(here.state / "runs" / checked_run_id(run))

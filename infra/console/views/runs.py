@@ -35,11 +35,11 @@ class RunRow(FrozenModel):
     demo: bool
     began: datetime | None
     doing: str
-    """Present activity, or what the run waits for, in words."""
+    """Current activity of the run, or the people it waits for, in words."""
     release: str
     seconds: float
     cost: float | None
-    """Cost of that time in USD, at the hourly price in the run's parameters; null before these are known."""
+    """Cost of the run's duration in USD, at the hourly price in its parameters; null until the parameters are known."""
 
 
 class Bar(FrozenModel):
@@ -49,7 +49,7 @@ class Bar(FrozenModel):
 
 
 class UseCaseSummary(FrozenModel):
-    """Summary of those runs on the page that belong to one use case."""
+    """Summary of the runs on the page that belong to one use case."""
 
     use_case: str
     runs: int
@@ -57,7 +57,7 @@ class UseCaseSummary(FrozenModel):
     """Number of runs by status."""
     success: float | None
     seconds: float
-    """Median duration of promoted runs, summed over their stages, in seconds; 0 if no run was promoted."""
+    """Median duration of promoted runs, in seconds, each summed over its stages; 0 if no run was promoted."""
     cost: float
     """Median cost of promoted runs in USD; 0 if no run was promoted."""
     bars: list[Bar]
@@ -67,7 +67,7 @@ class Runs(FrozenModel):
     rows: list[RunRow]
     tallies: list[UseCaseSummary]
     older: str
-    """Id of the last run on the page, below which the next page begins; empty if there is no next page."""
+    """Id of the last run on the page, after which the next page begins; empty if there is no next page."""
 
 
 class RunPage(FrozenModel):
@@ -82,28 +82,29 @@ class RunPage(FrozenModel):
     error: str
     doing: str
     going: bool
-    """Whether a process executes the run now."""
+    """Whether a process is executing the run now."""
     stages: dict[str, StageState]
     seconds: float
     """Total duration of the stages, in seconds."""
     cost: float | None
-    """Cost in USD, as in the list of runs."""
+    """Cost of this duration in USD, at the hourly price in the run's parameters; null until the parameters are
+    known."""
     training: Training | None
-    """Loss curve; null before training, and if it cannot be shown."""
+    """Loss curve of the training; null before training, or if the curve cannot be shown."""
     gates: dict[str, GateState]
     evaluation: Evaluation | None
-    """Metrics; null before evaluation, and if they cannot be shown."""
+    """Metrics of the run; null before evaluation, or if they cannot be shown."""
     wrong: str
     """Reason why metrics or loss curve cannot be shown; empty if there is none."""
     report: bool
     docs: bool
     measured: bool
     reason: str
-    """Reason in the run request; empty if it has none."""
+    """Reason given in the run request; empty if there is none."""
     to_come: list[str]
     """Gates that the run has not reached yet."""
     has_rows: bool
-    """Whether the run has finished `ingest`."""
+    """Whether the run has finished the stage `ingest`."""
 
 
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:

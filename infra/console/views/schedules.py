@@ -40,7 +40,7 @@ class PastOccasion(FrozenModel):
     run: str
     """Id of the requested run; empty if none was requested."""
     passed_over: str
-    """Reason why no run was requested; empty if one was."""
+    """Reason why no run was requested; empty if a run was requested."""
 
 
 class SchedulePage(FrozenModel):
@@ -49,7 +49,7 @@ class SchedulePage(FrozenModel):
     coming: list[DueTime]
     asked: list[PastOccasion]
     asked_of: SigningForm | None
-    """Form that pauses or resumes the schedule or trigger, which the browser signs; null for an auditor."""
+    """Form to pause or resume the schedule or trigger, which the browser signs; null for an auditor."""
 
 
 def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
@@ -80,7 +80,6 @@ def _signing_form(here: RequestState, person: Person, name: str, stands: Deploym
 
 
 def _past_occasions(here: RequestState, name: str) -> list[PastOccasion]:
-    """Return the newest occasions of one name, among the last MAX_ENTRIES_SEARCHED of all names."""
     found = [
         entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), MAX_ENTRIES_SEARCHED)
     ]

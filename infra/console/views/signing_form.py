@@ -1,4 +1,4 @@
-"""Form whose answer is signed: what the browser needs to sign what the page shows, and nothing else."""
+"""Form whose answer is signed. It contains only the data that the browser needs to sign what the page shows."""
 
 from typing import Any
 
@@ -16,25 +16,24 @@ class SigningForm(FrozenModel):
     type: str
     person: str
     keys: list[str]
-    """Fingerprints of the person's keys that count now for this statement."""
+    """Fingerprints of the person's keys that are valid now for this statement."""
     about: dict[str, Any]
-    """Fields that the predicate must have with these values, besides reason, person, time and the choices in the
-    form."""
+    """Required values of predicate fields, except reason, person, time and the choices in the form."""
     defaults: dict[str, Any]
-    """Optional fields of the predicate with the values that they must have unless `about` or the form gives others."""
+    """Required values of optional predicate fields, unless `about` or the form sets other values."""
     digests: list[str]
     wish: dict[str, Any] = {}
-    """Fields of the request to the console, besides those in the form."""
+    """Fields of the request to the console that are not in the form."""
     roles: list[str] = []
-    """Roles in which the person may sign; empty if `about` names the role, or none is needed."""
+    """Roles in which the person may sign; empty if `about` names the role, or if no role is needed."""
     breaking: list[str] = []
     """Roles in which the person may order an emergency rollback; empty for other statements."""
     joins: list[str] = []
-    """SHA-256 of the rollback orders of others that this one joins; empty for other statements."""
+    """SHA-256 digests of other people's rollback orders that this order joins; empty for other statements."""
 
 
 def optional_fields(kind: SignedKind[Any]) -> dict[str, Any]:
-    """Return the optional fields of a kind's document with their defaults, as JSON."""
+    """Return the optional fields of a document kind with their default values, as JSON."""
     defaults: dict[str, Any] = kind.model.model_construct().model_dump(mode="json")
     return defaults
 
@@ -46,6 +45,6 @@ def key_fingerprints(here: RequestState, person: Person) -> list[str]:
 
 
 def strong_key_fingerprints(here: RequestState, person: Person, policy: Policy, tier: str, gate: GateName) -> list[str]:
-    """Return the fingerprints of the person's keys that are as strong as policy asks at a gate."""
+    """Return the fingerprints of the person's valid keys that are as strong as the policy requires at a gate."""
     wanted, known = policy.gate(tier, gate).signature, key_fingerprints(here, person)
     return [key for key in known if not person.key_weakness(wanted, policy.environment, key)]

@@ -1,4 +1,4 @@
-"""Loss curve of a training, from the file whose digest the signed stage record has."""
+"""Loss curve of a training run, from the file whose digest is in the signed stage record."""
 
 from pathlib import Path
 
@@ -15,10 +15,9 @@ from tasks.stages.evaluate.report.stage_results import TrainingStep
 
 CURVE = "artefacts/train/curve.json"
 MAX_CURVE_BYTES = 8 << 20
-"""Maximum size of a curve in bytes, some 100,000 steps. The run's own code writes it."""
+"""Maximum size of a curve file in bytes, about 100,000 steps. The run's own code writes this file."""
 MAX_POINTS = 1_000
-"""Maximum number of steps in the chart. A longer training is sampled at even distances and at each
-validation."""
+"""Maximum number of steps in the chart. A longer curve is sampled at regular intervals and at each validation."""
 
 
 class Training(FrozenModel):
@@ -28,25 +27,26 @@ class Training(FrozenModel):
     last: float
     """Loss per target token at the last step."""
     low: float
-    """Minimum of the running mean."""
+    """Minimum of the running mean of the loss."""
     loss: str
     """Loss by step, as points of an SVG polyline in a box of 1,000 × 300."""
     smooth: str
-    """Running mean over neighbouring steps, as such points."""
+    """Running mean of the loss over neighbouring steps, as points of an SVG polyline in the same box."""
     validation: str
-    """Loss of the validation records, as such points; empty without validation."""
+    """Loss of the validation records, as points of an SVG polyline in the same box; empty without validation."""
     best_step: int | None
-    """Step with the lowest validation loss, whose weights are the result; null without validation."""
+    """Step with the lowest validation loss, whose weights are the result of the training; null without validation."""
     best: float | None
-    """Validation loss at that step."""
+    """Validation loss at `best_step`; null without validation."""
     top: str
-    """Loss at the top of the box, as text. The bottom is 0."""
+    """Loss at the top of the box, as text. The bottom of the box is 0."""
 
 
 def read(here: RequestState, layout: Layout) -> Training | None:
     """Return the loss curve of a run.
 
-    It is None if the run has no curve yet, the curve has fewer than two steps, or its digest is not the signed one.
+    The result is None if the run has no curve yet, the curve has fewer than two steps, or its digest is not the signed
+    one.
 
     Raises:
         Refused: The curve cannot be read.

@@ -31,8 +31,8 @@ class WaiverRow(FrozenModel):
 
 class Waivers(FrozenModel):
     rows: list[WaiverRow]
-    """Waivers by date of expiry, the soonest first; expired ones come last. Withdrawn waivers are listed too: only the
-    page of the gate shows the withdrawal."""
+    """Waivers by expiry date, earliest first, with expired ones last. Withdrawn waivers are listed too, because only
+    the page of the gate shows a withdrawal."""
     whole: bool
     """Whether every decision in the ledger was searched."""
 

@@ -1,4 +1,4 @@
-"""Checks of a gate, and what they compare.
+"""Checks of a gate, and the purposes and datasets that they compare.
 
 checks.py        checks: those of policy, those of every tier, and the use case's own success metrics
 purpose.py       purpose of a use case, and whether its sources are approved for it

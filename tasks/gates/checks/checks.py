@@ -1,7 +1,7 @@
 """Checks of a gate: those of policy, those of every risk tier with gates, and the use case's own success metrics.
 
-The checks of every tier are computed here from the evidence, never by the run's own code. Policy may let a role waive
-them and cannot remove them.
+The checks of every tier are computed here from the evidence, never by the run's own code. Policy can allow a role to
+waive these checks but cannot remove them.
 """
 
 import re
@@ -28,36 +28,38 @@ RECORD_NOTE_PATTERNS = {
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
     )
 }
-"""Patterns for the notes of figures that name records, by figure.
+"""Allowed forms of the notes that list records, by metric name.
 
-The note is for people who decide on these records. The run's own code wrote it, and everybody can see the gate, so it
-may contain only counts and ids.
+The run's own code writes these notes, and everybody can see the gate. A note is therefore shown only if it contains
+nothing but counts and record ids.
 """
 
 
 class CheckResult(FrozenModel):
-    """A check with its result."""
+    """Result of one check of a gate."""
 
     name: str
     fact: str
     value: float | None
-    """Value of the figure; null if it does not exist."""
+    """Value of the metric; null if the metric does not exist."""
     low: float | None
     high: float | None
     bound: Literal["value", "low", "high"]
     at_least: float | None
     at_most: float | None
     verdict: Literal["passed", "failed", "absent"]
-    """Result of the check. `absent`: the check is optional and its figure does not exist, so that it stops nothing."""
+    """Outcome of the check. `absent` means that the check is optional and its metric does not exist; the gate can still
+    pass."""
     why: str = ""
-    """Finding of the check in words; only for checks of every tier and for figures whose note names records."""
+    """Explanation of the outcome. Only for checks that apply in every tier, and for metrics whose note lists
+    records."""
 
 
 def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]) -> list[Check]:
     """Return all checks of a gate.
 
     Raises:
-        InputError: Two checks have the same name, so that a waiver of one would waive both.
+        InputError: Two checks have the same name, so a waiver of one would also waive the other.
     """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
     checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_metric_check(metric) for metric in judged]
@@ -77,7 +79,7 @@ def _metric_check(metric: SuccessMetric) -> Check:
 def standing_facts(
     gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: AcceptanceCriteria, adopted: PromotedCriteria | None
 ) -> Facts:
-    """Return the figures of the checks of every tier. Each is a number of findings, which its note lists."""
+    """Return the metrics for the checks of every tier: numbers of findings, with the findings listed in the note."""
     if gate == "data" and dataset is not None:
         allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
         return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
@@ -91,7 +93,7 @@ def _count(texts: list[str]) -> Fact:
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:
-    """Compare a figure with its limit. If the figure does not exist the check fails, unless it is optional."""
+    """Compare a metric with its limit. If the metric does not exist, the check fails unless it is optional."""
     fact = facts.get(check.fact)
     judged = getattr(fact, check.bound) if fact else None
     reached = judged is not None and (

@@ -9,7 +9,7 @@ from tasks.sources.dataset import SEGMENTS, SIDES, SIGNED_FIELDS, STAGES, Datase
 
 
 class ValueChange(FrozenModel):
-    """Value of a figure or setting before and now; null if it does not exist."""
+    """Earlier and current value of a metric or setting; null if the value does not exist."""
 
     before: Value
     now: Value
@@ -22,32 +22,32 @@ class ValueChange(FrozenModel):
 class SourceChange(FrozenModel):
     content: Literal["added", "removed", "changed", "same"]
     taken: ValueChange
-    """Number of rows that were read."""
+    """Number of rows read from the source."""
     rows: ValueChange
-    """Number of rows in the dataset."""
+    """Number of the source's rows in the dataset."""
     aside_share: ValueChange
-    """Share of the rows read that was quarantined before the split."""
+    """Share of the read rows that were quarantined before the split, from 0 to 1."""
     terms: dict[str, ValueChange]
-    """Declared terms that differ: owner, licence, lawful basis, classification, and the action for each category of
-    protected text."""
+    """Declared terms that differ: owner, licence, lawful basis, classification, and the action of `protect` for each
+    category."""
 
 
 class DatasetChange(FrozenModel):
-    """Differences between the dataset approved last for the use case and this one."""
+    """Differences between the dataset that was approved last for the use case and the run's dataset."""
 
     run: str
     """Id of the run in which the earlier dataset was approved."""
     subject_sha256: Sha256
-    """Digest of the earlier dataset: `tasks.core.files.tree_digest` of artefacts/split."""
+    """Digest of the earlier dataset's folder artefacts/split, computed by `tasks.core.files.tree_digest`."""
     rows: dict[str, ValueChange]
-    """Numbers of rows, by partition: training and test."""
+    """Number of rows in each partition, training and test."""
     quarantined: dict[str, ValueChange]
-    """Share of each stage's rows that it quarantined, by stage."""
+    """Share of rows that each stage quarantined, from 0 to 1, by stage name."""
     sources: dict[str, SourceChange]
     segments: dict[str, dict[str, ValueChange]]
-    """Numbers of training and test rows together, by segment and value; only those that differ."""
+    """Number of rows in both partitions together, by segment and segment value. Unchanged numbers are left out."""
     settings: dict[str, ValueChange]
-    """Settings in section `data` of params.yaml; only those that differ."""
+    """Settings in section `data` of params.yaml that differ."""
 
 
 def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> DatasetChange:
@@ -57,7 +57,7 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Dat
         before: Dataset that was approved last.
         now: Dataset of the run.
         run: Id of the run in which `before` was approved.
-        subject_sha256: Digest of the output that was approved in that run.
+        subject_sha256: Digest of the stage output that was approved in that run.
     """
     return DatasetChange(
         run=run,
@@ -109,7 +109,7 @@ def _terms(source: DatasetSource) -> dict[str, Value]:
 
 
 def _share(dataset: Dataset, stage: str) -> float | None:
-    """Return the share of a stage's rows that it quarantined; None if the dataset's version had no such stage."""
+    """Return the share of rows that a stage quarantined; None if the dataset's Hallmark version had no such stage."""
     passage = dataset.counts.get(stage)
     if passage is None:
         return None

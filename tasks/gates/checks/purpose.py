@@ -1,4 +1,4 @@
-"""Purpose of a use case: what people approve data for, and what its sources must allow."""
+"""Purpose of a use case, which people approve data for and which its sources must allow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from tasks.core.params.use_case import UseCase
 
 
 class Purpose(Document):
-    """Purpose of a use case, from its card. The use case's name is a field of the evidence."""
+    """Purpose of a use case: problem, users and approved uses, copied from the use-case card."""
 
     problem: str
     users: list[str]
@@ -21,11 +21,11 @@ class Purpose(Document):
 def unapproved(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:
     """Return a description of each use that the owner of a source has not approved.
 
-    A use is approved if the source lists it in the same words. Case and spaces are ignored.
+    A use is approved if the source lists it in the same words. Case and spacing are ignored.
 
     Args:
-        uses: Uses of the use case.
-        sources: Approved uses of each source, by its id.
+        uses: Uses on the use-case card.
+        sources: Approved uses of each source, by source id.
     """
     return [
         f"{source} is not approved for {use!r} (approved: {', '.join(map(repr, allowed)) or 'nothing'})"

@@ -2,8 +2,8 @@
 
 They are used in four places: in decisions.py before a person signs, in decision_validity.py when a gate is judged, in
 tasks/registry/verify/decision_checks.py for a release, offline, and in tasks/registry/promote/order_rules.py for a
-rollback order. Facts that one of these does not have are None in the claim, and rules about them pass. A release, for
-example, does not hold when its gate was opened, or evidence of other runs.
+rollback order. A fact that is not available in one of these places is None in the claim, and the rules about it pass. A
+release, for example, does not contain the time at which its gate was opened, or evidence of other runs.
 
 claim.py            facts that the rules look at
 all_rules.py        all rules of single decisions, in the order in which reasons are reported
@@ -12,5 +12,5 @@ person.py           rules about the person, role and key of a decision
 timing.py           rules about the time of a decision
 waiver.py           rules about the checks and the duration of a waiver
 run_request.py      rules of requests instead of decisions: who may request a run
-other_decisions.py  rules about decisions next to others: withdrawn, repeated, or in a second role
+other_decisions.py  rules that compare decisions: withdrawn, repeated, or in a second role
 """

@@ -1,4 +1,4 @@
-"""Claim that a decision counts at a gate, with all facts that the rules look at."""
+"""Claim that a decision counts at a gate, with all facts that the rules need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,25 +21,24 @@ class Claim:
     key_fingerprint: str
     stage: str
     subject_sha256: str
-    """Digest of the output that the signature covers."""
     evidence: Evidence
-    """Evidence of the gate at which the decision is to be used."""
+    """Evidence of the gate that the decision is used for."""
     own_evidence: Evidence | None
-    """Evidence that the decision was about: `evidence` itself, or that of the earlier run from which the decision
-    carries over. None if it is not available, as in a release."""
+    """Evidence that the decision was made on: `evidence` itself, or the evidence of an earlier run if the decision
+    carries over from that run. None if it is not available, as in a release."""
     policy: Policy
     effective_at: datetime
     """Time from which the decision is valid. The person must hold the role at this time."""
     recorded_at: datetime
     """Time at which the decision was recorded; for a release, the latest possible time."""
     now: datetime
-    """Time at which a waiver must not have expired."""
+    """Time at which a waiver must still be valid."""
     opened_at: datetime | None = None
-    """Time at which the decision's own gate was opened; None if it is not available, as in a release."""
+    """Time at which the decision's own gate was opened; None if it is unknown, as in a release."""
     deadline: datetime | None = None
-    """Deadline of the decision's own gate; None if it is not available."""
+    """Deadline of the decision's own gate; None if it is unknown."""
     closing_entry: Entry | None = None
-    """Entry that closed the gate before the decision was recorded; None if there is none or it is unknown."""
+    """Ledger entry that closed the gate before the decision was recorded; None if there is none or it is unknown."""
 
     @property
     def is_carried_over(self) -> bool:
@@ -51,4 +50,4 @@ class Claim:
 
 
 Rule = Callable[[Claim], str | None]
-"""Function that returns the reason why a claim breaks a rule; None if it does not."""
+"""Function that returns the reason why a claim breaks a rule, or None if the claim satisfies it."""

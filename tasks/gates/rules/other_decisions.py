@@ -1,4 +1,4 @@
-"""Rules about a decision next to the others at its gate: withdrawn, repeated, or made in a second role."""
+"""Rules that compare a decision with the others at its gate: withdrawn, repeated, or made in a second role."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,20 +10,20 @@ Roles = Mapping[str, str]
 
 
 class PlacedDecision(NamedTuple):
-    """Decision that is valid by itself, and its place among the others."""
+    """Decision that satisfies the rules of single decisions, with its digest and where it is recorded."""
 
     decision: Decision
     sha256: str
     place: str
-    """Description of the place of the envelope, for example `entry 7`."""
+    """Description of where the envelope is recorded, for example `entry 7`."""
 
 
 def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list[str | None]:
-    """Return for each decision the reason why other decisions make it void; None if it stays valid, and for None.
+    """Return for each decision the reason why another decision makes it invalid, or None if no other decision does.
 
     Args:
-        those: Decisions in the order in which they were made.
-        roles: Roles at the run's earlier gates; None if policy lets a person decide in several roles.
+        those: Decisions in the order in which they were made; None for a decision that is already invalid.
+        roles: Role of each person at the run's earlier gates; None if policy lets a person decide in several roles.
     """
     withdrawn = _withdrawn(those)
     reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
@@ -40,7 +40,7 @@ def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list
 
 
 def second_role(decision: Decision, roles: Roles) -> str | None:
-    """Refuse an approval or waiver in a second role. Rejections are accepted in any role."""
+    """Return a reason to refuse an approval or waiver in a second role. Rejections are accepted in any role."""
     first = roles.get(decision.person, decision.role)
     if decision.verb not in BINDING_VERBS or first == decision.role:
         return None
@@ -48,7 +48,7 @@ def second_role(decision: Decision, roles: Roles) -> str | None:
 
 
 def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
-    """Return the first role of each person after further decisions."""
+    """Add decisions to the known roles, and return the first role of each person."""
     taken = dict(roles)
     for decision in decisions:
         if decision.verb in BINDING_VERBS:
@@ -67,9 +67,10 @@ def _withdrawn(those: Iterable[PlacedDecision | None]) -> dict[tuple[str, str], 
 
 
 def _repeated(each: PlacedDecision, places: dict[object, str]) -> str | None:
-    """Return the reason if a decision repeats an earlier one: a person's approval must not be counted twice.
+    """Return a reason to refuse a repeated decision, because a person's approval must not count twice.
 
-    A rejection in an earlier run only keeps the gate from passing here. The same rejection in this run ends the run.
+    A rejection in an earlier run and the same rejection in this run are different decisions: the former only keeps the
+    gate from passing, and the latter ends the run.
     """
     said = each.decision
     if said.verb == "withdraw":

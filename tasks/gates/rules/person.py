@@ -1,4 +1,4 @@
-"""Rules about who decides: not on their own run, in a role that they hold and the gate asks, with an accepted key."""
+"""Rules about who decides: not on their own run, in a required role that they hold, with an accepted key."""
 
 from tasks.core.formatting import format_time
 from tasks.gates.evidence import Evidence, EvidenceSummary, RequiredDecisions
@@ -12,9 +12,9 @@ def any_role(claim: Claim) -> str | None:
 
 
 def own_run(claim: Claim) -> str | None:
-    """Refuse people who requested the run or declared its schedule.
+    """Return a reason to refuse people who requested the run or declared its schedule.
 
-    This also applies to the earlier run from which a decision carries over.
+    The rule also applies to the earlier run from which a decision carries over.
     """
     runs = [claim.evidence, *([claim.own_evidence] if claim.own_evidence else [])]
     own = next((each.run for each in runs if claim.person.id in each.requesters), None)
@@ -27,14 +27,17 @@ def demo_run(claim: Claim) -> str | None:
 
 
 def demo_identity(claim: Claim) -> str | None:
-    """Refuse demo identities outside demo runs, since everybody can decide as a demo identity."""
+    """Return a reason to refuse demo identities outside demo runs: everybody can decide as a demo identity."""
     if claim.person.demo and not claim.evidence.demo:
         return f"{claim.person.id} is a demo identity, which decides only on runs made with --demo-approvals"
     return None
 
 
 def role_asked(claim: Claim) -> str | None:
-    """Refuse a role that the gate does not ask. The role is signed, so that each decision is for exactly one role."""
+    """Return a reason to refuse a role that the gate does not require.
+
+    The role is part of the signature, so each decision is for exactly one role.
+    """
     said, asked = claim.decision, roles_for(claim.decision.verb, claim.evidence.asks)
     if said.verb == "withdraw" or said.role in asked:
         return None
@@ -44,7 +47,7 @@ def role_asked(claim: Claim) -> str | None:
 
 
 def role_held(claim: Claim) -> str | None:
-    """Refuse a role that the person did not hold at that time. A role that was given later is not enough."""
+    """Return a reason to refuse a role that the person did not hold at that time, even if they hold it now."""
     said, held = claim.decision, claim.person.roles_at(claim.effective_at)
     if said.verb == "withdraw" or said.role in held:
         return None
@@ -56,7 +59,7 @@ def role_held(claim: Claim) -> str | None:
 
 
 def second_person(claim: Claim) -> str | None:
-    """Refuse the approval of the only owner in the role that policy reserves for a second person."""
+    """Return a reason to refuse the sole owner of all sources in the role reserved for a second person."""
     said = claim.decision
     if said.verb != "approve" or said.person not in excluded_people(claim.evidence, said.role):
         return None
@@ -72,7 +75,7 @@ def only_owners(claim: Claim) -> str | None:
 
 
 def key_strength(claim: Claim) -> str | None:
-    """Refuse a key that is weaker than policy requires: made by `hallmark init`, or not in hardware."""
+    """Return a reason to refuse a key weaker than policy requires: created by `hallmark init`, or not in hardware."""
     wanted = claim.policy.gate(claim.evidence.tier, claim.evidence.gate).signature
     return claim.person.key_weakness(wanted, claim.policy.environment, claim.key_fingerprint) or None
 
@@ -89,6 +92,6 @@ def roles_for(verb: str, asks: RequiredDecisions) -> list[str]:
 
 
 def excluded_people(evidence: EvidenceSummary, role: str) -> set[str]:
-    """Return people who may not decide in a role: the only owner of the sources, if policy asks for a second person."""
+    """Return people who may not decide in a role: the sole owner of all sources, if policy requires a second person."""
     dataset = evidence.dataset if isinstance(evidence, Evidence) else None
     return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

@@ -2,8 +2,8 @@
 
 They are used in three places: in tasks/runs/run.py before a request is signed, in gates.py when a gate is judged, and
 in tasks/registry/verify/attestation_checks.py for a release, offline. Roles and keys are judged as of the same time
-(`RecordedRunRequest.effective_at`). A release does not hold when its request was recorded, so there it is the request's
-own time.
+(`RecordedRunRequest.effective_at`). A release does not contain the time at which its request was recorded, so the
+request's own time is used there.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from tasks.policy.signed_document import PeopleById
 class RequestClaim:
     requester: str
     person: Person | None
-    """Person who requests; None for the scheduler, and for somebody who is not in people.yaml."""
+    """Person who requests the run; None for the scheduler, and for a requester who is not in people.yaml."""
     tier: str
     policy: Policy
     at: datetime
@@ -37,7 +37,7 @@ def known_requester(asking: RequestClaim) -> str | None:
 
 
 def any_role(asking: RequestClaim) -> str | None:
-    """Refuse people without a role, since they have left, even if policy lets everybody request runs."""
+    """Return a reason to refuse people whose roles have all ended, even if policy lets everybody request runs."""
     if asking.person is None or asking.roles:
         return None
     return f"{asking.requester} held no role on {format_time(asking.at)}, as people.yaml says"
@@ -50,7 +50,7 @@ def demo_identity(asking: RequestClaim) -> str | None:
 
 
 def tier_requesters(asking: RequestClaim) -> str | None:
-    """Refuse people who may not request runs of the risk tier.
+    """Return a reason to refuse people who may not request runs of the risk tier.
 
     Raises:
         InputError: The tier is not in policy.yaml.
@@ -62,7 +62,7 @@ RULES: tuple[Callable[[RequestClaim], str | None], ...] = (known_requester, any_
 
 
 def why_not(who: str, tier: str, policy: Policy, people: PeopleById, at: datetime) -> str | None:
-    """Return the reason why somebody may not request a run of a risk tier; None if they may.
+    """Return the reason why somebody may not request runs of a risk tier; None if they may.
 
     Raises:
         InputError: The tier is not in policy.yaml.

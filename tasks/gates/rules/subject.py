@@ -1,4 +1,4 @@
-"""Rules about the subject of a decision: this output, policy and evidence; for data also an earlier run's evidence."""
+"""Rules about the subject of a decision: gate, output, policy, evidence and purpose."""
 
 from tasks.gates.rules.claim import Claim, Rule
 
@@ -6,13 +6,16 @@ SUITES_PATH = "inputs/suites.json"
 
 
 def gate(claim: Claim) -> str | None:
-    """Refuse a decision about another gate, even if both gates are about the same output."""
+    """Return a reason to refuse a decision about another gate, even if both gates are about the same output."""
     said = claim.decision.gate
     return f"it is about gate {said}, and another gate is asked" if said != claim.evidence.gate else None
 
 
 def signed_output(claim: Claim) -> str | None:
-    """Refuse a signature that covers another output or policy than its evidence, which were combined afterwards."""
+    """Return a reason to refuse a signature whose evidence names another output or policy.
+
+    Such a pair was not made together: somebody combined a signature with other evidence.
+    """
     made_on = claim.own_evidence
     if made_on is None:
         return None
@@ -38,12 +41,12 @@ def output(claim: Claim) -> str | None:
 
 
 def policy(claim: Claim) -> str | None:
-    """Refuse a decision under another policy, since the person might have decided differently under its rules."""
+    """Return a reason to refuse a decision under another policy: its rules might have led to another decision."""
     return "it was made under another policy" if claim.decision.policy_sha256 != claim.evidence.policy_sha256 else None
 
 
 def evidence(claim: Claim) -> str | None:
-    """Refuse a decision of an earlier run, except about data. Data that is equal byte by byte is approved once."""
+    """Return a reason to refuse a decision from an earlier run. Only decisions about identical data carry over."""
     if claim.is_carried_over and claim.evidence.gate != "data":
         return "it is about other evidence, of another run perhaps, and only data decisions carry over"
     return None
@@ -57,7 +60,10 @@ def expectations(claim: Claim) -> str | None:
 
 
 def purpose(claim: Claim) -> str | None:
-    """Refuse approvals and waivers made for another purpose or in a lower risk tier. Rejections apply to any."""
+    """Return a reason to refuse an approval or waiver that was given for another purpose or in a lower risk tier.
+
+    Rejections apply to every purpose and tier.
+    """
     said, asked = claim.decision, claim.evidence
     if not claim.binding:
         return None

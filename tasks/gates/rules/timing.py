@@ -1,4 +1,4 @@
-"""Rules about the time of a decision: made while the gate was open, and not dated ahead or back."""
+"""Rules about the time of a decision: made while the gate was open, and neither postdated nor backdated."""
 
 from tasks.core.formatting import format_time
 from tasks.gates.rules.claim import Claim, Rule
@@ -6,7 +6,10 @@ from tasks.trust.validity import CLOCK_TOLERANCE
 
 
 def dated_ahead(claim: Claim) -> str | None:
-    """Refuse a decision dated after its entry. With a clock set ahead, a role or key would be valid too early."""
+    """Return a reason to refuse a decision dated after its ledger entry.
+
+    With a clock set ahead, a role or key would be valid too early.
+    """
     if claim.decision.time > claim.recorded_at:
         return f"it says that it was signed on {format_time(claim.decision.time)}, and was recorded before"
     return None
@@ -19,7 +22,7 @@ def dated_back(claim: Claim) -> str | None:
 
 
 def after_closing(claim: Claim) -> str | None:
-    """Refuse a decision after the gate has closed. The run has continued on the basis of the earlier decisions."""
+    """Return a reason to refuse a decision after the gate has closed, because the run has continued without it."""
     if claim.closing_entry is None:
         return None
     return (
@@ -30,7 +33,7 @@ def after_closing(claim: Claim) -> str | None:
 
 
 def after_deadline(claim: Claim) -> str | None:
-    """Refuse a decision after the deadline, so that no gate stays open for ever."""
+    """Return a reason to refuse a decision after the deadline. Without it, gates could stay open for ever."""
     if claim.deadline is None or claim.effective_at <= claim.deadline:
         return None
     return f"the deadline of gate {claim.decision.gate} passed on {format_time(claim.deadline)}"

@@ -14,7 +14,7 @@ def complete(claim: Claim) -> str | None:
 
 
 def same_result(claim: Claim) -> str | None:
-    """Refuse a waiver if the check has another result now. A waiver is for the figure that the person saw."""
+    """Return a reason to refuse a waiver if the check's result has changed since the person saw it."""
     if claim.decision.verb != "waive" or claim.own_evidence is None:
         return None
     for name in claim.decision.checks:
@@ -25,7 +25,7 @@ def same_result(claim: Claim) -> str | None:
 
 
 def check_failed(claim: Claim) -> str | None:
-    """Refuse a waiver of a check that did not fail, since checks cannot be waived in advance."""
+    """Return a reason to refuse a waiver of a check that did not fail, because checks cannot be waived in advance."""
     if claim.decision.verb != "waive":
         return None
     known = sorted(check.name for check in claim.evidence.checks if check.verdict == "failed")
@@ -44,9 +44,9 @@ def allowed(claim: Claim) -> str | None:
 
 
 def max_duration(claim: Claim) -> str | None:
-    """Refuse a waiver for longer than policy allows.
+    """Return a reason to refuse a waiver that lasts longer than policy allows.
 
-    The duration begins at the earlier of the waiver's own time and its entry's, so that dating it ahead has no effect.
+    The duration begins at the earlier of the waiver's own time and its ledger entry's, so postdating has no effect.
     """
     said, waive = claim.decision, claim.evidence.asks.waive
     if said.verb != "waive" or waive is None or said.expires is None:

@@ -16,7 +16,7 @@ REMEDIES = (
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
     "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
 )
-"""Advice for owners. A remedy takes effect in the next run."""
+"""Advice to owners on resolving contradictions. It takes effect in the next run."""
 
 
 def render(conflicts: Conflicts) -> str:

@@ -1,8 +1,8 @@
 """Pairs of records that contradict each other, with the rule that decided each, for a person with access.
 
-Texts are those that `clean` wrote, with tokens in place of personal values. So the vault is not read and no entry is
-made in the ledger, where such entries would hide those of access to values. Texts are still customers' words, so they
-are shown only to people with access to single records of both sources.
+Texts are those that `clean` wrote, with tokens in place of personal values. The vault is therefore not read, and no
+entry is made in the ledger, where such entries would hide those about access to values. The texts are still customers'
+words, so they are shown only to people with access to single records of both sources.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ class PairRecord(FrozenModel):
     record_id: str
     source_id: str
     row: int
-    """Data row of the source, counted from 1."""
+    """Number of the data row in the source, counted from 1."""
     owner: str
     authority: int
     effective_from: date | None
@@ -41,25 +41,26 @@ class PairRecord(FrozenModel):
 
 
 class Pair(FrozenModel):
-    """Two records with the same prompt and different targets."""
+    """Contradiction: two records with the same prompt and different targets."""
 
     went: PairRecord
     other: PairRecord
-    """Record that was kept in place of `went`. In an undecided pair both were kept or neither, as their `kept` says."""
+    """Record that was kept in place of the one in `went`. In an undecided pair, either both records were kept or
+    neither."""
     jaccard: float
     """Jaccard similarity of the prompts."""
     decided_by: str
-    """Reason why the other record has precedence; empty if the pair is undecided."""
+    """Reason why the other record was kept; empty if the pair is undecided."""
 
 
 class Conflicts(FrozenModel):
     run: str
     total: int
-    """Number of matching pairs that the person has access to."""
+    """Number of contradictions that the person has access to."""
     withheld: int
-    """Number of matching pairs that the person has no access to."""
+    """Number of contradictions that the person has no access to."""
     pairs: list[Pair]
-    """First pairs of those counted in `total`, undecided ones first."""
+    """Pairs to show, undecided pairs first. There can be fewer than `total`."""
 
 
 def conflicts_path(layout: Layout) -> Path:
@@ -77,7 +78,7 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
 
     Raises:
         InputError: Stage `deduplicate` of the run has not finished.
-        Refused: There are pairs, and the person has access to none.
+        Refused: The run has contradictions, but the person has access to none of them.
     """
     if not conflicts_path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
@@ -108,7 +109,7 @@ def list_pairs(layout: Layout) -> list[dict[str, Any]]:
 
 
 def _deduplicated(table: pa.Table) -> list[dict[str, Any]]:
-    """Return each pair once, undecided ones first. An undecided pair is in the table twice, once for each record."""
+    """Return each pair once, undecided pairs first. The table has an undecided pair twice, once for each record."""
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
     return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED_RULE, entry["record_id"]))
 
@@ -132,7 +133,8 @@ def _pair_records(
 ) -> dict[str, PairRecord]:
     """Return the records of pairs by id.
 
-    Raises Refused if files disagree about a record's source, on which access depends.
+    Raises:
+        Refused: Files disagree about a record's source, on which access depends.
     """
     kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
@@ -175,7 +177,6 @@ def _pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
 
 
 def _reason(went: PairRecord, other: PairRecord) -> str:
-    """Return the rule of precedence that decided. Retired records are older editions (deduplicate/verdicts.py)."""
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"
     return f"newer date, {other.effective_from} over {went.effective_from or 'none'}"

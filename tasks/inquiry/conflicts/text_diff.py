@@ -10,7 +10,7 @@ from tasks.core.escaping import escape
 
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 MAX_WORDS = 2_000
-"""Maximum number of words to match. Longer differing parts are marked as a whole."""
+"""Maximum number of words that are compared one by one. If the differing part is longer, it is marked as a whole."""
 
 
 class DiffPiece(NamedTuple):
@@ -40,7 +40,6 @@ def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, 
 
 
 def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[DiffPiece]:
-    """Yield equal and differing pieces in turn. A space between two differing words is part of the difference."""
     differs = [True] * len(words)
     for begin, size in same:
         differs[begin : begin + size] = [False] * size

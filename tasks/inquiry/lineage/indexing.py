@@ -81,7 +81,7 @@ def _number(connection: Connection, sha256: str) -> int | None:
 
 
 def _insert(connection: Connection, table: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
-    """Insert rows with the SQLite driver. SQLAlchemy would take longer for a row than SQLite itself."""
+    """Insert rows with the SQLite driver, because SQLAlchemy needs more time per row than SQLite itself."""
     statement = f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"
     while some := list(islice(rows, ROWS_PER_BATCH)):
         connection.exec_driver_sql(statement, some)
@@ -126,7 +126,7 @@ def _mentions(layout: Layout) -> list[Mention]:
 
 
 def _require_manifest_counts(rows: Counter[tuple[str, str]], layout: Layout) -> None:
-    """Raise AssertionError if the counts differ from the manifest, which the dataset's owners have signed."""
+    """Raise AssertionError if the counts differ from those in the manifest, which the dataset's owners have signed."""
     origins = read_stage_json(layout.artefacts("split") / "manifest.json")["sources"]
     signed = {(name, side): origin["rows"][side] for name, origin in origins.items() for side in SIDES}
     if wrong := [(pair, signed[pair], rows[pair]) for pair in signed if signed[pair] != rows[pair]]:

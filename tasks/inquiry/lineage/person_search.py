@@ -1,7 +1,7 @@
 """Search for a person in all datasets. The ledger has an entry before anything is answered.
 
-Even the fact that a source has records of a person says something about them. So the search covers only sources that
-the searcher has access to. All other sources are named, whether or not the person is in them. The ledger does not
+Even the fact that a source has records of a person says something about them. The search therefore covers only sources
+that the searcher has access to. All other sources are named, whether or not the person is in them. The ledger does not
 contain the value that was searched for, such as a name, but only its keyed tokens.
 """
 
@@ -25,11 +25,11 @@ from tasks.stages.data.protect.tokens import token
 class PersonSearch:
     members: list[Membership]
     closed: list[str]
-    """Sources that were not searched, each with a description of who has access."""
+    """Sources that were not searched, each with a description of the people who have access."""
 
 
 def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearch:
-    """Return the records of every dataset that mention a person.
+    """Find the records of every dataset that mention a person.
 
     Args:
         state: State folder of the installation.

@@ -1,6 +1,6 @@
 """Queries of the lineage index: for a record, for the records of a person, and for a dataset.
 
-Every query raises Unavailable if an earlier version wrote an index in another format, since answers without its
+Every query raises Unavailable if an earlier version wrote an index in another format, because results without its
 datasets would be incomplete.
 """
 
@@ -21,7 +21,7 @@ from tasks.sources.dataset import SIDES
 
 @dataclass(frozen=True)
 class Membership:
-    """Record of a dataset, or one that was quarantined or not drawn when the dataset was made."""
+    """Record and its partition in a dataset, including records that were quarantined or not drawn."""
 
     dataset: Sha256
     record: str
@@ -30,13 +30,13 @@ class Membership:
     """Partition of the dataset; QUARANTINED or NOT_DRAWN if the record is in none."""
     source_id: str
     row: int
-    """Data row of the source, counted from 1."""
+    """Number of the data row in the source, counted from 1."""
 
 
 DATASET_NUMBERS = select(DATASETS.c.number)
-"""Subquery of all datasets.
+"""Subquery for the numbers of all datasets.
 
-A condition with it lets SQLite look a key up in each dataset, instead of scanning all rows.
+A condition with this subquery lets SQLite look up a key in each dataset, instead of scanning all rows.
 """
 SELECT_MEMBERSHIPS = (
     select(DATASETS.c.sha256, RECORDS.c.record, RECORDS.c.side, RECORDS.c.source, RECORDS.c.row)
@@ -62,7 +62,7 @@ def runs_with_dataset(state: Path, sha256: str) -> list[str]:
 
 
 def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
-    """Return a run on this machine whose dataset still exists, unchanged; None if there is none."""
+    """Return a run on this machine that still has the unchanged dataset, or None if there is none."""
     for run in runs_with_dataset(state, sha256):
         layout = Layout(state / "runs" / run)
         try:

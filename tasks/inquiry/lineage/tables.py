@@ -24,7 +24,7 @@ from tasks.core.params.values import Sha256
 DATABASE_FILE = "lineage.db"
 QUARANTINED = "put aside"
 NOT_DRAWN = "not drawn"
-"""Value of `side` for a record that was not drawn, since the parameters ask for fewer."""
+"""Value of `side` for a record that `split` did not draw, because the parameters limit the number of records."""
 KEY_BYTES = 8
 
 METADATA = MetaData()
@@ -64,23 +64,19 @@ SCHEMA = Schema("lineage", METADATA, METADATA.create_all)
 
 
 class IndexedSource(FrozenModel):
-    """A source as a run read it."""
-
     id: str
     sha256: Sha256
-    """Digest of the content."""
+    """SHA-256 of the content that the run read."""
     owner: str
     steward: str
 
 
 class IndexedDataset(FrozenModel):
-    """Properties of a dataset as a whole."""
-
     sha256: Sha256
-    """Digest of artefacts/split (`tasks.core.files.tree_digest`), the subject of the data gate."""
+    """Digest of the folder artefacts/split (`tasks.core.files.tree_digest`), which the data gate approves."""
     use_case: str
     sources: tuple[IndexedSource, ...]
-    """Sources, from the run's inputs/sources.json."""
+    """Sources of the dataset, from the run's inputs/sources.json."""
     rows: dict[str, int]
     """Number of records by partition, including QUARANTINED and NOT_DRAWN."""
 
@@ -100,7 +96,7 @@ def writing(state: Path) -> Iterator[Connection]:
 
 @contextmanager
 def reading(state: Path) -> Iterator[Connection | None]:
-    """Yield a connection that reads one snapshot and cannot write; None if nothing was indexed yet."""
+    """Yield a read-only connection to one snapshot of the index, or None if nothing has been indexed yet."""
     if not (state / DATABASE_FILE).exists():
         yield None
         return
@@ -113,7 +109,7 @@ def reading(state: Path) -> Iterator[Connection | None]:
 
 
 def require_no_earlier_index(state: Path) -> None:
-    """Raise Unavailable if an earlier version wrote an index. Answers without its data would be incomplete."""
+    """Raise Unavailable if an earlier version wrote an index. Results without its data would be incomplete."""
     if (old := state / "lineage").is_dir():
         raise Unavailable(
             f"{old}: an earlier version of Hallmark wrote this index, and this version cannot read it. Delete the "

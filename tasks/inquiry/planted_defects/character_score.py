@@ -8,17 +8,17 @@ from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 
 ClassCounts = Counter[tuple[Category | None, Category | None]]
-"""Number of characters by true category and by category as which they were masked; None for no category."""
+"""Number of characters by true category and by the category under which they were masked; None for no category."""
 
 
 class CharacterScore(NamedTuple):
-    """Counts of one category, in characters that are not white space."""
+    """Masking counts of one category, in characters other than white space."""
 
     truth: int
     hit: int
     marked: int
     right: int
-    """Number of characters masked as this category that have a true category, whichever it is."""
+    """Number of characters masked as this category that are truly personal or secret, of any category."""
 
     @property
     def recall(self) -> float:
@@ -38,7 +38,7 @@ def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[
 
 
 def score_classes(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, CharacterScore]:
-    """Return scores by category, and `all`. Recall is by the true category, precision by the masked category."""
+    """Return the score of each category, and of `all`. Recall is by true category, precision by masked category."""
     named = {name for pair in counted for name in pair if name}
     return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
 

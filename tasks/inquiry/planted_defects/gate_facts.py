@@ -1,4 +1,4 @@
-"""Recall of masking on planted values by category, as figures for the data gate: known misses of masking."""
+"""Recall of masking on planted values by category, as metrics for the data gate: known misses of masking."""
 
 from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError
@@ -11,10 +11,10 @@ FACT_PREFIX = "planted.recall_"
 
 
 def read_facts(layout: Layout) -> Facts:
-    """Return the figures in measured/planted.json; empty if the run's sources have no ground truth.
+    """Return the recall of masking from measured/planted.json; empty if the run's sources have no ground truth.
 
     Raises:
-        InputError: The file has another format.
+        InputError: The file does not have the expected format.
     """
     path = layout.measurements("planted.json")
     if not path.exists():

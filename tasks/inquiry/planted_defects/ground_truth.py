@@ -6,8 +6,8 @@ A CSV file with columns source_id, row (data row of the source, counted from 1),
     tickets,90,cut_off,,                      row 90 is malformed
     tickets,12,name,,Grace Hopper             row 12 contains a name
 
-Values are given by their text, since offsets would change when ingest repairs texts. So the table is as confidential as
-its sources, and only figures may be made from it.
+Values are given by their text, because offsets would change when ingest repairs texts. The table is therefore as
+confidential as its sources, and only numbers may be made from it.
 """
 
 import csv
@@ -36,7 +36,7 @@ class DefectKind(NamedTuple):
     stage: str
     rules: tuple[str, ...]
     original_may_go: bool = False
-    """Whether the stage may remove the original and keep the planted row instead, since neither is better."""
+    """Whether the stage may also remove the original in place of the planted row, because neither is better."""
 
 
 DEFECT_KINDS: Mapping[str, DefectKind] = {
@@ -55,7 +55,7 @@ DEFECT_KINDS: Mapping[str, DefectKind] = {
     "conflict_undecided": DefectKind("deduplicate", ("conflict_undecided",)),
     "in_test": DefectKind("deduplicate", ("near_test",)),
 }
-"""Kinds of defects by name. A category of personal data is one more kind for a source that drops rows with it."""
+"""Kinds of defects by name. Each category of personal data is a kind too: a source can drop rows that contain it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def read_ground_truth(resolved: ResolvedTruth, root: Path) -> GroundTruth:
     """Read the ground truth of a run.
 
     Raises:
-        InputError: The file changed since it was pinned, or is not such a table. The message does not quote the file.
+        InputError: The file changed since it was pinned, or does not have the expected columns and defects. The message
+            does not quote the file, which is confidential.
     """
     file = Layout(root).resolve_path(resolved.path)
     data = file.read_bytes() if file.is_file() else b""

@@ -10,27 +10,28 @@ from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedRow,
 from tasks.sources.dataset import STAGES
 
 RemovedRows = Mapping[RowLocation, tuple[str, RowLocation | None]]
-"""Rule that removed a row, and place of the record that was kept instead, by the place of the removed row."""
+"""Removed rows by location, each with the rule that removed it and the location of the row that was kept instead, if
+any."""
 
 
 class KindScore(FrozenModel):
-    """Score of one kind of defect. Counts are rows."""
+    """Score of the stages on one kind of defect."""
 
     stage: str
     defect: str
     planted: int
     found: int
-    """Planted rows that were removed by a rule for this kind."""
+    """Number of planted rows that a rule for this kind removed."""
     copies: int
-    """Rows of `found` for which the ground truth names a row that should be kept."""
+    """Number of found rows for which the ground truth names the row that should be kept."""
     cited: int
-    """Rows of `copies` for which the stage kept that row."""
+    """Number of rows in `copies` for which the stage kept the named row."""
     removed: int
-    """Rows that the rules for this kind removed, planted or not."""
+    """Number of rows that the rules for this kind removed, planted or not."""
     right: int
-    """Rows of `removed` that were planted for these rules."""
+    """Number of rows in `removed` that were planted as defects that these rules should find."""
     taken_for: dict[str, int]
-    """Numbers of planted rows that were not found, by the rule that removed them or `kept`."""
+    """Number of planted rows that were not found, by the other rule that removed them, or `kept` if no rule did."""
 
     @property
     def recall(self) -> float:
@@ -86,10 +87,10 @@ def _removing_rule(row: PlantedRow, gone: RemovedRows) -> str:
 
 
 def _removed_place(row: PlantedRow, gone: RemovedRows) -> RowLocation:
-    """Return the place of the row that was removed: the planted row, or for some kinds of defects its original.
+    """Return the location of the removed row: the planted row, or for some kinds of defects its original.
 
-    Of two duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked as a name,
-    and the placeholder makes that text longer.
+    The stage keeps the longer of two duplicates, and it compares masked texts. If a typing error is masked as a name,
+    the placeholder can make the planted text the longer one.
     """
     if DEFECT_KINDS[row.defect].original_may_go and row.original and row.place not in gone:
         _, kept = gone.get(row.original, ("", None))

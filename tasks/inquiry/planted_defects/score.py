@@ -1,6 +1,6 @@
 """Score of a run on planted defects: how many were found, and what else was taken for them.
 
-    measured/planted.json   `PlantedScore`, figures only
+    measured/planted.json   `PlantedScore`, numbers only
 
 The score is computed from the outputs of the stages, whatever code wrote them.
 """
@@ -23,7 +23,10 @@ class PlantedScore(FrozenModel):
 
 
 def write_score(layout: Layout) -> None:
-    """Write measured/planted.json, or delete it if the run's sources have no ground truth. Raises as `score_run`."""
+    """Write the score to measured/planted.json, or delete the file if the run's sources have no ground truth.
+
+    Raises the errors of `score_run`.
+    """
     resolved, path = load_resolved(layout.sources), layout.measurements("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
@@ -33,10 +36,10 @@ def write_score(layout: Layout) -> None:
 
 
 def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
-    """Return the score of a run that has finished `deduplicate`.
+    """Score a run that has finished `deduplicate`.
 
-    Values of a category that the source's `protect` drops are scored by rows. Values of a category that it keeps are
-    not scored, since nothing shows whether they were found.
+    Values of a category for which the source drops rows are scored as rows. Values of a category that the source leaves
+    unmasked are not scored, because nothing shows whether they were found.
 
     Raises:
         InputError: A source changed since it was pinned, or the ground truth names other sources or rows.

@@ -14,11 +14,11 @@ from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow
 
 TurnPairs = list[tuple[str, str]]
-"""Texts of each turn: as in the source, normalised and repaired, and as in the record."""
+"""Pair of texts for each turn: the source's text, normalised and repaired, and the record's text."""
 
 
 def pair_texts(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[RowLocation, TurnPairs]]:
-    """Yield the turns of every record. All records are held in memory, since a drill is small.
+    """Yield the location and the turns of every record. A drill is small, so all records are loaded into memory.
 
     Raises:
         InputError: A source changed since it was pinned.

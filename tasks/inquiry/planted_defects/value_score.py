@@ -15,19 +15,20 @@ from tasks.stages.data.text import repair
 
 
 class ClassScore(FrozenModel):
-    """Score of one category of protected text, or `all`, in characters that are not white space, except `values`."""
+    """Masking score of one category, or of `all`. Counts are characters other than white space, except for `values`."""
 
     category: str
     values: int
     truth: int
     hit: int
-    """Characters of this category that were masked as any category."""
+    """Number of characters of this category that were masked as any category."""
     marked: int
-    """Characters that were masked as this category."""
+    """Number of characters that were masked as this category."""
     right: int
-    """Characters of `marked` that truly have any category."""
+    """Number of characters in `marked` that are truly personal or secret, of any category."""
     taken_for: dict[str, int]
-    """Characters of this category that were masked as another, by that category, or not masked at all, as `kept`."""
+    """Number of characters of this category by the other category under which they were masked, or `kept` if they were
+    not masked."""
 
     @property
     def recall(self) -> float:
@@ -62,9 +63,9 @@ def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocati
 
 
 def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[list[DetectedSpan]]:
-    """Return for each text the spans of all values, as whole words.
+    """Find the spans of all values in each text, as whole words.
 
-    Longer values are located first, so that a value within another one is not counted twice.
+    Longer values are located first, so that a value inside another value is not counted twice.
 
     Raises:
         InputError: A value is in none of the texts.

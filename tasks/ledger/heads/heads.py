@@ -26,19 +26,20 @@ HEAD_TYPE = "urn:hallmark:ledger-head:v1"
 
 
 class VoidHead(Refused):
-    """Head that one of the ledger's keys signed before the key was valid, after it ended or after its revocation."""
+    """Raised if a head was signed with a ledger key that was not yet valid, expired or revoked at the head's time."""
 
 
 class Head(Document):
-    """Predicate of a head's statement, whose subject is `ledger` with the root as digest."""
+    """Signed head of the ledger's tree: predicate of a statement whose subject is `ledger`, with the root as digest."""
 
     ledger: Sha256
     """Leaf hash of entry 1, which identifies the ledger."""
     size: Annotated[int, Field(ge=1, lt=2**63)]
-    """Number of entries."""
+    """Number of entries that the head covers."""
     root: Sha256
     peaks: list[Sha256]
-    """Roots of the full subtrees, largest first. They hash to `root`, and suffice to append to the tree."""
+    """Root hashes of the full subtrees, largest first. `root` is computed from them, and they suffice to append
+    entries."""
     time: Annotated[datetime, AfterValidator(to_utc)]
 
     @model_validator(mode="after")
@@ -53,7 +54,7 @@ class Head(Document):
 
     @property
     def identity(self) -> tuple[str, int, str]:
-        """Values that are equal for all heads of the same size, unless the ledger was rewritten."""
+        """Values that are equal in all heads of the same size, unless the ledger was rewritten."""
         return self.ledger, self.size, self.root
 
     def describe(self) -> str:
@@ -61,13 +62,6 @@ class Head(Document):
 
 
 def from_tree(tree: Frontier, ledger: str, time: datetime) -> Head:
-    """Return the head of a tree.
-
-    Args:
-        tree: Tree over the entries.
-        ledger: Leaf hash of entry 1, in hex.
-        time: Time of the head.
-    """
     peaks = [peak.hex() for peak in tree.peaks]
     return Head(ledger=ledger, size=tree.size, root=tree.root().hex(), peaks=peaks, time=time)
 
@@ -77,13 +71,13 @@ def sign(head: Head, signer: Signer) -> dict[str, Any]:
 
 
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
-    """Verify the envelope of a head that one of the keys signed while the key was valid, and return the head.
+    """Verify the envelope of a signed head, and return the head.
 
-    The head's own time decides whether the key was valid. A thief of a key can backdate a head, but cannot withdraw the
-    heads that are published.
+    The signing key must have been valid at the time that the head states. A thief of a key can backdate a head, but
+    cannot withdraw heads that were published.
 
     Raises:
-        VoidHead: A key signed the head at a time when the key was not valid.
+        VoidHead: The signing key was not valid at the head's time.
         Refused: No key signed the envelope, or its statement is not a head.
     """
     if not isinstance(envelope, dict):
@@ -102,8 +96,8 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
     """Verify the content of a head's file, and return the head and its envelope.
 
     Raises:
-        VoidHead: A key signed the head at a time when the key was not valid.
-        Refused: The head is not signed by the keys, or the file is not canonical.
+        VoidHead: The signing key was not valid at the head's time.
+        Refused: None of the keys signed the head, or the file is not in canonical form.
     """
     if len(data) > MAX_HEAD_BYTES:
         raise Refused(f"the head's file: no signed statement can be read here (more than {MAX_HEAD_BYTES:,} bytes)")

@@ -1,11 +1,11 @@
-"""Publication of signed heads in the places of HALLMARK_LEDGER_HEADS.
+"""Publication of signed heads in the places that HALLMARK_LEDGER_HEADS names.
 
-The next head is signed over the tree of the last head, extended by the entries since. It must also extend every head
-that another machine published meanwhile. So somebody who rewrites the database, including the stored tree, gets no
-signature, and the rewriting is reported. A place that is unavailable gets its heads at the next publication.
+The next head is signed over the tree of the last head, extended by the entries since then. It must also extend every
+head that another machine has published in the meantime. If somebody rewrites the database, including the stored tree,
+no head is signed, and the rewriting is reported. A place that is unavailable gets its heads at the next publication.
 
-A head is void if its key did not count at the head's time, since the key had been revoked or replaced. Void heads are
-skipped wherever they are stored; the next head extends the newest one that counts.
+A head is void if its key was not valid at the head's time, because the key had been revoked or replaced. Void heads are
+skipped wherever they are stored; the next head extends the newest valid one.
 """
 
 import os
@@ -35,10 +35,11 @@ PLACES_VARIABLE = "HALLMARK_LEDGER_HEADS"
 class Publication:
     newest: Head | None
     delivered: dict[str, int]
-    """Number of heads that were added, by place; unavailable places are left out."""
+    """Number of heads that were added to each place, by name of the place. Unavailable places are left out."""
     unavailable: list[str]
     void: int
-    """Number of void heads stored here since the last valid head. The next head covers their entries again."""
+    """Number of void heads on this machine that are newer than the last valid head. The next head covers their entries
+    again."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class _PlaceState:
     place: HeadPlace
     sizes: set[int] = field(default_factory=set)
     later_heads: list[Head] = field(default_factory=list)
-    """Heads over more entries than the newest head that was signed here."""
+    """Heads in this place that cover more entries than the newest head signed on this machine."""
 
 
 def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
     """Sign a head if the ledger has grown, and add the missing heads to each place.
 
     Raises:
-        Refused: The ledger does not extend a head, or a place has another head of the same size. Then the ledger was
+        Refused: The ledger does not extend a head, or a place has another head of the same size. Either the ledger was
             rewritten, or the place belongs to another ledger.
         InputError: There is no key to sign with.
     """
@@ -76,10 +77,10 @@ def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
 
 
 def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
-    """Publish if the ledger's length differs from the newest head's, and return problems in words.
+    """Publish a head if the ledger's length differs from that of the newest head, and return problems as messages.
 
-    It raises none of Hallmark's errors: the entries of its callers are valid whether or not a head is published. A
-    ledger that is shorter than the newest head was truncated, which is reported as a problem.
+    Hallmark's errors are returned rather than raised, because entries that the caller has recorded are valid even if no
+    head is published. A ledger that is shorter than the newest head was truncated, which is reported as a problem.
     """
     try:
         last = newest_head(keyholder)
@@ -91,7 +92,7 @@ def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
 
 
 def newest_head(keyholder: LedgerKeys) -> Head | None:
-    """Return the newest valid head that is stored here; None if there is none.
+    """Return the newest valid head that is stored on this machine, or None if there is none.
 
     Raises:
         Refused: The stored head was changed.
@@ -121,7 +122,6 @@ def configured_places(keyholder: LedgerKeys) -> list[HeadPlace]:
 
 
 def ledger_keys(keyholder: LedgerKeys) -> list[Key]:
-    """Return the keys that may sign heads, each in its period."""
     return keyholder.keys_of("ledger")
 
 
@@ -151,12 +151,11 @@ def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState]
 
 
 def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
-    """Return the stored heads by size, without void ones.
+    """Verify stored heads, and return them by tree size. Void heads are left out.
 
     Raises:
-        Refused: A file is not a signed head, or is the head of another size than its name says. Otherwise anybody who
-            may write to one place could store an early head there under a later size, so that the ledger seems
-            rewritten.
+        Refused: A file is not a signed head, or its head has another size than the file name states. Otherwise anybody
+            who can write to a place could store an early head under a later size, so that the ledger seems rewritten.
     """
     counting = {}
     for size, data in stored.items():
@@ -180,7 +179,6 @@ def _signer(keyholder: LedgerKeys) -> Signer:
 
 
 def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, states: list[_PlaceState]) -> Head | None:
-    """Check that the ledger extends every known head, sign a head if it has grown, and return the newest head."""
     ahead = {head.size: (head, state.place.name) for state in states for head in state.later_heads}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
@@ -218,8 +216,8 @@ def _rewritten_error(ledger: Ledger, why: str) -> Refused:
 def _add_missing_heads(state: _PlaceState, keyholder: LedgerKeys) -> int:
     """Add the heads that a place lacks, and return their number.
 
-    Before that, the newest head that is both in the place and here is compared. Afterwards the added heads are read
-    back.
+    Before that, the newest head that exists both in the place and on this machine is compared. Afterwards, the added
+    heads are read back.
     """
     kept = local_heads(keyholder)
     here = kept.sizes()
@@ -231,13 +229,13 @@ def _add_missing_heads(state: _PlaceState, keyholder: LedgerKeys) -> int:
 
 
 def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
-    """Require that a place has the heads that were signed here.
+    """Verify that a place has the same heads as this machine.
 
-    Heads that different machines signed over the same entries are the same.
+    Heads over the same entries count as the same, even if different machines signed them.
 
     Raises:
         Unavailable: The place lacks a head.
-        Refused: The place has another head of that size.
+        Refused: The place has another head of the same size.
     """
     ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
     for size in sorted(sizes):

@@ -11,11 +11,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 RootFunction = Callable[[int, int], bytes]
-"""Function from `start` and `stop` to the root over the leaves from `start`, counted from 0, to before `stop`."""
+"""Function of `start` and `stop` that returns the root hash over the leaves with indices `start` to `stop - 1`."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf. It has another prefix than that of a node, so that no node can pass for a leaf."""
+    """Return the hash of a leaf. Leaves and nodes have different prefixes, so that a node cannot pass for a leaf."""
     return sha256(b"\x00" + data).digest()
 
 
@@ -24,7 +24,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Frontier(NamedTuple):
-    """Minimal state of a tree for appending: its size and the roots of its full subtrees, largest first."""
+    """Part of a tree that suffices for appending: its size and the roots of its full subtrees, largest first."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
@@ -42,7 +42,7 @@ class Frontier(NamedTuple):
         return Frontier(self.size + 1, tuple(peaks))
 
     def root(self) -> bytes:
-        """Return the root hash, MTH in the RFC. The root of an empty tree is the hash of no bytes."""
+        """Return the root hash, MTH in the RFC. The root of an empty tree is the hash of an empty byte string."""
         if not self.peaks:
             return sha256(b"").digest()
         root = self.peaks[-1]
@@ -59,7 +59,14 @@ def tree_hash(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) -> list[bytes]:
-    """Return the inclusion proof of leaf `index`, counted from leaf `start`: PATH(index, D_size) in the RFC."""
+    """Return the inclusion proof for a leaf: PATH(index, D_size) in the RFC.
+
+    Args:
+        index: Index of the leaf, counted from leaf `start`.
+        size: Number of leaves of the tree.
+        root: Function that returns the root hash of a subtree.
+        start: Index of the first leaf of the tree.
+    """
     if size == 1:
         return []
     half = largest_power_below(size)
@@ -69,12 +76,15 @@ def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) ->
 
 
 def consistency_path(old: int, size: int, root: RootFunction) -> list[bytes]:
-    """Return the proof that the first `old` leaves, at least one, are a prefix of the tree: PROOF(old, D_size)."""
+    """Return the proof that the tree of the first `old` leaves is a prefix of this tree: PROOF(old, D_size) in the RFC.
+
+    `old` must be at least 1.
+    """
     return _subproof(old, size, root, start=0, known=True)
 
 
 def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
-    """Return whether `path` proves that a leaf hash is at `index` of the tree (section 2.1.3.2)."""
+    """Return whether `path` proves that a leaf hash is at `index` of the tree (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     place, last, computed = index, size - 1, leaf
@@ -92,7 +102,7 @@ def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, path: Sequ
 
 
 def verify_consistency(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[bytes]) -> bool:
-    """Return whether `path` proves that the tree of `old` leaves is a prefix of the other tree (section 2.1.4.2)."""
+    """Return whether `path` proves that the tree of `old` leaves is a prefix of the other (RFC 9162, 2.1.4.2)."""
     if old == size:
         return old > 0 and not path and old_root == root
     if not 0 < old < size or not path:
@@ -120,7 +130,7 @@ def largest_power_below(size: int) -> int:
 
 
 def _subproof(old: int, size: int, root: RootFunction, start: int, known: bool) -> list[bytes]:
-    """Return SUBPROOF(old, D_size, known) of the RFC; `known` is whether the verifier has this subtree's hash."""
+    """Return SUBPROOF(old, D_size, known) of the RFC. `known` is whether the verifier has this subtree's hash."""
     if old == size:
         return [] if known else [root(start, start + size)]
     half = largest_power_below(size)

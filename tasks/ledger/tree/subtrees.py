@@ -1,9 +1,9 @@
 """Stored roots of full subtrees. With them a proof reads a few hundred entries, however long the ledger is.
 
-Stored are the root over every BLOCK_SIZE entries, over every two such blocks, every four and so on, each when its last
-entry is appended. All of them can be computed from the entries. No verification trusts them: a proof made from wrong
-roots does not match the signed head, and `hallmark ledger verify` compares each one with the entries. Missing roots are
-computed (tasks/ledger/roots.py).
+The root over every BLOCK_SIZE entries is stored, over every two such blocks, every four and so on, each when its last
+entry is appended. All roots can be computed from the entries. No verification trusts them: a proof made from wrong
+roots does not match the signed head, and `hallmark ledger verify` compares each root with the entries. Missing roots
+are computed (tasks/ledger/roots.py).
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tasks.ledger.tree.merkle import Frontier, node_hash
 
 BLOCK_SIZE = 256
-"""Number of leaves of the smallest stored subtree, a power of two. A larger one would make proofs read more entries."""
+"""Number of leaves of the smallest stored subtree, a power of two. The larger it is, the more entries a proof reads."""
 
 
 class Subtree(NamedTuple):
@@ -21,7 +21,7 @@ class Subtree(NamedTuple):
 
 
 def completed_subtrees(before: Frontier, leaf: bytes) -> list[Subtree]:
-    """Return the subtrees to store that are completed by appending `leaf` to the tree `before`."""
+    """Return the subtrees to store that become complete when `leaf` is appended to the tree `before`."""
     stop, size, root = before.size + 1, 1, leaf
     if stop % BLOCK_SIZE:
         return []

@@ -1,9 +1,10 @@
 """Membership of this machine in a Ray cluster while a stage runs.
 
-A program that uses Ray talks to the cluster through the raylet, Ray's process on each machine. A stage in its sandbox
-cannot reach a raylet of the machine and must not, since a process that reaches a raylet can start others beside it. So
-the stage starts a raylet of its own, with room for no worker. A person with the cluster's token can start processes
-beside this raylet as well, but inside the sandbox and without the stage's keys.
+A program that uses Ray connects to the cluster through the raylet, Ray's process on each machine. A stage in its
+sandbox cannot reach the raylet of its machine. It must not, because a process that reaches a raylet can start other
+processes outside the sandbox. The stage therefore starts its own raylet, without room for workers. A person with the
+cluster's token can start processes through this raylet as well, but these are inside the sandbox and do not have the
+stage's keys.
 """
 
 import os
@@ -20,11 +21,11 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 
 STORE_BYTES = 80_000_000
-"""Size of the raylet's object store, the smallest that Ray accepts."""
+"""Size of the raylet's object store in bytes: the minimum that Ray accepts."""
 PORT_RANGE, PORTS_PER_STAGE = range(20_000, 21_000), 50
-"""Ports on which the machines of the cluster reach this one, and how many of them a stage uses.
+"""Ports on which the machines of the cluster reach this machine, and number of ports that one stage uses.
 
-infra/kubernetes/hallmark opens them.
+The network policies in infra/kubernetes/hallmark open them.
 """
 PORT_OPTIONS = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
@@ -35,13 +36,16 @@ END_SECONDS = 10.0
 
 @contextmanager
 def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
-    """Run a raylet of the cluster at `address` on this machine while the block runs, unless one is running.
+    """Run a raylet of the cluster on this machine during the block, unless one is running already.
 
-    Yields whether it was started. Only addresses of the form HOST:PORT are handled; Ray resolves others.
+    Only addresses of the form HOST:PORT are handled; Ray itself resolves other forms.
 
     Args:
-        address: Address of the cluster's head.
+        address: Address of the cluster's head node.
         folder: Folder for the raylet's log.
+
+    Yields:
+        Whether the raylet was started here.
 
     Raises:
         Unavailable: The raylet did not start or did not join the cluster.
@@ -62,9 +66,9 @@ def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables that Ray needs, without keys other than Ray's.
+    """Return the environment variables that Ray needs, without keys of other services.
 
-    Processes that the cluster starts beside the raylet inherit them.
+    Processes that the cluster starts through this raylet inherit these variables.
     """
     return {
         name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(VARIABLE_PREFIXES)
@@ -72,9 +76,9 @@ def _environment() -> dict[str, str]:
 
 
 def _ports() -> list[str]:
-    """Return arguments of `ray start` for a free block of PORT_RANGE.
+    """Return the port arguments of `ray start`, with a free block of ports from PORT_RANGE.
 
-    Blocks are tried in random order, since other stages on this machine may be looking for theirs at the same time.
+    Blocks are tried in random order, because other stages on this machine can be looking for ports at the same time.
     """
     blocks = random.sample(PORT_RANGE[::PORTS_PER_STAGE], len(PORT_RANGE) // PORTS_PER_STAGE)
     first = next(filter(_is_free, blocks), blocks[0])
@@ -116,7 +120,6 @@ def _wait_until_joined(process: "subprocess.Popen[bytes]", address: str, log: Pa
 
 
 def _end_raylet(process: "subprocess.Popen[bytes]") -> None:
-    """End the raylet with all of its processes, which are one session."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)

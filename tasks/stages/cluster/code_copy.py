@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 TASKS = Path(__file__).parents[2]
-"""Folder `tasks/` of this worktree."""
 
 
 def copy_sources(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from tasks.stages.cluster import cluster_membership, code_copy, head_check, rayl
 from tasks.stages.cluster.worker_spec import WorkerSpec, python_command
 
 STORE_BYTES = 256 * 1024**2
-"""Size of Ray's object store on this machine, which holds almost nothing."""
+"""Size of Ray's object store on this machine in bytes. Stages store almost nothing in it."""
 
 FOLDER_PREFIX, LOCK_FILE = "hm-r-", "lock"
 DEFAULT_VARIABLES = {
@@ -29,7 +29,7 @@ DEFAULT_VARIABLES = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # also the delay until the end of a training is noticed
     "RAY_get_check_signal_interval_milliseconds": "100",  # delay until Ctrl-C is noticed; Ray's default is a second
 }
-"""Environment variables of Ray that are set unless the user has set them."""
+"""Environment variables of Ray with Hallmark's defaults; variables that the user has set take precedence."""
 PRIVATE_VARIABLES = {
     # This machine receives no preemption notice from a cloud, and the actor that waits for one takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
@@ -41,19 +41,19 @@ PRIVATE_VARIABLES = {
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "REPORTER_UPDATE_INTERVAL_MS": "600000",
 }
-"""Additional variables for a private Ray instance, set unless the user has set them."""
+"""Further environment variables with Hallmark's defaults, for a private Ray instance only."""
 REQUIRED_VARIABLES = {"RAY_TRAIN_V2_ENABLED": "1"}
-"""Variables that Hallmark's code needs; they override those of the user."""
+"""Environment variables that Hallmark's code needs. They replace those that the user has set."""
 LOOPBACK_VARIABLES = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Variable by which a private Ray instance stays on 127.0.0.1.
+"""Environment variable that makes a private Ray instance listen on 127.0.0.1 only.
 
-On Linux Ray by default replaces 127.0.0.1 by the machine's outward address and listens on all interfaces. With this
-variable it expects no other machines, as it does by default on Windows and macOS.
+On Linux, Ray replaces 127.0.0.1 with the machine's network address and listens on all interfaces. With this variable
+Ray expects a single machine, which is its default on Windows and macOS.
 """
 
 
 def require_gpus(crew: WorkerSpec) -> None:
-    """Verify that a private Ray instance has a GPU for each worker; Ray would wait for missing GPUs without end.
+    """Verify that this machine has a GPU for each worker. Ray itself would wait for missing GPUs forever.
 
     Raises:
         InputError: The machine has fewer GPUs than workers.
@@ -70,11 +70,11 @@ def require_gpus(crew: WorkerSpec) -> None:
 
 @contextmanager
 def connected(crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
-    """Connect to Ray while the block runs. SIGTERM ends the block like Ctrl-C, so that no worker is left behind.
+    """Connect to Ray during the block. SIGTERM ends the block like Ctrl-C, so all workers are stopped.
 
     Args:
-        crew: Workers that the stage will start.
-        apart: Whether the machines of the cluster have no disk in common, so that Ray has to send them the code.
+        crew: Number and resources of the workers that the stage will start.
+        apart: Whether the machines of the cluster have no common disk, so that Ray has to send them the code.
     """
     cluster = cluster_address()
     for name, value in (DEFAULT_VARIABLES if cluster else DEFAULT_VARIABLES | PRIVATE_VARIABLES).items():
@@ -107,10 +107,11 @@ def connected(crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
 
 @contextmanager
 def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
-    """Verify that the cluster answers, and make this machine a member of it while the block runs.
+    """Verify that the cluster answers, and let this machine join it during the block.
 
-    Yields True if this process started the raylet of this machine: always without a cluster, and with one if the
-    machine was no member before.
+    Yields:
+        Whether this process has started the raylet on this machine. This is always so for a private Ray instance. In a
+        cluster it is so if the machine had not joined before.
     """
     if cluster is None:
         yield True
@@ -123,21 +124,21 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
 
 
 def cluster_address() -> str | None:
-    """Return the address of the cluster from RAY_ADDRESS; None for a private Ray instance."""
+    """Return the cluster's address from RAY_ADDRESS; None if the stage uses a private Ray instance."""
     named = os.environ.get("RAY_ADDRESS")
     return None if named in (None, "", "local") else named
 
 
 def private_environment() -> dict[str, str]:
-    """Return environment variables for a private Ray instance: on loopback, with a new secret token.
+    """Return the environment variables of a private Ray instance, with a new secret token.
 
-    A token in the environment is not written to disk; without one Ray writes its own into the user's home.
+    The token is passed in the environment, because Ray would otherwise write a token to the user's home folder.
     """
     return {**LOOPBACK_VARIABLES, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
 
 
 def connect(cluster: str | None, settings: dict[str, Any]) -> None:
-    """Start a private Ray instance if `cluster` is None, else connect to the cluster.
+    """Connect to the cluster, or start a private Ray instance if `cluster` is None.
 
     Raises:
         InputError: The token is wrong or missing.
@@ -167,10 +168,11 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
 
 @contextmanager
 def without_monitors() -> Iterator[None]:
-    """Keep Ray from starting its autoscaler, which has no machines to add, and its log monitor, whose output is unused.
+    """Keep Ray from starting its autoscaler and its log monitor during the block.
 
-    Together they take 0.8 CPU seconds of a short stage. `ray start` has options to leave them out, `ray.init` has none
-    (2.60). If a version of Ray has renamed the methods, both start.
+    A private Ray instance needs neither, and together they take 0.8 CPU seconds. `ray start` has options to omit them,
+    but `ray.init` has none (version 2.60), so their start methods are replaced. If a later version of Ray renames these
+    methods, both processes start.
     """
     node = getattr(sys.modules.get("ray._private.node"), "Node", None)  # a private class of Ray
     kept = {name: getattr(node, name) for name in ("start_monitor", "start_log_monitor") if hasattr(node, name)}
@@ -185,10 +187,11 @@ def without_monitors() -> Iterator[None]:
 
 @contextmanager
 def session_folder() -> Iterator[Path]:
-    """Yield a new folder in /tmp for Ray's sessions, removed after the block; remove those of killed processes first.
+    """Create a temporary folder for Ray's session files, and remove the folders of processes that were killed.
 
-    It is in /tmp because the path of a Unix socket may have about 100 characters, which a worktree's path exceeds. A
-    lock marks it as in use; pids would not do, since another container with the same /tmp numbers processes otherwise.
+    The folder is in /tmp, because the path of a Unix socket is limited to about 100 characters and a worktree's path is
+    longer. A lock file shows that the folder is in use. A pid could not show it, because containers that share /tmp
+    number their processes independently.
     """
     for left in Path("/tmp").glob(f"{FOLDER_PREFIX}*"):
         with suppress(OSError):  # a folder of another user
@@ -204,9 +207,9 @@ def session_folder() -> Iterator[Path]:
 
 
 def private_init_arguments(crew: WorkerSpec, folder: Path) -> dict[str, Any]:
-    """Return arguments of `ray.init` for a private instance.
+    """Return the arguments of `ray.init` for a private instance.
 
-    Ray makes its temporary folder accessible to everybody, so it gets a subfolder of `folder`, which is private.
+    Ray makes its temporary folder accessible to all users, so Ray gets a subfolder of the private folder `folder`.
     """
     return {
         "num_cpus": crew.workers * crew.threads,
@@ -217,7 +220,6 @@ def private_init_arguments(crew: WorkerSpec, folder: Path) -> dict[str, Any]:
 
 
 def init_arguments(crew: WorkerSpec, sent: Path | None) -> dict[str, Any]:
-    """Return arguments of `ray.init` for any connection; `sent` is the folder with the code to send, if any."""
     return {
         "logging_level": "ERROR",
         "log_to_driver": False,

@@ -1,7 +1,7 @@
-"""Check that the head of the Ray cluster at RAY_ADDRESS answers and accepts the token, made before Ray connects.
+"""Check, before Ray connects, that the head node at RAY_ADDRESS answers and accepts the token.
 
-Ray itself retries for 20 s if the head refuses the token and for minutes if there is no head, and its error is the
-same in both cases.
+Ray itself retries for 20 s if the head node refuses the token, and for minutes if no head node answers. It raises the
+same error in both cases.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.core.errors import InputError, Unavailable
 
 TIMEOUT_SECONDS = 10.0
-"""Seconds to wait for an answer of the head; a running head answers within milliseconds."""
+"""Maximum wait for the head node's answer in seconds. A running head node answers within milliseconds."""
 TLS_VARIABLE, TLS_FILE_VARIABLES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 TOKEN_ADVICE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
 
@@ -18,8 +18,8 @@ TOKEN_ADVICE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH f
 def require_reachable(address: str) -> None:
     """Verify that the cluster at `address` answers and accepts the token.
 
-    Only addresses of the form HOST:PORT are checked. Ray resolves other forms (`auto`, `ray://…`); errors that it then
-    raises are turned into `token_error` and `unreachable_error`.
+    Only addresses of the form HOST:PORT are checked. Other forms (`auto`, `ray://…`) are resolved by Ray itself, whose
+    errors the caller turns into `token_error` and `unreachable_error`.
 
     Raises:
         Unavailable: No cluster answers at the address.
@@ -51,11 +51,6 @@ def uses_tls() -> bool:
 
 
 def require_tls_files() -> None:
-    """Verify that the variables in TLS_FILE_VARIABLES name readable files.
-
-    Raises:
-        InputError: A variable is not set, or its file cannot be read.
-    """
     for name in TLS_FILE_VARIABLES:
         path = os.environ.get(name)
         if not path:
@@ -69,9 +64,9 @@ def require_tls_files() -> None:
 
 
 def security_warning(address: str) -> str | None:
-    """Return a warning if the cluster is used without token or without TLS, else None.
+    """Return a warning if the connection to the cluster uses no token or no TLS, else None.
 
-    The settings of this machine decide, since the cluster has accepted a connection with them.
+    Only the settings of this machine are examined: the cluster has already accepted a connection with them.
     """
     if address == "auto" or "://" in address:
         return None
@@ -90,7 +85,7 @@ def missing_token_error() -> InputError:
 
 
 def token_error(address: str) -> InputError:
-    """Return the error for a missing or wrong token. Its message does not contain the token."""
+    """Return the error for a missing or wrong token. The error message does not contain the token."""
     given = next((name for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH") if os.environ.get(name)), None)
     if os.environ.get("RAY_AUTH_MODE") != "token" or given is None:
         return InputError(f"Ray at RAY_ADDRESS={address} asks for a token; set {TOKEN_ADVICE}")

@@ -1,8 +1,7 @@
 """Detection of the end of the raylet, Ray's process on this machine, if this process started it.
 
-A cluster declares a raylet dead that does not answer for a while, and the raylet then exits. It also exits if the
-machine runs out of memory. Later calls of Ray raise one of many errors, block without end, or terminate the process
-without a message.
+If a raylet does not answer for a while, the cluster declares it dead and it exits. It also exits if the machine runs
+out of memory. Later calls of Ray then raise various errors, block forever, or terminate the process without a message.
 """
 
 import os
@@ -19,24 +18,26 @@ from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 RAYLET_PID_VARIABLE = {"RAY_RAYLET_PID": str(os.getpid())}
 """Environment variable that keeps Ray from ending this process silently.
 
-If the connection to the raylet breaks and the process with this pid has ended, Ray ends this process without a message.
-By default Ray checks the parent process instead, and a parent that is the first process of a sandbox looks ended to it.
-So the variable is set to this process's own pid.
+If the connection to the raylet breaks, Ray checks whether the process with this pid is still alive. If not, Ray ends
+the current process without a message. By default Ray checks the parent process, but the parent of a sandbox's first
+process always looks dead from inside the sandbox. The variable is therefore set to this process's own pid.
 """
 RAYLET_ENDED_MESSAGE = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "
     "time. Run it again: what is finished is kept"
 )
 END_SECONDS = 5.0
-"""Seconds to wait for the raylet to end after the first error, and for this process to end after the raylet."""
+"""Maximum wait in seconds for the raylet to end after an error, and for this process to end after the raylet."""
 
 
 @contextmanager
 def watched(started: bool) -> Iterator[None]:
-    """Watch the raylet while the block runs, and turn errors of the block into Unavailable if the raylet has ended.
+    """Watch the raylet during the block, and raise Unavailable in place of other errors if the raylet has ended.
 
-    If the block does not end within END_SECONDS after the raylet, the process exits. The raylet is watched only if this
-    process has `started` it.
+    If the block does not end within END_SECONDS after the raylet, the process exits.
+
+    Args:
+        started: Whether this process started the raylet. Otherwise the raylet is not watched.
 
     Raises:
         Unavailable: The raylet has ended.
@@ -59,7 +60,10 @@ def watched(started: bool) -> Iterator[None]:
 
 
 def _watch(pid: int, over: threading.Event) -> None:
-    """Report the end of the raylet at once: some calls of Ray then end this process, and others never return."""
+    """Print a message when the raylet ends, and exit if this process does not end soon afterwards.
+
+    Some calls of Ray end this process once the raylet has ended, and others never return.
+    """
     try:
         ended = os.pidfd_open(pid)
     except (OSError, AttributeError):  # the process has ended already, or the system has no pidfd_open
@@ -83,7 +87,6 @@ def _first_line(error: Exception) -> str:
 
 
 def ends_soon() -> bool:
-    """Return whether the raylet has ended or ends within END_SECONDS."""
     until = time.monotonic() + END_SECONDS
     while raylet_pids():
         if time.monotonic() > until:
@@ -93,7 +96,6 @@ def ends_soon() -> bool:
 
 
 def raylet_pids() -> set[int]:
-    """Return the pids of raylets among the descendants of this process."""
     return {each.pid for each in psutil.Process().children(recursive=True) if _is_a_raylet(each)}
 
 

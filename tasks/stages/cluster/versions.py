@@ -18,9 +18,10 @@ class Versions(FrozenModel):
     libraries: dict[str, str]
 
     def require_here(self, builds: bool = True) -> None:
-        """Verify that this machine has these versions, which are those of the machine that started the stage.
+        """Verify that this machine has the versions of the machine that started the stage.
 
-        `builds` says whether builds must agree too; if False, one machine may have torch for CPUs (2.9.1+cpu).
+        Args:
+            builds: Whether builds must be equal too. If not, a machine may have the CPU build of torch (2.9.1+cpu).
 
         Raises:
             InputError: A version differs or a library is missing.
@@ -46,19 +47,19 @@ NOT_INSTALLED = "none"
 
 
 def is_same_torch(name: str, one: str, other: str) -> bool:
-    """Return whether two versions of torch differ in their build at most (2.9.1 and 2.9.1+cpu); False for others."""
+    """Return whether both versions are of torch and differ at most in their build, such as 2.9.1 and 2.9.1+cpu."""
     return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
 def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
-    """Verify that a worker has the versions that most workers have, builds and optional libraries included.
+    """Verify that a worker has the same library versions as most workers, including builds and optional libraries.
 
     Args:
-        workers: Name of the machine and versions of each worker, by rank.
+        workers: Machine name and library versions of each worker, by rank.
         rank: Rank of the worker to verify.
 
     Raises:
-        InputError: The versions differ, so this worker might compute something else.
+        InputError: The versions differ, so this worker could compute something else.
     """
     machine, own = workers[rank]
     everyones = [theirs for _, theirs in workers]
@@ -76,6 +77,5 @@ def _installed_libraries(also: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def installed_versions(also: Iterable[str] = ()) -> Versions:
-    """Return the versions of LIBRARIES, OPTIONAL_LIBRARIES and `also` that are installed on this machine."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python=python, libraries=dict(_installed_libraries(also)))

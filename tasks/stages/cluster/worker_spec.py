@@ -1,4 +1,4 @@
-"""Workers over which a stage spreads its work: their number, and the resources that each needs of a machine."""
+"""Specification of a stage's workers: their number, and the resources that each worker needs."""
 
 import os
 import shlex
@@ -42,10 +42,11 @@ class WorkerSpec:
 
 
 def python_command(sent: bool = False) -> str:
-    """Return the shell command with which Ray starts Python for a worker, by start.py like a stage.
+    """Return the shell command with which Ray starts Python for a worker: through start.py, like a stage.
 
-    `sent` says whether Ray has sent the code: then start.py is named relative to the folder in which a worker starts,
-    else by its path in this worktree.
+    Args:
+        sent: Whether Ray has sent the code to the worker. If so, the path of start.py is relative to the worker's
+            working folder; otherwise it is the path in this worktree.
     """
     start = START.relative_to(START.parents[2]) if sent else START
     return shlex.join([sys.executable, "-I", str(start)])

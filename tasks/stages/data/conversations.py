@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from tasks.stages.data.protect.placeholders import without_values
 
 SEPARATOR = "\x1f"
-"""Separator of turns: `str.split` treats it as white space, so that no text with normalised spaces contains it."""
+"""Character between the turns in `full_texts`. It never occurs within a turn, because normalising spaces removes it."""
 
 
 def prompts(messages: pa.ListArray) -> pa.StringArray:
-    """Return the prompt of each record: the texts of its turns before the target, joined by line feeds."""
+    """Return the prompt of each record: the texts of all turns before the target, joined by line feeds."""
     contents, ends = _contents(messages)
     before = np.ones(len(contents), bool)
     before[ends - 1] = False
@@ -33,16 +33,16 @@ def targets(messages: pa.ListArray) -> pa.StringArray:
 
 
 def prompt_keys(messages: pa.ListArray) -> list[str]:
-    """Return the key of each prompt, by which `split` treats two prompts as the same.
+    """Return the prompt key of each record, which ignores case, spacing and the values behind placeholders.
 
-    The key ignores case, spaces and the values behind placeholders.
+    Stage `split` puts records with the same prompt key into the same partition.
     """
     turns = [f"{role}:{normalise_spaces(without_values(text).casefold())}" for role, text in _turns(messages)]
     return ["\n".join(turns[begin : end - 1]) for begin, end in pairwise(_starts(messages))]
 
 
 def full_texts(messages: pa.ListArray) -> list[str]:
-    """Return all turns of each record with their roles as one text, with normalised spaces; case is kept."""
+    """Return the turns of each record, with their roles, as one text with normalised spaces and unchanged case."""
     turns = [f"{role}:{normalise_spaces(text)}" for role, text in _turns(messages)]
     return [SEPARATOR.join(turns[begin:end]) for begin, end in pairwise(_starts(messages))]
 
@@ -56,7 +56,6 @@ def text_digest(text: str) -> bytes:
 
 
 def _contents(messages: pa.ListArray) -> tuple[pa.StringArray, np.ndarray]:
-    """Return the texts of all turns, and for each record the index after its last turn."""
     return messages.flatten().field("content"), np.array(_starts(messages)[1:], np.int64)
 
 
@@ -66,6 +65,5 @@ def _turns(messages: pa.ListArray) -> list[tuple[str, str]]:
 
 
 def _starts(messages: pa.ListArray) -> list[int]:
-    """Return the index of each record's first turn in the texts of all turns, followed by the number of these texts."""
     starts: list[int] = (messages.offsets.to_numpy() - messages.offsets[0].as_py()).tolist()
     return starts

@@ -12,17 +12,18 @@ from tasks.core.layout import Layout
 from tasks.core.records.record import QUARANTINE, read_table
 
 REMOVED_SCHEMA = pa.schema([field for field in QUARANTINE if field.name != "row"])
-"""Schema of removed records. `winner` is the record that was kept instead."""
+"""Schema of a table of removed records: QUARANTINE without the column `row`. The column `winner` has the id of the
+record that was kept instead."""
 
 
 class Counts(FrozenModel):
-    """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
+    """Row counts of a stage: rows read, records written, rows quarantined by rule, and rows not drawn."""
 
     rows: int
     records: int
     quarantined: dict[str, int]
     not_drawn: int = 0
-    """Number of rows that `split` left over because data.train_rows and data.test_rows ask for fewer."""
+    """Number of records that `split` left out because they exceed data.train_rows or data.test_rows."""
 
     @property
     def removed(self) -> int:
@@ -30,17 +31,19 @@ class Counts(FrozenModel):
 
     @property
     def share(self) -> float:
-        """Share of the rows that were quarantined."""
         return self.removed / self.rows if self.rows else 0.0
 
 
 def row_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
-    """Return the quarantine entry of a row that never became a record. `reason` must not contain a value of the row."""
+    """Return the quarantine entry of a row that was rejected before it became a record.
+
+    `reason` must not contain any value from the row.
+    """
     return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
 
 
 def with_source_rows(removed: pa.Table, layout: Layout) -> pa.Table:
-    """Turn a table of schema REMOVED_SCHEMA into one of schema QUARANTINE, with each record's row in its source."""
+    """Add the column `row` to a table of removed records: the number of each record's row in its source."""
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
     return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
@@ -51,10 +54,10 @@ def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def stage_counts(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
-    """Return the counts of a stage.
+    """Return the counts of a stage, checked to add up. `rules` has the rule of each quarantined row.
 
     Raises:
-        AssertionError: Rows are missing, which is a defect of the stage.
+        AssertionError: The counts do not add up, which is a defect of the stage.
     """
     quarantined = dict(sorted(Counter(rules).items()))
     counts = Counts(rows=rows, records=records, quarantined=quarantined, not_drawn=not_drawn)

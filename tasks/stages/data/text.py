@@ -9,11 +9,12 @@ import unicodedata
 
 LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff]")
-"""Invisible characters: C0 and C1 controls except tab and line feed, and byte order marks."""
+"""Pattern of control characters (C0 and C1, except tab and line feed) and byte order marks."""
 UNUSUAL = re.compile("[^\n\t\x20-\x25\x27-\x7e]")
-"""Characters that may need normalisation or repair: all except printable ASCII, and `&`."""
+"""Pattern of characters that may need normalisation or repair: `&` and everything except printable ASCII, tab and
+line feed."""
 VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
-"""Characters other than white space and format characters."""
+"""Pattern of a visible character: any character except white space and invisible format characters."""
 
 
 def is_blank(text: str) -> bool:
@@ -21,16 +22,16 @@ def is_blank(text: str) -> bool:
 
 
 def normalise(text: str) -> str:
-    """Return the text in NFC, with LF line ends, without control characters and outer white space."""
+    """Normalise a text to NFC and LF line ends, and remove control characters and outer white space."""
     if not UNUSUAL.search(text):
         return text.strip()
     return unicodedata.normalize("NFC", CONTROLS.sub("", LINE_ENDS.sub("\n", text))).strip()
 
 
 def repair(text: str) -> str:
-    """Normalise a text and undo certain damage: UTF-8 decoded as another encoding, HTML entities without markup.
+    """Normalise a text, repair UTF-8 that was decoded with another encoding, and decode HTML entities.
 
-    Texts that are JSON keep their entities, since an unescaped quote would break the JSON.
+    Entities are kept in texts with HTML markup and in JSON, which a decoded quotation mark would break.
     """
     if not UNUSUAL.search(text):
         return text.strip()

@@ -1,7 +1,7 @@
 """Stage `package`: builds the payload of a release.
 
 params.py      sections of params.yaml that the stage reads
-package.py     the stage
+package.py     entry point of the stage
 model_card.py  model card in Hugging Face's format
 ml_bom.py      bill of materials as a CycloneDX ML-BOM
 """

@@ -1,8 +1,8 @@
 """Bill of materials of a model, as a CycloneDX 1.6 ML-BOM (https://cyclonedx.org/capabilities/mlbom/).
 
-The CycloneDX library does not support `modelCard` yet, so this part is added to the library's JSON; tests validate the
+The CycloneDX library does not support `modelCard` yet, so this part is added to the library's JSON. Tests validate the
 result against the schema. Equal inputs give equal bytes: the document has no timestamp, and its serial number is
-derived from the content.
+derived from its content.
 """
 
 import json
@@ -16,11 +16,16 @@ from tasks.core.json_text import canonical_json, parse
 from tasks.stages.package.model_card import CardData
 
 MODEL_REF, BASE_MODEL_REF, DATASET_REF = "model", "base-model", "dataset"
-"""Identifiers (`bom-ref`) of components; those of sources are `source:ID`."""
+"""Identifiers (`bom-ref`) of components in the bill of materials. A source has the identifier `source:ID`."""
 
 
 def render(parts: CardData, model_files: Mapping[str, str]) -> bytes:
-    """Render the ML-BOM as JSON; `model_files` has the SHA-256 of each file of payload/model by path."""
+    """Render the bill of materials as JSON.
+
+    Args:
+        parts: Data of the model card.
+        model_files: SHA-256 of each file in payload/model, by path.
+    """
     from cyclonedx.output.json import JsonV1Dot6
 
     document = parse(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
@@ -112,7 +117,6 @@ def _sha256(digest: str) -> Any:
 
 
 def _licence(text: str) -> Any:
-    """Return the licence as an SPDX id or SPDX expression if the text is one, else by name."""
     from cyclonedx.contrib.license.factories import LicenseFactory
 
     return LicenseFactory().make_from_string(text)

@@ -18,7 +18,7 @@ from tasks.stages.package.params import Params
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md.j2"
 HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "openrail", "llama3.1"}
-"""Licence identifiers of the Hugging Face Hub that base models have; other licences go into `license_name`."""
+"""Identifiers of the Hugging Face Hub for licences of base models. Any other licence is written to `license_name`."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class CardData:
     facts: Facts
     sources: ResolvedSources
     metrics: Mapping[str, str]
-    """Titles of the metrics of `evaluate`, by name."""
     dataset: Mapping[str, Any]
 
     def segment(self, name: str) -> dict[str, dict[str, int]]:
-        """Return the rows of a segment by value and partition: {"en": {"train": 700, "test": 100}} for language."""
+        """Return the number of rows in a segment, by value and partition.
+
+        For the segment `language` it is, for example, `{"en": {"train": 700, "test": 100}}`.
+        """
         sides: Mapping[str, Mapping[str, int]] = self.dataset["segments"][name]
         values = sorted({value for counts in sides.values() for value in counts if value and value != "null"})
         return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}
@@ -53,7 +55,10 @@ def gather(params: Params, layout: Layout, manifest: Manifest) -> CardData:
 
 
 def render(parts: CardData) -> str:
-    """Render the card as Markdown with a YAML header; Markdown in people's texts is escaped."""
+    """Render the model card as Markdown with a YAML header.
+
+    Texts that people wrote, such as the description of a use case, are escaped.
+    """
     use_case = parts.params.use_case
     card = _template().render(
         header=RawMarkdown(escape(_header(parts).to_yaml())),
@@ -78,7 +83,7 @@ def render(parts: CardData) -> str:
 
 
 class RawMarkdown(str):
-    """Markdown that is put into the card without escaping."""
+    """Text that is inserted into the model card without escaping."""
 
 
 def _template() -> Any:
@@ -135,7 +140,6 @@ def _results(parts: CardData) -> list[Any]:
 
 
 def _threshold_text(metric: SuccessMetric) -> str:
-    """Return a success metric's threshold in words, e.g. `lower end at least 0.55`."""
     end = {"value": "", "low": "lower end ", "high": "upper end "}[metric.bound]
     wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
     return end + wanted

@@ -2,14 +2,14 @@
 
 Writes artefacts/package/payload/:
 
-    model/                adapter or whole model, tokenizer, chat template: safetensors, JSON and the template only
+    model/                adapter or full model, tokenizer and chat template, as safetensors, JSON and Jinja files only
     README.md             model card in Hugging Face's format
     ml-bom.cdx.json       bill of materials as a CycloneDX ML-BOM
     evaluation/           metrics.json and report.html
     dataset/              manifest.json of the dataset
     params.yaml           parameters of the run
-    asking.json           system prompts, decoding and precision with which the model was evaluated (asking.py)
-    manifest.json         digests of inputs, code and every earlier stage (manifest.py)
+    asking.json           system prompts, decoding and precision of the evaluation (core/payload/inference_config.py)
+    manifest.json         digests of inputs, code and earlier stages (core/payload/manifest.py)
 """
 
 import shutil
@@ -28,9 +28,10 @@ from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
 
 SAFE_SUFFIXES = (".safetensors", ".json", ".jinja")
-"""Extensions of files that payload/model may contain; reading such a file cannot execute code."""
+"""Allowed file name extensions in payload/model. Reading a file of these formats cannot execute code."""
 TRAINING_README = "README.md"
-"""Card template that PEFT writes beside an adapter; it is left out, since the release has its own model card."""
+"""Name of the model card template that PEFT writes next to an adapter. It is not copied, because a release has its own
+model card."""
 
 
 def run(params: Params, layout: Layout) -> Manifest:
@@ -77,10 +78,10 @@ def _copy_parts(layout: Layout, payload: Path, method: str) -> None:
 
 
 def trained_folder(layout: Layout, method: str) -> Path:
-    """Return the folder of the trained model or adapter.
+    """Return the folder with the weights that stage `train` wrote: a model or an adapter.
 
     Raises:
-        InputError: Stage `train` wrote neither of them, or not the one that `method` produces.
+        InputError: The folder is missing, or training method `method` produces the other kind of weights.
     """
     form, folder = methods.get(method).form, layout.artefacts("train")
     result_forms = list(methods.forms_in(folder))
@@ -93,7 +94,6 @@ def trained_folder(layout: Layout, method: str) -> Path:
 
 
 def _copy_model(source: Path, target: Path) -> None:
-    """Copy the model's files. Raises InputError if a library might execute or unpickle one of them."""
     names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
     unsafe = [name for name in names if Path(name).suffix not in SAFE_SUFFIXES]
     if unsafe or not any(name.endswith(".safetensors") for name in names):

@@ -1,6 +1,7 @@
-"""Calibration: some training steps on this machine, to measure how many tokens per second one worker takes.
+"""Calibration: a few training steps on this machine that measure the number of tokens per second of one worker.
 
-They run in a process of their own, with the threads and environment of a worker, because they may run out of memory.
+The steps run in a separate process, with the threads and the environment of a worker, because they can run out of
+memory.
 """
 
 import os
@@ -24,7 +25,8 @@ from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example
 
 SECONDS = 15.0
-"""Seconds for which steps are taken after the first one. The last step is not cut short."""
+"""Duration of the measurement in seconds, without the first step. The last step is completed even if it takes
+longer."""
 MADE_UP_ROWS = 64
 REQUEST_FILE, RESULT_FILE = "asked.json", "told.json"
 
@@ -32,9 +34,15 @@ REQUEST_FILE, RESULT_FILE = "asked.json", "told.json"
 def calibrate(
     training: Training, shape: ModelShape, model: Path, rows: Path | None, run: str, aside: Path
 ) -> CalibratedSpeed:
-    """Train for some seconds in the empty folder `aside` and return the speed.
+    """Train for a few seconds and return the speed.
 
-    The rows are `rows` of run `run`, or made up if `rows` is None.
+    Args:
+        training: Parameters of the training run.
+        shape: Shape of the model.
+        model: Folder of the model.
+        rows: Folder with the rows of a run; None to train on generated rows.
+        run: Id of the run that `rows` belong to.
+        aside: Empty folder for temporary files.
 
     Raises:
         Unavailable: No step was completed.
@@ -61,7 +69,6 @@ def calibrate(
 
 
 def write_made_up_rows(folder: Path, length: int, vocabulary: int) -> None:
-    """Write made-up rows of `length` tokens, half of them targets."""
     folder.mkdir()
     with Writer(folder, vocabulary) as writer:
         for row in range(MADE_UP_ROWS):
@@ -71,7 +78,7 @@ def write_made_up_rows(folder: Path, length: int, vocabulary: int) -> None:
 
 
 def measure(job: Job, seconds: float) -> dict[str, Any]:
-    """Return steps, tokens and seconds of this process, the only worker.
+    """Return the number of steps and tokens of this process, the only worker, and the seconds that they took.
 
     The first step is not counted.
     """
@@ -90,9 +97,9 @@ def measure(job: Job, seconds: float) -> dict[str, Any]:
 
 
 def main(aside: Path) -> int:
-    """Run the calibration that `asked.json` in a folder describes, and write its result to `told.json`.
+    """Run the calibration that `asked.json` in the folder `aside` describes, and write its result to `told.json`.
 
-    It is started as `python -I tasks/stages/start.py .../calibrate.py FOLDER`.
+    The process is started as `python -I tasks/stages/start.py .../calibrate.py FOLDER`.
     """
     from torch import distributed
 

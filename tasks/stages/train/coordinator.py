@@ -1,7 +1,8 @@
-"""Coordinator of a training on a cluster whose machines have no disk in common.
+"""Coordinator of a training run on a cluster whose machines have no disk in common.
 
-It is one process on the machine that starts the training. A checkpoint is complete once every worker has reported to it
-that its part is stored, with the digests of the files. Other files in the storage are not part of a checkpoint.
+The coordinator is one process on the machine that starts the training run. Each worker stores its part of a checkpoint
+and reports the digests of its files to the coordinator. The checkpoint is complete when all workers have reported.
+Other files in the storage are not part of a checkpoint.
 """
 
 import json
@@ -21,8 +22,9 @@ LOG_FILE, LINES_FILE, MORE_WORKERS_FILE, END_REQUEST_FILE, WEIGHTS_FILE = (
     "leave",
     "weights.json",
 )
-"""Files in the scratch folder: the training log; lines for the user; the mark that there is room for more workers; the
-mark that the workers have to write a checkpoint and end; paths and digests of the trained weights."""
+"""Names of files in the scratch folder: the training log; lines for the user; a file that exists if there is room for
+more workers; a file that exists if the workers have to write a checkpoint and end; paths and digests of the trained
+weights."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class StoredCheckpoint:
 
 
 class Coordinator:
-    """Coordinator, run as an actor of Ray. It can also be called directly, without Ray."""
+    """Coordinator of the workers. It runs as a Ray actor, and can also be called directly without Ray."""
 
     def __init__(self, checkpoints: Path, scratch: Path, keep: int) -> None:
         self.checkpoints, self.scratch, self.keep = checkpoints, scratch, keep
@@ -41,21 +43,24 @@ class Coordinator:
         self._parts: dict[int, dict[int, Tree]] = {}
 
     def arrive(self) -> "tuple[int, list[StoredCheckpoint]]":
-        """Begin an attempt; return its number and the complete checkpoints, newest first."""
+        """Begin an attempt, and return its number and the complete checkpoints, newest first."""
         self._attempt, self._parts = self._attempt + 1, {}
         return self._attempt, stored_checkpoints(self.checkpoints)
 
     def took(self, step: int) -> None:
-        """Remove checkpoints after `step`, from which the workers continue; 0 if they begin anew.
+        """Remove the checkpoints that are newer than the one from which the workers resume.
 
-        The workers found that the newer checkpoints are damaged or belong to another training.
+        The workers have found the newer checkpoints to be damaged or to belong to another training run.
+
+        Args:
+            step: Number of steps before the checkpoint from which the workers resume; 0 if they resume from none.
         """
         for each in stored_checkpoints(self.checkpoints):
             if each.step > step:
                 _file(self.checkpoints, each.step).unlink()
 
     def begin(self, points: Iterable[dict[str, Any]]) -> None:
-        """Replace the training log by the steps of the checkpoint that the workers continue from."""
+        """Replace the training log with the steps in the checkpoint from which the workers resume."""
         self._write("w", points)
 
     def append(self, point: dict[str, Any]) -> None:
@@ -66,7 +71,14 @@ class Coordinator:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
     def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
-        """Add a worker's files to a checkpoint, which is complete with the part of the last worker.
+        """Add a worker's files to a checkpoint, which is complete once all workers have called this method.
+
+        Args:
+            attempt: Number of the worker's attempt. Calls of earlier attempts have no effect.
+            step: Number of steps before the checkpoint.
+            rank: Rank of the worker.
+            workers: Number of workers.
+            files: Paths and digests of the worker's files.
 
         Returns:
             Digests of files that no remaining checkpoint needs; empty until the checkpoint is complete.
@@ -100,17 +112,19 @@ class Coordinator:
         return (self.scratch / END_REQUEST_FILE).exists()
 
     def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
-        """Write a worker's report at its end.
+        """Write the report of a worker that has finished.
 
-        `took` has the worker's peak memory in bytes and seconds by part. `weights` are the paths and digests of the
-        trained weights from the first worker, and empty from the others.
+        Args:
+            rank: Rank of the worker.
+            took: Peak memory of the worker in bytes, and seconds by part of the training run.
+            weights: Paths and digests of the trained weights from the first worker; empty from the others.
         """
         if weights:
             write_json(self.scratch / WEIGHTS_FILE, dict(weights))
         write_json(self.scratch / f"worker-{rank}.json", took)
 
     def stood(self, rank: int, stack: str) -> None:
-        """Write the stack of a worker whose step takes too long; `stack` is empty if the step ended after all."""
+        """Write the stack of a worker that hangs. An empty `stack` means that its step has ended after all."""
         (self.scratch / f"stack-{rank}.txt").write_text(stack)
 
 

@@ -1,6 +1,6 @@
-"""Job: the parameters and paths of a training that every worker needs.
+"""Training job: the parameters and paths that every worker needs.
 
-It has a file of its own so that code which only passes a job on need not import the loop, and with it torch.
+Code that only passes a job on imports this file and not the training loop, which would import torch.
 """
 
 from dataclasses import dataclass, field
@@ -17,55 +17,54 @@ from tasks.stages.train.coordinator import END_REQUEST_FILE, LOG_FILE, MORE_WORK
 @dataclass(frozen=True)
 class RemoteStorage:
     place: str
-    """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
+    """Location of the storage: `s3://BUCKET/PREFIX`, or a folder that all machines mount."""
     name: str
-    """Folder in the storage that belongs to this training alone."""
+    """Name of the folder in the storage that only this training run uses."""
     model: Tree
     rows: Tree
     coordinator: Any = None
-    """Ray handle of the coordinator on the machine that starts the training; None before it is started."""
+    """Ray handle of the coordinator; None before the coordinator is started."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Parameters and paths of a training.
+    """Parameters and paths of a training run.
 
-    Paths are on a disk that all workers share or, if `remote` is set, on the disk of the machine that starts the
-    training.
+    If `remote` is set, the paths are on the disk of the machine that starts the training run. Otherwise they are on a
+    disk that all workers share.
     """
 
     training: Training
     model: Path
     rows: Path
-    """Output folder of stage `tokenise` (`rows/examples.py`)."""
     checkpoints: Path
     output: Path
-    """Empty folder for the trained weights, beside the checkpoints. The stage's own output folder would not do: in a
-    sandbox it has a path at which the workers of a cluster would not find it."""
+    """Empty folder for the trained weights, next to the checkpoints. Workers cannot write to the stage's own output
+    folder, because its path exists only in the stage's sandbox."""
     scratch: Path
     versions: Versions = field(default_factory=versions.installed_versions)
-    """Library versions of the machine that starts the training."""
+    """Library versions of the machine that starts the training run."""
     inputs: str = ""
-    """Digest of everything that decides the trained weights."""
+    """Digest of all inputs that affect the trained weights."""
     skipped_steps: tuple[int, ...] = ()
     """Steps, counted from 0, that are skipped because their loss was not finite or had jumped."""
     unfit_machines: tuple[str, ...] = ()
     """Ray's ids of machines that cannot train with the others."""
     remote: RemoteStorage | None = None
     on_cluster: bool = False
-    """Whether the training runs on a cluster, which announces preemptions."""
+    """Whether the training run uses a cluster, which announces preemptions."""
 
     @property
     def training_log(self) -> Path:
-        """Path of the training log: one line of JSON for each step, appended while the training runs."""
+        """Path of the training log, which has one line of JSON for each step and grows during the training run."""
         return self.scratch / LOG_FILE
 
     @property
     def more_workers_file(self) -> Path:
-        """Path of a file that appears when the cluster has room for more of the workers that the training asks for."""
+        """Path of a file that is created when the cluster has room for more workers."""
         return self.scratch / MORE_WORKERS_FILE
 
     @property
     def end_request_file(self) -> Path:
-        """Path of a file that appears when the stage is asked to end; the workers then write a checkpoint and end."""
+        """Path of a file that is created when the stage has to end; the workers then write a checkpoint and end."""
         return self.scratch / END_REQUEST_FILE

@@ -1,4 +1,4 @@
-"""Follower of the training log: prints progress with the time remaining, and writes points of the curve."""
+"""Follower of the training log, which prints the progress with the remaining time and writes the training curve."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from tasks.stages.train.points import Points
 Point = dict[str, Any]
 REPORT_INTERVAL_SECONDS = 2.0
 MAX_REPORT_SHARE = 0.05
-"""Maximum share of the time that reports take. Each report reads the whole log, which may grow long."""
+"""Maximum share of the time that is spent on reports. Each report reads the whole log, which can become long."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,13 @@ class Plan:
 
 @contextmanager
 def reporting(record: Path, plan: Plan, written: Points) -> Iterator[None]:
-    """Report on the training log `record` from a thread until the block ends, then once more."""
+    """Report the progress of training in a thread during the block, and once more at its end.
+
+    Args:
+        record: Path of the training log.
+        plan: Expected number of steps, and seconds lost to failures.
+        written: Writer of the points of the training curve.
+    """
     follower = Follower(record, plan, written)
     thread = threading.Thread(target=follower.follow, daemon=True)
     thread.start()
@@ -82,18 +88,18 @@ class Follower:
 
 
 def read_log(record: Path) -> list[Point]:
-    """Return the points in the complete lines of the training log; the last line may still be incomplete."""
+    """Return the points in the training log. An incomplete last line, which is still being written, is left out."""
     return [parse(line) for line in whole_lines(record)]
 
 
 TAIL = 4096
-"""Number of bytes at the end of the training log in which its last step is found."""
+"""Number of bytes at the end of the training log that are searched for the last step."""
 
 
 def has_taken_step(record: Path) -> bool:
-    """Return whether the workers of this attempt have taken a step.
+    """Return whether the workers of this attempt have completed a step.
 
-    Only such steps have `seconds` in the log; steps taken over from a checkpoint do not.
+    Only steps of this attempt have the key `seconds` in the log. Steps from a checkpoint do not.
     """
     if not record.exists():
         return False
@@ -109,9 +115,9 @@ def whole_lines(file: Path) -> list[str]:
 
 
 def progress_line(points: list[Point], steps: int) -> str:
-    """Return the progress, as in `loss 0.412 330 tok/s eta 4 min 10 s`, followed by `validation_text`.
+    """Return the progress as text, for example `loss 0.412 330 tok/s eta 4 min 10 s`, and the validation losses.
 
-    Speed and time remaining are computed from the last 50 steps. The validation losses come last, because a narrow
+    Speed and remaining time are computed from the last 50 steps. The validation losses come last, because a narrow
     terminal cuts off the end.
     """
     recent = [point for point in points if "seconds" in point][-50:]
@@ -121,7 +127,7 @@ def progress_line(points: list[Point], steps: int) -> str:
 
 
 def total_seconds(points: list[Point]) -> float:
-    """Return the seconds of these steps and their validations, without steps taken over from a checkpoint."""
+    """Return the duration of steps and validations in seconds, without steps from a checkpoint."""
     return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
 
 
@@ -130,7 +136,7 @@ def loss_text(points: list[Point]) -> str:
 
 
 def validation_text(points: list[Point]) -> str:
-    """Return the last and the lowest validation loss, as in `, validation 0.480, best 0.471 after step 120`.
+    """Return the last and the lowest validation loss, for example `, validation 0.480, best 0.471 after step 120`.
 
     The text is empty before the first validation.
     """
@@ -150,14 +156,12 @@ def speed(points: list[Point]) -> float:
 
 
 def fill(points: list[Point]) -> float | None:
-    """Return the share of computed positions that hold a token; None if no point has its number of positions."""
     counted = [point for point in points if "positions" in point]
     positions = sum(point["positions"] for point in counted)
     return float(sum(point["tokens"] for point in counted) / positions) if positions else None
 
 
 def mfu(points: list[Point]) -> float | None:
-    """Return the model FLOPs utilisation, the mean over time of the points that have it; None if none has."""
     known = [point for point in points if "mfu" in point]
     seconds = sum(point["seconds"] for point in known)
     return float(sum(point["mfu"] * point["seconds"] for point in known) / seconds) if seconds else None

@@ -42,7 +42,7 @@ from tasks.stages.train.workers import gather
 
 
 def work(job: Job) -> None:
-    """Train as one of the workers, after checking that all of them have the same library versions."""
+    """Train as one of the workers, after verifying that all workers have the same library versions."""
     with machine_check.raising_alike(job):
         job.versions.require_here(builds=False)
     everyone = gather((socket.gethostname(), versions.installed_versions()))
@@ -114,7 +114,6 @@ def train(job: Job) -> None:
 
 
 def require_memory(job: Job) -> None:
-    """Raise InputError if this worker's machine has too little memory for its part of the model."""
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
     own = estimate.of(
         training, model_shape.read(job.model), Resources(), machine_capacity.worker_capacity(training), None
@@ -134,8 +133,8 @@ def load_engine(job: Job, checkpoint: Checkpoint | None) -> Any:
     """Return the DeepSpeed engine with the model.
 
     Raises:
-        Unavailable: The model does not fit into memory. Smaller forward passes, the remedy for OutOfMemory, would not
-            help.
+        Unavailable: The model does not fit into memory. OutOfMemory is not raised, because its remedy, smaller forward
+            passes, would not help.
     """
     universal = universal_checkpoint.is_needed(checkpoint, job.training, distributed.get_world_size())
     try:
@@ -148,7 +147,7 @@ def load_engine(job: Job, checkpoint: Checkpoint | None) -> Any:
 
 Result = TypeVar("Result")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
-"""Parts of messages by which torch reports lack of memory in a plain RuntimeError."""
+"""Texts by which a RuntimeError of torch is recognised as lack of memory."""
 
 
 def call_within_memory(step: Callable[[], Result], number: int, training: Training) -> Result:
@@ -168,9 +167,10 @@ def call_within_memory(step: Callable[[], Result], number: int, training: Traini
 
 
 def verify_forward_pass(engine: Any, order: Order) -> None:
-    """Verify one forward pass of the first steps, before any training.
+    """Verify the computation of one forward pass before training begins.
 
-    Of these passes it takes the one in which the worker with the fewest rows has most.
+    Among the passes of the first steps, the one whose smallest group of rows is largest is verified. Every worker then
+    has rows to verify.
     """
     training, size = order.training, distributed.get_world_size()
     best: list[Rows] = []
@@ -189,8 +189,12 @@ def take_step(
 ) -> dict[str, Any]:
     """Take one optimizer step and return its entry for the training log.
 
-    The loss is the mean over the target tokens of all workers and forward passes. `first`, if given, verifies the step;
-    `shares` measures the time of its parts.
+    Args:
+        engine: DeepSpeed engine with the model.
+        order: Rows of each step.
+        number: Number of the step, counted from 0.
+        first: Verification of the step; None for steps that are not verified.
+        shares: Measurement of the time that each part of the step takes.
     """
     shares = shares or TimeShares()
     shares.begin_step(number)
@@ -245,7 +249,7 @@ def validate(
     shares: TimeShares,
     dog: watchdog.Watchdog,
 ) -> None:
-    """Compute the validation loss, add it to the last point of the curve, and keep the weights if it is the lowest."""
+    """Compute the validation loss, add it to the training curve, and save the weights if it is the lowest so far."""
     number = len(curve) - 1
     with shares.measure("validation"):
         loss = call_within_memory(partial(validation.loss, engine, order, dog.feed), number, order.training)
@@ -260,7 +264,7 @@ def validate(
 
 
 def resume(engine: Any, home: TrainingStore, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
-    """Load the checkpoint into the engine and return its curve; without a checkpoint, return an empty curve."""
+    """Load a checkpoint into the engine and return its training curve, which is empty without a checkpoint."""
     if checkpoint is None:
         return []
     if early_stopping.best_point(checkpoint.curve):
@@ -283,7 +287,7 @@ def resume(engine: Any, home: TrainingStore, checkpoint: Checkpoint | None) -> l
 
 
 def save(engine: Any, home: TrainingStore, curve: list[dict[str, Any]]) -> None:
-    """Write a checkpoint. Every worker calls it and writes its own part."""
+    """Write a checkpoint. Every worker has to call this function, and writes its own part."""
     path = home.checkpoint_folder(len(curve))
     with checkpoints.full_disk_as_unavailable(path):
         engine.save_checkpoint(

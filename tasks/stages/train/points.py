@@ -1,7 +1,7 @@
-"""Points of a training's curve, written to `measured/train/points.jsonl` while the training runs.
+"""File with the points of the training curve, `measured/train/points.jsonl`, written during training.
 
-Each line is a JSON object. The supervisor copies the file to the run's worktree while it grows
-(`tasks.supervise.live_files`), and the watch shows the points in MLflow (`tasks.runs.reporting.mlflow_sync`).
+Each line is a JSON object. The supervisor copies the growing file to the run's worktree (`tasks.supervise.live_files`),
+and the watch shows the points in MLflow (`tasks.runs.reporting.mlflow_sync`).
 """
 
 import json
@@ -14,7 +14,7 @@ POINTS_FILE = "points.jsonl"
 
 
 class Points:
-    """Writer of the points of one training. A training that is resumed from a checkpoint writes all steps again."""
+    """Writer of the points of one training run. If the run resumes from a checkpoint, all points are written again."""
 
     def __init__(self, layout: Layout) -> None:
         self.path: Path = layout.measurements("train") / POINTS_FILE

@@ -42,20 +42,20 @@ from tasks.trust.gate_statement import require_gate
 
 
 class Result(FrozenModel):
-    """Summary of a training, written to result.json. The same inputs give the same summary."""
+    """Summary of a training run, written to result.json. The same inputs give the same summary."""
 
     steps: int
     rows: int
     tokens: int
-    """Tokens of all rows, over all epochs."""
+    """Number of tokens in all rows, summed over all epochs."""
     epochs: float
     final_loss: float
     """Mean loss per target token over the last tenth of the steps."""
     skipped_steps: int = 0
     """Number of steps that were skipped because their loss was not finite or had jumped."""
     best_step: int | None = None
-    """Step with the lowest validation loss, whose weights are the result; None without validation rows, when the result
-    has the weights of the last step."""
+    """Step with the lowest validation loss, whose weights are the result. Without validation rows it is None, and the
+    result has the weights of the last step."""
     validation_loss: float | None = None
     """Mean loss per target token of the validation rows after `best_step`."""
 
@@ -81,23 +81,24 @@ class Result(FrozenModel):
 
 @dataclass(frozen=True)
 class Timing:
-    """Time, speed and memory of one execution. No output of a stage depends on them."""
+    """Time, speed and memory of one execution of the stage. Its artefacts do not depend on them."""
 
     seconds: float
-    """Duration of the stage in seconds, with the start of Ray."""
+    """Duration of the stage in seconds, including the start of Ray."""
     tokens_per_second: float
-    """Tokens of prompts and targets per second of training steps; 0 if a checkpoint already held every step."""
+    """Tokens of prompts and targets per second of training; 0 if no step was taken because a checkpoint had all of
+    them."""
     peak_memory_gb: float
-    """Peak memory of the worker that used most, in 10^9 bytes; on a GPU, the memory of the GPU."""
+    """Peak memory of the worker that used most, in 10^9 bytes. On a GPU, it is the GPU's memory."""
     fill: float | None
-    """Share of the computed positions that hold a token; None if a checkpoint already held every step."""
+    """Share of the computed positions that hold a token and not padding; None if no step was taken."""
     mfu: float | None
-    """Model FLOPs utilisation during the steps (`preflight/operations.py`); None if the device's peak is unknown."""
+    """Model FLOPs utilisation of the steps (`preflight/operations.py`); None if the device's peak is unknown."""
     mfu_source: str
-    """Source of the figure for the device's peak; empty if the peak is unknown."""
     shares: dict[str, float]
-    """Shares of `seconds` by part of the first worker's time (`time_shares.py`), with `failures` and `other` (start of
-    Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
+    """Shares of `seconds` by part of the first worker's time (`measurement/time_shares.py`), with two more parts:
+    `failures`, and `other` for the start of Ray and for loading and writing the weights. A resumed training run counts
+    only the steps since it was resumed."""
     failures: tuple[Failure, ...]
 
     def facts(self) -> Facts:
@@ -133,8 +134,8 @@ def run(params: Params, layout: Layout) -> Result:
     """Train the base model on the rows of stage `tokenise`.
 
     Raises:
-        Refused: The data gate has not passed, or the rows were made from other data than this run has.
-        InputError: A row is too long, or the training does not fit on this machine.
+        Refused: The data gate has not passed, or the rows were made from data that is not this run's.
+        InputError: A row is too long, or the model does not fit on this machine.
         Unavailable: Ray or its workers cannot run.
     """
     require_gate(layout, "data")
@@ -174,7 +175,7 @@ def run(params: Params, layout: Layout) -> Result:
 
 
 CURVE_KEYS = ("step", "loss", "lr", "tokens", early_stopping.VALIDATION_LOSS)
-"""Keys of a step in curve.json. The validation loss is there only for steps that a validation followed."""
+"""Keys of a step in curve.json. A step has a validation loss only if a validation followed it."""
 
 
 def model_folder(layout: Layout) -> Path:
@@ -182,10 +183,10 @@ def model_folder(layout: Layout) -> Path:
 
 
 def read_rows(params: Params, layout: Layout) -> Examples:
-    """Read the rows of stage `tokenise` and verify their origin and length.
+    """Read the rows of stage `tokenise`, and verify their origin and length.
 
     Raises:
-        Refused: The rows were made from other data, prompts or another base model.
+        Refused: The rows were made from other data, other prompts or another base model than this run's.
         InputError: A row has more tokens than `training.max_length` or the base model's context.
     """
     folder, context = layout.artefacts("tokenise"), model_shape.read(model_folder(layout)).context
@@ -213,10 +214,13 @@ def require_validation(training: Training, examples: Examples) -> None:
 
 
 def require_room(params: Params, layout: Layout) -> None:
-    """Raise InputError if the training is impossible, does not fit on this machine, or lacks a compiler or library.
+    """Verify that this machine has the memory, compiler and libraries for the training run.
 
-    It is called before a device is used. Workers of a cluster check their own machines instead. Disk space is not
-    checked, because a training that fills the disk loses nothing.
+    The check takes place before a device is used. Workers of a cluster check their own machines instead. Disk space is
+    not checked, because a training run that fills the disk loses nothing.
+
+    Raises:
+        InputError: The model does not fit into memory, or a compiler or library is missing.
     """
     model = model_shape.read(model_folder(layout))
     sequence_parallel_check.require(params.training, model)
@@ -231,7 +235,7 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
     """Train on Ray and report the progress.
 
     Returns:
-        The job, with its storage if the machines have no disk in common, and the failures, oldest first.
+        The job and the failures, oldest first. The job has its storage if the machines have no disk in common.
     """
     for folder in (job.output, job.scratch):
         checkpoints.remove(folder)
@@ -257,12 +261,15 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
 
 
 OPERATIONAL_PARAMETERS = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
-"""Parameters that decide how a training survives failures. They do not influence the weights, so `inputs_digest` leaves
-them out."""
+"""Parameters that decide how a training run survives failures. They do not influence the weights and are not part of
+`inputs_digest`."""
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:
-    """Return the digest of everything that decides the trained weights; it names the folder of checkpoints."""
+    """Return the digest of all inputs that affect the trained weights.
+
+    The folder with the checkpoints has this digest as its name.
+    """
     return sha256_bytes(
         canonical_json(
             {
@@ -308,7 +315,6 @@ def seconds_lost(checkpoints: Path) -> float:
 
 
 def time_shares(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
-    """Return the shares of `seconds` that each part, the failures and everything else (`other`) took."""
     seconds_by_part = {**parts, "failures": min(lost, seconds)}
     whole = max(seconds, sum(seconds_by_part.values()))  # parts on a GPU are extrapolated from some steps
     seconds_by_part["other"] = whole - sum(seconds_by_part.values())

@@ -16,10 +16,15 @@ ROWS_AT_ONCE = 1_000
 
 @torch.no_grad()
 def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
-    """Return the mean loss per target token of the validation rows, without dropout; the same on every worker.
+    """Return the mean loss per target token of the validation rows, without dropout. It is the same on every worker.
 
-    Rows of similar length share a forward pass, and sums are in double precision, so the numbers of workers and passes
-    change the result by rounding only. `alive` is called after each forward pass.
+    Rows of similar length share a forward pass, and losses are summed in double precision. The numbers of workers and
+    passes therefore change the result only by rounding.
+
+    Args:
+        engine: DeepSpeed engine with the model.
+        order: Rows of each step, and the validation rows.
+        alive: Function that is called after each forward pass, so that the watchdog does not end the worker.
     """
     examples, training, together = order.examples, order.training, engine.module.together
     rows = examples.validation[examples.lengths(examples.validation).argsort(kind="stable")]

@@ -1,4 +1,4 @@
-"""Exchange of values among workers, and the id of a worker's machine."""
+"""Exchange of values between workers, and the id of a worker's machine."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from tasks.stages.train.job import Job
 
 
 def gather(own: Any) -> list[Any]:
-    """Return the values that the workers pass as `own`, by rank. All workers have to call it."""
+    """Return the values that the workers pass as `own`, ordered by rank. Every worker has to call this function."""
     values: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(values, own)
     return values
 
 
 def machine_id(job: Job) -> str:
-    """Return Ray's id of this machine, or `alone` if the training does not run on a cluster."""
+    """Return Ray's id of this machine, or `alone` if the training run does not use a cluster."""
     if not job.on_cluster:
         return "alone"
     import ray

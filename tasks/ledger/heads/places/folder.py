@@ -11,10 +11,10 @@ from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 
 class FolderPlace:
-    """Folder for heads.
+    """Folder in which signed heads are published.
 
-    `add` creates the folder, but not its parent. If the parent is missing, its disk is not mounted, and the folder
-    counts as unavailable rather than empty.
+    `add` creates the folder, but not its parent. If the parent is missing, a disk is probably not mounted, and the
+    folder counts as unavailable rather than empty.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -18,10 +18,11 @@ REF = "refs/hallmark/ledger"
 HEAD_FILE = "head.json"
 MESSAGE = re.compile(r"Ledger of ([0-9]{1,19}) entries")
 MAX_SUBJECT_COLUMNS = 40
-"""Number of columns to which git shortens or pads a commit's subject. The subject of a head has at most 37."""
+"""Number of columns to which `git log` shortens or pads a commit's subject. The subject of a head's commit has at most
+37 characters."""
 TIMEOUT_SECONDS = 60
 MAX_PUSHES = 5
-"""Maximum number of attempts to push. Other machines may push at the same time."""
+"""Maximum number of attempts to push. An attempt fails if another machine pushes at the same time."""
 COMMIT_IDENTITY = {
     name: value for who in ("AUTHOR", "COMMITTER")
     for name, value in ((f"GIT_{who}_NAME", "Hallmark"), (f"GIT_{who}_EMAIL", "ledger@hallmark.invalid"))
@@ -94,7 +95,7 @@ class GitPlace:
         return self._git("for-each-ref", "--format=%(objectname)", REF).decode().strip() or None
 
     def _commits(self) -> dict[int, str]:
-        """Return the commit of each head by size; of several commits for one size, the first."""
+        """Return the commit of each head by tree size. If a size has more than one commit, the first one counts."""
         if not self._tip():
             return {}
         commits: dict[int, str] = {}
@@ -140,8 +141,8 @@ class GitPlace:
 
 
 def _is_possible_head(header: Sequence[bytes]) -> bool:
-    """Return whether an object can be a head, given its name, type and size as git prints them.
+    """Return whether an object can be a head, judged by its name, type and size as `git cat-file` prints them.
 
-    A small pack may hold an object of gigabytes.
+    The size is checked before the object is read, because a small pack can contain an object of gigabytes.
     """
     return len(header) == 3 and header[1] == b"blob" and int(header[2]) <= MAX_HEAD_BYTES

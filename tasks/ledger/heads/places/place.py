@@ -4,21 +4,21 @@ from typing import Protocol
 
 
 class HeadPlace(Protocol):
-    """Place where heads are published. Every method raises Unavailable if the place cannot be reached."""
+    """Place where signed heads are published. Every method raises Unavailable if the place cannot be reached."""
 
     @property
     def name(self) -> str:
-        """Name for messages, without a password."""
+        """Name of the place for messages. A password in the URL is left out."""
 
     def sizes(self) -> set[int]:
         """Return the tree sizes of all heads in this place."""
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        """Return the files of the heads with these sizes. Sizes without a head are left out.
+        """Return the files of the heads with these tree sizes, by size. Sizes without a head are left out.
 
-        Other people may write to the place. Of a file that cannot be a head, at most MAX_HEAD_BYTES + 1 bytes are
-        returned, or none; `heads.parse` refuses both.
+        Other people may be able to write to the place. If a file is too long to be a head, at most MAX_HEAD_BYTES + 1
+        bytes of it are returned, or none. `heads.parse` refuses both.
         """
 
     def add(self, heads: dict[int, bytes]) -> None:
-        """Store heads in order of their sizes. A head is not stored if the place has one of that size already."""
+        """Store heads in the order of their sizes. A head is skipped if the place already has one of the same size."""

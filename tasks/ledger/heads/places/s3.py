@@ -10,7 +10,8 @@ from tasks.core.errors import Unavailable
 from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 TIMEOUTS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
-"""Timeouts in seconds, and number of attempts. If a head cannot be stored, the next publication stores it."""
+"""Timeouts in seconds and number of attempts for S3 requests. A head that cannot be stored is stored by the next
+publication."""
 PARALLEL_REQUESTS = 10
 
 
@@ -39,9 +40,9 @@ class S3Place:
         return dict.fromkeys(sizes & counts.keys() - set(wanted), b"") | found
 
     def _read_beginning(self, store: Any, size: int) -> bytes | None:
-        """Return the first bytes of a head's object: one more than a head may have, so that longer ones are refused.
+        """Return the first MAX_HEAD_BYTES + 1 bytes of a head's object, so that longer objects are noticed and refused.
 
-        None: the object was removed since it was listed.
+        Return None if the object was removed after it was listed.
         """
         from botocore.exceptions import ClientError
 

@@ -11,11 +11,11 @@ from tasks.ledger.heads.places.s3 import S3Place
 
 
 def parse(words: str, checkout: Path, state: Path) -> list[HeadPlace]:
-    """Return the places that a value of the setting names, separated by spaces.
+    """Parse the value of HALLMARK_LEDGER_HEADS: the places to publish to, separated by spaces.
 
     Raises:
-        InputError: A word does not name a place, or one that an earlier word names, or a folder in the state, which
-            whoever rewrites the ledger can rewrite too.
+        InputError: A word does not name a place, a place is named twice, or a folder is inside the state folder, where
+            an attacker who rewrites the ledger could rewrite the heads too.
     """
     places = [_place(word, checkout, state) for word in words.split()]
     names = [place.name for place in places]

@@ -1,4 +1,7 @@
-"""Backends of the training storage: a folder, and a prefix of a bucket. Names are relative, with `/` between parts."""
+"""Backends of the training storage: a folder, and a prefix of a bucket.
+
+Names of stored files are relative paths with `/` as separator.
+"""
 
 import os
 import shutil
@@ -11,7 +14,6 @@ from tasks.core import object_store
 
 S3_SCHEME = "s3://"
 BOTO_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
-"""Settings of botocore for a single request; timeouts are in seconds."""
 
 
 class Backend(Protocol):
@@ -20,15 +22,19 @@ class Backend(Protocol):
     def put(self, file: Path, name: str) -> None: ...
 
     def get(self, name: str, file: Path) -> None:
-        """Fetch `name` into a file; raises FileNotFoundError if there is no such name."""
+        """Download a stored file.
+
+        Raises:
+            FileNotFoundError: No file is stored under `name`.
+        """
 
     def remove(self, name: str) -> None:
-        """Remove `name` and everything below it, if it exists."""
+        """Remove a stored file or folder, if it exists."""
 
 
 @contextmanager
 def opened(location: str) -> Iterator[Backend]:
-    """Open the backend at `s3://BUCKET/PREFIX` or at the path of a folder.
+    """Open the backend at `location`, which is `s3://BUCKET/PREFIX` or the path of a folder.
 
     Raises:
         NotADirectoryError: The folder does not exist.

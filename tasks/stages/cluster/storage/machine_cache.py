@@ -1,4 +1,7 @@
-"""Cache on the disk of a machine of the cluster: models and rows from the storage, and working folders of trainings."""
+"""Cache on the disk of one machine of the cluster.
+
+It holds models and rows that were fetched from the storage, and working folders of training runs.
+"""
 
 import os
 import shutil
@@ -15,13 +18,12 @@ from tasks.stages.cluster.storage.trees import Tree
 
 CACHE_VARIABLE = "HALLMARK_TRAINING_CACHE"
 TREES_FOLDER, WORK_FOLDER = "trees", "work"
-"""Subfolders of the cache, for trees of the storage and for working folders. Other files there are not touched."""
 UNUSED_SECONDS = 7 * 24 * 3600.0
-"""Seconds since the last use of a cached folder after which the next training removes the folder."""
+"""Age in seconds at which an unused folder of the cache is removed by the next training."""
 
 
 def cache_folder(part: str) -> Path:
-    """Return a subfolder of this machine's cache, which only this user can read or write; create it if needed.
+    """Return a subfolder of this machine's cache, and create it with access for this user only.
 
     Raises:
         InputError: The folder cannot be created or restricted to the user.
@@ -37,14 +39,18 @@ def cache_folder(part: str) -> Path:
 
 
 def tree_folder(tree: Tree) -> Path:
-    """Return the folder of the cache for a tree, whether or not the tree has been fetched."""
     return cache_folder(TREES_FOLDER) / sha256_bytes(canonical_json(dict(tree)))
 
 
 def fetch_tree(place: TrainingStorage, below: str, tree: Tree) -> None:
-    """Fetch a tree into the cache, unless it is there unchanged. Call this in one worker of a machine.
+    """Fetch a tree from the storage into the cache, unless the cache has an undamaged copy.
 
-    `below` is the folder of the storage with the tree's files.
+    Only one worker of each machine may call this function.
+
+    Args:
+        place: The storage.
+        below: Folder of the storage that contains the tree's files.
+        tree: Paths and digests of the files.
     """
     folder = tree_folder(tree)
     with hold(_lock(folder), "another training fetches the same"):
@@ -55,9 +61,13 @@ def fetch_tree(place: TrainingStorage, below: str, tree: Tree) -> None:
 
 
 def workspace(name: str, of: str) -> Path:
-    """Create and return an empty working folder for an attempt of a training. Call this in one worker of a machine.
+    """Create an empty working folder for one attempt of a training run.
 
-    Folders of earlier attempts, whose names begin with `of`, are removed.
+    Only one worker of each machine may call this function.
+
+    Args:
+        name: Name of the new folder.
+        of: Beginning of the names of earlier attempts, whose folders are removed.
     """
     remove_unused()
     for before in cache_folder(WORK_FOLDER).glob(f"{of}*"):
@@ -68,7 +78,6 @@ def workspace(name: str, of: str) -> Path:
 
 
 def mark_used(*folders: Path) -> None:
-    """Mark folders as used now, so that `remove_unused` keeps them."""
     for folder in folders:
         os.utime(folder)
 

@@ -1,6 +1,6 @@
-"""Client of the training storage: objects below `s3://BUCKET/PREFIX`, or files below a folder that all machines mount.
+"""Client of the training storage: objects below `s3://BUCKET/PREFIX`, or files in a folder that all machines mount.
 
-The storage is not trusted: readers compare each object with a digest that they have from elsewhere.
+The storage is not trusted. Readers compare each file with a digest that they received from elsewhere.
 """
 
 import os
@@ -25,24 +25,28 @@ AWS_VARIABLES = (
     "HALLMARK_TRAINING_AWS_DEFAULT_REGION",
     "HALLMARK_TRAINING_AWS_CA_BUNDLE",
 )
-"""Variables with which the machine that starts a training sets the AWS_* variables of the training's storage."""
+"""Environment variables that override the AWS_* variables for the training storage, on the machine that starts a
+training run."""
 MAX_OUTAGE_SECONDS = 600.0
-"""Seconds for which the storage may be unreachable. Training continues meanwhile, up to its next checkpoint."""
+"""Maximum duration of an outage of the storage in seconds. During an outage, training continues up to its next
+checkpoint."""
 SETTINGS_RETRY_SECONDS = 20.0
-"""Seconds to retry after an error that only may be due to wrong settings, if the storage has not answered before.
+"""Duration of retries in seconds after an error that wrong settings can cause, if the storage has never answered.
 
-Such errors are a bad request, a failed TLS handshake and an answer that no store gives.
+Such errors are a bad request, a failed TLS handshake, and an answer that does not come from an object store.
 """
 RETRY_SECONDS = 3.0
 
 
 def location() -> str:
-    """Return the location of the storage from the environment, empty if it is not set."""
+    """Return the storage's location from the environment; an empty string if it is not set."""
     return os.environ.get(LOCATION_VARIABLE, "").rstrip("/")
 
 
 def from_environment() -> "TrainingStorage | None":
-    """Return the storage that the environment names, or None, and set the AWS_* variables from those in AWS_VARIABLES.
+    """Return the storage that the environment variables describe, or None if they describe none.
+
+    The AWS_* variables of this process are set from those in AWS_VARIABLES.
 
     Raises:
         InputError: The location is malformed, or its folder does not exist.
@@ -64,12 +68,11 @@ def from_environment() -> "TrainingStorage | None":
 
 
 def boto_name(name: str) -> str:
-    """Return botocore's name of a variable in AWS_VARIABLES."""
     return name.removeprefix("HALLMARK_TRAINING_")
 
 
 class TrainingStorage:
-    """Storage at `where`, which is s3://BUCKET/PREFIX or the absolute path of a folder."""
+    """Client of the storage at `where`, which is `s3://BUCKET/PREFIX` or the absolute path of a folder."""
 
     def __init__(self, where: str) -> None:
         self.location = where
@@ -77,7 +80,11 @@ class TrainingStorage:
         """Whether the storage has answered at least once, so that its settings must be right."""
 
     def put(self, files: Sequence[tuple[str, Path]], again: bool = True) -> None:
-        """Store files under names; if `again` is False, names that exist already are left as they are.
+        """Store files under the given names.
+
+        Args:
+            files: Name and local path of each file.
+            again: Whether to replace files that are already stored.
 
         Raises:
             InputError: The bucket does not exist, or the storage cannot be reached with these settings.
@@ -91,10 +98,13 @@ class TrainingStorage:
             ) from None
 
     def get(self, files: Sequence[tuple[str, Path]]) -> None:
-        """Fetch each name into its file.
+        """Download stored files.
+
+        Args:
+            files: Name and local path of each file.
 
         Raises:
-            Refused: The storage has no such name.
+            Refused: No file is stored under one of the names.
             InputError: The storage cannot be reached with these settings.
             Unavailable: The storage did not answer for MAX_OUTAGE_SECONDS, or the disk is full.
         """
@@ -104,7 +114,10 @@ class TrainingStorage:
             raise Refused(f"{self.location} lacks what was stored there ({error})") from None
 
     def remove(self, *names: str) -> None:
-        """Remove names and everything below them. A failure is printed and not raised, since it does no harm."""
+        """Remove stored files and folders.
+
+        A failure is only printed, because files that remain do no harm.
+        """
         assert all(names), "an empty name would be all of the storage"
         try:
             self._with_retries([methodcaller("remove", name) for name in names])
@@ -120,10 +133,6 @@ class TrainingStorage:
         )
 
     def _with_retries(self, acts: Sequence[Callable[[Backend], object]]) -> None:
-        """Perform each act once, with retries for MAX_OUTAGE_SECONDS while the storage does not answer.
-
-        Raises FileNotFoundError if an object does not exist, and the errors of `_raise_if_hopeless`.
-        """
         left, since = deque(acts), 0.0
         while left:
             try:
@@ -146,7 +155,6 @@ class TrainingStorage:
             time.sleep(RETRY_SECONDS)
 
     def _raise_if_hopeless(self, error: Exception, waited: float) -> None:
-        """Raise an error that a person can act on if another attempt would not help; `waited` is in seconds."""
         setting = _may_be_settings_error(error) and not self.has_answered
         if setting and (_is_local_error(error) or waited > SETTINGS_RETRY_SECONDS):
             raise InputError(

@@ -1,6 +1,6 @@
-"""Folders in the storage, as trees: the digests of a folder's files by path.
+"""Folders in the storage, described as trees: the SHA-256 of each file by its path.
 
-The storage holds each file under its digest. So equal files are stored once, and a file that was changed in the storage
+Each file is stored under its digest. Equal files are therefore stored once, and a file that was changed in the storage
 is detected when it is fetched.
 """
 
@@ -16,19 +16,18 @@ from tasks.stages.cluster.storage.training_storage import TrainingStorage
 SHARED_FOLDER = "trees"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Tree = Mapping[str, str]
-"""SHA-256 of each file, by POSIX path relative to the folder."""
+"""Content of a folder: SHA-256 of each file, by POSIX path relative to the folder."""
 
 
 def put(place: TrainingStorage, below: str, folder: Path, tree: Tree) -> None:
-    """Store the files of a tree in folder `below` of the storage.
+    """Store the files of a tree in the storage's folder `below`.
 
-    Files that exist in SHARED_FOLDER are not sent again.
+    In SHARED_FOLDER, files that are already stored are not sent again.
     """
     place.put(_names_and_files(below, tree, folder), again=below != SHARED_FOLDER)
 
 
 def put_shared(place: TrainingStorage, folder: Path, tree: Tree, stage: str, what: str) -> None:
-    """Store a tree in SHARED_FOLDER, with progress lines that name `stage` and `what` is stored."""
     announce(stage, f"storing {what} in {place.location}")
     sizes = {name: (folder / name).stat().st_size for name in tree}
     progress, done = Progress(stage, sum(sizes.values()) // 1_000_000, "MB"), 0
@@ -39,10 +38,10 @@ def put_shared(place: TrainingStorage, folder: Path, tree: Tree, stage: str, wha
 
 
 def get(place: TrainingStorage, below: str, tree: Tree, folder: Path) -> None:
-    """Fetch the files of a tree into an empty folder.
+    """Fetch the files of a tree from the storage into an empty local folder.
 
     Raises:
-        Refused: A file is missing or was changed, or a path of the tree leads out of the folder.
+        Refused: A file is missing or was changed, or a path leads out of the folder.
     """
     require_inside(tree)
     for name in tree:
@@ -54,7 +53,9 @@ def get(place: TrainingStorage, below: str, tree: Tree, folder: Path) -> None:
 
 
 def require_inside(tree: Tree) -> None:
-    """Verify a tree that a worker reported: its paths stay inside the folder and its digests are SHA-256.
+    """Verify that the paths of a tree stay inside its folder and that its digests are SHA-256.
+
+    The tree was reported by a worker of the cluster, which is not trusted.
 
     Raises:
         Refused: A path or digest is malformed.

@@ -43,7 +43,6 @@ class CleanResult(FrozenModel):
 class CleanedBatch:
     kept: pa.Table
     removed: pa.Table
-    """Removed records, with schema `tasks.stages.data.quarantine.REMOVED_SCHEMA`."""
 
 
 class Params(FrozenModel):
@@ -54,7 +53,7 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> CleanResult:
-    """Clean the records of `ingest`.
+    """Run the stage on the records that `ingest` wrote.
 
     Raises:
         InputError: No record is left.

@@ -15,7 +15,6 @@ COLUMNS = ("task", "kind", "language", "department", "geography", "origin")
 
 class FilteredRecord(NamedTuple):
     prompt: str
-    """All turns before the target."""
     target: str
     task: str
     kind: str
@@ -28,9 +27,9 @@ class FilteredRecord(NamedTuple):
 @dataclass(frozen=True)
 class Filter:
     removes: Callable[[FilteredRecord, Any], bool]
-    """Whether a record is removed, by the value of the filter's parameter."""
+    """Function that returns whether a record is removed, given the record and the value of the filter's parameter."""
     reason: Callable[[FilteredRecord], str]
-    """Reason for the data owner, without any text of the record, for example `12 characters`."""
+    """Function that explains a removal to the data owner without quoting the record, for example `12 characters`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class ActiveFilter:
 
 
 def active_filters(settings: Filters) -> list[ActiveFilter]:
-    """Return the filters whose parameter is neither null nor false, in the order of the table."""
+    """Return the filters whose parameter is neither null nor false, in the order of `FILTER_RULES`."""
     bounds = {rule: getattr(settings, parameter) for rule, parameter in FILTER_RULES.items()}
     return [
         ActiveFilter(rule, FILTER_RULES[rule], bound, _load(rule))

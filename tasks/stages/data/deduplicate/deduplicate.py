@@ -59,21 +59,21 @@ class DeduplicateResult(FrozenModel):
     counts: Counts
     by_source: dict[str, Counts]
     kept: str
-    """Order of preference in words, by which one of several records is kept."""
+    """Description of the order of preference that decides which of several records is kept."""
     near: NearDuplicates | None
-    """Thresholds of near-identical prompts; null if only exact duplicates were looked for."""
+    """Thresholds for near-duplicates; null if only exact duplicates were removed."""
     contradictions_kept: int
-    """Number of kept records that another kept record contradicts; conflicts.parquet lists them for their owners."""
+    """Number of kept records that contradict another kept record. Their owners find them in conflicts.parquet."""
     near_pairs: int
     """Number of pairs of near-identical prompts."""
     clusters: int
-    """Number of groups of kept records that must be in one partition."""
+    """Number of clusters: groups of kept records that must be in the same partition."""
     largest_cluster: int
 
 
 @dataclass(frozen=True)
 class TableCounts:
-    """Counts of the records in the written tables. They reveal a record that is in none of the tables, or in two."""
+    """Counts of the records in the written tables, which reveal a record that is missing or was written twice."""
 
     kept: Counter[str]
     rules: defaultdict[str, list[str]]
@@ -87,7 +87,7 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> DeduplicateResult:
-    """Deduplicate the records of `clean`.
+    """Run the stage on the records that `clean` wrote.
 
     Raises:
         InputError: No record is left.
@@ -129,8 +129,8 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
 def _exact_duplicate_verdicts(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
     """Yield a verdict on each exact duplicate.
 
-    If a later verdict removes the record that was kept, the duplicates of this record get the same verdict, so that
-    every cited record is a kept record.
+    If a later verdict removes the record that was kept instead of a duplicate, the duplicate gets the same verdict. So
+    each verdict cites a record that is kept in the end.
     """
     fate = {verdict.record: verdict for verdict in later if verdict.is_removed}
     for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():

@@ -10,8 +10,8 @@ ABSENT = -1
 def winners(records: RecordColumns, order: np.ndarray) -> np.ndarray:
     """Return for each record the position of the record that is kept: its own, unless it is a duplicate.
 
-    The first record in `order` is kept, but a record with a fixed partition is kept rather than one without. All
-    records of a fixed test set are kept, since figures on it are comparable only if the set is complete. Fixed test
+    The first of several duplicates in `order` is kept, but a record with a fixed partition is preferred to one without.
+    All records of a fixed test set are kept, because metrics on an incomplete set are not comparable. Fixed test
     records do not remove fixed training records here; the rule `near_test` and stage `split` do.
     """
     best = np.full((int(records.full_text_rank.max(initial=ABSENT)) + 1, 3), ABSENT)

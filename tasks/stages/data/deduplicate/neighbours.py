@@ -16,10 +16,10 @@ from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, near_pairs
 from tasks.stages.data.deduplicate.verdicts import GroupRecord, Similarity, Verdict, judge
 
 JACCARD_MARGIN = 0.05
-"""Margin below the Jaccard threshold, within which pairs are compared as well.
+"""Margin below the Jaccard threshold within which pairs are still compared for typos.
 
-A typo in a short text costs that much, and a pair that differs in typos only needs no other proof. Of 304 mistyped
-texts of BANKING77 84 % have a Jaccard above .85, and all have one above .8.
+A single typo in a short text can lower the Jaccard similarity by this much. Of 304 mistyped texts of BANKING77, 84 %
+have a Jaccard similarity above .85, and all have one above .8.
 """
 
 
@@ -27,9 +27,9 @@ texts of BANKING77 84 % have a Jaccard above .85, and all have one above .8.
 class Neighbours:
     records: RecordColumns
     order: np.ndarray
-    """Positions of the records that are compared, best first."""
+    """Positions of the records that are compared, in order of preference."""
     pairs: NearPairs
-    """Pairs of the records' forms with a Jaccard of at least `thresholds.jaccard` less JACCARD_MARGIN."""
+    """Pairs of normalised prompts with a Jaccard similarity of at least `thresholds.jaccard - JACCARD_MARGIN`."""
     thresholds: NearDuplicates
 
     @property
@@ -37,7 +37,7 @@ class Neighbours:
         return self.pairs.pairs[self.pairs.jaccards >= self.thresholds.jaccard]
 
     def verdicts(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
-        """Return a verdict on each record that is removed, or kept although a kept record contradicts it.
+        """Return a verdict on each record that is removed, or that is kept although it contradicts a kept record.
 
         `path` is the Parquet file of the records.
         """
@@ -53,9 +53,9 @@ class Neighbours:
         return [verdict for group in groups for verdict in judge(self._items(group, analysed), nearness)]
 
     def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the groups of at least two records that near-identical pairs connect, among the positions `order`.
+        """Yield the groups of at least two near-identical records among the positions `order`.
 
-        The positions of a group are in the order given.
+        Positions within a group are in the same order as in `order`.
         """
         return self._groups(order, self.near_identical_pairs)
 

@@ -13,10 +13,10 @@ DESCRIPTION = (
 
 
 def order(records: RecordColumns) -> np.ndarray:
-    """Return the positions of the records, best first. The order does not depend on the order of their table.
+    """Return the positions of the records in order of preference, whatever their order in the table.
 
-    `full_text_rank` ranks records by the digest of their turns, so that longer texts or earlier rows are not preferred.
-    Of records with equal turns the first row is preferred, which decides only which row is cited.
+    If nothing else decides, the record whose turns have the smaller digest is preferred, so neither longer texts nor
+    earlier rows have an advantage. Of records with equal turns, the first row is preferred.
     """
     last_is_first = (
         records.ingest_position,

@@ -22,16 +22,16 @@ from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses, count_
 class PromptColumns:
     """Properties of prompts as columns, with -1 for records that were not analysed.
 
-    Numbers stand for texts, and only their equality has a meaning.
+    Integer ids represent texts: equal texts have equal ids.
     """
 
     content: np.ndarray
-    """Number that stands for the prompt's content. A prompt with a masked value has a number of its own."""
+    """Id of the prompt's content. A prompt with a masked value has an id that no other prompt has."""
     signature: np.ndarray
     people: np.ndarray
     prompt_states_edition: np.ndarray
     texts: Sequence[str]
-    """`Content.text` by number of the content; empty for a prompt with a masked value."""
+    """Text of each content (`Content.text`), by id; empty for a prompt with a masked value."""
     uses: WordUses
 
 

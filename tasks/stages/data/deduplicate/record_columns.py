@@ -21,19 +21,19 @@ from tasks.stages.data.deduplicate.similarity.target_form import normalise_targe
 from tasks.stages.data.protect.placeholders import has_masked_value, without_values
 
 BATCH = 5_000
-"""Number of records whose texts are Python strings at the same time."""
+"""Number of records whose texts are in memory as Python strings at a time."""
 READ_COLUMNS = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
 FREE, FIXED_TRAIN, FIXED_TEST = range(3)
 SIDE_NUMBERS = {"": FREE, "train": FIXED_TRAIN, "test": FIXED_TEST}
 NO_DATE = np.iinfo(np.int32).min
-"""Number before every date: a record with a date is preferred to one without."""
+"""Value for a missing date. It is before every date, so a record with a date is preferred to one without."""
 
 
 @dataclass(frozen=True)
 class RecordColumns:
     """Records as columns, in the order of their table.
 
-    Numbers stand for texts, and only their equality has a meaning.
+    Integer ids represent texts: equal texts have equal ids.
     """
 
     record_id: pa.Array
@@ -41,42 +41,43 @@ class RecordColumns:
     row: np.ndarray
     """Number of the record's row in its source, from 1."""
     ingest_position: np.ndarray
-    """Position of the record in the output of `ingest`, which is in the order of sources and rows."""
+    """Position of the record in the output of `ingest`, which is sorted by source and row."""
     authority: np.ndarray
     puts_aside: np.ndarray
-    """Whether the record's source says `contradictions: put_aside`."""
+    """Whether the record's source has `contradictions: put_aside` in sources.yaml."""
     dates_are_editions: np.ndarray
-    """Whether the record's source says `editions: dated` and the record has a date."""
+    """Whether the record's source has `editions: dated` in sources.yaml, and the record has a date."""
     effective: np.ndarray
     """`effective_from` in days since 1970-01-01, or NO_DATE."""
     retired: np.ndarray
     side: np.ndarray
-    """Side to which the source fixes the record: FREE, FIXED_TRAIN or FIXED_TEST."""
+    """Partition to which the source fixes the record: FREE, FIXED_TRAIN or FIXED_TEST."""
     task: np.ndarray
     full_text_rank: np.ndarray
-    """Rank, from 1, of the digest of task and all turns with normalised spaces, tokens included. A record with a masked
-    value has a rank of its own, since the values of two masks may differ."""
+    """Rank, from 1, of the digest of task and turns, with normalised spaces and including tokens. A record with a
+    masked value has a rank that no other record has, because the values behind two masks may differ."""
     target: np.ndarray
-    """Number that stands for the target, tokens included. A target with a masked value has a number of its own."""
+    """Id of the target, including tokens. A target with a masked value has an id that no other target has."""
     answer: np.ndarray
-    """Number that stands for the target with only the classes of protected values, since two answers that differ only
-    in the people whom they name do not contradict each other."""
+    """Id of the target with protected values reduced to their categories. Two targets that differ only in the people
+    they name do not contradict each other."""
     form: np.ndarray
-    """Index of the prompt's form in `forms`; -1 if the prompt has none."""
+    """Index into the list of distinct normalised prompts; -1 if the normalised prompt is empty."""
     forms: pa.Array
     states_edition: np.ndarray
     version: np.ndarray
-    """Rank of the newest edition that prompt or target states: larger is newer, and lowest if they state none."""
+    """Rank of the newest edition that the prompt or target states. Newer editions have higher ranks, and records
+    without an edition have the lowest."""
 
     def __len__(self) -> int:
         return len(self.record_id)
 
 
 def read(records: Path, rows: Path, sources: Iterable[Source], edition_words: Sequence[str] = ()) -> RecordColumns:
-    """Read the records of a Parquet file; `rows` is rows.parquet of `ingest`.
+    """Read the records of a Parquet file as columns. `rows` is the path of rows.parquet, which `ingest` writes.
 
     Raises:
-        InputError: A record is not in `rows`, or its source is not among `sources`.
+        InputError: A record is not in `rows`, or its source is not in `sources`.
     """
     derive = partial(_derive, edition_words=edition_words)
     table = pa.Table.from_batches(
@@ -168,7 +169,6 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
 
 
 def _unique_suffix(text: str, record_id: str) -> str:
-    """Return a suffix that makes a text with a masked value different from the texts of all other records."""
     return f"\n{record_id}" if has_masked_value(text) else ""
 
 

@@ -12,7 +12,7 @@
 
 A higher authority has precedence, then a record that is not retired, then the newer effective date, then the newer
 edition that a text states. All rules except `near_test` are about records of the same task. Two prompts are the same
-question if they differ in nothing but typos (`equality.says_the_same`). Prompts with another difference, such as a
+question if they differ in nothing but typos (`similarity/equality.py`). Prompts with another difference, such as a
 number, are two questions; one supersedes the other only if both state their edition.
 """
 
@@ -30,8 +30,8 @@ from tasks.stages.data.deduplicate.similarity.equality import says_the_same
 from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 
 MAX_COMPARED = 64
-"""Maximum number of records with other targets, and of other editions, with which a record is compared for each form
-that is similar to its own. The best ones are compared."""
+"""Maximum number of records, the preferred ones first, with which a record is compared for each similar prompt. It
+applies separately to records with another target and to other editions."""
 UNDECIDED, KEPT = "conflict_undecided", "conflict_kept"
 CONTRADICTIONS = ("conflict", UNDECIDED, KEPT)
 REASONS = {
@@ -49,7 +49,7 @@ REASONS = {
 class GroupRecord(NamedTuple):
     record: int
     rank: int
-    """Place of the record in the order of preference; 0 is the best."""
+    """Position of the record in the order of preference; 0 is the most preferred."""
     authority: int
     retired: bool
     effective: int
@@ -63,9 +63,9 @@ class GroupRecord(NamedTuple):
     signature: int
     people: int
     marked: bool
-    """Whether prompt or target states its edition, or the source says `editions: dated`."""
+    """Whether the prompt or target states its edition, or the source has `editions: dated` in sources.yaml."""
     titled: bool
-    """Whether the prompt states its edition, or the source says `editions: dated`."""
+    """Whether the prompt states its edition, or the source has `editions: dated` in sources.yaml."""
     aside: bool
 
     @property
@@ -77,7 +77,7 @@ class Verdict(NamedTuple):
     record: int
     rule: str
     other: int
-    """Record that is kept instead or, if neither of the two has precedence, a record that contradicts this one."""
+    """Record that is kept instead or, if neither record has precedence, a record that contradicts this one."""
     jaccard: float
 
     @property
@@ -89,7 +89,7 @@ class Verdict(NamedTuple):
 class Similarity:
     starts: np.ndarray
     others: np.ndarray
-    """Forms that are similar to form i: others[starts[i]:starts[i + 1]]."""
+    """Indices of similar prompts: those similar to prompt i are `others[starts[i]:starts[i + 1]]`."""
     jaccards: np.ndarray
     thresholds: NearDuplicates
     texts: Sequence[str]
@@ -97,13 +97,13 @@ class Similarity:
     _equalities: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def similar_forms(self, form: int) -> Iterator[tuple[int, float]]:
-        """Yield the forms that are similar to a form, with their Jaccards; the form itself is the first."""
+        """Yield similar prompts with their Jaccard similarities, starting with the prompt itself."""
         begin, end = self.starts[form : form + 2]
         yield form, 1.0
         yield from zip(self.others[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
     def near_identical_forms(self, form: int) -> Iterator[tuple[int, float]]:
-        """Yield the forms that are near-identical to a form, with their Jaccards; the form itself is the first."""
+        """Yield near-identical prompts with their Jaccard similarities, starting with the prompt itself."""
         return ((other, jaccard) for other, jaccard in self.similar_forms(form) if jaccard >= self.thresholds.jaccard)
 
     def says_the_same(self, content: int, other: int) -> bool:
@@ -130,7 +130,7 @@ class RecordIndex:
             self.add(item)
 
     def add(self, item: GroupRecord) -> None:
-        """Add an item. Items must be added best first: only the first with the same content and target is kept."""
+        """Add a record. Of records with the same content and target, only the first one added is kept."""
         self._by_question[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
         if item.titled:
             self._with_edition[item.form, item.task].append(item)
@@ -146,7 +146,7 @@ class RecordIndex:
                     )
 
     def editions(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
-        """Yield the items that may be other editions of `item`; they have the same placeholders of people."""
+        """Yield the records that may be other editions of `item`. They have the same placeholders of personal data."""
         for form, jaccard in nearness.near_identical_forms(item.form) if item.titled else ():
             for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARED):
                 if other.people == item.people:
@@ -154,9 +154,9 @@ class RecordIndex:
 
 
 def judge(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
-    """Yield the verdicts on a group of similar items, which are given best first.
+    """Yield the verdicts on a group of similar records, which are given in order of preference.
 
-    A record that a verdict cites as kept is kept, and is itself similar to the removed record, not only to a third one.
+    Each verdict cites a record that is kept and that is itself similar to the removed record.
     """
     tests: dict[int, GroupRecord] = {}
     for item in items:
@@ -179,7 +179,7 @@ def judge(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdic
 
 
 def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
-    """Judge items level by level of precedence, so that an item kept on a higher level stays kept."""
+    """Judge records in order of precedence, so that no later verdict removes a record that was kept."""
     kept, disputed = RecordIndex(), RecordIndex()
     for _, level in groupby(items, key=lambda item: item.precedence):
         removals = {item: _removal_verdict(item, kept, nearness) for item in level}
@@ -208,10 +208,6 @@ def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity)
 def _dispute_verdict(
     item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity
 ) -> Verdict | None:
-    """Return the verdict on an item that contradicts a disputed item or an item of equal precedence, if it does.
-
-    An item of equal precedence counts only if the source of one of the two says `contradictions: put_aside`.
-    """
     candidates = [(other, jaccard, True) for other, jaccard in disputed.same_question(item, nearness)]
     candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.same_question(item, nearness)]
     return _verdict(
@@ -233,7 +229,6 @@ def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, s
 
 
 def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Similarity) -> str | None:
-    """Return the rule that removes the worse of two items with the same question; None if both are kept."""
     if better.authority == worse.authority:
         later = _is_later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):
@@ -245,7 +240,6 @@ def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Sim
 
 
 def _edition_rule(better: GroupRecord, worse: GroupRecord) -> str | None:
-    """Return the rule that removes the worse of two items that both state their edition; None if both are kept."""
     return "superseded" if better.authority == worse.authority and _is_later(better, worse) else None
 
 

@@ -30,16 +30,16 @@ ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()),
 
 @dataclass
 class ProcessedBatch:
-    """Records and quarantine of a batch of rows. Only `secrets` holds personal or secret values in plain text."""
+    """Records and quarantine entries from a batch of rows. Only `secrets` has protected values in plain text."""
 
     records: pa.Table
     rows: pa.Table
     quarantine: pa.Table
     malformed: list[tuple[int, str]]
-    """Row number and rule of each row that is not what its source declares."""
+    """Row number and rule of each row that does not have the format that its source declares."""
     rules: Counter[str]
     notes: Counter[str]
-    """Counts of `repaired_texts` and `dropped_system_turns`."""
+    """Numbers of repaired texts (`repaired_texts`) and removed system turns (`dropped_system_turns`)."""
     protected: Counter[Category]
     secrets: list[Secret]
 
@@ -61,13 +61,13 @@ class BatchProcessor:
     as_of: date
     guard: ProtectionContext
     record_key: bytes
-    """Key of record ids: `tasks.sources.vault_keys.VaultKeys.records`."""
+    """HMAC key from which record ids are derived (`tasks.sources.vault_keys.VaultKeys.records`)."""
 
     def __call__(self, items: Sequence[Row | MalformedRow]) -> ProcessedBatch:
         """Map and protect a batch of rows.
 
         Raises:
-            InputError: A row holds text of a category for which its source says `stop`.
+            InputError: A row contains text of a category whose action in sources.yaml is `stop`.
         """
         tray = _BatchBuilder()
         mapped = list(self._map_rows(items, tray))
@@ -100,9 +100,10 @@ class BatchProcessor:
         return {"record_id": self._record_id(row.number), **record}
 
     def _record_id(self, row: int) -> str:
-        """Return an HMAC of source and row: only the holder of the vault's key can tell where a record comes from.
+        """Return an HMAC of source and row number. Only the holder of the vault's key can trace it to the row.
 
-        A digest of the row's texts would let anybody who has the record guess the masked values and check them.
+        With a digest of the row's texts, anyone who has the record could guess the masked values and verify the
+        guesses.
         """
         place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]

@@ -56,11 +56,11 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> IngestResult:
-    """Write the records of all sources in inputs/sources.json.
+    """Run the stage on all sources in inputs/sources.json.
 
     Raises:
-        InputError: A source cannot be used, or the vault's key is not the key of the run. The key is checked before a
-            source is read.
+        InputError: A source cannot be used, or the key of the vault is not the key of the run. The key is checked
+            before any source is read.
     """
     resolved = load_resolved(layout.sources)
     _check_tasks(resolved, params)
@@ -100,7 +100,7 @@ def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
 
 
 def _open_vault(layout: Layout) -> VaultWriter:
-    """Open the vault without a supervisor, for a stage that runs by hand."""
+    """Open the vault directly: a stage that is run by hand has no supervisor that opens it."""
     from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
 
     return open_vault(layout.cache_root)
@@ -121,7 +121,6 @@ def _gather(desk: ReadContext, layout: Layout, folder: Path) -> list[SourceCount
 
 
 def _append(source: Path, tables: TableWriters) -> set[str]:
-    """Append a source's tables to those of the stage. Return its tokens, which other sources may have as well."""
     for name in ("records", "rows", "quarantine"):
         for batch in read_batches(source / f"{name}.parquet"):
             tables.write(name, pa.Table.from_batches([batch]).cast(TABLE_SCHEMAS[name]))

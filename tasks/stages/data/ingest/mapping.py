@@ -17,7 +17,7 @@ UNKNOWN_LANGUAGE = "und"
 
 
 class RejectedRow(Exception):
-    """Raised if a row cannot become a record. `malformed` is true if the row is not what its source declares."""
+    """Raised if a row cannot become a record. `malformed` is true if the row violates the format of its source."""
 
     def __init__(self, rule: str, reason: str, malformed: bool = False) -> None:
         super().__init__(reason)
@@ -25,9 +25,9 @@ class RejectedRow(Exception):
 
 
 def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[str, Any]:
-    """Map a row to a dict of `tasks.core.records.record.SCHEMA` without `record_id`.
+    """Map a row to a dict with the columns of `tasks.core.records.record.SCHEMA`, except `record_id`.
 
-    The counts of `repaired_texts` and `dropped_system_turns` are added to `notes`.
+    The numbers of repaired texts and of removed system turns are added to `notes`.
 
     Raises:
         RejectedRow: The row cannot become a record.
@@ -68,7 +68,7 @@ def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[
 
 
 def _text(value: Any, column: str, notes: Counter[str]) -> str:
-    """Return the repaired text; empty for null, since `clean` judges what is too short."""
+    """Return a value as repaired text. Null becomes an empty text, which `clean` removes if it is too short."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -89,13 +89,13 @@ def _target(value: Any, column: str, notes: Counter[str]) -> str:
 
 
 def _refuse_unpaired_surrogates(target: str, column: str) -> None:
-    """Reject a JSON target with an unpaired surrogate: the stages that parse it later could not name its row."""
+    """Reject a JSON target with an unpaired surrogate: later stages that fail to parse it could not name the row."""
     if json_text.has_unpaired_surrogate(target):
         raise RejectedRow("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
 
 
 def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
-    """Return one JSON object with its keys in the order of the mapping, in which the model learns to write them."""
+    """Return the target as a JSON object. The model learns to write its keys in the order of the mapping."""
     values = {}
     for field, column in fields.items():
         value = row.get(column)
@@ -118,7 +118,7 @@ def _dumps(value: Any, column: str) -> str:
 
 
 def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
-    """Return the turns of a list or its JSON text, without system turns, since params.yaml has the system prompt."""
+    """Parse a list of turns, and drop system turns because params.yaml sets the system prompt."""
     turns = [_turn(turn, column, notes) for turn in _turns(value, column)]
     kept = [turn for turn in turns if turn["role"] != "system"]
     notes["dropped_system_turns"] += len(turns) - len(kept)
@@ -160,9 +160,9 @@ def _label(row: dict[str, Any], source: Source, name: str) -> str:
 
 
 def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
-    """Reject a label that its source does not list, since it may contain anything.
+    """Reject a label that sources.yaml does not list, because the label could contain personal data.
 
-    `labelled_by` is exempt: it is a person, who is replaced instead.
+    `labelled_by` is exempt: it names a person and is replaced instead.
     """
     listed = None if name == "labelled_by" else source.labels.get(name)  # type: ignore[call-overload]
     if listed is not None and any(label and label not in listed for label in labels):

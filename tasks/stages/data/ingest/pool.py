@@ -17,16 +17,17 @@ from tasks.core.errors import InputError
 from tasks.core.machine import resource_limits
 
 WORKERS_VARIABLE = "HALLMARK_WORKERS"
-"""Environment variable with the number of processes of `ingest`; if it is not set, one for each usable core."""
+"""Environment variable that sets the number of processes of `ingest`. The default is one process for each usable
+core."""
 BATCHES_IN_FLIGHT = 2
-"""Number of batches in flight for each process: enough to keep it busy, few enough to bound the memory."""
+"""Number of batches submitted at a time for each process: enough to keep it busy, and few enough to bound memory."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 def worker_count() -> int:
-    """Return the number of processes to use.
+    """Return the number of processes in a pool.
 
     Raises:
         InputError: HALLMARK_WORKERS is not a whole number of at least 1.
@@ -40,7 +41,7 @@ def worker_count() -> int:
 
 
 def batch_by_weight(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
-    """Yield the items in lists of `size`. A list ends early if its items together weigh `most` or more."""
+    """Yield the items in lists of `size` items. A list ends early if its items together weigh `most` or more."""
     batch: list[In] = []
     weight = 0
     for item in items:
@@ -54,9 +55,9 @@ def batch_by_weight(items: Iterable[In], size: int, weigh: Callable[[In], int], 
 
 
 class Pool:
-    """Pool of processes, started when there is more than one batch and kept until the block ends.
+    """Process pool that starts with the second batch and runs until its `with` block ends.
 
-    A process takes seconds to start and to load the modules of the work, so one pool serves all sources.
+    One pool serves all sources, because a process takes seconds to start and to import its modules.
     """
 
     def __init__(self) -> None:
@@ -64,10 +65,10 @@ class Pool:
         self._started: ProcessPoolExecutor | None = None
 
     def map_in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
-        """Yield the result of `work` for each batch, in the order of the batches. Errors of `work` are raised here.
+        """Yield the result of `work` for each batch, in the order of the batches.
 
-        `work` and the batches must be picklable. This process does the work itself if the pool has one process only, or
-        if there is a single batch and no process was started yet.
+        `work` and the batches must be picklable. Exceptions of `work` are raised here. The calling process does the
+        work if the pool has only one process, or if there is a single batch and the pool has not been started.
         """
         source = iter(batches)
         first = list(islice(source, 2))
@@ -117,7 +118,7 @@ def _unpickle_work(work: bytes) -> Callable[[Any], Any]:
 
 
 def _end_with_parent() -> None:
-    """End this process if the stage was killed, so that the process does not wait for batches forever."""
+    """Exit this worker process if the stage is killed. Otherwise it would wait for batches forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -25,9 +25,9 @@ from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.source_reader import ReadContext, read_source
 
 MAX_ENTRIES = 2
-"""Maximum number of cached folders of each source: the newest, and one more in case that a change is reverted."""
+"""Maximum number of cached folders for each source: the newest, and one more in case a change is reverted."""
 SEAL_FILE = "seal"
-"""File in a cached folder with the HMAC-SHA256, in hex, of the folder's name and manifest."""
+"""Name of the file with the HMAC-SHA256, in hex, of a cached folder's name and manifest."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class CachedSource:
 
 @contextmanager
 def cached_source(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> Iterator[CachedSource]:
-    """Yield the cached tables of a source; the source is read only if the cache has no usable tables of it.
+    """Yield the cached tables of a source. The source is read only if the cache has no usable tables.
 
-    They are not deleted before the block ends. If two runs need the same source, one waits, and then uses the tables
-    that the other has written.
+    The tables are not deleted before the `with` block ends. If two runs need the same source, the second run waits, and
+    then uses the tables that the first has written.
     """
     name = resolved.source.id
     home = cache_folder(layout) / name
@@ -63,9 +63,9 @@ def cache_folder(layout: Layout) -> Path:
 
 
 def cache_key(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> str:
-    """Return the digest of everything that decides a source's tables.
+    """Return a digest of everything that affects the tables of a source: content, settings, code and libraries.
 
-    The prompt of the source's task is not part of the digest: `ingest` only checks that params.yaml has the task.
+    The prompt of the source's task is left out, because `ingest` only checks that params.yaml has the task.
     """
     return sha256_bytes(
         canonical_json(
@@ -111,7 +111,6 @@ def _seal(name: str, files: dict[str, str], vault: VaultWriter) -> str:
 
 
 def _prune(home: Path) -> None:
-    """Delete the unfinished folders of killed processes, and all but the MAX_ENTRIES most recently used folders."""
     folders = [path for path in home.iterdir() if path.is_dir()]
     pieces = sorted((path for path in folders if path.name[0] != "."), key=lambda path: path.stat().st_mtime)
     for old in [*(path for path in folders if path.name[0] == "."), *pieces[:-MAX_ENTRIES]]:

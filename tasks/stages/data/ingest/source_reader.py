@@ -33,7 +33,7 @@ from tasks.stages.data.readers.rows import MalformedRow, Row
 
 BATCH_ROWS = 1_000
 BATCH_CHARACTERS = 2_000_000
-"""Number of characters at which a batch ends: two batches for each process are in memory, however long rows are."""
+"""Number of characters at which a batch ends early. It bounds memory, which holds two batches for each process."""
 MAX_EXAMPLES = 5
 TOKENS_SCHEMA = pa.schema([("token", pa.string())])
 TABLE_SCHEMAS = {"records": SCHEMA, "rows": ROWS_SCHEMA, "quarantine": QUARANTINE, "tokens": TOKENS_SCHEMA}
@@ -41,19 +41,19 @@ COUNTS_FILE = "counts.json"
 
 
 class SourceCounts(FrozenModel):
-    """Counts of one source in `ingest`."""
+    """Counts of the rows, records and protected values of one source."""
 
     id: str
     sha256: str
     counts: Counts
     malformed: int
-    """Number of quarantined rows that are not what the source declares."""
+    """Number of quarantined rows that do not have the format that the source declares."""
     repaired_texts: int
     dropped_system_turns: int
     protected: dict[Category, int]
-    """Number of finds of each category."""
+    """Number of personal or secret values found, by category."""
     actions: dict[Category, Action]
-    """Action on each category that was found."""
+    """Action that sources.yaml sets for each category that was found."""
 
 
 class TableWriters:
@@ -80,7 +80,7 @@ class ReadContext:
     resolved: ResolvedSources
     max_malformed_share: float
     root: Path
-    """Folder at which relative locations start."""
+    """Folder to which relative locations of sources refer."""
     vault: VaultWriter
     pool: Pool
 
@@ -108,10 +108,10 @@ class _SourceTally:
 
 
 def read_source(resolved: ResolvedSource, desk: ReadContext, folder: Path) -> None:
-    """Write the tables of a source, and its `SourceCounts` as counts.json, to `folder`.
+    """Read a source, and write its tables and its counts (`SourceCounts`, as counts.json) to `folder`.
 
     Raises:
-        InputError: The source cannot be used, or its content is not the pinned content.
+        InputError: The source cannot be used, or its content has changed since it was pinned.
     """
     with TableWriters(folder) as tables:
         tally = _process_rows(resolved, desk, tables)
@@ -155,7 +155,7 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
 
 
 def _select_mapped_columns(rows: Iterator[Row | MalformedRow], source: Source) -> Iterator[Row | MalformedRow]:
-    """Drop unmapped columns, of which a row may have 10,000: two batches for each process are in memory."""
+    """Drop unmapped columns to save memory, because a row can have 10,000 of them."""
     wanted = source.mapping.columns()
     for row in rows:
         yield Row(row.number, {n: row.values[n] for n in wanted if n in row.values}) if isinstance(row, Row) else row

@@ -20,15 +20,15 @@ class Outcome:
     counts: dict[Category, int] = field(default_factory=dict)
     secrets: list[Secret] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
-    """Tokens of the people that the record is about."""
+    """Tokens of the people whom the record is about."""
     drop_category: Category | None = None
-    """First category found whose action is `drop`: the record must go into quarantine. None if there is none."""
+    """First detected category whose action is `drop`, so the record must be quarantined; None if there is none."""
     stop_category: Category | None = None
-    """First category found whose action is `stop`: the run must stop. None if there is none."""
+    """First detected category whose action is `stop`, so the run must stop; None if there is none."""
     same_names: bool = False
-    """Whether an object of the target has several fields of one name only since their names were replaced."""
+    """Whether replacement gave several fields of a JSON object in the target the same name."""
     undetectable: bool = False
-    """Whether a text could not be read to its end, so that its personal data is unknown."""
+    """Whether a text could not be read to its end, so its personal data is unknown."""
 
 
 def replace(
@@ -41,8 +41,8 @@ def replace(
 ) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    The spans must be sorted and without overlaps. The replacement of a span in `quotes` is put into that quotation
-    mark.
+    The spans must be sorted and must not overlap. The replacement of a span in `quotes` is enclosed in the span's
+    quotation mark.
     """
     parts, end = [], 0
     for span in spans:
@@ -54,7 +54,7 @@ def replace(
 
 
 def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
-    """Return the tokens of the people whom the spans name. Each span must have a spelling."""
+    """Return the tokens of the people whom the spans name. Every span must have a spelling."""
     return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES}
 
 
@@ -79,10 +79,10 @@ def _replacement(text: str, span: DetectedSpan, protection: Protection, key: byt
 
 
 def generalise(category: Category, value: str) -> str:
-    """Return the placeholder with the coarse part of a value: year of birth, /24 network or e-mail domain.
+    """Return a placeholder with the coarse part of a value: the year of birth, /24 network or e-mail domain.
 
-    The placeholder has the category alone if the value has no such part. The same applies to a domain that looks like a
-    token: the vault might hold another value for that token.
+    The placeholder has only the category if the value has no such part, or if the part looks like a token, for which
+    the vault might hold another value.
     """
     coarse = None
     if category == "birth_date" and (year := YEAR_PATTERN.search(value)):

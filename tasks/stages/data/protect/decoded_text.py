@@ -4,7 +4,7 @@ r"""Decoding of a text into what its reader sees, with a way back to the offsets
 - Entities of HTML are decoded everywhere, also in an entity's own ampersand (`&amp;#64;`).
 
 Without this, a recogniser reads `\nada@example.org` as the address of nada, and a number behind `\u00a0` not at all.
-Decoded text serves matching alone. The original text is what is stored, and escapes are replaced whole.
+Decoded text is used only for matching. The original text is stored, and escapes are replaced whole.
 """
 
 import html
@@ -19,49 +19,48 @@ from tasks.core.json_text import SURROGATES, parse, parse_shallow
 from tasks.stages.data.text import CONTROLS, LINE_ENDS
 
 JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
-"""String in JSON; the second group matches if the string is the name of a field."""
+"""Pattern of a JSON string. The second group matches if the string is the name of a field."""
 JSON_TOKEN = re.compile(rf"{JSON_STRING.pattern}|(-?\d[\d.eE+-]*)", re.DOTALL)
-"""String or number in JSON; the third group is the number."""
+"""Pattern of a JSON string or number. The third group is the number."""
 ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[\"\\/bfnrt])",
 )
 ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
 EMBEDDED_JSON = re.compile(r'\A\s*+(?=")|(?=[\[{]\s*["\[{])')
 MAX_FAILED_STARTS = 100
-"""Maximum number of possible starts of JSON that turn out to be none before the search in a text ends. Each of them may
-be read to the end of the text."""
+"""Maximum number of failed attempts to parse JSON within a text. Each attempt may read the text to its end."""
 MAX_LAYERS = 4
-"""Maximum number of layers of JSON within strings of JSON, and of entities within entities."""
+"""Maximum depth of JSON within JSON strings, and of HTML entities within entities."""
 
 
 class Layer(NamedTuple):
     ends: list[int]
-    """Offset into the decoded text behind each decoded character, ascending."""
+    """End offset of each decoded character in the decoded text, ascending."""
     source_ends: list[int]
-    """Offset into the source behind each decoded character, ascending."""
+    """End offset of each escape or entity in the source text, ascending."""
 
     def to_source(self, offset: int) -> int:
         passed = bisect_right(self.ends, offset)
         return offset + (self.source_ends[passed - 1] - self.ends[passed - 1] if passed else 0)
 
     def from_source(self, offset: int) -> int:
-        """Return the offset into the decoded text. The inside of an escape counts as its start."""
+        """Convert a source offset to an offset in the decoded text. An offset within an escape becomes its start."""
         passed = bisect_right(self.source_ends, offset)
         plain = offset - (self.source_ends[passed - 1] - self.ends[passed - 1] if passed else 0)
         return min(plain, self.ends[passed] - 1) if passed < len(self.ends) else plain
 
 
 class JsonToken(NamedTuple):
-    """Content of a string of JSON, or a number, with offsets into the original text.
+    """JSON string without its quotation marks, or JSON number, with offsets into the original text.
 
-    Text between several documents of JSON counts as a token too.
+    Text between JSON documents counts as a token too.
     """
 
     start: int
     end: int
     quote: str = ""
-    """Quotation mark that a placeholder needs here, since it replaces a number; empty for a string, which has its
-    own."""
+    """Quotation mark for a placeholder that replaces a number; empty for a string, which already has quotation
+    marks."""
     names_field: bool = False
 
     @property
@@ -73,7 +72,8 @@ class DecodedText(NamedTuple):
     text: str
     layers: tuple[Layer, ...]
     json_tokens: list[JsonToken]
-    """Strings and numbers of all JSON in the text, in order. A string that is JSON itself has its tokens instead."""
+    """Strings and numbers of all JSON in the text, in order. A string that contains JSON is represented by the
+    tokens of that JSON."""
 
     def to_original(self, offset: int) -> int:
         return _to_original(self.layers, offset)
@@ -85,7 +85,10 @@ class DecodedText(NamedTuple):
 
 
 def decode(text: str, is_json: bool) -> DecodedText:
-    """Return the decoded text. `is_json` says whether it is a list or an object of JSON as a whole."""
+    """Decode the JSON escapes and HTML entities of a text.
+
+    `is_json` tells whether the text as a whole is a JSON list or object.
+    """
     layers, quote, length = list[Layer](), '"', len(text)
     regions = [(0, length)] if is_json else list(_embedded_json(text))
     tokens = [JsonToken(*gap) for gap in _gaps(regions, length)]
@@ -122,7 +125,6 @@ def is_json_text(text: str) -> bool:
 
 
 def _embedded_json(text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of JSON within a text that is no list or object as a whole."""
     decoder, start, failed = json.JSONDecoder(strict=False), 0, 0
     while failed < MAX_FAILED_STARTS and (match := EMBEDDED_JSON.search(text, start)):
         begin = match.end()
@@ -155,7 +157,6 @@ def _matches(pattern: re.Pattern[str], text: str, regions: Iterable[tuple[int, i
 
 
 def _decode_matches(text: str, matches: Iterable[re.Match[str]], character: Callable[[str], str]) -> tuple[str, Layer]:
-    """Return the text with one character in place of each match, except those that stand for several."""
     parts, end, length, layer = list[str](), 0, 0, Layer([], [])
     for match in matches:
         if len(decoded := character(match[0])) == 1:
@@ -178,8 +179,8 @@ def _entity(entity: str) -> str:
 
 
 def _stored_form(character: str) -> str:
-    """Return the character as `text.normalise` would have stored it, if it had not been escaped.
+    """Return a decoded character as normalisation would have stored it, if it had not been escaped.
 
-    A control character, which would have been removed, becomes a zero-width space, which recognisers do not see.
+    A control character, which normalisation would have removed, becomes a zero-width space, which recognisers ignore.
     """
     return SURROGATES.sub("\ufffd", CONTROLS.sub("\u200b", LINE_ENDS.sub("\n", character)))

@@ -7,19 +7,20 @@ from tasks.sources.protection import Category
 
 
 class DetectedSpan(NamedTuple):
-    """Span of a text from `start` to `end` (exclusive), in characters, and its category."""
+    """Range of characters from `start` to `end` (exclusive) in which a value of a category was detected."""
 
     start: int
     end: int
     category: Category
     spelling: str | None = None
-    """Spelling from which the token is made, equal in all texts of a record; None for the characters of the span."""
+    """Spelling from which the token is made, equal in all texts of a record. If it is None, the characters of the
+    span are used."""
 
 
 Detector = Callable[[Sequence[str]], list[list[DetectedSpan] | None]]
 """Function that returns the detected spans of each text, sorted and without overlaps.
 
-The result of a text is None if it could not be read to its end. It does not depend on the other texts.
+The result for a text does not depend on the other texts. It is None if the text could not be read to its end.
 """
 
 
@@ -37,7 +38,6 @@ def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list
 
 
 def _uncovered_parts(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
-    """Yield the parts of `item` that no span of `taken` covers; spans before index `place` end before it."""
     start = item.start
     while place < len(taken) and taken[place].start < item.end:
         if start < taken[place].start:

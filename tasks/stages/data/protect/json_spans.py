@@ -1,4 +1,4 @@
-"""Spans of the decoded text in the original one, cut to strings and numbers of JSON, so that JSON is still JSON."""
+"""Spans of decoded text in the original text, cut to strings and numbers of JSON, so that JSON stays valid."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,10 +8,10 @@ from tasks.stages.data.protect.words import Text
 
 
 def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
-    """Return the spans cut to the strings and numbers of JSON; spans of text without JSON are returned unchanged.
+    """Cut spans to the JSON strings and numbers that they cover. Spans of text without JSON are returned unchanged.
 
-    A number is replaced whole. If a span goes beyond one string, the names of fields in it stay readable, since they
-    belong to the form of the text and not to the value. The spans must be sorted and without overlaps.
+    A number is covered completely. If a span covers several strings, the field names in it stay readable, because they
+    belong to the structure and not to the value. The spans must be sorted and must not overlap.
     """
     kept: list[DetectedSpan] = []
     for piece in _pieces(text, spans):
@@ -21,14 +21,14 @@ def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpa
 
 
 def in_original(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
-    """Return spans of the decoded text with offsets into the original one."""
+    """Convert spans of the decoded text to spans of the original text."""
     to_original = text.decoded.to_original
     moved = [it._replace(start=to_original(it.start), end=to_original(it.end)) for it in spans]
     return within_tokens(text, moved)
 
 
 def number_quotes(text: Text, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
-    """Return the spans that are numbers of JSON, each with the quotation mark that its placeholder needs."""
+    """Return the spans that are JSON numbers, each with the quotation mark that its placeholder needs."""
     quotes = {(token.start, token.end): token.quote for token in text.decoded.json_tokens if token.is_number}
     return {span: quotes[span.start, span.end] for span in spans if (span.start, span.end) in quotes}
 

@@ -1,7 +1,7 @@
 """Search for personal data in labels, such as department and tags.
 
 Labels have no sentence around them that explains a number or a name. So a long number counts as an account number, and
-a given name beside a family name counts as a person, even in lower case.
+a given name next to a family name counts as a person, even in lower case.
 """
 
 import re
@@ -17,17 +17,17 @@ from tasks.stages.data.protect.spans import without_overlaps
 from tasks.stages.data.protect.words import Text
 
 GEOGRAPHY = "geography"
-"""Label in which no names of people are sought: many of its values look like them, such as Santa Clara."""
+"""Label that is not searched for people's names, because many place names look like them, such as Santa Clara."""
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
-"""Number of six or more digits, grouped or not, with up to four letters before it: P1234567."""
+"""Pattern of a number of six or more digits, grouped or not, with up to four letters before it, such as P1234567."""
 
 
 @lru_cache(maxsize=65_536)
 def find(label: str, people: bool = True) -> tuple[DetectedSpan, ...]:
-    """Return the spans that count as personal in a label alone: long numbers, and names without capitals or a cue.
+    """Find long numbers and names in a label, where they count as personal even without capitals or a cue.
 
-    The label is read with and without its zero-width characters, which may stand within a word or between two.
+    The label is searched with and without its zero-width characters, which may be within a word or between two words.
     """
     text = Text(label)
     folded = fold(text.decoded.text)

@@ -8,18 +8,18 @@ TOKEN_LENGTH = 12
 """Number of base32 letters in a token: 60 bits. The probability of a collision among a million values is one in two
 million."""
 PLACEHOLDER_PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
-"""Pattern of a placeholder; its group is the category.
+"""Pattern of a placeholder, with the category as its group.
 
-The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, since categories are in
+The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, because categories are in
 lower case. Other words in brackets belong to the source's text.
 """
 PLACEHOLDER = re.compile(PLACEHOLDER_PATTERN)
 TOKEN_PLACEHOLDER = re.compile(rf"\[\w+:[a-z0-9]{{{TOKEN_LENGTH}}}\]")
-"""Placeholder with a token, which distinguishes its value from others."""
+"""Pattern of a placeholder with a token, which distinguishes its value from other values."""
 
 
 def without_values(text: str) -> str:
-    """Return the text with each placeholder reduced to its category.
+    """Reduce each placeholder of a text to its category.
 
     Texts that differ only in the people or values that they are about become equal.
     """

@@ -35,22 +35,21 @@ from tasks.stages.data.protect.values import Value, is_unknown_word
 from tasks.stages.data.protect.words import Text
 
 MAX_ROUNDS = 4
-"""Maximum number of rounds. Splitting a value yields new values, for which others may have to be split; more than two
-rounds are rarely needed. The data gate counts the targets that then still have a placeholder which their prompt
-lacks."""
+"""Maximum number of rounds. Splitting a value can make it necessary to split other values; more than two rounds are
+rarely needed. The data gate counts the targets that still have a placeholder which their prompt lacks."""
 
 MAX_FIELD_WORDS = 6
-"""Maximum number of words in a field of the target that is treated as a name; recognisers have the same limit."""
+"""Maximum number of words in a target field that can be treated as a name. Recognisers have the same limit."""
 MAX_UNKNOWN_WORDS = 2
-"""Maximum number of words on no word list that a field may have beside a name. More would be unsafe, since no German
-word list is long enough."""
+"""Maximum number of words on no word list in a field that is replaced as a name. More would be unsafe, because no
+German word list is complete."""
 
 
 class RecordSpans(NamedTuple):
     spans_by_text: list[list[DetectedSpan]]
     """Spans to replace in each text, each with the spelling of its value."""
     split_spans: set[DetectedSpan]
-    """Detected spans that are replaced in several pieces, each with the spelling of the whole."""
+    """Detected spans that are replaced in several pieces, each with the spelling of its whole value."""
 
 
 def propagate(
@@ -88,7 +87,7 @@ class _Record:
         self._texts = texts
         sure = (Value.from_spelling(it.category, texts[-1].unescaped(it.start, it.end)).declared for it in said)
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
-        """Values by `Value.key`. If two categories have the same words, the category detected first counts."""
+        """Values by key. If two categories have the same words, the category detected first counts."""
         self._found = [
             [self._register(text, find) for find in without_leftovers(text, finds)]
             for text, finds in zip(texts, found, strict=True)
@@ -97,7 +96,7 @@ class _Record:
     def spans_to_replace(self, apart: Collection[Value]) -> list[list[DetectedSpan]]:
         """Return the spans to replace in each text, and register pieces of split spans as values.
 
-        Values in `apart` take precedence over longer ones that contain them.
+        Values in `apart` take precedence over longer values that contain them.
         """
         first, every = ValueIndex(apart), ValueIndex(list(self.values.values()))
         return [
@@ -112,7 +111,7 @@ class _Record:
         return sorted(target.difference(*before))
 
     def register_name_fields(self, placed: Sequence[DetectedSpan]) -> None:
-        """Register fields of the target as names if they contain a name and otherwise only words on no word list."""
+        """Register each target field that consists of a name and of words on no word list as one name."""
         target = self._texts[-1]
         names = [it for it in placed if it.category == "name"]
         for start, end in target.field_spans():
@@ -123,7 +122,7 @@ class _Record:
                 self._register(target, DetectedSpan(start, end, "name"))
 
     def fields_within_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
-        """Return fields of the target that have no span to replace, but are part of a replaced span of the prompt.
+        """Return target fields without a span to replace that are part of a replaced span of the prompt.
 
         Fields of ordinary words are left out: a label such as "top up" is not a name.
         """
@@ -149,7 +148,6 @@ class _Record:
         }
 
     def _register(self, text: Text, find: DetectedSpan) -> DetectedSpan:
-        """Register the value of a span, and return the span with the category and spelling of the registered value."""
         value = Value.from_spelling(find.category, text.unescaped(find.start, find.end))
         value = self.values.setdefault(value.key, value)
         return find._replace(category=value.category, spelling=value.spelling)

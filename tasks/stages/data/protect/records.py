@@ -20,10 +20,10 @@ from tasks.stages.data.protect.propagation import propagate
 from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
-"""Fields of a record that hold text of the source, besides messages and tags."""
+"""Fields of a record with text from the source, in addition to messages and tags."""
 ZERO_WIDTH_SPACE = "\u200b"
 SpansByText = Mapping[str, list[DetectedSpan] | None]
-"""Detected spans by text; None for a text that could not be read to its end. Texts without any have no key."""
+"""Detected spans by text; None for a text that could not be read to its end. Texts without spans are left out."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,15 @@ class ProtectionContext:
     terms: Terms
     token_key: bytes
     known_labels: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """Values that sources.yaml lists or sets as constants, by label (`Source.named`)."""
+    """Values that sources.yaml lists or sets as constants, by name of the label. They are not replaced."""
     personal_fields: Mapping[str, Category] = field(default_factory=dict)
-    """Categories of the fields of JSON targets that are declared personal, by field name (`Source.personal`)."""
+    """Categories of JSON target fields that sources.yaml declares personal, by field name."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iterator[tuple[dict[str, Any], Outcome]]:
-    """Yield each record with its texts protected and its `subjects` set, and the outcome.
+    """Yield each record with protected texts and its `subjects`, together with the outcome.
 
-    Records whose outcome has a `drop_category`, a `stop_category`, `same_names` or is `undetectable` are yielded too;
-    the caller must not write them.
+    Records that must be quarantined, or that must stop the run, are yielded too. The caller must not write them.
     """
     detected = _detect(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
     for record in records:
@@ -62,7 +61,6 @@ def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iter
 
 
 def _texts(record: dict[str, Any]) -> Iterator[str]:
-    """Yield all texts of a record that come from the source, except `labelled_by`, which is replaced unread."""
     yield from (turn["content"] for turn in record["messages"])
     yield from record["policy_tags"]
     yield from (record[name] for name in LABELS)
@@ -71,10 +69,10 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
 def _turns(
     turns: Sequence[dict[str, str]], detected: SpansByText, guard: ProtectionContext, outcome: Outcome
 ) -> list[dict[str, str]]:
-    """Return the turns, in which every value that was detected in one of them is replaced in all.
+    """Replace each detected value in all turns, whichever turn it was detected in.
 
-    A field declared personal takes precedence over values detected in it. If the action of its category is `keep`,
-    those values take precedence, so that an e-mail address in the field, for example, is still replaced.
+    A field that is declared personal takes precedence over values detected in it. If the action of its category is
+    `keep`, the detected values take precedence, so that an e-mail address in the field, for example, is still replaced.
     """
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
@@ -101,7 +99,6 @@ def _has_unique_names(text: str) -> bool:
 
 
 def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContext, outcome: Outcome) -> str:
-    """Return the text with its spans replaced. JSON stays valid JSON."""
     spelled = [
         it if it.spelling is not None else it._replace(spelling=text.unescaped(it.start, it.end))
         for it in within_tokens(text, spans)
@@ -130,7 +127,7 @@ def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str
 def _replaced_labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> str:
     """Return the replacement for `labelled_by`.
 
-    The person who labelled a record is not one of its subjects, and is no reason to put it into quarantine.
+    The person who labelled a record is not one of its subjects and is never a reason to quarantine the record.
     """
     if not by or by in guard.known_labels.get("labelled_by", ()):
         return by
@@ -142,7 +139,6 @@ def _replaced_labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> s
 
 
 def _detect(texts: list[str], guard: ProtectionContext) -> SpansByText:
-    """Return the detected spans by text. The owner's terms take precedence over those of recognisers."""
     pattern = terms.compile_terms(guard.terms)
     parsed = [Text(text) for text in texts]
     decoded = [text.decoded.text for text in parsed]
@@ -155,9 +151,9 @@ def _detect(texts: list[str], guard: ProtectionContext) -> SpansByText:
 
 
 def _read_twice(texts: list[str], detector: Detector) -> list[list[DetectedSpan] | None]:
-    """Return the detected spans of each text. A zero-width space is read as nothing, and then as a space.
+    """Return the detected spans of each text, after reading zero-width spaces first as nothing and then as spaces.
 
-    It may hide a value (`12\u200b34`), or separate two words as in a browser (`Ada\u200bLovelace`).
+    A zero-width space may hide a value (`12\u200b34`), or separate two words as in a browser (`Ada\u200bLovelace`).
     """
     spaced = [place for place, text in enumerate(texts) if ZERO_WIDTH_SPACE in text]
     found = detector([*texts, *(texts[place].replace(ZERO_WIDTH_SPACE, " ") for place in spaced)])

@@ -14,8 +14,8 @@ from tasks.stages.data.protect.words import Text
 def without_overlaps(stretches: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
     """Yield the spans sorted and without overlaps.
 
-    Of two spans that overlap, the earlier is kept whole, or the longer if both start at one place. The other is cut to
-    the part beyond it.
+    Of two spans that overlap, the earlier one is kept completely, or the longer one if both start at the same offset.
+    The other is cut to the part after it.
     """
     end = 0
     for stretch in sorted(stretches, key=lambda stretch: (stretch.start, -stretch.end)):
@@ -25,7 +25,7 @@ def without_overlaps(stretches: Iterable[DetectedSpan]) -> Iterator[DetectedSpan
 
 
 def piece_to_replace(text: Text, piece: DetectedSpan) -> Iterator[DetectedSpan]:
-    """Yield the part of a piece that must be replaced: from its first word with a letter or digit to its last.
+    """Yield the part of a span that must be replaced, from its first to its last word with a letter or digit.
 
     Nothing is yielded for ordinary words, or if no word has a letter or digit.
     """
@@ -35,10 +35,10 @@ def piece_to_replace(text: Text, piece: DetectedSpan) -> Iterator[DetectedSpan]:
 
 
 def without_leftovers(text: Text, finds: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
-    """Yield detected spans without white space at their ends, and without leftovers of ordinary words.
+    """Yield detected spans without outer white space, and without leftovers of ordinary words.
 
-    A leftover is the rest of a span that overlapped a better one. It begins where the better one ends, and has its
-    category.
+    A leftover is the rest of a span that overlapped a better span. It begins at the end of the better span and has the
+    same category.
     """
     end, category = -1, ""
     for find in finds:
@@ -62,7 +62,7 @@ def words_outside(text: Text, whole: DetectedSpan, inside: Sequence[DetectedSpan
 
 
 def enclosing_span(find: DetectedSpan, stretches: Sequence[DetectedSpan]) -> DetectedSpan | None:
-    """Return the span that contains `find`, or None. The spans must be sorted and without overlaps."""
+    """Return the span that contains `find`, or None. The spans must be sorted and must not overlap."""
     place = bisect_right(stretches, find.start, key=lambda stretch: stretch.start) - 1
     return stretches[place] if place >= 0 and stretches[place].end >= find.end else None
 

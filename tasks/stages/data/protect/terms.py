@@ -12,7 +12,7 @@ def compile_terms(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] |
     """Return one pattern for all terms, with a named group for each category; None if there are no terms.
 
     Terms are literal except for `*`, which stands for any part of a word. The pattern does not backtrack into a `*`, so
-    that no term is slow: for `a*a*a*a*b` on a long word of `a`, backtracking would try every way to place the stars.
+    every term is fast. With backtracking, `a*a*a*a*b` on a long word of `a` would try every way to place the stars.
     """
     groups = [f"(?P<{category}>{'|'.join(map(_literal, sorted(words)))})" for category, words in sorted(terms.items())]
     return _compiled(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
@@ -32,7 +32,7 @@ def _word(word: str) -> str:
     """Return the pattern of one word.
 
     The text after a `*` matches at its first occurrence (atomic group). That loses no match, because only the last part
-    is tied to the end of the word and may need a later occurrence. Several stars in a row equal one.
+    is tied to the end of the word and may need a later occurrence. Consecutive stars count as one.
     """
     first, *others = [re.escape(part) for part in re.sub(r"\*+", "*", word).split("*")]
     if not others:

@@ -1,4 +1,4 @@
-"""Keyed tokens: equal values have equal tokens everywhere, and without the key nobody can make or reverse one."""
+"""Keyed tokens: equal values have equal tokens everywhere, and nobody can make or reverse a token without the key."""
 
 import base64
 import hmac
@@ -9,9 +9,10 @@ from tasks.sources.protection import CATEGORIES, Category
 from tasks.stages.data.protect.placeholders import TOKEN_LENGTH
 
 TOKEN_PATTERN = re.compile(rf"\[((?:{'|'.join(CATEGORIES)}):[a-z2-7]{{{TOKEN_LENGTH}}})\]")
-"""Placeholder with a token, as it appears in a protected text; its group is the token."""
+"""Pattern of a placeholder with a token in a protected text, with the token as its group."""
 WORDWISE_CATEGORIES = ("name", "address", "health", "trade_secret", "internal_only", "financial", "credential")
-"""Categories of values that are compared word by word. Of all others except e-mail, only letters and digits count."""
+"""Categories whose values are compared word by word. In all other categories except e-mail, only letters and digits
+are compared."""
 
 
 def token(category: Category, value: str, key: bytes) -> str:
@@ -21,7 +22,7 @@ def token(category: Category, value: str, key: bytes) -> str:
 
 
 def canonical_spelling(category: Category, value: str) -> str:
-    """Return the canonical spelling of a value: casefolded, with single spaces or none."""
+    """Return the spelling by which values of a category are compared: casefolded, with single spaces or none."""
     plain = unicodedata.normalize("NFKC", value).casefold()
     if category in WORDWISE_CATEGORIES:
         return " ".join(plain.split())
@@ -31,8 +32,8 @@ def canonical_spelling(category: Category, value: str) -> str:
 
 
 def break_up_tokens(text: str) -> str:
-    """Return a source's text with a space put into whatever looks like a token.
+    """Insert a space into everything in a source's text that looks like a token.
 
-    Otherwise a row could contain the token of another value, which the vault would then reveal.
+    Otherwise a row could contain the token of another value, and the vault would reveal that value.
     """
     return TOKEN_PATTERN.sub(lambda match: f"[{match[1].replace(':', ': ')}]", text) if "[" in text else text

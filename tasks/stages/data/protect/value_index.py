@@ -17,7 +17,7 @@ class ValueIndex:
         self._lengths = [len(words) for words in spelled]
 
     def occurrences(self, text: Text) -> Iterator[DetectedSpan]:
-        """Yield the occurrences of values in a text: of those that end at the same word, the longest.
+        """Yield the occurrences of values in a text. Of those that end at the same word, only the longest is yielded.
 
         Occurrences may overlap.
         """

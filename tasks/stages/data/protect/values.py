@@ -1,9 +1,9 @@
 """Detected values of a record, and the rules by which the same words elsewhere in the record count as the value.
 
 A value of several words, or a number, is unambiguous. A single word may be a name in one place and a common noun in
-another, above all in German: "Herr Koch" and "der koch". It counts as the value if it has the detected spelling or a
+another, especially in German: "Herr Koch" and "der koch". It counts as the value if it has the detected spelling or a
 capital, or if it is a whole text or a whole field of a JSON target. A value of ordinary words ("Dear Will", but "that
-will do") counts in the detected spelling alone; without a capital, it must also be a whole text or field.
+will do") counts only in the detected spelling; without a capital, it must also be a whole text or field.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from tasks.stages.data.protect.tokens import WORDWISE_CATEGORIES, canonical_spel
 from tasks.stages.data.protect.words import Text, words_of
 
 MIN_CHARACTERS = 4
-"""Minimum number of letters and digits in a value that is not `short`, since "Li" and "123" often have another meaning.
-Given names that are no ordinary word may be shorter."""
+"""Minimum number of letters and digits in a value that is not `short`. Short values such as "Li" and "123" often
+have another meaning. Given names that are not ordinary words may be shorter."""
 MIN_NUMBER_LENGTH = 6
-"""Minimum number of letters and digits in a number that is also searched for without separators: "12/26" is not
-"1226"."""
+"""Minimum number of letters and digits in a number that is also searched for without separators. "12/26" is too
+short to be searched for as "1226"."""
 POSSESSIVE = ("'s", "\u2019s")
 LISTED_CATEGORIES: tuple[Category, ...] = ("health",)
-"""Categories whose values are terms of a list and have the same meaning throughout a record."""
+"""Categories whose values are terms of a word list, with the same meaning throughout a record."""
 
 
 class Value(NamedTuple):
@@ -32,7 +32,7 @@ class Value(NamedTuple):
     short: bool
     """Whether the value has fewer than MIN_CHARACTERS letters and digits."""
     common: bool
-    """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
+    """Whether the value consists of ordinary words. Several words do not count as ordinary if one is a given name."""
 
     @staticmethod
     def from_spelling(category: Category, spelling: str) -> "Value":
@@ -43,33 +43,36 @@ class Value(NamedTuple):
 
     @property
     def declared(self) -> "Value":
-        """Value as the source's owner declares it: neither `short` nor `common`, whatever its words are."""
+        """Same value, treated as declared by its owner: neither `short` nor `common`, whatever its words are."""
         return self._replace(short=False, common=False)
 
     @property
     def searched_in_field_names(self) -> bool:
         """Whether the value is also searched for in names of JSON fields.
 
-        Most of those names are from a schema, so the value must identify a person and must not be short or ordinary.
+        Most field names are from a schema, so the value must identify a person and must be neither short nor ordinary.
         """
         return self.category in IDENTIFYING_CATEGORIES and not (self.short or self.common)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Key by which values are equal: the words, or the letters and digits of a number, as in its token."""
+        """Key by which values are compared: the words, or the letters and digits of a number, as in its token."""
         if self.category in WORDWISE_CATEGORIES or self.category == "email":
             return self.words
         return (canonical_spelling(self.category, self.spelling),)
 
     @property
     def word_sequences(self) -> Iterator[tuple[str, ...]]:
-        """Sequences of words to search for: those detected, and a long number without its separators."""
+        """Word sequences to search for: the detected one and, for a long number, the number without separators."""
         yield self.words
         if len(self.key) == 1 and len(self.key[0]) >= MIN_NUMBER_LENGTH:
             yield self.key
 
     def matches_at(self, text: Text, start: int, end: int) -> bool:
-        """Return whether an occurrence of the words, found case-insensitively, counts as the value."""
+        """Return whether the text from `start` to `end` counts as the value.
+
+        The words of this text must equal those of the value, except for case.
+        """
         if self.category in LISTED_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
             return True
         occurrence, alone = text.unescaped(start, end), text.stands_alone(start, end)
@@ -88,7 +91,7 @@ def is_ordinary_piece(category: Category, piece: str) -> bool:
 
 
 def is_unknown_word(word: str) -> bool:
-    """Return whether a word is on no word list, so that it counts as part of the name beside it."""
+    """Return whether a word is on no word list and therefore counts as part of an adjacent name."""
     return word.isalpha() and not _is_word(word)
 
 

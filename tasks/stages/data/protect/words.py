@@ -15,10 +15,10 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Word(NamedTuple):
-    """Word of a text, or a single sign that is neither part of a word nor white space."""
+    """Word of a text, or a single character that is neither part of a word nor white space."""
 
     plain: str
-    """Normal form: decoded, folded and casefolded. Empty for a quote that begins or ends a string of JSON, so that no
+    """Decoded, folded and casefolded form of the word. Empty for a quotation mark of a JSON string, so that no
     sequence of words goes beyond a string."""
     start: int
     end: int
@@ -26,7 +26,7 @@ class Word(NamedTuple):
 
 
 class Text:
-    """Text of a record. All offsets are offsets into the text as it is stored, with its escapes."""
+    """Text of a record. All offsets refer to the stored text, in which escapes are not decoded."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -51,17 +51,17 @@ class Text:
     def field_spans(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each JSON value that is a non-empty string.
 
-        A text that is no JSON has none, since it may be a label.
+        Nothing is yielded for a text that is not JSON, because it may be a label.
         """
         for token in self.decoded.json_tokens if self.is_json else ():
             if token.start < token.end and not (token.names_field or token.is_number):
                 yield token.start, token.end
 
     def spans_in_fields(self, fields: Collection[str]) -> Iterator[tuple[str, int, int]]:
-        """Yield the content of some fields of JSON: the field, and start and end of each value and of each name below.
+        """Yield field, start and end of each value, and of each name of a nested field, within the given JSON fields.
 
-        Values are numbers and non-empty strings. Of several of the fields around a value, the innermost is yielded.
-        `fields` are decoded and in NFC.
+        Values are numbers and non-empty strings. If a value is within several of the given fields, the innermost is
+        yielded. `fields` are decoded and in NFC.
         """
         outer, around, end = list[str](), "", 0
         for token in self.decoded.json_tokens if self.is_json else ():
@@ -98,7 +98,6 @@ class Text:
         return token is not None and (token.start, token.end) == (start, end)
 
     def _token_at(self, place: int) -> JsonToken | None:
-        """Return the string or number of JSON that contains the character at `place`, or the text around JSON."""
         tokens = self.decoded.json_tokens
         before = bisect_right(tokens, place, key=lambda token: token.start)
         token = tokens[before - 1] if before else None
@@ -106,5 +105,5 @@ class Text:
 
 
 def words_of(value: str) -> tuple[str, ...]:
-    """Return the words of a value that has been decoded."""
+    """Return the words of a decoded value, folded and casefolded."""
     return tuple(match[0].casefold() for match in WORD.finditer(fold(value).text))

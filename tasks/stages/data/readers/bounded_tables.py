@@ -10,19 +10,20 @@ from tasks.core.errors import InputError
 from tasks.stages.data.readers import parquet_pages, parquet_sizes
 
 MAX_UNPACKED_BYTES = 2 << 30
-"""Maximum number of bytes of the columns that are read, with each text counted as often as it occurs."""
+"""Maximum size in bytes of the columns that are read. A text that occurs in several rows is counted once for each
+row."""
 MAX_BATCH_BYTES = 128 << 20
-"""Maximum number of bytes of the rows that are yielded together."""
+"""Maximum size in bytes of a batch."""
 MEASURED_ROWS = 4096
 """Number of rows that are measured together."""
 
 
 def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield rows of a table in batches of at most `rows`, as `tasks.core.records.record.read_batches`.
+    """Yield the rows of a table in batches of at most `rows` rows.
 
     Raises:
-        InputError: The columns unpack to more than MAX_UNPACKED_BYTES, or `rows` rows to more than MAX_BATCH_BYTES.
-        ValueError: The file is damaged, as pa.ArrowException and OSError.
+        InputError: The columns unpack to more than MAX_UNPACKED_BYTES, or a batch to more than MAX_BATCH_BYTES.
+        ValueError: The file is damaged. pa.ArrowException and OSError are raised for damaged files too.
     """
     with pq.ParquetFile(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in columns])
@@ -59,7 +60,7 @@ def _with_dictionaries(path: Path, columns: Sequence[str], rows: int, most: int)
 
 
 def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str], most: int) -> list[str]:
-    """Return the columns of texts, after the sizes of all pages that are read were compared with the bounds."""
+    """Return the names of the text columns, after the sizes of all pages have been compared with the bounds."""
     starts = tuple(f"{name}." for name in columns)
     every = map(file.schema.column, range(file.metadata.num_columns))
     leaves = {place: leaf for place, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}

@@ -31,10 +31,10 @@ def check_columns(names: Sequence[str], source: Source) -> None:
 
 
 def check_mapped(names: Collection[str], source: Source) -> None:
-    """Check that every mapped column is among `names`.
+    """Check that every mapped column is in `names`.
 
     Raises:
-        InputError: A mapped column is missing; the message lists columns with similar names.
+        InputError: A mapped column is missing. The message suggests columns with similar names.
     """
     mapped = source.mapping.columns()
     missing = sorted(mapped - set(names))

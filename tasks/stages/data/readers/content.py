@@ -24,11 +24,11 @@ from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
-"""Maximum size in bytes of a copy of a source in memory; a larger copy is kept in a file."""
+"""Maximum size in bytes of a source's copy in memory. A larger copy is kept in a temporary file."""
 MAX_SOURCE_BYTES = 64 << 30
-"""Maximum number of bytes of a source as it is stored; reading so much takes minutes."""
+"""Maximum size of a source in bytes, before it is unpacked. Reading that much takes minutes."""
 UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
-"""Error numbers for a path that cannot exist, other than ENOENT for one that does not."""
+"""Error numbers for paths that cannot exist, such as one that is too long."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class PinnedContent:
 
 @contextmanager
 def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
-    """Yield the pinned content of a source.
+    """Yield the content of a source, after checking it against the pinned SHA-256.
 
-    Relative locations start at `root`, or, for files that are not committed, at the checkout (`Layout.locate`).
+    Relative locations refer to `root` or, for files that are not committed, to the checkout (`Layout.resolve_path`).
 
     Raises:
         InputError: The content has changed since it was pinned.
@@ -62,7 +62,6 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
 
 
 def _writable_folder(layout: Layout) -> Path:
-    """Return a folder on disk to which the caller may write: that of stage `ingest`, or the state before a run."""
     return layout.cache_folder("ingested", "ingest") if layout.stages.exists() else layout.state
 
 
@@ -96,7 +95,7 @@ def blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
     """Yield the content of an open source in blocks.
 
     Raises:
-        InputError: It has more than MAX_SOURCE_BYTES, for example since another process appends to it all the time.
+        InputError: The content exceeds MAX_SOURCE_BYTES, for example because another process keeps appending to it.
     """
     size = 0
     while block := file.read(BLOCK_BYTES):
@@ -109,11 +108,11 @@ def blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
 def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
     """Yield the content of a source as a binary file.
 
-    Errors show the location as it is in sources.yaml, because the values of its variables may be passwords, and errors
-    go to logs, journals and Prefect.
+    Error messages show the location as it is written in sources.yaml. The values of its variables may be passwords, and
+    errors are written to logs, journals and Prefect.
 
     Raises:
-        InputError: There is no such file or object, or it cannot be opened.
+        InputError: The file or object does not exist or cannot be opened.
         Unavailable: The store cannot be reached.
     """
     location, named = fill_variables(source.location), source.location
@@ -139,7 +138,7 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
 
 
 def _local(source: Source, location: str, root: Path) -> Path:
-    """Return the path of a local file. Pipes and devices are refused, since reading a pipe may never end."""
+    """Return the path of a local file. Pipes and devices are refused, because reading a pipe may never end."""
     try:
         path = Layout(root).resolve_path(str(Path(location).expanduser()))
         mode = path.stat().st_mode
@@ -153,7 +152,7 @@ def _local(source: Source, location: str, root: Path) -> Path:
 
 
 def _require_readable(file: IO[bytes], source: Source) -> None:
-    """Refuse a sparse or special file that would take days to read although it takes little or no space on disk."""
+    """Refuse a sparse or special file, which could take days to read although it uses little or no disk space."""
     _require_possible_size(os.fstat(file.fileno()).st_size, source)
     if is_sparse(file.fileno()):
         raise InputError(

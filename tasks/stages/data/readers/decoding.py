@@ -18,7 +18,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""Encodings by byte order mark. A mark comes before any shorter mark that it begins with."""
+"""Encoding for each byte order mark. UTF-32 comes first, because its little-endian mark begins with that of UTF-16."""
 SIGNATURES = {
     b"PAR1": "a Parquet file",
     b"PK\x03\x04": "a ZIP archive (an Excel workbook is one)",
@@ -32,13 +32,13 @@ CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
 def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
-    """Return the content decoded as declared, with its own line ends.
+    """Return the content decoded with its declared encoding and with unchanged line ends.
 
-    If the rest of the content shows that the declared encoding is right, bytes that do not decode become lone
-    surrogates (PEP 383), and the mapping rejects their rows. The file is read several times, a block at a time.
+    Bytes that do not decode become lone surrogates (PEP 383) if the rest of the content confirms the declared encoding;
+    the mapping rejects the rows that contain them. The file is read several times, one block at a time.
 
     Raises:
-        InputError: The content is empty or binary, or has another encoding than the declared one.
+        InputError: The content is empty or binary, or its encoding is not the declared one.
     """
     if not any(block.strip() for block in _blocks(file)):
         raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
@@ -51,7 +51,7 @@ def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
 
 
 def read_beginning(file: IO[bytes], source: Source) -> str:
-    """Return the first 2**18 characters of the content, which stays open."""
+    """Return the first 2**18 characters of the content, and leave the file open."""
     text = open_text(file, source)
     read = text.read(1 << 18)
     text.detach()
@@ -60,7 +60,10 @@ def read_beginning(file: IO[bytes], source: Source) -> str:
 
 
 def plain_beginning(head: bytes) -> bytes:
-    """Return the first bytes of a text without byte order mark, zero bytes and blanks: ASCII, whatever its encoding."""
+    """Return the first bytes of a text without byte order mark, zero bytes and white space.
+
+    The first characters of JSON can then be compared as ASCII, also in UTF-16 and UTF-32.
+    """
     return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
 
 
@@ -71,7 +74,6 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _encoding(head: bytes, source: Source) -> str:
-    """Return the declared encoding, or that of the byte order mark if it is a more exact name of the declared one."""
     try:
         _extends_ascii(source.encoding)  # also fails for codecs that are not for text, which `lookup` accepts
         declared = codecs.lookup(source.encoding).name
@@ -115,8 +117,8 @@ def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
 def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> None:
     """Raise InputError if the declared encoding is wrong.
 
-    UTF-8 is wrong if no text beyond ASCII decodes. Another encoding is wrong if a byte does not decode, or if it has
-    one byte for each character and all of the content is valid UTF-8.
+    UTF-8 is wrong if the content has bytes beyond ASCII and none of them is valid UTF-8. Another encoding is wrong if a
+    byte does not decode, or if the encoding has one byte for each character and the whole content is valid UTF-8.
     """
     if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
         return
@@ -139,7 +141,7 @@ def _extends_ascii(encoding: str) -> bool:
 
 
 def _has_valid_utf8(file: IO[bytes]) -> bool:
-    """Return whether any text beyond ASCII is valid UTF-8, which prose in another encoding hardly ever is by chance."""
+    """Return whether any text beyond ASCII is valid UTF-8, which is very unlikely in another encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     return any(not decoder.decode(block).isascii() for block in _blocks(file))
 

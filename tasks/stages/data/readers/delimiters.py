@@ -13,7 +13,7 @@ USUAL_DELIMITERS = (",", ";", "\t", "|")
 def check(header: Sequence[str], line: str, source: Source) -> None:
     """Check that no other delimiter is more likely than the declared one.
 
-    Another delimiter is more likely if it finds more of the mapped columns in the header's `line`, or if the declared
+    Another delimiter is more likely if it yields more of the mapped columns in the header `line`, or if the declared
     delimiter does not occur in the line and the other one does.
 
     Raises:
@@ -49,5 +49,4 @@ def _names(line: str, delimiter: str) -> list[str]:
 
 
 def _quoted(delimiter: str) -> str:
-    """Write a delimiter as a double-quoted YAML string."""
     return json.dumps(delimiter)

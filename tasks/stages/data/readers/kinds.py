@@ -1,4 +1,4 @@
-"""Reader of each kind of source, imported when it is first asked for: pyarrow alone takes half a second."""
+"""Reader of each kind of source, imported at first use, because pyarrow alone takes half a second."""
 
 import importlib
 

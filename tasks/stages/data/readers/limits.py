@@ -14,7 +14,7 @@ def refuse_unpacked(size: int, source: Source) -> None:
 
 
 def refuse_rows(rows: int, source: Source) -> None:
-    """Raise InputError if a source has more rows, including blank lines, than its limit."""
+    """Raise InputError if a source has more rows, including blank lines, than its limit allows."""
     if rows > source.max_rows:
         raise _limit_error("has more rows than", "max_rows", source)
 
@@ -25,16 +25,16 @@ def refuse_columns(columns: int, source: Source) -> None:
 
 
 def refuse_row_bytes(size: int, where: str, source: Source) -> None:
-    """Raise InputError if one row is larger than its limit. `where` names the row or line in words."""
+    """Raise InputError if a row exceeds its size limit. `where` names the row in the message, for example `line 7`."""
     if size > source.max_row_bytes:
         raise _limit_error(f"is longer at {where} than", "max_row_bytes", source)
 
 
 def lines_of(content: TextIO, source: Source) -> Iterator[str]:
-    """Yield the lines of a text with their ends.
+    """Yield the lines of a text, including their line ends.
 
     Raises:
-        InputError: A line is longer than a row may be. No more of the line is read.
+        InputError: A line exceeds the limit of a row. The rest of the line is not read.
     """
     most = source.max_row_bytes
     for number, line in enumerate(iter(partial(content.readline, most + 1), ""), start=1):

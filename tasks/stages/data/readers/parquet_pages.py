@@ -1,7 +1,7 @@
 """Unpacked sizes of the pages of a Parquet file, read from the page headers before anything is unpacked.
 
-The footer has sizes too, but they may be wrong, and they are not by page. The largest page matters because a dictionary
-or deltas can repeat a value for each row: no row of a column without lists holds more than the column's largest page.
+The sizes in the footer may be wrong and are not given for each page. The largest page matters because a dictionary or
+deltas can repeat a value for each row: no row of a column without lists is larger than the column's largest page.
 
 A page header is written in Thrift's compact protocol, of which it uses a small part (parquet-format:
 src/main/thrift/parquet.thrift, PageHeader; thrift: doc/specs/thrift-compact-protocol.md).
@@ -14,17 +14,19 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 UNPACKED, PACKED, V1, V2 = 2, 3, 5, 8
-"""Field numbers of PageHeader: unpacked size, packed size, and the headers of data pages of version 1 and 2."""
+"""Field numbers of Parquet's PageHeader: uncompressed size, compressed size, and the data page headers of versions 1
+and 2."""
 VALUES_FIELD = 1
 ENCODING_FIELD = {V1: 2, V2: 4}
 DELTA_BYTE_ARRAY = 7
-"""Encoding that writes each value as the length of the prefix that it shares with the last value, and its suffix."""
+"""Number of the encoding that stores each value as a suffix and the length of the prefix that it shares with the
+previous value."""
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
 """Type codes of fields in Thrift's compact protocol."""
 MAX_BINARY_BYTES = 1 << 32
-"""Exclusive maximum of the length of a binary field in bytes, more than any page has."""
+"""Upper bound of the length of a binary field in bytes. No page is that long."""
 MAX_VARINT_BYTES = 10
-"""Maximum number of bytes of a 64-bit number, with seven bits in a byte."""
+"""Maximum length in bytes of a 64-bit varint, which stores seven bits in each byte."""
 MAX_DEPTH = 8
 """Maximum depth of nested structures; a page header has three levels."""
 
@@ -33,14 +35,15 @@ MAX_DEPTH = 8
 class PageSizes:
     unpacked: int = 0
     largest: int = 0
-    """Unpacked size of the largest page in bytes, or of all pages if they use deltas, which continue across pages."""
+    """Unpacked size of the largest page in bytes. If pages use deltas, which continue across pages, it is the size
+    of all pages."""
     values: int = 0
     """Number of values, including nulls and the items of lists."""
     deltas: bool = False
 
 
 def measure_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:
-    """Measure the pages of a column chunk at the offsets from which pyarrow reads them.
+    """Return the sizes of the pages of a column chunk, read at the offsets that pyarrow uses.
 
     Raises:
         ValueError: There is no valid page header at an offset.
@@ -76,7 +79,6 @@ def _count(fields: dict[int, Any], number: int) -> int:
 
 
 def _struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
-    """Return the numbers and nested structures of a struct, by field number."""
     if depth > MAX_DEPTH:
         raise ValueError("a page header nested too deep")
     fields: dict[int, Any] = {}

@@ -4,11 +4,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 VALUE_BYTES = 32
-"""Bytes of a Python value in addition to its text."""
+"""Memory that a Python value needs in addition to its content, in bytes."""
 
 
 def python_bytes(batch: pa.RecordBatch) -> int:
-    """Return the bytes of all values of a batch, including the items of its lists."""
+    """Return the number of bytes that the values of a batch, including list items, would need as Python values."""
     return sum(map(_of, batch.columns))
 
 
@@ -27,7 +27,6 @@ def _of(values: pa.Array) -> int:
 
 
 def _dictionary_text_bytes(values: pa.DictionaryArray) -> int:
-    """Return the bytes of dictionary-encoded texts, counting each text as often as it occurs."""
     counted = values.indices.drop_null().value_counts()
     lengths = pc.binary_length(values.dictionary.take(counted.field("values")))
     return pc.sum(pc.multiply(pc.cast(lengths, pa.int64()), counted.field("counts"))).as_py() or 0

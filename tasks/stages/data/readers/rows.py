@@ -1,4 +1,4 @@
-"""Definition of a reader: rows of a source, rows that could not be read, and what `hallmark new` asks of a format."""
+"""Definition of a reader, of the rows that it yields, and of rows that it could not read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Row:
     number: int
     """Number of the row in its source, from 1; header and blank lines are not counted."""
     values: dict[str, Any]
-    """Values by column name: text in csv, any JSON value in jsonl, Python values of any Arrow type in parquet."""
+    """Values by column name: strings in CSV, JSON values in JSON Lines, Python values of any Arrow type in Parquet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +20,21 @@ class MalformedRow:
     number: int
     rule: str
     reason: str
-    """Reason for the data owner: the expected and the actual form of the row, but no value of it."""
+    """Explanation for the data owner: the expected and the actual format of the row, without any value from it."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reader of one kind of source. Each function gets the unpacked content and the declaration of a source."""
+    """Reader of one file format. Its functions get a source's unpacked content and its declaration."""
 
     read: Callable[[IO[bytes], Source], Iterator[Row | MalformedRow]]
-    """Function that yields the rows, in order. It raises InputError if the whole source is unusable."""
+    """Function that yields the rows in order. It raises InputError if the whole source is unusable."""
     column_names: Callable[[IO[bytes], Source], Sequence[str]]
-    """Function that returns the names of the columns, for a source whose mapping is not known yet."""
+    """Function that returns the column names of a source whose mapping is not known yet."""
     recognises: Callable[[bytes], bool]
-    """Whether a file with these first bytes is of the kind. A file that no reader recognises is taken for csv."""
+    """Function that returns whether a file with these first bytes has the format. A file that no reader recognises
+    is read as CSV."""
     is_text: bool = True
-    """Whether the content is text, which has an encoding and may be gzip-compressed."""
+    """Whether the format is text, which has an encoding and may be compressed with gzip."""
     has_header: bool = False
-    """Whether the first line names the columns, with the source's delimiter between them."""
+    """Whether the first line contains the column names, separated by the source's delimiter."""

@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 REQUEST_BYTES = 8 << 20
 READ_ATTEMPTS = 5
-"""Number of attempts to read an answer that the store breaks off."""
+"""Maximum number of attempts to read a response that the store cuts off."""
 REPLACED_STATUSES = (412, 416)
-"""HTTP statuses for an object that was replaced since it was opened (`If-Match`), or became shorter."""
+"""HTTP status codes for an object that was replaced (`If-Match`) or became shorter after it was opened."""
 TEMPORARY_STATUSES = (408, 409, 425, 429)
-"""HTTP statuses below 500 for temporary failures of the store."""
+"""HTTP status codes below 500 for temporary failures of the store."""
 
 
 @contextmanager
 def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
     """Yield the object `s3://BUCKET/KEY` as a binary file.
 
-    Messages name the object by `where`, since its location may contain secrets.
+    Error messages name the object by `where`, because its location may contain secrets.
 
     Raises:
-        FileNotFoundError: There is no such object.
-        PermissionError: The credentials do not permit reading the object.
+        FileNotFoundError: The object does not exist.
+        PermissionError: The credentials do not allow reading the object.
         InputError: The store refuses the request, or the object changed while it was read.
         Unavailable: The store cannot be reached or cannot answer.
     """

@@ -11,10 +11,10 @@ Stratum = tuple[str, str]
 
 
 def draw(records: SplitRecords, there: Positions, rows: int | None) -> Positions:
-    """Draw `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion.
+    """Draw `rows` records from the ascending positions `there`, stratified by source and kind.
 
-    The first records of each stratum are drawn. All records are drawn if `rows` is None, or if there are no more than
-    `rows`. The returned positions are ascending.
+    Each stratum is drawn in proportion to its size, starting with its first records. All records are drawn if `rows` is
+    None or if there are not more records than that. The returned positions are ascending.
     """
     if rows is None or rows >= len(there):
         return there

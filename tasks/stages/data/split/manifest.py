@@ -18,7 +18,7 @@ Segments = dict[str, dict[str, Counter[str]]]
 
 
 def build_manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
-    """Return the manifest of the dataset in `folder`. `counts` are those of `split`, `data` its parameters."""
+    """Return the manifest of the dataset in `folder`, given the counts and parameters of stage `split`."""
     results = {stage: read_json(layout.artefacts(stage) / "result.json") for stage in EARLIER_STAGES}
     segments = _segments(folder)
     passed = {stage: results[stage]["counts"] for stage in EARLIER_STAGES} | {"split": counts.model_dump()}

@@ -1,4 +1,4 @@
-"""Assignment of records to partitions: that which the source fixes, or else one that is drawn for the prompt."""
+"""Assignment of records to partitions: the partition that the source fixes, or else one drawn for the prompt."""
 
 from dataclasses import dataclass
 
@@ -18,22 +18,22 @@ Mask = npt.NDArray[np.bool_]
 class Sides:
     members: dict[str, Mask]
     fixed_test_record: Positions
-    """Position of the test record with the same prompt, for each record that is fixed for training although its prompt
-    is in the fixed test set; NO_RECORD for all other records."""
+    """Position of the fixed test record with the same prompt, for each record that its source fixes for training;
+    NO_RECORD if there is none, and for all other records."""
     is_validation: Mask
-    """Mask of the training records that are held out for validation, from which no training step learns."""
+    """Mask of the training records that are held out for validation. No training step uses them."""
 
 
 def assign_sides(records: SplitRecords, test_share: float, validation_share: float = 0) -> Sides:
-    """Assign all records to partitions; the records of a group are assigned to the same partition.
+    """Assign each record to a partition. Records of the same group are assigned to the same partition.
 
-    The random number of a group without a fixed partition decides its partition. So the partition does not change with
-    other records that are added or removed, and about `test_share` of the prompts are held out. If a fixed test set has
-    a prompt, the free records with this prompt join the test partition, and the records with it that are fixed for
-    training are removed.
+    A group without a fixed partition is assigned by its random number. So its partition does not change if other
+    records are added or removed, and about `test_share` of the prompts are held out for the test. If a fixed test set
+    has a prompt, records with this prompt and without a fixed partition become test records, and records with it that
+    are fixed for training are removed.
 
-    The training records with the highest numbers are held out for validation: about `validation_share` of the training
-    prompts without a fixed partition, and `1 - test_share` times that share of those with a fixed partition.
+    The training records with the highest random numbers are held out for validation: about `validation_share` of the
+    training prompts without a fixed partition, and `1 - test_share` times that share of those with a fixed partition.
     """
     train, test = (pc.equal(records.fixed_side, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
     groups, group = np.unique(records.group_number, return_inverse=True)
@@ -54,6 +54,5 @@ def assign_sides(records: SplitRecords, test_share: float, validation_share: flo
 
 
 def _uniform(lots: RandomNumbers) -> npt.NDArray[np.float64]:
-    """Convert random numbers of 64 bits to numbers in [0, 1)."""
     shares: npt.NDArray[np.float64] = (lots >> np.uint64(8)) / 2**56
     return shares

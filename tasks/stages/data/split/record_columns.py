@@ -26,20 +26,20 @@ Positions = npt.NDArray[np.int64]
 class SplitRecords:
     """Records as columns, in the order in which they are drawn.
 
-    The order is that of a digest of seed, source and text. So the order of two records does not change with other
-    records that are added or removed, or with the vault's key, from which record ids are derived.
+    They are sorted by a digest of seed, source and text. So the order of two records depends neither on other records
+    nor on the vault's key, from which record ids are derived.
     """
 
     record_id: pa.Array
     source_id: pa.Array
     kind: pa.Array
     fixed_side: pa.Array
-    """Side to which the source fixes the record: train, test or empty."""
+    """Partition to which the source fixes the record: train, test or empty."""
     group_number: RandomNumbers
-    """Random number of the record's group; every group has a different one.
+    """Random number of the record's group, different for each group.
 
-    A group is a cluster, or the records outside of clusters with the same prompt key. The number of a cluster is that
-    of its smallest prompt key.
+    A group is a cluster of near-identical prompts or, outside of clusters, the records with the same prompt key. The
+    number of a cluster is that of its smallest prompt key.
     """
     table_position: Positions
 
@@ -48,9 +48,9 @@ class SplitRecords:
 
 
 def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
-    """Read the records of a Parquet file.
+    """Read the records of a Parquet file as columns.
 
-    `clusters` are the clusters of near-identical prompts that `deduplicate` found; records with the same prompt key are
+    `clusters` are the clusters of near-identical prompts that `deduplicate` found. Records with the same prompt key are
     in the same cluster.
     """
     table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
@@ -75,9 +75,9 @@ def cluster_numbers(record_id: pa.ChunkedArray, clusters: pa.Table) -> Positions
 
 
 def random_numbers(keys: Iterable[str], seed: int) -> RandomNumbers:
-    """Return a random number of 64 bits for each key, which depends on the key and the seed alone.
+    """Return a random number of 64 bits for each key, which depends only on the key and the seed.
 
-    One in 40 million datasets with a million keys has two keys with the same number, which then count as one group.
+    Two keys with the same number count as one group. This happens in one of 40 million datasets with a million keys.
     """
     drawn = (hashlib.sha256(f"{seed}\n{key}".encode()).digest() for key in keys)
     return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)

@@ -48,7 +48,7 @@ from tasks.stages.data.split.record_columns import (
 )
 
 ROWS_PER_PASS = 200_000
-"""Number of records written in one pass over the input; they are in memory together."""
+"""Number of records that are written in one pass over the input, and are in memory at the same time."""
 
 
 class SplitResult(FrozenModel):
@@ -59,19 +59,21 @@ class SplitResult(FrozenModel):
     """Number of training records that are held out for validation."""
     groups_on_both_sides: int
     near_prompts_on_both_sides: int | None
-    """Number of clusters of near-identical prompts in both partitions; null if these were not looked for."""
+    """Number of clusters of near-identical prompts with records in both partitions; null if `deduplicate` did not
+    look for near-duplicates."""
     labels_only_in_test: list[str]
-    """Labels that no training record has, so that the model cannot learn them from this dataset."""
+    """Labels of test records that no training record has, so the model cannot learn them from this dataset."""
 
 
 @dataclass(frozen=True)
 class Division:
     sides: dict[str, Positions]
-    """Positions of the kept records, by partition, training first."""
+    """Positions of the kept records, by partition, with the training partition first."""
     removed: pa.Table
-    """Table of schema REMOVED_SCHEMA: records fixed for training whose prompt is in the fixed test set."""
+    """Records that are fixed for training although their prompt is in the fixed test set, with the schema
+    REMOVED_SCHEMA."""
     not_drawn: pa.Table
-    """Records beyond data.train_rows and data.test_rows, with which nothing is wrong, with schema REMOVED_SCHEMA."""
+    """Valid records that exceed data.train_rows or data.test_rows, with the schema REMOVED_SCHEMA."""
     validation: Positions
 
 
@@ -79,11 +81,11 @@ class Division:
 class SideContent:
     rows: int
     prompts: RandomNumbers
-    """Random numbers of the prompt keys, each once."""
+    """Random numbers of the prompt keys, without repetitions."""
     clusters: set[int]
     labels: set[str]
     rows_with_target: int
-    """Number of records with a target, which plain texts do not have."""
+    """Number of records with a target. Plain texts have none."""
 
 
 class Params(FrozenModel):
@@ -94,11 +96,11 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> SplitResult:
-    """Divide the records of the last stage that filters.
+    """Run the stage on the records that the last filtering stage wrote.
 
     Raises:
-        InputError: A partition has no record, no test record has a target, or validation gets none or all of the
-            training records.
+        InputError: A partition has no record, no test record has a target, or none or all of the training records are
+            held out for validation.
     """
     announce("split", "drawing the partitions")
     path = layout.artefacts(LAST_FILTER) / "records.parquet"
@@ -174,7 +176,6 @@ def _refuse_one_sided(divided: Division, data: Data) -> None:
 
 
 def _write(path: Path, places: Positions, target: Path) -> None:
-    """Write the records at these positions of a table, in this order, in several passes that bound the memory."""
     with TableWriter(target, pq.read_schema(path)) as file:
         for begin in range(0, len(places), ROWS_PER_PASS):
             file.write(read_rows(path, places[begin : begin + ROWS_PER_PASS]))

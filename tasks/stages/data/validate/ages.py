@@ -19,12 +19,14 @@ AGE_COLUMNS = {
     "retention_days_left": ("effective_from", "source_id"),
     "retirement_days_left": ("retired_at",),
 }
-"""Columns that expectations may use, with the columns that each is computed from; null if a record has no date.
+"""Columns that expectations can use, each with the columns from which it is computed.
 
 age_days               days since `effective_from`
-refresh_days_left      days until the source is stale if it has no newer record than this one
+refresh_days_left      days until the source is stale, if it has no newer record than this one
 retention_days_left    days from the first of the next month to the end of the source's retention; negative if past
 retirement_days_left   days until `retired_at`; 0 or negative if the record is retired
+
+A value is null if the record has no date.
 """
 EPOCH = date(1970, 1, 1)
 

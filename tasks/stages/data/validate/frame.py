@@ -30,10 +30,10 @@ COMPUTED_COLUMNS: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
 }
 BATCH = 5_000
-"""Number of records read together. Memory also holds the copies of their texts from which columns are computed."""
+"""Number of records read at a time. Memory also has the copies of their texts from which columns are computed."""
 MESSAGE_COLUMNS = ("prompt", "target", "prompt_chars", "target_chars")
 KNOWN_COLUMNS = (*SCHEMA.names, *MESSAGE_COLUMNS, *AGE_COLUMNS)
-"""All columns except the fields of JSON targets."""
+"""Names of all columns except the fields of JSON targets."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ class Records:
     def frame(self, source: str | None, columns: Collection[str] | None = None) -> "pd.DataFrame":
         """Return a data frame with one row for each record of a source, or of all sources if `source` is None.
 
-        The frame has those of `columns` that exist, or all columns if `columns` is None; `tasks.sources.sources.Suite`
-        lists them. Lists are text joined by `;`, `messages` is JSON text, and dates are `datetime.date`, to which GE
-        converts the dates in expectations too. If targets are JSON, each field that any target has is a column
-        `target.FIELD`, which is null for a target without that field and for one that is not an object.
+        The frame has those of `columns` that exist, or all columns if `columns` is None (`tasks.sources.sources.Suite`
+        lists them). Lists are text joined by `;`, `messages` is JSON text, and dates are `datetime.date`, to which
+        Great Expectations converts the dates in expectations too. If targets are JSON, each field of any target is a
+        column `target.FIELD`. The column is null for a target without the field, and for a target that is not an
+        object.
         """
         named = [name for name in KNOWN_COLUMNS if columns is None or name in columns] or ["source_id"]
         fields = self.json_target and (columns is None or any(name.startswith(FIELD_PREFIX) for name in columns))
@@ -91,7 +92,6 @@ def _join_lists(lists: pa.ListArray) -> pa.StringArray:
 
 
 def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterator[tuple[str, "pd.Series"]]:
-    """Yield each requested field as a column name and the values of all targets. Equal targets are parsed once."""
     import pandas as pd
 
     encoded = targets.dictionary_encode().unify_dictionaries()
@@ -122,5 +122,5 @@ def _parse_object(target: str) -> dict[str, Any]:
 
 
 def _scalar(value: Any) -> Any:
-    """Return lists and objects as JSON text, which can be compared and counted."""
+    """Convert lists and objects to JSON text, which can be compared and counted."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict | list) else value

@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNSUPPORTED_EXPECTATION = "expect_column_quantile_values_to_be_between"
-"""Expectation that is refused, since GE 1.24 cannot write its result over pandas: numpy's booleans are not JSON."""
+"""Expectation that is refused, because Great Expectations 1.24 cannot write its result for pandas data: NumPy's
+booleans are not JSON."""
 TEXTS_EXPECTATION = "expect_texts_to_hold_nothing_protected"
 COLUMN_SET_PREFIX = "expect_table_column"
-"""Prefix of the types of expectations about the set of columns of a table."""
+"""Type prefix of expectations about the set of columns of a table."""
 KeptCategories = Mapping[str, list[str]]
-"""Protected classes that texts may contain, by source."""
+"""Categories that texts may contain, by source: those whose action in sources.yaml is `keep`."""
 
 
 def is_about_source_rows(expectation: Expectation) -> bool:
-    """Return whether an expectation is about the outcomes of the sources' rows, not about the remaining records."""
+    """Return whether an expectation is about the outcomes of source rows and not about the remaining records."""
     return expectation.kwargs.get("column") == outcomes.COLUMN
 
 
 def columns_used(expectations: Iterable[Expectation]) -> set[str] | None:
-    """Return the columns of the records that expectations use; None for all columns."""
+    """Return the record columns that expectations use; None if they use all columns."""
     listed = list(expectations)
     if any(expectation.type.startswith(COLUMN_SET_PREFIX) for expectation in listed):
         return None
@@ -47,10 +48,10 @@ def columns_of(expectation: Expectation) -> Iterator[str]:
 
 
 def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: KeptCategories) -> Any:
-    """Create Great Expectations' object of an expectation.
+    """Create the Great Expectations object for an expectation.
 
     Raises:
-        InputError: Its type, a column, an argument or an outcome is unknown.
+        InputError: The type of the expectation, a column, an argument or an outcome is unknown.
     """
     kind = _class(expectation, where)
     missing = sorted(set(columns_of(expectation)) - set(frame.columns))
@@ -90,7 +91,7 @@ def _class(expectation: Expectation, where: str) -> Any:
 
 
 def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.DataFrame") -> None:
-    """Refuse an outcome that no row can have, since an expectation that no row has it would always be met."""
+    """Refuse an outcome that no row can have: an expectation that no row has this outcome would always succeed."""
     possible = list(frame[outcomes.COLUMN].cat.categories)
     unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
     if unknown:

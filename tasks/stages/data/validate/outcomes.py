@@ -18,7 +18,7 @@ PROTECTION_RULES = tuple(
     [f"holds_{category}" for category in CATEGORIES]
     + [f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"]
 )
-"""Rules by which `ingest` quarantines rows that hold a category of personal data or an unknown label of the source.
+"""Rules by which `ingest` quarantines rows with personal data of a category or with an unknown label.
 
 The other rules of `ingest` are in `tasks.core.steps.data`.
 """
@@ -28,18 +28,18 @@ RULES_BY_STAGE = {
 NEAR_DUPLICATE_RULES = tuple(rule for rule in RULES_BY_STAGE["deduplicate"] if rule != "exact_duplicate")
 """Rules of `deduplicate` that apply only if params.yaml: data.near_duplicates is set."""
 OTHER_RULES = tuple(rule for name in FILTER_NAMES for rule in RULES_BY_STAGE[name] if rule not in NEAR_DUPLICATE_RULES)
-"""All other rules of the stages before `validate`."""
+"""Rules of the stages before `validate`, except NEAR_DUPLICATE_RULES."""
 SPLIT_RULES = RULES_BY_STAGE["split"]
-"""Rules of `split`, which runs after `validate`, so that no expectation can be about them."""
+"""Rules of `split`. No expectation can be about them, because `split` runs after `validate`."""
 
 
 def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
-    """Return a data frame with column `outcome` and one row for each row of a source, or of all if `source` is None.
+    """Return a data frame of outcomes, with one row for each row of a source, or of all sources if `source` is None.
 
-    The categories of the column are all outcomes that a row can have.
+    Its only column is `outcome`. The categories of the column are all outcomes that a row can have.
 
     Raises:
-        AssertionError: A stage used a rule that is not in `tasks.core.steps.data`; the rows of that rule would be
+        AssertionError: A stage used a rule that is not in `tasks.core.steps.data`. The rows of that rule would be
             missing from every share.
     """
     import numpy as np

@@ -10,15 +10,15 @@ from tasks.stages.data.protect.words import Text
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
-    """Return the `size` smallest record ids. Ids are keyed digests, so the sample is random and always the same."""
+    """Return a random but reproducible sample of record ids: the `size` smallest ids, which are keyed digests."""
     return set(heapq.nsmallest(size, record_ids))
 
 
 def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Sequence[str]], detector: Detector) -> int:
-    """Count the records with personal or secret text that is neither replaced nor of a class that their source keeps.
+    """Count the records with unprotected text: personal or secret text of a category that their source does not keep.
 
-    A record is given as its source and its texts; `spared` are the classes that each source keeps. A record with a text
-    that the detector cannot read to its end is counted too, since the content of the text is unknown.
+    A record is given as its source and its texts; `spared` has the categories that each source keeps. A record is also
+    counted if the detector cannot read one of its texts to the end, because the text may contain anything.
     """
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
     decoded = [Text(text).decoded.text for text in texts]
@@ -37,7 +37,7 @@ def _has_unspared_finds(categories: set[Category] | None, spared: Sequence[str])
 
 
 def remaining_categories(text: str, spans: Sequence[DetectedSpan] | None) -> set[Category] | None:
-    """Return the classes of the finds outside of placeholders; None if the text could not be read to its end."""
+    """Return the categories found outside of placeholders; None if the text could not be read to its end."""
     if spans is None:
         return None
     masks = [DetectedSpan(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]

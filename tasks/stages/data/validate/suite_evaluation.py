@@ -1,7 +1,7 @@
-"""Evaluation of suites as Great Expectations checkpoints over pandas data, with results that hold no value of a record.
+"""Evaluation of suites as Great Expectations checkpoints on pandas data, with results that hold no value of a record.
 
-GE keeps samples of unexpected values in its results, and observed values such as the largest text of a column. Every
-result passes `scrub`, so that only counts leave this module.
+Great Expectations (GE) keeps samples of unexpected values in its results, and observed values such as the largest text
+of a column. Every result is reduced to counts before it leaves this module.
 """
 
 import re
@@ -29,34 +29,35 @@ COUNT_KEYS = (
     "missing_count",
     "missing_percent",
 )
-"""Parts of a result that are only counts or percentages."""
+"""Keys of a result of Great Expectations whose values are only counts or percentages."""
 MEASURE_COLUMNS = ("prompt_chars", "target_chars", *AGE_COLUMNS)
-"""Columns of numbers about a record, such as its length, which reveal nothing of its content."""
+"""Columns with a number about a record, such as its length, which reveals nothing of its content."""
 AGGREGATE_EXPECTATIONS = (
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_proportion_of_non_null_values_to_be_between",
 )
-"""Expectations about a column whose observed value is a count or a share for any column."""
+"""Column expectations whose observed value is a count or a share, whatever the column."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Time given to GE for every run: GE needs a time, and results that are digested must not depend on it."""
+"""Time passed to Great Expectations for every run. It is constant, because the digest of the results must not depend
+on the real time."""
 
 
 @dataclass(frozen=True)
 class TableExpectations:
-    """Expectations of a suite, as their positions in the suite, and the table that they are about."""
+    """Table, and the positions in the suite of the expectations about this table."""
 
     positions: Sequence[int]
     frame: "pd.DataFrame"
 
 
 def evaluate(suite: Suite, source: str | None, asked: Iterable[TableExpectations], spared: KeptCategories) -> Any:
-    """Return GE's ExpectationSuiteValidationResult of a suite over its tables, scrubbed, in the order of the suite.
+    """Evaluate a suite on its tables, and return GE's ExpectationSuiteValidationResult without values of records.
 
-    A failed expectation is a result and not an error.
+    The results are in the order of the suite. A failed expectation is a result and not an error.
 
     Raises:
-        InputError: An expectation cannot be evaluated on these tables at all.
+        InputError: An expectation cannot be evaluated on its table.
     """
     where = f"suite {suite.name} ({f'source {source}' if source else 'dataset'})"
     validations = [_validate(suite, where, part, spared) for part in asked]
@@ -72,7 +73,7 @@ def evaluate(suite: Suite, source: str | None, asked: Iterable[TableExpectations
 
 
 def scrub(result: dict[str, Any], expectation: Expectation) -> dict[str, Any]:
-    """Return the counts of one expectation's result, and its observed value if it is a number that no record holds."""
+    """Return an expectation's counts, and the observed value if it reveals nothing of a record's content."""
     # Without a percentage the count is one of distinct values, on which GE's renderer fails.
     kept = {name: result[name] for name in COUNT_KEYS if name in result and "unexpected_percent" in result}
     observed, column = result.get("observed_value"), expectation.kwargs.get("column")
@@ -136,7 +137,7 @@ def _run_id() -> Any:
 def _refuse_exception(item: Any, expectation: Expectation, where: str) -> None:
     """Raise InputError for an expectation that could not be computed.
 
-    GE's message may quote values, so only the class of its error is passed on.
+    The message of Great Expectations may quote values, so only the class of its exception is reported.
     """
     info = item.exception_info or {}
     raised = [part for part in (info, *info.values()) if isinstance(part, dict) and part.get("raised_exception")]

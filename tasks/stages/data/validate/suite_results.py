@@ -9,15 +9,15 @@ from tasks.sources.sources import Suite
 class ExpectationResult(FrozenModel):
     type: str
     column: str | None
-    """Column of the expectation; null if it is about the table or about several columns."""
+    """Column of the expectation; null if the expectation is about the table or about several columns."""
     why: str
     success: bool
     unexpected_count: int | None
-    """Number of rows that violate the expectation; null if it is about an aggregate."""
+    """Number of rows that violate the expectation; null if the expectation is about an aggregate."""
     unexpected_percent: float | None
-    """Percentage of violating rows among the rows that are not null."""
+    """Percentage of the non-null rows that violate the expectation."""
     observed: float | None
-    """Observed aggregate, if it is a number that no single record holds."""
+    """Observed aggregate; null unless it is a number that reveals nothing of a record's content."""
 
 
 class SuiteResult(FrozenModel):

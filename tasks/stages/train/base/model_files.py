@@ -1,4 +1,4 @@
-"""Files of a model folder: no pickled weights, no copies for other frameworks, no code."""
+"""Files of a model folder: their permitted names, and the shapes of the tensors in safetensors files."""
 
 from fnmatch import fnmatch
 from pathlib import Path
@@ -7,7 +7,6 @@ from tasks.core.errors import InputError
 
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
-"""Patterns of other files that a local model folder may contain."""
 
 
 def is_part_of_a_model(path: Path) -> bool:

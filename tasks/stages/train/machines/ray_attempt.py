@@ -1,4 +1,4 @@
-"""One attempt of a training: Ray Train starts the workers, and its errors are turned into those of `attempts.py`."""
+"""One attempt of a training run: Ray Train starts the workers, and its errors become those of `attempts.py`."""
 
 import os
 import signal
@@ -19,10 +19,10 @@ def fit(job: Job) -> None:
     """Train on all workers.
 
     Raises:
-        HallmarkError: A worker raised it.
-        WorkersLost: Workers ended or hung, or were lost while they started.
-        MachinesChanged: Ray ended the training because of a preemption.
-        OutOfMemory: Ray ended a worker for its memory.
+        HallmarkError: A worker raised this error.
+        WorkersLost: Workers ended, hung, or were lost while they started.
+        MachinesChanged: Ray ended the training run because of a preemption.
+        OutOfMemory: Ray ended a worker because memory was short.
         Unavailable: Ray could not start the workers.
         TrainingFailedError: A worker failed with another error.
     """
@@ -70,7 +70,7 @@ def _fit(job: Job, workers: int) -> None:
 
 
 def preemption_error(error: Any) -> MachinesChanged | None:
-    """Return MachinesChanged if Ray ended the training for a preemption before the workers did."""
+    """Return MachinesChanged if Ray ended the training run because of a preemption; None for other errors."""
     from ray.train.v2.api.exceptions import PreemptionError
 
     return MachinesChanged("a machine was taken away") if isinstance(error, PreemptionError) else None
@@ -86,14 +86,17 @@ def last_line(error: Exception) -> str:
 
 
 def out_of_memory_error(error: Any, job: Job) -> OutOfMemory | None:
-    """Return OutOfMemory if Ray ended a worker for its memory. If the kernel does, it looks like any lost worker."""
+    """Return OutOfMemory if Ray ended a worker because memory was short; None for other errors.
+
+    If the kernel ends a worker for this reason, the worker cannot be distinguished from one that was lost.
+    """
     if "OutOfMemoryError" not in str(error):
         return None
     return OutOfMemory(f"a worker was ended for want of memory, in passes of {job.training.micro_batch_tokens} tokens")
 
 
 def workers_lost_error(error: Any, job: Job, workers: int) -> WorkersLost | None:
-    """Return WorkersLost if workers died, hung or were disconnected; None if their own code failed."""
+    """Return WorkersLost if workers ended, hung or were disconnected; None if their own code failed."""
     from ray.exceptions import RayActorError
     from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 
@@ -108,6 +111,5 @@ def workers_lost_error(error: Any, job: Job, workers: int) -> WorkersLost | None
 
 
 def _is_lost_peer_error(failure: Any) -> bool:
-    """Return whether gloo or NCCL reports that another worker disconnected or did not answer."""
     words = str(failure)
     return any(part in words for part in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))

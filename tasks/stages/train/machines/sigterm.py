@@ -1,4 +1,4 @@
-"""End of a training on SIGTERM: the workers write a checkpoint first."""
+"""End of a training run on SIGTERM. The workers write a checkpoint first."""
 
 import os
 import signal
@@ -14,16 +14,16 @@ from tasks.stages.train import log_follower
 from tasks.stages.train.job import Job
 
 CHECKPOINT_SECONDS = 20.0
-"""Maximum number of seconds for the current step and its checkpoint. Spot machines are taken back 30 seconds after the
-notice. Every process that ends a stage waits for longer (`supervise/process.py`, `outputs/dvc.py`)."""
+"""Maximum time in seconds for the current step and its checkpoint. Spot machines are taken away 30 seconds after the
+notice. All processes that end a stage wait longer (`supervise/process.py`, `outputs/dvc.py`)."""
 
 
 @contextmanager
 def on_sigterm(job: Job) -> Iterator[None]:
-    """End the block by KeyboardInterrupt on SIGTERM, after the workers were asked to end by `Job.end_request_file`.
+    """Let the workers write a checkpoint on SIGTERM, and then end the block by KeyboardInterrupt.
 
-    They have CHECKPOINT_SECONDS to write a checkpoint. The block ends at once if this attempt has taken no step.
-    Further signals have no effect, since several processes may send one.
+    The workers are notified by `Job.end_request_file` and have CHECKPOINT_SECONDS. If this attempt has not completed a
+    step, the block ends immediately. Further signals have no effect, because several processes can send one.
     """
     turns, signals, late = count(), list[int](), threading.Event()
 
@@ -35,7 +35,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
     in_time.daemon = True
 
     def ask(sign: int, _frame: FrameType | None) -> None:
-        """Handle SIGTERM without a lock, since another signal may interrupt the handler."""
+        """Handle SIGTERM. No lock is used, because another signal can interrupt the handler."""
         if late.is_set():
             raise KeyboardInterrupt
         if next(turns):

@@ -1,11 +1,12 @@
-"""Ray Train's trainer without the helpers that our trainings have no use for.
+"""Ray Train's trainer, without actors that Hallmark does not use.
 
-Ray Train starts up to five actors beside its workers, each a Python process that takes 1.5 to 2 s of processor to
-start. One hands out the shards of Ray datasets, of which a training of ours has none. Two serve a cluster: one asks its
-autoscaler for machines, one gives places back after the death of the controller. The names of the callbacks are private
-in Ray 2.60. If a later version renames them, the actors start, and training still works.
+Ray Train starts up to five actors in addition to its workers. Each actor is a Python process that takes 1.5 to 2 CPU
+seconds to start. Three of them are omitted here. One distributes the shards of Ray datasets, which Hallmark does not
+use. The other two are useful only on a cluster: one requests machines from its autoscaler, and one releases reserved
+resources if the controller dies. The names of the callbacks are private in Ray 2.60. If a later version renames them,
+the actors start, and training still works.
 
-Ray's controller imports this file. It imports no torch, because the workers connect themselves (worker.py).
+Ray's controller imports this file. The file does not import torch, because the workers connect themselves (worker.py).
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
 
 
 class SharedGpusBackend(Backend):
-    """Backend that lets each worker see the GPUs of all workers on its machine, as DeepSpeed and NCCL expect."""
+    """Backend with which each worker sees the GPUs of all workers on its machine, as DeepSpeed and NCCL expect."""
 
     share_cuda_visible_devices = True
 
@@ -42,7 +43,7 @@ class Trainer(DataParallelTrainer):
 
 
 class SingleMachineTrainer(Trainer):
-    """Trainer on a Ray cluster of this machine only, which the stage starts and ends."""
+    """Trainer for a private Ray instance on this machine, which the stage starts and ends."""
 
     omitted_callbacks = frozenset({DATASETS, CLEANER})
 
@@ -52,7 +53,7 @@ class SingleMachineTrainer(Trainer):
 
 
 class FixedWorkersPolicy(FixedScalingPolicy):
-    """Scaling policy with a fixed number of workers that requests nothing from an autoscaler."""
+    """Scaling policy with a fixed number of workers, which requests nothing from an autoscaler."""
 
     def after_controller_start(self, train_run_context: Any) -> None:
         pass

@@ -1,7 +1,7 @@
 """Entry point of Ray Train on each worker: connect the workers, then train.
 
-The stage imports this file too, to pass `work` to Ray, and has no use for torch, whose import takes 1 CPU second. So
-torch is imported inside functions, and this file connects the workers in place of Ray's `TorchTrainer`.
+The stage also imports this file, to pass `work` to Ray, but does not need torch, whose import takes 1 CPU second.
+Functions therefore import torch themselves, and `connect` replaces Ray's `TorchTrainer`.
 """
 
 import os
@@ -13,7 +13,11 @@ from tasks.stages.train.recovery.attempts import WorkersLost
 
 
 def work(config: dict[str, Any]) -> None:
-    """Connect to the other workers, and train. `config` holds `job` and `patience`, the maximum wait in seconds."""
+    """Connect to the other workers, and train.
+
+    Args:
+        config: The job as `job`, and the maximum wait for other workers in seconds as `patience`.
+    """
     job: Job = config["job"]
     connect(gpu=job.training.device == "gpu", patience=config["patience"])
 
@@ -23,11 +27,11 @@ def work(config: dict[str, Any]) -> None:
 
 
 def connect(gpu: bool, patience: float) -> None:
-    """Connect the workers in one process group, and set the environment variables that `torchrun` sets (RANK, …).
+    """Connect all workers in one process group, and set the same environment variables as `torchrun` (RANK, …).
 
     Args:
-        gpu: Whether workers communicate by NCCL; if not, by gloo.
-        patience: Maximum wait for the other workers, in seconds.
+        gpu: Whether the workers communicate through NCCL. If not, they use gloo.
+        patience: Maximum wait for the other workers in seconds.
 
     Raises:
         WorkersLost: The workers could not connect within `patience` seconds.
@@ -44,7 +48,10 @@ def connect(gpu: bool, patience: float) -> None:
 
 
 def take_gpu() -> None:
-    """Use the GPU that Ray reserved for this worker. By default NCCL uses the machine's first GPU on every worker."""
+    """Select the GPU that Ray reserved for this worker.
+
+    By default, NCCL uses the machine's first GPU for every worker.
+    """
     import torch
     from ray.train.torch import get_device
 
@@ -76,7 +83,6 @@ def _join(backend: str, longest: timedelta) -> None:
 
 
 def _store(host: str, port: int, size: int, longest: timedelta, is_master: bool = False) -> Any:
-    """Return the store in which workers exchange addresses. Rank 0 opens it at a free port; the others connect."""
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch's stubs do not export it
 
     return TCPStore(host, port, size, is_master, timeout=longest, wait_for_workers=False)

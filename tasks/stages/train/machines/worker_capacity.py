@@ -1,8 +1,8 @@
-"""Number of workers that a cluster has room for, before a training begins and while it runs.
+"""Number of workers that a cluster has room for, before training begins and during training.
 
-Each worker that is wanted is requested by a placement group, so that Ray also starts machines for it. Ray Train can
-shrink and grow a training by itself. But it counts machines every 20 s, including those that are being taken away and
-those that others use, and then waits for workers that have no room.
+A placement group is requested for each worker, so that Ray also starts machines for it. Ray Train itself can change the
+number of workers during training, but is not used for this. It counts machines every 20 s, includes machines that are
+being taken away or that others use, and then waits for workers that have no room.
 """
 
 import threading
@@ -17,9 +17,10 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders
 
 SETTLED_SECONDS = 10.0
-"""Seconds without a change in the number of places before a training begins with fewer workers than it asks for."""
+"""Time in seconds without a change in the number of available workers, after which training begins with fewer
+workers."""
 GROW_SECONDS = 60.0
-"""Seconds that a training with fewer workers runs before it may be resumed with more, from a checkpoint."""
+"""Minimum time in seconds that training continues with fewer workers before it is resumed with more."""
 POLL_SECONDS = 0.5
 
 
@@ -28,11 +29,11 @@ def elastic(training: Training) -> bool:
 
 
 def wait_for(job: Job) -> int:
-    """Wait for room and return the number of workers to begin with.
+    """Wait until the cluster has room for the training run, and return the number of workers to begin with.
 
-    The training begins with all workers that it asks for or, if no more of them get a place for some time, with at
-    least `training.least_workers`. There is no limit to the wait for this minimum. Without `training.least_workers`,
-    Ray waits for all workers instead.
+    This number is `training.workers` if the cluster has room for all of them. If the room does not grow for some time,
+    training begins with fewer workers, but at least `training.least_workers`. There is no limit to the wait for this
+    minimum. Without `training.least_workers`, Ray itself waits for all workers.
     """
     training = job.training
     if not elastic(training):
@@ -59,10 +60,10 @@ def wait_for(job: Job) -> int:
 
 @contextmanager
 def seeking_more_workers(job: Job, workers: int) -> Iterator[None]:
-    """Look for room for more workers in a thread, if the block trains with fewer than the training asks for.
+    """Watch in a thread whether the cluster has room for more workers, if the block trains with fewer than it could.
 
-    The thread creates the file `Job.more_workers_file`. It starts once there is a training log, because until then the
-    workers of the block take their own places.
+    If there is room, the thread creates the file `Job.more_workers_file`. The thread starts once the training log
+    exists, because until then the workers of the block are still starting.
     """
     training, together = job.training, job.training.sequence_parallel
     job.more_workers_file.unlink(missing_ok=True)
@@ -103,9 +104,13 @@ class PlacementGroups:
 
 @contextmanager
 def placement_groups(job: Job, together: list[int]) -> Iterator[PlacementGroups]:
-    """Request places from Ray, and return them at the end of the block.
+    """Reserve room for workers in the cluster, and release it at the end of the block.
 
-    `together` has the number of workers of each placement group. Machines that are unfit are avoided.
+    Machines that cannot train with the others are avoided.
+
+    Args:
+        job: Parameters of the training run.
+        together: Number of workers in each placement group.
     """
     from ray.util import placement_group, remove_placement_group
 

@@ -1,4 +1,4 @@
-"""Measurement of DeepSpeed's communication among workers: gradients, parts of weights, parts of long rows."""
+"""Measurement of DeepSpeed's communication between workers, who exchange gradients, weights and parts of long rows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,16 +11,19 @@ COLLECTIVES = (
     "all_gather", "all_gather_into_tensor", "all_gather_base", "all_gather_coalesced",
     "all_gather_object", "all_to_all_single", "all_to_all", "broadcast_object_list", "barrier",
 )  # fmt: skip
-"""Methods of `deepspeed.comm.torch.TorchBackend` that communicate."""
+"""Names of the methods of `deepspeed.comm.torch.TorchBackend` that communicate with other workers."""
 ContextFactory = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
 def wrap_collectives(around: ContextFactory) -> Iterator[None]:
-    """Run every communication in the block inside the context that `around` returns.
+    """Wrap every communication of DeepSpeed in a context manager during the block.
 
-    An asynchronous operation runs in it only while the program waits for its result. A single worker does not
-    communicate.
+    An asynchronous operation is wrapped only while the program waits for its result. With a single worker nothing is
+    wrapped, because it does not communicate.
+
+    Args:
+        around: Function that returns a new context manager.
     """
     from deepspeed.comm import comm
 

@@ -1,4 +1,4 @@
-"""Wall time of a worker, divided into the parts of a training."""
+"""Wall time of a worker, divided into the parts of a training run."""
 
 import time
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 PARTS = ("data", "forward", "backward", "optimizer", "communication", "validation", "checkpoint")
-"""Parts of the wall time. `data`: rows into tensors. `forward`, `backward`, `optimizer`: the parts of a step.
-`communication`: exchange among workers (`communication.py`) and waits for other workers. `validation`: validations and
-the export of the best weights. `checkpoint`: writing checkpoints."""
+"""Parts of the wall time. `data`: conversion of rows into tensors. `forward`, `backward`, `optimizer`: the parts of a
+step. `communication`: exchange between workers (`communication.py`), and waits for other workers. `validation`:
+validations, and the export of the best weights. `checkpoint`: writing of checkpoints."""
 ALWAYS_MEASURED = ("validation", "checkpoint")
-"""Parts that are not in every step and are therefore always measured."""
+"""Parts that do not occur in every step and are therefore measured each time."""
 MEASURED_EVERY = 20
-"""Number of steps of which one is measured on a GPU, and the factor by which its times count. A GPU works
-asynchronously, so measuring a part means waiting for it."""
+"""Interval, in steps, at which parts are measured on a GPU; the measured times are multiplied by it. A GPU works
+asynchronously, so each measurement has to wait until the GPU is idle."""
 
 
 class TimeShares:

@@ -1,4 +1,4 @@
-"""Utilisation of the devices in a step: positions that were computed, and model FLOPs utilisation."""
+"""Utilisation of the devices in a step: number of computed positions, and model FLOPs utilisation."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tasks.stages.train.rows.order import Order
 class Utilisation:
     """Utilisation of the devices of all workers.
 
-    Every worker makes one at the same point, because the peaks of all devices are exchanged.
+    All workers have to create one at the same point, because they exchange the peak performance of their devices.
     """
 
     def __init__(self, job: Job) -> None:
@@ -23,9 +23,9 @@ class Utilisation:
         self._operations = operations.of(job.training, model_shape.read(job.model))
 
     def of_step(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
-        """Return the number of `positions` that all workers computed in step `number` and, if it is known, the `mfu`.
+        """Return the measurements of a step: `positions` that all workers computed and, if the peak is known, `mfu`.
 
-        Both depend on the machines and are therefore not part of the curve.
+        Both depend on the machines and are therefore not part of the training curve.
         """
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
@@ -38,12 +38,11 @@ class Utilisation:
 
     @property
     def peak_source(self) -> str | None:
-        """Source of the figure for the devices' peak; None if there is no `mfu`."""
         return self.peak.source if self._operations and self.peak.operations else None
 
 
 def total_peak(own: Peak) -> Peak:
-    """Return the peak of all workers' devices together; unknown if the peak of one device is unknown."""
+    """Return the sum of the peaks of all workers' devices, which is unknown if one of the peaks is unknown."""
     if distributed.get_world_size() == 1:
         return own
     peaks: list[Any] = [None] * distributed.get_world_size()

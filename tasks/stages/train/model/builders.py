@@ -1,4 +1,4 @@
-"""Builders of DeepSpeed, Ray and torch objects from parameters. No other module makes these objects."""
+"""Builders of DeepSpeed, Ray and torch objects from parameters. No other module creates these objects."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
-    """Return the settings for a base model in 4 bits; None if the method does not quantise it."""
+    """Return the settings for loading a base model in 4 bits; None if the training method does not quantise it."""
     if not methods.get(training.method).quantised:
         return None
     import torch
@@ -33,8 +33,12 @@ def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
 def deepspeed_config(training: Training, universal: bool = False) -> dict[str, Any]:
     """Return DeepSpeed's settings, without the optimizer.
 
-    A step takes as many forward passes as its rows need, and the training loop ends it, so the batch sizes have no
-    effect. `universal` is for loading a checkpoint that another number of workers wrote.
+    The batch sizes have no effect: a step has as many forward passes as its rows need, and the training loop ends the
+    step.
+
+    Args:
+        training: Parameters of the training run.
+        universal: Whether a checkpoint of another number of workers will be loaded.
     """
     return {
         "train_micro_batch_size_per_gpu": 1,
@@ -53,8 +57,7 @@ def deepspeed_config(training: Training, universal: bool = False) -> dict[str, A
 
 
 BUCKET = 50_000_000
-"""Number of elements that ZeRO sends at once and allocates buffers for. DeepSpeed's default of 500 million takes 2 GB
-in fp32."""
+"""Size of ZeRO's communication buffers, in elements. DeepSpeed's default of 500 million takes 2 GB in fp32."""
 
 
 def _zero(training: Training) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def _zero(training: Training) -> dict[str, Any]:
 
 
 def attention(training: Training) -> str | None:
-    """Return transformers' name for the attention; None if `TargetLoss` chooses by the length of the rows."""
+    """Return the name of the attention in transformers; None if `TargetLoss` selects it by the length of the rows."""
     from transformers.utils.import_utils import is_flash_attn_2_available
 
     if training.attention == "auto" and training.device == "cpu":
@@ -82,9 +85,9 @@ def attention(training: Training) -> str | None:
 
 
 def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-    """Return torch's fused AdamW, with a learning rate of 0 that the loop replaces at every step.
+    """Return torch's fused AdamW. Its learning rate is 0, and the training loop sets another one at every step.
 
-    DeepSpeed's own AdamW would be compiled on first use, and torch's default implementation is half as fast.
+    DeepSpeed's own AdamW would have to be compiled on first use, and torch's default implementation is half as fast.
     """
     import torch
 
@@ -92,9 +95,9 @@ def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """Return the learning rate of step `step`, counted from 0, of `steps`.
+    """Return the learning rate of a step, counted from 0.
 
-    It rises linearly during warm-up and then follows the schedule, without reaching 0.
+    The learning rate rises linearly during warm-up and then follows the schedule, but never reaches 0.
     """
     warmup = math.ceil(training.warmup_share * steps)
     if step < warmup:
@@ -121,14 +124,14 @@ def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) 
 
 
 def label_selector(unfit: Sequence[str]) -> dict[str, str]:
-    """Return the Ray label selector that keeps workers off the machines with these ids."""
+    """Return a Ray label selector that excludes machines by their ids."""
     return {"ray.io/node-id": f"!in({','.join(unfit)})"} if unfit else {}
 
 
 def run_config(folder: Path) -> "RunConfig":
-    """Return Ray's settings for a run, with `folder` for Ray's own files.
+    """Return Ray's settings for a training run, with `folder` for the files that Ray writes.
 
-    Ray retries nothing: `recovery/attempts.py` decides which failures are worth another attempt.
+    Ray's own retries are disabled, because `recovery/attempts.py` decides which failures lead to another attempt.
     """
     from ray.train import FailureConfig, RunConfig
 
@@ -141,12 +144,11 @@ def run_config(folder: Path) -> "RunConfig":
 LONG_STEP_FACTOR = 4
 """Factor by which the time limit of a step is multiplied for the first step, validations and checkpoints."""
 COMPILE_SECONDS = 600
-"""Seconds added to the time limit of a step if kernels are compiled, which happens for the first rows and for the first
-rows of another shape."""
+"""Seconds added to the time limit of a step if kernels are compiled, which happens in the first step and for each new
+shape of rows."""
 
 
 def step_limit_seconds(training: Training) -> int:
-    """Return the seconds after which a step counts as hung."""
     return training.hang_seconds + (COMPILE_SECONDS if training.kernels == "compiled" else 0)
 
 

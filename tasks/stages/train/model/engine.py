@@ -14,7 +14,7 @@ from tasks.stages.train.model.target_loss import TargetLoss
 from tasks.stages.train.verification.trained_modules import require_targets, require_trained
 
 REPACKS_ATTRIBUTE = "support_avx512bf16_for_cpu"
-"""Attribute of bitsandbytes' 4-bit layers that says whether a layer may repack its weights for avx512_bf16."""
+"""Name of the attribute that allows bitsandbytes' 4-bit layers to repack their weights for avx512_bf16."""
 
 
 def import_deepspeed() -> None:
@@ -30,9 +30,11 @@ def import_deepspeed() -> None:
 
 
 def create_engine(job: Job, universal: bool = False) -> Any:
-    """Load the base model, add the adapter if the method has one, and return the DeepSpeed engine.
+    """Load the base model, add the adapter if the training method has one, and return the DeepSpeed engine.
 
-    If `universal` is true, the engine can load a universal checkpoint (`recovery/universal_checkpoint.py`).
+    Args:
+        job: Parameters and paths of the training run.
+        universal: Whether the engine will load a universal checkpoint (`recovery/universal_checkpoint.py`).
     """
     import_deepspeed()
     import deepspeed
@@ -56,10 +58,7 @@ def create_engine(job: Job, universal: bool = False) -> Any:
 
 
 def keep_gradient_norm(engine: Any) -> None:
-    """Keep the gradient's norm.
-
-    Without ZeRO and in fp32, DeepSpeed clips the gradient and discards its norm.
-    """
+    """Let DeepSpeed keep the norm of the gradient, which it discards after clipping in fp32 without ZeRO."""
     from deepspeed.runtime.utils import clip_grad_norm_
 
     def clip() -> None:
@@ -72,8 +71,8 @@ def keep_gradient_norm(engine: Any) -> None:
 def forbid_repacking(model: Any) -> None:
     """Stop 4-bit layers from repacking their weights.
 
-    On a processor with avx512_bf16, a forward pass without gradients would repack them for good, with scales in bf16. A
-    validation would thus change the weights that training continues with.
+    On a processor with avx512_bf16, a forward pass without gradients would repack the weights permanently, with scales
+    in bf16. A validation would thus change the weights with which training continues.
     """
     for module in model.modules():
         if hasattr(module, REPACKS_ATTRIBUTE):
@@ -81,9 +80,9 @@ def forbid_repacking(model: Any) -> None:
 
 
 def load_model(job: Job) -> Any:
-    """Load the model to train, with the base model in the precision of the forward pass.
+    """Load the model to train, in the precision of the forward pass.
 
-    Under ZeRO 3 each worker holds only its part of a weight from the moment that it is read.
+    With ZeRO 3, each worker holds only its part of each weight from the beginning.
     """
     from transformers import AutoModelForCausalLM
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
@@ -114,7 +113,7 @@ def load_model(job: Job) -> Any:
 
 
 def add_adapter(model: Any, training: Training) -> Any:
-    """Return the model with the adapter of the method, if it has one; then no other weight requires a gradient."""
+    """Add the adapter of the training method to the model, if the method has one. All other weights are then frozen."""
     adapter = methods.get(training.method).adapter
     if adapter is None:
         return model

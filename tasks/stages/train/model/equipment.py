@@ -1,4 +1,4 @@
-"""Hardware and software that a training needs of a machine besides memory: GPUs, a compiler, libraries."""
+"""Hardware and software that a training run needs on a machine: GPUs, a compiler, libraries."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -25,7 +25,6 @@ def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
 
 
 def takes_flash(training: Training) -> bool:
-    """Return whether attention is FlashAttention's, given the libraries of this machine."""
     could = training.device == "gpu" and training.precision == "bf16" and find_spec("flash_attn") is not None
     return training.attention == "flash" or (training.attention == "auto" and could)
 

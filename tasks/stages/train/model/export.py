@@ -23,9 +23,9 @@ def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
 
 
 def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
-    """Return the trained weights by name, on the CPU of the first worker; other workers get none.
+    """Return the trained weights by name, on the CPU of the first worker; empty on other workers.
 
-    Under ZeRO 3 each weight is gathered from the workers in turn.
+    With ZeRO 3, each weight is first gathered from all workers.
     """
     import deepspeed
 
@@ -39,9 +39,13 @@ def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
 
 
 def require_numbers(weights: dict[str, torch.Tensor]) -> None:
-    """Raise InputError if a trained weight is not finite.
+    """Verify that all trained weights are finite.
 
-    No loss is computed after the last step, so nothing before this would notice.
+    No loss is computed after the last step, so this check is the first to notice weights that became infinite in that
+    step.
+
+    Raises:
+        InputError: A weight is not finite.
     """
     if wrong := [name for name, weight in weights.items() if not torch.isfinite(weight).all()]:
         raise InputError(
@@ -62,9 +66,9 @@ def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Tra
 
 
 def make_adapter_reproducible(folder: Path) -> None:
-    """Remove the differences between equal trainings: the order of sets and the base model's path.
+    """Remove the parts of an adapter folder that differ between equal training runs.
 
-    The model card, which PEFT generates, is deleted as well.
+    These are the order of set elements, the path of the base model, and the model card that PEFT generates.
     """
     path = folder / "adapter_config.json"
     config = read_json(path)

@@ -1,7 +1,8 @@
 """Kernels that compute the model's layers (`training.kernels`): PyTorch's, compiled ones, or Liger's.
 
-`compiled` compiles the decoder layers one by one. They are alike, so one compilation serves all of them and the first
-step stays short ("regional compilation" in PyTorch's documentation of torch.compile). Names of weights do not change.
+The setting `compiled` compiles the decoder layers separately. Because they are alike, one compilation serves all of
+them, and the first step stays short ("regional compilation" in PyTorch's documentation of torch.compile). Names of
+weights do not change.
 """
 
 import os
@@ -14,20 +15,20 @@ from tasks.core.errors import InputError
 from tasks.core.params.training import Training
 
 COMPILERS = {"cpu": "g++", "gpu": "gcc"}
-"""Compiler that torch calls, by device; on GPUs it needs Triton as well."""
+"""Compiler that torch uses, by device. On GPUs, torch also needs Triton."""
 MAX_COMPILATIONS = 64
-"""Maximum number of times that a layer is compiled: with and without gradients, for one row and for several, for each
-kind of attention."""
+"""Maximum number of compilations of a layer: with and without gradients, for a single row and for several rows, and for
+each kind of attention."""
 CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 LIGER_KERNELS = {
     "rope": True, "rms_norm": True, "swiglu": True, "geglu": True,
     "cross_entropy": False, "fused_linear_cross_entropy": False,
 }  # fmt: skip
-"""Liger kernels that are used. Liger's losses are not, since `target_loss.py` computes logits at targets only."""
+"""Liger kernels that are enabled. Liger's losses are disabled, because `target_loss.py` computes logits at targets
+only."""
 
 
 def require(training: Training) -> None:
-    """Raise InputError if this machine lacks a compiler or library that `training.kernels` needs."""
     missing = [name for name, is_there in _needed(training).items() if not is_there]
     if missing:
         raise InputError(
@@ -49,7 +50,7 @@ def _needed(training: Training) -> dict[str, bool]:
 
 
 def apply(model: Any, training: Training, scratch: Path) -> None:
-    """Set the kernels of a loaded model's layers; compiled kernels go to a new folder in `scratch`."""
+    """Set the kernels of a model's layers. Compiled kernels are written to a new folder in `scratch`."""
     if training.kernels == "plain":
         return
     own = scratch / f"kernels-{os.environ.get('RANK', '0')}"

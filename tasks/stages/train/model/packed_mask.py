@@ -1,7 +1,7 @@
-"""Attention mask of packed rows, made once for all layers.
+"""Attention mask of packed rows, computed once for all layers.
 
-transformers gives PyTorch's attention a boolean mask. PyTorch converts it to numbers in every layer and keeps each copy
-for the backward pass: 2 GB a layer for 32,768 tokens in bf16.
+transformers gives PyTorch's attention a boolean mask. PyTorch converts the mask to numbers in every layer and keeps
+each copy for the backward pass, which takes 2 GB per layer for 32,768 tokens in bf16.
 """
 
 from typing import Any
@@ -12,9 +12,10 @@ ATTENTION_NAME = "sdpa"
 
 
 def share_among_layers() -> None:
-    """Share one mask among all layers of the models in this process.
+    """Share one attention mask among all layers of the models in this process.
 
-    The mask function replaces the one registered as `sdpa`, because transformers checks for that name in many places.
+    The mask function that transformers has registered as `sdpa` is replaced. It is not registered under a new name,
+    because transformers compares names with `sdpa` in many places.
     """
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
@@ -24,13 +25,13 @@ def share_among_layers() -> None:
 
 
 class NumericMask:
-    """Mask function that returns numbers: 0 for a visible token, minus infinity for any other."""
+    """Mask function that returns numbers: 0 for a visible token, minus infinity for a hidden one."""
 
     def __init__(self, made: Any) -> None:
         self.made = made
 
     def __call__(self, *args: Any, dtype: torch.dtype = torch.float32, **options: Any) -> torch.Tensor | None:
-        """Return the mask [sequences, 1, tokens, tokens] in `dtype`; None if each token sees all before it."""
+        """Return the mask [sequences, 1, tokens, tokens] in `dtype`; None if each token sees all earlier tokens."""
         seen: torch.Tensor | None = self.made(*args, dtype=dtype, **options)
         if seen is None or seen.dtype != torch.bool:
             return seen

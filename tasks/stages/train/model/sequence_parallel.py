@@ -1,9 +1,9 @@
-"""Sequence parallelism: a forward pass over several workers, each with its part of every row.
+"""Sequence parallelism: several workers share a forward pass, and each computes its part of every row.
 
-It is Ulysses (arXiv:2309.14509) as DeepSpeed implements it. All layers but attention work on single tokens. For
-attention, a worker gives away its part of all heads and gets the whole rows of some heads. Gradients return the same
-way, so each worker has the gradient of all losses with respect to its part. The gradient of a step is still the sum
-over all workers, and the engine needs no change.
+The method is Ulysses (arXiv:2309.14509) in DeepSpeed's implementation. All layers except attention process tokens
+independently. For attention, the workers exchange tensors: each worker gives away its part of all heads and receives
+whole rows of some heads. Gradients are exchanged in reverse, so each worker has the gradient of all losses with respect
+to its part. The gradient of a step is the sum over all workers, as usual, and the engine needs no change.
 """
 
 from collections.abc import Callable
@@ -22,25 +22,25 @@ from tasks.stages.train.rows.batches import Batch
 
 @dataclass(frozen=True)
 class BatchPart(Batch):
-    """One worker's part of a batch. A target belongs to the part with the token before it."""
+    """One worker's part of a batch. A target is in the same part as the token before it."""
 
     whole_positions: torch.Tensor
-    """[sequences, length of all parts] int64: positions in the whole rows."""
+    """Positions of all tokens in their rows. Shape [sequences, length of all parts], int64."""
 
 
 @dataclass(frozen=True)
 class PassGroup:
-    """Workers that share a forward pass: `training.sequence_parallel` of them, with consecutive ranks."""
+    """Workers that share a forward pass: as many as `training.sequence_parallel`, with consecutive ranks."""
 
     size: int
     group_index: int
-    """Index of the rows that these workers compute, among the groups of rows in a forward pass."""
+    """Index of the group of rows that these workers compute in a forward pass."""
     part_index: int
     process_group: Any = None
 
     @classmethod
     def of(cls, training: Training) -> Self:
-        """Return the group that this worker belongs to. Every worker calls it, at the same point."""
+        """Return the group of this worker. All workers have to call this method at the same point."""
         size = training.sequence_parallel
         group, place = divmod(distributed.get_rank(), size)
         if size == 1:
@@ -50,7 +50,11 @@ class PassGroup:
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
     def require(self, model: Any) -> None:
-        """Raise InputError if the base model computes attention itself and would see one part only."""
+        """Verify that the workers can share the attention of the base model.
+
+        Raises:
+            InputError: The base model implements attention itself, which would see only one part of a row.
+        """
         if self.size > 1 and not getattr(model, "_supports_attention_backend", False):
             raise InputError(
                 f"training.sequence_parallel {self.size} needs the attention of transformers, and models of type "
@@ -58,7 +62,7 @@ class PassGroup:
             )
 
     def own_part(self, batch: Batch) -> Batch:
-        """Return this worker's part of a batch. All parts have the same length; the last one is padded."""
+        """Return this worker's part of a batch. All parts have the same length, for which the last part is padded."""
         if self.size == 1:
             return batch
         tokens, positions, predicts = batch.tokens, batch.positions, batch.predicts
@@ -80,7 +84,6 @@ class PassGroup:
         return float(loss)
 
     def whole_rows(self, part: BatchPart, model: Any) -> "WholeRows":
-        """Return the positions and masks of the whole rows, for the model's attention."""
         from transformers.masking_utils import create_masks_for_generate
 
         like = torch.empty((*part.whole_positions.shape, 0), dtype=model.dtype, device=part.whole_positions.device)
@@ -94,9 +97,9 @@ class PassGroup:
 class WholeRows:
     process_group: Any
     positions: torch.Tensor
-    """[sequences, length of all parts] int64."""
+    """Positions of all tokens in their rows. Shape [sequences, length of all parts], int64."""
     masks: Any
-    """Attention masks as transformers has them: one for all layers, or a dictionary with one for each kind of layer."""
+    """Attention masks in the form of transformers: one mask, or a dictionary with a mask for each kind of layer."""
 
     def mask(self, layer: Any) -> Any:
         if not isinstance(self.masks, dict):
@@ -105,13 +108,13 @@ class WholeRows:
 
 
 IMPLEMENTATIONS = ("sdpa", "flash_attention_2")
-"""Names of the attentions in transformers that can be computed by several workers."""
+"""Names of the attention implementations in transformers that several workers can share."""
 PER_HEAD_OPTIONS = ("s_aux", "position_bias")
 
 
 @dataclass(frozen=True)
 class Ulysses:
-    """Attention of transformers over several workers; a call without `whole` computes plain attention."""
+    """Attention of transformers, computed by several workers. Without the argument `whole`, one worker computes it."""
 
     core: Callable[..., Any]
 
@@ -126,7 +129,7 @@ class Ulysses:
         whole: WholeRows | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, None]:
-        """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""
+        """Return [sequences, length, heads, width] for query, key and value [sequences, heads, length, width]."""
         if whole is None:
             made: tuple[torch.Tensor, None] = self.core(layer, query, key, value, attention_mask, **options)
             return made
@@ -149,7 +152,10 @@ class Ulysses:
 
 
 def _replace_attentions() -> None:
-    """Replace the registered attentions, since transformers checks for these names in many places."""
+    """Replace the attention functions that transformers has registered.
+
+    They are not registered under new names, because transformers compares names with the original ones in many places.
+    """
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 
     for name in IMPLEMENTATIONS:

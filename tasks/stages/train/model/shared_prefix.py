@@ -1,8 +1,8 @@
 """Common prefix of the rows in a forward pass, computed once for all of them.
 
-In each layer, attention keeps the keys and values of the prefix, and every row attends to them. Gradients of all rows
-flow back through them. The caches of transformers do the same for inference, but they find a layer by its number, which
-would make torch compile each layer separately.
+In each layer, attention stores the keys and values of the prefix, and all rows use them. Gradients of all rows flow
+back through them. The caches of transformers serve the same purpose in inference, but they identify a layer by its
+number, so torch would compile each layer separately.
 """
 
 import sys
@@ -13,16 +13,15 @@ from typing import Any, Literal
 import torch
 
 Phase = Literal["prefix", "rows"]
-"""Tokens that a call of the model computes: first the common prefix, then the rest of the rows."""
+"""Part of the rows that a call of the model processes: first the common prefix, then the rest."""
 MODELS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
-"""`model_type` of the models that support it: each layer has one attention, over the tensors it is called with and the
-mask of the whole model. Other models make masks inside a layer or attend twice."""
+"""Model types (`model_type` in transformers) that support a shared prefix. Each of their layers calls attention once
+and uses the mask of the whole model. Layers of other models compute their own masks or call attention twice."""
 PREFIX_ATTRIBUTES = ("prefix_key", "prefix_value")
-"""Attributes of a layer's attention module that hold the keys and values of the prefix."""
 
 
 def supports_prefix(model: Any) -> bool:
-    """Return whether the model's attention supports a prefix and lets each token see all before it."""
+    """Return whether the model's type is in MODELS and its attention lets each token see all earlier tokens."""
     config = model.config
     kinds = getattr(config, "layer_types", None) or []
     bounded = getattr(config, "sliding_window", None) or any(kind != "full_attention" for kind in kinds)
@@ -31,9 +30,10 @@ def supports_prefix(model: Any) -> bool:
 
 @cache
 def register_attention(implementation: str) -> str:
-    """Return transformers' name for an attention with support for a prefix.
+    """Register an attention that supports a shared prefix, and return its name in transformers.
 
-    `implementation` is "eager" or "sdpa".
+    Args:
+        implementation: Attention to extend, "eager" or "sdpa".
     """
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
     from transformers.modeling_utils import AttentionInterface
@@ -47,7 +47,7 @@ def register_attention(implementation: str) -> str:
 def remove_prefix(model: Any) -> None:
     """Remove the keys and values of the prefix after a forward pass.
 
-    They are part of an autograd graph, and a model that holds such tensors cannot be copied.
+    They belong to an autograd graph, and a model with such tensors cannot be copied.
     """
     for module in model.modules():
         for name in PREFIX_ATTRIBUTES:
@@ -56,7 +56,7 @@ def remove_prefix(model: Any) -> None:
 
 @dataclass(frozen=True)
 class PrefixAttention:
-    """Attention of transformers with support for a prefix; a call without `over` computes plain attention."""
+    """Attention of transformers that supports a shared prefix. Without the argument `over`, no prefix is used."""
 
     implementation: str
 
@@ -71,7 +71,7 @@ class PrefixAttention:
         over: Phase | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""
+        """Return [sequences, length, heads, width] for query, key and value [sequences, heads, length, width]."""
         if over == "prefix":
             layer.prefix_key, layer.prefix_value = key, value
         elif over == "rows":
@@ -92,7 +92,6 @@ class PrefixAttention:
 
 
 def _extend_mask(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """Extend the mask of rows, None if causal, by the prefix, which every token of a row sees."""
     length, whole = query.shape[2], key.shape[2]
     if mask is None:
         return torch.ones(1, 1, length, whole, dtype=torch.bool, device=query.device).tril(whole - length)

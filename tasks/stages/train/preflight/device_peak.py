@@ -1,4 +1,4 @@
-"""Peak floating-point operations per second of a device, and the origin of the figure."""
+"""Peak floating-point operations per second of a device, and the source of this value."""
 
 import time
 from collections.abc import Mapping
@@ -25,13 +25,12 @@ PEAKS: Mapping[str, Mapping[str, float]] = {
     "AMD Instinct MI300X": {"bf16": 1307.4, "fp32": 163.4},
     "AMD Instinct MI325X": {"bf16": 1307.4, "fp32": 163.4},
 }
-"""Peak in 10^12 operations per second, by torch's name of the device and by precision, from the vendors' data sheets.
-All figures are for dense matrices; some data sheets print twice as much, for sparse ones. Figures for fp32 are without
-tensor cores, since torch uses TF32 only on request."""
+"""Peak performance in 10^12 operations per second, by torch's device name and by precision, from the vendors' data
+sheets. The values are for dense matrices; some data sheets print values for sparse matrices, which are twice as high.
+The fp32 values do not include tensor cores, because torch uses TF32 only on request."""
 MATRIX_SIDE = 1024
-"""Rows and columns of the matrices that are multiplied to measure the peak of a CPU."""
 MEASUREMENT_SECONDS = 0.2
-"""Seconds for which matrices are multiplied; at least one product is computed."""
+"""Duration of the measurement in seconds. At least one matrix product is computed, even if it takes longer."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Peak:
 
 
 def worker_peak(training: Training) -> Peak:
-    """Return the peak of this worker's device. For a CPU it is measured, which takes 0.2 s."""
+    """Return the peak performance of this worker's device. The peak of a CPU is measured, which takes 0.2 s."""
     if training.device == "cpu":
         return cpu_peak(training)
     import torch
@@ -58,7 +57,7 @@ def gpu_peak(name: str, precision: str) -> Peak:
 
 
 def cpu_peak(training: Training) -> Peak:
-    """Measure the peak of a worker's CPU threads: the fastest of several products of two matrices."""
+    """Measure the peak performance of a worker's CPU threads, from the fastest of several matrix products."""
     import torch
 
     kind = torch.bfloat16 if training.precision == "bf16" else torch.float32

@@ -1,4 +1,4 @@
-"""Estimate of a training: whether it fits, what would make it fit, how long it takes and what it costs."""
+"""Estimate of a training run: whether it fits, what would make it fit, how long it takes and what it costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ class Estimate:
     memory: Memory
     room: MachineCapacity
     disk: int
-    """Bytes of checkpoints and weights."""
+    """Bytes of disk space for checkpoints and weights."""
     workload: Workload | None
-    """Rows and steps; None before stage `tokenise` has run."""
+    """Rows and steps of the training run; None before stage `tokenise` has run."""
     speed: Speed
     price_per_hour: float
     """Price per hour of one worker in USD."""
 
     @property
     def fits(self) -> bool | None:
-        """Whether the memory of device and machine suffices; None if their size is unknown."""
+        """Whether the training run fits into the memory of device and machine; None if a size is unknown."""
         return _fits(self.training, self.memory, self.room)
 
     @property
@@ -44,7 +44,7 @@ class Estimate:
 
     @property
     def busy_workers(self) -> int:
-        """Number of workers that have a row in a step."""
+        """Number of workers with at least one row in a step. The others are idle."""
         together = self.training.sequence_parallel
         return min(self.training.workers // together, self.training.global_batch_size) * together
 
@@ -60,7 +60,7 @@ class Estimate:
 
     @property
     def cost(self) -> float | None:
-        """Price of the training in USD; None if its hours are unknown."""
+        """Price of the training run in USD; None if its duration is unknown."""
         return None if self.hours is None else self.hours * self.training.workers * self.price_per_hour
 
 
@@ -93,7 +93,7 @@ def memory_needed(training: Training, shape: ModelShape, workload: Workload | No
 
 
 def largest_pass(training: Training, workload: Workload | None) -> int:
-    """Return the tokens of a worker's largest forward pass; the maximum in the parameters if rows are unknown."""
+    """Return the number of tokens in a worker's largest forward pass; an upper limit if the rows are unknown."""
     together = training.sequence_parallel
     if workload is None:
         return max(training.micro_batch_tokens, -(-training.max_length // together))
@@ -113,11 +113,14 @@ MEMORY_SAVING_CHANGES: tuple[Mapping[str, Any], ...] = (
     {"zero_stage": 2, "offload": "cpu"},
     {"zero_stage": 3, "offload": "cpu"},
 )
-"""Changes of parameters that save memory and learn the same, each with a higher cost than the one before."""
+"""Parameter changes that save memory without changing what is learnt, from the cheapest to the most expensive."""
 
 
 def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
-    """Return the cheapest changes with which the training fits; empty if it fits already, None if there are none."""
+    """Return the cheapest parameter changes with which the training run fits.
+
+    The result is empty if the training run fits already, and None if no changes are sufficient.
+    """
     if estimate.fits is not False:
         return {}
     work = estimate.workload
@@ -133,7 +136,6 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
 
 
 def _fits(training: Training, wanted: Memory, room: MachineCapacity) -> bool | None:
-    """Return whether a training fits. On a CPU, device and machine have the same memory."""
     if room.device is None:
         return None
     if training.device == "cpu":
@@ -167,10 +169,17 @@ def _changes_by_cost(training: Training, longest: int) -> Iterator[Mapping[str, 
 
 
 def require(estimate: Estimate, where: str = "") -> None:
-    """Raise InputError if the training cannot fit.
+    """Verify that the training run can fit.
 
-    Only memory that DeepSpeed is certain to allocate counts; the estimate of activations is too rough for a refusal.
-    `where` names the machine in the message.
+    The check includes only the memory that DeepSpeed is certain to allocate. Activations are not included, because
+    their estimate is too imprecise to refuse a training run.
+
+    Args:
+        estimate: Estimate of the training run.
+        where: Name of the machine, for the error message.
+
+    Raises:
+        InputError: Memory or disk space does not suffice.
     """
     wanted, room = estimate.memory, estimate.room
     certain = wanted.weights + wanted.gradients + wanted.optimizer

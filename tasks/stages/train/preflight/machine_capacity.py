@@ -13,26 +13,31 @@ from tasks.stages.cluster.storage import training_storage
 
 GIB = 1 << 30
 MAX_GIB = 1e9
-"""Upper limit for memory in the parameters, in GiB. No training needs as much, so more would change nothing."""
+"""Maximum memory in the parameters, in GiB. A higher value has the same effect, because no training run needs as
+much."""
 
 
 @dataclass(frozen=True)
 class MachineCapacity:
-    """Memory and disk space of a worker in bytes; None if unknown."""
+    """Memory and disk space of a worker in bytes. Unknown sizes are None."""
 
     device: int | None
-    """Memory of the worker's GPU or, on a CPU, the worker's share of the machine's memory."""
+    """Memory of the worker's GPU or, if it trains on a CPU, its share of the machine's memory."""
     host: int | None
-    """Worker's share of the machine's memory, for offloaded state."""
+    """Worker's share of the machine's memory, which holds offloaded state."""
     disk: int | None
 
 
 def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
     """Return the memory and disk space of each worker.
 
-    The number of workers that a machine of a cluster gets is unknown, so each worker counts as alone on its machine.
-    Checkpoints will be in `folder`, which need not exist. Disk space is None if `resources` describe another machine,
-    or if the training keeps its checkpoints in a storage.
+    In a cluster, it is unknown how many workers share a machine, so each worker is assumed to have a machine to itself.
+    Disk space is None if `resources` describe another machine, or if checkpoints are kept in the training storage.
+
+    Args:
+        training: Parameters of the training run.
+        resources: Memory of the machines according to the parameters.
+        folder: Folder of the checkpoints, which need not exist yet.
     """
     cluster = connection.cluster_address() is not None
     if cluster:
@@ -45,7 +50,7 @@ def of(training: Training, resources: Resources, folder: Path) -> MachineCapacit
 
 
 def trains_here(resources: Resources) -> bool:
-    """Return whether this machine trains: no cluster is set, and `resources` describe no other machine."""
+    """Return whether this machine trains, and not a cluster or another machine that `resources` describe."""
     return connection.cluster_address() is None and resources.memory_gib is None
 
 
@@ -54,7 +59,7 @@ def _there(folder: Path) -> Path:
 
 
 def worker_capacity(training: Training) -> MachineCapacity:
-    """Return the memory of this worker on its machine. Only a worker can call it."""
+    """Return the memory of this worker on its machine. Only a worker can call this function."""
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
     return MachineCapacity(device=_device(training, beside, own), host=resource_limits.memory() // beside, disk=None)
 

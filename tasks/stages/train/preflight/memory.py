@@ -1,8 +1,8 @@
 """Memory of each worker, in bytes by purpose.
 
-Weights, gradients and optimizer state are what DeepSpeed 0.19 allocates, as a test measures. Activations are an
-estimate after Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, for attention
-that does not write its scores to memory.
+Weights, gradients and optimizer state have the sizes that DeepSpeed 0.19 allocates, which a test measures. The size of
+activations is an estimate after Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models",
+2022, for attention that does not write its scores to memory.
 """
 
 import math
@@ -16,30 +16,30 @@ from tasks.stages.train.preflight.model_shape import ModelShape
 BYTES = {"fp32": 4, "bf16": 2}
 FP32 = 4
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""Bytes of a weight in NF4, with a scale in 8 bits for every 64 weights and one in fp32 for every 256 of these
+"""Bytes of a weight in NF4: 4 bits, an 8-bit scale for every 64 weights, and an fp32 scale for every 256 of these
 scales."""
 ADAM_BYTES = 2 * FP32
-"""Bytes per weight for the running means of the gradient and of its square."""
+"""Bytes per weight for Adam's running means of the gradient and of its square."""
 RUNTIME_BYTES = {"cpu": 900_000_000, "gpu": 1_500_000_000}
-"""Bytes of the process itself: Python, torch and, on a GPU, its context and libraries. The figure for CPUs comes from
-three trainings of SmolLM2 with LoRA, which took 2.48, 2.13, and 2.27 to 2.54 GB; the estimates are 2.27, 2.17 and 2.68
-GB."""
+"""Bytes of the process itself: Python, torch and, on a GPU, its context and libraries. The value for CPUs was fitted to
+three training runs of SmolLM2 with LoRA. They took 2.48, 2.13, and 2.27 to 2.54 GB; the estimates are 2.27, 2.17 and
+2.68 GB."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of one worker."""
+    """Memory of one worker in bytes."""
 
     weights: int
     gradients: int
     optimizer: int
-    """Optimizer's state, and the fp32 copy of the weights that it updates."""
+    """State of the optimizer, including the fp32 copy of the weights that it updates."""
     activations: int
-    """Maximum number of bytes that a forward pass keeps for the backward pass."""
+    """Maximum size of the tensors that a forward pass keeps for the backward pass."""
     buffers: int
-    """Buffers of communication, and the process itself."""
+    """Communication buffers, and the process itself."""
     host: int
-    """Memory of the machine, for everything that is offloaded."""
+    """Memory of the machine for offloaded state, in addition to the memory of the device."""
 
     @property
     def device(self) -> int:
@@ -47,14 +47,17 @@ class Memory:
 
 
 MIN_TARGET_SHARE = 0.5
-"""Minimum share of tokens that are assumed to be targets; conversations seldom have more. In plain texts all are."""
+"""Minimum share of target tokens that is assumed. Conversations seldom have a higher share; in plain texts it is 1."""
 
 
 def of(training: Training, shape: ModelShape, tokens: int, target_share: float = MIN_TARGET_SHARE) -> Memory:
     """Return the memory of a worker.
 
-    `tokens` is a worker's part of the largest forward pass. `target_share` is the share of targets among its tokens; it
-    counts as at least MIN_TARGET_SHARE.
+    Args:
+        training: Parameters of the training run.
+        shape: Shape of the model.
+        tokens: Number of tokens of this worker in the largest forward pass.
+        target_share: Share of these tokens that are targets. MIN_TARGET_SHARE is used if it is lower.
     """
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained_count(training), shape.frozen_count(training)
@@ -81,12 +84,11 @@ def of(training: Training, shape: ModelShape, tokens: int, target_share: float =
 
 
 def _target_share(training: Training, target_share: float) -> float:
-    """Return the maximum share of targets in a worker's part of the rows. Targets are in the last parts of rows."""
     return min(1.0, max(MIN_TARGET_SHARE, target_share) * training.sequence_parallel)
 
 
 def _gradients(trained: int, stage: int, width: int) -> int:
-    """Return the bytes of gradients. ZeRO sums them in fp32; stage 1 also keeps those of the last pass."""
+    """Return the bytes of gradients. ZeRO sums gradients in fp32, and its stage 1 also keeps those of the last pass."""
     if stage == 0:
         return trained * width
     if stage == 1 and width != FP32:
@@ -99,8 +101,8 @@ def _activations(training: Training, shape: ModelShape, tokens: int, width: int,
     kept = shape.layers * (tokens * shape.hidden_width * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
-    # Each worker has the mask of the whole pass, as booleans and as numbers (masks.py). A row longer than a pass goes
-    # alone and needs no mask. Neither does FlashAttention, which `auto` uses on GPUs if it is installed.
+    # Each worker has the mask of the whole pass, as booleans and as numbers (packed_mask.py). A row longer than a pass
+    # is computed alone and needs no mask. Neither does FlashAttention, which `auto` uses on GPUs if it is installed.
     several = training.packed and tokens <= training.micro_batch_tokens
     masked = training.attention in ("auto", "sdpa") and not equipment.takes_flash(training)
     mask = (tokens * training.sequence_parallel) ** 2 * (1 + width) if several and masked else 0

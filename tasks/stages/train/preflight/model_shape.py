@@ -1,4 +1,4 @@
-"""Shape of a model, read from the headers of its files; no weights are loaded."""
+"""Shape of a model, read from the headers of its files without loading weights."""
 
 import math
 from collections.abc import Iterator
@@ -16,17 +16,16 @@ from tasks.stages.train.base.model_files import tensor_shapes
 from tasks.stages.train.base.origins import raising_input_error
 
 MAX_CONFIG_BYTES, MAX_CONFIG_PIECES = 2**24, 500_000
-"""Maximum size of a model's configuration, in bytes and in pieces of JSON."""
+"""Maximum size of a model's configuration, in bytes and in number of JSON elements."""
 MAX_SIZE = 2**31 - 1
-"""Maximum of each size in a model's configuration."""
 EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
-"""Parts of the names of output heads and embeddings, to which adapters are not applied."""
+"""Parts of the names of output heads and embeddings, to which adapters are not added."""
 
 
 @dataclass(frozen=True)
 class ModelShape:
     weights: dict[str, tuple[int, ...]]
-    """Shape of each weight by name; tied weights are listed once."""
+    """Shape of each weight, by name. Tied weights are listed once."""
     layers: int
     hidden_width: int
     """Width of the residual stream."""
@@ -34,12 +33,12 @@ class ModelShape:
     heads: int
     key_value_heads: int
     query_width: int
-    """Width of the queries of all heads in a layer."""
+    """Total width of the queries of all heads in a layer."""
     vocabulary: int
     context: int | None
-    """Maximum number of tokens in a row; None if the model states no limit."""
+    """Maximum number of tokens in a row; None if the model has no limit."""
     layer_kinds: frozenset[str]
-    """Kinds of layers named in the model's configuration; empty if it names none."""
+    """Kinds of layers in the model's configuration; empty if the configuration does not name them."""
     position_kinds: frozenset[str]
 
     @property
@@ -47,7 +46,7 @@ class ModelShape:
         return sum(math.prod(shape) for shape in self.weights.values())
 
     def linear_weights(self) -> dict[str, tuple[int, ...]]:
-        """Return the weight matrices of linear layers, without input embeddings and output head."""
+        """Return the shapes of the weights of linear layers, without input embeddings and output head."""
         return {
             name: shape
             for name, shape in self.weights.items()
@@ -71,7 +70,7 @@ def read(folder: Path) -> ModelShape:
     """Read the shape of the model in a Hugging Face folder.
 
     Raises:
-        InputError: A file cannot be read or does not state a size.
+        InputError: A file cannot be read, or the configuration lacks a size.
     """
     weights: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.glob("*.safetensors")):
@@ -117,11 +116,6 @@ def _size(config: dict[str, Any], *names: str) -> int:
 
 
 def _optional_size(config: dict[str, Any], *names: str) -> int | None:
-    """Return the first of some entries that is there and not 0.
-
-    Raises:
-        LookupError: It is no whole number from 1 to MAX_SIZE.
-    """
     for name in names:
         if value := config.get(name):
             if type(value) is not int or not 0 < value <= MAX_SIZE:
@@ -137,7 +131,6 @@ def _kind(value: Any) -> str:
 
 
 def _positions(rotary: dict[str, Any]) -> Iterator[Any]:
-    """Yield the kinds of positions, also if each kind of layer has its own."""
     for name, value in rotary.items():
         if name in ("rope_type", "type"):
             yield value

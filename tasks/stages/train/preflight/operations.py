@@ -1,13 +1,13 @@
-"""Minimum number of floating-point operations that a training needs, however it is computed.
+"""Minimum number of floating-point operations that a training run needs, independent of the implementation.
 
 The formula is that of Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, appendix B. A weight
-takes 2 operations per token in the forward pass and 4 in the backward pass. Attention takes 12 per token and layer,
-multiplied by the width of its queries and the tokens of the row, of which causal attention could leave out half.
-Operations that are repeated to save memory count once.
+takes 2 operations per token in the forward pass and 4 in the backward pass. Attention takes 12 operations per layer and
+token, multiplied by the width of the queries and the number of tokens in the row. An implementation of causal attention
+can omit half of these. Operations that are repeated to save memory count once.
 
-Fewer are counted here if fewer are needed. In the backward pass a frozen weight takes the 2 for the gradient of its
-input and not the 2 for its own, so an adapter needs two thirds of full fine-tuning. The output head is computed at
-targets only. The input embedding is a lookup.
+The formula is adapted where fewer operations suffice. In the backward pass, a frozen weight takes 2 operations for the
+gradient of its input and none for its own gradient, so an adapter needs two thirds of the operations of full
+fine-tuning. The output head is computed at targets only. The input embedding is a lookup and takes no operations.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from tasks.stages.train.preflight.model_shape import ModelShape
 FORWARD = 2
 """Operations per weight and token in the forward pass."""
 BACKWARD = {FULL_MODEL: 4, ADAPTER: 2}
-"""Operations per weight of the base model and token in the backward pass."""
+"""Operations per weight of the base model and token in the backward pass, by kind of the trained weights."""
 ATTENTION = 12
-"""Operations of attention in both passes, per layer, per unit of query width, and per pair of tokens."""
+"""Operations of attention in both passes, per layer, unit of query width and pair of tokens."""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -33,9 +33,9 @@ Numbers = npt.NDArray[np.int64]
 class Operations:
     token: int
     target: int
-    """Additional operations per target token, for the output head."""
+    """Operations for each target token in addition to `token`, for the output head."""
     pair: int
-    """Operations of attention per pair of tokens in a row."""
+    """Operations of attention for each pair of tokens in a row."""
 
     def of_rows(self, lengths: Numbers, targets: Numbers) -> int:
         pairs = int((lengths.astype(np.int64) ** 2).sum())
@@ -43,9 +43,9 @@ class Operations:
 
 
 def of(training: Training, shape: ModelShape) -> Operations | None:
-    """Return the operations of a training; None for a mixture of experts.
+    """Return the operations that a training run needs; None for a mixture of experts.
 
-    In such a model not every weight works on every token, and the headers of the files do not state how many do.
+    In a mixture of experts, each token uses only some of the weights. The headers of the files do not state how many.
     """
     if any("expert" in name for name in shape.weights):
         return None

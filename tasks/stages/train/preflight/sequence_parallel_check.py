@@ -1,4 +1,4 @@
-"""Check of whether several workers can share a forward pass of the base model (sequence.py)."""
+"""Check whether several workers can share a forward pass of the base model (model/sequence_parallel.py)."""
 
 import math
 
@@ -7,13 +7,17 @@ from tasks.core.params.training import Training
 from tasks.stages.train.preflight.model_shape import ModelShape
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
-"""Kinds of layers in which a token depends on other tokens by attention alone."""
+"""Kinds of layers in which a token depends on other tokens through attention only."""
 LENGTH_DEPENDENT = ("dynamic", "longrope", "su")
-"""Kinds of rotary positions that depend on the longest row, of which a worker has only a part."""
+"""Kinds of rotary positions that depend on the length of the longest row. A worker has only a part of each row."""
 
 
 def require(training: Training, shape: ModelShape) -> None:
-    """Raise InputError if the base model does not support the value of `training.sequence_parallel`."""
+    """Verify that the base model supports the value of `training.sequence_parallel`.
+
+    Raises:
+        InputError: The base model does not support it.
+    """
     together = training.sequence_parallel
     if together == 1:
         return

@@ -1,4 +1,4 @@
-"""Tokens per second of one worker, and the origin of the figure."""
+"""Tokens per second of one worker, and the source of this value."""
 
 from dataclasses import dataclass
 
@@ -11,33 +11,32 @@ from tasks.stages.train.preflight import device_peak, machine_capacity, operatio
 from tasks.stages.train.preflight.model_shape import ModelShape
 
 GPU_PEAK_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
-"""Share of a GPU's peak that training is assumed to reach, and the GPU that is assumed if none is known."""
+"""Share of a GPU's peak performance that training is assumed to reach, and the GPU that is assumed if none is known."""
 THREAD_FLOPS = {"bf16": 2.0e11, "fp32": 8.0e10}
-"""Operations per second of a CPU thread in training, by precision; in bf16 with a processor that has instructions for
-it. They correspond to 810 tokens per second of SmolLM2-135M with LoRA on two cores in bf16, and 277 to 377 in fp32
-(docs/decisions/training.md)."""
+"""Operations per second of a CPU thread in training, by precision. The value for bf16 requires a processor with bf16
+instructions. On two cores, the values correspond to 810 tokens per second of SmolLM2-135M with LoRA in bf16, and to 277
+to 377 in fp32 (docs/decisions/training.md)."""
 THREAD_FLOPS_WITHOUT_BF16 = 8e8
-"""Operations per second of a CPU thread in bf16, with a processor that has no instructions for it."""
+"""Operations per second of a CPU thread in bf16, if the processor has no bf16 instructions."""
 
 
 @dataclass(frozen=True)
 class Speed:
     tokens_per_second: float
-    """Tokens per second of one worker."""
     source: str
 
 
 @dataclass(frozen=True)
 class MeasuredSpeed:
     tokens_per_second: float
-    """Tokens per second of all workers of that training."""
+    """Tokens per second of all workers in that training run."""
     run: str
     training: Training
 
 
 @dataclass(frozen=True)
 class CalibratedSpeed:
-    """Speed of some steps that were run for this estimate (`train/calibrate.py`)."""
+    """Speed of a few training steps that were measured for this estimate (`train/calibrate.py`)."""
 
     tokens_per_second: float
     """Tokens per second of one worker."""
@@ -53,7 +52,10 @@ def of(
     measured: MeasuredSpeed | None,
     calibrated: CalibratedSpeed | None = None,
 ) -> Speed:
-    """Return the speed: from the calibration if given, else from the parameters, else measured, else assumed."""
+    """Return the speed of one worker, and its source.
+
+    The first available source is used: the calibration, the parameters, an earlier training run, or an assumption.
+    """
     if calibrated:
         alone = ", one worker alone" if training.workers > 1 else ""
         how = f"{calibrated.steps} steps in {calibrated.seconds:.0f} s{alone}, on {calibrated.rows}"
@@ -74,13 +76,6 @@ def of(
 
 
 def _gpu_flops(training: Training, here: bool) -> tuple[float, str]:
-    """Return the assumed operations per second of a GPU, and a text that says what they are based on.
-
-    Args:
-        training: Parameters of the training.
-        here: Whether this machine trains. If so, its own GPU is assumed, provided that its peak is known. Otherwise it
-            is COMMON_GPU.
-    """
     import torch
 
     names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []
@@ -91,7 +86,6 @@ def _gpu_flops(training: Training, here: bool) -> tuple[float, str]:
 
 
 def _concurrent_threads(training: Training) -> float:
-    """Return the threads of a worker that run at the same time: on this machine, at most its share of the cores."""
     return (
         training.threads
         if connection.cluster_address()
@@ -108,7 +102,8 @@ SPEED_PARAMETERS = (
     "method", "device", "precision", "threads", "gradient_checkpointing", "packed", "zero_stage", "offload",
     "attention", "sequence_parallel", "kernels",
 )  # fmt: skip
-"""Parameters that have to be equal for two trainings to have the same speed. Both have the same base model."""
+"""Parameters that have to be equal for the speed of one training run to be valid for another. The base model has to be
+equal too."""
 
 
 def _has_same_speed_parameters(one: Training, other: Training) -> bool:

@@ -1,4 +1,4 @@
-"""Rows, tokens and steps of a training, counted from the rows of stage `tokenise`."""
+"""Rows, tokens and steps of a training run, counted from the rows of stage `tokenise`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,33 +10,39 @@ from tasks.stages.train import early_stopping
 from tasks.stages.train.rows import examples, order, passes
 
 SAMPLED_STEPS = 50
-"""Number of steps whose forward passes are counted."""
+"""Number of sampled steps, whose forward passes are counted."""
 
 
 @dataclass(frozen=True)
 class Workload:
     rows: int
     validation_rows: int
-    """Number of validation rows, from which no step learns."""
+    """Number of validation rows, which are not trained on."""
     tokens: int
-    """Tokens of all epochs, without padding."""
+    """Number of tokens in all epochs, without padding."""
     validation_tokens: int
-    """Tokens of the validation rows, over all validations."""
+    """Number of tokens in the validation rows, over all validations."""
     steps: int
     passes_per_step: float
     """Mean number of forward passes of a worker in a step."""
     largest_pass: int
-    """Tokens of the largest forward pass, with padding."""
+    """Number of tokens in the largest forward pass, including padding."""
     padding_share: float
     target_share: float
-    """Share of the tokens that the loss covers."""
+    """Share of the tokens that are targets, which the loss covers."""
     longest_row: int
     rows_too_long: int
-    """Number of rows above `training.max_length` or the model's context."""
+    """Number of rows with more tokens than `training.max_length` or the model's context."""
 
 
 def of(folder: Path, training: Training, context: int | None) -> Workload:
-    """Count the rows in `folder`. `context` is the model's maximum number of tokens in a row; None for no limit."""
+    """Count the rows, tokens and steps of a training run.
+
+    Args:
+        folder: Output folder of stage `tokenise`.
+        training: Parameters of the training run.
+        context: Maximum number of tokens in a row of the model; None for no limit.
+    """
     rows = examples.read(folder)
     lengths = rows.lengths()
     most = min(training.max_length, context or training.max_length)

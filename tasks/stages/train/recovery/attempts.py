@@ -1,6 +1,6 @@
-"""Attempts of a training, which continues after lost or hung workers, lack of memory and diverged steps.
+"""Attempts of a training run, which continues after lost or hung workers, lack of memory and diverged steps.
 
-Every attempt continues from the last checkpoint. An error that a person has to correct ends the training at once.
+Every attempt continues from the last checkpoint. An error that a person has to correct ends the training run at once.
 """
 
 import time
@@ -17,9 +17,9 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
 MIN_PASS_TOKENS = 16
-"""Minimum number of tokens in a forward pass; the parameters allow no less."""
+"""Minimum number of tokens in a forward pass, which is also the minimum in the parameters."""
 FAILURES_FILE = "attempts.json"
-"""File beside the checkpoints with the failures so far, for the case that the training is resumed."""
+"""Name of the file, next to the checkpoints, with the failures so far. A resumed training run reads this file."""
 
 
 class OutOfMemory(Unavailable):
@@ -45,7 +45,13 @@ class UnfitMachines(InputError):
     """Machines cannot train with the others."""
 
     def __init__(self, message: str, machines: tuple[str, ...], left: int) -> None:
-        """Name the `machines` by Ray's ids. `left` is the number of workers on other machines."""
+        """Create the error.
+
+        Args:
+            message: Message for the user.
+            machines: Ray's ids of the unfit machines.
+            left: Number of workers on other machines.
+        """
         super().__init__(message, machines, left)
         self.message, self.machines, self.left = message, machines, left
 
@@ -56,7 +62,7 @@ class UnfitMachines(InputError):
 class MachinesChanged(WorkersLost):
     """The workers ended right after a checkpoint, so no progress is lost.
 
-    The reason is a preemption, room for more workers, or a request to the stage to end.
+    The reason is a preemption, room for more workers, or a request to end the stage.
     """
 
 
@@ -65,11 +71,11 @@ class Failure:
     reason: str
     step: int
     seconds: float
-    """Seconds of work that has to be repeated, and of the time before the attempt's first step."""
+    """Lost time in seconds: work that has to be repeated, and the time before the attempt's first step."""
     micro_batch_tokens: int
-    """Tokens of a forward pass in the next attempt."""
+    """Maximum number of tokens in a forward pass of the next attempt."""
     skipped: int | None = None
-    """Step, counted from 0, that later attempts skip; None unless the training diverged."""
+    """Step, counted from 0, that later attempts skip; None unless training has diverged."""
 
 
 def read_failures(folder: Path) -> list[Failure]:
@@ -84,13 +90,14 @@ def read_failures(folder: Path) -> list[Failure]:
 
 
 def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
-    """Call `train` until it succeeds and return the failures, oldest first.
+    """Call `train` until it succeeds, and return the failures, oldest first.
 
     Raises:
         HallmarkError: An attempt raised an error that a person has to correct.
         WorkersLost: Workers were lost more often than `training.max_failures` allows.
-        UnfitMachines: More attempts than `training.max_failures` found unfit machines, or too few workers are left.
-        OutOfMemory: Memory does not suffice for the smallest forward pass.
+        UnfitMachines: Unfit machines were found more often than `training.max_failures` allows, or too few workers are
+            left.
+        OutOfMemory: The smallest possible forward pass does not fit into memory.
     """
     failures = read_failures(job.checkpoints)
     if failures:
@@ -139,7 +146,10 @@ def clear_traces(job: Job) -> None:
 
 
 def failure_of_attempt(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
-    """Return the failure of this attempt. Time after the last checkpoint and without a step counts as lost."""
+    """Return the failure of this attempt.
+
+    The lost time includes the time after the last checkpoint and the time in which no step was taken.
+    """
     points = log_follower.read_log(job.training_log)
     useful = log_follower.total_seconds(points[: checkpointed_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
@@ -163,7 +173,7 @@ def with_half_passes(job: Job, error: HallmarkError) -> Job:
     """Return the job with half as many tokens in a forward pass.
 
     Raises:
-        OutOfMemory: The longest row alone is too large.
+        OutOfMemory: The longest row does not fit into memory, even as the only row of a pass.
     """
     tokens, least = job.training.micro_batch_tokens // 2, longest_row(job)
     if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), MIN_PASS_TOKENS):
@@ -178,7 +188,7 @@ def without_machines(job: Job, error: UnfitMachines) -> Job:
     """Return the job without the unfit machines.
 
     Raises:
-        UnfitMachines: Fewer than the minimum number of workers are left, or a machine was excluded before.
+        UnfitMachines: Too few workers are left, or one of the machines was excluded before.
     """
     if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit_machines}:
         raise error

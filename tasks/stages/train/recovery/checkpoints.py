@@ -1,8 +1,8 @@
 """Checkpoints: written completely or not at all, verified before use, and limited to the newest two.
 
-They are not outputs of DVC, but lie in a folder named by the digest of everything that decides the result. So the
-checkpoints of a killed run serve exactly those runs that would compute the same. DeepSpeed writes the trained weights
-and the optimizer's state. Learning rate, data order and random numbers are functions of the step and need not be saved.
+Checkpoints are not outputs of DVC. Their folder is named after the digest of all inputs that affect the result, so the
+checkpoints of a killed run are used by exactly those runs that would compute the same. DeepSpeed writes the trained
+weights and the optimizer's state. Learning rate, data order and random numbers follow from the step and are not saved.
 """
 
 import re
@@ -21,18 +21,18 @@ from tasks.core.machine.locks import hold
 
 KEPT_CHECKPOINTS = 2
 FULL_BYTES = 1 << 20
-"""Free bytes of a disk below which it counts as full after a failed write."""
+"""Number of free bytes below which a disk is considered full after a failed write."""
 FOLDER_NAME = re.compile(r"step-\d{9}")
 MANIFEST = "manifest.json"
 STATE_FOLDER = "state"
-"""DeepSpeed's tag: the folder in a checkpoint that DeepSpeed writes to."""
+"""Name of the folder in a checkpoint that DeepSpeed writes to. DeepSpeed calls the name a tag."""
 RANK_FILE = re.compile(r"zero_pp_rank_(\d+)_")
-"""Pattern in the name of a file that only one worker writes and reads. The first worker writes all other files."""
+"""Pattern in the names of files that a single worker writes and reads. The first worker writes all other files."""
 
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[Path]:
-    """Create `folder` and lock it for this process; another run with the same inputs waits.
+    """Create a folder and lock it for this process. Another run with the same inputs waits for the lock.
 
     The folder is removed if the block succeeds, and kept for a later run if it fails.
     """
@@ -51,12 +51,12 @@ class Checkpoint:
     folder: Path
     step: int
     curve: list[dict[str, Any]]
-    """Points of the curve, one for each optimizer step done."""
+    """Points of the training curve, one for each completed optimizer step."""
     workers: int
     state: dict[str, Any]
     """Summary of the engine's state when the checkpoint was written (`verification/engine_state.py`)."""
     inputs: str = ""
-    """`Job.inputs` of the training that wrote the checkpoint."""
+    """Value of `Job.inputs` in the training run that wrote the checkpoint."""
 
 
 def unfinished_folder(folder: Path, step: int) -> Path:
@@ -64,7 +64,7 @@ def unfinished_folder(folder: Path, step: int) -> Path:
 
 
 def empty(path: Path) -> None:
-    """Create an empty folder in place of any file or folder at `path`. Only one worker may call it."""
+    """Create an empty folder and remove what was at its path. Only one worker may call this function."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
 
@@ -73,7 +73,7 @@ def empty(path: Path) -> None:
 def full_disk_as_unavailable(folder: Path) -> Iterator[None]:
     """Raise Unavailable if the disk becomes full in the block.
 
-    torch raises a RuntimeError for this that does not contain the system's error.
+    torch raises a RuntimeError in this case, without the error of the operating system.
     """
     try:
         yield
@@ -88,7 +88,11 @@ def full_disk_error(folder: Path) -> Unavailable:
 
 
 def require_room(folder: Path) -> None:
-    """Raise Unavailable if the disk is full. Workers would notice it only after loading the model."""
+    """Verify that the disk is not full. Workers would notice a full disk only after they have loaded the model.
+
+    Raises:
+        Unavailable: The disk is full.
+    """
     try:
         with TemporaryFile(dir=folder, buffering=0) as probe:  # a file with a name could be replaced by a link
             probe.write(b"room")
@@ -99,21 +103,26 @@ def require_room(folder: Path) -> None:
 
 
 def part_of(folder: Path, rank: int) -> dict[str, str]:
-    """Return the files of a checkpoint that one worker wrote, with their digests."""
+    """Return the digests of the files that one worker wrote to a checkpoint, by path."""
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
     return {name: sha256_file(folder / name) for name in names if (rank_of(name) or 0) == rank}
 
 
 def rank_of(name: str) -> int | None:
-    """Return the worker that a file of a checkpoint belongs to; None for a file that all workers read."""
+    """Return the rank of the worker that a file of a checkpoint belongs to; None for a file that all workers read."""
     found = RANK_FILE.search(name)
     return int(found[1]) if found else None
 
 
 def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
-    """Make the files in `written` the newest checkpoint and remove all but the newest two.
+    """Turn a folder into the newest checkpoint, and remove all checkpoints except the newest two.
 
-    Only one worker may call it. `files` has the digests of the files of all workers.
+    Only one worker may call this function.
+
+    Args:
+        written: Folder with the files of all workers.
+        made: Description of the checkpoint.
+        files: Digests of the files of all workers, by path.
     """
     write_manifest(written, made, files)
     final = written.with_name(f"step-{made.step:09d}")
@@ -124,7 +133,7 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
 
 
 def drop(checkpoint: Path) -> None:
-    """Remove a checkpoint if it exists. It is renamed first, so that its name never stands for a part of it."""
+    """Remove a checkpoint if it exists. The folder is renamed first, so a partly removed checkpoint is never used."""
     dropped = checkpoint.with_name(".dropped")
     remove(dropped)
     try:
@@ -135,7 +144,7 @@ def drop(checkpoint: Path) -> None:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """Return everything that has the name of a checkpoint, oldest first."""
+    """Return the folders that are named like a checkpoint, oldest first."""
     return sorted(path for path in folder.glob("step-*") if FOLDER_NAME.fullmatch(path.name))
 
 
@@ -151,7 +160,6 @@ MANIFEST_FIELDS = ("step", "curve", "workers", "state", "inputs")
 
 
 def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> None:
-    """Write the description of a checkpoint and the digests of its files, with a digest of both."""
     manifest = {**{name: getattr(made, name) for name in MANIFEST_FIELDS}, "files": files}
     write_json(folder / MANIFEST, {"checkpoint": manifest, "sha256": sha256_bytes(canonical_json(manifest))})
 
@@ -160,7 +168,7 @@ def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
     """Return a checkpoint and the expected digests of its files.
 
     Raises:
-        ValueError: The manifest is damaged. KeyError and TypeError have the same meaning.
+        ValueError: The manifest is damaged. KeyError and TypeError are raised for the same reason.
     """
     stated = read_json(folder / MANIFEST)
     manifest = stated["checkpoint"]
@@ -174,9 +182,14 @@ def print_line(line: str) -> None:
 
 
 def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = print_line) -> Checkpoint | None:
-    """Return the newest undamaged checkpoint of the training with these `inputs`, or None.
+    """Return the newest undamaged checkpoint of a training run, or None.
 
-    Others are renamed or removed, and `say` is called with a line about each.
+    Damaged checkpoints are removed, and those of other training runs are renamed.
+
+    Args:
+        folder: Folder of the checkpoints.
+        inputs: Value of `Job.inputs` of the training run.
+        say: Function that is called with a message about each checkpoint that is not used.
     """
     for path in reversed(list_folders(folder)):
         checkpoint = read(path)

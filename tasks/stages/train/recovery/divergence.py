@@ -8,14 +8,18 @@ from tasks.stages.train.recovery.attempts import Diverged
 from tasks.stages.train.rows.order import Order, Rows
 
 RECENT = 50
-"""Number of recent steps with whose median loss a step is compared."""
+"""Number of recent steps whose median loss is compared with the loss of a step."""
 MIN_STEPS, MIN_LOSS = 10, 0.01
-"""Number of steps before the first comparison, and the loss below which all losses count as equal."""
+"""Number of steps before the first comparison, and loss below which losses are considered equal."""
 ROWS_SHOWN = 16
 
 
 def require_no_jump(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
-    """Raise Diverged if the loss has jumped. It is called before a checkpoint can contain the step."""
+    """Verify that the loss of a step has not jumped, before a checkpoint can contain this step.
+
+    Raises:
+        Diverged: The loss has jumped.
+    """
     factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
     usual = max(MIN_LOSS, statistics.median(before)) if len(before) >= MIN_STEPS else None
     if factor and usual and point["loss"] > factor * usual:
@@ -35,6 +39,6 @@ def divergence_error(number: int, what: str, rows: Rows) -> Diverged:
 
 
 def skipped_point(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the log entry of a skipped step, which has no tokens and the loss of the step before."""
+    """Return the log entry of a skipped step, which has no tokens and the loss of the previous step."""
     rate, loss = builders.learning_rate(order.training, number, order.steps), curve[-1]["loss"] if curve else 0.0
     return {"step": number + 1, "loss": loss, "lr": rate, "grad_norm": 0.0, "tokens": 0, "targets": 0}

@@ -1,4 +1,4 @@
-"""Detection of machines that cannot train with the others, by their workers before a model is loaded."""
+"""Detection of machines that cannot train with the others. Workers check their machines before a model is loaded."""
 
 import socket
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tasks.stages.train.workers import gather, machine_id
 
 @contextmanager
 def raising_alike(job: Job) -> Iterator[None]:
-    """Raise UnfitMachines on all workers if one of them raises InputError or OSError in the block."""
+    """Raise UnfitMachines on all workers if the block raises InputError or OSError on one of them."""
     complaint = None
     try:
         yield

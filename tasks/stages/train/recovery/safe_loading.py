@@ -1,7 +1,7 @@
-"""Loading of checkpoints as data only, so that nothing in them is executed.
+"""Loading of checkpoints as data only, so that no code in them is executed.
 
-torch stores objects as pickles, which can call any function. It has a loader that accepts tensors and the classes
-listed here, but DeepSpeed asks for the other one.
+torch stores objects as pickles, which can call any function. torch has a safe loader, which accepts only tensors and
+permitted classes, but DeepSpeed requests the unsafe one.
 """
 
 import os
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from tasks.core.errors import Refused
 
 FORCE_VARIABLE, NO_FORCE_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-"""Environment variables of torch, which loads nothing if both are set."""
+"""Environment variables of torch that force or forbid the safe loader. If both are set, torch loads nothing."""
 ALLOWED_CLASSES = (
     "deepspeed.runtime.fp16.loss_scaler:LossScaler",
     "deepspeed.runtime.zero.config:ZeroStageEnum",
     "deepspeed.utils.tensor_fragment:fragment_address",
 )
-"""Classes of objects that DeepSpeed stores beside tensors."""
+"""Names of classes whose objects DeepSpeed stores in addition to tensors."""
 ALLOW_CODE = f"""
 import pkgutil, torch
 torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {ALLOWED_CLASSES!r}])
@@ -32,10 +32,10 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def data_only(name: str) -> Iterator[None]:
-    """Make torch load data only, inside the block.
+    """Make torch load data only, during the block.
 
     Raises:
-        Refused: Checkpoint `name` contains other objects.
+        Refused: The checkpoint contains other objects.
     """
     from pkgutil import resolve_name
 

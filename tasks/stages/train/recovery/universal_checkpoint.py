@@ -22,16 +22,16 @@ ds_to_universal.main(ds_to_universal.parse_arguments())
 def is_needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
     """Return whether the checkpoint has to be converted for this number of workers.
 
-    ZeRO divides its state by the number of workers. Without ZeRO each worker has all of it.
+    ZeRO divides the optimizer's state between the workers. Without ZeRO, each worker has the complete state.
     """
     return checkpoint is not None and training.zero_stage > 0 and checkpoint.workers != workers
 
 
 def convert(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the converted checkpoint to `folder`; the checkpoint itself is not changed.
+    """Write the converted checkpoint to `folder` and leave the original unchanged.
 
     Raises:
-        Unavailable: DeepSpeed cannot convert it.
+        Unavailable: DeepSpeed cannot convert the checkpoint.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -23,7 +23,8 @@ STACK_SECONDS = 20.0
 class StackDestination:
     file: Path
     send: Callable[[str], object] | None = None
-    """Function that sends the stack to the coordinator; None if the machine that started the training sees the file."""
+    """Function that sends the stack to the coordinator; None if the machine that started the training run can read the
+    file."""
 
 
 @contextmanager
@@ -41,7 +42,8 @@ def guard(stack: StackDestination, seconds: float) -> Iterator["Watchdog"]:
 class Watchdog:
     """Timer that ends the process.
 
-    faulthandler ends it without a Python thread, whatever blocks it; a thread is needed to send the stack.
+    The timer belongs to faulthandler, which can end the process even if all of its threads are blocked. A Python thread
+    is needed only to send the stack.
     """
 
     def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:
@@ -50,7 +52,12 @@ class Watchdog:
         self._watched, self._told = threading.get_ident(), False
 
     def feed(self, times: int = 1, more: float = 0) -> None:
-        """Restart the timer with the limit multiplied by `times`, plus `more` seconds."""
+        """Restart the timer.
+
+        Args:
+            times: Factor by which the time limit is multiplied.
+            more: Seconds that are added to the time limit.
+        """
         seconds = self._seconds * times + more
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
         if self._send:
@@ -72,7 +79,6 @@ class Watchdog:
         self._timer.start()
 
     def _tell(self) -> None:
-        """Send the stack of the training thread in the format of faulthandler."""
         assert self._send
         self._told, frame, lines = True, sys._current_frames().get(self._watched), []
         while frame:
@@ -82,7 +88,7 @@ class Watchdog:
 
 
 def hung_lines(folder: Path) -> str:
-    """Return the innermost line of Hallmark's code in the stack of each hung worker; empty if none hung."""
+    """Return the innermost line of Hallmark's code in each hung worker's stack; empty if no worker hangs."""
     places = []
     for path in sorted(folder.glob("stack-*.txt")):
         ours = (it for it in FRAME_LINE.finditer(path.read_text()) if OWN_CODE in it["file"])

@@ -11,23 +11,23 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
 MIN_TOKENS_SAVED = 100
-"""Minimum number of tokens in a forward pass that a shared prefix has to save; its separate computation costs the
-default model about as much."""
+"""Minimum number of tokens in a forward pass that a shared prefix has to save. Computing the prefix separately costs
+about as much with the default model."""
 
 
 @dataclass(frozen=True)
 class Batch:
     prefix: torch.Tensor
-    """[shared] int64: tokens that every sequence begins with and that `tokens` leaves out; often empty."""
+    """Tokens with which all sequences begin, often none. Shape [shared], int64."""
     tokens: torch.Tensor
-    """[sequences, length] int64."""
+    """Tokens after the prefix. Shape [sequences, length], int64."""
     positions: torch.Tensor
-    """[sequences, length] int64, starting at `shared`; they restart with each packed row, which keeps it separate from
-    the others."""
+    """Position of each token in its row. Shape [sequences, length], int64. Positions begin after the prefix, and begin
+    again for each packed row, which keeps packed rows separate."""
     predicts: torch.Tensor
-    """[sequences, length] bool: whether the next token is part of a target."""
+    """Whether the next token is part of a target. Shape [sequences, length], bool."""
     targets: torch.Tensor
-    """[predicts.sum()] int64: next tokens that are part of a target, in the order of `predicts`."""
+    """Tokens of the targets, in the order of `predicts`. Shape [number of target tokens], int64."""
 
     def to(self, device: torch.device) -> Self:
         return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
@@ -40,12 +40,16 @@ def collate(
     share: bool = False,
     worth: int = MIN_TOKENS_SAVED,
 ) -> Batch:
-    """Return rows as one batch.
+    """Combine rows into one batch.
 
-    If `share` is true and it saves at least `worth` tokens, the prefix that all rows have in common is taken out.
-    Without rows, the batch has one row without a target, since every worker has to take part in every forward pass.
-    ZeRO matches the communication of workers by its order, so all workers have to compute the same: `share` requires
-    `all_share_prefix`.
+    Args:
+        examples: All examples.
+        rows: Indices of the rows. If there are none, the batch has one row without a target, because every worker has
+            to take part in every forward pass.
+        packed: Whether the rows are packed into one sequence.
+        share: Whether the common prefix of the rows is computed separately. This has to be equal for all workers (see
+            `all_share_prefix`), because ZeRO matches the communication of workers by its order.
+        worth: Minimum number of tokens that the common prefix has to save.
     """
     chosen = list(rows) or [0]
     ids = {row: examples.row(row) for row in chosen}
@@ -75,9 +79,9 @@ def all_share_prefix(examples: Examples, groups: Sequence[Rows], worth: int = MI
 
 
 def shared_prefix(examples: Examples, rows: Sequence[int] | Rows, worth: int = MIN_TOKENS_SAVED) -> int:
-    """Return the number of tokens that all rows begin with, before any target; 0 if it is not worth sharing them.
+    """Return the length of the rows' common prefix in tokens, without targets; 0 if sharing it saves too little.
 
-    The last token before a target stays in each row, because the target's first token is predicted there.
+    The last token before a target stays in its row, because it predicts the target's first token.
     """
     if len(rows) < 2:
         return 0

@@ -1,11 +1,14 @@
-"""Examples as tokens in files that are mapped into memory, so that a worker holds only what it reads.
+"""Examples as tokens in files that are mapped into memory, so a worker's memory holds only the parts that it reads.
 
-    tokens.bin      all tokens of all examples, end to end, as unsigned integers of 2 or 4 bytes
-    ends.bin        [examples] int64, where each example ends in tokens.bin, counted in tokens
-    starts.bin      [examples] int32, where each target starts, counted within its example
-    validation.bin  int64, ascending: the examples for validation, from which no step learns
+An example is one tokenised row. The files are:
 
-All are little-endian. `index.json` has the number of examples, the bytes of a token, and the origin of the tokens.
+    tokens.bin      tokens of all examples, one example after the other, as unsigned integers of 2 or 4 bytes
+    ends.bin        end of each example in tokens.bin, counted in tokens; [examples] int64
+    starts.bin      start of each target, counted in tokens from the start of its example; [examples] int32
+    validation.bin  indices of the validation examples in ascending order; int64
+
+All numbers are little-endian. `index.json` has the number of examples, the bytes of a token, and the origin of the
+tokens.
 """
 
 import mmap
@@ -31,16 +34,16 @@ INDEX = "index.json"
 
 
 class Origin(FrozenModel):
-    """Digests of everything that decides the tokens, except the code. If that changes, DVC runs the stage again."""
+    """Digests of all inputs that affect the tokens, except the code. DVC runs the stage again if the code changes."""
 
     data: str
     """SHA-256 of the table of training rows."""
     validation: str
-    """SHA-256 of the table that names the rows for validation."""
+    """SHA-256 of the table that lists the validation rows."""
     prompts: str
-    """SHA-256 of the canonical JSON of the prompts."""
+    """SHA-256 of the prompts as canonical JSON."""
     model: str
-    """Canonical digest of the base model's folder, with tokenizer and chat template."""
+    """SHA-256 of the base model's folder, which includes tokenizer and chat template."""
 
 
 class Index(FrozenModel):
@@ -49,19 +52,22 @@ class Index(FrozenModel):
     examples: int
     token_bytes: int
     files: dict[str, str]
-    """SHA-256 by file name."""
+    """SHA-256 of each file, by file name."""
     origin: Origin
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Tokens of many examples. Example i is tokens[ends[i - 1]:ends[i]], and its target begins at starts[i]."""
+    """Tokens of many examples.
+
+    Example `i` has the tokens `tokens[ends[i - 1]:ends[i]]`. Its target begins at its token `starts[i]`.
+    """
 
     tokens: Ints
     ends: Ints
     starts: Ints
     validation: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    """Indices of the examples for validation, from which no step learns, in ascending order."""
+    """Indices of the validation examples, which are not trained on, in ascending order."""
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -71,21 +77,21 @@ class Examples:
         return numbers + np.searchsorted(before, numbers, side="right")
 
     def row(self, index: int) -> npt.NDArray[np.int64]:
-        """Return the [length] tokens of one example."""
+        """Return the tokens of one example, in an array of shape [length]."""
         begin = int(self.ends[index - 1]) if index else 0
         return self.tokens[begin : int(self.ends[index])].astype(np.int64)
 
     def lengths(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """Return the number of tokens of each of `rows`, by default of all examples."""
+        """Return the number of tokens in each of the given rows, by default in all."""
         rows = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
         return np.asarray(self.ends[rows] - np.where(rows > 0, self.ends[rows - 1], 0), dtype=np.int64)
 
     def targets(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """Return the number of target tokens of each of `rows`, by default of all examples."""
+        """Return the number of target tokens in each of the given rows, by default in all."""
         return self.lengths(rows) - self.starts[rows]
 
     def release(self) -> None:
-        """Free the memory of the parts that were read; they are read from the files again if needed."""
+        """Release the memory of the parts of the files that were read. They are read again if needed."""
         for part in (self.tokens, self.ends, self.starts):
             mapped = getattr(part, "_mmap", None)
             if isinstance(mapped, mmap.mmap):
@@ -102,10 +108,10 @@ def in_memory(examples: Iterable[Example]) -> Examples:
 
 
 class Writer:
-    """Writer of examples that holds none in memory. The index is written last and makes the files valid."""
+    """Writer that streams examples to files. The files are valid once the index is written, which happens last."""
 
     def __init__(self, folder: Path, vocabulary: int) -> None:
-        """Open the files in `folder`. `vocabulary` is greater than every token."""
+        """Open the files in `folder`. All tokens are smaller than `vocabulary`."""
         self.folder = folder
         self.count = self.tokens = self.targets = self.longest = self.end = 0
         self._width = 2 if vocabulary <= 1 << 16 else 4
@@ -123,7 +129,12 @@ class Writer:
             file.write(np.asarray(values, dtype=kind).tobytes())
 
     def finish(self, origin: Origin, validation: Sequence[int] = ()) -> Index:
-        """Close the files and write the index. `validation` has the indices for validation in ascending order."""
+        """Close the files and write the index.
+
+        Args:
+            origin: Digests of the inputs.
+            validation: Indices of the validation examples in ascending order.
+        """
         self._close()
         (self.folder / VALIDATION).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
         digests = {name: sha256_file(self.folder / name) for name in FILES}
@@ -147,10 +158,12 @@ def read_index(folder: Path) -> Index:
 
 
 def require_consistent(rows: Examples) -> None:
-    """Verify that examples lie end to end and targets within them, as in files of a stage whose code is not reviewed.
+    """Verify that the examples follow each other without gaps and contain their targets.
+
+    The files may come from a stage whose code was not reviewed.
 
     Raises:
-        ValueError: They do not.
+        ValueError: The examples are inconsistent.
     """
     ends, starts, chosen = rows.ends, rows.starts, rows.validation
     whole = len(ends) == len(starts) > 0 and ends[0] > 0 and ends[-1] == len(rows.tokens)
@@ -161,7 +174,7 @@ def require_consistent(rows: Examples) -> None:
 
 
 def verify(folder: Path, origin: Origin) -> Index:
-    """Verify the files of a folder and their origin, and return the index.
+    """Verify the examples' files and their origin, and return the index.
 
     Raises:
         Refused: A file differs from the index, or the tokens were made from other inputs.
@@ -190,7 +203,7 @@ ORIGIN_WORDS = {
 
 
 def read(folder: Path) -> Examples:
-    """Map the files of a folder into memory, without verifying them (see `verify`)."""
+    """Map the examples' files into memory without verifying them (see `verify`)."""
     index = read_index(folder)
     kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
     assert sys.byteorder == "little", "written little-endian, and mapped as it is"

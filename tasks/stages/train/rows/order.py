@@ -1,7 +1,7 @@
-"""Rows of each optimizer step: a function of seed, epoch and step, whatever the number of workers and passes.
+"""Rows of each optimizer step, which depend on seed, epoch and step and not on the number of workers and passes.
 
-`by_length` sorts the rows of a hundred steps by length, divides them into steps and shuffles the steps. This needs
-hardly any padding, and memory for no more than these rows.
+The order `by_length` sorts the rows of a hundred steps by length, divides them into steps and shuffles the steps. It
+needs almost no padding, and only these rows have to be in memory.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STEPS_SORTED = 100
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """Rows of every step. They follow from the fields, so a checkpoint need not hold them."""
+    """Rows of every optimizer step. A checkpoint need not store them, because they can be computed from the fields."""
 
     examples: Examples
     training: Training
@@ -35,11 +35,11 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Number of optimizer steps of the training, at least 1."""
+        """Number of optimizer steps in the training run, at least 1."""
         return max(1, round(self.training.epochs * self.steps_per_epoch))
 
     def step(self, number: int) -> Rows:
-        """Return the rows of step `number`, counted from 0; the last step of an epoch may have fewer."""
+        """Return the rows of a step, counted from 0. The last step of an epoch may have fewer rows than the others."""
         epoch, place = divmod(number, self.steps_per_epoch)
         part, within = divmod(place, STEPS_SORTED)
         return self._part(epoch, part)[within]

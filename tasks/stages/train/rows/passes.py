@@ -1,6 +1,6 @@
-"""Division of a step's rows into forward passes of workers, which all take about the same time.
+"""Division of a step's rows into forward passes, each of which takes about the same time on all workers.
 
-It does not change what a step learns, because the gradient is a sum over rows, whichever pass they are in.
+The division does not change the result of a step: the gradient is a sum over all rows, in any order.
 """
 
 import heapq
@@ -14,16 +14,16 @@ import numpy.typing as npt
 from tasks.core.params.training import Training
 
 RowIndices = npt.NDArray[np.int64]
-"""Indices among the rows of a step."""
+"""Indices of rows within a step."""
 
 
 @dataclass(frozen=True, eq=False)
 class PassPlan:
     groups: list[RowIndices]
-    """Groups of rows, each of which goes through the model at once. Their number is a multiple of `groups_per_pass`;
-    the last groups may be empty."""
+    """Groups of rows. Each group is computed in one forward pass, by one worker or by several workers together. The
+    number of groups is a multiple of `groups_per_pass`, so the last groups can be empty."""
     groups_per_pass: int
-    """Number of groups in a forward pass: one for each worker, or one for all workers that share a pass
+    """Number of groups in a forward pass: the number of workers, divided by the number of workers that share a group
     (model/sequence_parallel.py)."""
 
     @cached_property
@@ -35,9 +35,13 @@ class PassPlan:
 
 
 def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> PassPlan:
-    """Divide the rows of a step, given their lengths in tokens, into forward passes.
+    """Divide the rows of a step into forward passes.
 
-    A worker gets at most `micro_batch_tokens` in a pass, unless a single row is longer.
+    Args:
+        lengths: Tokens of each row.
+        training: Parameters. A worker gets at most `micro_batch_tokens` tokens in a pass, unless a single row is
+            longer.
+        workers: Number of workers.
     """
     most, at_once = training.micro_batch_tokens * training.sequence_parallel, workers // training.sequence_parallel
     groups = pack_rows(lengths, most, at_once) if training.packed else pad_rows(lengths, most, at_once)
@@ -46,7 +50,7 @@ def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> Pa
 
 
 def pad_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[RowIndices]:
-    """Group rows of similar length: at most `most` tokens a group, padding included, and as even as possible."""
+    """Divide rows into groups of similar length and size, each with at most `most` tokens including padding."""
     by_length = np.argsort(lengths, kind="stable")
     ordered = lengths[by_length]
     wanted = -(-_groups(ordered, most) // at_once) * at_once
@@ -71,10 +75,10 @@ def _groups(ordered: npt.NDArray[np.int64], most: int) -> int:
 
 
 def pack_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[RowIndices]:
-    """Pack rows into few sequences of similar length, with at most `most` tokens each.
+    """Pack rows into as few sequences of similar length as possible, each with at most `most` tokens.
 
-    Each row, the longest first, goes to the shortest sequence (Graham, "Bounds on Multiprocessing Timing Anomalies",
-    1969). If they do not fit, it is repeated with `at_once` more sequences.
+    The longest row comes first, and each row is appended to the shortest sequence (Graham, "Bounds on Multiprocessing
+    Timing Anomalies", 1969). If the rows do not fit, packing starts again with `at_once` more sequences.
     """
     count = max(1, -(-int(lengths.sum()) // (most * at_once))) * at_once
     while True:
@@ -96,7 +100,10 @@ def group_tokens(lengths: npt.NDArray[np.int64], group: RowIndices, is_packed: b
 
 
 def computed_positions(lengths: npt.NDArray[np.int64], passes: PassPlan, is_packed: bool) -> int:
-    """Return the number of positions in a step: tokens, padding, and waits for the worker with the longest pass."""
+    """Return the number of computed positions in a step, including padding and idle time of workers.
+
+    A worker with a short pass is idle until the longest pass ends.
+    """
     return sum(
         max(group_tokens(lengths, group, is_packed) for group in passes.groups_of(forward)) * passes.groups_per_pass
         for forward in range(passes.count)

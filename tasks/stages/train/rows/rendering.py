@@ -1,7 +1,7 @@
-"""Tokens of one record with the target marked: a conversation, or the windows of a plain text.
+"""Tokens of one record with the target marked: of a conversation, or of the windows of a plain text.
 
-The loss covers the target turn only, with its stop token. To find the beginning of the target, the conversation is
-rendered twice by the tokenizer's chat template: up to the target, and whole.
+The loss covers only the target turn, including its stop token. The tokenizer's chat template renders the conversation
+twice, up to the target and to its end. The difference is the target.
 """
 
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from tasks.core.records.prompts import Turn, chat_turns
 @dataclass(frozen=True)
 class Example:
     tokens: list[int]
-    """Tokens of prompt and target. The last one is the stop token, unless a text continues in another window."""
+    """Tokens of prompt and target. The last token is the stop token, unless a text continues in another window."""
     start: int
 
 
 def examples_of(
     record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
 ) -> list[Example]:
-    """Return the examples of a record: one of a conversation, or one for each window of a text."""
+    """Return the examples of a record: one for a conversation, or one for each window of a plain text."""
     window = texts.window_size(record, prompts)
     if window is None:
         return [render(*chat_turns(record, prompts), tokenizer, stops)]
@@ -34,14 +34,14 @@ def examples_of(
 
 
 def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> Example:
-    """Return the tokens of one conversation.
+    """Return the tokens of a conversation.
 
-    Prompt and target are tokenised separately, as for an answer in production: the tokens of the prompt are fixed
-    before the first token of the answer exists.
+    Prompt and target are tokenised separately, as in production, where the tokens of the prompt are fixed before the
+    answer begins.
 
     Raises:
-        InputError: The chat template does not take the conversation, renders the prompt differently once the answer
-            follows, or ends the answer without a stop token.
+        InputError: The chat template rejects the conversation, changes the prompt when an answer follows, or ends the
+            answer without a stop token.
     """
     from jinja2 import TemplateError
 
@@ -72,7 +72,7 @@ def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> E
 
 
 def stop_tokens(tokenizer: Any, model: Path) -> set[int]:
-    """Return the tokens that end an answer, from the tokenizer and the model's generation_config.json."""
+    """Return the ids of the tokens that end an answer, from the tokenizer and the model's generation_config.json."""
     file = model / "generation_config.json"
     configured = read_json(file).get("eos_token_id") if file.is_file() else None
     listed = configured if isinstance(configured, list) else [configured]

@@ -1,4 +1,4 @@
-"""Verification of the rows in the files, against the prompts that serving will make or against their text."""
+"""Verification of the tokenised rows: conversations against the prompts of serving, plain texts against their text."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +20,10 @@ def verify_rows(
 ) -> None:
     """Verify the tokens of every row.
 
-    Records whose text contains a special token of the tokenizer must have no row.
+    Records whose text contains a special token of the tokenizer must not have a row.
 
     Raises:
-        Refused: A row is wrong; the message shows its tokens and a remedy.
+        Refused: A row is wrong. The message shows the tokens and a remedy.
     """
     count, signs = 0, SpecialTokens(tokenizer)
     for row in (it for part in record.read_batches(table, COLUMNS) for it in part.to_pylist()):
@@ -44,9 +44,9 @@ def verify_rows(
 
 
 def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
-    """Return a description of the part of a message that the chat template leaves out; empty if there is none.
+    """Return a description of a message that the chat template truncates or omits; empty if it keeps all messages.
 
-    Earlier answers are not checked, since a template may shorten them.
+    Earlier answers are not checked, because a chat template is allowed to shorten them.
     """
     prompt = "".join(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True).split())
     for turn in turns:
@@ -59,10 +59,18 @@ def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
 
 
 def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
-    """Return the number of rows that a text takes, from row `first` on, and a description of their fault, if any.
+    """Return the number of rows that a plain text has, and a description of their first fault, if any.
 
-    The check does not depend on how the text was cut: the targets, end to end, have to be the text; each row begins
-    with one token of context, the last token of the row before; and no row has more than `most` tokens.
+    The check is independent of the code that divides texts into windows. The targets of all rows, joined, have to be
+    the text. Each row begins with one token of context, which is the last token of the previous row. No row has more
+    than `most` tokens.
+
+    Args:
+        examples: All rows.
+        first: Index of the text's first row.
+        text: Text of the record.
+        tokenizer: Tokenizer of the base model.
+        most: Maximum number of tokens in a row.
     """
     wanted = [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
     trained: list[int] = []
@@ -96,7 +104,6 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
 def conversation_fault(
     tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
 ) -> str:
-    """Return a description of the fault in the row of a conversation; empty if there is none."""
     served = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
     if tokens[:start] != served:
         place = next(

@@ -1,7 +1,8 @@
-"""Shuffled order of which any part can be computed alone, so that memory does not grow with the number of rows.
+"""Shuffled order of which any part can be computed separately, so memory does not grow with the number of rows.
 
-A Feistel network over the bits of an index is a bijection, whatever its round function. An index beyond the last row is
-permuted again until it falls below it (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002).
+The shuffle is a Feistel network over the bits of an index, which is a bijection for any round function. A result that
+is not below the number of rows is shuffled again until it is (Black and Rogaway, "Ciphers with Arbitrary Finite
+Domains", 2002).
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def shuffled(places: Indices, count: int, seed: tuple[int, ...]) -> Indices:
-    """Return the numbers at `places` of a shuffled range(count), whose order depends on `seed`."""
+    """Return the numbers at the positions `places` of a shuffled `range(count)`. The order depends on `seed` only."""
     drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(ROUNDS, np.uint64)
     keys = drawn.astype(np.uint64)
     half = max(1, (max(1, count - 1).bit_length() + 1) // 2)

@@ -1,7 +1,7 @@
-"""Special tokens of a tokenizer, like `<|im_end|>`, in the text of records.
+"""Special tokens of a tokenizer, such as `<|im_end|>`, in the text of records.
 
 A tokenizer turns such text into control tokens. A message that contains them could end its turn and begin another one,
-and a model that learnt from it would do the same. Plain texts are tokenised without special tokens
+and a model that is trained on it would do the same. Plain texts are tokenised without special tokens
 (`tasks.core.records.texts`).
 """
 
@@ -25,7 +25,7 @@ class SpecialTokens:
         self._any = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def appear_in(self, row: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> bool:
-        """Return whether a message or the target contains a special token; False for plain texts."""
+        """Return whether a message or the target of a record contains a special token; False for plain texts."""
         if texts.window_size(row, prompts) is not None:
             return False
         turns, target = chat_turns(row, prompts)

@@ -1,6 +1,6 @@
-"""Stage `tokenise`: turn the training rows into tokens, once for all trainings on them.
+"""Stage `tokenise`: turn the training rows into tokens, once for all training runs that use them.
 
-Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. The table is read in parts and can have
+Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. The table is read in parts, so it can have
 any size.
 """
 
@@ -35,17 +35,15 @@ ROWS = 1_000
 
 class Result(FrozenModel):
     rows: int
-    """Number of rows; each window of a plain text is one."""
+    """Number of rows. Each window of a plain text is a row."""
     validation_rows: int
-    """Number of these rows that are for validation; no step learns from them."""
+    """Number of validation rows, which are included in `rows` and are not trained on."""
     tokens: int
-    """Tokens of prompts and targets."""
     target_tokens: int
-    """Tokens that the loss covers."""
+    """Number of tokens that the loss covers."""
     longest: int
-    """Tokens of the longest row."""
     left_out: int = 0
-    """Number of records without a row, because their text contains a special token of the tokenizer."""
+    """Number of records that were left out because their text contains a special token of the tokenizer."""
 
     @staticmethod
     def read(layout: Layout) -> "Result":
@@ -71,9 +69,9 @@ def run(params: Params, layout: Layout) -> Result:
     """Tokenise the training rows.
 
     Raises:
-        Refused: The data gate has not passed, or the tokens of a row are not those of its text or of the prompt that
-            serving will make.
-        InputError: There is no row, or the tokenizer's chat template cannot be used.
+        Refused: The data gate has not passed, or the tokens of a row differ from its text or from the prompt of
+            serving.
+        InputError: No row is left, or the tokenizer's chat template cannot be used.
     """
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
@@ -118,9 +116,10 @@ def run(params: Params, layout: Layout) -> Result:
 def render_table(
     table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
 ) -> Iterator[list[Example]]:
-    """Yield the examples of each record in a table, in its order.
+    """Yield the examples of each record in a table, in the order of the table.
 
-    A record has none if its text contains a special token. The table has the schema `tasks.core.records.record.SCHEMA`.
+    A record whose text contains a special token has no examples. The table has the schema
+    `tasks.core.records.record.SCHEMA`.
     """
     signs = SpecialTokens(tokenizer)
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
@@ -132,10 +131,10 @@ def render_table(
 
 
 def validation_indices(split: Path) -> npt.NDArray[np.int64]:
-    """Return the indices in the training table of the rows for validation, in ascending order.
+    """Return the indices of the validation rows in the training table, in ascending order.
 
     Raises:
-        Refused: The training table has no such rows.
+        Refused: An index is not in the training table.
     """
     rows = pq.read_metadata(split / "train.parquet").num_rows
     places: npt.NDArray[np.int64] = record.read_table(split / "validation.parquet", ["place"])["place"].to_numpy()

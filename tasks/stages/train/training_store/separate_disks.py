@@ -1,7 +1,7 @@
-"""Checkpoints, training log and weights of a training whose machines have no disk in common.
+"""Checkpoints, training log and weights of a training run whose machines have no disk in common.
 
-A worker writes to the disk of its machine. A thread then stores the worker's part while training continues, and the
-next checkpoint waits for it. The coordinator counts a checkpoint once all parts are stored.
+A worker writes its part of a checkpoint to its machine's disk. A thread then uploads the part while training continues;
+the next checkpoint waits for the upload. The coordinator regards a checkpoint as complete once all parts are uploaded.
 """
 
 import os
@@ -30,7 +30,7 @@ FOLDERS = ("checkpoints", "output", "scratch")
 
 
 def open_store(job: Job) -> TrainingStore:
-    """Return the storage of a training. If machines share no disk, fetch the model and the rows first."""
+    """Return the store of a training run. If the machines share no disk, the model and the rows are fetched first."""
     return TrainingStore(job) if job.remote is None else RemoteTrainingStore(job, job.remote)
 
 
@@ -89,9 +89,10 @@ class RemoteTrainingStore(TrainingStore):
         return None
 
     def _fetch(self, stored: StoredCheckpoint, path: Path) -> bool:
-        """Fetch the files of a checkpoint that the workers of this machine read.
+        """Fetch the files of a checkpoint that this machine's workers read, and return whether this succeeded.
 
-        If another number of workers wrote the checkpoint, they read all of it, since it has to be converted.
+        If the checkpoint was written by another number of workers, all files are fetched, because it has to be
+        converted.
         """
         whole = stored.workers != distributed.get_world_size()
         first = distributed.get_rank()
@@ -129,7 +130,6 @@ class RemoteTrainingStore(TrainingStore):
         distributed.barrier()
 
     def _raise_call_errors(self) -> None:
-        """Raise errors of calls to the coordinator that did not wait for a result."""
         if self._pending_calls:
             import ray
 
@@ -170,7 +170,7 @@ class RemoteTrainingStore(TrainingStore):
         )
 
     def call_coordinator(self, what: str, *given: Any, wait: bool = True) -> Any:
-        """Call a method of the coordinator: a Ray actor or, if one worker trains without Ray, a local object."""
+        """Call a method of the coordinator, which is a Ray actor or, in a training run without Ray, a local object."""
         method = getattr(self.remote.coordinator, what)
         if isinstance(self.remote.coordinator, Coordinator):
             return method(*given)
@@ -189,7 +189,7 @@ class Upload(threading.Thread):
     def run(self) -> None:
         try:
             self._store()
-        except Exception as error:  # raised again by `Away.settle`, in the thread that trains
+        except Exception as error:  # raised again by `wait_until_stored`, in the thread that trains
             self.error = error
 
     def _store(self) -> None:

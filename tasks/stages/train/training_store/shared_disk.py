@@ -1,4 +1,4 @@
-"""Checkpoints, training log and weights of a training whose workers share a disk."""
+"""Checkpoints, training log and weights of a training run whose workers share a disk."""
 
 import json
 import os
@@ -17,22 +17,22 @@ from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.workers import gather
 
 BEST_FOLDER = "best"
-"""Folder of the best weights, in a checkpoint and in the scratch folder."""
 PREEMPTION_CHECK_STEPS = 4
-"""Number of steps between two checks for a preemption. All workers have to agree, which takes milliseconds."""
+"""Number of steps between two checks for a preemption. In a check all workers have to communicate, which takes
+milliseconds."""
 
 
 class TrainingStore:
-    """Storage of a training on a disk that all workers share.
+    """Store of a training run on a disk that all workers share.
 
-    Every worker has one and calls each method at the same point.
+    Each worker has its own object, and all workers call each method at the same point.
     """
 
     def __init__(self, job: Job) -> None:
         self.job = job
 
     storage_patience_seconds = 0.0
-    """Seconds that a checkpoint may wait because the storage does not answer."""
+    """Maximum time in seconds that a checkpoint waits for a storage that does not answer."""
 
     @property
     def creates_folders(self) -> bool:
@@ -40,7 +40,7 @@ class TrainingStore:
         return distributed.get_rank() == 0
 
     def newest(self) -> Checkpoint | None:
-        """Return the newest undamaged checkpoint, the same on every worker."""
+        """Return the newest undamaged checkpoint, which is the same for every worker."""
         job = self.job
         shared: list[Any] = [None]
         if self.creates_folders:
@@ -58,7 +58,7 @@ class TrainingStore:
         return path
 
     def commit_checkpoint(self, path: Path, made: Checkpoint) -> None:
-        """Turn the files that all workers wrote to `path` into a checkpoint. Each worker digests its own files."""
+        """Complete the checkpoint in `path`. Each worker computes the digests of its own files."""
         parts = gather(checkpoints.part_of(path, distributed.get_rank()))
         if self.creates_folders:
             checkpoints.commit(path, made, {name: digest for part in parts for name, digest in part.items()})
@@ -66,7 +66,6 @@ class TrainingStore:
 
     @property
     def _best(self) -> Path:
-        """Folder of the weights with the lowest validation loss so far, on the disk of the first worker."""
         return self.job.scratch / BEST_FOLDER
 
     def empty_best(self) -> Path:
@@ -79,7 +78,6 @@ class TrainingStore:
             link_files(self._best, checkpoint / BEST_FOLDER)
 
     def restore_best(self, checkpoint: Path) -> None:
-        """Take the best weights so far from a checkpoint."""
         if distributed.get_rank() == 0:
             link_files(checkpoint / BEST_FOLDER, self._best)
 
@@ -89,7 +87,7 @@ class TrainingStore:
         distributed.barrier()
 
     def wait_until_stored(self) -> None:
-        """Wait until the checkpoints are stored."""
+        """Wait until all checkpoints are stored."""
 
     def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
         if self.creates_folders:
@@ -101,21 +99,24 @@ class TrainingStore:
                 file.write(json.dumps(point) + "\n")
 
     def show_line(self, line: str) -> None:
-        """Show a line to the user. A worker's own output would go to one of Ray's logs."""
+        """Show a line to the user. Output that a worker prints would appear only in Ray's logs."""
         with (self.job.scratch / LINES_FILE).open("a") as file:
             file.write(f"{line}\n")
 
     def report_end(self, took: dict[str, Any]) -> None:
-        """Report the end of this worker, with the trained weights in the job's output folder.
+        """Report that this worker has finished. The trained weights are in the job's output folder.
 
-        `took` has the worker's peak memory in bytes and seconds by part.
+        Args:
+            took: Peak memory of the worker in bytes, and seconds by part of the training run.
         """
         write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
 
     def reason_to_end(self, steps: int, due: bool) -> str | None:
-        """Return the reason to write a checkpoint and end, the same on every worker; None if the workers continue.
+        """Return the reason to write a checkpoint and end, which is the same for every worker; None to continue.
 
-        `due` is true if a checkpoint is written after this step anyway.
+        Args:
+            steps: Number of completed steps.
+            due: Whether a checkpoint is written after this step anyway.
         """
         if self._first_worker_finds(self.end_requested):
             return "asked to end"
@@ -135,11 +136,11 @@ class TrainingStore:
         return bool(answers[0])
 
     def end_requested(self) -> bool:
-        """Return whether the workers have to end because the stage was asked to. The first worker calls it."""
+        """Return whether the stage has been requested to end. Only the first worker calls this method."""
         return self.job.end_request_file.exists()
 
     def has_more_room(self) -> bool:
-        """Return whether the cluster has room for more workers. The first worker calls it."""
+        """Return whether the cluster has room for more workers. Only the first worker calls this method."""
         return self.job.more_workers_file.exists()
 
     def stack(self, rank: int) -> watchdog.StackDestination:
@@ -147,7 +148,7 @@ class TrainingStore:
 
 
 def link_files(folder: Path, target: Path) -> None:
-    """Hard-link the files of `folder` into `target` on the same disk, in place of what `target` contains."""
+    """Hard-link the files of `folder` into the folder `target` on the same disk, whose old content is removed."""
     shutil.rmtree(target, ignore_errors=True)
     copy_tree(folder, target, copy=_link)
 

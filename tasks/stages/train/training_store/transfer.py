@@ -1,4 +1,4 @@
-"""Transfer of model, rows and weights between the storage and the machine that starts a training."""
+"""Transfer of model, rows and weights between the storage and the machine that starts a training run."""
 
 import secrets
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
 from tasks.stages.train.rows import examples
 
 STORAGE_FILE = "storage.json"
-"""File beside the checkpoints with the location of the storage and the training's folder in it."""
+"""Name of the file, next to the checkpoints, with the location of the storage and the training run's folder in it."""
 
 
 def upload_inputs(job: Job, place: TrainingStorage | None) -> Job:
-    """Store model and rows where the machines of the cluster find them, and return the job with this storage.
+    """Upload the model and the rows for the machines of the cluster, and return the job with the storage.
 
     If `place` is None, the machines share a disk, and the job is returned unchanged.
     """
@@ -36,10 +36,10 @@ def upload_inputs(job: Job, place: TrainingStorage | None) -> Job:
 
 
 def training_name(checkpoints: Path, place: TrainingStorage) -> str:
-    """Return the name of the training's folder in this storage.
+    """Return the name of the training run's folder in the storage.
 
-    A resumed training gets its earlier name, and no other training gets it. In another storage the training begins
-    anew, since its checkpoints are not there.
+    A resumed training run gets its earlier name, and every other run a new one. If the storage has changed, training
+    starts from the beginning, because the earlier storage has the checkpoints.
     """
     file = checkpoints / STORAGE_FILE
     if known := _stored_name(file, place):
@@ -68,7 +68,7 @@ def _stored_name(file: Path, place: TrainingStorage) -> str | None:
 
 @contextmanager
 def coordinated(job: Job) -> Iterator[Job]:
-    """Run a coordinator for one attempt and yield the job with its handle. Ray has to be connected."""
+    """Run a coordinator during the block and yield the job with its handle. Ray has to be connected."""
     if job.remote is None:
         yield job
         return
@@ -96,9 +96,9 @@ def fetch_weights(job: Job) -> None:
 
 
 def remove_training(job: Job) -> None:
-    """Remove the training's folder from the storage.
+    """Remove the training run's folder from the storage.
 
-    It is called once the stage's outputs are complete; until then the training can be resumed from that folder.
+    It is called after the stage has written its outputs. Before that, the training run can be resumed from this folder.
     """
     if job.remote:
         TrainingStorage(job.remote.place).remove(job.remote.name)

@@ -1,6 +1,6 @@
-"""Summary of an engine's state in a few numbers.
+"""Summary of an engine's state in a few numbers, which have to be equal before and after a checkpoint.
 
-It has to be the same before a checkpoint is written and after it is loaded.
+The summary is computed before a checkpoint is written and after it is loaded.
 """
 
 import math
@@ -13,9 +13,9 @@ from tasks.core.params import methods
 from tasks.core.params.training import Training
 
 TOLERANCE = 1e-3
-"""Maximum relative change of a norm by writing the state to files and loading it on other workers."""
+"""Maximum relative change of a norm when the state is written to files and loaded by other workers."""
 ADAM_BETA1 = 0.9
-"""Adam's first beta: after the first step, the running mean is 1 - 0.9 times the gradient."""
+"""Adam's first beta. After the first step, the running mean of the gradient is (1 - 0.9) times the gradient."""
 
 
 def trained_weights(engine: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def trained_weights(engine: Any) -> dict[str, Any]:
 
 
 def probe_weight(engine: Any, training: Training) -> tuple[str, Any]:
-    """Return name and tensor of the smallest weight that has a gradient from the first step on."""
+    """Return the name and the tensor of the smallest weight that has a gradient from the first step on."""
     weights, adapter = trained_weights(engine), methods.get(training.method).adapter
 
     def order(name: str) -> tuple[bool, int]:
@@ -37,8 +37,8 @@ def probe_weight(engine: Any, training: Training) -> tuple[str, Any]:
 def first_moment(engine: Any, weight: Any) -> torch.Tensor | None:
     """Return Adam's running mean of a weight's gradient as a flat tensor; None if the optimizer has none.
 
-    It is gathered from all workers and must not be called before the first step: a worker without a part of the weight
-    would wait for the others.
+    The running mean is gathered from all workers. Before the first step this function must not be called, because a
+    worker without a part of the weight would wait for the others.
     """
     from deepspeed.utils import safe_get_full_optimizer_state
 
@@ -49,7 +49,6 @@ def first_moment(engine: Any, weight: Any) -> torch.Tensor | None:
 
 
 def _copy(engine: Any, weight: Any) -> Any:
-    """Return the weight that the optimizer updates: the fp32 copy in bf16 without ZeRO, else the weight itself."""
     lows, highs = (getattr(engine.optimizer, name, []) for name in ("fp16_groups", "fp32_groups"))
     pairs = (pair for groups in zip(lows, highs, strict=False) for pair in zip(*groups, strict=True))
     copies = {id(low): high for low, high in pairs}
@@ -57,7 +56,9 @@ def _copy(engine: Any, weight: Any) -> Any:
 
 
 def summary(engine: Any, training: Training) -> dict[str, Any]:
-    """Return name and norms of one weight and of its running mean. Every worker calls it.
+    """Return the name of one weight and the norms of the weight and of its running mean.
+
+    Every worker has to call this function.
 
     Raises:
         InputError: A norm is not finite.
@@ -78,7 +79,16 @@ def summary(engine: Any, training: Training) -> dict[str, Any]:
 
 
 def require_same(engine: Any, training: Training, told: dict[str, Any]) -> None:
-    """Raise Refused unless the engine's state equals the state with which the checkpoint was written."""
+    """Verify that the engine has the same state as when the checkpoint was written.
+
+    Args:
+        engine: DeepSpeed engine with the model.
+        training: Parameters of the training run.
+        told: Summary that was stored in the checkpoint.
+
+    Raises:
+        Refused: The state differs.
+    """
     try:
         now = summary(engine, training)
     except ValueError as error:  # raised by ZeRO 1 and 2 if they have no state
@@ -94,9 +104,13 @@ def require_same(engine: Any, training: Training, told: dict[str, Any]) -> None:
 def complete_optimizer_state(engine: Any, taken: int) -> None:
     """Complete the optimizer's state after a checkpoint was loaded.
 
-    ZeRO connects its weights to the state that it loaded, as it otherwise does in a step. Adam gets a counter of steps
-    for each weight: a universal checkpoint has a single one, in the machine's memory, which ZeRO 3 would increment
-    several times a step.
+    ZeRO's weights are linked to the loaded state, which DeepSpeed otherwise does in a step. Each weight gets its own
+    step counter for Adam. A universal checkpoint has a single counter, which ZeRO 3 would increment more than once per
+    step.
+
+    Args:
+        engine: DeepSpeed engine with the model.
+        taken: Number of completed steps.
     """
     if link := getattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state", None):
         link()

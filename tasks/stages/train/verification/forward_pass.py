@@ -15,11 +15,13 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
 SEARCHED_STEPS = 20
-"""Number of steps among which a forward pass with many rows is chosen."""
+"""Number of steps that are searched for a forward pass with many rows."""
 ROWS_ALONE = 4
-"""Maximum number of rows of a forward pass that are also computed alone: the shortest, which need the least memory."""
+"""Maximum number of rows in a forward pass that are also computed separately. The shortest rows are used, because they
+need the least memory."""
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
-"""Maximum relative difference between two computations of a row's loss that is due to rounding."""
+"""Maximum relative difference between two computations of a row's loss, by precision. Larger differences are not due to
+rounding."""
 
 REMEDY = {
     False: "Set training.layout to padded and training.attention to eager",
@@ -29,12 +31,20 @@ REMEDY = {
 
 @torch.no_grad()
 def verify(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
-    """Verify a forward pass over `groups`, each computed by one worker or by workers that share the pass.
+    """Verify a forward pass.
 
-    Every worker calls it, since ZeRO 3 computes with all of them.
+    Every worker has to call this function, because ZeRO 3 computes with all of them.
+
+    Args:
+        engine: DeepSpeed engine with the model.
+        examples: Tokens of all rows.
+        groups: Groups of rows, each computed by one worker or by several workers together.
+        training: Parameters of the training run.
+        share: Whether the rows share their common prefix.
 
     Raises:
-        Refused: The loss of a row is not that of the row alone, or a packed row attends to another.
+        Refused: The loss of a row differs from its loss when computed separately, or a packed row attends to another
+            row.
         InputError: The base model's loss is not finite.
     """
     groups = [_shortest(examples, group) for group in groups]
@@ -78,7 +88,6 @@ def _shortest(examples: Examples, group: Rows) -> Rows:
 
 
 def _with_loss_on_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
-    """Return the batch with the loss on one of its rows; on none if there is no such row."""
     only = torch.zeros_like(laid.predicts)
     if place < len(rows):
         before = int(examples.lengths(rows[:place]).sum()) if packed else 0
@@ -88,7 +97,6 @@ def _with_loss_on_row(laid: Batch, examples: Examples, rows: Rows, place: int, p
 
 
 def _loss_of_row_alone(model: Any, examples: Examples, row: int, device: Any) -> float:
-    """Return the summed loss of one row by transformers' own loss and attention, with labels made here."""
     tokens = torch.from_numpy(examples.row(max(row, 0)))[None].to(device)
     labels = tokens.clone()
     labels[0, : int(examples.starts[max(row, 0)])] = -100
@@ -98,7 +106,6 @@ def _loss_of_row_alone(model: Any, examples: Examples, row: int, device: Any) ->
 
 
 def _influence_of_first_row(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
-    """Return the change of the second row's loss if the first row's tokens change; exactly 0 if they are kept apart."""
     only = _with_loss_on_row(laid, examples, rows, 1, packed=True)
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
     first = len(examples.row(int(rows[0]))) if len(rows) else 0
@@ -108,7 +115,10 @@ def _influence_of_first_row(engine: Any, laid: Batch, examples: Examples, rows: 
 
 
 def _has_experts(model: Any) -> bool:
-    """Return whether tokens of several rows are computed together by experts, which rounds them differently."""
+    """Return whether the model is a mixture of experts.
+
+    Experts compute tokens of several rows together, which rounds them differently.
+    """
     return any(getattr(model.config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts"))
 
 
@@ -118,7 +128,7 @@ def _permuted_tokens(tokens: torch.Tensor) -> torch.Tensor:
 
 
 def _stop_all(wrong: str, engine: Any) -> None:
-    """Raise Refused on every worker if one of them found an error, since the others would wait for it."""
+    """Raise Refused on all workers if one of them has found an error. The others would otherwise wait for it."""
     found = torch.tensor(float(bool(wrong)), device=engine.device)
     if distributed.get_world_size() > 1:
         distributed.all_reduce(found)

@@ -13,17 +13,16 @@ from tasks.stages.train.rows.order import Rows
 from tasks.stages.train.verification import engine_state
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
-"""Maximum relative difference, due to rounding, between the optimizer's gradient and autograd's gradient."""
+"""Maximum relative difference between the optimizer's and autograd's gradient, by precision. It allows for rounding."""
 
 ROUNDING_SHARE = 1e-4
-"""Smallest gradient, relative to the optimizer's running mean before the step, that rounding does not hide."""
+"""Smallest size of a gradient, relative to the optimizer's running mean, that is not lost in rounding."""
 
 
 class StepSums:
-    """Sums over all workers of the values that a step has computed, for comparison with the step's expected values."""
+    """Sums of a step's loss, tokens and rows over all workers, which are compared with the expected values."""
 
     def __init__(self, device: Any, together: int = 1) -> None:
-        """Begin the sums of a step. `together` is the number of workers that share each row."""
         self._together = together
         self._sums = torch.zeros(4, dtype=torch.float64, device=device)
 
@@ -36,7 +35,7 @@ class StepSums:
         """Return the loss summed over all workers.
 
         Raises:
-            Refused: The workers computed other rows than those of the step.
+            Refused: The workers have not computed exactly the rows of the step.
         """
         if distributed.get_world_size() > 1:
             distributed.all_reduce(self._sums)
@@ -54,10 +53,16 @@ class StepSums:
 
 
 class FirstStepCheck:
-    """Verification of the first optimizer step of a training that begins or is resumed."""
+    """Verification of the first optimizer step after training begins or is resumed."""
 
     def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
-        """Watch the gradients. `fresh` is true if no step was taken yet, so that the optimizer has no state."""
+        """Start to record gradients.
+
+        Args:
+            engine: DeepSpeed engine with the model.
+            training: Parameters of the training run.
+            fresh: Whether no step has been taken before, so the optimizer has no state.
+        """
         self.engine, self.training = engine, training
         self.weights = engine_state.trained_weights(engine)
         self._has_gradient: dict[str, bool] = {}
@@ -71,7 +76,7 @@ class FirstStepCheck:
         ]
 
     def watch_loss(self, loss: torch.Tensor) -> None:
-        """Record the factor by which the engine scales `loss`. It is called before the backward pass."""
+        """Record the factor by which the engine scales `loss`. This method is called before the backward pass."""
 
         def keep(gradient: torch.Tensor) -> None:
             self._scale = gradient.detach().clone()
@@ -85,10 +90,13 @@ class FirstStepCheck:
             self._sum = plain if self._sum is None else self._sum + plain
 
     def close(self, targets: int) -> None:
-        """Verify the step of the optimizer over `targets` tokens, after it was taken.
+        """Verify the optimizer step after it was taken.
+
+        Args:
+            targets: Number of target tokens in the step.
 
         Raises:
-            Refused: A weight did not learn, or the gradient was not the mean of the loss per target token.
+            Refused: A weight did not learn, or the gradient was not that of the mean loss per target token.
         """
         for hook in self._hooks:
             hook.remove()
@@ -118,7 +126,7 @@ class FirstStepCheck:
             )
 
     def _require_gradients(self) -> None:
-        """Raise Refused if a weight has no gradient on any worker; a single worker may have no rows."""
+        """Verify that each weight has a gradient on at least one worker, because a single worker can have no rows."""
         has_gradient = torch.tensor(
             [float(self._has_gradient.get(name, False)) for name in self.weights], device=self.engine.device
         )

@@ -9,9 +9,12 @@ from tasks.core.params.training import Training
 
 
 def require_targets(model: Any, training: Training) -> None:
-    """Raise InputError if the base model lacks a module that is named in `training.lora_targets`.
+    """Verify that the base model has the modules that `training.lora_targets` names.
 
-    PEFT raises no error as long as it finds one of the modules.
+    PEFT raises no error as long as it finds one of them.
+
+    Raises:
+        InputError: The base model lacks a module.
     """
     require_names(linear_modules(model), training)
 
@@ -25,14 +28,17 @@ def require_names(names: set[str], training: Training) -> None:
 
 
 def linear_modules(model: Any) -> set[str]:
-    """Return the names of the linear layers, which LoRA can train."""
     from torch import nn
 
     return {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
 
 def require_trained(model: Any, training: Training) -> None:
-    """Raise Refused if the weights that require gradients are not those of the training method."""
+    """Verify that the weights with gradients are those of the training method.
+
+    Raises:
+        Refused: A weight is trained that should be frozen, or the reverse.
+    """
     adapter = methods.get(training.method).adapter
     wrong = [
         name

@@ -1,24 +1,24 @@
-"""Near-identical texts: found by MinHash, proven by exact Jaccard, and compared word by word.
+"""Near-identical texts: found by MinHash, proven by exact Jaccard similarity, and compared word by word.
 
 Similar texts are found with:
 
-    form.py        form of a text, on which similarity is measured
+    form.py        normalised form of a text, on which similarity is measured
     markers.py     patterns of version markers and dates, in which editions of a text differ
-    shingles.py    form as the set of its 5-byte windows
+    shingles.py    shingles of a text: its windows of five bytes
     signatures.py  32 band keys of a set of shingles (rensa)
-    candidates.py  pairs of forms with a common band key
-    jaccard.py     exact Jaccard of candidate pairs
-    pairs.py       all of these steps, from forms to similar pairs
+    candidates.py  pairs of texts with a common band key
+    jaccard.py     exact Jaccard similarity of candidate pairs
+    pairs.py       all of these steps, from texts to similar pairs
     batches.py     division of the work into parts that fit into memory
-    groups.py      groups that pairs connect
+    groups.py      groups of texts that pairs connect
 
 Similar texts are compared with:
 
     editions.py     edition that a text states, and the rest of the text
     content.py      words of a text, without case, punctuation and courtesy phrases
-    equality.py     comparison of two contents, which say the same if they differ in nothing but typos
+    equality.py     comparison of two texts, which say the same if they differ in nothing but typos
     typos.py        recognition of typos
-    vocabulary.py   number of uses of each word in the texts at hand
+    vocabulary.py   number of uses of each word
     target_form.py  normal form of targets
     lists/          word lists: courtesy phrases, and words that are never typos
 

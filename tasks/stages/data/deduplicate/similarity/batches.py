@@ -6,9 +6,9 @@ import numpy as np
 
 
 def batch_ranges(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Yield the start and end index of parts of consecutive items, whose sizes add up to at most `most`.
+    """Yield start and end index of batches of consecutive items, whose sizes add up to at most `most`.
 
-    An item larger than `most` is a part of its own.
+    An item larger than `most` forms a separate batch.
     """
     ends = np.cumsum(sizes)
     begin = 0

@@ -3,20 +3,22 @@
 import numpy as np
 
 ANCHORS = 4
-"""Number of texts at the beginning of a band with which every later text of the band is compared.
+"""Number of texts in a bucket with which every later text of the bucket is compared. A bucket contains the texts with
+the same band key.
 
-In a band of up to five texts these are all pairs. If thousands of texts share a band, as letters made from one template
-do, there would be millions of pairs, and the texts ranked first are the ones to keep anyway.
+In a bucket of up to five texts, all pairs are compared. Thousands of letters made from one template would give millions
+of pairs, and the texts that come first are preferred anyway.
 """
 MAX_PER_TEXT = 32
-"""Maximum number of texts, over all bands, with which a text is compared. It limits memory to 256 bytes a text."""
+"""Maximum number of texts, over all bands, with which a text is compared. It limits memory to 256 bytes for each
+text."""
 
 
 def candidate_pairs(keys: np.ndarray) -> np.ndarray:
-    """Return the pairs of rows with a common band key: int64, n by 2, each pair once.
+    """Return the pairs of rows with a common band key, as an int64 array of shape (n, 2).
 
-    The first row of a pair is smaller than the second, and pairs are sorted by the second. The rows of `keys` must be
-    in order of preference.
+    Each pair occurs once, its first row is smaller than its second, and pairs are sorted by the second. The rows of
+    `keys` must be in order of preference.
     """
     count = max(len(keys), 1)
     pairs = np.zeros(0, np.int64)  # each pair is one number, with the later row in the high digits

@@ -17,35 +17,36 @@ WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
 NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
 TOKEN = re.compile(rf"({PLACEHOLDER_PATTERN})|({NUMBER})|({WORD})|(\S)")
 LINE_MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
-"""Marks of quotations, lists and headings at the beginning of a line; a sign before a number is not such a mark."""
+"""Pattern of marks for quotations, lists and headings at the start of a line. A sign before a number is not such a
+mark."""
 KEPT_SIGNS = frozenset("%‰§@&/\\°")
-"""Signs that are kept although Unicode counts them as punctuation; currency and mathematical signs are kept as well."""
+"""Punctuation characters that count as content. Currency and mathematical symbols count as content too."""
 LETTER_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
 SPELLING_TABLE = str.maketrans(LETTER_SPELLINGS)
 COURTESY_WORDS = frozenset({"please", "pls", "bitte"})
 OPENS = frozenset('.!?:;\n…"“„»>')
-"""Characters that end a sentence or open a quotation. After them ordinary words have a capital too."""
 
 
 class Content(NamedTuple):
     text: str
-    """Words, numbers and symbols, separated by one space. Capitals are kept, since they may distinguish a name."""
+    """Words, numbers and symbols, separated by single spaces. Capitals are kept, because they may distinguish a
+    name."""
     masked: bool
-    """Whether the text has a placeholder without a token: `[address]`, but not `[name:k3v9x2ab7dqm]`."""
+    """Whether the text has a placeholder without a token, such as `[address]`, unlike `[name:k3v9x2ab7dqm]`."""
 
     @property
     def key(self) -> str:
-        """Text that is equal for contents with the same words, whatever their case and courtesy phrases."""
+        """Text for comparison, which is equal for contents that differ only in case and courtesy phrases."""
         return " ".join(without_courtesy(self.text.split())).lower()
 
     @property
     def signature(self) -> str:
-        """Numbers, symbols and placeholders. Two texts with different signatures never say the same."""
+        """Numbers, symbols and placeholders. Two texts with different signatures never have the same meaning."""
         return " ".join(word for word in self.text.lower().split() if not word.isalpha())
 
     @property
     def people(self) -> str:
-        """Placeholders of personal data."""
+        """Placeholders of personal data, separated by spaces."""
         return " ".join(word for word in self.text.split() if word.startswith("["))
 
 
@@ -79,7 +80,7 @@ def _is_content(sign: str) -> bool:
 
 
 def without_courtesy(words: list[str]) -> list[str]:
-    """Return the words without courtesy phrases, or all of them if nothing else is left."""
+    """Return the words without courtesy phrases, or all words if nothing else is left."""
     lower = [word.lower() for word in words]
     begin, end = 0, len(words)
     while size := _courtesy_length(lower[begin:end][:MAX_PHRASE_WORDS], begins=True):
@@ -90,7 +91,6 @@ def without_courtesy(words: list[str]) -> list[str]:
 
 
 def _courtesy_length(words: list[str], begins: bool) -> int:
-    """Return the number of words of the longest courtesy phrase at one end of a text; 0 if there is none."""
     sizes = range(len(words), 0, -1)
     return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
 

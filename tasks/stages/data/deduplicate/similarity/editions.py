@@ -14,43 +14,41 @@ from tasks.stages.data.deduplicate.similarity.markers import DATE, DATED, MONTH,
 
 MAX_STATEMENT_CHARS = 200
 MAX_MARKERS = 3
-"""Number of dates and versions that are compared, from the highest on: a text that says what is new in version 2 is not
-older than version 2."""
+"""Maximum number of dates and versions of a text that are compared, starting with the highest: a text that says what
+is new in version 2 is not older than version 2."""
 VERSION_PARTS = 4
-"""Number of parts of a version that are compared, as in 2.8.8.1; further parts are ignored."""
+"""Number of parts of a version that are compared. A version such as 2.8.8.1 has four; further parts are ignored."""
 REPLACED_PATTERN = re.compile(REPLACED)
 NUMBER = re.compile(r"\d+")
 MONTHS = ("jan", "feb", "m[aä]r", "apr", "ma[yi]", "jun", "jul", "aug", "sep", "o[ck]t", "nov", "de[cz]")
-"""Beginnings of the names of months in English and German, as patterns."""
+"""Patterns of the first letters of English and German month names."""
 DECORATION = " \t#>-–•"
 EMPHASIS = re.compile(r"[*_`|]")
 BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{MAX_STATEMENT_CHARS}}})[)\]]")
 QUESTION_REST = re.compile(r"[^.!?\n]*\?")
 SENTENCE_END = re.compile(rf"(?<=[.!?;])\s+(?!{MONTH}|\d)", re.IGNORECASE)
-"""End of a sentence, but not the full stop in "1. März" or "v. 2"."""
+"""Pattern of the end of a sentence. The full stops in "1. März" and "v. 2" do not match."""
 
 
 class Edition(NamedTuple):
     body: str
-    """Text without the statement of its edition."""
+    """Text without the part that states the edition."""
     newness: str
-    """Sort key of the edition: larger is newer, and a year is larger than the numbers of most versions. Empty if the
-    text states no edition."""
+    """Sort key of the edition: newer editions have larger keys, and years are larger than most version numbers.
+    Empty if the text states no edition."""
     is_stated: bool
 
 
 class _Patterns(NamedTuple):
     whole: re.Pattern[str]
-    """Pattern of a text that states an edition and nothing else."""
     ending: re.Pattern[str]
     number: re.Pattern[str]
-    """Pattern of a version, or of a date, which is the group `dated`."""
 
 
 def parse_edition(text: str, words: Sequence[str] = ()) -> Edition:
-    """Separate the edition that a text states from its body.
+    """Separate the edition that a text states from the rest of the text.
 
-    `words` are an owner's words that state an edition if a date or number follows.
+    `words` are additional words of the owner that state an edition if a date or number follows.
     """
     patterns, marks, body = _patterns(tuple(words)), list[str](), []
     lines = text.split("\n")
@@ -88,13 +86,12 @@ def _is_edition(text: str, patterns: _Patterns) -> bool:
 
 
 def _is_heading(lines: list[str], number: int, begin: int) -> bool:
-    """Return whether a line is a heading: it begins with `#`, or is the first line and an empty line follows."""
     alone = number + 1 < len(lines) and not lines[number + 1].strip(DECORATION + "=~")
     return lines[number].startswith("#") or (number <= begin and alone)
 
 
 def _cut_off(line: str, end: re.Match[str]) -> str:
-    """Cut the match off a line. Its length counts from the end, since casefolding may lengthen the text before it."""
+    """Remove a match from the end of a line, counting from the end because casefolding may lengthen the text before."""
     return line[: len(line) - (len(end.string) - end.start())]
 
 
@@ -116,7 +113,7 @@ def _number_pattern(words: Iterable[str]) -> str:
 
 
 def _newness_key(marks: str, patterns: _Patterns) -> str:
-    """Return the sort key of the edition. Lines stay separate, since the object of "replaces" ends with its line."""
+    """Return the sort key of the edition, line by line because a clause such as "replaces …" ends with its line."""
     plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
     numbers = sorted(
         (_parts(match) for match in patterns.number.finditer(REPLACED_PATTERN.sub(" ", plain))), reverse=True
@@ -132,7 +129,7 @@ def _parts(marker: re.Match[str]) -> list[int]:
 
 
 def _dated(marker: str, numbers: list[int]) -> list[int]:
-    """Return year, month and day; 0 for a missing day. The month comes first in 3/1/25, the day in 3.1.25."""
+    """Return year, month and day of a date; a missing day is 0. The month comes first in 3/1/25, the day in 3.1.25."""
     year = numbers[-1] + 2000 * (numbers[-1] < 100)
     named = [place for place, month in enumerate(MONTHS, start=1) if re.search(rf"\b{month}", marker)]
     if named:

@@ -12,7 +12,10 @@ from tasks.stages.data.protect.recognisers.names.language import is_german
 
 
 def says_the_same(text: str, other: str, uses: WordUses) -> bool:
-    """Return whether two texts, spelled as `Content.text`, say the same. `uses` is counted on all texts at hand."""
+    """Return whether two texts differ only in typos, in spaces within words and in courtesy phrases.
+
+    The texts are in the form of `Content.text`. `uses` has the number of uses of each word in all texts.
+    """
     first, second = sorted((text, other))
     ours, theirs, german = first.split(), second.split(), is_german(first)
     return _equal_except_typos(ours, theirs, uses, german) or _equal_except_typos(
@@ -35,5 +38,4 @@ def _equal_except_typos(ours: list[str], theirs: list[str], uses: WordUses, germ
 
 
 def _is_split_word(two: list[str], word: str) -> bool:
-    """Return whether two words are `word` with a space in it: "super market", but neither "in valid" nor "may be"."""
     return word.isalpha() and "".join(two).lower() == word.lower() and not any(map(is_never_typo, two))

@@ -1,9 +1,9 @@
-"""Form of a text, on which similarity is measured: its letters and digits, casefolded.
+"""Normalised form of a text, on which similarity is measured: its letters and digits, casefolded.
 
-The form has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`), and no
-courtesy phrases at both ends of a message. Texts with similar forms are in one partition; `equality.says_the_same`
-decides whether they say the same. Prompts with the same `conversations.prompt_keys` always have the same form, since
-both are derived from text with normalised spaces.
+The normalised text has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`),
+and no courtesy phrases at both ends of a message. Prompts with similar normalised texts are in one partition;
+`equality.py` decides whether they say the same. Prompts with the same prompt key always have the same normalised text,
+because both are derived from text with normalised spaces.
 """
 
 import re
@@ -19,22 +19,24 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN
 
 IGNORED = f"{MARKER}|{DATE}|{PLACEHOLDER_PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
-"""Pattern of a salutation with a name, which may be mistyped. The form leaves it out."""
+"""Pattern of a salutation with a name. Normalised texts do not contain the salutation, because the name may be
+mistyped."""
 NON_WORD = r"[^\p{L}\p{M}\p{N}]"
 UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 WORD_GAP = rf"{NON_WORD}*[^\p{{L}}\p{{M}}\p{{N}} ]{NON_WORD}*|  +"
-"""Characters between words other than a single space. Replacing single spaces as well takes five times as long."""
+"""Pattern of the characters between words, except a single space. Replacing single spaces too takes five times as
+long."""
 
 
 def normalise(texts: Iterable[str]) -> pa.Array:
-    """Casefold texts and normalise their spaces. Arrow can only convert to lower case, and ß must equal SS."""
+    """Casefold texts and normalise their spaces. Arrow can only convert to lower case, but ß must equal SS."""
     return pa.array([" ".join(text.casefold().split()) for text in texts], pa.large_string())
 
 
 def forms(texts: pa.Array) -> pa.Array:
-    """Return the forms of texts that `normalise` has normalised.
+    """Return the normalised texts on which similarity is measured, given casefolded texts.
 
-    The form of a text without letters and digits, or with nothing but markers, is empty.
+    A normalised text is empty if the text has neither letters nor digits, or nothing except dates and versions.
     """
     matter = _words(pc.replace_substring_regex(texts, SALUTATION, ""))
     for around in (rf"^(?:(?:{_courtesies()})(?: |$))+", rf"(?:(?:^| )(?:{_courtesies()}))+$"):
@@ -50,16 +52,16 @@ def _words(texts: pa.Array) -> pa.Array:
 
 @lru_cache(maxsize=1)
 def _courtesies() -> str:
-    """Return the courtesy phrases as a pattern. Forms have umlauts, which the list spells with two letters."""
+    """Return a pattern of the courtesy phrases, which the list spells with ae, oe and ue, for texts with umlauts."""
     longest_first = sorted(read_list("courtesy"), key=lambda phrase: (-len(phrase), phrase))
     return "|".join(re.sub("[aou]e", lambda match: f"(?:{match[0]}|{UMLAUTS[match[0]]})", p) for p in longest_first)
 
 
 def may_state_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
-    """Return whether texts that `normalise` has normalised may state an edition.
+    """Return whether casefolded texts may state an edition.
 
-    This is faster than `editions.parse_edition`. `words` are an owner's words that state an edition if a date or number
-    follows.
+    This check is faster than `editions.parse_edition`. `words` are additional words of the owner that state an edition
+    if a date or number follows.
     """
     own = f"|{edition_pattern(words, f'{DATE}|[0-9]')}" if words else ""
     return pc.match_substring_regex(texts, f"{MARKER}{own}")

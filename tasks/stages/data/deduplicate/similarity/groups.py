@@ -1,4 +1,4 @@
-"""Groups of items that pairs connect."""
+"""Groups of texts that pairs connect."""
 
 import numpy as np
 

@@ -8,13 +8,13 @@ from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
 from tasks.stages.data.deduplicate.similarity.shingles import WINDOW_BITS, shingle
 
 BATCH_WINDOWS = 1 << 20
-"""Maximum number of windows of pairs in memory together; each takes some 50 bytes."""
+"""Maximum number of shingles in memory at a time; each takes about 50 bytes."""
 
 
 def pairs_above(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs with a Jaccard of at least `least`, and their Jaccards.
+    """Return the pairs with a Jaccard similarity of at least `least`, and their similarities.
 
-    `pairs` are indices of `forms`, and must be sorted.
+    `pairs` are sorted pairs of indices of `forms`.
     """
     sizes = pc.binary_length(forms).to_numpy()[pairs].sum(axis=1)
     measured = [jaccards(forms, pairs[begin:end]) for begin, end in batch_ranges(sizes, BATCH_WINDOWS)]
@@ -23,9 +23,9 @@ def pairs_above(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.nd
 
 
 def jaccards(forms: pa.Array, pairs: np.ndarray) -> np.ndarray:
-    """Return the Jaccard similarity of each pair: the number of common windows divided by the number of all windows.
+    """Return the Jaccard similarity of each pair: the number of common shingles divided by the number of all shingles.
 
-    No form may be empty.
+    No text may be empty.
     """
     ids, places = np.unique(pairs, return_inverse=True)
     windows = shingle(forms.take(pa.array(ids))).distinct()

@@ -26,7 +26,7 @@ EDITION_WORDS = (
     "aktualisiert", "zuletzt aktualisiert", "zuletzt geändert", "stand", "neu ab", "gültig ab", "gilt ab",
     "in kraft seit", "in kraft ab", "wirksam ab",
 )  # fmt: skip
-"""Words that state an edition if a date follows. Owners add their own in sources.yaml: edition_words."""
+"""Words that state an edition if a date follows. Owners can add words with `edition_words` in sources.yaml."""
 
 
 def edition_pattern(words: Iterable[str], what: str) -> str:

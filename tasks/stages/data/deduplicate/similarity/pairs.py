@@ -1,4 +1,4 @@
-"""Pairs of similar forms."""
+"""Pairs of similar texts."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ from tasks.stages.data.deduplicate.similarity.shingles import shingle
 from tasks.stages.data.deduplicate.similarity.signatures import band_keys
 
 BATCH_BYTES = 1 << 20
-"""Maximum number of bytes of forms that are shingled together; each takes some 40 bytes of memory."""
+"""Maximum number of bytes of text that are shingled at a time; each takes about 40 bytes of memory."""
 
 
 @dataclass(frozen=True)
 class NearPairs:
     pairs: np.ndarray
-    """Pairs of indices of forms: int64, n by 2, sorted; the first index of a pair is smaller than the second."""
+    """Sorted pairs of indices of texts, as an int64 array of shape (n, 2). The first index of a pair is the smaller
+    one."""
     jaccards: np.ndarray
 
 
 def near_pairs(forms: pa.Array, order: np.ndarray, least: float) -> NearPairs:
-    """Return the pairs of distinct forms with a Jaccard of at least `least`.
+    """Return the pairs of distinct texts with a Jaccard similarity of at least `least`.
 
-    `order` has the indices of the forms to compare, best first (see `candidates.ANCHORS`). The result depends only on
-    the set of forms and their order of preference. In addition to the forms, 300 bytes of memory for each form and
-    20 MB are needed.
+    `order` has the indices of the texts to compare, in order of preference. The result depends only on the set of texts
+    and on this order. The memory needed in addition to the texts is 20 MB and 300 bytes for each text.
     """
     keys = np.zeros((len(forms), 0), np.uint32)
     if len(order) > 1:

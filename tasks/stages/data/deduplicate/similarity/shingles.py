@@ -1,10 +1,10 @@
-"""Form as the set of its shingles, which are windows of five bytes.
+"""Shingles of a text, which are its windows of five bytes.
 
-Five bytes fit into an integer, so nothing is hashed and the Jaccard of two sets is exact. There would be fewer windows
-of words, but a typo in a support text of twelve words changes a quarter of its word pairs, and only six percent of its
-five-byte windows. Windows of three bytes make some different questions similar. Pairs of BANKING77's training texts
-with a Jaccard of at least .8, and pairs of these with different labels: 446 and 10 with three bytes, 142 and 3 with
-five bytes, 142 and 7 with pairs of words, 805 and 66 with single words.
+Five bytes fit into an integer, so nothing is hashed and the Jaccard similarity of two sets is exact. A text has fewer
+words than bytes, but a typo in a support text of twelve words changes a quarter of its word pairs, and only six percent
+of its five-byte windows. Windows of three bytes make some different questions similar. Pairs of BANKING77's training
+texts with a Jaccard similarity of at least .8, and pairs of these with different labels: 446 and 10 with three bytes,
+142 and 3 with five bytes, 142 and 7 with pairs of words, 805 and 66 with single words.
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ import pyarrow.compute as pc
 
 WINDOW_BYTES = 5
 WINDOW_BITS = np.uint64(8 * WINDOW_BYTES)
-"""Bits of a window in an integer of 64; the upper 24 bits can hold the index of its form."""
+"""Number of bits of a shingle in a 64-bit integer. The upper 24 bits can hold the index of its text."""
 
 
 @dataclass(frozen=True)
 class Shingles:
-    """Windows of many forms, one form after the other. The windows of form i are values[starts[i]:starts[i + 1]]."""
+    """Shingles of many texts, one text after the other. Those of text i are `values[starts[i]:starts[i + 1]]`."""
 
     values: np.ndarray
-    """Windows as uint64, below 2^WINDOW_BITS."""
+    """Shingles as uint64 values of 40 bits."""
     starts: np.ndarray
-    """Indices of the first window of each form, followed by the number of all windows, as int64."""
+    """Index of the first shingle of each text, followed by the number of all shingles, as int64."""
 
     def select(self, forms: np.ndarray) -> np.ndarray:
-        """Return the windows of some forms, each with the form's index in `forms` in the upper bits."""
+        """Return the shingles of some texts. The upper bits of a shingle are the index of its text in `forms`."""
         sizes = np.diff(self.starts)[forms]
         skipped = self.starts[forms] - (
             np.cumsum(sizes) - sizes
@@ -38,7 +38,7 @@ class Shingles:
         return self.values[index] | (np.repeat(np.arange(len(forms), dtype=np.uint64), sizes) << WINDOW_BITS)
 
     def distinct(self) -> "Shingles":
-        """Return the windows of each form sorted and without repetitions. There may be at most 2^24 forms."""
+        """Return the shingles of each text sorted and without repetitions. At most 2^24 texts are possible."""
         tagged = self.select(np.arange(len(self.starts) - 1))
         for begin, end in pairwise(self.starts):
             tagged[begin:end].sort()  # form by form in a core's cache, which takes a third of the time of one sort
@@ -48,9 +48,9 @@ class Shingles:
 
 
 def shingle(forms: pa.Array) -> Shingles:
-    """Return the windows of forms, with repetitions: as many for each form as it has bytes.
+    """Return the shingles of texts, with repetitions: as many for each text as it has bytes.
 
-    Each form is followed by spaces, so that short forms have windows too. An empty form has none.
+    Each text is padded with spaces, so that short texts have shingles too. An empty text has none.
     """
     blanks, nothing = (pa.scalar(text, pa.large_string()) for text in (" " * (WINDOW_BYTES - 1), ""))
     padded = pc.binary_join_element_wise(forms.cast(pa.large_string()), blanks, nothing)

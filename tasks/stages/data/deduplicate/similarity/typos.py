@@ -20,16 +20,17 @@ from tasks.stages.data.protect.recognisers.names.lists import (
 )
 
 MIN_LETTERS = 4
-"""Minimum number of letters of a word with a typo; swapped letters are recognised in words of three letters too."""
+"""Minimum number of letters of a word in which a typo is recognised. Swapped letters are recognised in words of
+three letters too."""
 MIN_LETTERS_OF_TWO_TYPOS = 9
-"""Minimum number of letters of a word in which two wrong letters are still a typo."""
+"""Minimum number of letters of a word in which two wrong letters still count as a typo."""
 MAX_LETTERS = 50
-"""Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows with
-the square of their length."""
+"""Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows
+with the square of their length."""
 MIN_USES = 3
-"""Minimum number of uses of a spelling that counts as a word of its own."""
+"""Number of uses from which a spelling counts as a word."""
 LOWER_CASE_DIVISOR = 10
-"""Divisor of the number of uses: a word is no name if at least one use in this many is in lower case."""
+"""Ratio of all uses of a word to its uses in lower case, up to which the word does not count as a name."""
 ENDINGS = ("s", "es", "ed", "ing", "ly")
 MIN_USE_RATIO = 5
 """Minimum ratio of the uses of a word to the uses of its typo."""
@@ -43,8 +44,8 @@ def is_never_typo(word: str) -> bool:
 def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
     """Return whether one word is a typo of the other.
 
-    Words are passed as in `Content.text`, where names keep their capitals. In a German text, English words are no valid
-    words: "Kid" is a typo of "Kind".
+    Words are spelled as in `Content.text`, where names keep their capitals. In a German text, English words do not
+    count as words, so "Kid" is a typo of "Kind".
     """
     if max(len(first), len(second)) > MAX_LETTERS:
         return False
@@ -108,9 +109,9 @@ def _is_listed(word: str, german: bool) -> bool:
 
 
 def _is_english(low: str) -> bool:
-    """Return whether WordNet, which has base forms only, has the word or its stem.
+    """Return whether WordNet, which has only base forms, has the word or its stem.
 
-    Stems of fewer than MIN_LETTERS letters do not count, since they are words too often by chance.
+    Stems of fewer than MIN_LETTERS letters do not count, because too many of them are words by chance.
     """
     stems = (low.removesuffix(ending) for ending in ENDINGS if low.endswith(ending))
     return low in wordnet_words() or any(
@@ -123,7 +124,6 @@ def _use_of(word: str, uses: WordUses) -> WordUse:
 
 
 def _is_ordinary(word: str, uses: WordUses) -> bool:
-    """Return whether a word with a capital is not a name: it is also used in lower case, or it is a noun."""
     use = _use_of(word, uses)
     return is_never_typo(word) or use.lower >= max(MIN_USES, use.times // LOWER_CASE_DIVISOR) or _is_noun(word, uses)
 

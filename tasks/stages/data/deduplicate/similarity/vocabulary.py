@@ -1,4 +1,4 @@
-"""Number of uses of each word in texts, and of those in lower case, in which names are hardly ever used."""
+"""Number of uses of each word in texts, and of its uses in lower case, which are rare for names."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -21,12 +21,15 @@ class WordUse(NamedTuple):
 
 
 WordUses = Mapping[str, WordUse]
-"""Uses by word, which is spelled as in contents, in lower case."""
+"""Number of uses of each word. Words are in lower case and spelled as in `Content.text`."""
 NO_USE = WordUse(0, 0)
 
 
 def count_uses(texts: Iterable[pa.Array]) -> WordUses:
-    """Count the uses of words in batches of texts. The texts must have their capitals."""
+    """Count how often each word is used in batches of texts, and how often in lower case.
+
+    Words with fewer than MIN_USES uses are left out.
+    """
     counted, waiting, words = SCHEMA.empty_table(), list[pa.Table](), 0
     for batch in texts:
         waiting.append(_words(batch))

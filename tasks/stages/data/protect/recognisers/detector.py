@@ -35,7 +35,8 @@ KINDS_BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
         "US_SSN",
     ),
 }
-"""Kinds of span in each category. Categories without a key have no recogniser; the owner's terms have their values."""
+"""Kinds of span in each category. Categories that are not listed have no recogniser: only the owner's terms belong
+to them."""
 CATEGORY_BY_KIND: Mapping[str, Category] = {
     kind: category for category, kinds in KINDS_BY_CATEGORY.items() for kind in kinds
 }
@@ -45,8 +46,8 @@ def find_all(texts: Sequence[str]) -> list[list[DetectedSpan] | None]:
     """Return the detected spans of each text; None for a text that could not be read to its end (`Detector`).
 
     Raises:
-        Unavailable: The language model is not installed. The error is raised even if no text needs the model, since
-            every text of a record is free text, and patterns alone would miss names.
+        Unavailable: The language model is not installed. The error is raised even if no text needs the model, because
+            every text of a record is free text, and patterns miss names.
     """
     spacy_model.pipeline()
     return [

@@ -32,13 +32,14 @@ from tasks.stages.data.protect.recognisers.span import Recogniser, Span, resolve
 from tasks.stages.data.protect.recognisers.windows import Window, windows
 
 MAX_CHARACTERS = 4_000_000
-"""Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast machines
-decide alike."""
+"""Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast
+machines give the same result."""
 TIME_LIMIT = 60.0
-"""Maximum processor time in seconds for a text, for the rules and again for the language model. The rules take 6
-seconds for 1 MB of dense support text."""
+"""Maximum processor time in seconds for a text, for the rules and separately for the language model. The rules take
+6 seconds for 1 MB of dense support text."""
 NUMBER_HINT = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
-"""Three digits near each other, or the serial number of a German identity card, which may have a single digit."""
+"""Pattern of three digits close to each other, or of the serial number of a German identity card, which may have a
+single digit."""
 NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
     iban.find,
     card.find,
@@ -62,14 +63,15 @@ class _TextState:
     folded: FoldedText
     spans: list[Span] = field(default_factory=list)
     open_windows: list[Window] = field(default_factory=list)
-    """Windows for the language model, in which lists and cues do not explain every capitalised word."""
+    """Windows that the language model must read, because lists and cues do not explain every capitalised word in
+    them."""
     in_time: bool = True
 
 
 def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
-    """Return the spans of each text, with offsets into the text as given; None for one over a limit of size or time.
+    """Find the spans of each text, with offsets into the original text; None for a text over a limit of size or time.
 
-    Without the language model, names that are on no list and have no cue are missed; that is for measurements only.
+    Without the language model, names are missed that are on no list and have no cue. This is for measurements only.
     """
     readings = [_read(text) for text in texts]
     if language_model:
@@ -80,7 +82,7 @@ def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Spa
 def _read(text: str) -> _TextState:
     """Find patterns and names in a text, window by window.
 
-    The time limit is checked between windows, since `re` cannot be interrupted.
+    The time limit is checked between windows, because `re` cannot be interrupted.
     """
     if len(text) > MAX_CHARACTERS:
         return _TextState(FoldedText("", ()), in_time=False)
@@ -116,16 +118,16 @@ def find_names(text: str) -> list[Span]:
 
 
 def _needs_language_model(text: str, spans: list[Span]) -> bool:
-    """Return whether the language model should read a text. It was trained on English only."""
+    """Return whether the language model, which was trained only on English, should read a text."""
     sure = [span for span in spans if span.score > gazetteer.GUESS_SCORE]
     return gazetteer.has_open_words(text, sure) and not is_german(text)
 
 
 def _run_language_model(readings: Sequence[_TextState]) -> None:
-    """Add the spans that the language model finds in the windows left open by lists and cues.
+    """Add the spans that the language model finds in open windows.
 
-    Texts with one open window are read together. Those with several are read window by window, and the time limit is
-    checked between two of them.
+    Texts with one open window are read together. Longer texts are read window by window, so that the time limit can be
+    checked in between.
     """
     short = [reading for reading in readings if len(reading.open_windows) == 1]
     answers = spacy_model.find(reading.open_windows[0].text for reading in short)

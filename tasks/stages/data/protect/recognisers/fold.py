@@ -6,7 +6,7 @@
   Greek letters that look like Latin ones (chosen by hand from the confusables of Unicode TR39), and the variants of
   spaces, dashes and quotes.
 
-Folded text serves matching alone. Everything written afterwards is cut from the original text.
+Folded text is used only for matching. Everything written afterwards is cut from the original text.
 """
 
 import re
@@ -29,10 +29,10 @@ QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
 DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
 CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
 GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
-"""Greek letters by Latin letters of the same shape. A text that is really Greek becomes nonsense, which is harmless,
-since nothing is found in it."""
+"""Latin letters by Greek letters of the same shape. A text that is really Greek becomes nonsense, which is harmless,
+because nothing is found in it."""
 STYLED_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
-"""Full-width, mathematical and circled letters and digits."""
+"""Code points of full-width, mathematical and circled letters and digits."""
 DIGIT_RANGE = range(0x660, 0x1FBFA)
 """Range of code points that contains the decimal digits of other scripts."""
 
@@ -64,17 +64,17 @@ _LETTER_WITH_MARKS = re.compile(rf"[^\W\d_][{MARKS}]+")
 
 
 def _compose(m: re.Match[str]) -> str:
-    """Compose a letter with its first mark, and put a zero-width space in place of each mark to keep the length."""
+    """Compose a letter with its first mark, and replace each mark by a zero-width space to keep the length."""
     return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
 
 
 class FoldedText(NamedTuple):
     text: str
     removed_offsets: tuple[int, ...]
-    """Offset into the folded text of each removed character, in ascending order."""
+    """Offsets in the folded text at which characters were removed, ascending."""
 
     def to_original(self, span: Span) -> Span:
-        """Return the span with offsets into the original text. Removed characters within it are included."""
+        """Return the span with offsets into the original text, including the characters that were removed within it."""
         if not self.removed_offsets:
             return span
         start = span.start + bisect_left(self.removed_offsets, span.start + 1)
@@ -82,7 +82,10 @@ class FoldedText(NamedTuple):
 
 
 def fold(text: str) -> FoldedText:
-    """Return the folded text. Text that needs no change costs one scan, or none if it is ASCII."""
+    """Return the text with its characters normalised for matching.
+
+    A text that needs no change costs one scan, or none if it is ASCII.
+    """
     if text.isascii() or not _foldable_pattern().search(text):
         return FoldedText(text, ())
     text = _LETTER_WITH_MARKS.sub(_compose, text)

@@ -35,28 +35,28 @@ FIRST_PERSON = alternation(
 THIRD_PERSON = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
 PATIENT = r"patient(?:in|en|s)?\b"
 BETWEEN = r"(?: [\w'-]{1,20}){0,3} "
-"""Up to three words between the person and the term, as in "my rather bad asthma"."""
+"""Pattern of up to three words between the person and the term, as in "my rather bad asthma"."""
 PERSON_BEFORE = re.compile(
     rf"(?i)(?:\b{POSSESSIVES}{BETWEEN}|\b{SUFFERING}{BETWEEN}|\b(?:{FIRST_PERSON}|{THIRD_PERSON}){BETWEEN}"
     rf"|\b{PATIENT}[^.!?\n]{{1,50}}[ (]){KINDS}$"
 )
 NAME_BEFORE = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
-"""A capitalised word counts as a person's name here. Names of companies are excluded by the words after the term
-(`PRODUCT_AFTER`)."""
+"""Pattern of a capitalised word and a verb before a term. The word counts as a person's name; PRODUCT_AFTER excludes
+names of companies."""
 TOPIC_BEFORE = re.compile(
     r"(?i)\b(?:about|against|questions?|insurance|cover|fragen?|gegen|zum thema)(?: [\w-]{1,20}){0,2} $"
 )
-"""Words before a condition that make it a topic or an insured risk and not a person's own."""
+"""Pattern of words before a condition that make it a topic or an insured risk, and not a person's own condition."""
 PRODUCT_AFTER = re.compile(
     r"(?i)[ -](?:insurance|cover(?:age)?|policy|research|charity|awareness|campaign|foundation|trust|leaflet|app|course"
     r"|versicherung|stiftung|forschung|hilfe|kampagne|kurs|vorsorge)\b"
 )
-"""Words after a condition that make the whole a product or a cause, such as "cancer research"."""
+"""Pattern of words after a condition that make the whole a product or a cause, such as "cancer research"."""
 PATIENT_AFTER = re.compile(r"(?i) patient(?:in|en|s)?\b")
 
 
 def find(text: str) -> list[Span]:
-    """Find the terms that a text attributes to a person, without the words around them. Score .8."""
+    """Find the health terms that a text attributes to a person, without the words around them. Score .8."""
     return [Span(start, end, "HEALTH", 0.8) for start, end in _terms(text) if _is_tied(text, start, end)]
 
 
@@ -83,7 +83,6 @@ def _terms(text: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=1)
 def _patterns_by_prefix() -> dict[str, list[re.Pattern[str]]]:
-    """Return the patterns of all terms, longest first, by the first four letters or fewer of the term's first word."""
     patterns: dict[str, list[re.Pattern[str]]] = {}
     for term in sorted(set(lists.lines("health")), key=lambda term: (-len(term), term)):
         form = r"\s+".join(re.escape(word).replace(r"\*", r"\w{0,20}") for word in term.split())

@@ -5,26 +5,26 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Span of a text from `start` to `end` (exclusive), in characters."""
+    """Range of characters from `start` to `end` (exclusive), with the kind of value found there."""
 
     start: int
     end: int
     kind: str
-    """Kind of value, by Presidio's name if there is one (`EMAIL_ADDRESS`, `PERSON`)."""
+    """Kind of value, named as in Presidio if Presidio has a name for it (`EMAIL_ADDRESS`, `PERSON`)."""
     score: float
-    """Confidence of the rule, 0 to 1: 1.0 for a valid check digit or an unmistakable format, .85 for format and
-    context, .6 for the format alone."""
+    """Confidence of the rule, from 0 to 1: 1.0 for a valid check digit or an unmistakable format, .85 for format and
+    context, .6 for only a format."""
 
 
 Recogniser = Callable[[str], list[Span]]
-"""Recogniser: a function that finds spans in folded text (see `fold`), in time linear in its length."""
+"""Function that finds spans in folded text (see `fold`), in time linear in the length of the text."""
 
 
 def resolve_overlaps(spans: list[Span]) -> list[Span]:
     """Return the spans sorted and without overlaps.
 
-    Of two spans that overlap, the one with the higher score is kept, then the longer, then the earlier. The parts of
-    the other beyond it are kept as spans of their own, so that every character that was covered stays covered.
+    Of two spans that overlap, the one with the higher score is kept, then the longer one, then the earlier one. The
+    remaining parts of the other are kept as separate spans, so that every covered character stays covered.
     """
     covered = bytearray(max((s.end for s in spans), default=0))
     kept: list[Span] = []

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from tasks.stages.data.protect.recognisers.span import Span
 
 WINDOW_LENGTH = 20_000
-"""Length of a window in characters. It also bounds spaCy's tokeniser, which is quadratic on some texts (spaCy issue
-14020)."""
+"""Length of a window in characters. It also bounds the time of spaCy's tokeniser, which is quadratic on some texts
+(spaCy issue 14020)."""
 OVERLAP_LENGTH = 500
-"""Number of characters that two neighbouring windows share. A shorter span that one of them cuts is whole in the
-other."""
+"""Number of characters that two neighbouring windows share. A shorter span that is cut in one window is complete in
+the other."""
 
 
 class Window(NamedTuple):
@@ -21,8 +21,8 @@ class Window(NamedTuple):
     def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
 
-        The neighbouring window has such a span whole. A span longer than half the overlap is yielded nevertheless,
-        since both windows may cut it.
+        The neighbouring window has such a span completely. A span longer than half the overlap is always yielded,
+        because both windows may cut it.
         """
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0

@@ -16,7 +16,7 @@ from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 
 class LimitedLines:
-    """Iterator over the lines of a text for the CSV parser.
+    """Iterator over the lines of a text for the CSV parser, with a limit on the length of a row.
 
     Iteration raises InputError if a row is longer than its source allows.
     """
@@ -27,7 +27,7 @@ class LimitedLines:
         self._begun, self._characters, self._most = 1, 0, source.max_row_bytes
 
     def begin(self, line: int) -> None:
-        """Start to count the characters of a row that begins on this line."""
+        """Start counting the characters of a row that begins on this line."""
         self._begun, self._characters = line, 0
 
     def __iter__(self) -> "LimitedLines":
@@ -43,7 +43,7 @@ class LimitedLines:
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
-    """Yield rows as text by column. Rows with too few or too many fields, or with stray quotes, are malformed."""
+    """Yield the rows of a CSV file. Rows with too few or too many fields, or with stray quotes, are malformed."""
     content = open_text(file, source)
     # Hallmark limits rows; the parser's own limit of a field would cut a row in two.
     limit = csv.field_size_limit(sys.maxsize)
@@ -58,7 +58,6 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
 
 
 def _parse_rows(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Yield the line on which each row begins, and the row's fields or error. The first row is the header."""
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     while True:
         line = parser.line_num + 1

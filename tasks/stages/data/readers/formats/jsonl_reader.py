@@ -15,11 +15,11 @@ from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_ro
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 MAX_KEY_LINES = 1_000
-"""Number of lines whose keys are the names of the columns."""
+"""Maximum number of lines from which column names are collected."""
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
-    """Yield rows as JSON values by field; blank lines are skipped.
+    """Yield a row for each JSON object. Blank lines are skipped.
 
     A mapped field may be missing in some rows, but not in all of them.
     """
@@ -45,7 +45,6 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
 
 
 def _check_form(line: str, source: Source) -> None:
-    """Raise InputError if the first line looks like CSV, or like the beginning of one JSON list."""
     where = f"source {source.id}: {source.location}"
     if source.mapping.columns() <= delimiters.header_names(line):
         raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")
@@ -77,13 +76,13 @@ def _error_text(error: ValueError) -> str:
 
 
 def column_names(file: IO[bytes], source: Source) -> list[str]:
-    """Return the keys of the first objects. Lines that are not objects are left to `read` to report."""
+    """Return the keys of the first objects. Lines that are not objects are left for the reader to report."""
     names: dict[str, None] = {}
     for line in read_beginning(file, source).splitlines()[:MAX_KEY_LINES]:
         with suppress(ValueError):
             value = parse(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    if not names:  # the error of `read` describes the first line
+    if not names:  # the error of the reader describes the first line
         list(read(file, source))
         raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
     return list(names)

@@ -22,27 +22,28 @@ from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 MAGIC = b"PAR1"
 MAX_BATCH_ROWS = 1_000
-"""Maximum number of rows decoded together; there are fewer if pages are large."""
+"""Maximum number of rows decoded at a time. Fewer rows are decoded if pages are large."""
 MAX_BATCH_BYTES = 128 << 20
-"""Maximum number of bytes of a batch in the worst case, in which every row holds the largest page."""
+"""Maximum size of a batch in bytes, assuming that every row is as large as the largest page."""
 MAX_PAGE_BYTES = 128 << 20
-"""Maximum number of bytes that one page may unpack to. Most writers make pages of 1 MiB, DuckDB of up to 100 MB."""
+"""Maximum size of an unpacked page in bytes. Most writers make pages of 1 MiB, DuckDB makes pages of up to 100 MB."""
 MAX_FOOTER_BYTES = 32 << 20
-"""Maximum number of bytes of a footer. pyarrow needs 17 bytes of memory for each: for a footer of 20 MB, with 100,000
-columns, 335 MB and a second."""
+"""Maximum size of a footer in bytes. pyarrow needs 17 times as much memory: 335 MB, and a second, for a footer of 20
+MB with 100,000 columns."""
 READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError)
-"""Errors of pyarrow for a file that it cannot read."""
+"""Exceptions that pyarrow raises for a file that it cannot read."""
 VALUE_ERRORS = (OverflowError, KeyError, ValueError)
-"""Errors of pyarrow, apart from READ_ERRORS, for a date or time that Python has no value for: of the year 10,000 or
-later, or of an unknown time zone."""
+"""Exceptions that pyarrow raises, apart from READ_ERRORS, for a date or time that Python cannot represent, such as
+one after the year 9999 or in an unknown time zone."""
 UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
-"""Message of pyarrow's OSError for an unsupported feature, such as LZO; pyarrow raises OSError for damage too."""
+"""Pattern of pyarrow's error message for an unsupported feature, such as LZO. pyarrow raises OSError for damaged
+files too."""
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
-    """Yield rows as Python values by column.
+    """Yield the rows of a Parquet file as Python values.
 
-    A row is malformed if it has a date or time that Python has no value for. A file that is damaged, or that uses an
+    A row is malformed if it has a date or time that Python cannot represent. A file that is damaged, or that uses an
     unsupported feature, is refused as a whole.
     """
     opened = _open_parquet(file, source)
@@ -64,7 +65,6 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
 
 
 def _rows(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[Row | MalformedRow]:
-    """Yield the rows of a batch, converted one by one if a row may exceed its limit or cannot be converted."""
     values = None
     if parquet_sizes.python_bytes(batch) <= source.max_row_bytes:
         with suppress(*VALUE_ERRORS):
@@ -115,18 +115,12 @@ def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
 
 
 def _mapped_leaves(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
-    """Return the leaf columns of the mapped columns, by number. A struct, or a list of structs, has several leaves."""
     starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may contain a dot itself
     every = map(opened.schema.column, range(opened.metadata.num_columns))
     return {number: leaf for number, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
 
 
 def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
-    """Return the number of rows to decode together.
-
-    Raises:
-        InputError: The sizes of the pages exceed a limit.
-    """
     size, largest = 0, dict.fromkeys(leaves, 0)
     for group in map(footer.row_group, range(footer.num_row_groups)):
         if not group.num_rows:  # nothing of it is read, and its columns may have no pages
@@ -156,7 +150,6 @@ def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema
 
 
 def _unreadable_error(error: Exception, source: Source, damaged: str) -> InputError:
-    """Return the error for an unreadable file, or for one with a feature that pyarrow does not support."""
     where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
     if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED_MESSAGE.search(why):
         return InputError(
@@ -169,7 +162,7 @@ def _unreadable_error(error: Exception, source: Source, damaged: str) -> InputEr
 def column_names(file: IO[bytes], source: Source) -> list[str]:
     try:
         return list(pq.ParquetFile(file).schema_arrow.names)
-    except Exception:  # for a damaged file, `read` has a clearer error than pyarrow
+    except Exception:  # for a damaged file, the reader has a clearer error than pyarrow
         file.seek(0)
         list(read(file, source))
         raise

@@ -15,7 +15,7 @@ TEMPLATES = Path(__file__).parent
 
 
 def write(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
-    """Write index.html and a page for each suite, of which `checked` has the results and GE's scrubbed result."""
+    """Write index.html and a page for each suite, from its result and the scrubbed result of Great Expectations."""
     view = _view()
     for suite, result in checked:
         write_bytes(folder / suite.page, view.render(_document(result), template="suite.j2", suite=suite).encode())
@@ -24,7 +24,6 @@ def write(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
 
 
 def _document(result: Any) -> Any:
-    """Return GE's content of a page without the sections on the run and the batch."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)

@@ -21,7 +21,7 @@ NEEDED = ("record_id", "source_id")
 
 
 class RecordsWithProtectedText(TableMetricProvider):
-    """Number of records in the sample, and number of these with text that should have been replaced."""
+    """Metric: number of sampled records, and number of those with text that should have been replaced."""
 
     metric_name = METRIC
     value_keys = ("columns", "sample", "spared")
@@ -44,17 +44,16 @@ class RecordsWithProtectedText(TableMetricProvider):
 
 
 class ExpectTextsToHoldNothingProtected(BatchExpectation):
-    """Expect texts to contain nothing personal or secret except the classes that their source keeps."""
+    """Expect texts to contain nothing personal or secret, except the categories that their source keeps."""
 
     columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
     sample: int = pydantic.Field(2000, ge=1)
-    """Number of records in the sample; recognising takes a second for about a thousand records."""
+    """Number of records in the sample. Recognition takes about a second for a thousand records."""
     at_most: float = pydantic.Field(0.0, ge=0, le=1)
-    """Maximum share of records with finds. It may be above 0, since a find that looks like a name need not be a
-    name."""
+    """Maximum share of records with detected text. A share above 0 allows for false positives, such as a word that
+    looks like a name."""
     spared: dict[str, list[str]]
-    """Classes that each source keeps, by source. Stage `validate` takes the classes from sources.yaml; suites cannot
-    set them."""
+    """Categories that each source keeps. Stage `validate` takes them from sources.yaml; suites cannot set them."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "sample", "at_most", "spared")

@@ -24,8 +24,8 @@ STANDALONE_PARTS = (
 def find(text: str) -> list[Span]:
     """Find postal addresses.
 
-    Scores: .95 for a street with its town, .88 for a street alone, .6 to .9 for other parts of an address, .85 for a
-    postal code after a word such as "zip code".
+    Scores: .95 for a street with its town, .88 for a street without a town, .6 to .9 for other parts of an address, .85
+    for a postal code after a word such as "zip code".
     """
     spans = [_with_town(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
     spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]

@@ -20,12 +20,12 @@ TYPES = alternation(
     via, viaduct, views?, villages?, ville, vista, walks?, wall, ways?, wells?, close, drive, rise, row, hill,
     green, gate, wharf, yard, parade, quay"""
 )
-"""Types of street, from USPS Publication 28 appendix C1, with British ones added."""
+"""Street types from USPS Publication 28, appendix C1, and British ones."""
 UNAMBIGUOUS_TYPES = alternation(
     """Street, Road, Avenue, Lane, Drive, Boulevard, Close, Crescent, Terrace, Mews, Grove, Gardens, Parkway, Way,
     Highway, Rd, Ave, Blvd, Pkwy, Ln"""
 )
-"""Types that mark a street even without a number."""
+"""Street types that identify a street even without a house number."""
 ROOMS = alternation("apt, apartment, suite, ste, unit, flat, room, floor, studio, bldg, building, #")
 UNIT = rf"(?:,?[ \n]{{0,2}}{ROOMS}\.? ?[#\-]?\w{{1,6}})"
 FLAT = r"(?i:flat|apartment|unit|studio|suite|apt\.?) ?\w{1,4},?[ \n](?:\d{1,6}[A-Za-z]?,?[ \n])?"
@@ -42,4 +42,4 @@ BOX = re.compile(
     r"(?i:\b(?:p\.? ?o\.? ?box|postfach|psc|unit) \d[\d ]{0,8}\d?(?:,? box \d{1,5})?)"
     rf"|\bUS(?:NS|S|CGC) {CAPITALISED_WORD}(?=[\n,]{{1,2}}[FAD]PO)"
 )
-"""Post office box, or unit or ship of a military address."""
+"""Pattern of a post office box, or of the unit or ship in a military address."""

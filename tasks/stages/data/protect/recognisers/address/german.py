@@ -20,11 +20,11 @@ PLACES = alternation(
     "Am, An der, An den, Im, In der, In den, Zum, Zur, Auf der, Auf dem, Unter den, Hinter der, Vor dem"
 )
 COMPOUND_STREET = rf"(?:{UNHYPHENATED_WORD}[ -]){{0,3}}[A-ZÄÖÜ]\w{{1,30}}?{ENDINGS}"
-"""Street whose type is part of its name, such as "Lindenstraße" or "Karl-Marx-Allee"."""
+"""Pattern of a street whose type is part of its name, such as "Lindenstraße" or "Karl-Marx-Allee"."""
 SEPARATE_STREET = rf"(?:{UNHYPHENATED_WORD}[ -]){{1,3}}{TYPES}"
-"""Street whose type is a separate word, such as "Berliner Straße"."""
+"""Pattern of a street whose type is a separate word, such as "Berliner Straße"."""
 LOCATION_STREET = rf"{PLACES} {CAPITALISED_WORD}"
-"""Street named by its location, such as "Am Stadtgarten"."""
+"""Pattern of a street named by its location, such as "Am Stadtgarten"."""
 YEAR = r"(?:19|20)\d\d(?!\d)"
 HOUSE = rf"(?!{YEAR})" + r"\d{1,4}[ /\-]?\d{0,3}(?:[ ]?[a-zA-Z](?![\w]))?(?![\w])"
 STREET = re.compile(rf"(?<![\w-])(?:{COMPOUND_STREET}|{SEPARATE_STREET}|{LOCATION_STREET})[ \n]{{1,2}}{HOUSE}")
@@ -36,7 +36,7 @@ ANY_CODE = rf"{COUNTRY}?\d{{4,5}} {UNHYPHENATED_WORD}"
 CODE_AND_TOWN = rf"(?:(?!{YEAR}){ANY_CODE}|{LIKE_YEARS}(?!\w))"
 TOWN_SUFFIX = rf"(?:[ /-]{TOWN_PREPOSITIONS}(?= ))?(?:[ /-]{UNHYPHENATED_WORD}){{0,2}}(?: \({CAPITALISED_WORD}\))?"
 TOWN_FORM = rf"{CODE_AND_TOWN}{TOWN_SUFFIX}"
-"""Postal code and town, such as "60311 Frankfurt am Main"."""
+"""Pattern of a postal code and town, such as "60311 Frankfurt am Main"."""
 COUNTABLE_NOUNS = alternation(
     "Euro, EUR, Dollar, USD, Pound, GBP, Franken, CHF, Stück, Uhr, Mal, Tage, Kunden, Personen, Users?, People"
 )
@@ -49,4 +49,4 @@ ONE_IS_NO_YEAR = rf"(?!{YEAR} ?[a-z]?[,\n] ?{YEAR})"
 STREET_AND_TOWN = re.compile(
     rf"(?<![\w-])(?:{UNHYPHENATED_WORD}[ -]){{1,4}}{ONE_IS_NO_YEAR}\d{{1,4}} ?[a-z]?[,\n] ?{ANY_CODE}{TOWN_SUFFIX}"
 )
-"""Street with any name, recognised by the postal code and town after it."""
+"""Pattern of a street with any name, recognised by the postal code and town after it."""

@@ -2,6 +2,6 @@
 
 CAPITALISED_WORD = r"[A-ZÄÖÜÀ-Ý][\w'’\-]{1,24}"
 UNHYPHENATED_WORD = r"[A-ZÄÖÜÀ-Ý][\w'’]{1,24}"
-"""Capitalised word without hyphens, for patterns in which a hyphen separates words. If words could also contain a
-hyphen, the ways to match `Aa-Aa-Aa` would multiply, and the time with them."""
+"""Pattern of a capitalised word without hyphens, for patterns in which a hyphen separates words. If words could
+contain hyphens too, there would be many ways to match `Aa-Aa-Aa`, and matching would be slow."""
 SEPARATOR = r"[ \t]{0,3}(?:,|\n|;|\||-)?[ \t\n]{0,3}"

@@ -31,7 +31,7 @@ ZIP_NAMED = re.compile(
 
 OUTWARD = r"[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d(?:\d|[ABEHMNPRV-Y])?|\d[A-HJKPSTUW])"
 POSTCODE_FORM = rf"(?:GIR ?0AA|{OUTWARD} {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)"
-"""British postcode, by BS 7666."""
+"""Pattern of a British postcode, by BS 7666."""
 POSTCODE = re.compile(rf"(?<!\w){POSTCODE_FORM}")
 WORDS = rf"(?:{UNHYPHENATED_WORD}[ -]?){{1,4}}"
 BRITISH_AFTER = re.compile(rf"(?:{SEPARATOR}{WORDS}){{1,3}}?{SEPARATOR}{POSTCODE_FORM}|{SEPARATOR}{POSTCODE_FORM}")

@@ -16,7 +16,7 @@ DUMMY_VALUE = re.compile(rf"(?i){DUMMY_VALUES}$")
 DIGIT = re.compile(r"\d")
 LETTER = re.compile(r"[A-Za-z]")
 CAMEL_CASE = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
-"""Two changes from lower to upper case."""
+"""Pattern of a text that changes twice from lower to upper case."""
 
 
 def entropy(text: str) -> float:
@@ -25,15 +25,15 @@ def entropy(text: str) -> float:
 
 
 def is_dummy(text: str) -> bool:
-    """Return whether the text is a dummy that documentation shows instead of a key, such as `YOUR_API_KEY`."""
+    """Return whether the text is a dummy value from documentation, such as `YOUR_API_KEY`."""
     return bool(DUMMY_VALUE.match(text)) or len(set(text)) <= 2 or "EXAMPLE" in text
 
 
 def is_random(text: str, least: float = 3.0) -> bool:
     """Return whether the text looks random.
 
-    It has letters and digits or changes case twice, has an entropy of at least `least` bits per character, and is no
-    dummy.
+    A random text has letters and digits or changes case twice, has an entropy of at least `least` bits per character,
+    and is not a dummy value.
     """
     mixed = (DIGIT.search(text) and LETTER.search(text)) or CAMEL_CASE.search(text)
     return bool(mixed) and entropy(text) >= least and not is_dummy(text)

@@ -35,14 +35,14 @@ PASSWORD = re.compile(
 ADJACENT_PASSWORD = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase)\s(?P<secret>[^\s\"'`,;<>(]{6,64})"
 )
-"""Word for a password, directly followed by the value. Only values with letters and digits count, since prose matches
-too."""
+"""Pattern of a word for a password, directly followed by the value. Only values with letters and digits count,
+because prose matches too."""
 DISTANT_PASSWORD = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase|pw)(?:\s[^\W_][\w@.'-]{0,30}){1,6}?"
     r"(?:,|:|\s(?:is|was|ist|war|lautet|to|auf))\s[\"'`<(]?(?P<secret>[^\s\"'`,;<>()]{6,64})"
 )
-"""Word for a password, then other words, then the value, as in "the password for the shop is …". Only values with
-letters and digits count."""
+"""Pattern of a word for a password, then other words, then the value, as in "the password for the shop is …". Only
+values with letters and digits count."""
 LETTER_AND_DIGIT = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
 
 KEY_FORMATS = r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86,88}={0,2})"
@@ -52,10 +52,10 @@ MIXED_CASE = re.compile(r"[a-z][A-Z]\w*[a-z][A-Z]|[A-Z][a-z]?[A-Z]\w*[a-z][A-Z]"
 
 
 def find(text: str) -> list[Span]:
-    """Find secrets that the text names as such.
+    """Find secrets that the text calls a key or a password.
 
-    Scores: .9 for a random value assigned to the name of a key, .85 for a password that is no plain word, .8 for a
-    random value of the usual length with such a name up to 60 characters before it.
+    Scores: .9 for a random value assigned to the name of a key, .85 for a password that is not a plain word, .8 for a
+    random value with the usual length of a key and such a name in the 60 characters before it.
     """
     spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
     passwords = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
@@ -74,7 +74,7 @@ def find(text: str) -> list[Span]:
 def _end_without_full_stop(m: re.Match[str]) -> int:
     """Return the end of a password without a full stop or closing bracket, which belong to the sentence.
 
-    Other signs are kept, since they may be part of the password.
+    Other signs are kept, because they may be part of the password.
     """
     return m.end("secret") - (m["secret"][-1] in ".)")
 

@@ -23,24 +23,27 @@ IDENTIFIER_PREFIXES = alternation(
     conv, chat\w*, user, org, team, project, order, cus, customer, sub, price, prod, product, item, invoice, in, pi,
     ch, pm, tx\w*, digest, hash, checksum, fingerprint, sum"""
 )
-"""First words of digests and of identifiers that are no secret."""
+"""First words of digests and identifiers, which are not secrets."""
 IDENTIFIER_PREFIX = re.compile(rf"(?:^|[_-]){IDENTIFIER_PREFIXES}(?:[_-]|$)")
 HEX = re.compile(r"[0-9a-f_-]+")
 MIN_HEX_LENGTH = 40
 MIN_CLASS_CHANGES = 0.4
-"""Minimum share of neighbouring characters that are of different classes (lower case, upper case, digit). Random text
-has .62, CamelCase at most .3."""
+"""Minimum share of pairs of neighbouring characters that belong to different classes (lower case, upper case,
+digit). Random text has .62, CamelCase at most .3."""
 
 
 def find(text: str) -> list[Span]:
-    """Find keys with a prefix. Score .85."""
+    """Find keys that begin with the short name of a service. Score .85."""
     if not HINT.search(text):
         return []
     return [Span(*m.span(), "CREDENTIAL", 0.85) for m in KEY_PATTERN.finditer(text) if _is_key(m)]
 
 
 def _is_key(m: re.Match[str]) -> bool:
-    """Return whether a match is a key. A hexadecimal rest may be a digest, so it must be longer and come after `_`."""
+    """Return whether a match is a key.
+
+    A hexadecimal value may be a digest, so it must be longer and follow `_`.
+    """
     rest = m["rest"]
     if IDENTIFIER_PREFIX.search(m["lead"]) or is_dummy(m.group()):
         return False

@@ -91,7 +91,7 @@ KEY_PREFIXES = alternation(
     pul-[0-9a-f]{9}, rdme_, xkeysib, sm_, s-s4t2, \d{9}\|, AQVN, t1\., 1//0, /webhooks/"""
 )
 HINT = re.compile(KEY_PREFIXES)
-"""Cheap scan by which most texts are skipped."""
+"""Pattern for a fast scan. Texts that do not match are skipped."""
 
 
 def find(text: str) -> list[Span]:

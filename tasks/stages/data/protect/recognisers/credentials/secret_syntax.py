@@ -10,7 +10,7 @@ KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
 KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
 KEY_BODY = re.compile(r"(?:[A-Za-z0-9+/=\\:,\- \r\n]){0,16384}")
 JWT = re.compile(r"(?<![\w-])ey[JI][\w-]{8,4096}\.ey[JI][\w-]{8,4096}(?:\.[\w-]{8,1024})?")
-"""JSON web token (RFC 7519). Header and payload both begin with `{"` in base64url."""
+"""Pattern of a JSON web token (RFC 7519). Header and payload both begin with `{"` in base64url."""
 URL_LOGIN = re.compile(
     r"(?<![\w+.-])[a-z][a-z0-9+.-]{1,30}://(?P<user>[^\s:/@?#]{0,80}):(?P<secret>[^\s/?#]{2,120})@[^\s/@]{1,255}",
     re.IGNORECASE,
@@ -28,10 +28,10 @@ HEADER = re.compile(
 
 
 def find(text: str) -> list[Span]:
-    """Find secrets by their syntax.
+    """Find secrets by the syntax around them.
 
-    Scores: 1.0 for key blocks, JSON web tokens and URLs, .95 for options of commands, .9 for connection strings and
-    HTTP headers. In a URL and a `-u` option the span covers user and password alone, so that the host stays readable.
+    Scores: 1.0 for key blocks, JSON web tokens and URLs, .95 for command-line options, .9 for connection strings and
+    HTTP headers. In a URL and a `-u` option, the span covers only user and password, so the host stays readable.
     """
     spans = []
     if "PRIVATE KEY" in text:
@@ -53,13 +53,12 @@ def _secrets(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 
 
 def _headers(text: str) -> list[Span]:
-    """Return the credentials in HTTP headers. A match without a digit is skipped, since it may be prose."""
+    """Return the credentials in HTTP headers. A match without a digit is skipped, because it may be prose."""
     groups = [(m, "secret" if m["secret"] else "bearer") for m in HEADER.finditer(text)]
     return [Span(*m.span(g), "CREDENTIAL", 0.9) for m, g in groups if any(c.isdigit() for c in m[g])]
 
 
 def _key_end(text: str, body: int) -> int:
-    """Return the end of the END line. A truncated block has no such line; then return the end of the base64 text."""
     end = KEY_ENDS.search(text, body, body + 20000)
     if end:
         return end.end()

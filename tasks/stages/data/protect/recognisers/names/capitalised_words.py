@@ -14,7 +14,7 @@ PARTICLE = alternation(
     "von, van, vom, zu, zur, de, del, della, di, da, dos, du, la, le, der, den, ten, ter, bin, ibn, al, el, af, av"
 )
 RUN = re.compile(rf"(?<![\w@#./-]){WORD}\.?(?:[ \u00a0]{{1,2}}(?:{PARTICLE} ){{0,2}}{WORD}\.?){{0,5}}")
-"""Run of up to six capitalised words, with particles such as "van" between them."""
+"""Pattern of up to six capitalised words in a row, with particles such as "van" between them."""
 PIECE = re.compile(WORD)
 SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
 
@@ -24,7 +24,7 @@ class CapitalisedWord(NamedTuple):
     start: int
     end: int
     opens_sentence: bool
-    """Whether the word is the first of a sentence or line, where ordinary words are capitalised too."""
+    """Whether the word is the first of a sentence or line. Ordinary words are capitalised there too."""
 
     @property
     def lower_case(self) -> str:

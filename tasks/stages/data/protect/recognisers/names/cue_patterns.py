@@ -9,7 +9,7 @@ from tasks.stages.data.protect.recognisers.alternation import alternation
 from tasks.stages.data.protect.recognisers.names.capitalised_words import PARTICLE, UPPER, WORD
 
 FULL_NAME = rf"(?:{WORD}|[{UPPER}]\.)(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{WORD}|[{UPPER}]\.)){{0,3}}"
-"""One to four capitalised words or initials, with particles such as "van" between them."""
+"""Pattern of one to four capitalised words or initials, with particles such as "van" between them."""
 LETTERS = r"[^\W\d_]{2,20}(?:['’-][^\W\d_]{1,20})?"
 ANY_CASE_NAME = rf"{LETTERS}(?: {LETTERS}){{0,2}}"
 
@@ -58,7 +58,8 @@ AMBIGUOUS_CUE = re.compile(
     r"(?i:i'm|i am|this is|it's|ich bin|hier ist|hier spricht|mfg|regards,|thanks,|grüße|gruß)[ \n]"
     rf"(?P<name>{ANY_CASE_NAME})"
 )
-"""Cues that often precede other words ("I am late"). The first word must therefore be a known given name."""
+"""Pattern of cues that often precede other words ("I am late"), so the first word after them must be a known given
+name."""
 
 NAME_FIELDS = alternation(
     """full, first, last, middle, given, family, sur, maiden, card ?holder'?s?, account ?holder'?s?, customer, client,
@@ -98,7 +99,7 @@ ROLES = alternation(
     Bewerber, Bewerberin, Mitglied, Versicherter, Versicherte"""
 )
 ROLE = re.compile(rf"(?<!\w){ROLES} (?:ist )?(?P<name>{WORD} {WORD})(?!\w)")
-"""Role and two capitalised words. With a single one, "Customer Service" would match."""
+"""Pattern of a role and two capitalised words. With a single word, "Customer Service" would match."""
 
 CUE_PREFIXES = alternation(
     """customer, client, patient, benef, driver, agent, passenger, tenant, employee, guest, member, student, colleague,
@@ -112,4 +113,4 @@ SHORT_CUES = alternation(
     gez, behalf, attn, c/o, z\. ?hd, my, mein, his, her, our, their, the, with, unser, sein, ihr, der, die, dem, den"""
 )
 HINT = re.compile(rf"(?i)name|{CUE_PREFIXES}|\b{SHORT_CUES}|[:=]")
-"""Cheap scan by which texts without any cue are skipped."""
+"""Pattern for a fast scan. Texts that do not match have no cue and are skipped."""

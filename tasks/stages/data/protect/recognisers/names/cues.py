@@ -37,7 +37,6 @@ def find(text: str) -> list[Span]:
 
 
 def _trimmed_name(m: re.Match[str], score: float) -> Span:
-    """Return the name up to its first everyday word; an empty span if it begins with one."""
     start, end = m.start("name"), m.start("name")
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
@@ -50,7 +49,6 @@ def _trimmed_name(m: re.Match[str], score: float) -> Span:
 
 
 def _without_suffix(text: str, start: int, end: int) -> int:
-    """Return the end of a name without a possessive ending or a full stop."""
     if text[max(start, end - 2) : end] in ("'s", "’s"):
         return end - 2
     return end - 1 if end > start and text[end - 1] == "." else end
@@ -63,7 +61,6 @@ def _starts_given(words: str) -> bool:
 
 
 def _any_case_span(m: re.Match[str]) -> Span:
-    """Return a name in upper or lower case, up to its first everyday word; an empty span if it begins with one."""
     start = end = m.start("name")
     for piece in re.finditer(r"\S+", m["name"]):
         if is_ordinary_word(piece.group()):

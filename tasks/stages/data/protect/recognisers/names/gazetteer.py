@@ -13,7 +13,8 @@ from tasks.stages.data.protect.recognisers.names.name_rules import (
 from tasks.stages.data.protect.recognisers.span import Span
 
 GUESS_SCORE = 0.4
-"""Score of a capitalised word on no list. It may be a foreign name, but also a product, a company or a village."""
+"""Score of a capitalised word on no list. The word may be a foreign name, but also a product, a company or a
+village."""
 MAX_FURTHER_WORDS = 3
 
 
@@ -21,15 +22,15 @@ def find(text: str) -> list[Span]:
     """Find names in capitalised words.
 
     Scores: .85 for a listed given name with a listed family name, .75 for a listed given name with other words, .6 for
-    a given name alone or for two words as in `is_name_pair`, .5 for a family name alone, .4 (`GUESS_SCORE`) for a word
-    on no list.
+    only a given name or for two words as in `is_name_pair`, .5 for only a family name, .4 (GUESS_SCORE) for a word on
+    no list.
     """
     german = is_german(text)
     return [span for run in runs(text) for part in _parts(run) for span in _names(part, text, german)]
 
 
 def has_open_words(text: str, spans: list[Span]) -> bool:
-    """Return whether a capitalised word outside `spans` may be a name, so that the language model should read it."""
+    """Return whether a capitalised word outside `spans` may be a name, so the language model should read the text."""
     covered = [(s.start, s.end) for s in spans]
     return any(
         _may_be_name(piece) and not any(start <= piece.start < end for start, end in covered)
@@ -67,7 +68,6 @@ def _names(part: list[CapitalisedWord], text: str, german: bool) -> list[Span]:
 
 
 def _name(part: list[CapitalisedWord], i: int, text: str, german: bool) -> tuple[int, float]:
-    """Return the index of the last word of the name that begins at `i`, and its score; 0 if no name begins there."""
     if is_given_name(part, i, german):
         last = _last_index(part, i, german)
         known = any(is_family_name(piece) for piece in part[i + 1 : last + 1])
@@ -86,7 +86,6 @@ def _stands_alone(part: list[CapitalisedWord], i: int) -> bool:
 
 
 def _last_index(part: list[CapitalisedWord], i: int, german: bool) -> int:
-    """Return the index of the name's last word. A name goes on with initials, listed names and words on no list."""
     j = i
     while j + 1 < len(part) and j - i < MAX_FURTHER_WORDS:
         piece = part[j + 1]

@@ -7,7 +7,7 @@ from tasks.stages.data.protect.recognisers.data import lists
 
 WORD = re.compile(r"[^\W\d_]+")
 CHARACTERS_READ = 2_000
-"""Number of characters at the beginning of a text by which its language is chosen."""
+"""Number of characters at the beginning of a text from which its language is determined."""
 
 
 def is_german(text: str) -> bool:

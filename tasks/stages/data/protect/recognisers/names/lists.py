@@ -17,19 +17,19 @@ def family_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def common_family_names() -> frozenset[str]:
-    """Return the thousand commonest family names of the United States, and Faker's for Germany and Austria."""
+    """Return the thousand most common family names of the United States, and Faker's for Germany and Austria."""
     return lists.read("family_common") - not_names()
 
 
 @lru_cache(maxsize=1)
 def ambiguous_given_names() -> frozenset[str]:
-    """Return given names that are also ordinary words. They need a family name, a title or a cue beside them."""
+    """Return given names that are also ordinary words. They count only next to a family name, a title or a cue."""
     return lists.read("ambiguous")
 
 
 @lru_cache(maxsize=1)
 def not_names() -> frozenset[str]:
-    """Return words that English or German text capitalises and that are never part of a name."""
+    """Return words that are capitalised in English or German text but are never part of a name."""
     return lists.read("not_names")
 
 
@@ -46,13 +46,13 @@ def wordnet_words() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def frequent_words() -> frozenset[str]:
-    """Return frequent words of English and German, including those in `not_names`."""
+    """Return frequent words of English and German, including capitalised words that are never part of a name."""
     return lists.read("words") | not_names()
 
 
 @lru_cache(maxsize=65_536)
 def is_known_word(word: str) -> bool:
-    """Return whether a word is a frequent one (`frequent_words`) or in WordNet, with or without a common ending."""
+    """Return whether a word is frequent or in WordNet, with or without a common ending."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))

@@ -1,6 +1,6 @@
 """Names in lower case: "call from sam", "was emily rodriguez there".
 
-A given name counts only if it is no word of either language, and only before a family name or after a word such as
+A given name counts only if it is not a word of either language, and only before a family name or after a word such as
 "from" or "dear". False positives are measured on BANKING77's 10,003 queries, most of which are in lower case.
 """
 
@@ -33,7 +33,10 @@ def unambiguous_given_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def unambiguous_family_names() -> frozenset[str]:
-    """Return common family names that are no frequent word. Words of WordNet are accepted beside a given name."""
+    """Return common family names that are not frequent words.
+
+    Words in WordNet are accepted, because the name must follow a given name.
+    """
     return common_family_names() - ambiguous_given_names() - frequent_words()
 
 

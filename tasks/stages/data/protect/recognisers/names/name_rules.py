@@ -1,4 +1,4 @@
-"""Rules by which a capitalised word counts as a name: it is on a list, or stands beside words used of people."""
+"""Rules by which a capitalised word counts as a name: it is on a list, or next to words used of people."""
 
 import re
 
@@ -23,7 +23,7 @@ VERBS = alternation(
     beschwert"""
 )
 PERSON_VERB = re.compile(rf"(?:'s)?(?: (?:und|and) [^\W\d_]+(?: [^\W\d_]+)?)? {VERBS}\b")
-"""Verb used of people, after a name. Companies match too; the rules accept that error."""
+"""Pattern of a verb used of people, after a name. Names of companies match too, which is accepted."""
 BEFORE_NAMES = alternation(
     r"""to, from, by, with, tell, told, ask, asked, call, called, according to, laut, von, mit, an, bei, für, durch,
     und, and, oder, or, gegen, nur, techniker(?:in)?, kolleg\w{1,2}, via, contact, cc"""
@@ -32,7 +32,7 @@ PREPOSITION_BEFORE = re.compile(rf"(?i)\b{BEFORE_NAMES}\s$")
 STRONG_CUE_BEFORE = re.compile(
     r"(?i)\b(?:according to|laut|techniker(?:in)?|kolleg(?:e|en|in)|call|called|asked|told|tell|ask)\s$"
 )
-"""Words after which even a family name that is also an ordinary word counts as a name."""
+"""Pattern of words after which even a family name that is also an ordinary word counts as a name."""
 DETERMINERS = alternation(
     r"""the, a, an, this, that, your, my, our, in, at, into, der, die, das, den, dem, des, ein, eine, einen, einem,
     einer, im, in, ins, nach, aus, mein\w*, ihr\w*, unser\w*, kein\w*, zum, zur, vom, am, beim"""
@@ -43,7 +43,7 @@ DETERMINER_BEFORE = re.compile(rf"(?i)\b{DETERMINERS}\s$")
 def is_given_name(part: list[CapitalisedWord], i: int, german: bool) -> bool:
     """Return whether the word at `i` is a given name.
 
-    A given name that is also an ordinary word needs a family name after it or, in English, a place inside the sentence.
+    A given name that is also an ordinary word must be followed by a family name or, in English, be inside a sentence.
     """
     piece = part[i]
     if piece.lower_case not in given_names():
@@ -64,9 +64,9 @@ def is_family_name(piece: CapitalisedWord) -> bool:
 
 
 def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, german: bool) -> bool:
-    """Return whether two words, neither of them ordinary, are a name, such as "Xiomara Smith".
+    """Return whether two words that are not ordinary words are a name, such as "Xiomara Smith".
 
-    The second is a listed family name or, in German, a word used of people stands beside the pair.
+    The second word must be a listed family name or, in German, the pair must be next to a word used of people.
     """
     if is_ordinary_word(first.word) or is_ordinary_word(second.word) or first.word.isupper() or second.word.isupper():
         return False
@@ -78,7 +78,7 @@ def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, ger
 def is_single_family_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
     """Return whether a single capitalised word is a family name.
 
-    A common family name needs little context; a rarer one needs a verb or preposition used of people beside it.
+    A common family name needs little context. A rare one needs a verb or preposition used of people next to it.
     """
     if (
         piece.lower_case in common_family_names()
@@ -105,9 +105,9 @@ def is_single_family_name(piece: CapitalisedWord, text: str, german: bool) -> bo
 
 
 def is_unlisted_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
-    """Return whether a capitalised word inside a sentence is on no word list, so that it may be a name.
+    """Return whether a capitalised word inside a sentence is on no word list and may therefore be a name.
 
-    English only: German capitalises every noun, and there is no free dictionary of them.
+    This applies only to English: German capitalises every noun, and there is no free dictionary of German nouns.
     """
     word = piece.word
     if german or word.isupper() or len(word) < 3 or is_known_word(word) or any(c.isupper() for c in word[2:]):

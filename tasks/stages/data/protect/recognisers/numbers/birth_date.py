@@ -20,8 +20,8 @@ DATE = (
 )
 BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
 STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
-"""Star before a date of birth, as in "(* 12.3.1980)". It must touch the date or follow a bracket, comma or semicolon,
-because a star with a space also begins the items of a list."""
+"""Pattern of a star before a date of birth, as in "(* 12.3.1980)". The star must touch the date or follow a bracket,
+comma or semicolon, because a star with a space also begins the items of a list."""
 DATE_AFTER_CUE = re.compile(rf"(?i)(?<!\w)(?:{BORN}(?!\w)[^\d\n]{{0,40}}?|{STAR})(?P<date>{DATE})")
 NAMED = alternation("date of birth, birth ?date, dob, geburtsdatum")
 DATE_ON_NEXT_LINE = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
@@ -30,7 +30,10 @@ DATE_BEFORE_CUE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}
 
 
 def find(text: str) -> list[Span]:
-    """Find dates of birth. Score .9. A date without a cue is never found, however plausible its year."""
+    """Find dates of birth. Score .9.
+
+    A date without a word such as "born" near it is never found, however plausible its year.
+    """
     return [
         Span(*m.span("date"), "DATE_OF_BIRTH", 0.9)
         for form in (DATE_AFTER_CUE, DATE_ON_NEXT_LINE, DATE_BEFORE_CUE)

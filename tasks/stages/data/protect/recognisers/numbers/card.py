@@ -8,8 +8,8 @@ from tasks.stages.data.protect.recognisers.span import Span
 
 DIGIT_RUN = re.compile(r"(?<![\d.,+])(?:\d[ \t\n./*_-]{0,3}){11,18}\d(?!\d)")
 ISSUER_PREFIX = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131|0604")
-"""First digits of issued cards (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover,
-UnionPay."""
+"""Pattern of the first digits of issued cards (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard,
+Maestro, Discover, UnionPay."""
 NAMES = alternation(
     r"card, visa, master ?card, amex, american express, maestro, karte, kreditkarte\w*, kartennummer, cc"
 )
@@ -25,8 +25,9 @@ CARD_DETAIL = re.compile(
 def find(text: str) -> list[Span]:
     """Find payment cards.
 
-    Scores: 1.0 for a valid check digit (.6 for 12 digits without separators, unless the text names a card in the 60
-    characters before), .75 for an invalid one after such a name, .8 for security codes and expiry dates.
+    Scores: 1.0 for a valid check digit, .75 for an invalid one if the text names a card in the 60 characters before, .8
+    for security codes and expiry dates. A valid number of 12 digits without separators has score .6, unless the text
+    names a card before it.
     """
     spans = []
     for run in DIGIT_RUN.finditer(text):

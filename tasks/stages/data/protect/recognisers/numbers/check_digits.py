@@ -45,9 +45,9 @@ def mod_11_10(digits: str) -> bool:
 
 
 def german_tax_id(digits: str) -> bool:
-    """Verify a Steuer-Identifikationsnummer (§ 139b AO): 11 digits, MOD 11,10.
+    """Verify a German tax ID (Steuer-Identifikationsnummer, § 139b AO): 11 digits, MOD 11,10.
 
-    One of the first ten digits occurs two or three times, so that eight or nine of them differ.
+    One of the first ten digits occurs two or three times, so there are eight or nine different digits.
     """
     if len(digits) != 11 or digits[0] == "0":
         return False
@@ -55,9 +55,9 @@ def german_tax_id(digits: str) -> bool:
 
 
 def german_pension_number(compact: str) -> bool:
-    """Verify a Versicherungsnummer of the German pension insurance: 12 characters, weighted digit sums.
+    """Verify a German pension insurance number (Versicherungsnummer, VKVV § 2 and 4).
 
-    VKVV § 2 and 4.
+    It has 12 characters and a check digit from weighted digit sums.
     """
     digits = compact[:8] + f"{ord(compact[8]) - 64:02d}" + compact[9:]
     weights = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
@@ -66,16 +66,19 @@ def german_pension_number(compact: str) -> bool:
 
 
 def german_health_number(compact: str) -> bool:
-    """Verify the permanent part of a Krankenversichertennummer (§ 290 SGB V): weights 1 2, the letter as two digits."""
+    """Verify the permanent part of a German health insurance number (Krankenversichertennummer, § 290 SGB V).
+
+    The weights are 1 and 2, and the letter counts as two digits.
+    """
     digits = f"{ord(compact[0]) - 64:02d}" + compact[1:9]
     total = sum(sum(divmod(int(d) * w, 10)) for d, w in zip(digits, cycle((1, 2)), strict=False))
     return total % 10 == int(compact[9])
 
 
 def icao(compact: str) -> bool:
-    """Verify a check digit by ICAO Doc 9303 part 3: weights 7 3 1, letters from A = 10.
+    """Verify a check digit by ICAO Doc 9303, part 3: weights 7, 3, 1, and letters counted from A = 10.
 
-    German identity cards, passports and machine-readable zones have it.
+    German identity cards, passports and machine-readable zones have this check digit.
     """
     values = (0 if c == "<" else int(c, 36) for c in compact[:-1])
     total = sum(value * weight for value, weight in zip(values, cycle((7, 3, 1)), strict=False))
@@ -89,14 +92,14 @@ def nhs(digits: str) -> bool:
 
 
 def aba(digits: str) -> bool:
-    """Verify an ABA routing number of nine digits: weights 3 7 1."""
+    """Verify an ABA routing number of nine digits: weights 3, 7, 1."""
     return digits[:2] <= "32" and sum(int(d) * w for d, w in zip(digits, cycle((3, 7, 1)), strict=False)) % 10 == 0
 
 
 def us_ssn(digits: str) -> bool:
     """Return whether a Social Security number can have been issued.
 
-    By the rules of the Social Security Administration: no area 000, 666 or 9xx, no group 00, no serial 0000.
+    The Social Security Administration does not issue area 000, 666 or 9xx, group 00 or serial 0000.
     """
     return digits[:3] not in ("000", "666") and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
 
@@ -104,7 +107,7 @@ def us_ssn(digits: str) -> bool:
 def us_itin(digits: str) -> bool:
     """Return whether an individual taxpayer number can have been issued.
 
-    By the rules of the IRS: it begins with 9, and its fourth and fifth digit are 50-65, 70-88, 90-92 or 94-99.
+    The IRS issues numbers that begin with 9 and whose fourth and fifth digit are 50-65, 70-88, 90-92 or 94-99.
     """
     group = int(digits[3:5])
     return digits[0] == "9" and (50 <= group <= 65 or (70 <= group <= 99 and group not in (89, 93)))

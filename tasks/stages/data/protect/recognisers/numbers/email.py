@@ -14,7 +14,8 @@ SPELT_OUT_ADDRESS = re.compile(
     rf"(?i)(?<![\w.])(?:{WORDS}{DOT}){{0,3}}{WORDS}{AT}(?:{WORDS}{DOT}){{1,3}}[a-z]{{2,10}}(?!\w)"
 )
 SPELLING_SIGNS = re.compile(r"(?i)[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]|\s@|@\s|\s(?:dot|punkt)\s|[(\[{<]\s?(?:dot|punkt)")
-"""Signs that an address was spelt out on purpose: brackets around "at" or "dot", or spaces beside "@" or "dot"."""
+"""Pattern of signs that an address was spelt out on purpose: brackets around "at" or "dot", or spaces next to "@" or
+"dot"."""
 HOSTS = alternation(
     """gmail, googlemail, yahoo, hotmail, outlook, live, icloud, aol, gmx, web, t-online, freenet, posteo,
     proton(?:mail)?, mail"""
@@ -26,7 +27,7 @@ HINT = re.compile(r"(?i)\b(?:at|ät)\b|@")
 
 
 def find(text: str) -> list[Span]:
-    """Find e-mail addresses. Scores: .95 for ordinary ones, .9 for those spelt out."""
+    """Find e-mail addresses. Scores: .95 for ordinary addresses, .9 for addresses that are spelt out."""
     spans = []
     if "@" in text or "%40" in text:
         spans += [Span(*_address_bounds(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
@@ -41,7 +42,6 @@ def find(text: str) -> list[Span]:
 
 
 def _address_bounds(m: re.Match[str]) -> tuple[int, int]:
-    """Return start and end without the URL or markup before the address, up to the last of `= / ? & ' { |`."""
     text = m.group()
     local = text.partition("@")[0] if "@" in text else text.rpartition("%40")[0]
     lead = max(local.rfind(c) for c in "=/?&'{|")

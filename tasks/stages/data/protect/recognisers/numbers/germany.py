@@ -15,7 +15,8 @@ SEPARATOR = r"[ .\-\n/]?"
 TAX_ID = re.compile(rf"(?<![\w/])[1-9]\d{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}(?![\w/])")
 TAX_NAMED = r"(?:steuer-? ?(?:id|identifikations-?nummer|nummer|nr)|idnr|tin|tax id\w*)"
 TAX_OFFICE = re.compile(r"(?<![\w/])\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}(?![\w/])")
-"""Steuernummer as tax offices write it. Dates do not match, since their parts are shorter."""
+"""Pattern of a tax number (Steuernummer) as tax offices write it. Dates do not match, because their parts are
+shorter."""
 PENSION = re.compile(
     rf"(?<!\w)\d{{2}}{SEPARATOR}(?:[0-3]\d|[5-8]\d){SEPARATOR}\d{{2}}{SEPARATOR}\d{{2}}{SEPARATOR}[A-Za-z]{SEPARATOR}\d{{2}}{SEPARATOR}\d(?!\w)"
 )
@@ -23,16 +24,16 @@ PENSION_NAMED = r"(?:sozialversicherungs|rentenversicherungs|versicherungs|rv|sv
 HEALTH = re.compile(rf"(?<!\w)[A-Z]{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}(?!\w)")
 HEALTH_NAMED = r"(?:kranken\w*|versicherten\w*|kvnr|kv-?nr|gesundheitskarte|egk|health insurance|insurance)"
 CARD = re.compile(r"(?<!\w)[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}(?:\d(?: ?D)?)?(?!\w)|(?<!\w)\d{10}D(?!\w)")
-"""Number of an identity card or passport (Federal Ministry of the Interior). The serial number has no vowels and no B,
-D, Q or S; the tenth character is the check digit, and the D after it stands for Germany."""
+"""Pattern of the number of an identity card or passport (Federal Ministry of the Interior). The serial number has no
+vowels and no B, D, Q or S; the tenth character is the check digit, and the D after it stands for Germany."""
 CARD_NAMED = r"(?:personal-?ausweis\w*|ausweis\w*|perso|reise-?pass\w*|pass\w*|id card|identity card|id)"
 
 
 def find(text: str) -> list[Span]:
-    """Find German numbers.
+    """Find German tax, insurance and identity numbers.
 
-    Scores: 1.0 for a valid check digit in a number that the text names, .9 for a valid check digit alone, .75 for the
-    name alone. The Steuernummer has no check digit that is verified; its score is .75.
+    Scores: 1.0 for a number with a valid check digit that the text names, .9 for a valid check digit without a name,
+    .75 for a name without a valid check digit. The check digit of a Steuernummer is not verified; its score is .75.
     """
     spans = _spans_by_check_digit(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
     spans += [Span(*m.span(), "DE_TAX_NUMBER", 0.75) for m in TAX_OFFICE.finditer(text)]
@@ -45,7 +46,6 @@ def find(text: str) -> list[Span]:
 def _spans_by_check_digit(
     text: str, form: re.Pattern[str], check: Callable[[str], bool], name: str, kind: str
 ) -> list[Span]:
-    """Return matches with a valid check digit, or with the number's name in the 40 characters before."""
     spans = []
     for m in form.finditer(text):
         compact = re.sub(r"[^A-Za-z0-9]", "", m.group()).upper()
@@ -57,6 +57,5 @@ def _spans_by_check_digit(
 
 
 def _is_valid_card_number(compact: str) -> bool:
-    """Verify a number of ten characters, with or without `D` after it. One of nine characters has no check digit."""
     bare = compact.removesuffix("D")
     return len(bare) == 10 and sum(c.isdigit() for c in bare) >= 3 and icao(bare)

@@ -13,7 +13,7 @@ NAMED = re.compile(r"(?i)\biban\b[^\n]{0,20}$")
 def find(text: str) -> list[Span]:
     """Find IBANs.
 
-    Scores: 1.0 for valid check digits, .92 for invalid ones after the word "IBAN", since a mistyped IBAN is personal
+    Scores: 1.0 for valid check digits, .92 for invalid ones after the word "IBAN", because a mistyped IBAN is personal
     data too.
     """
     spans = []
@@ -32,7 +32,7 @@ def find(text: str) -> list[Span]:
 
 
 def _is_grouped(text: str) -> bool:
-    """Return whether every group except the second ("GB29 NWBK …") has a digit.
+    """Return whether every group of characters except the second ("GB29 NWBK …") has a digit.
 
     Without this rule, words would match: one sentence in 97 passes MOD 97.
     """
@@ -47,7 +47,6 @@ def _has_digit(group: str) -> bool:
 
 
 def _read_iban(text: str, start: int, at: int, length: int) -> tuple[int, str]:
-    """Return the end of an IBAN of `length` characters that begins at `start`, and the IBAN without separators."""
     compact = [c for c in text[start:at] if c.isalnum()]
     while len(compact) < length and (step := REST.match(text, at)):
         at = step.end()

@@ -44,7 +44,7 @@ NOT_A_NUMBER = re.compile(
     r"|\d+(?:st|nd|rd|th|am|pm|min|days?|hrs?|hours?)$",
     re.IGNORECASE,
 )
-"""Values that may follow a label but are no identifiers: dates, years, amounts and times."""
+"""Pattern of values that may follow a label but are not identifiers: dates, years, amounts and times."""
 UNITS = alternation(
     r"[€$£%], eur\b, usd\b, gbp\b, euros?\b, dollars?\b, pounds?\b, days?\b, hours?\b, minutes?\b, tage?n?\b, "
     r"stunden\b, uhr\b, mal\b, times\b"
@@ -61,7 +61,7 @@ def _label() -> re.Pattern[str]:
 
 
 def find(text: str) -> list[Span]:
-    """Find numbers that follow a label and its connecting words. Score .8."""
+    """Find numbers that follow a label such as "account number". Score .8."""
     spans = []
     for label in _label().finditer(text):
         value = VALUE.match(text, label.end())

@@ -14,12 +14,12 @@ MAC = re.compile(
     rf"(?<![\w:-]){PAIR}(?:([:-])(?:{PAIR}\1){{4}}{PAIR})(?![\w:-])"
     r"|(?<![\w.])(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}(?![\w]|\.\w)"
 )
-"""MAC address by IEEE 802, or in three groups, as Cisco writes it."""
+"""Pattern of a MAC address by IEEE 802, or in three groups, as Cisco writes it."""
 MAC_SIGNS = re.compile(r"[:-][0-9A-Fa-f]{2}[:-]|\.[0-9A-Fa-f]{4}\.")
 
 
 def find(text: str) -> list[Span]:
-    """Find IP addresses (score .95), except dotted version numbers, and MAC addresses (score .9)."""
+    """Find IP addresses (score .95) and MAC addresses (score .9). Dotted version numbers are not found."""
     spans = [
         Span(*m.span(), "IP_ADDRESS", 0.95)
         for m in V4.finditer(text)
@@ -33,7 +33,7 @@ def find(text: str) -> list[Span]:
 
 
 def _is_mac(text: str) -> bool:
-    """Reject three groups of four decimal digits, which may be anything."""
+    """Return whether a match is a MAC address. Three groups of four decimal digits may be any number."""
     return not text.replace(".", "").isdigit()
 
 

@@ -18,7 +18,7 @@ INTERNATIONAL = re.compile(
 NATIONAL = re.compile(
     rf"(?<![\w+])(?<!\d[.,:/-])\(?0\d{{1,5}}\)?{GAP}\d(?:[ \t\n./\-]{{0,3}}\d){{4,10}}(?![\d.,]\d|\d|:){EXTENSION}"
 )
-"""National number with a leading 0, as in Germany, the United Kingdom and most of Europe."""
+"""Pattern of a national number with a leading 0, as in Germany, the United Kingdom and most of Europe."""
 AREA = r"(?:\([2-9]\d{2}\)[ .\-]{0,2}|[2-9]\d{2}[ .\-])"
 AMERICAN = re.compile(rf"(?<![\w])(?<!\d[.,-])(?:1[ .\-])?{AREA}\d{{3}}[ .\-]\d{{4}}(?!\d|-\d){EXTENSION}")
 CUES = alternation(
@@ -37,7 +37,11 @@ NOT_PHONE = re.compile(rf"(?i)\b{OTHER_NUMBERS}\W{{0,3}}(?:number|nummer|no|nr|i
 
 
 def find(text: str) -> list[Span]:
-    """Find telephone numbers. Scores: .9 international, .75 North American, .72 after a cue, .7 with a leading 0."""
+    """Find telephone numbers.
+
+    Scores: .9 for international numbers, .75 for North American numbers, .72 for numbers after a cue, .7 for numbers
+    with a leading 0.
+    """
     spans = [Span(*m.span(), "PHONE_NUMBER", 0.9) for m in INTERNATIONAL.finditer(text)]
     for form, score in ((NATIONAL, 0.7), (AMERICAN, 0.75)):
         matches = (m for m in form.finditer(text) if _is_phone(text, m.start(), m.group()))

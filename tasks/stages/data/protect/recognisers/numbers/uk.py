@@ -10,23 +10,23 @@ NINO = re.compile(
     r"(?:[ .\-\n]?\d{2}){3}[ .\-\n]?[A-D]?(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-"""National Insurance number (HMRC, National Insurance Manual NIM39110). Without its suffix, which is often left out,
-it counts only if the text names it."""
+"""Pattern of a National Insurance number (HMRC, National Insurance Manual NIM39110). A number without its suffix,
+which is often left out, counts only if the text names it."""
 NINO_NAMED = re.compile(r"(?i)\b(?:national insurance|ni|nino|n\.i\.)\b[^\n]{0,30}$")
 NHS = re.compile(r"(?<![\w-])\d{3}[ \-\n]?\d{3}[ \-\n]?\d{4}(?![\w-])")
 NHS_NAMED = re.compile(r"(?i)\bnhs\b[^\n]{0,30}$")
 LICENCE = re.compile(r"(?<!\w)[A-Z9]{5} ?\d[0156]\d[0-3]\d\d ?[A-Z9]{2} ?[A-Z0-9]{3}(?!\w)")
-"""DVLA driver number: surname, date of birth with 5 added to the first digit of the month for women, initials and check
-characters."""
+"""Pattern of a DVLA driver number: surname, date of birth with 5 added to the first digit of the month for women,
+initials and check characters."""
 SORT_CODE = re.compile(r"(?i)\bsort[ -]?code\b[^\d\n]{0,15}(\d{2}[ -]?\d{2}[ -]?\d{2})(?!\d)")
 
 
 def find(text: str) -> list[Span]:
-    """Find British numbers.
+    """Find British National Insurance and NHS numbers, driving licences and sort codes.
 
-    Scores: .95 for a National Insurance number that the text names and .85 otherwise, 1.0 for an NHS number that is
-    valid and named and .8 otherwise, .85 for driving licences, .9 for sort codes. An NHS number without spaces counts
-    only if it is named, because one ten-digit number in eleven passes the check.
+    Scores: .95 for a National Insurance number that the text names, otherwise .85; 1.0 for a valid NHS number that the
+    text names, otherwise .8; .85 for driving licences; .9 for sort codes. An NHS number without spaces counts only if
+    the text names it, because one ten-digit number in eleven passes the check.
     """
     spans = []
     for m in NINO.finditer(text):

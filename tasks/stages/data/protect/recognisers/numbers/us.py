@@ -10,14 +10,16 @@ NAMED = re.compile(r"(?i)\b(?:ssn|social security|social|itin|taxpayer|tax id|ti
 LETTER = "[AC-HJKMNP-RT-Y]"
 EITHER = "[AC-HJKMNP-RT-Y0-9]"
 MBI = re.compile(rf"(?<![\w])[1-9]{LETTER}{EITHER}\d-?{LETTER}{EITHER}\d-?{LETTER}{{2}}\d{{2}}(?!\w)")
-"""Medicare beneficiary identifier (CMS, "Understanding the MBI"): eleven characters, without S, L, O, I, B and Z."""
+"""Pattern of a Medicare beneficiary identifier (CMS, "Understanding the MBI"): eleven characters, without S, L, O,
+I, B and Z."""
 
 
 def find(text: str) -> list[Span]:
-    """Find US numbers.
+    """Find US Social Security, taxpayer and Medicare numbers.
 
-    Scores: .95 for a number that the text names, .85 or .8 for one that only its separators (3-2-4) reveal, .7 for a
-    named one that cannot have been issued, .9 for a Medicare beneficiary identifier.
+    Scores: .95 for a number that the text names; .85 for a Social Security number, and .8 for a taxpayer number, that
+    is recognised only by its separators (3-2-4); .7 for a named number that cannot have been issued; .9 for a Medicare
+    beneficiary identifier.
     """
     spans = [Span(*m.span(), "US_MBI", 0.9) for m in MBI.finditer(text)]
     for m in NINE_DIGITS.finditer(text):
