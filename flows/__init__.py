@@ -1,4 +1,6 @@
-"""Prefect flows and their tasks, one topic a file, to be read from top to bottom.
+"""Prefect flows and their tasks, with one topic in each file.
+
+Read the files in this order:
 
     retrain.py            flow from data to release: stages, gates, promotion
     stages.py             DVC stages as Prefect tasks
@@ -13,8 +15,8 @@
     watch.py              periodic work: orphaned flow runs, reminders, incidents, published heads
     mlflow_updates.py     MLflow runs, kept up to date
     scheduling.py         runs that schedules and triggers request
-    partial_work.py       work in parts that may fail one by one
+    partial_work.py       work in independent parts
 
-A flow decides when, where and how often something is tried, shows it, and lets it wait. The work itself is in `tasks/`,
+A flow decides when, where and how often a step is tried, displays it, and lets it wait. The work itself is in `tasks/`,
 which does not depend on Prefect.
 """

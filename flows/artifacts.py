@@ -1,6 +1,6 @@
-"""Prefect artifacts of a run: tables of checks and figures, what it waits for, and what it made.
+"""Prefect artifacts of a run: tables of checks and metrics, the decisions for which it waits, and its release.
 
-Files are shown as paths to copy, because a browser opens no link from a page of the UI to a file.
+Files are shown as paths to copy, because browsers do not open links from a web page to a local file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def show_sources(asked: Evidence) -> None:
 
 @task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
-    """Write the report with measurements, and show the candidate's figures and the places of the pages."""
+    """Write the evaluation report, and show the candidate's metrics and the paths of the report pages."""
     from tasks.stages.evaluate.report.rendering import write_report
 
     with activity(run.id, "writing the report"):
@@ -62,10 +62,10 @@ def report(run: Run) -> None:
 
 
 def score_planted_values(run: Run) -> None:
-    """Score the detection of values that were planted in the sources, if sources.yaml names a file of them.
+    """Score the detection of values that were planted in the sources as a test, if sources.yaml names a list of them.
 
-    The data gate shows which planted values masking missed, and the report shows all figures. Sources and file are read
-    again for this. If they have changed since the run read them, earlier figures stay, or there are none.
+    The data gate shows the planted values that masking missed, and the report shows all metrics. For this, the sources
+    and the list are read again. If they have changed since the run read them, earlier metrics are kept.
     """
     from tasks.inquiry.planted_defects import score
 
@@ -103,15 +103,12 @@ def show_promoted(release: Release) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
-    """Create a table; Prefect renders its description as Markdown, and cells as plain text."""
+    """Create a table artifact. Prefect renders its description as Markdown and its cells as plain text."""
     shown = [{escape(name): escape(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
              for row in rows]  # fmt: skip
     create_table_artifact(shown, description=escape_markdown(description))
 
 
 def _text(text: str, description: str) -> None:
-    """Create a Markdown artifact.
-
-    Text from outside must have been escaped with `escape_markdown` or `inline_code`.
-    """
+    """Create a Markdown artifact. The caller must escape text from outside with `escape_markdown` or `inline_code`."""
     create_markdown_artifact(escape(text), description=escape_markdown(description))

@@ -1,8 +1,7 @@
 """Gates as suspended flow runs.
 
-The flow writes the evidence, asks at the gate, and judges it by what the ledger holds. While people have not decided,
-the flow run is suspended and no process waits. Prefect only resumes the flow run; whether the gate is open is read from
-the ledger every time.
+The flow writes the evidence, opens the gate, and judges it from the ledger. Until people have decided, the flow run is
+suspended and no process waits. Prefect only resumes the flow run; the decisions are read from the ledger every time.
 """
 
 from uuid import uuid4
@@ -27,14 +26,14 @@ from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
 SUSPEND_SECONDS = 400 * 24 * 3600
-"""Seconds for which Prefect lets a flow run wait. The gate's own deadline, in the ledger's time, is earlier."""
+"""Maximum time in seconds for which Prefect suspends a flow run. The gate's own deadline is earlier."""
 
 VOID_GATE = GateState(state="void")
-"""State of a gate whose policy has changed since the gate was opened."""
+"""State of a gate if policy has changed since the gate was opened."""
 
 
 def gate(run: Run, name: GateName) -> None:
-    """Let the run pass a gate, suspend it, or stop it.
+    """Pass a gate, or suspend the run until people have decided.
 
     Raises:
         Refused: The gate did not pass; the message gives the reasons.
@@ -56,8 +55,8 @@ def gate(run: Run, name: GateName) -> None:
 def require_same_policy(run: Run) -> None:
     """Verify that policy has not changed since the run was resolved.
 
-    If it has, the run's open gate is closed on the ledger. No decision could help then, because stages accept gate
-    statements only under the policy in inputs/authority.json.
+    If policy has changed, the run's open gate is closed in the ledger: stages accept gate statements only under the
+    policy in inputs/authority.json, so a decision would have no effect.
 
     Raises:
         Refused: Policy has changed.
@@ -75,17 +74,17 @@ def require_same_policy(run: Run) -> None:
 
 
 def skip_gate(run: Run, name: GateName) -> None:
-    """Write the gate statement of a run in tier `experiment`, where nobody decides and nothing can be promoted."""
+    """Write the gate statement of an experiment, which needs no decision and cannot be promoted."""
     statement.write_experiment_gate(run.layout, name, run.governance())
     _set_gate_state(run, name, GateState(state="skipped"))
 
 
 @task(task_run_name="evidence for the {name} gate", persist_result=False)
 def ask(run: Run, name: GateName) -> Evidence:
-    """Write the evidence, ask at the gate on the ledger, and on a demo run let the demo identities decide.
+    """Write the evidence and open the gate in the ledger. In a demo run, the demo identities decide.
 
     Returns:
-        Evidence on record, to which decisions bind; after a resume that is the earlier evidence.
+        Evidence in the ledger, to which decisions refer. After a resume, this is the earlier evidence.
     """
     demo, ledger, governed = run.request.demo_approvals, run.ledger(), run.governance()
     card = run.params.use_case
@@ -113,12 +112,12 @@ def ask(run: Run, name: GateName) -> Evidence:
 
 
 def require_agreement(run: Run) -> None:
-    """Verify that as many machines as policy demands have computed the same outputs.
+    """Verify that as many machines as policy requires have computed identical outputs.
 
-    If too few have, the run is pushed, so that other machines find it.
+    If there are too few, the run is pushed, so that other machines can find it.
 
     Raises:
-        Refused: Too few machines have computed the same outputs.
+        Refused: Too few machines have computed identical outputs.
     """
     try:
         run.require_agreement()
@@ -129,15 +128,15 @@ def require_agreement(run: Run) -> None:
 
 
 def has_unwaived_failure(standing: GateStatus) -> bool:
-    """Return whether a check has failed without a waiver. The run then stops instead of waiting for one."""
+    """Return whether a check has failed without a waiver. If so, the run stops instead of waiting for a waiver."""
     return not all(check.holds for check in standing.checks)
 
 
 def suspend(run: Run, asked: Evidence, standing: GateStatus) -> None:
-    """Commit and push the run, show what it waits for, and suspend the flow run, which ends this process.
+    """Commit and push the run, show which decisions it waits for, and suspend the flow run, which ends this process.
 
     Raises:
-        Unavailable: This is not a flow run of a deployment; no other can wait.
+        Unavailable: The flow run does not belong to a deployment and therefore cannot be suspended.
     """
     context = FlowRunContext.get()
     wanted = "; ".join(standing.waiting_for)
@@ -174,7 +173,7 @@ def finish_gate(run: Run, asked: Evidence, standing: GateStatus) -> None:
 
 
 def failure_message(asked: Evidence, standing: GateStatus) -> str:
-    """Return why a gate did not pass, one reason a line, and the command that shows it."""
+    """Return the reasons why a gate did not pass, one per line, and the command that shows the gate."""
     against = [f"  {missing}" for missing in standing.waiting_for]
     against += [f"  {d.person} rejected: {d.reason}" for d in standing.decisions if d.counted and d.verb == "reject"]
     look = f"look: hallmark gates show {asked.run} {asked.gate}"

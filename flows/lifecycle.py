@@ -23,11 +23,11 @@ from tasks.runs.run_lock import hold_run_lock
 from tasks.runs.takeover import is_elsewhere, take_over
 
 POOL_VARIABLE = "HALLMARK_POOLED"
-"""Environment variable that the worker of a work pool sets for processes that it starts."""
+"""Environment variable that the worker of a work pool sets for the processes that it starts."""
 
 
 def checkout_root() -> Path:
-    """Return the checkout that flows work for: HALLMARK_ROOT, or else the current folder."""
+    """Return the root folder of the checkout: HALLMARK_ROOT, or else the current folder."""
     return Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
 
 
@@ -36,13 +36,13 @@ def state_folder() -> Path:
 
 
 def run_id(flow_run: FlowRun) -> str:
-    """Return the id of the run that a flow run executes: the requested one, or else one derived from the flow run.
+    """Return the id of the run that a flow run executes: the requested id, or else one derived from the flow run.
 
-    A run that was requested in Prefect's form or by a schedule has no id in its parameters, and must keep the same id
-    over every suspension.
+    A run that was requested in Prefect's form has no id in its parameters. The derived id stays the same when the flow
+    run is suspended and resumed.
 
     Raises:
-        InputError: The flow run's parameters hold an id that is not valid.
+        InputError: The parameters of the flow run have an id that is not valid.
     """
     request = flow_run.parameters.get("request")
     if isinstance(request, dict) and request.get("run_id"):
@@ -64,14 +64,14 @@ def name_of_flow_run() -> str:
 
 @contextmanager
 def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunRequest]:
-    """Hold the run inside the block, and write into its journal how this execution of it ends.
+    """Lock the run during the block, and record in its journal how this execution ends.
 
     Yields:
         Request with the id of the run.
 
     Raises:
-        Refused: The run exists and was requested otherwise; nothing is written then.
-        InputError: The id of the run is a part of another run's id.
+        Refused: The run exists and was requested with other parameters. Its journal is not changed.
+        InputError: The id of the run can be confused with another run id.
     """
     escape_logs()
     flow_run = current_flow_run()
@@ -102,7 +102,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
 def _lease_of_run(run: str) -> AbstractContextManager[None]:
     """Hold the lease of a run, so that no other machine executes it.
 
-    Nothing is held if another machine has taken the run up, which the next stage reports.
+    If another machine has taken over the run, there is no lease, and the next stage reports the takeover.
     """
     with suppress(Unavailable):
         if not works_for_pool() and is_elsewhere(Checkout(checkout_root()).ledger, checkout_root(), run):
@@ -130,7 +130,7 @@ def _fetch_run(run: str, commit: str | None) -> None:
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:
-    """Record that a run failed. The error is kept out of the ledger, since it may quote a row."""
+    """Record that a run has failed. The error message is not written to the ledger, because it can quote a row."""
     known = update_journal(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
         if recorded_request(checkout_root(), run) and not is_elsewhere(

@@ -8,7 +8,7 @@ from tasks.runs.run import Run
 
 @task(task_run_name="lineage", persist_result=False)
 def index(run: Run) -> None:
-    """Index the dataset that passed the data gate, for `hallmark data find`."""
+    """Index the dataset that has passed the data gate, for `hallmark data find`."""
     from tasks.inquiry.lineage import indexing  # imported here: a run that resumes at a gate need not wait for it
 
     with activity(run.id, "indexing its records"):

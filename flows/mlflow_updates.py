@@ -1,7 +1,7 @@
 """MLflow runs that the watch keeps up to date, one for each run.
 
 A flow's process does not do this: importing MLflow takes seconds, and a run continues within a second of its decision.
-The watch imports it once. `.hallmark/tracked` holds the time of the last journal that was shown.
+The watch imports MLflow once. `.hallmark/tracked` holds the modification time of the last journal that was shown.
 """
 
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ class MlflowSync:
         self._root = root
         self._state = root / ".hallmark"
         self._shown: dict[str, str] = {}
-        """Content last shown of each run in progress. Such runs are examined at every update, since a killed process
-        writes no journal."""
+        """Content that was last shown of each run in progress. These runs are examined at every update, because a
+        killed process does not write to its journal."""
         self._sent: dict[str, SentCurve] = {}
 
     def update(self, _: Path | None = None) -> list[str]:
-        """Show the changes since the last update. The list is always empty, since there is nothing to report.
+        """Send all changes since the last update to MLflow. The returned list is always empty.
 
         Raises:
             PartialFailure: Some runs could not be shown.
@@ -65,7 +65,6 @@ class MlflowSync:
             self._shown[run], self._sent[run] = outline, sent
 
     def _outline(self, known: Journal) -> str:
-        """Return the journal without values that change every few seconds, and the size of the curve's file."""
         stages = {name: line.model_copy(update={"seconds": 0.0, "progress": ""}) for name, line in known.stages.items()}
         points = self._state / "runs" / known.run / training_curve.CURVE_PATH
         size = points.lstat().st_size if points.exists() else 0

@@ -1,4 +1,4 @@
-"""Work in several parts: a part that fails does not keep the others from being done."""
+"""Work in independent parts: if one part fails, the others are still done."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from tasks.core.errors import HallmarkError
 
 
 class PartialFailure(HallmarkError):
-    """Failure of some parts of the work, with what was done and the reason for each failure."""
+    """Failure of some parts of the work, with the results of the other parts and the reason for each failure."""
 
     def __init__(self, done: list[str], failed: list[str]) -> None:
         super().__init__("; ".join(failed))
@@ -20,7 +20,7 @@ class PartialWork:
         self._failed: list[str] = []
 
     def attempt(self, what: str, part: Callable[[], list[str]]) -> None:
-        """Do one part of the work. Any exception becomes a reason for failure, even one that is a defect."""
+        """Do one part of the work. Any exception is recorded as a failure, even a programming error."""
         try:
             self._done += part()
         except PartialFailure as error:
@@ -33,7 +33,7 @@ class PartialWork:
         self._failed += reasons
 
     def finish(self) -> list[str]:
-        """Return what was done.
+        """Return the results of all parts.
 
         Raises:
             PartialFailure: A part failed.

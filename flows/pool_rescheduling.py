@@ -1,9 +1,9 @@
-"""Rescheduling of work pools' runs whose machine is gone, so that they continue on another one.
+"""Rescheduling of work pools' runs whose machine is gone, so that they continue on another machine.
 
 A machine that executes a run holds a lease in the ledger's database and renews it (tasks/runs/run_lease.py). If Prefect
-believes that a flow run executes, but no machine holds the lease of its run, the flow run is scheduled again, and a
-free machine of the pool takes the run up. If the first machine is not gone but out of reach, it stops at its next
-stage, because the ledger then says which machine has taken the run up.
+reports that a flow run is running, but no machine holds the lease of its run, the flow run is scheduled again, and a
+free machine of the pool takes over the run. If the first machine still exists but was unreachable, it stops at its next
+stage, because the ledger says which machine has taken over the run.
 """
 
 from datetime import timedelta
@@ -25,10 +25,11 @@ from tasks.runs.run_lock import is_executing
 from tasks.scheduling import deployments_in_force
 
 START_GRACE = timedelta(seconds=60)
-"""Time that a flow run has from its start by a worker to the lease of its run: for a new process and its imports."""
+"""Maximum time between the start of a flow run and the lease of its run. It allows for the start of a process and its
+imports."""
 MAX_RESCHEDULES = 3
-"""Maximum number of times that a run is rescheduled after its machine was lost. It ends runs that crash every
-machine."""
+"""Maximum number of times that a run is rescheduled after the loss of its machine. The limit stops runs that crash
+every machine."""
 GONE_MESSAGE = "its machine was gone"
 
 
@@ -42,7 +43,7 @@ def reschedule_abandoned(root: Path) -> list[str]:
     """Reschedule flow runs that no machine executes, and return the ids of their runs.
 
     Raises:
-        PartialFailure: Some flow runs could not be scheduled.
+        PartialFailure: Some flow runs could not be rescheduled.
     """
     ours, parts = pool_deployments(root), PartialWork()
     if not ours:

@@ -1,4 +1,4 @@
-"""Tasks about the registry: whether a candidate equals the champion, and its promotion."""
+"""Prefect tasks about the registry: whether a candidate equals the champion, and its promotion."""
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -13,9 +13,9 @@ from tasks.runs.run import Run
 
 @task(task_run_name="unchanged?", persist_result=False)
 def unchanged(run: Run) -> str | None:
-    """Return the champion's name if everything that decides the candidate is the same for the champion, else None.
+    """Return the champion's name if the candidate has the same inputs as the champion, else None.
 
-    A champion that demo identities approved does not stop a governed run.
+    A champion that demo identities have approved does not stop a governed run.
     """
     governed = run.governance()
     reigning = champion.current(run.ledger(), governed, run.params.use_case.name)
@@ -28,7 +28,11 @@ def unchanged(run: Run) -> str | None:
 
 @task(task_run_name="promote", persist_result=False)
 def promote(run: Run) -> str | None:
-    """Verify everything again and make the candidate the champion; return its name, or None in a tier without gates."""
+    """Verify the run again and promote its candidate to champion.
+
+    Returns:
+        Name of the release; None in a risk tier without gates, in which there is no promotion.
+    """
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
     run.require_unchanged()

@@ -18,15 +18,14 @@ DEFAULT_REQUEST = RunRequest()
 
 @flow(name=FLOW_NAME, flow_run_name=name_of_flow_run, persist_result=False)
 def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = None) -> str:
-    """Execute one governed run, and return how it ended: promoted, unchanged or experiment.
+    """Execute one governed run, and return its final status: promoted, unchanged or experiment.
 
     At a gate that people have not decided, the flow run is suspended and its process ends. When the flow run is
     resumed, it starts from the top: finished stages are skipped, and gates are judged again from the ledger.
 
     Args:
-        request: Run to execute. A schedule may omit it; the default is params.yaml at the checkout's HEAD, requested by
-            `scheduler`.
-        envelope: Request as a person signed it with `hallmark run`. Without it, the scheduler is the requester.
+        request: Run to execute. The default is params.yaml at the checkout's HEAD, requested by `scheduler`.
+        envelope: Request as signed by `hallmark run`. Without it, the scheduler is the requester.
     """
     with lifecycle(request, envelope) as asked:
         run = resolve(asked, envelope)

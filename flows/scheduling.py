@@ -1,8 +1,8 @@
 """Runs that schedules and triggers request.
 
-The watch looks every few seconds. An occasion that is due is written to the ledger with a request that the scheduler's
-key has signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedules of its own: anybody
-who can reach it could write one, and outside of environment `local` such a run does not begin.
+The watch checks them every few seconds. A due occasion is written to the ledger with a request that the scheduler's key
+has signed. Prefect then creates the flow run with the id of the run. Prefect's own schedules are not used: anyone who
+can reach Prefect could create one, and outside of environment `local` such a run does not begin.
 """
 
 import time
@@ -30,17 +30,17 @@ from tasks.scheduling.occasion_log import TAKEN, OccasionLog, TakenOccasion
 from tasks.scheduling.trigger_events import TriggerContext
 
 TRIGGER_SECONDS = 15.0
-"""Seconds between two checks of a trigger. Triggers on sources have intervals of their own."""
+"""Seconds between two checks of a trigger. Triggers on sources have their own intervals."""
 
 
 class OccasionHandler:
-    """Handler of a checkout's occasions; the watch calls its methods every few seconds.
+    """Handler of a checkout's due schedules and triggers. The watch calls its methods every few seconds.
 
-    The watch has one handler for schedules and another for triggers, each in its own thread: a trigger may read large
+    The watch has one handler for schedules and another for triggers, each in its own thread: a trigger can read large
     sources, which must not delay a schedule.
 
-    Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
-    before, and look at sources as well, so that the next leader knows the earlier content.
+    If several machines share a ledger, one of them leads and requests the due runs. The others complete the requests
+    that they began earlier. They also check sources, so that the next leader knows the earlier content.
     """
 
     def __init__(self, root: Path, leads: Callable[[], bool] = lambda: True) -> None:
@@ -55,10 +55,10 @@ class OccasionHandler:
         """Request the runs of due schedules, and hand all requested runs to Prefect.
 
         Returns:
-            Requests, passed-over times and handed-over runs in words.
+            Descriptions of new requests, skipped times and runs that were handed to Prefect.
 
         Raises:
-            PartialFailure: Something failed; everything else was done.
+            PartialFailure: Some parts failed; the other parts are done.
         """
         ledger, parts = self._open_ledger(), PartialWork()
         if self._is_idle(ledger):
@@ -72,13 +72,13 @@ class OccasionHandler:
         return parts.finish()
 
     def handle_triggers(self, _: Path | None = None) -> list[str]:
-        """Request the runs of triggers whose events occurred; `handle_schedules` hands them to Prefect.
+        """Request the runs of triggers whose events have occurred; `handle_schedules` hands them to Prefect.
 
         Returns:
-            Requests and passed-over events in words.
+            Descriptions of new requests and skipped events.
 
         Raises:
-            PartialFailure: Something failed; everything else was done.
+            PartialFailure: Some parts failed; the other parts are done.
         """
         ledger, parts = self._open_ledger(), PartialWork()
         if self._is_idle(ledger):
@@ -115,9 +115,9 @@ class OccasionHandler:
         return [f"{occasion.reason}: {outcome}"]
 
     def _create_flow_runs(self, ledger: Ledger) -> list[str]:
-        """Create the flow runs of the occasions for which this installation requested runs.
+        """Create the flow runs for the occasions for which this installation has requested runs.
 
-        These include occasions of a command or runner that was killed before it did so.
+        This includes requests of a process that was killed before it created the flow run.
         """
         waiting = self._book.update(ledger).not_handed_over(installation.installation_id(self._root))
         if not waiting:
@@ -145,7 +145,7 @@ class OccasionHandler:
         )
 
     def _is_check_due(self, name: str, trigger: TriggerSettings) -> bool:
-        """Return whether a trigger is due for a check. If it is, the time of its next check is set."""
+        """Return whether a trigger must be checked now, and if so, set the time of its next check."""
         now = time.monotonic()
         if now < self._next_checks.get(name, 0.0):
             return False
@@ -159,7 +159,7 @@ class OccasionHandler:
         return self._ledger
 
     def _in_force(self, ledger: Ledger) -> tuple[Governance, DeploymentsInForce]:
-        """Return what is in force. It is read again only if the ledger has grown, since nothing else changes it."""
+        """Return the governance and the deployments in force. They are read again if the ledger has new entries."""
         last = ledger.last()
         if self._known is None or self._known[0] != last:
             governed = Checkout(self._root).governance
@@ -168,7 +168,7 @@ class OccasionHandler:
 
 
 def create_flow_run(client: SyncPrefectClient, root: Path, taken: TakenOccasion) -> str:
-    """Create the flow run of an occasion, and return its id in Prefect; a repeated call returns the same one."""
+    """Create the flow run of an occasion, and return its Prefect id. A repeated call returns the same id."""
     asked = requests.read_request(taken)
     name = deployment_names.full_run_deployment(root, Checkout(root).ledger, taken.pool)
     deployment = client.read_deployment_by_name(name)

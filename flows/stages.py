@@ -23,9 +23,10 @@ from tasks.scheduling import deployments_in_force
 
 
 def stages(run: Run, *names: str) -> None:
-    """Bring stages up to date, one after the other, as long as no owner withdraws a source of the run.
+    """Execute stages in order, unless an owner has withdrawn a source of the run.
 
-    A stage that had finished before is recorded as well, since it may have ended just before a kill.
+    A stage whose outputs already exist is recorded as well, because an earlier process could have been killed before it
+    recorded the stage.
     """
     for name in names:
         require_continuable(run)
@@ -39,16 +40,16 @@ FAILURE_KINDS: tuple[tuple[type[HallmarkError], str], ...] = (
     (ProcessDied, "died"),
     (Unavailable, "away"),
 )
-"""Failures that `retries` of deployments.yaml names; subclasses come before their base class."""
+"""Kinds of failures in `retries` of deployments.yaml, by exception. Subclasses come before their base class."""
 
 
 def run_with_retries(run: Run, name: str) -> StageOutcome:
     """Execute a stage, and repeat it after failures as often as the deployments in force allow.
 
-    Each try is a Prefect task run of its own.
+    Each attempt is a separate Prefect task run.
 
     Raises:
-        HallmarkError: The last failure.
+        HallmarkError: The last attempt failed.
     """
     in_force = deployments_in_force.read(run.ledger(), run.governance()).deployments
     waits = {kind: iter(retry.wait_seconds()) for kind, retry in in_force.retries if retry}
@@ -67,7 +68,7 @@ def run_with_retries(run: Run, name: str) -> StageOutcome:
 
 
 def require_continuable(run: Run) -> None:
-    """Verify that no source was withdrawn since the run was resolved, and that no other machine has taken the run up.
+    """Verify that no source of the run was withdrawn, and that no other machine has taken over the run.
 
     Raises:
         Refused: A source was withdrawn, or the run continues on another machine.
@@ -81,9 +82,9 @@ def require_continuable(run: Run) -> None:
 def _is_finished(run: Run, name: str) -> bool:
     """Return whether this flow run has finished a stage and the ledger has its record.
 
-    A resumed flow run starts from the top and skips such stages. Integrity does not depend on this: a gate digests what
-    is in the worktree, whoever wrote it. Prefect could remember results as well, but a result in its storage determines
-    itself how it is read, and as a pickle it would execute code.
+    A resumed flow run starts from the top and skips such stages. Integrity does not depend on this, because a gate
+    digests the files in the worktree. Results that Prefect stores are not used: such a result determines itself how it
+    is read, and a pickle would execute code.
     """
     flow_run, known = current_flow_run(), journal.read(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):
@@ -95,10 +96,10 @@ def _is_finished(run: Run, name: str) -> bool:
 
 @task(task_run_name="{name}", persist_result=False)
 def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
-    """Execute one stage in the run's worktree; its log and progress show in Prefect.
+    """Execute one stage in the run's worktree, and show its log and progress in Prefect.
 
-    It is computed only if there is no signed record of the same work, so a rerun or a resumed run skips what is
-    unchanged. `most` is the maximum number of seconds; None for no limit.
+    The stage is computed only if there is no signed record of the same work. `most` is the maximum number of seconds;
+    None for no limit.
     """
     listener, ledger, governed = _Listener(run, name), run.ledger(), run.governance()
     by = made.load_worker(governed, ledger)
@@ -133,12 +134,10 @@ def _line(run: Run, name: str, line: StageState) -> None:
 
 
 LOG_SECONDS = 30.0
-"""Seconds between two progress lines in the log; without this limit they would bury other lines."""
+"""Minimum time in seconds between two progress lines in the log. Without a limit, they would hide other lines."""
 
 
 class _Listener:
-    """Receiver of a stage's output: all lines go to the log, progress also to the journal and a progress artifact."""
-
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
         self.log = get_run_logger()

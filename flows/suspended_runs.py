@@ -1,10 +1,10 @@
 """Resumption of suspended runs whose gate was decided.
 
-The watch looks twice a second. Between two looks only new entries of the ledger are read, and Prefect is asked only
-about runs that may continue, so a thousand suspended runs cost next to nothing. A decision may come just before its run
-is suspended, so it is remembered until the run continues. Once a minute all suspended runs are examined, because some
-causes have no entry: a deadline, a change of governance files that only this machine uses, a time in which Prefect was
-unavailable.
+The watch checks twice a second. Between two checks only new entries of the ledger are read, and Prefect is queried only
+about runs that can continue, so a thousand suspended runs cost almost nothing. A decision can be recorded just before
+its run is suspended, so it is remembered until the run continues. Once a minute all suspended runs are examined,
+because some causes have no entry in the ledger: a deadline, a change of governance files that only this machine uses,
+or a time in which Prefect was unavailable.
 """
 
 import time
@@ -44,22 +44,27 @@ from tasks.runs.run import layout_of, open_run
 from tasks.runs.takeover import is_elsewhere
 
 PAGE_SIZE = 200
-"""Number of flow runs read at once, the most that Prefect's server returns."""
+"""Number of flow runs in one request, which is the maximum that Prefect's server returns."""
 FULL_CHECK_SECONDS = 60.0
-"""Seconds between two full checks, which read every open gate."""
+"""Seconds between two full checks, in which every open gate is read."""
 DECIDING_KINDS = ("gate", "governance", "source")
-"""Beginnings, up to the dot, of the kinds of entries that can decide a gate."""
+"""Prefixes of the kinds of ledger entries that can decide a gate."""
 
 
 class _Elsewhere(HallmarkError):
-    """A run on another machine, which takes care of it."""
+    """Error for a run that belongs to another machine."""
 
 
 class SuspendedRuns:
-    """Suspended runs of a checkout, and of work pools if this machine takes care of them."""
+    """Suspended runs of a checkout, and of work pools if this machine is responsible for them."""
 
     def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
-        """Initialise; `pooled` returns the deployments of work pools that this machine takes care of now."""
+        """Initialise without reading the ledger.
+
+        Args:
+            root: Root folder of the checkout.
+            pooled: Function that returns the work pool deployments for which this machine is responsible now.
+        """
         self._root = root
         self._pooled = pooled
         self._ledger: Ledger | None = None
@@ -71,10 +76,10 @@ class SuspendedRuns:
         self._ended: set[str] = set()
 
     def resume_decided(self, _: Path | None = None) -> list[str]:
-        """Resume every suspended run whose gate no longer waits, and return their ids.
+        """Resume every suspended run whose gate is decided, and return the ids of these runs.
 
         Raises:
-            PartialFailure: Some runs could not be resumed; the next call tries them again.
+            PartialFailure: Some runs could not be resumed; the next call tries again.
         """
         whole = time.monotonic() >= self._next
         wanted = set(self.decided_runs(whole)) - (set() if whole else self._ended)
@@ -100,10 +105,10 @@ class SuspendedRuns:
         return parts.finish()
 
     def decided_runs(self, whole: bool) -> set[str]:
-        """Return the runs whose gate is decided on the ledger and that have not been resumed since.
+        """Return the runs whose gate is decided in the ledger and that have not been resumed since.
 
-        Such a run may not be suspended yet. All open gates are read in a full check (`whole`), or if the ledger has new
-        entries about gates.
+        The result can include runs that are not suspended yet. All open gates are read in a full check (`whole`), or if
+        the ledger has new entries that can decide a gate.
         """
         ledger = self._open_ledger()
         last = ledger.last()
@@ -158,12 +163,12 @@ class SuspendedRuns:
         """Remember which decided runs were not suspended.
 
         A run that was not suspended in two consecutive full checks has ended. Until the ledger has a new entry about
-        it, only full checks query Prefect for it.
+        that run, only full checks query Prefect for it.
         """
         self._ended, self._absent = absent & self._absent, absent
 
     def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
-        """Resume a run that may continue; a run that another machine has taken up is resumed so that it ends here."""
+        """Resume a run that can continue, or a run that another machine has taken over, so that it ends here."""
         run = run_id(flow_run)
         waits = run not in wanted and (run in self._open or not is_decided(self._root, run))
         if waits and not is_elsewhere(self._open_ledger(), self._root, run):
@@ -182,9 +187,9 @@ def _is_expired(ledger: Ledger, run: str) -> bool:
 
 
 def _is_answered(glance: OpenGate, governed: Governance) -> bool:
-    """Return whether people have decided a gate, or nobody can any more because of its deadline or a changed policy.
+    """Return whether a gate is decided, or can no longer be decided because of its deadline or a changed policy.
 
-    If it cannot be judged for another reason, for example while governance files are being edited, the run stays
+    If the gate cannot be judged for another reason, for example while governance files are being edited, the run stays
     suspended.
     """
     if glance.summary and glance.summary.policy_sha256 != governed.policy_sha256:
@@ -193,10 +198,10 @@ def _is_answered(glance: OpenGate, governed: Governance) -> bool:
 
 
 def is_decided(root: Path, run: str) -> bool:
-    """Return whether people have decided the gate at which a run is suspended, or nobody can decide it any more.
+    """Return whether the gate of a suspended run is decided or can no longer be decided.
 
-    Nobody can after the deadline, a change of policy or the withdrawal of a source. The run is then resumed to report
-    this and end.
+    A gate can no longer be decided after its deadline, a change of policy or the withdrawal of a source. The run is
+    then resumed, so that it reports this and ends.
     """
     ledger = Checkout(root).ledger
     try:
@@ -240,9 +245,10 @@ def flow_runs_in_state(
     name: FlowRunFilterName | None = None,
     deployments: list[str] | None = None,
 ) -> list[FlowRun]:
-    """Return every flow run of the checkout, or of other deployments, in one of the states.
+    """Return all flow runs of the checkout, or of the given deployments, that are in one of the states.
 
-    Flow runs whose parameters name no valid run are left out: anybody who can reach the server may have created them.
+    Flow runs whose parameters have no valid run id are left out, because anyone who can reach the server can create
+    them.
     """
     flow_runs: list[FlowRun] = []
     ours = [deployment_names.runner_deployment(root)] if deployments is None else deployments

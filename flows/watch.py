@@ -1,13 +1,13 @@
 """Periodic work: orphaned flow runs, reminders, deadlines, incidents, and published heads of the ledger.
 
-The watch (infra/prefect/watch.py) calls all of this, because nothing else would do it: a person who decides signs an
-entry of the ledger and need not reach Prefect; a killed process tells nobody; and nobody is there when a deadline
-passes or a waiver expires. suspended_runs.py resumes the suspended runs. A signed head of the ledger is taken,
-whenever the ledger grew, to a place where the ledger's owner cannot rewrite it.
+The watch (infra/prefect/watch.py) does this work because no other process can: a person who decides signs a ledger
+entry and need not reach Prefect, a killed process cannot report its end, and deadlines and waivers expire without any
+action. suspended_runs.py resumes the suspended runs. Whenever the ledger has grown, a signed head is published to a
+location where the ledger's owner cannot rewrite it.
 
-Of several machines that share a ledger, one does what is done for all of them (`time_passes`); each does what concerns
-that machine alone (`own_time_passes`). If two machines do the former at once, everything is still recorded once,
-because every step reads the ledger inside the transaction in which it writes.
+If several machines share a ledger, one of them does the shared work (`shared_periodic_work`), and each does the work
+that concerns only itself (`local_periodic_work`). If two machines do the shared work at the same time, everything is
+still recorded once, because every step reads the ledger in the transaction in which it writes.
 """
 
 from collections.abc import Callable
@@ -36,20 +36,20 @@ from tasks.runs.governance_cache import GovernanceCache
 from tasks.runs.run_lock import hold_run_lock
 
 ORPHAN_STATES = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
-"""States of flow runs that may have lost their process."""
+"""States of flow runs whose process can have died."""
 
 
 def shared_periodic_work(root: Path) -> list[str]:
-    """Remind people of gates, escalate and close gates, and raise incidents.
+    """Remind people of open gates, escalate and close overdue gates, and raise incidents.
 
-    Incidents are raised about expired waivers and about ledgers that were rolled back. Incidents that nobody closed in
-    time are escalated.
+    Incidents are raised about expired waivers and about ledgers that were rolled back. Incidents that were not closed
+    in time are escalated.
 
     Returns:
-        Entries that were recorded, in words.
+        Descriptions of the entries that were recorded.
 
     Raises:
-        PartialFailure: Some of it failed; everything else was done.
+        PartialFailure: Some parts failed; the other parts are done.
     """
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.rules
@@ -70,14 +70,15 @@ def shared_periodic_work(root: Path) -> list[str]:
 def local_periodic_work(root: Path) -> list[str]:
     """Do the periodic work that only this machine can do.
 
-    Stored records of admissions are delivered to the ledger, people are reminded of gates whose governance files only
-    this machine has, interrupted promotions of this machine are finished or undone, and moved aliases are set back.
+    Stored admission records are written to the ledger, reminders are sent for gates whose governance files are only on
+    this machine, interrupted promotions of this machine are finished or undone, and changed registry aliases are
+    restored.
 
     Returns:
-        Actions that were taken, in words.
+        Descriptions of the actions that were taken.
 
     Raises:
-        PartialFailure: Some of it failed; everything else was done.
+        PartialFailure: Some parts failed; the other parts are done.
     """
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.rules
@@ -95,8 +96,7 @@ def _deliver(ledger: Ledger, state: Path) -> list[str]:
 
 
 GovernanceLookup = Callable[[str], Governance | None]
-"""Function that returns the governance by which a run's gates are judged; None if another machine is responsible for
-the run."""
+"""Function that returns the governance that applies to a run; None if another machine is responsible for the run."""
 
 
 def _remind(ledger: Ledger, judging: GovernanceLookup, tell: bool = True) -> list[str]:
@@ -135,20 +135,23 @@ def _raise_failures(reasons: list[str], done: list[str] | None = None) -> list[s
 
 
 def publish_heads(root: Path) -> list[str]:
-    """Publish a head of the ledger if the ledger grew, and return warnings for people."""
+    """Publish a signed head of the ledger if the ledger has grown, and return warnings."""
     here = Checkout(root)
     return publication.publish_if_changed(here.ledger, here.governance)
 
 
 def reschedule_orphans(root: Path) -> list[str]:
-    """Schedule every unfinished flow run again that no process executes, and return the ids of their runs."""
+    """Reschedule every unfinished flow run that no process executes, and return the ids of their runs."""
     with get_client(sync_client=True) as client:
         orphans = flow_runs_in_state(root, client, *ORPHAN_STATES)
         return [run_id(flow_run) for flow_run in orphans if reschedule(root, client, flow_run)]
 
 
 def reschedule(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
-    """Schedule one flow run again; return False if a process executes it, it has ended, or another call was faster."""
+    """Reschedule a flow run, and return whether this was done.
+
+    The flow run is not rescheduled if a process executes it, if it has ended, or if another call was faster.
+    """
     run = run_id(flow_run)
     try:
         with hold_run_lock(root / ".hallmark", run):

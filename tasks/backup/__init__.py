@@ -2,8 +2,8 @@
 
 contents.py            files of a backup, and its manifest
 save.py                taking a backup, with copies in an order that leaves no reference without its target
-restore.py             restoring into a checkout that has no state yet
+restore.py             restoring a backup into a checkout that has no state yet
 state_verification.py  verification of a state: ledger, heads and releases
 
-A copy of ledger.db made with `cp` is no backup, since the last entries are in the file ledger.db-wal.
+A copy of ledger.db made with `cp` is not a backup, because the last entries are in the file ledger.db-wal.
 """

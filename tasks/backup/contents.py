@@ -18,14 +18,14 @@ from tasks.sources import vault
 
 MANIFEST_FILE, STATE_FOLDER, REFS_BUNDLE = "manifest.json", "state", "refs.bundle"
 MAX_MANIFEST_BYTES = 64 * 2**20
-"""Maximum size of a manifest in bytes; each file takes about a hundred bytes."""
+"""Maximum size of a manifest in bytes. Each file in the backup takes about a hundred bytes."""
 HEADS, RELEASES, KEYS = "heads", "releases", "keys"
 DATABASES = ("ledger.db", "vault/vault.db", "lineage.db", "mlflow/mlflow.db")
-"""SQLite databases. Databases in Postgres are not part of a backup."""
+"""SQLite databases in a backup. Databases in Postgres are not included."""
 FORMER_DATABASES = (vault.FORMER_FILE,)
-"""Paths where an earlier version had one of the databases, which is moved when it is next opened."""
+"""Paths of databases in earlier versions of Hallmark. Such a database is moved when it is next opened."""
 COPIED_FOLDERS = ("bases", "mlflow/artifacts", "audits")
-"""Folders that are copied after the databases. Heads, releases, keys and runs have their own rules (save.py)."""
+"""Folders that are copied after the databases. Heads, releases, keys and runs have separate rules (save.py)."""
 EXCLUDED = (
     "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "
     "checkpoints, copies of sources and models, which are fetched again, and Prefect's own database"
@@ -35,25 +35,25 @@ EXCLUDED = (
 class Manifest(Document):
     type: Literal["urn:hallmark:backup:v1"] = "urn:hallmark:backup:v1"
     time: datetime
-    """Time when the backup was begun, in UTC."""
+    """Time when the backup was started, in UTC."""
     root: str
-    """Fingerprint of the root key. Compare it with the fingerprint that its owner told you."""
+    """Fingerprint of the root key. Compare it with the fingerprint that you received from the key's owner."""
     entries: int
-    """Number of entries in the ledger; 0 if the ledger is elsewhere."""
+    """Number of entries in the ledger; 0 if the ledger is not in the backup."""
     runs: list[str]
-    """Runs that had a worktree."""
+    """Ids of the runs that had a worktree."""
     private_keys: bool
     elsewhere: list[str]
-    """Databases that are not in the backup, in words."""
+    """Descriptions of the databases that are not in the backup."""
     files: dict[str, Sha256]
-    """SHA-256 of each file by its path in the backup."""
+    """SHA-256 digest of each file, by its path in the backup."""
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a backup.
 
     Raises:
-        Refused: There is no readable manifest, or it lists files that no backup contains.
+        Refused: There is no readable manifest, or it lists files that a backup cannot contain.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -66,10 +66,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _belongs(name: str) -> bool:
-    """Return whether a backup may contain a file of this name.
+    """Return whether a backup can contain a file of this name.
 
-    Others are excluded, since Hallmark trusts files of its state: DVC's cache, the secret of Prefect's server, the list
-    of running servers.
+    Other files are excluded, because Hallmark trusts the files in its state folder, for example DVC's cache, the secret
+    of Prefect's server and the list of running servers.
     """
     place, _, path = name.partition("/")
     folder, _, rest = path.partition("/")
@@ -81,7 +81,7 @@ def _belongs(name: str) -> bool:
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, except links and hidden files, which are locks or unfinished."""
+    """Yield the files below a folder, except links and hidden files, which are locks or unfinished files."""
     if not folder.is_dir() or folder.is_symlink():
         return
     for path in sorted(folder.iterdir()):
@@ -94,7 +94,11 @@ def visible_files(folder: Path) -> Iterator[Path]:
 
 
 def require_unchanged(folder: Path, manifest: Manifest) -> None:
-    """Raise Refused if a folder does not contain exactly the files of the manifest, unchanged."""
+    """Verify that a folder contains exactly the files of the manifest, with the same digests.
+
+    Raises:
+        Refused: A file was changed, added or removed.
+    """
     present = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
     }

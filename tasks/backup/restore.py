@@ -21,15 +21,15 @@ class Restored:
 
 
 def restore(root: Path, backup: Path) -> Restored:
-    """Make `.hallmark/` from a backup. It appears whole, with digests and ledger verified, or not at all.
+    """Create `.hallmark/` from a backup.
 
-    Refs of runs are fetched before it appears, and it contains their worktrees. A run whose ref cannot be fetched does
-    not prevent the restoration.
+    The folder appears complete, with verified digests and ledger, or not at all. Refs of runs are fetched first, and
+    the folder contains their worktrees. A run whose ref cannot be fetched does not prevent the restoration.
 
     Raises:
-        InputError: The checkout has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
+        InputError: The checkout already has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
         Refused: The backup was changed, or is not valid.
-        Unavailable: The disk failed.
+        Unavailable: A disk operation failed.
     """
     state = root / ".hallmark"
     if existing := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
@@ -49,7 +49,6 @@ def restore(root: Path, backup: Path) -> Restored:
 
 
 def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Write the state, and return the refs that could not be fetched."""
     checkout = Repository.open(root)
     with files.atomic_folder(state, mode=0o700) as unfinished:
         shutil.copytree(backup / contents.STATE_FOLDER, unfinished, symlinks=True, dirs_exist_ok=True)
@@ -76,7 +75,7 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tupl
 def _fetch_refs(checkout: Repository, bundle: Path) -> tuple[str, ...]:
     """Fetch the commits of runs, and return the refs that could not be fetched.
 
-    Git rejects a ref that exists with another commit, and leaves it unchanged.
+    Git rejects a ref that already exists with another commit, and does not change it.
     """
     if not bundle.exists() or _fetch(checkout, bundle, "refs/hallmark/*"):
         return ()
@@ -85,7 +84,6 @@ def _fetch_refs(checkout: Repository, bundle: Path) -> tuple[str, ...]:
 
 
 def _fetch(checkout: Repository, bundle: Path, refs: str) -> bool:
-    """Fetch refs from a bundle, and return whether git could."""
     try:
         checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), f"{refs}:{refs}")
     except Unavailable:

@@ -1,8 +1,8 @@
 """Taking of a backup while the checkout is in use.
 
-The order matters. Heads are copied before the ledger, since a head over more entries than the ledger has would mean
-that the ledger was truncated. Files that entries refer to are copied after the ledger, so that none is missing. Only
-releases that the copied ledger lists are copied.
+The order is important. Heads are copied before the ledger, because a head over more entries than the ledger has would
+mean that the ledger was truncated. Files to which entries refer are copied after the ledger, so that none is missing.
+Only releases that the copied ledger lists are copied.
 """
 
 import os
@@ -32,12 +32,14 @@ EXTERNAL_DATABASES = {
 
 
 def save(root: Path, target: Path, with_keys: bool) -> Manifest:
-    """Write a backup to the new folder `target`, with mode 0700. It appears whole and verified, or not at all.
+    """Write a backup to the new folder `target`, with mode 0700.
+
+    The folder appears complete and verified, or not at all.
 
     Raises:
         InputError: The target exists, or is in the state folder.
         Unavailable: A disk is full or cannot be reached.
-        Refused: The copied state is not valid, or the clone lacks commits before those of its runs.
+        Refused: The copied state is not valid, or the clone lacks earlier commits of its runs.
     """
     state, target = root / ".hallmark", target.resolve()
     if target.exists() or target.is_symlink():
@@ -79,7 +81,11 @@ def _copy(state: Path, copy: Path, with_keys: bool) -> None:
 
 
 def snapshot(database: Path, copy: Path) -> None:
-    """Copy a SQLite database as of one moment, while others may write to it. Raises Refused if it is damaged."""
+    """Copy a consistent state of a SQLite database while other processes may write to it.
+
+    Raises:
+        Refused: The database is damaged.
+    """
     copy.parent.mkdir(parents=True, exist_ok=True)
     source, target = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
     try:
@@ -95,7 +101,6 @@ def snapshot(database: Path, copy: Path) -> None:
 
 
 def _copied_releases(copy: Path, state: Path) -> list[str]:
-    """Return the releases in the copied ledger. A release whose promotion is not finished is not among them."""
     ledger = open_ledger(copy)
     try:
         governed, _ = in_force.read(state, copy, ledger)
@@ -112,7 +117,7 @@ def _copy_files(state: Path, paths: Iterable[Path], copy: Path) -> None:
 
 
 def _bundle_refs(root: Path, bundle: Path) -> None:
-    """Write all refs of Hallmark to a bundle, if there are any; git refuses to write an empty one."""
+    """Write all refs of Hallmark to a git bundle, unless there are none: git refuses to write an empty bundle."""
     checkout = Repository.open(root)
     if checkout.git("for-each-ref", "refs/hallmark"):
         checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
@@ -120,7 +125,11 @@ def _bundle_refs(root: Path, bundle: Path) -> None:
 
 
 def _require_whole(checkout: Repository, bundle: Path) -> None:
-    """Raise Refused if an empty repository cannot fetch the bundle, as one made in a shallow or partial clone."""
+    """Verify that an empty repository can fetch the bundle, which fails if this clone is shallow or partial.
+
+    Raises:
+        Refused: The bundle is incomplete.
+    """
     with tempfile.TemporaryDirectory(dir=bundle.parent) as empty:
         try:
             checkout.git("clone", "--quiet", "--mirror", str(bundle), empty)

@@ -1,4 +1,4 @@
-"""Verification of a state folder anywhere: its ledger, by the heads in it, and its releases."""
+"""Verification of a state folder: its ledger, by the heads in the folder, and its releases."""
 
 import sqlite3
 from contextlib import closing
@@ -12,14 +12,15 @@ from tasks.policy import in_force
 from tasks.registry.promote import releases
 
 OWN_TABLES_TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'hallmark%'"
-"""Query for triggers on Hallmark's own tables. MLflow's have some of MLflow's."""
+"""Query for triggers on Hallmark's own tables. MLflow's tables are allowed to have triggers."""
 LEDGER_VARIABLE = "HALLMARK_LEDGER_URL"
 
 
 def require_valid(state: Path, governance: Path) -> int:
-    """Verify a state, and return the number of entries in its ledger.
+    """Verify a state folder, and return the number of entries in its ledger.
 
-    Heads in other places are not read, since they may cover later entries. `governance` is the folder of sources.yaml.
+    Heads in other locations are not read, because they may cover later entries. `governance` is the folder of
+    sources.yaml.
 
     Raises:
         Refused: The ledger or a release is not valid, or a database has triggers that are not Hallmark's.
@@ -45,7 +46,7 @@ def require_valid(state: Path, governance: Path) -> int:
 
 
 def _require_no_triggers(state: Path) -> None:
-    """Verify that Hallmark's tables have no triggers, besides the ledger's, which `ledger_verification` looks at."""
+    """Verify that Hallmark's tables have no triggers. Those of the ledger are checked by `ledger_verification`."""
     for name in (*contents.DATABASES, *contents.FORMER_DATABASES):
         if name == DATABASE_FILE or not (state / name).exists():
             continue

@@ -1,8 +1,8 @@
-"""Sign-off of versions of the code by the roles that policy names under `changes.code`.
+"""Sign-off of code versions by the roles that policy names under `changes.code`.
 
-Each role needs its own people: nobody counts for two roles. A withdrawal voids all earlier sign-offs of a version,
-which may be signed off again after a new review. Environment `local` accepts any version, and reports that a version
-was not signed off.
+A person counts for one role only, so each role needs its own people. A withdrawal voids all earlier sign-offs of a
+version, which can be signed off again after a new review. Environment `local` accepts any version, and reports that a
+version was not signed off.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,9 +31,9 @@ from tasks.trust import dsse
 class SignOffStatus(NamedTuple):
     sign_offs: tuple[SignedDocument[Version], ...]
     missing: str
-    """Message about a role whose signature is missing; empty if there is none or policy names no role."""
+    """Message about a role whose signature is missing; empty if there is no such role."""
     withdrawal: Version | None
-    """Last withdrawal; None if there is none or the version was signed off again."""
+    """Last withdrawal; None if there is none or if the version was signed off again."""
 
     @property
     def text(self) -> str:
@@ -52,23 +52,23 @@ def sign(
 ) -> Entry:  # fmt: skip
     """Sign a version off, or withdraw its sign-offs, and record that in the ledger.
 
-    If the person has signed the version off before in the same roles, nothing is recorded.
+    If the person has already signed the version off in the same roles, nothing is recorded.
 
     Args:
         ledger: Ledger to record in.
         governance: Governance in force.
-        person_id: Person who signs.
+        person_id: Id of the person who signs.
         tree_sha256: Digest of the tree.
         commit: Commit with that tree.
         reason: Reason that the person gives.
         withdraw: Whether to withdraw the sign-offs instead.
 
     Returns:
-        The new entry of the ledger, or the person's earlier one.
+        New entry of the ledger, or the person's earlier entry.
 
     Raises:
         InputError: Policy names no role for code, the person is unknown, or the reason is not valid.
-        Refused: The person holds none of the roles, or there is nothing to withdraw.
+        Refused: The person has none of the roles, or there is no sign-off to withdraw.
     """
     person = governance.actor(person_id, ledger.now())
     reason = checked_reason(reason, "what you looked at")
@@ -111,7 +111,7 @@ def status(ledger: Ledger, governance: Governance, tree_sha256: str) -> SignOffS
 
 
 def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> bool:
-    """Return whether people have signed a version off. Environment `local` makes no exception."""
+    """Return whether a version has all required signatures. There is no exception for environment `local`."""
     found = status(ledger, governance, tree_sha256)
     return bool(found.sign_offs) and not found.missing
 
@@ -119,8 +119,8 @@ def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> b
 def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
     """Return whether a run needs code that was signed off.
 
-    This is so if its risk tier has gates, or if it reads a source that is not public or is in an object store, whose
-    credentials its code gets.
+    This is the case if its risk tier has gates, or if it reads a source that is not public or is in an object store:
+    the code gets the credentials of the store.
 
     Args:
         governance: Governance in force.
@@ -159,7 +159,7 @@ def require_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str,
 def missing_signature(asked: Sequence[RequiredRole], signed: Sequence[SignedDocument[Version]]) -> str:
     """Return a message about a role whose signature is missing; empty if there is none.
 
-    One person's signature fills one role only.
+    The signature of one person counts for one role only.
 
     Args:
         asked: Roles that policy names, each with the number of people.
@@ -180,8 +180,8 @@ def signer_ids(signed: Iterable[SignedDocument[Version]]) -> list[str]:
 def is_valid(signed: SignedDocument[Version], policy: Policy, tree_sha256: str) -> bool:
     """Return whether a sign-off is valid.
 
-    It must be about this tree and environment, and its signer must have held a required role. Sign-offs of demo
-    identities are valid in environment `local` only.
+    It must be for this tree and environment, and its signer must have had a required role. Sign-offs of demo identities
+    are valid in environment `local` only.
     """
     said, person = signed.document, signed.person
     asked = {role.role for role in policy.changes.code}
@@ -209,10 +209,10 @@ def _valid_sign_offs(
 
 
 def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
-    """Yield all statements about a version in this environment, oldest first, without verifying them.
+    """Yield all unverified statements about a version in this environment, oldest first.
 
-    A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
-    only prevent runs. An envelope that was appended again is skipped: a sign-off that was withdrawn stays void.
+    A withdrawal has effect even if it can no longer be verified, for example because its signer has lost the role: it
+    can only prevent runs. An envelope that was recorded twice is skipped, so that a withdrawn sign-off stays void.
     """
     seen: set[str] = set()
     for entry in ledger.entries(ENTRY_KIND, tree_sha256):

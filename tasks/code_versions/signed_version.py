@@ -9,7 +9,7 @@ from tasks.policy.signed_document import DatedDocument, SignedKind
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
 ENTRY_KIND = "code.signed"
-"""Kind of the ledger's entries about sign-offs and withdrawals. Their subject is the digest of the tree."""
+"""Kind of ledger entry about a sign-off or a withdrawal. Its subject is the digest of the tree."""
 
 
 class Version(DatedDocument):
@@ -20,7 +20,7 @@ class Version(DatedDocument):
     tree_sha256: Sha256
     """SHA-256 over the whole tree of the commit (`tasks.runs.git.commit_tree`)."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
-    """Commit, for people; the sign-off is valid for every commit with the same tree."""
+    """Id of the reviewed commit, for information only. The sign-off is valid for every commit with the same tree."""
     environment: Name
     """Environment in which the statement is valid."""
     person: Name

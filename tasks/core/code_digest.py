@@ -2,12 +2,13 @@
 
 This code consists of the modules that start the stage, the stage's module with everything that it imports from
 `tasks/`, directly or indirectly, the `__init__.py` of their packages, and other files in the same folders, such as word
-lists and templates. A call `importlib.import_module(f"tasks.…{name}…")` imports every module that `name` may stand for.
-The sandbox of a stage contains no other files of the repository. The digest covers all bytes, since code can read its
-own docstrings, comments and line numbers.
+lists and templates. A call `importlib.import_module(f"tasks.…{name}…")` imports every module that `name` can stand for.
+The sandbox of a stage does not contain any other files of the repository. The digest covers all bytes, because code can
+read its own docstrings, comments and line numbers.
 
-    inputs/stages.json   digest of each stage, by which DVC decides whether to run it again. In a run it is written when
-                         inputs are resolved (tasks/runs/requests/resolution.py), by hand by stage `code` of dvc.yaml.
+inputs/stages.json contains the digest of each stage, by which DVC decides whether to run the stage again. For a run,
+the file is written when inputs are resolved (tasks/runs/requests/resolution.py). Stage `code` of dvc.yaml writes it if
+stages are run by hand.
 """
 
 import ast
@@ -22,11 +23,14 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 
 STARTING_MODULES = ("tasks.stages.start", "tasks.stages.runner")
-"""Modules that start a stage; they are part of the code of every stage."""
+"""Modules that start a stage. They are part of the code of every stage."""
 
 
 class SourceTree:
-    """Cached reader of a source tree, shared by all stages since most of their files are the same."""
+    """Source tree that caches what it has read.
+
+    All stages share one tree, because most of their files are the same.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,7 +47,6 @@ class SourceTree:
         return [file for module in modules for file in _module_paths(self.root, module) if file.is_file()]
 
     def _is_plain(self, path: Path) -> bool:
-        """Return whether a path is a file that is reached without symbolic links below the root."""
         inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
         return path.is_file() and not any(map(self._is_link, inside))
 
@@ -67,17 +70,22 @@ def write_digests(layout: Layout) -> None:
 
 
 def stage_files(root: Path, name: str) -> list[Path]:
-    """Return the files with the code of a stage, sorted, without symbolic links, whose targets may change."""
+    """Return the files that contain the code of a stage, sorted.
+
+    Symbolic links are left out, because their targets can change.
+    """
     return stage_files_in(SourceTree(root), name)
 
 
 def stage_files_in(tree: SourceTree, name: str) -> list[Path]:
-    """Return the files with the code of a stage. Callers that ask for several stages share one tree, which caches."""
+    """Return the files that contain the code of a stage, sorted. A caller can use one tree for all stages."""
     return module_files(tree, (STAGES[name].module, *STARTING_MODULES))
 
 
 def module_files(tree: SourceTree, names: Iterable[str]) -> list[Path]:
-    """Return the files with the code of modules: imports, `__init__.py` of packages and other files in their folders.
+    """Return the files that contain the code of modules.
+
+    These are the modules and their imports, the `__init__.py` of their packages, and other files in their folders.
 
     Raises:
         InputError: A file is not Python.
@@ -117,9 +125,10 @@ def _add_imports(tree: SourceTree, path: Path, paths: set[Path]) -> None:
 
 @lru_cache(2_000)
 def _imports(source: bytes) -> frozenset[str]:
-    """Return the imported modules of `tasks`, and the names imported from modules, which may be modules themselves.
+    """Return the modules of `tasks` that a source imports.
 
-    A name that the code computes is a pattern, with `*` for each computed part.
+    The result also contains the names imported from modules, because these can be modules themselves. A name that the
+    code computes is a pattern, with `*` for each computed part.
     """
     imported = set[str]()
     for node in _nodes(ast.parse(source)):
@@ -137,7 +146,7 @@ def _pattern(text: ast.JoinedStr) -> str:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes of a syntax tree, in half the time of `ast.walk` and in another order."""
+    """Yield all nodes of a syntax tree in arbitrary order, in half the time of `ast.walk`."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
@@ -151,7 +160,6 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _other_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a package that are not Python, including those in subfolders that are not packages."""
     for path in folder.iterdir():
         if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
             yield from (inner for inner in path.rglob("*") if inner.is_file())

@@ -1,4 +1,4 @@
-"""Collector of errors, so that a command reports all problems at once instead of one in each attempt."""
+"""Collector of errors, so that a command reports all problems at once instead of one per attempt."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +23,11 @@ class ErrorCollector:
         self.errors.append(InputError(text))
 
     def raise_errors(self) -> None:
-        """Raise the collected errors, if any.
+        """Raise the collected errors, if there are any.
 
-        A single error is raised as it is. Several are raised as one error with all their messages. Its type is the one
-        that the user can resolve soonest: InputError, which the user can correct, before Refused, which may need other
-        people, before Unavailable.
+        A single error is raised unchanged. Two or more errors are combined into one error with all their messages. The
+        combined error is an InputError if one of them is, because the user can correct it; otherwise it is Refused if
+        one of them is, because this may require other people; otherwise it is Unavailable.
         """
         if len(self.errors) == 1:
             raise self.errors[0]

@@ -7,8 +7,8 @@
         ├── ProcessDied         a process ended without an error message
         └── TimeLimitExceeded   an operation exceeded its time limit
 
-Commands print the message without a traceback and exit with the code. Any other exception is a defect of
-Hallmark and keeps its traceback.
+Commands print the message without a traceback and exit with the code. Any other exception is a defect of Hallmark and
+keeps its traceback.
 """
 
 import errno
@@ -51,19 +51,20 @@ class TimeLimitExceeded(Unavailable):
 
 
 DOCUMENT_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
-"""Exceptions that code raises for a document of unexpected structure: missing keys, other types, deep nesting.
+"""Exceptions raised by code that reads a document with an unexpected structure: missing keys, wrong types, deep
+nesting.
 
-Callers report all of them as "this is not such a document".
+Callers catch all of them and report that the document is not valid.
 """
 
 DISK_FULL_MESSAGE = os.strerror(errno.ENOSPC)
-"""Message of the operating system for ENOSPC, which subprocesses print on stderr."""
+"""Message of the operating system for a full disk (ENOSPC). Subprocesses print this message to stderr."""
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that caused it, is due to a full disk (ENOSPC).
+    """Return whether an error, or one of its causes, is due to a full disk (ENOSPC).
 
-    Libraries wrap the operating system's error in their own, so the chain of causes is searched for its message.
+    Libraries wrap the operating system's error in their own, so the whole chain of causes is searched for its message.
     """
     while error is not None:
         if DISK_FULL_MESSAGE in str(error):

@@ -1,8 +1,8 @@
-"""Escaping of hidden characters, that is invisible ones and those that change how other text is displayed.
+"""Escaping of hidden characters, which are invisible or change how other text is displayed.
 
-Terminals execute control characters, browsers and editors apply those that change the direction of writing, and some
-characters have no width. In data, in a params file or in a signed text they could change what an approver sees. So all
-output is escaped here at the place where it leaves the program, and callers need not do it:
+Terminals execute control characters, browsers and editors apply characters that change the direction of writing, and
+some characters have no width. In data, in a params file or in a signed text they could change what an approver sees. So
+all output is escaped at the point where it leaves the program, and callers need not do it:
 
     terminal    infra/cli/terminal.py, for every command
     log         infra/prefect/runner.py and flows/lifecycle.py; lines of a stage in tasks/runs/outputs/dvc.py
@@ -36,33 +36,32 @@ HIDDEN_CHARACTERS = (
 )
 _HIDDEN_PATTERN = re.compile(f"[{HIDDEN_CHARACTERS}]")
 JOINERS = "\u200c\u200d"
-"""Zero-width joiner and non-joiner. Output escapes them, but settings may contain them, since some scripts and emoji
-need them.
-"""
+"""Zero-width joiner and non-joiner. They are escaped in output but allowed in settings, because some scripts and emoji
+require them."""
 
 
 def escape(text: str) -> str:
-    """Replace each hidden character by its code point, for example `<U+001B>`. Newlines and tabs stay."""
+    """Replace each hidden character with its code point, for example `<U+001B>`. Newlines and tabs are kept."""
     return _HIDDEN_PATTERN.sub(lambda match: _code_point(match[0]), text)
 
 
 def escape_line(text: str) -> str:
-    """Escape hidden characters as `escape` does, and also newlines and tabs, for text on one line."""
+    """Escape hidden characters, newlines and tabs, so that the text fits on one line."""
     return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def first_hidden_character(text: str) -> str | None:
-    """Return the code point of the first hidden character, such as `<U+001B>`; None if there is none but JOINERS."""
+    """Return the code point of the first hidden character except JOINERS, such as `<U+001B>`; None if there is none."""
     match = _HIDDEN_PATTERN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
     return _code_point(match[0]) if match else None
 
 
 def escaped_json(value: Any, **how: Any) -> str:
-    """Serialise a value as JSON with non-ASCII letters as they are and hidden characters as JSON escapes.
+    """Serialise a value as JSON. Non-ASCII letters are kept, and hidden characters become JSON escapes.
 
     Args:
         value: JSON value.
-        **how: Other arguments of `json.dumps`.
+        **how: Further arguments of `json.dumps`.
     """
     text = json.dumps(value, ensure_ascii=False, **how)
     return _HIDDEN_PATTERN.sub(lambda match: json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f", text)
@@ -78,7 +77,7 @@ _MARKDOWN_SYNTAX = re.compile(
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text for one line of Markdown, so that it is rendered literally: no heading, link, image or HTML."""
+    """Escape a text for one line of Markdown, so that it is displayed literally: no heading, link, image or HTML."""
     line = " ".join(escape(text).split())
     return _MARKDOWN_SYNTAX.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
 
@@ -92,7 +91,8 @@ def inline_code(text: str) -> str:
 class EscapingStream:
     """Text stream that escapes hidden characters.
 
-    Rich, whose colours are control characters, finds the wrapped stream by the attribute `rich_proxied_file`.
+    Rich writes its colours, which are control characters, directly to the wrapped stream. It finds this stream by the
+    attribute `rich_proxied_file`.
     """
 
     def __init__(self, beneath: IO[str]) -> None:
@@ -129,7 +129,7 @@ def escape_output() -> None:
 
 
 def _null_stream() -> IO[str]:
-    """Open /dev/null for writing: a program may be started with stdout or stderr closed."""
+    """Open /dev/null for writing, because a program can be started with stdout or stderr closed."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 

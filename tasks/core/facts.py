@@ -1,7 +1,7 @@
-"""Figures that stages report and gates check.
+"""Facts: metrics and measurements that stages report and gates check.
 
-A stage's `result.json` (digested) and `measured/STAGE/facts.json` (not digested) hold a `facts` mapping. Gates and
-policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `measured.predict.latency_p95_ms`.
+A stage's `result.json` (digested) and `measured/STAGE/facts.json` (not digested) contain a `facts` mapping. Gates and
+policies name a fact as `STAGE.NAME`, for example `evaluate.exact_match` or `measured.predict.latency_p95_ms`.
 """
 
 from pathlib import Path
@@ -14,20 +14,20 @@ from tasks.core.files import read_stage_json
 
 MAX_FACTS = 2_000
 MAX_FACT_CHARS = 2_000
-"""Maximum number of characters of name, unit and note of a figure together."""
+"""Maximum number of characters in the name, unit and note of a fact together."""
 
 
 class Fact(FrozenModel):
     value: float
-    """Value of the figure."""
+    """Value of the metric or measurement."""
     low: float | None = None
-    """Lower end of its interval, if it has one."""
+    """Lower end of the value's interval, if it has one."""
     high: float | None = None
-    """Upper end of its interval, if it has one."""
+    """Upper end of the value's interval, if it has one."""
     unit: str = ""
-    """Unit as printed: rows, ms, USD, …; empty for shares and counts."""
+    """Unit that is printed after the value: rows, ms, USD, …; empty for shares and counts."""
     note: str = ""
-    """Short explanation of its computation, for the person who decides at a gate."""
+    """Short explanation of how the value is computed, for the person who decides at a gate."""
 
     def __str__(self) -> str:
         interval = f" [{self.low:.3f}, {self.high:.3f}]" if self.low is not None and self.high is not None else ""
@@ -39,7 +39,7 @@ Facts = dict[str, Fact]
 
 
 def dump(facts: Facts) -> dict[str, Any]:
-    """Convert figures to JSON values, without fields that have their default."""
+    """Convert facts to JSON values. Fields that have their default value are left out."""
     return {name: fact.model_dump(exclude_defaults=True) for name, fact in sorted(facts.items())}
 
 
@@ -48,7 +48,7 @@ def parse(values: dict[str, Any]) -> Facts:
 
 
 def read(path: Path) -> Facts:
-    """Return the figures in a file that a stage wrote; empty if the file does not exist.
+    """Read the facts in a file that a stage wrote. The result is empty if the file does not exist.
 
     Raises:
         InputError: The file has no valid `facts` mapping, or exceeds a limit.

@@ -19,12 +19,11 @@ from tasks.core.json_text import canonical_json, parse, require_pieces
 
 MAX_STAGE_JSON_BYTES = 64 * 2**20
 MAX_STAGE_JSON_PIECES = 2_000_000
-"""Maximum number of pieces (see `json_text.require_pieces`) of a JSON file that a stage wrote. A loss curve of 100,000
-steps has half as many.
-"""
+"""Maximum number of strings, commas, lists and objects in a JSON file that a stage wrote. A loss curve of 100,000 steps
+has half as many."""
 
 UMASK = 0o077
-"""Umask for Hallmark's state, which only its owner may read."""
+"""Umask for Hallmark's state, which only its owner is allowed to read."""
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -37,7 +36,7 @@ def sha256_file(path: Path) -> str:
 
 
 def tree_manifest(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, by POSIX path relative to it, sorted.
+    """Return the SHA-256 of every file below a folder by its relative POSIX path, sorted by path.
 
     Raises:
         ValueError: The folder contains a symbolic link.
@@ -63,7 +62,7 @@ def open_regular_file(path: Path) -> IO[bytes]:
     """Open an untrusted file for reading.
 
     Raises:
-        OSError: The file cannot be opened, or is a folder, pipe or device. Reading a pipe or device may never end.
+        OSError: The file cannot be opened, or is a folder, pipe or device. Reading a pipe or device might never end.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -73,10 +72,10 @@ def open_regular_file(path: Path) -> IO[bytes]:
 
 
 def read_at_most(path: Path, most: int) -> bytes:
-    """Return the content of an untrusted file.
+    """Read an untrusted file, up to a maximum size.
 
     Raises:
-        OSError: The path cannot be opened, or is not a regular file.
+        OSError: The file cannot be opened, or is not a regular file.
         ValueError: The file has more than `most` bytes.
     """
     with open_regular_file(path) as file:
@@ -87,11 +86,13 @@ def read_at_most(path: Path, most: int) -> bytes:
 
 
 def read_stage_json(path: Path) -> Any:
-    """Parse a JSON file that a stage wrote. A run's own code is executed as a stage, so the file may be anything.
+    """Parse a JSON file that a stage wrote.
+
+    A run's own code is executed as a stage, so the file can contain anything.
 
     Raises:
         OSError: The path is a link, is not a file or cannot be opened.
-        ValueError: The file is too large or not JSON.
+        ValueError: The file is too large or is not JSON.
     """
     return parse(read_stage_bytes(path))
 
@@ -109,7 +110,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON with sorted keys, atomically."""
+    """Write a value atomically as indented JSON with sorted keys."""
     text = escaped_json(value, sort_keys=True, indent=2, allow_nan=False) + "\n"
     write_bytes(path, text.encode())
 
@@ -125,11 +126,11 @@ def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
 
     Args:
         path: File to create or replace. Its folder is created if necessary.
-        mode: Permissions of the file; None: those of the file that it replaces, or for a new file those of the umask.
+        mode: Permissions of the file. None: a replaced file keeps its permissions, a new file gets those of the umask.
 
     Yields:
-        Temporary file in the same folder. If the block succeeds it is flushed to disk and renamed to `path`; otherwise
-        it is removed.
+        Temporary file in the same folder. If the block succeeds, the file is flushed to disk and renamed to `path`;
+        otherwise it is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if mode is None and path.exists():
@@ -154,16 +155,16 @@ def _temporary_path(path: Path) -> Path:
 
 
 def final_path(path: Path) -> Path:
-    """Return the path that a temporary file of `atomic_file` is renamed to; for any other file, the path itself."""
+    """Return the final path of a temporary file of `atomic_file`. Any other path is returned unchanged."""
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", path.name)
     return path.with_name(match.group(1)) if match else path
 
 
 def create_file(path: Path, data: bytes) -> bool:
-    """Create a private file (mode 0600), and return False if it exists already.
+    """Create a private file (mode 0600). Return False if the file already exists.
 
-    The content is written to a temporary file, which is then hard-linked. So if two processes create the same file, one
-    of them succeeds, and no process reads a partial file.
+    The content is written to a temporary file, which is then hard-linked. So if two processes create the same file,
+    only one of them succeeds, and no process reads a partial file.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary_path = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -183,16 +184,16 @@ def create_file(path: Path, data: bytes) -> bool:
 def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     """Write a folder atomically.
 
-    Its files are flushed to disk before it is renamed, so that a power cut leaves none of them empty. Only one process
-    at a time may write a target, so temporary folders of earlier, killed processes are removed.
+    The files in the folder are flushed to disk before it is renamed, so that a power cut leaves none of them empty.
+    Temporary folders of earlier, killed processes are removed, so only one process at a time may write a target.
 
     Args:
         target: Folder to create or replace.
-        mode: Permissions of the folder; None: those of the umask.
+        mode: Permissions of the folder; None for those of the umask.
 
     Yields:
-        Empty temporary folder beside `target`. If the block succeeds it is renamed to `target`; otherwise it is
-        removed.
+        Empty temporary folder next to `target`. If the block succeeds, the folder is renamed to `target`; otherwise it
+        is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.iterdir():
@@ -215,11 +216,11 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
 
 
 FICLONE = 0x40049409
-"""Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is written."""
+"""Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is modified."""
 COPY_BLOCK_BYTES = 2**20
 MIN_SPARSE_BYTES = 2**12
 STAT_BLOCK_BYTES = 512
-"""Bytes in a unit of `st_blocks`. On file systems with compression, `st_blocks` is smaller than the data."""
+"""Number of bytes per unit of `st_blocks`. On file systems with compression, `st_blocks` is smaller than the data."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -245,7 +246,10 @@ def copy_open_file(file: IO[bytes], target: Path) -> None:
 
 
 def is_sparse(handle: int) -> bool:
-    """Return whether more than half of an open file are holes. Such a file is small on disk and takes long to read."""
+    """Return whether more than half of an open file consists of holes.
+
+    Such a file is small on disk but takes long to read.
+    """
     found = os.fstat(handle)
     half = found.st_size // 2
     return (
@@ -256,7 +260,6 @@ def is_sparse(handle: int) -> bool:
 
 
 def _data_bytes(handle: int, size: int) -> int:
-    """Return the number of bytes of a file outside of holes, and rewind the file."""
     held, place = 0, 0
     try:
         while place < size:
@@ -271,9 +274,9 @@ def _data_bytes(handle: int, size: int) -> int:
 
 
 def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = copy) -> None:
-    """Copy the files and folders below `source` into `target`, each file with the function `copy`.
+    """Copy all files and folders in `source` to `target`, using the function `copy` for each file.
 
-    Permissions are not copied: a folder that all users may enter must not become one in Hallmark's state.
+    Permissions are not copied, so that a folder open to all users does not become one in Hallmark's state.
     """
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.rglob("*")):
@@ -282,9 +285,9 @@ def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] =
 
 
 def _flush(folder: Path) -> None:
-    """Flush a folder and everything below it to disk.
+    """Flush a folder and everything in it to disk.
 
-    This takes milliseconds if little was written, and one or several seconds for each gigabyte.
+    This takes milliseconds if little was written, and one second or more per gigabyte.
     """
     for path in (*folder.rglob("*"), folder):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

@@ -11,17 +11,17 @@ BYTES_BY_UNIT = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
 
 def format_time(moment: datetime) -> str:
-    """Return a time to the minute, such as `2026-03-03 12:00 UTC`."""
+    """Format a time to the minute, for example `2026-03-03 12:00 UTC`."""
     return f"{to_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def format_exact_time(moment: datetime) -> str:
-    """Return a time to the second, such as `2026-03-03 12:00:05 UTC`."""
+    """Format a time to the second, for example `2026-03-03 12:00:05 UTC`."""
     return f"{to_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as `2.5 s`, `4 min 02 s`, `1 h 05 min` or `2 d 3 h`."""
+    """Format a duration in its two largest units, for example `2.5 s`, `4 min 02 s`, `1 h 05 min` or `2 d 3 h`."""
     if seconds < 10:
         return f"{max(0.0, seconds):.1f}".removesuffix(".0") + " s"
     if seconds < 60:
@@ -33,33 +33,39 @@ def format_duration(seconds: float) -> str:
 
 
 def format_minutes(seconds: float) -> str:
-    """Return a duration to the minute, such as `12 min` or `1 h 05 min`."""
+    """Format a duration to the minute, for example `12 min` or `1 h 05 min`."""
     minutes = int(max(0.0, seconds) // 60)
     return f"{minutes} min" if minutes < 60 else format_duration(minutes * 60)
 
 
 def format_share(share: float) -> str:
-    """Return a share in percent with at most one decimal, such as `40%` or `9.1%`."""
+    """Format a share as a percentage with at most one decimal, for example `40%` or `9.1%`."""
     return f"{share:.1%}".replace(".0%", "%")
 
 
 def format_bytes(size: float) -> str:
-    """Return a number of bytes in its largest unit, such as `1.5 GiB`."""
+    """Format a number of bytes in its largest unit, for example `1.5 GiB`."""
     unit = next((unit for unit, whole in BYTES_BY_UNIT.items() if size >= whole), None)
     return f"{size / BYTES_BY_UNIT[unit]:,.1f} {unit}" if unit else f"{size:,.0f} B"
 
 
 def format_count(count: int, one: str, more: str = "") -> str:
-    """Return a count with its noun, such as `1 rule` or `1,204 rules`."""
+    """Format a count with its noun, for example `1 rule` or `1,204 rules`.
+
+    Args:
+        count: Number to format.
+        one: Noun in the singular.
+        more: Noun in the plural, if it is not the singular with an `s`.
+    """
     return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def format_usd(value: float) -> str:
-    """Return an amount in US dollars, with two significant digits if it is below 0.1."""
+    """Format an amount in US dollars, with two significant digits if it is below 0.1."""
     return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
 
 
 def format_path(path: Path | str | bytes) -> str:
-    """Return a path, cut off after MAX_PATH_CHARS characters."""
+    """Format a path, truncated after MAX_PATH_CHARS characters."""
     text = os.fsdecode(path)
     return text if len(text) <= MAX_PATH_CHARS else f"{text[:MAX_PATH_CHARS]}… ({len(text):,} characters)"

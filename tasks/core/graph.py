@@ -1,4 +1,4 @@
-"""Table of stages and gates, in the order of a run. All other lists of them are derived from it.
+"""Table of stages and gates, in the order of a run. All other lists of stages or gates are derived from it.
 
 A new stage needs a module with `run(params, layout)` and an entry in STEPS, or in `tasks.core.steps.data` if it is a
 data stage. A new gate needs an entry in STEPS and rules in policy.yaml. `python -m tasks.core.graph` prints the
@@ -14,10 +14,10 @@ from tasks.core.steps.stage import CHAMPION, CODE, SOURCES, SUITES, Stage
 
 @dataclass(frozen=True)
 class Gate:
-    """Gate, which decides about the output of the stage before it.
+    """Gate at which people decide about the output of the previous stage.
 
-    Its evidence covers all stages since the previous gate. The evidence of a gate that directly follows another gate
-    covers the same stages as that other gate's.
+    Its evidence covers all stages since the previous gate. If a gate directly follows another gate, both cover the same
+    stages.
     """
 
     name: str
@@ -89,12 +89,15 @@ GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, G
 
 
 def sort_gates(gates: Iterable[str]) -> list[str]:
-    """Sort names of gates in the order of the table; gates of other versions come last, sorted by name."""
+    """Sort gate names in the order of the table. Gates that only other versions have come last, sorted by name."""
     return sorted(gates, key=lambda gate: (GATES.index(gate) if gate in GATES else len(GATES), gate))
 
 
 def evidence_stages(gate: str) -> tuple[str, ...]:
-    """Return the stages that a gate's evidence covers: those since the previous gate, or else that gate's stages."""
+    """Return the stages that the evidence of a gate covers.
+
+    These are the stages since the previous gate or, if there are none, the stages of the previous gate.
+    """
     passed: list[str] = []
     after_gate = False
     for step in STEPS:
@@ -109,7 +112,7 @@ def evidence_stages(gate: str) -> tuple[str, ...]:
 EVIDENCE_STAGES: dict[str, tuple[str, ...]] = {gate: evidence_stages(gate) for gate in GATES}
 SUBJECT_STAGES: dict[str, str] = {gate: stages[-1] for gate, stages in EVIDENCE_STAGES.items()}
 GATES_BEFORE_STAGES: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.gates for it in STAGES.values()))
-"""Gates whose statements stages verify before they run. Promotion requires the other gates too."""
+"""Gates whose gate statements a later stage verifies before it runs. Promotion also requires all other gates."""
 
 
 def dvc_yaml() -> str:

@@ -21,20 +21,19 @@ from itertools import islice
 from typing import Any
 
 MAX_DEPTH = 100
-"""Maximum depth of nested lists and objects. Python's own limit is several hundred higher."""
+"""Maximum nesting depth of lists and objects. Python's own limit is several hundred levels higher."""
 MAX_INTEGER = 2**53 - 1
-"""Maximum absolute value of an integer that every parser reads alike (RFC 7493, section 2.2)."""
+"""Largest absolute value of an integer that every JSON parser reads the same way (RFC 7493, section 2.2)."""
 SURROGATES = re.compile("[\ud800-\udfff]")
-"""Pattern of surrogates, which are not characters: undecoded bytes, or one half of an escaped pair in JSON."""
+"""Pattern of a surrogate, which is not a character but an undecoded byte or one half of an escaped pair in JSON."""
 _SURROGATE_IN_JSON = re.compile(rf"{SURROGATES.pattern}|\\u[dD][89a-fA-F]")
-"""Pattern of a surrogate or of its escape. An escape may be half of a valid pair."""
 _PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
-"""Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the
-text, so that no byte is scanned twice."""
+"""Pattern of a piece of JSON: a string, or one of the characters `[`, `{` and `,`. An unterminated string matches to
+the end of the text, so that no byte is scanned twice."""
 
 
 class RefusedJson(ValueError):
-    """JSON that Python's parser accepts, or would with a larger stack, but that a parser of this module refuses."""
+    """Error for JSON that Python's parser accepts, or would accept with a larger stack, but a parser here refuses."""
 
 
 class NotCanonical(RefusedJson):
@@ -42,12 +41,12 @@ class NotCanonical(RefusedJson):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Serialise a JSON value in its canonical form: sorted keys, no spaces, UTF-8, no NaN."""
+    """Serialise a value as canonical JSON: UTF-8 with sorted keys and no spaces. NaN and infinity are refused."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def parse(data: str | bytes) -> Any:
-    """Parse JSON as `json.loads` does, but raise ValueError for its RecursionError."""
+    """Parse JSON as `json.loads` does, but raise ValueError instead of RecursionError."""
     return _decode(data, _PYTHON)
 
 
@@ -61,25 +60,34 @@ def parse_bounded(data: bytes, pieces: int) -> Any:
 
 
 def require_pieces(data: bytes, pieces: int) -> None:
-    """Verify the number of pieces of a JSON text: strings, commas, and beginnings of lists and objects.
+    """Check that a JSON text does not have too many pieces: strings, commas, and beginnings of lists and objects.
 
-    They are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
-    seconds to parse.
+    Pieces are counted before the text is parsed, because parsing five million empty lists in 15 MB takes 450 MB of
+    memory and four seconds.
+
+    Args:
+        data: JSON text.
+        pieces: Maximum number of pieces.
 
     Raises:
-        ValueError: The text has more than `pieces` pieces.
+        ValueError: The text has more pieces.
     """
     if next(islice(_PIECE.finditer(data), pieces, None), None):
         raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
 
 
 def parse_strict(data: str | bytes) -> Any:
-    """Parse JSON of RFC 8259 in which no object has a key twice."""
+    """Parse JSON as RFC 8259 defines it. NaN, infinity and repeated keys are refused."""
     return _decode(data, _STRICT)
 
 
 def parse_canonical(data: bytes, end: bytes = b"") -> Any:
-    """Parse bytes that must be the canonical JSON of their value, followed by `end`."""
+    """Parse canonical JSON. Any other spelling of the same value is refused.
+
+    Args:
+        data: Canonical JSON followed by `end`.
+        end: Bytes that are required after the JSON.
+    """
     value = parse(data)
     try:
         same = canonical_json(value) + end == data
@@ -91,10 +99,10 @@ def parse_canonical(data: bytes, end: bytes = b"") -> Any:
 
 
 def parse_interoperable(text: str) -> Any:
-    """Parse I-JSON (RFC 7493), whose meaning is the same for every parser.
+    """Parse I-JSON (RFC 7493), which every JSON parser reads the same way.
 
-    1.0 is parsed as 1, so that values can be compared. An integer beyond 2^53 is refused: read as a float, it would
-    equal its neighbours, so that an answer with a wrong order number would count as right.
+    1.0 is parsed as 1, so that values can be compared. An integer beyond 2^53 is refused: as a float it would equal its
+    neighbours, so an answer with a wrong order number would count as correct.
     """
     value = _require_shallow(_decode(text, _INTEROPERABLE), text)
     if _SURROGATE_IN_JSON.search(text) and _holds_surrogate(value):
@@ -107,7 +115,7 @@ def exceeds_max_depth(value: Any) -> bool:
 
 
 def has_unpaired_surrogate(text: str) -> bool:
-    """Return whether a text is JSON with an unpaired surrogate, which no database can store and no page can show."""
+    """Return whether a text is JSON with an unpaired surrogate, which databases cannot store and pages cannot show."""
     if not _SURROGATE_IN_JSON.search(text):
         return False
     try:
@@ -127,7 +135,6 @@ def _holds_surrogate(value: Any) -> bool:
 
 
 def _within(value: Any) -> Iterator[tuple[int, Any]]:
-    """Yield a value and all keys and values inside it, each with its depth, from 1 for the value itself."""
     open_values = [(1, value)]
     while open_values:
         depth, item = open_values.pop()

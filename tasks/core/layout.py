@@ -1,4 +1,4 @@
-"""Paths of a run's files below the root of its worktree, and of Hallmark's state.
+"""Paths of a run's files in its worktree, and of Hallmark's state.
 
 inputs/     inputs resolved before the first stage and committed; stages read settings from nowhere else
 artefacts/  outputs of each stage, digested and cached by DVC; `result.json` is written last
@@ -16,9 +16,9 @@ from tasks.core.files import read_json
 BY_HAND_FOLDER = "by-hand"
 EXPERIMENT_TIER = "experiment"
 EXPERIMENTS_FOLDER = "experiments"
-"""Folder in the state for caches and databases of experiments. Nobody has reviewed the code of an experiment."""
+"""Folder in Hallmark's state for the caches and databases of experiments, which run code that nobody has reviewed."""
 CACHE_VARIABLE = "HALLMARK_KEPT_AT"
-"""Environment variable in which the supervisor gives a stage the folder for files that outlive the run."""
+"""Environment variable with a stage's folder for files that outlive the run. The supervisor sets it."""
 
 
 @dataclass(frozen=True)
@@ -35,51 +35,55 @@ class Layout:
 
     @property
     def request(self) -> Path:
-        """Signed run request, as in the ledger.
+        """Path of the signed run request, which is also in the ledger.
 
-        It is the last input that is written: if it exists, all inputs were resolved.
+        It is written after all other inputs, so if the file exists, all inputs were resolved.
         """
         return self.inputs / "request.json"
 
     @property
     def sources(self) -> Path:
-        """Resolved sources: `tasks.sources.sources.ResolvedSources`."""
+        """Path of the resolved sources (`tasks.sources.sources.ResolvedSources`)."""
         return self.inputs / "sources.json"
 
     @property
     def resolved_at(self) -> float:
-        """Unix time at which the run was resolved; 0 if it was not.
+        """Unix time at which the run was resolved, or 0 if it was not.
 
-        It is the modification time of the sources file, which is written once. The id of a run need not contain a time.
+        It is the modification time of sources.json, which is written only once. The id of a run does not have to
+        contain a time.
         """
         return self.sources.stat().st_mtime if self.sources.exists() else 0.0
 
     @property
     def suites(self) -> Path:
-        """Adopted expectation suites: `tasks.sources.sources.Suites`."""
+        """Path of the adopted expectation suites (`tasks.sources.sources.Suites`)."""
         return self.inputs / "suites.json"
 
     @property
     def champion(self) -> Path:
-        """Champion that the candidate is compared with, or null: `tasks.registry.promote.champion.Champion`."""
+        """Path of the document about the champion (`tasks.registry.promote.champion.Champion`).
+
+        It contains null if there is no champion to compare the candidate with.
+        """
         return self.inputs / "champion.json"
 
     @property
     def authority(self) -> Path:
-        """Keys whose gate statements the stages accept: `tasks.trust.gate_statement.Authority`."""
+        """Path of the keys whose gate statements the stages accept (`tasks.trust.gate_statement.Authority`)."""
         return self.inputs / "authority.json"
 
     @property
     def stages(self) -> Path:
-        """File with the digest of each stage's code (tasks/core/code_digest.py)."""
+        """Path of the file with the digest of each stage's code (tasks/core/code_digest.py)."""
         return self.inputs / "stages.json"
 
     @property
     def code(self) -> Path:
-        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.git.commit_tree`.
+        """Path of the file with `tree_sha256`, the digest of all files in the commit (`tasks.runs.git.commit_tree`).
 
-        Its field `signed_off` says whether the code was signed off when the run was resolved. Earlier versions did not
-        write this field.
+        Its field `signed_off` states whether the code was signed off when the run was resolved. Earlier versions of
+        Hallmark did not write this field.
         """
         return self.inputs / "code.json"
 
@@ -106,7 +110,7 @@ class Layout:
         return self.root / "evidence" / f"{name}.json"
 
     def base_model(self, sha256: str) -> Path:
-        """Return the folder of a promoted adapter's base model (`tasks.registry.promote.base_models`)."""
+        """Return the folder with the base model of a promoted adapter (`tasks.registry.promote.base_models`)."""
         return self.state / "bases" / sha256
 
     @property
@@ -115,7 +119,7 @@ class Layout:
 
     @property
     def is_experiment(self) -> bool:
-        """Whether the root is the worktree of an experiment. No other run uses the outputs of an experiment."""
+        """Whether the root is the worktree of an experiment, whose outputs no other run uses."""
         if self.is_checkout or not self.authority.is_file():
             return False
         return bool(read_json(self.authority)["tier"] == EXPERIMENT_TIER)
@@ -129,38 +133,38 @@ class Layout:
 
     @property
     def run_state(self) -> Path:
-        """State folder of the run: `.hallmark/experiments` for an experiment, else `.hallmark`."""
+        """State folder of the run: `.hallmark/experiments` for an experiment, otherwise `.hallmark`."""
         return self.state / EXPERIMENTS_FOLDER if self.is_experiment else self.state
 
     @property
     def cache_root(self) -> Path:
-        """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, else `run_state`."""
+        """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, otherwise `run_state`."""
         return Path(os.environ.get(CACHE_VARIABLE) or self.run_state)
 
     def cache_folder(self, folder: str, stage: str) -> Path:
         """Return the folder in which a stage keeps files between runs, for example checkpoints.
 
-        The path includes the digest of the stage's code, so that other, possibly malicious code cannot place files
-        there. A stage that is run by hand, whose code nobody has reviewed, uses another folder.
+        The path contains the digest of the stage's code, so that other, possibly malicious code cannot place files
+        there. A stage that is run by hand uses a separate folder, because nobody has reviewed its code.
         """
         by = BY_HAND_FOLDER if self.is_checkout else str(read_json(self.stages)[stage])
         return self.cache_root / folder / by
 
     def resolve_path(self, path: str) -> Path:
-        """Resolve a path in the settings, relative to the worktree if it exists there, else to the checkout."""
+        """Resolve a path in the settings, relative to the worktree if it exists there, otherwise to the checkout."""
         inside = self.root / path
         return inside if inside.exists() else self.state.parent / path
 
     @property
     def state(self) -> Path:
-        """Folder `.hallmark/` of the checkout that the root belongs to. All worktrees of the checkout share it."""
+        """Folder `.hallmark/` of the checkout that the root belongs to. All worktrees of a checkout share it."""
         return state_folder(self.root)
 
 
 def state_folder(root: Path) -> Path:
-    """Return the folder `.hallmark/` of a root, which is a checkout or the worktree of a run.
+    """Return the folder `.hallmark/` for a root, which is a checkout or the worktree of a run.
 
-    Worktrees are at `.hallmark/runs/ID/`, so the folder follows from the path, without a call of git.
+    Worktrees are at `.hallmark/runs/ID/`, so the folder follows from the path without calling git.
     """
     root = root.resolve()
     if root.parent.name == "runs" and root.parent.parent.name == ".hallmark":
@@ -169,5 +173,5 @@ def state_folder(root: Path) -> Path:
 
 
 def is_experiments_state(state: Path) -> bool:
-    """Return whether a state folder is that of experiments, for which the variables of the vault are ignored."""
+    """Return whether a state folder belongs to experiments, which ignore the environment variables of the vault."""
     return state.name == EXPERIMENTS_FOLDER

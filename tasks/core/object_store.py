@@ -1,7 +1,7 @@
 """Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables.
 
-The client is botocore's, from which boto3 is made. With boto3 itself installed, securesystemslib loads it in every
-command, which takes half a second.
+The client is botocore's, on which boto3 is built. If boto3 itself were installed, securesystemslib would load it in
+every command, which takes half a second.
 """
 
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 LOCATION = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
-"""Pattern of an S3 location: the bucket, or an access point by its ARN, and the key."""
+"""Pattern of an S3 location: the bucket, or the ARN of an access point, and the key."""
 MISSING_OBJECT = ("404", "NoSuchKey")
 MISSING = (*MISSING_OBJECT, "NoSuchBucket", "NoSuchUpload")
 FORBIDDEN = (
@@ -27,7 +27,8 @@ FORBIDDEN = (
 MAX_LISTED_PAGES = 2_000
 MAX_LISTED_OBJECTS = 1_000_000
 MAX_LISTING_SECONDS = 120.0
-"""Limits on one list, since a store may continue it forever. A page of S3 has up to 1,000 objects."""
+"""Maximum number of seconds for listing objects. Without limits on time, pages and objects, a store could continue the
+list forever. A page of S3 has up to 1,000 objects."""
 
 
 class Location(NamedTuple):
@@ -38,7 +39,7 @@ class Location(NamedTuple):
 class ListedObject(NamedTuple):
     key: str
     size: int
-    """Number of bytes."""
+    """Size of the object in bytes."""
 
 
 class InvalidEndpoint(ValueError):
@@ -46,7 +47,7 @@ class InvalidEndpoint(ValueError):
 
 
 class UnreadableAnswer(OSError):
-    """Answer that no store gives that speaks S3."""
+    """Error for a response that does not conform to the S3 protocol."""
 
 
 def parse_location(location: str) -> Location:
@@ -57,7 +58,7 @@ def parse_location(location: str) -> Location:
 
 @contextmanager
 def opened(**settings: Any) -> Iterator[Any]:
-    """Yield botocore's client of the object store, and close its connections at the end of the block.
+    """Open botocore's client of the object store, and close its connections at the end of the block.
 
     The client does not follow HTTP redirects (botocore, `URLLib3Session.send`).
 
@@ -65,10 +66,10 @@ def opened(**settings: Any) -> Iterator[Any]:
         **settings: Arguments of botocore's `Config`.
 
     Raises:
-        FileNotFoundError: There is no such bucket or object.
+        FileNotFoundError: The bucket or object does not exist.
         PermissionError: The store refuses the credentials.
-        InvalidEndpoint: AWS_ENDPOINT_URL is no URL.
-        UnreadableAnswer: An answer of the store is malformed.
+        InvalidEndpoint: AWS_ENDPOINT_URL is not a URL.
+        UnreadableAnswer: A response of the store is malformed.
     """
     from botocore.config import Config
     from botocore.exceptions import ClientError
@@ -96,7 +97,7 @@ def opened(**settings: Any) -> Iterator[Any]:
 
 @contextmanager
 def unreadable_answers() -> Iterator[None]:
-    """Raise UnreadableAnswer in place of the errors that botocore and s3transfer raise over a malformed answer."""
+    """Convert the errors that botocore and s3transfer raise for a malformed response to `UnreadableAnswer`."""
     from botocore.exceptions import BotoCoreError
     from botocore.parsers import ResponseParserError
 
@@ -110,7 +111,6 @@ def unreadable_answers() -> Iterator[None]:
 
 
 def _check_answers(client: Any) -> None:
-    """Raise UnreadableAnswer from every request of this client, also from those of paginators and transfers."""
     request = client._make_api_call
 
     def checked(operation: str, parameters: dict[str, Any]) -> Any:
@@ -121,7 +121,7 @@ def _check_answers(client: Any) -> None:
 
 
 def error_code(error: "ClientError") -> str:
-    """Return S3's code of an error, for example `NoSuchKey`, or the HTTP status if the answer has none."""
+    """Return the S3 error code of an error, for example `NoSuchKey`, or the HTTP status if the response has no code."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -141,7 +141,7 @@ def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Itera
     """Yield each object whose key begins with `prefix`.
 
     Args:
-        client: Client from `opened`.
+        client: Client of the object store.
         bucket: Name of the bucket.
         prefix: Beginning of the keys.
         **options: Parameters of the request ListObjectsV2.

@@ -1,4 +1,4 @@
-"""Jinja environment for HTML pages: values are HTML-escaped, and invisible characters in them are spelled out."""
+"""Jinja environment for HTML pages: values are HTML-escaped, and invisible characters in them become visible."""
 
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ HTML_HEAD = Markup("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">""")
-"""First elements of the `<head>` of each page. The content security policy forbids scripts and requests to any server,
-even if markup in a value were not escaped."""
+"""First elements in the `<head>` of every page. The content security policy forbids scripts and requests to any server,
+even if markup in a value was not escaped."""
 
 
 FILTERS = {
@@ -23,11 +23,14 @@ FILTERS = {
     "several": formatting.format_count, "usd": formatting.format_usd,
 }  # fmt: skip
 STYLES = Path(__file__).parent / "styles"
-"""Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
+"""Folder with the style sheets: `colours.css` for every page, and `tables.css` for pages with tables of metrics."""
 
 
 def template_environment(folder: Path) -> jinja2.Environment:
-    """Return the Jinja environment of a folder of templates, with the global `head`. Undefined names raise an error."""
+    """Return the Jinja environment for a folder of templates.
+
+    Templates can use the global `head`. Undefined names raise an error.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, STYLES]),
         autoescape=True,
@@ -42,5 +45,5 @@ def template_environment(folder: Path) -> jinja2.Environment:
 
 
 def escape_value(value: Any) -> Any:
-    """Escape the hidden characters of a value that a template inserts. A value that is markup stays markup."""
+    """Escape hidden characters in a value that a template inserts. Markup remains markup."""
     return Markup(escape(value.__html__())) if hasattr(value, "__html__") else escape(str(value))

@@ -16,7 +16,7 @@ from tasks.core.formatting import format_duration
 
 INTERVAL_SECONDS = 2.0
 COUNT = re.compile(r"(?P<done>[0-9]{1,12})/(?P<total>[0-9]{1,12})(?![0-9])")
-"""Pattern of the count, such as `120/480`, with which the text of a progress line may begin."""
+"""Pattern of a count, such as `120/480`. The text of a progress line can begin with a count."""
 MAX_TEXT_CHARS = 200
 _LINE = re.compile(r"progress \S+ (?P<text>.*)")
 _LONG_NUMBER = re.compile(r"\d{16,}")
@@ -24,16 +24,16 @@ _LONG_NUMBER = re.compile(r"\d{16,}")
 
 class ProgressLine(NamedTuple):
     text: str
-    """Text after the name of the stage, such as `120/480 loss 0.412 330 tok/s eta 4 min 10 s`."""
+    """Text after the name of the stage, for example `120/480 loss 0.412 330 tok/s eta 4 min 10 s`."""
     percent: float | None
-    """Share of the work that is done, from 0 to 100; None if the text does not begin with a count."""
+    """Completed percentage of the work, from 0 to 100; None if the text does not begin with a count."""
 
 
 def parse(line: str) -> ProgressLine | None:
-    """Parse a line that a stage printed; None if it is no progress line.
+    """Parse a line that a stage printed. Return None if it is not a progress line.
 
-    A run's own code is executed as a stage and may print anything: a long text is cut, and each number of 16 or more
-    digits is replaced by `…`.
+    A run's own code is executed as a stage and can print anything. So a long text is truncated, and each number with 16
+    or more digits is replaced by `…`.
     """
     if not (match := _LINE.fullmatch(line)):
         return None
@@ -61,7 +61,7 @@ def announce_count(name: str, done: int, total: int, words: str) -> None:
 
 
 class Progress:
-    """Reporter that prints a progress line every few seconds during one part of a stage's work."""
+    """Reporter that prints a progress line every few seconds while a stage does one part of its work."""
 
     def __init__(
         self, name: str, work: int, unit: str = "rows", before: int = 0, after: int = 0, then: str = ""
@@ -70,22 +70,22 @@ class Progress:
 
         Args:
             name: Name of the stage.
-            work: Amount of work of this part, in `unit`; may be an estimate.
+            work: Amount of work in this part, in `unit`; can be an estimate.
             unit: Unit of the work, in the plural.
-            before: Work of the stage before this part, added to the counts.
-            after: Work of the stage after this part, added to the total.
-            then: Description of the work after this part, which the remaining time does not include.
+            before: Amount of the stage's work before this part, which is added to the counts.
+            after: Amount of the stage's work after this part, which is added to the total.
+            then: Description of work after this part that the estimated remaining time does not include.
         """
         self.name, self.work, self.unit, self.before, self.after = name, work, unit, before, after
         self.then = f"then {then}" if then else ""
         self.began = self.last_shown = time.monotonic()
 
     def report(self, done: int, of: str = "") -> None:
-        """Print a progress line if the last one is older than INTERVAL_SECONDS.
+        """Print a progress line, unless one was printed within the last INTERVAL_SECONDS.
 
         Args:
-            done: Amount of work of this part that is done, in `unit`.
-            of: Name of the item in progress, for example a source.
+            done: Completed amount of work in this part, in `unit`.
+            of: Name of the current item, for example a source.
         """
         now = time.monotonic()
         if now - self.last_shown < INTERVAL_SECONDS:

@@ -7,7 +7,7 @@ def to_utc(moment: datetime) -> datetime:
     """Convert a time to UTC.
 
     Raises:
-        ValueError: The time has no zone, or is not in the years 1 to 9999 in UTC.
+        ValueError: The time has no time zone, or is outside the years 1 to 9999 in UTC.
     """
     if moment.utcoffset() is None:
         raise ValueError("a time needs its zone")

@@ -3,5 +3,5 @@
 original.py      release or run to reproduce, with the digest and the record of each stage
 reproduction.py  reproduction, stage by stage
 worktree.py      worktree for the reproduction, with its own empty state folder
-obstacles.py     reasons why bytes may differ, or why a stage cannot be built here
+obstacles.py     reasons why outputs may differ, or why a stage cannot be built here
 """

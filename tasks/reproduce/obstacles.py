@@ -1,4 +1,4 @@
-"""Reasons why a reproduction may differ, known before anything is built, or why a stage cannot be built here."""
+"""Reasons why a reproduction may differ from the original, or why a stage cannot be built on this machine."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ MAX_LISTED_LIBRARIES = 5
 
 
 def find_obstacles(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
-    """Return the reasons why bytes may differ, in words, before any stage has been executed."""
+    """Return the reasons why outputs may differ, as far as they are known before a stage is executed."""
     return [
         *(_input_differences(layout, released) if released else ()),
         *_libraries(layout.root / "constraints.txt"),
@@ -29,7 +29,7 @@ def find_obstacles(layout: Layout, released: Manifest | None, params: Params) ->
 
 
 def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
-    """Return why the sources may not be read again, if an owner has withdrawn one; else None."""
+    """Return the reason why sources cannot be read again if an owner has withdrawn one of them, else None."""
     return withdrawals.block_reason(ledger, governance, release_sources.of_run(layout))
 
 
@@ -63,7 +63,7 @@ def _libraries(constraints: Path) -> Iterator[str]:
 
 
 def _version(name: str) -> str | None:
-    """Return the installed version without the build's name: torch 2.13.0+cpu has the same source as 2.13.0."""
+    """Return a library's installed version without the build suffix, such as 2.13.0 for torch 2.13.0+cpu."""
     try:
         return metadata.version(name).split("+")[0]
     except metadata.PackageNotFoundError:

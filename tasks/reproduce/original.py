@@ -23,17 +23,17 @@ class Original:
     run: str
     commit: str
     digests: Mapping[str, str]
-    """Digest of each stage's output by folder; for `package`, that of the payload."""
+    """Digest of each stage's output, by folder; for `package`, digest of the payload."""
     records: Mapping[str, SignedRecord]
-    """Stage records by DVC's name of the stage; empty for a release from before there were records."""
+    """Stage records by the stage's name in DVC; empty for a release from a version that had no stage records."""
     release: Release | None = None
 
     @staticmethod
     def of_release(release: Release, governance: Governance) -> "Original":
-        """Return a release as original.
+        """Create the original from a release.
 
         Raises:
-            Refused: The release does not verify.
+            Refused: The release is not valid.
         """
         folder = Path(release.bundle)
         verification.require_valid(folder, governance)
@@ -45,10 +45,10 @@ class Original:
 
     @staticmethod
     def of_run(run: str, commit: str, ledger: Ledger, governance: Governance) -> "Original":
-        """Return a run as original.
+        """Create the original from a run.
 
         Raises:
-            Refused: The run has not made its package.
+            Refused: The run has not finished stage `package`.
         """
         records = record_chain.records_of_run(ledger, governance, run)
         folders = {

@@ -1,7 +1,7 @@
-"""Reproduction of a release or run from the run's commit, stage by stage. Each output is compared with the original's.
+"""Reproduction of a release or run from the run's commit, stage by stage. Each output is compared with the original.
 
-If a stage's output differs, or the stage cannot be built, the original output is put in its place, provided that the
-original run is still here with the right digest. So later stages are compared on their original inputs.
+If a stage's output differs, or the stage cannot be built, it is replaced with the original output, provided that the
+original run is still on this machine with the right digest. Later stages are then compared on their original inputs.
 """
 
 import re
@@ -38,8 +38,7 @@ from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record
 
 REPRODUCED_KIND = "release.reproduced"
-"""Kind of ledger entry about the reproduction of a release, which is its subject; for runs see
-`agreement.REPRODUCED`."""
+"""Kind of ledger entry about the reproduction of a release. For a run, the kind is `agreement.REPRODUCED`."""
 STAGE_MESSAGE = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
 REDACTED_MESSAGE = "it failed, and says itself why; nobody has looked at that"
 Verdict = Literal["identical", "differs", "incomplete"]
@@ -50,11 +49,11 @@ class ReproducedStage(FrozenModel):
     came_out: Literal["same", "differs", "cannot"]
     seconds: float
     wanted: Sha256
-    """Digest of the original output; for `package`, that of the payload."""
+    """Digest of the original output; for `package`, digest of the payload."""
     found: Sha256 | None
-    """Digest of the new output; null if it could not be built."""
+    """Digest of the new output; null if the stage could not be built."""
     why: str
-    """Reason why it could not be built, or inputs that later stages were compared on; else empty."""
+    """Reason why the stage could not be built, or a note that later stages use the original output; else empty."""
 
 
 class Reproduction(FrozenModel):
@@ -64,16 +63,16 @@ class Reproduction(FrozenModel):
     run: str
     commit: str
     verdict: Verdict
-    """Outcome: `incomplete` if some stages could not be built, and the others are identical."""
+    """Result of the comparison; `incomplete` if some stages could not be built and the others are identical."""
     stages: list[ReproducedStage]
     notes: list[str]
-    """Reasons why bytes may differ here, known before anything was built."""
+    """Reasons why outputs may differ on this machine, known before a stage was built."""
     machine: str
     records: dict[str, dict[str, Any]] = {}
-    """Envelopes of stage records, signed by this machine's worker key, for each stage with an identical output. If the
-    original has records, a stage is listed only if materials and files in artefacts/ are the same in both."""
+    """Envelopes of stage records, signed by this machine's worker key, for the stages with identical output. If the
+    original has records, materials and files in artefacts/ must be identical too."""
     kept: str | None
-    """Path of the worktree, if it was to be kept."""
+    """Path of the worktree if it was kept, else null."""
 
 
 @dataclass(frozen=True)
@@ -81,28 +80,30 @@ class _ReproductionJob:
     layout: Layout
     source: Original
     original_layout: Layout
-    """Worktree of the original run, which may be gone."""
+    """Worktree of the original run, which may no longer exist."""
     withdrawn: str | None
     watcher: "ProgressReceiver"
     worker: Worker | None
-    """Signer of stage records; None if this machine has no key that counts."""
+    """Key that signs stage records; None if this machine has no accepted key."""
     boxed: bool
     supervised: bool = True
-    """Whether stages run under a supervisor; False only in tests of something else."""
+    """Whether stages run under a supervisor; False only in some tests."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class ProgressReceiver(Protocol):
     def working(self, what: str, how: str = "") -> None:
-        """Report that a stage is being built; `how` is its own description of its progress."""
+        """Report that a stage is being built. `how` is the stage's own progress message."""
 
     def line(self, text: str) -> None:
-        """Report the outcome of a stage, in words."""
+        """Report the outcome of a stage as one line of text."""
 
 
 def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Governance,
               watcher: ProgressReceiver, keep: bool = False) -> Reproduction:  # fmt: skip
-    """Build the original again, and enter the outcome in the ledger. The checkout is not written to.
+    """Build the original again, compare the outputs, and record the result in the ledger.
+
+    The files of the checkout are not changed.
 
     Raises:
         Unavailable: The run's commit is not in this clone.
@@ -138,7 +139,7 @@ def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Go
 
 
 def _without_messages(result: Reproduction) -> dict[str, Any]:
-    """Return the result for the ledger, without messages of failed stages, which may quote sources."""
+    """Return the result for the ledger, without messages of failed stages, because they can quote sources."""
     stages = [each.model_copy(update={"why": STAGE_MESSAGE.sub(REDACTED_MESSAGE, each.why)}) for each in result.stages]
     return result.model_copy(update={"stages": stages}).model_dump(mode="json", exclude={"kept"})
 
@@ -183,7 +184,6 @@ def _stages(work: _ReproductionJob) -> Iterator[ReproducedStage]:
 
 
 def _build(work: _ReproductionJob, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
-    """Build a stage. Return the digest of its output; or None, and the reason why it cannot be built."""
     if name == dvc.INGEST_STAGE and work.withdrawn:
         return None, f"its sources may not be read again: {work.withdrawn}"
     if missing:
@@ -210,7 +210,6 @@ def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
 
 
 def _add_record(work: _ReproductionJob, name: str) -> None:
-    """Add this machine's stage record to the result, unless its materials differ from those of the original record."""
     if work.worker is None:
         return
     record = record_store.find(

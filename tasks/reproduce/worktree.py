@@ -1,13 +1,13 @@
 """Worktree in which a run's commit is built again, with its own state folder.
 
-    .hallmark/reproduced/LABEL/              replaces the checkout: a link to everything at its top
+    .hallmark/reproduced/LABEL/              replaces the checkout, with links to all entries of its root folder
         .hallmark/                           own cache, checkpoints, copies of sources, vault and tracking, all empty
             keys/vault keys/worker releases bases  links to the checkout's: keys and models that stages read
             models/                          models that the checkout has fetched
             runs/LABEL/                      the worktree
 
-Since the state is empty, every stage is executed: none comes from DVC's run cache, no source from a copy, and no
-training continues from a checkpoint. The vault is empty too, so that reading a source again does not bring back erased
+Because the state is empty, every stage is executed: no output comes from DVC's run cache, no source from a copy, and no
+training continues from a checkpoint. The vault is empty too, so that reading a source again does not restore erased
 values.
 """
 
@@ -32,15 +32,15 @@ LINKED_PATHS = (
     f"{EXPERIMENTS_FOLDER}/{vault_keys.KEY_FILE}",
     "keys/worker",
 )
-"""Paths in the checkout's state that stages and their supervisor read but never write."""
+"""Paths in the checkout's state to which the reproduction links, because stages and their supervisor only read them."""
 
 
 @contextmanager
 def reproduction_worktree(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator[Layout]:
-    """Yield a new worktree of `commit`, and delete it when the block ends, unless `keep`.
+    """Yield a new worktree of `commit`, and delete it when the block ends, unless `keep` is True.
 
-    A worktree that a killed reproduction of the same release left is deleted first. Simultaneous reproductions of one
-    release wait for each other.
+    A worktree that a killed reproduction of the same release has left is deleted first. Simultaneous reproductions of
+    the same release wait for each other.
     """
     stand_in = checkout.root / ".hallmark" / REPRODUCTIONS_FOLDER / label
     with hold(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):

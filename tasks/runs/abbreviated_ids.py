@@ -1,4 +1,4 @@
-"""Lookup of a run by the beginning or end of its id, as git accepts the beginning of a commit id."""
+"""Lookup of a run by the beginning or end of its id, similar to abbreviated commit ids in git."""
 
 import re
 from pathlib import Path
@@ -9,24 +9,22 @@ from tasks.ledger.ledger import ledger_exists, open_ledger
 from tasks.runs import journal
 
 ID_PART = re.compile(r"[a-z0-9-]{4,62}")
-"""Pattern of a part of an id. Fewer than four characters would match too many runs of a year."""
+"""Pattern of an abbreviated run id. Fewer than four characters would match too many runs."""
 GENERATED_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
-"""Pattern of ids that `new_run_id` and `derived_run_id` return. A name that is a part of such an id is refused, so that
-these ids stay free."""
 GENERATED_ID_PART = re.compile(
     r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
 )
-"""Pattern of the beginnings and ends of ids that `new_run_id` and `derived_run_id` return."""
+"""Pattern of every beginning or end of a generated run id. People cannot choose a run id that matches."""
 MAX_CANDIDATES = 10
 
 
 def expand(state: Path, given: str) -> str:
-    """Return the id of the one run that begins or ends with `given`.
+    """Return the full id of the only run whose id begins or ends with `given`.
 
-    `given` itself is returned if it is a whole id or fits no run; the caller then reports the unknown run.
+    If `given` is a full id or matches no run, it is returned unchanged, and the caller reports the unknown run.
 
     Raises:
-        InputError: Several runs fit; the message lists them.
+        InputError: More than one run matches; the message lists them.
     """
     if not ID_PART.fullmatch(given):
         return given
@@ -40,13 +38,13 @@ def expand(state: Path, given: str) -> str:
 
 
 def require_unambiguous(state: Path, run_id: str) -> None:
-    """Verify that nobody can confuse the id of a new run with that of another run.
+    """Verify that the id of a new run cannot be confused with the id of another run.
 
-    Neither id may begin or end with the other. A name that a person chose must not be part of an id that may be
-    generated later.
+    Neither id must be the beginning or end of the other. An id chosen by a person must also not be the beginning or end
+    of an id that can be generated later.
 
     Raises:
-        InputError: The id could be confused with another.
+        InputError: The id can be confused with another run id.
     """
     if run_id in (asked := _requested_ids(state)):
         return

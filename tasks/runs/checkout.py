@@ -1,4 +1,4 @@
-"""A checkout with its ledger and the governance in force: how commands, pages and flows open them."""
+"""A checkout with its ledger and the governance in force, as commands, console pages and flows open them."""
 
 from datetime import datetime
 from functools import cached_property
@@ -12,10 +12,13 @@ from tasks.runs.run import installed_governance
 
 
 class Checkout:
-    """Checkout whose ledger and governance are each read at their first use and cached."""
-
     def __init__(self, root: Path, proposed: Path | None = None) -> None:
-        """Open nothing yet. `proposed` is another governance folder, for environment `local`."""
+        """Initialise without reading any file.
+
+        Args:
+            root: Root folder of the checkout.
+            proposed: Governance folder to use instead of infra/governance; allowed in environment `local` only.
+        """
         self.root, self.state = root, root / ".hallmark"
         self._proposed = str(proposed) if proposed else None
 
@@ -33,7 +36,7 @@ class Checkout:
 
     @cached_property
     def now(self) -> datetime:
-        """Time by the ledger's clock when this property was first read."""
+        """Ledger time at the first access to this property."""
         return self.ledger.now()
 
     @property

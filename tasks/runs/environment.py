@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CODE_LOADING_VARIABLES = ("PYTHON", "LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES", "BASH_ENV")
-"""Beginnings of the names of variables by which a process loads code that nobody asked for. LD_LIBRARY_PATH is not
-among them, because some installations find CUDA by it."""
+"""Prefixes of environment variables that make a process load additional code. LD_LIBRARY_PATH is not included, because
+some installations need it to find CUDA."""
 
 BYTECODE_FOLDER = Path(sys.prefix) / "hallmark-bytecode"
-"""Folder for the bytecode of processes that serve runs. Bytecode beside a source file is not used, because it may
-differ from the source."""
+"""Folder for Python bytecode of processes that work for runs. Bytecode in `__pycache__` next to the source is not used,
+because it can differ from the source."""
 ISOLATION_VARIABLES = {"PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1", "PYTHONPYCACHEPREFIX": str(BYTECODE_FOLDER)}
-"""Variables for a process whose children are started by a library without `-I`: none of them imports modules from the
-folder that it starts in."""
+"""Environment variables for Python processes that a library starts without option `-I`. They keep such a process from
+importing modules from its working directory or the user's site-packages."""
 
 
 def isolated(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which a process and its children import installed packages only."""
+    """Return a copy of `environment` in which a process and its children import installed packages only."""
     return {
         name: value for name, value in environment.items() if not name.startswith(CODE_LOADING_VARIABLES)
     } | ISOLATION_VARIABLES

@@ -1,6 +1,6 @@
-"""Governance that applies to each of many runs; files are read once for all runs that name them.
+"""Cache of the governance of runs: governance files that many runs share are read once.
 
-An object serves one pass over the runs: what it has read counts until the pass ends.
+A cache is meant for one pass over the runs. Later changes of the files are not noticed.
 """
 
 from pathlib import Path
@@ -20,9 +20,9 @@ class GovernanceCache:
         self._read: dict[str | None, Governance] = {}
 
     def of_local_run(self, run: str) -> Governance | None:
-        """Return the governance by which the gates of a run are judged; None if the run is not on this machine.
+        """Return the governance that applies to a run's gates; None if the run is not on this machine.
 
-        The signature of the run's request is verified by `gates.judge`, not here.
+        The signature of the run request is not verified here, but by `gates.judge`.
         """
         if not exists_here(Layout(self._runs / checked_run_id(run))):
             return None
@@ -34,7 +34,7 @@ class GovernanceCache:
         return self._cached_governance(None) if named is None else self.of_local_run(run)
 
     def of_run_with_own_files(self, run: str) -> Governance | None:
-        """Return the governance of a run that uses governance files of this machine alone; None for other runs."""
+        """Return the governance of a run that names its own governance files on this machine; None for other runs."""
         return None if signed_request.named_governance(self._ledger, run) is None else self.of_local_run(run)
 
     @property

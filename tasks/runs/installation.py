@@ -1,7 +1,7 @@
-"""Id of a checkout, needed if several checkouts share a Prefect server or a ledger.
+"""Id of a checkout, which distinguishes checkouts that share a Prefect server or a ledger.
 
-`.hallmark/installation.json` holds the id and the place where it was given. A copied checkout is in another place and
-gets an id of its own. A moved checkout keeps its id, because its folder is the same.
+`.hallmark/installation.json` holds the id together with the machine, path and inode of the checkout's folder. A copied
+checkout has another inode and gets a new id. A moved checkout keeps its id.
 """
 
 import secrets
@@ -14,7 +14,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 
 MACHINE_ID = Path("/etc/machine-id")
-"""File with the id that systemd and D-Bus give a machine. It tells apart two copies that have the same path on two
+"""File with the machine id of systemd and D-Bus. It distinguishes copies that have the same path on different
 machines."""
 
 
@@ -22,13 +22,13 @@ class Installation(FrozenModel):
     """Content of .hallmark/installation.json."""
 
     id: str
-    """Eight hexadecimal digits, drawn once."""
+    """Eight random hexadecimal digits."""
     machine: str
-    """Content of MACHINE_ID; empty if the file does not exist."""
+    """Content of /etc/machine-id; empty if the file does not exist."""
     root: str
     device: int
     inode: int
-    """Inode of the checkout's folder. A moved folder keeps device and inode, a copy has others."""
+    """Inode of the checkout's folder. A moved folder keeps its device and inode; a copy has different ones."""
 
     def is_same_checkout(self, here: "Installation") -> bool:
         same = self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
@@ -36,10 +36,10 @@ class Installation(FrozenModel):
 
 
 def installation_id(root: Path) -> str:
-    """Return the id of a checkout; a new or copied checkout gets its id now.
+    """Return the id of a checkout. A new or copied checkout gets its id on the first call.
 
     Raises:
-        InputError: The file that holds the id is damaged.
+        InputError: The file with the id is damaged.
     """
     path, here = root / ".hallmark" / "installation.json", _describe(root)
     known = _read(path) if path.exists() else None

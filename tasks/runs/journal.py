@@ -1,7 +1,7 @@
-"""State of a run, stage by stage, for people who watch it: `hallmark run`, `hallmark runs` and the run's summary.
+"""Journal of a run: its state, stage by stage, for people who watch it with `hallmark run` and `hallmark runs`.
 
-Each run has one JSON file, which the process that executes the run replaces as a whole at every change. It is a view:
-no decision depends on it.
+Each run has one JSON file. The process that executes the run rewrites the whole file at every change. No decision
+depends on the journal.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,8 @@ from tasks.runs.request import checked_run_id, is_run_id
 from tasks.runs.run_lock import is_executing
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
-"""State of a run. `interrupted` is never written, for runs or stages, because a killed process writes nothing;
-`with_current_status` derives it. `unreadable` is never written either; `read` returns it for a file that is not a
-journal."""
+"""Status of a run. `interrupted` and `unreadable` are never stored: `with_current_status` derives `interrupted`,
+because a killed process cannot store it, and a damaged journal is returned with status `unreadable`."""
 
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
@@ -25,23 +24,25 @@ FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 class StageState(FrozenModel):
     state: Literal["running", "done", "cached", "failed", "interrupted"]
     seconds: float = 0.0
-    """Wall-clock seconds from the start of the stage to its end."""
     progress: str = ""
-    """Last progress line of the stage."""
     tries: int = 1
-    """Number of times that this flow run started the stage; more than one after retries."""
+    """Number of times that the flow run has started the stage, including retries."""
 
 
 class GateState(FrozenModel):
     state: str
-    """State of the gate: passed, failed, rejected, expired, waiting, void (policy changed), or skipped in tier
-    experiment."""
+    """State of the gate: passed, failed, rejected, expired, waiting, void (policy has changed), or skipped (risk tier
+    `experiment`)."""
     waiting_for: list[str] = []
     decided_by: list[str] = []
 
 
 def in_words(status: Status | str, gates: Mapping[str, GateState]) -> str:
-    """Return the status in words, such as `stopped, the data gate waits` for a run that can continue after a waiver."""
+    """Return the status of a run in words.
+
+    A failed run whose gate still waits can continue after a waiver. Its status is then, for example, `stopped, the data
+    gate waits`.
+    """
     waits = [name for name, line in gates.items() if line.state == "waiting"]
     return f"stopped, the {waits[-1]} gate waits" if status == "failed" and waits else status
 
@@ -50,24 +51,23 @@ class Journal(FrozenModel):
     run: str
     requested_by: str
     reason: str | None = None
-    """Reason for the run, if the request gives one."""
     use_case: str = ""
     price_per_hour: float | None = None
-    """USD for an hour of the machine, from the run's parameters; null before the run is resolved."""
+    """Price of one machine hour in USD, from the run's parameters; null before the run is resolved."""
     demo: bool = False
     status: Status = "running"
     flow_run: str | None = None
-    """Prefect's id of the flow run that executes the run."""
+    """Id of the Prefect flow run that executes the run."""
     commit: str | None = None
-    """Last commit under refs/hallmark/runs/ID."""
+    """Latest commit on the run's ref, refs/hallmark/runs/ID."""
     stages: dict[str, StageState] = {}
-    """Stages by name, as the flow run above has executed them; a flow run that resumes the run goes through all of them
-    again."""
+    """State of each stage that the flow run has executed, by stage name. A new flow run for the same run starts with an
+    empty mapping."""
     doing: str = ""
-    """Activity of the run between stages and gates, in words; empty during a stage or gate."""
+    """Description of the current activity between stages and gates; empty during a stage or gate."""
     gates: dict[str, GateState] = {}
     release: str | None = None
-    """Name and version of the release that the run made, or that its candidate equals."""
+    """Name and version of the release that the run created, or of the champion if the candidate is unchanged."""
     error: str | None = None
     exit_code: int = 0
     """Exit code of a failed run: 1 if a gate or verification failed, 2 if an input is wrong, 3 if something is
@@ -87,7 +87,7 @@ class Journal(FrozenModel):
 
     @property
     def cost(self) -> float | None:
-        """Cost of the stages in USD, at the hourly price in the parameters; None before these are known."""
+        """Cost of the stages in USD at the hourly price; None before the price is known."""
         return None if self.price_per_hour is None else self.seconds / 3600 * self.price_per_hour
 
     @property
@@ -109,7 +109,7 @@ def path(state: Path, run_id: str) -> Path:
 def read(state: Path, run_id: str) -> Journal | None:
     """Return the journal of a run; None if there is none.
 
-    A journal that cannot be parsed is returned with status `unreadable`, so that it does not hide the other runs.
+    A damaged journal is returned with status `unreadable`, so that it does not prevent other runs from being listed.
 
     Raises:
         InputError: `run_id` is not a valid run id.
@@ -132,7 +132,7 @@ def _unreadable(run_id: str, problem: str) -> Journal:
 
 
 def run_ids(state: Path) -> list[str]:
-    """Return the ids of the runs that have a journal here; files not named after a run id are ignored."""
+    """Return the ids of the runs that have a journal in this checkout. Files with other names are ignored."""
     return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
 
 
@@ -144,9 +144,10 @@ def read_all(state: Path) -> list[Journal]:
 
 
 def read_newest(state: Path, most: int, below: str = "") -> list[Journal]:
-    """Return the journals of the runs with the last ids, newest first, each with its current status.
+    """Return the journals of the `most` newest runs, newest first, each with its current status.
 
-    An id begins with the time at which it was made. If `below` is given, only runs with smaller ids are returned.
+    Runs are sorted by id, which begins with the creation time. If `below` is given, only runs with smaller ids are
+    returned.
     """
     known = sorted(run_ids(state), reverse=True)
     return _with_current_statuses(state, [name for name in known if not below or name < below][:most])
@@ -161,7 +162,7 @@ def _resolved_at(file: Path) -> float:
 
 
 def with_current_status(state: Path, known: Journal) -> Journal:
-    """Return the journal, with status `interrupted` if it says `running` and no process executes the run."""
+    """Return the journal, with status `interrupted` instead of `running` if no process executes the run."""
     if known.status != "running" or is_executing(state, known.run):
         return known
     latest = read(state, known.run) or known  # the run may have ended meanwhile

@@ -17,7 +17,7 @@ NO_RUN_MESSAGE = "there is no run {!r} here; `hallmark runs list` lists the runs
 
 
 def checked_run_id(given: str) -> str:
-    """Return `given` if it is a valid run id; ids become parts of paths.
+    """Return `given` if it is a valid run id. Ids are checked because they become parts of file paths.
 
     Raises:
         InputError: `given` is not a valid run id.
@@ -32,44 +32,47 @@ def is_run_id(given: str) -> bool:
 
 
 def new_run_id() -> str:
-    """Return a new run id such as 20260303-120000-a1b2, which sorts by time and is unique enough for one checkout."""
+    """Return a new run id with the current time and four random digits, such as 20260303-120000-a1b2."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def derived_run_id(created: datetime, unique: str) -> str:
-    """Return the id of a run that was requested without one; equal arguments give equal ids.
+    """Return the id of a run that was requested without an id. Equal arguments give equal ids.
 
-    `unique` is the hexadecimal id of the flow run. Its end is used, because ids made from the time begin alike, and
-    more of it than the four digits of a person's run, because a schedule creates many runs at once.
+    Args:
+        created: Creation time of the flow run.
+        unique: Hexadecimal id of the flow run. Its last eight digits are used: the first digits of time-based ids are
+            similar, and a schedule can create many runs in the same second.
     """
     return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{unique[-8:]}"
 
 
 class RunRequest(FrozenModel, WithRequesters):
-    """Parameters of the flow `retrain`; Prefect makes its form from this schema."""
+    """Parameters of the flow `retrain`. Prefect generates its form from this schema."""
 
     requested_by: Name = SCHEDULER
-    """Leave this unchanged. A person requests a run with `hallmark run --as ID`, which signs the request; the requester
-    may not decide at the run's gates."""
+    """Requester of the run. Leave the default in Prefect's form: people request runs with `hallmark run --as ID`, which
+    signs the request. The requester is not allowed to decide at the run's gates."""
     run_id: RunId | None = None
-    """Name of the run's worktree and of its ref refs/hallmark/runs/ID; a second request with the same id continues the
-    run. Null: the id is derived from the flow run. No id is generated as default, because Prefect evaluates the
-    parameters at every start of a flow run, and a suspended run would continue under another id."""
+    """Id of the run, which names its worktree and its ref refs/hallmark/runs/ID. A second request with the same id
+    continues the run. If null, the id is derived from the flow run. A generated id cannot be the default, because
+    Prefect evaluates the parameters at every start of a flow run, and a suspended run would continue under another
+    id."""
     commit: str | None = None
-    """Git commit whose code runs; null: HEAD of the checkout."""
+    """Git commit whose code is executed; null for HEAD of the checkout."""
     params: str = "params.yaml"
-    """Params file of the use case; a relative path starts at the top folder of the run's commit."""
+    """Path of the params file. A relative path is resolved from the root of the run's commit."""
     governance: str | None = None
-    """Governance files to use in place of infra/governance; allowed in environment `local` only."""
+    """Governance folder to use instead of infra/governance; allowed in environment `local` only."""
     changes: dict[str, str] = {}
-    """Overrides of single parameters: dotted key to YAML value, for example {"training.lora_rank": "32"}."""
+    """Overrides of single parameters, as YAML values by dotted key, for example {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
-    """Whether demo identities decide at once; everything that the run makes says so."""
+    """Whether demo identities decide at the gates immediately. The results of such a run are marked as a demo."""
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
-    """Reason for the run, in words; schedules and triggers fill it in."""
+    """Reason for the run. Schedules and triggers fill it in."""
     initiated_by: list[Name] = []
-    """Leave this unchanged. Schedules and triggers name the people who declared them, who may not decide at the run's
-    gates."""
+    """People who declared the schedule or trigger that requested the run. They are not allowed to decide at the run's
+    gates. Leave the default in Prefect's form."""
 
     @property
     def known_run_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Runs: creating one, opening one, and the checks and commits of an open run."""
+"""Creation and opening of runs; checks and commits of an open run."""
 
 import os
 from dataclasses import dataclass
@@ -32,20 +32,18 @@ from tasks.sources.sources import load_resolved
 from tasks.trust import dsse
 
 GENERATED_PATHS = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.FIXED_FILES)
-"""Paths in a worktree besides the requested tree and COMMITTED_PATHS: outputs, which gates and packages digest, and
-files that git and DVC need."""
+"""Paths of files that are in a run's worktree but not in the requested commit: outputs of stages, and files of git and
+DVC. Gates and packages verify the outputs by digest."""
 
 COMMITTED_PATHS = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.FIXED_FILES]
-"""Paths that a run adds to its commits; its other files are kept by DVC or are measurements."""
+"""Paths that a run adds to its commits. Its other files are outputs, which DVC stores, or measurements."""
 
 GIT_REMOTE_VARIABLE = "HALLMARK_GIT_REMOTE"
-"""Environment variable: name or URL of the git remote to which runs are pushed before they are suspended."""
+"""Environment variable with the name or URL of the git remote to which runs are pushed before they are suspended."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Run with its signed request and its worktree; all paths of `layout` are in that worktree."""
-
     signed_request: RecordedRunRequest
     layout: Layout
     params: Params
@@ -64,22 +62,21 @@ class Run:
         return ref_of(self.id)
 
     def governance(self) -> Governance:
-        """Return the installed governance, never what the run's own commit holds."""
+        """Return the governance in force in the checkout. Governance files in the run's commit are ignored."""
         return installed_governance(self.checkout.root, self.request.governance)
 
     def ledger(self) -> Ledger:
         return open_ledger(self.layout.state)
 
     def require_unchanged(self) -> None:
-        """Verify that the worktree still equals what was requested and resolved, and that people still approve of it.
+        """Verify that the worktree still has the requested files and inputs, and that sign-offs are still valid.
 
-        A stage is the run's own code and might write into this worktree or that of another run. Whatever it changed or
-        left would then be executed although nobody requested it, so files that git ignores are compared too.
+        The code of a stage could change files in the worktree of this or another run, and a later stage would execute
+        the changed code. Files that git ignores are therefore compared too.
 
         Raises:
-            Refused: The tree, the parameters or the inputs have changed, or the tree, a source or the card has to be
-                adopted and is not.
-            InputError: No run can be made from the commit.
+            Refused: The tree, the parameters or the inputs have changed, or a required sign-off or adoption is missing.
+            InputError: The commit has contents that are not allowed in a run.
         """
         asked = tree_of(self.checkout, self.request)
         if changed := asked.differing_paths(self.layout.root, (*COMMITTED_PATHS, *GENERATED_PATHS)):
@@ -95,9 +92,9 @@ class Run:
         declarations.require(self.ledger(), self.governance(), self.declarations())
 
     def _require_signed_off_still(self, tree_sha256: str) -> None:
-        """Verify that the code of an experiment is still signed off, if the experiment began with signed-off code.
+        """Verify that an experiment that began with signed-off code is still signed off.
 
-        The run was resolved with access that other code may not have.
+        Such a run was resolved with access rights that unreviewed code does not get.
         """
         if not self.layout.is_experiment or self.layout.has_unreviewed_code:
             return
@@ -111,10 +108,10 @@ class Run:
         return declarations.of_run(self.layout, self.params, self.governance().policy)
 
     def require_agreement(self) -> None:
-        """Verify that as many machines as policy demands have computed the same outputs.
+        """Verify that as many machines as policy requires have computed identical outputs.
 
         Raises:
-            Refused: Too few machines have.
+            Refused: Too few machines have computed identical outputs.
         """
         ledger, governed = self.ledger(), self.governance()
         records = record_chain.records_of_run(ledger, governed, self.id)
@@ -122,7 +119,7 @@ class Run:
         agreement.require(machines, records, agreement.records_of_others(ledger, governed, self.id, records), self.id)
 
     def withdrawal(self) -> str | None:
-        """Return why the run may not continue, if an owner has withdrawn one of its sources; else None."""
+        """Return the reason why the run must stop if an owner has withdrawn one of its sources, else None."""
         return withdrawals.block_reason(self.ledger(), self.governance(), release_sources.of_run(self.layout))
 
     def commit(self, message: str) -> str:
@@ -131,10 +128,10 @@ class Run:
         return commit
 
     def push(self, first: bool = False) -> None:
-        """Push what the run has made so far to the remotes that are set, so that another machine can continue the run.
+        """Push the outputs and the ref to the configured remotes, so that another machine can continue the run.
 
-        The ref is pushed last, so that everything it names is at the remote before. `first` replaces the ref of a
-        machine that was killed at the beginning of the run.
+        The ref is pushed last, so that it never names outputs that the remote lacks. With `first`, an existing ref is
+        replaced. Such a ref remains if a machine was killed at the beginning of the run.
 
         Raises:
             Unavailable: A remote cannot be reached.
@@ -151,10 +148,12 @@ class Run:
 
 
 def installed_governance(checkout: Path, proposed: str | None) -> Governance:
-    """Return the governance that was adopted last, whatever is in infra/governance.
+    """Return the governance that was adopted last, or the governance in the folder `proposed`.
+
+    Changes in infra/governance have no effect until they are adopted.
 
     Raises:
-        Refused: Files are `proposed` in its place outside of environment `local`.
+        Refused: `proposed` is given outside of environment `local`.
     """
     state = checkout / ".hallmark"
     adopted = in_force.load(checkout / "infra" / "governance", state, open_ledger(state))
@@ -173,13 +172,18 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
 def check_request(
     checkout: Repository, request: RunRequest, mistakes: ErrorCollector | None = None, elsewhere: bool = False
 ) -> tuple[Params, Governance]:
-    """Verify everything about a request that can be known before its run starts.
+    """Verify a run request, as far as this is possible before the run starts.
 
-    Commands call this so that a mistake shows at once, and the run calls it again. `mistakes` that the caller has found
-    are reported with the others. `elsewhere` means that another machine will execute the run.
+    Commands call this to report errors immediately, and the run calls it again.
+
+    Args:
+        checkout: Checkout in which the run is requested.
+        request: Request to verify.
+        mistakes: Collector of errors that the caller has found, which are reported together with the others.
+        elsewhere: Whether another machine will execute the run.
 
     Raises:
-        InputError: Something is wrong; the message lists all mistakes.
+        InputError: The request is not valid; the message lists all errors.
         Refused: The run is not allowed; the message lists all reasons.
     """
     wrong = mistakes or ErrorCollector()
@@ -191,13 +195,13 @@ def check_request(
 
 
 def create(root: Path, request: RunRequest, envelope: signed_requests.Envelope | None = None) -> Run:
-    """Make the worktree and the first commit of a run, or open the run if it exists.
+    """Create the worktree and the first commit of a run, or open the run if it exists.
 
-    The request is verified and recorded on the ledger before anything is made.
+    The request is verified and recorded in the ledger before anything is created.
 
     Raises:
-        InputError: The request is wrong.
-        Refused: The envelope does not prove the request, or the run is not allowed.
+        InputError: The request is not valid.
+        Refused: The signed request in `envelope` differs from `request`, or the run is not allowed.
     """
     checkout = Repository.open(root)
     layout = layout_of(root, request.known_run_id)
@@ -234,10 +238,10 @@ def create(root: Path, request: RunRequest, envelope: signed_requests.Envelope |
 
 
 def tree_of(checkout: Repository, request: SignedRunRequest) -> Tree:
-    """Return the whole tree of a request's commit.
+    """Return the complete tree of a request's commit.
 
     Raises:
-        Refused: The tree is not the one that was signed.
+        Refused: The tree does not have the digest that was signed.
     """
     committed = commit_tree.read(checkout, request.commit)
     if committed.sha256 != request.tree_sha256:
@@ -262,11 +266,10 @@ def ref_of(run_id: str) -> str:
 
 
 def layout_of(root: Path, run_id: str) -> Layout:
-    """Return the layout of a run's worktree, which need not exist.
+    """Return the layout of a run's worktree, which does not have to exist.
 
     Raises:
-        InputError: `run_id` is not a valid run id. A path could lead to records under governance that nobody signed,
-            whose rules of data access would then be believed.
+        InputError: `run_id` is not a valid run id. This prevents ids that are paths to other folders.
     """
     return Layout(root.resolve() / ".hallmark" / "runs" / checked_run_id(run_id))
 
@@ -275,8 +278,8 @@ def open_run(root: Path, run_id: str) -> Run:
     """Open an existing run.
 
     Raises:
-        InputError: There is no such run here.
-        Refused: The ledger has no request for the run, or the worktree holds another one.
+        InputError: The run is not in this checkout.
+        Refused: The ledger has no request for the run, or its request differs from the one in the worktree.
     """
     layout = layout_of(root, run_id)
     if not exists_here(layout):
@@ -290,17 +293,17 @@ def exists_here(layout: Layout) -> bool:
 
 
 def governance_of(root: Path, layout: Layout) -> Governance:
-    """Return the governance for a run's worktree, also for a run that was interrupted as it began."""
+    """Return the governance of a run, even if the run was interrupted while it was created."""
     return installed_governance(
         root, request_of_local_run(root, layout).request.governance if exists_here(layout) else None
     )
 
 
 def request_of_local_run(root: Path, layout: Layout) -> RecordedRunRequest:
-    """Return the recorded request of a run that is here.
+    """Return the recorded request of a run on this machine.
 
     Raises:
-        Refused: The ledger has no request for the run, or the worktree holds another one.
+        Refused: The ledger has no request for the run, or its request differs from the one in the worktree.
     """
     signed = recorded_request(root, layout.root.name)
     if signed is None or dsse.read(layout.request) != signed.envelope:
@@ -309,7 +312,7 @@ def request_of_local_run(root: Path, layout: Layout) -> RecordedRunRequest:
 
 
 def recorded_request(root: Path, run_id: str) -> RecordedRunRequest | None:
-    """Return the ledger's request for a run, verified under the governance that it names; None if there is none."""
+    """Return a run's request from the ledger, verified under the governance that it names; None if there is none."""
     ledger = open_ledger(root.resolve() / ".hallmark")
     named = signed_request.named_governance(ledger, run_id)
     return signed_request.request_for_run(ledger, installed_governance(root, named), run_id)

@@ -1,8 +1,8 @@
 """Ledger entries of a run: its resolution, each stage with inputs and outputs, its evaluation, and its end.
 
-The flow writes them, with the installed code; stages cannot reach the ledger. A call that is repeated after a kill or a
-resume returns the existing entry. If the ledger is unavailable, it raises Unavailable, and the run stops until
-`hallmark run --resume`.
+The flow writes them with installed code, because stages cannot access the ledger. A call that is repeated after a kill
+or a resume returns the existing entry. If the ledger is unavailable, the functions raise Unavailable, and the run stops
+until `hallmark run --resume`.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,17 @@ from tasks.sources import sources
 from tasks.trust import stage_record
 
 RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", stage_record.ENTRY_KIND, "evaluation.made", "run.ended"
-"""Kinds of ledger entries; their subject is the run's id."""
+"""Kinds of ledger entries about a run. The subject of each entry is the run id."""
 DATA_FOLDERS = ("artefacts/", "inputs/", "gates/")
-"""Folders of everything that a stage reads besides code and parameters."""
+"""Folders with a stage's inputs other than code and parameters."""
 
 
 def record_resolution(ledger: Ledger, layout: Layout, run: str) -> Entry:
-    """Record that a run was resolved: the digests of its tree, parameters, inputs and sources.
+    """Record that a run was resolved, with the digests of its tree, parameters, inputs and sources.
 
     Raises:
-        Refused: Parameters or inputs have changed since they were recorded, or this version cannot continue the run.
+        Refused: Parameters or inputs have changed since they were recorded, or this version of Hallmark cannot continue
+            the run.
     """
     now = {"params.yaml": files.sha256_file(layout.params)}
     now |= {f"inputs/{name}": sha256 for name, sha256 in files.tree_manifest(layout.inputs).items()}
@@ -53,7 +54,7 @@ def require_continuable(ledger: Ledger, run: str) -> None:
     """Verify that this version of Hallmark can continue a run that another version began.
 
     Raises:
-        Refused: The run was begun by a newer version, or by one that is too old.
+        Refused: The run was begun by a newer version, or by a version that is too old.
     """
     for entry in ledger.entries(RESOLVED, run)[:1]:
         _require_goes_on(entry)
@@ -72,10 +73,10 @@ def _require_goes_on(resolved: Entry) -> None:
 
 
 def record_stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
-    """Record that a stage succeeded, with the digests of what it read (besides code and parameters) and wrote.
+    """Record that a stage succeeded, with the digests of its outputs and of its inputs except code and parameters.
 
-    Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources are SHA-256. The stage record
-    that the supervisor signed is the `envelope` of the entry.
+    The digests of files and folders are the MD5 digests in dvc.lock; those of sources are SHA-256. The field `envelope`
+    of the entry holds the stage record that the supervisor signed.
     """
     locked = _lock_entry(layout, outcome.stage)
     read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA_FOLDERS)}
@@ -88,17 +89,17 @@ def record_stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome
 
 
 def is_stage_recorded(ledger: Ledger, layout: Layout, run: str, stage: str) -> bool:
-    """Return whether the newest entry about a stage has a signed record and the outputs that dvc.lock names."""
+    """Return whether the newest entry of a stage has a signed record and the same outputs as dvc.lock."""
     of_stage = [entry.body for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == stage]
     locked = dvc_lock.read_stage(layout.root, stage)
     return bool(of_stage and locked and "envelope" in of_stage[-1] and of_stage[-1]["outputs"] == _outputs(locked))
 
 
 def require_recorded_outputs(ledger: Ledger, layout: Layout, run: str) -> None:
-    """Verify that a dvc.lock from another machine names only outputs that the ledger has for the stages of the run.
+    """Verify that the ledger has recorded every output that is named in a dvc.lock from another machine.
 
     Raises:
-        Refused: The ledger has other outputs of a stage.
+        Refused: dvc.lock names an output that the ledger does not have.
     """
     for name in dvc_lock.stages(layout.root):
         known = [entry.body.get("outputs") for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == name]
@@ -110,7 +111,7 @@ def require_recorded_outputs(ledger: Ledger, layout: Layout, run: str) -> None:
 
 
 def record_evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
-    """Record the evaluation of a candidate: the digest of all figures, and the figures of the success metrics."""
+    """Record the evaluation of a candidate: the digest of all metrics, and the values of the success metrics."""
     measured = facts.read(layout.artefacts("evaluate") / "result.json")
     judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
     figures = {
@@ -122,14 +123,14 @@ def record_evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) 
 
 
 def record_end(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
-    """Record how a run ended; a failed run may continue and end again."""
+    """Record the status with which a run ended. A failed run can continue and end again."""
     return _append_if_new(ledger, ENDED, run, {"status": status, "commit": commit, "release": release})
 
 
 def _append_if_new(
     ledger: Ledger, kind: str, run: str, said: Mapping[str, Any], how: Mapping[str, Any] | None = None, of: str = ""
 ) -> Entry:
-    """Append an entry, unless the newest comparable one has the same content; `how` is stored but not compared."""
+    """Append an entry unless the newest one has the same content. The values in `how` are stored but not compared."""
     with ledger.transaction():
         known = [entry for entry in ledger.entries(kind, run) if not of or entry.body.get(of) == said[of]]
         if known and {name: known[-1].body.get(name) for name in said} == said:

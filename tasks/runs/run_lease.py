@@ -26,14 +26,15 @@ RENEW_SECONDS = LEASE_DURATION.total_seconds() / 3
 
 @contextmanager
 def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
-    """Hold the lease of a run inside the block, so that no other machine executes the run.
+    """Hold the lease of a run during the block, so that no other machine executes the run.
 
-    The caller holds the lock of `hold_run_lock`, which excludes other processes of this machine. If the machine that
-    holds the lease has died, the call waits until the lease expires. If the ledger is not shared, there is no lease. If
-    the ledger is unavailable, the block runs without a lease, and the run's next use of the ledger reports that.
+    The caller must hold the lock of `hold_run_lock`, which excludes other processes on this machine. If the machine
+    that holds the lease has died, the call waits until the lease expires. If the ledger is not shared, there is no
+    lease. If the ledger is unavailable, the block runs without a lease, and the next access to the ledger reports the
+    error.
 
     Raises:
-        Refused: Another machine holds the lease and renews it; the message names that machine.
+        Refused: Another machine holds the lease and renews it; the message names the machine.
     """
     if not os.environ.get(ledger.URL_VARIABLE):
         yield

@@ -9,12 +9,12 @@ from tasks.core.machine import locks
 from tasks.runs.request import checked_run_id
 
 LOCK_WAIT_SECONDS = 2.0
-"""Seconds to wait for a lock that is held: a process that only checks a lock holds it for a moment too."""
+"""Maximum time in seconds to wait for the lock. A process that only checks the lock also holds it for a moment."""
 
 
 @contextmanager
 def hold_run_lock(state: Path, run_id: str, patience: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
-    """Hold the lock of a run inside the block; the lock ends with the process.
+    """Hold the lock of a run during the block. The lock is released if the process dies.
 
     Raises:
         Refused: Another process executes the run.

@@ -1,6 +1,6 @@
-"""One stage of a run: its outputs are taken from the cache by a signed record of the same work, or computed.
+"""One stage of a run: its outputs are restored from the cache by a signed record of the same work, or computed.
 
-DVC stores outputs and decides nothing: anybody's `dvc repro` writes to DVC's own run cache, so that is never used.
+DVC only stores outputs. DVC's own run cache is never used, because every `dvc repro` writes to it.
 """
 
 import shutil
@@ -26,19 +26,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Worker:
-    """Key that signs stage records on this machine, and the keys whose records count."""
+    """Key with which this machine signs stage records, and the public keys whose records are accepted."""
 
     signer: Signer
     public_key_lines: Sequence[str]
     needs_sandbox: bool
-    """Whether a record counts only if its stage ran in a sandbox."""
+    """Whether a record is accepted only if its stage ran in a sandbox."""
 
 
 def load_worker(governance: Governance, ledger: Ledger) -> Worker:
-    """Return the worker of this machine.
+    """Load the worker key of this machine and the public keys whose stage records are accepted.
 
     Raises:
-        InputError: The worker has no key here.
+        InputError: This machine has no worker key.
         Unavailable: Stages need a sandbox, and this machine has none.
     """
     boxed = sandbox.is_used(governance.policy.environment)
@@ -55,20 +55,22 @@ def provide_outputs(
     force: bool = False,
     most: float | None = None,
 ) -> StageOutcome:
-    """Bring the outputs of a stage into the run's worktree, the cache and dvc.lock, with their signed record.
+    """Provide the outputs of a stage in the worktree, the cache and dvc.lock, with a signed record.
+
+    The outputs are restored if there is a record of the same work, and computed otherwise.
 
     Args:
         layout: Worktree of the run.
-        stage: Name of the stage as DVC knows it.
-        by: Worker that signs the record.
+        stage: Name of the stage in DVC.
+        by: Worker key that signs the record.
         say: Called with each line of output.
-        known: Record that the ledger has of this stage in this run.
-        force: Whether the stage is computed even if there is a record of the same work.
-        most: Maximum number of seconds for a computation; None for no limit.
+        known: Record of the stage that the ledger has for this run.
+        force: Whether to compute the stage even if there is a record of the same work.
+        most: Maximum duration of a computation in seconds; None for no limit.
 
     Raises:
-        HallmarkError: The stage's own error.
-        Refused: DVC's cache holds other bytes than the stage wrote.
+        HallmarkError: The stage failed.
+        Refused: The outputs in DVC's cache differ from those that the stage wrote.
     """
     started = time.monotonic()
     read = materials.read_digests(stage, layout)
@@ -144,7 +146,7 @@ def _computed_record(layout: Layout, stage: str, read: stage_record.Digests, by:
 
 
 def _verify_cached(layout: Layout, record: SignedRecord) -> None:
-    """Verify the outputs after DVC has replaced them by links to its cache, which may hold other bytes."""
+    """Verify the outputs after DVC has replaced them with links to its cache, whose content can differ."""
     stage = record.record.name
     lock = dvc_lock.read_stage(layout.root, stage) or {}
     if materials.output_digests(stage, layout) != record.outputs:

@@ -1,4 +1,4 @@
-"""Folder that stands in for a checkout and has a state of its own, so that stages find no earlier results."""
+"""Folder that replaces a checkout and has its own state, so that stages find no earlier results."""
 
 import os
 from collections.abc import Iterator
@@ -7,13 +7,14 @@ from pathlib import Path
 from tasks.core.files import atomic_folder, copy, copy_tree
 
 NOT_LINKED = (".hallmark", ".git")
-"""Names in the top folder of the checkout that are not linked."""
+"""Entries in the root folder of the checkout to which the stand-in does not link."""
 
 
 def fill(stand_in: Path, checkout: Path) -> None:
-    """Link to everything at the top of the checkout, and add the models that it has fetched.
+    """Link to every entry in the root folder of the checkout, and add the models that the checkout has fetched.
 
-    `base_model.folder` may name anything there. Existing entries stay; links that lead nowhere are removed.
+    The parameter `base_model.folder` can name any of these entries. Existing entries are kept, and broken links are
+    removed.
     """
     for path in stand_in.iterdir():
         if path.is_symlink() and not path.exists():
@@ -34,7 +35,7 @@ def _fetched_models(checkout: Path) -> Iterator[Path]:
 
 
 def _link_model(model: Path, place: Path) -> None:
-    """Add a model by hard links, or else copies, whole or not at all; stages only read it and compare its digest."""
+    """Add a model by hard links, or by copies if that fails. Hard links are safe, because stages only read models."""
     if model.is_dir():
         with atomic_folder(place) as folder:
             copy_tree(model, folder, copy=_link)

@@ -1,7 +1,7 @@
-"""Continuation of a run that another machine began, from the ref and outputs that were pushed before it was suspended.
+"""Takeover of a run that another machine began, with the ref and the outputs that it pushed.
 
-The ledger records which installation took the run up last. On all other machines the run stops, so that no two of them
-execute it.
+The ledger records which installation took over the run last. On all other machines the run stops, so that two machines
+never execute the same run.
 """
 
 import os
@@ -23,7 +23,7 @@ from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.request import NO_RUN_MESSAGE
 
 TAKEN_UP = "run.taken_up"
-"""Kind of the ledger entries; their subject is the run's id, their body names the installation and its machine."""
+"""Kind of ledger entry about a takeover. Its subject is the run id; its body names the installation and its machine."""
 ELSEWHERE_MESSAGE = (
     "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
 )
@@ -31,12 +31,12 @@ CHAMPION_STAGE = "predict@champion"
 
 
 def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
-    """Return whether another installation has taken the run up since this one began it or took it up."""
+    """Return whether another installation has taken over the run."""
     return other_machine(ledger, root, run_id) is not None
 
 
 def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
-    """Return the other machine that has taken the run up, in words; None if the run continues here."""
+    """Return a description of the machine that has taken over the run; None if the run continues here."""
     takeovers = ledger.entries(TAKEN_UP, run_id)
     if not takeovers or takeovers[-1].body.get("installation") == installation.installation_id(root):
         return None
@@ -44,18 +44,18 @@ def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
 
 
 def take_over(root: Path, run_id: str) -> float:
-    """Fetch a run with its outputs in place of what is here of it, and record on the ledger that it continues here.
+    """Fetch a run with its outputs from the remotes, and record in the ledger that it continues on this machine.
 
-    If this fails, what was here before is restored.
+    Local files of the run are replaced. If the takeover fails, they are restored.
 
     Returns:
-        Seconds that the download took.
+        Duration of the download in seconds.
 
     Raises:
-        InputError: The ledger has no resolved run of this id, or no remote is set.
+        InputError: The ledger has no resolved run with this id, or no remote is configured.
         Unavailable: A remote cannot be reached, or the champion's release is not on this machine.
-        Refused: The ref holds other code, parameters, inputs or outputs than the ledger has for the run, or another
-            machine took the run up meanwhile.
+        Refused: Fetched code, parameters, inputs or outputs differ from those in the ledger, or another machine has
+            taken over the run in the meantime.
     """
     remote, ledger = os.environ.get(run.GIT_REMOTE_VARIABLE), open_ledger(root / ".hallmark")
     before = _last_takeover(ledger, run_id)
@@ -110,9 +110,9 @@ def _installation_in_words(entry: Entry) -> str:
 
 
 def _require_champion(layout: Layout) -> None:
-    """Verify that the champion's release is here, if the run has yet to be compared with it.
+    """Verify that the champion's release is on this machine, unless stage `predict@champion` has already run.
 
-    Releases stay on the machine that made them; no remote has them.
+    Releases are not pushed to a remote.
     """
     champion = files.read_json(layout.champion)
     if champion is None or CHAMPION_STAGE in dvc_lock.stages(layout.root):
@@ -126,7 +126,7 @@ def _require_champion(layout: Layout) -> None:
 
 @contextmanager
 def _set_aside(layout: Layout) -> Iterator[None]:
-    """Move the local files of a run aside for the duration of the block.
+    """Move the local files of a run to another folder during the block.
 
     They are restored if the block fails, or, after a kill, by the next call.
     """
@@ -148,7 +148,7 @@ def _set_aside(layout: Layout) -> Iterator[None]:
 
 
 def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
-    """Restore the folders. The worktree comes last, since a run with a worktree counts as being here."""
+    """Restore the folders, the worktree last: a run counts as present as soon as it has a worktree."""
     for place in reversed(places):
         if (kept / place.name).exists():
             shutil.rmtree(place, ignore_errors=True)
@@ -157,7 +157,7 @@ def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
 
 
 def _discard(kept: Path) -> None:
-    """Remove a folder under another name, so that it is never restored when half of it is gone."""
+    """Rename a folder and then remove it, so that a partly removed folder is never restored."""
     gone = kept.with_name(f"{kept.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)  # left by a process that was killed within the next two lines
     kept.rename(gone)

@@ -1,4 +1,4 @@
-"""Run whose rows are used: the newest run of the use case, if its data gate has passed."""
+"""Run whose rows are used: the newest run of the use case, provided that its data gate has passed."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def newest_run(params: Params, layout: Layout) -> Layout:
 
     Raises:
         Unavailable: There is no such run.
-        InputError: The parameters have no fitting prompts for its rows.
+        InputError: The prompts in the parameters do not match the rows of the run.
     """
     for other, theirs in _runs_with_rows(params, layout):
         _require_prompts(params, theirs, other.root.name)
@@ -29,7 +29,6 @@ def newest_run(params: Params, layout: Layout) -> Layout:
 
 
 def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
-    """Yield runs of the use case with rows. Only experiments may use rows of experiments, which are not reviewed."""
     for other in earlier_runs.earlier_runs(layout, params):
         same = other.params.use_case.name == params.use_case.name
         if same and (other.layout.artefacts("split") / "result.json").is_file():
@@ -37,9 +36,9 @@ def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Pa
 
 
 def _require_prompts(params: Params, theirs: Params, run: str) -> None:
-    """Raise InputError if the parameters lack a task of the rows, or define it as the other kind of task.
+    """Verify that the parameters define every task of the rows, and as the same kind of task.
 
-    The kinds are conversations and plain texts; a conversation would otherwise be trained on as a plain text.
+    The kinds are conversations and plain texts. Otherwise a conversation could be trained on as a plain text.
     """
     for task, prompt in theirs.prompts.items():
         own = params.prompts.get(task)
@@ -52,9 +51,10 @@ def _require_prompts(params: Params, theirs: Params, run: str) -> None:
 
 
 def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
-    """Verify that a run's rows may be trained on, and return the gate statement that permits it.
+    """Verify that training on a run's rows is allowed, and return the gate statement that permits it.
 
-    The policy in force and its keys for gates decide, since a worktree does not prove which keys count.
+    The statement must fit the policy and the gate keys in force, because a worktree does not prove which keys are
+    valid.
 
     Raises:
         Refused: The data gate has not passed, or an owner has withdrawn a source.

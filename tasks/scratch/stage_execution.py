@@ -1,6 +1,6 @@
-"""Execution of one stage in a worktree of workspace.py, by the supervisor and in the sandbox that stages of a run have.
+"""Execution of one stage in a worktree of workspace.py, with the supervisor and the sandbox of a run's stages.
 
-DVC is not used: no output is cached, and a stage whose output exists is not executed again.
+DVC is not used: outputs are not cached, and a stage whose output exists is not executed again.
 """
 
 import shutil
@@ -19,25 +19,25 @@ OnLine = Callable[[str], None]
 
 class ProgressReceiver(Protocol):
     def working(self, what: str, how: str = "") -> None:
-        """Report a stage at work; `how` is its own description of its progress."""
+        """Report that a stage is running. `how` is the stage's own progress message."""
 
     def line(self, text: str) -> None:
-        """Report that a stage or trial has ended, in words."""
+        """Report the end of a stage or trial as one line of text."""
 
 
 def execute_stage(layout: Layout, stage: str, boxed: bool, say: OnLine) -> None:
     """Execute a stage unless its outputs exist.
 
-    An interruption ends the stage before it is propagated.
+    If this process is interrupted, the stage is ended before the interruption is raised again.
 
     Args:
-        layout: Worktree.
-        stage: Name of the stage.
-        boxed: Whether to execute it in a sandbox.
-        say: Callback that gets every line of its output.
+        layout: Worktree in which the stage runs.
+        stage: Name of the stage in DVC.
+        boxed: Whether the stage must run in a sandbox.
+        say: Called with each line of output.
 
     Raises:
-        HallmarkError: The stage failed; the error is its own.
+        HallmarkError: The stage failed.
     """
     outputs = layout.output_folders(stage, measures=True)
     if (outputs[0] / "result.json").is_file():

@@ -1,13 +1,14 @@
 """Worktrees for stages outside of runs, with their own state folder.
 
-    .hallmark/FOLDER/                       replaces the checkout: a link to everything at its top
+    .hallmark/FOLDER/                       replaces the checkout, with links to all entries of its root folder
         .hallmark/                          own checkpoints, tracking and fetched models
             outcomes/KEY.json               outcome of each finished trial, not visible to stages
-            keys/worker                     own key, which is not in people.yaml, so that its signatures never count
+            keys/worker                     own key, which is not in people.yaml, so its signatures are never accepted
             models/                         models that the checkout has fetched, and that are fetched here
             runs/NAME/                      a worktree
 
-KEY is the digest of everything that decides an outcome. So finished outcomes are found again, and others are made.
+KEY is the digest of everything that determines an outcome, so that a stored outcome is used only if nothing has
+changed.
 """
 
 import shutil
@@ -30,12 +31,12 @@ from tasks.trust import keys
 from tasks.trust.gate_statement import Authority
 
 READY_FILE = "ready"
-"""File of a worktree that is written last."""
+"""File that marks a worktree as complete. It is written last."""
 
 
 class RowSet(Protocol):
     def write(self, folder: Path) -> None:
-        """Write the rows as the stage `split` writes them."""
+        """Write the rows in the format of stage `split`."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Workspace:
 
     @staticmethod
     def open(checkout: Path, folder: str) -> "Workspace":
-        """Return the place in `.hallmark/FOLDER`, and create it if it is absent."""
+        """Open the workspace `.hallmark/FOLDER`, and create it if it does not exist."""
         place = Workspace(checkout / ".hallmark" / folder)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stand_in.fill(place.root, checkout)
@@ -65,7 +66,10 @@ class Workspace:
         return Layout(self.state / "runs" / name)
 
     def remove_unwanted(self, wanted: Collection[str]) -> None:
-        """Remove unwanted worktrees and all stage records; also checkpoints, if no wanted worktree is left."""
+        """Remove all stage records and every unwanted worktree.
+
+        If no worktree remains, checkpoints are removed too.
+        """
         own = (
             self.state / EXPERIMENTS_FOLDER
         )  # where stages store files between executions, since these are not governed runs
@@ -82,10 +86,10 @@ def stage_code_digests() -> dict[str, str]:
 
 
 def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
-    """Create a worktree of the installed code with `rows` as the output of `split`, unless it exists.
+    """Create a worktree of the installed code, with `rows` as the output of `split`, unless it exists.
 
-    Its gate statement is that of an experiment, so nothing in it can be promoted. The caller has verified the gate
-    statement that permits training on these rows.
+    Its gate statement is that of an experiment, so its results cannot be promoted. The caller must have verified the
+    gate statement that permits training on these rows.
     """
     if (layout.root / READY_FILE).exists():
         return
@@ -111,7 +115,7 @@ def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Gove
 
 
 def write_params(layout: Layout, params: Params) -> None:
-    """Write params.yaml. A relative folder of the base model is made absolute, since it is relative to the checkout."""
+    """Write params.yaml. A base model folder relative to the checkout is replaced by its absolute path."""
     base, checkout = params.base_model, layout.state.parents[2]
     if base.folder:
         params = params.model_copy(

@@ -1,7 +1,7 @@
-"""Manifest of a dataset, artefacts/split/manifest.json: its owners approve it, and releases trained on it carry it.
+"""Manifest of a dataset, artefacts/split/manifest.json. Its owners approve it, and releases trained on it contain it.
 
-The manifest holds counts, digests and the terms of the inventory. It holds no timestamps, so that the same sources
-give the same manifest.
+The manifest contains counts, digests and the terms of the inventory. It does not contain timestamps, so that the same
+sources give the same manifest.
 """
 
 from collections import Counter
@@ -17,9 +17,9 @@ from tasks.sources.sources import ResolvedSource
 
 STAGES = (*FILTER_NAMES, "split")
 NOT_DRAWN = "not_drawn"
-"""Rule name of records that `split` did not draw.
+"""Rule name for records that `split` did not sample because params.yaml asks for fewer.
 
-Nothing is wrong with these records; params.yaml asks for fewer. Earlier versions counted them as quarantined.
+These records are valid. Earlier versions counted them as quarantined.
 """
 SIDES = ("train", "test")
 SEGMENTS = ("source_id", "department", "language", "kind")
@@ -27,13 +27,13 @@ Value = str | int | float | bool | None
 
 
 class StageCounts(FrozenModel):
-    """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
+    """Counts of one stage: rows read, records written, rows quarantined by each rule, and rows not sampled."""
 
     rows: int
     records: int
     quarantined: dict[str, int]
     not_drawn: int = 0
-    """Rows that `split` did not draw because params.yaml asks for fewer. Earlier versions counted them in
+    """Number of rows that `split` did not sample because params.yaml asks for fewer. Earlier versions counted them in
     `quarantined`."""
 
     @property
@@ -45,11 +45,11 @@ SIGNED_FIELDS = (
     "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
     "refresh_days", "approved_uses",
 )  # fmt: skip
-"""Fields of a source in sources.yaml that its owner signs with the dataset."""
+"""Fields of a source in sources.yaml that its owner signs together with the dataset."""
 
 
 class DatasetSource(FrozenModel):
-    """Source of a dataset, as it was when the dataset was made."""
+    """Source of a dataset, as it was declared when the dataset was made."""
 
     sha256: Sha256
     """SHA-256 of the source's content."""
@@ -64,16 +64,16 @@ class DatasetSource(FrozenModel):
     refresh_days: int
     approved_uses: list[str]
     passages: dict[str, StageCounts]
-    """Rows into and out of each stage, by stage."""
+    """Counts of the source's rows in each stage, by stage."""
     rows: dict[str, int]
-    """Number of records in the dataset, by partition: train, test."""
+    """Number of records in the dataset by partition, `train` or `test`."""
     protected: dict[Category, int]
-    """Number of finds of personal or secret text, by category."""
+    """Number of personal or secret values that were found, by category."""
     actions: dict[Category, Action]
-    """Action on each category, whether text of it was found or not."""
+    """Action on each category, including categories that were not found."""
     people: dict[Category, int] | None = None
-    """Number of different values in the dataset's records, for each category that identifies a person. Null if an
-    earlier version made the manifest, which did not count them."""
+    """Number of different values in the dataset's records, for each category that identifies a person. Null if the
+    manifest was made by an earlier version of Hallmark, which did not count them."""
 
     @property
     def rows_read(self) -> int:
@@ -81,7 +81,7 @@ class DatasetSource(FrozenModel):
 
     @property
     def kept_readable(self) -> dict[str, int]:
-        """Number of finds by category, for categories that the source's `protect` leaves readable (`keep`)."""
+        """Number of values found in each category that the source's `protect` leaves readable (`keep`)."""
         return {name: count for name, count in self.protected.items() if count and self.actions.get(name) == "keep"}
 
     @property
@@ -94,16 +94,16 @@ class DatasetSource(FrozenModel):
 
     @property
     def quarantined_share_before_split(self) -> float:
-        """Share of the rows read that were quarantined before `split`; evidence states this share."""
+        """Share of the rows read that stages before `split` quarantined. Evidence states this share."""
         return _share(
             quarantined_by_rule({name: it for name, it in self.passages.items() if name != "split"}), self.rows_read
         )
 
 
 def quarantined_by_rule(passages: Mapping[str, StageCounts]) -> dict[str, int]:
-    """Count the quarantined rows of a source by rule. All pages, commands and reports state these figures.
+    """Count the quarantined rows of a source by rule. All pages, commands and reports use these counts.
 
-    Rows that were not drawn are left out, since nothing is wrong with them.
+    Rows that `split` did not sample are not counted, because they are valid.
     """
     rules: Counter[str] = Counter()
     for passage in passages.values():
@@ -116,7 +116,7 @@ def _share(aside: Mapping[str, int], taken: int) -> float:
 
 
 def declared_fields(item: ResolvedSource) -> dict[str, Any]:
-    """Return the fields of `DatasetSource` that are known before a row is read: terms, actions, pinned digest."""
+    """Return the fields of `DatasetSource` that are known before any row is read: terms, actions and pinned digest."""
     source = item.source
     actions = {category: source.protect.action(category) for category in CATEGORIES}
     return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": item.sha256, "actions": actions}
@@ -131,15 +131,15 @@ class Dataset(Document):
     type: Literal["urn:hallmark:dataset:v1"] = "urn:hallmark:dataset:v1"
     sources: dict[str, DatasetSource]
     counts: dict[str, StageCounts]
-    """Rows into and out of each stage, over all sources."""
+    """Counts of the rows of all sources in each stage, by stage."""
     rows: dict[str, int]
-    """Number of records by partition: train, test."""
+    """Number of records by partition, `train` or `test`."""
     digests: dict[str, Sha256]
-    """SHA-256 of each partition's file."""
+    """SHA-256 of each partition's file, by partition."""
     segments: dict[str, dict[str, dict[str, int]]]
-    """Number of records by segment, partition and value, e.g. segments["language"]["train"]["en"]."""
+    """Number of records by segment, partition and value, for example segments["language"]["train"]["en"]."""
     settings: dict[str, Value]
-    """Values of section `data` of params.yaml, by dotted key."""
+    """Values in section `data` of params.yaml, by dotted key."""
 
     @property
     def owners(self) -> list[str]:

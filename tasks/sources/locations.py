@@ -1,4 +1,4 @@
-"""Comparison of locations: two spellings of a location may name the same place."""
+"""Comparison of locations: two spellings of a location can refer to the same file."""
 
 import os
 import posixpath
@@ -9,14 +9,14 @@ from tasks.sources.sources import fill_variables
 
 
 def normalised(location: str) -> str:
-    """Normalise the text of a location. The result does not depend on the machine."""
+    """Normalise the spelling of a location. The result does not depend on the machine."""
     return posixpath.normpath(location).replace("//", "/")
 
 
 def resolved(location: str, root: Path) -> str:
-    """Resolve a location on this machine: fill variables, follow links, and start relative paths at `root`.
+    """Resolve a location on this machine: fill in variables, follow links, and start relative paths at `root`.
 
-    A location that cannot be resolved here is returned as `normalised` returns it.
+    A location that cannot be resolved on this machine is only normalised.
     """
     try:
         filled = fill_variables(location)

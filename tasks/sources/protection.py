@@ -29,11 +29,11 @@ Category = Literal[
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 Action = Literal["keep", "mask", "tokenise", "generalise", "drop", "stop"]
-"""Action on the text of a category.
+"""Action on personal or secret text of a category.
 
-keep        leave the text; it is counted all the same
+keep        leave the text unchanged; it is still counted
 mask        replace the text by its category: [email]
-tokenise    replace the text by a keyed token, which is equal for equal values everywhere: [email:k3v9x2ab7dqm]
+tokenise    replace the text by a keyed token, which is the same wherever the same value occurs: [email:k3v9x2ab7dqm]
 generalise  keep the year of a birth date, the network of an IP address or the domain of an e-mail address; else mask
 drop        quarantine the whole record
 stop        stop the run, for text that must not be in the source at all
@@ -44,45 +44,49 @@ IDENTIFYING_CATEGORIES: frozenset[Category] = frozenset(
 )
 """Categories that identify a person.
 
-Their tokens are the `subjects` of a record, whatever the action on the text is.
+Their tokens become the `subjects` of a record, regardless of the action on the text.
 """
 
 
 class Protection(FrozenModel):
-    """Action on each category of personal and secret text; the default, for categories that a source leaves out."""
+    """Action on each category of personal and secret text.
+
+    Each field has a default, which applies if a source does not set the field.
+    """
 
     name: Action = "tokenise"
-    """Names of people."""
+    """Action on names of people."""
     address: Action = "mask"
-    """Postal addresses."""
+    """Action on postal addresses."""
     email: Action = "tokenise"
-    """E-mail addresses."""
+    """Action on e-mail addresses."""
     phone: Action = "tokenise"
-    """Telephone numbers."""
+    """Action on telephone numbers."""
     identity: Action = "tokenise"
-    """Numbers of passports, identity cards, driving licences, social security and tax."""
+    """Action on the numbers of passports, identity cards and driving licences, and on social security and tax
+    numbers."""
     card: Action = "tokenise"
-    """Numbers of payment cards, recognised by their check digit, with their security codes and expiry dates."""
+    """Action on payment card numbers, recognised by their check digit, and on their security codes and expiry dates."""
     iban: Action = "tokenise"
-    """IBANs."""
+    """Action on IBANs."""
     account: Action = "tokenise"
-    """Account, customer and contract numbers and sort codes, recognised by the words around them."""
+    """Action on account, customer and contract numbers and sort codes, recognised by the surrounding words."""
     birth_date: Action = "generalise"
-    """Dates of birth; `generalise` keeps the year."""
+    """Action on dates of birth. `generalise` keeps the year."""
     network: Action = "mask"
-    """IP and hardware addresses."""
+    """Action on IP addresses and hardware addresses."""
     medical: Action = "tokenise"
-    """Numbers of medical records and health insurance."""
+    """Action on the numbers of medical records and of health insurance."""
     health: Action = "mask"
-    """Health conditions tied to a person."""
+    """Action on health conditions of a person."""
     credential: Action = "mask"
-    """Passwords, keys and access tokens."""
+    """Action on passwords, keys and access tokens."""
     financial: Action = "keep"
-    """Financial terms that `terms` of sources.yaml lists."""
+    """Action on financial terms, which are listed under `terms` in sources.yaml."""
     trade_secret: Action = "stop"
-    """Trade secrets that `terms` of sources.yaml lists."""
+    """Action on trade secrets, which are listed under `terms` in sources.yaml."""
     internal_only: Action = "drop"
-    """Internal words that `terms` of sources.yaml lists."""
+    """Action on internal words, which are listed under `terms` in sources.yaml."""
 
     def action(self, category: Category) -> Action:
         action: Action = getattr(self, category)
@@ -96,4 +100,4 @@ def _validated_term(term: str) -> str:
 
 
 Term = Annotated[str, AfterValidator(_validated_term), NFC]
-"""Word or phrase, matched case-insensitively and as whole words; `*` stands for any part of a word."""
+"""Word or phrase, matched case-insensitively and as whole words. `*` matches any part of a word."""

@@ -1,4 +1,4 @@
-"""Inventory of the sources, sources.yaml, and the Great Expectations suites beside it."""
+"""Inventory of the sources, sources.yaml, and the Great Expectations suites that it names."""
 
 import os
 import platform
@@ -18,38 +18,39 @@ from tasks.sources.protection import Category, Protection, Term
 
 
 class ColumnMapping(FrozenModel):
-    """Columns of a source, by the field of a record that they become.
+    """Mapping of a source's columns to the fields of a record.
 
-    A source maps either `messages`, or `prompt` and `response`, or `text`.
+    Map either `messages`, or `prompt` and `response`, or `text`.
     """
 
     prompt: str | None = None
     """Column with the user's text."""
     response: str | dict[Annotated[str, NFC], str] | None = None
-    """Column with the target text; or a mapping of JSON fields to columns, whose values become one JSON object."""
+    """Column with the target text. If the target is JSON, a mapping of its fields to columns, from which the JSON
+    object is built."""
     messages: str | None = None
-    """Column with a list of {role, content} turns; the last one is the target."""
+    """Column with a list of {role, content} turns. The last turn is the target."""
     text: str | None = None
-    """Column with plain text for continued pretraining; its task needs a `text_window` in params.yaml: prompts. Rules
-    and expectations treat the text as the prompt of a record without a target."""
+    """Column with plain text for continued pretraining. Its task requires a `text_window` in section `prompts` of
+    params.yaml. Rules and expectations treat the text as the prompt of a record without a target."""
     kind: str | None = None
     """Column with the kind of answer: answer, refuse, escalate or clarify."""
     language: str | None = None
-    """Column with the language, e.g. en."""
+    """Column with the language, for example `en`."""
     department: str | None = None
-    """Column with the department, by which results are reported."""
+    """Column with the department. Results are also reported by department."""
     geography: str | None = None
     """Column with the country or region."""
     policy_tags: str | None = None
     """Column with tags, as a list or as text separated by `;`."""
     effective_from: str | None = None
-    """Column with the ISO 8601 date from which a record is valid."""
+    """Column with the date from which a record is valid, in ISO 8601."""
     retired_at: str | None = None
-    """Column with the ISO 8601 date from which a record is no longer used."""
+    """Column with the date from which a record is no longer used, in ISO 8601."""
     labelled_by: str | None = None
-    """Column with the person or team that labelled a record; a person is replaced as `protect` says of names."""
+    """Column with the person or team that labelled a record. Names of people are replaced as set in `protect`."""
     split: str | None = None
-    """Column with the partition that a record is fixed to: train, test or empty."""
+    """Column with the partition that the source prescribes for a record: `train`, `test` or empty."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -77,18 +78,18 @@ class ColumnMapping(FrozenModel):
 
 
 class Constants(FrozenModel):
-    """Values that all records of the source share."""
+    """Values that all records of a source share."""
 
     task: Name
-    """Task of the records, a key of `prompts` in params.yaml."""
+    """Task of the records, which must be a key of `prompts` in params.yaml."""
     kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
-    """Kind of answer: answer, refuse, escalate or clarify."""
+    """Kind of answer in all records: answer, refuse, escalate or clarify."""
     language: Annotated[str, NFC] | None = None
-    """Language, e.g. en."""
+    """Language of the records, for example `en`."""
     department: Annotated[str, NFC] | None = None
-    """Department, by which results are reported."""
+    """Department of the records. Results are also reported by department."""
     geography: Annotated[str, NFC] | None = None
-    """Country or region."""
+    """Country or region of the records."""
     policy_tags: list[Annotated[str, NFC]] = []
     """Tags of every record."""
     origin: Literal["source", "expert", "synthetic"] = "source"
@@ -96,16 +97,16 @@ class Constants(FrozenModel):
     labelled_by: Annotated[str, NFC] | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
-    """Partition that the records are fixed to."""
+    """Partition that the source prescribes for all records, `train` or `test`."""
 
 
 MAX_DAYS = 365_000
-"""Maximum number of days in a period: a thousand years, so that dates stay within the calendar."""
+"""Maximum length of a period in days: a thousand years, so that all computed dates are valid in Python."""
 MAX_AUTHORITY = 1_000_000
-"""Maximum absolute value of `authority`, which must fit into the columns of tables."""
+"""Maximum absolute value of a source's `authority`, so that it fits into the columns of tables."""
 Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
-"""Field of a record that holds a short value from the source. Messages are not such a field."""
+"""Field of a record with a short value from the source. Messages are not labels."""
 Terms = dict[Category, list[Term]]
 
 
@@ -119,82 +120,87 @@ def _validated_delimiter(value: str) -> str:
 
 
 class Source(FrozenModel):
-    """Source of the data: its location, the meaning of its columns, and the people who answer for it."""
+    """Source of the data: its location, the meaning of its columns, and the people responsible for it."""
 
     id: Name
-    """Name of the source in commands and records."""
+    """Name of the source, used in commands and records."""
     kind: Annotated[str, AfterValidator(known_kind)]
-    """Format of the file. Text may be gzip-compressed, whatever the name of the file."""
+    """File format, one of those in `tasks.core.steps.kinds`. Text can be gzip-compressed, regardless of the file's
+    name."""
     location: Text
-    """Path, relative to the repository unless it is absolute, or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
-    filled from the environment when the file is opened, so that no machine's paths are committed; policy.yaml lists the
-    permitted names under `location_variables`. Messages show the location as it is written here, and never the values
-    of its variables."""
+    """Location of the source: an absolute path, a path relative to the repository, or s3://bucket/key. `${NAME}` and
+    `${NAME:-default}` are replaced by environment variables when the file is opened, so that paths of single machines
+    are not committed. policy.yaml lists the permitted variables under `location_variables`. Messages show the location
+    as it is written here, without the values of the variables."""
     encoding: str = "utf-8"
-    """Encoding of text: a Python codec name."""
+    """Encoding of text, as the name of a Python codec."""
     delimiter: Annotated[str, AfterValidator(_validated_delimiter)] = ","
-    """Delimiter of csv: one character, a tab as `"\\t"`."""
+    """Delimiter of csv: one character. Write a tab as `"\\t"`."""
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
-    """Maximum number of bytes that gzip or Parquet may unpack to; the default is 512 MiB. A source that exceeds this
-    limit or one of the limits below is refused: a few kilobytes can unpack to more than memory and time allow."""
+    """Maximum number of bytes to which gzip or Parquet data can unpack; the default is 512 MiB. A source that exceeds
+    this limit or one of the limits below is refused, because a few kilobytes can unpack to more data than memory can
+    hold."""
     max_rows: Annotated[int, Field(ge=1)] = 2_000_000
     """Maximum number of rows, including blank lines."""
     max_columns: Annotated[int, Field(ge=1)] = 10_000
-    """Maximum number of columns, mapped or not: names of fields in jsonl, parts of lists and structs in parquet."""
+    """Maximum number of columns, whether mapped or not. In jsonl each field name counts, and in parquet each part of a
+    list or struct."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 8 << 20
-    """Maximum size of one row: its characters in text, the bytes of its mapped values in parquet. The default is 8 MiB,
-    some 3,000 pages of text."""
+    """Maximum size of one row: the number of characters in text files, the number of bytes of the mapped values in
+    parquet. The default is 8 MiB, about 3,000 pages of text."""
     owner: Name
-    """Person in people.yaml who answers for the data and decides on it at the data gate."""
+    """Person in people.yaml who is responsible for the data and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MAX_AUTHORITY, le=MAX_AUTHORITY)] = 0
-    """Precedence of the source: of records that contradict or repeat each other, the one from the source with the
-    higher number is kept."""
+    """Precedence of the source. If records contradict or repeat each other, the record from the source with the higher
+    number is kept."""
     contradictions: Literal["keep", "put_aside"] = "keep"
-    """Action on contradictions that neither `authority` nor a date decides: `keep` keeps all of the records,
-    `put_aside` quarantines all of them. Either way their owners see them side by side (`hallmark data conflicts`)."""
+    """Action on contradictions that neither `authority` nor a date resolves. `keep` keeps all of the records, and
+    `put_aside` quarantines all of them. In both cases the owners can compare the records with `hallmark data
+    conflicts`."""
     editions: Literal["said", "dated"] = "said"
-    """Rule by which a near-identical record is an older edition. `said`: both texts state their edition. `dated`: a
-    later `effective_from` is enough, for a source that holds a text in several dated versions."""
+    """Rule that decides whether a near-identical record is an older edition. `said`: only if both texts state their
+    edition. `dated`: a later `effective_from` of the other record is enough, for a source that contains a text in two
+    or more dated versions."""
     steward: Name
     """Person in people.yaml who maintains the source from day to day."""
     access: Annotated[list[Name], Field(min_length=1)]
-    """Roles whose people may read single records (`hallmark data show`)."""
+    """Roles whose members are allowed to read single records (`hallmark data show`)."""
     classification: Literal["public", "internal", "confidential", "restricted"]
     """Level of confidentiality."""
     lawful_basis: Text
-    """Legal basis of the processing, e.g. `legitimate interests (GDPR Art. 6 (1) f)`, or `no personal data`."""
+    """Legal basis of the processing, for example `legitimate interests (GDPR Art. 6 (1) f)` or `no personal data`."""
     licence: Text
-    """SPDX expression, or a description in words if the licence has none."""
+    """Licence as an SPDX expression, or a description in words if there is no such expression."""
     retention_days: Days
-    """Number of days after `effective_from` for which a record may be used. A record leaves at the beginning of the
-    month in which this period ends, so that the runs of a month have the same records."""
+    """Number of days after `effective_from` during which a record can be used. A record is left out from the beginning
+    of the month in which this period ends, so that all runs in a month have the same records."""
     region: Text
-    """Region in which the source is stored, e.g. eu."""
+    """Region in which the source is stored, for example `eu`."""
     refresh_days: Days
-    """Maximum age of the newest record in days; a source whose newest record is older counts as stale."""
+    """Maximum age of the newest record in days. A source whose newest record is older counts as stale."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
-    """Uses that the data is approved for. A run for another use fails a check of the data gate."""
+    """Uses that the data is approved for. A run for any other use fails a check at the data gate."""
     description: str = ""
-    """Description in words."""
+    """Description of the source."""
     protect: Protection = Protection()
     """Action on each category of personal and secret text."""
     personal: dict[Annotated[Text, NFC], Category] = {}
-    """Fields of JSON targets that are personal by their purpose, with their category: `{artist: name}`. The whole field
-    counts as found, with all values and field names below it, and so do its words in the other turns of the record; the
-    action is that of `protect`."""
+    """Fields of JSON targets that are meant for personal data, with their category, for example `{artist: name}`.
+    Everything in such a field, including nested values and field names, is treated as personal text of that category.
+    So are its words if they occur in the other turns of the record. `protect` sets the action."""
     labels: dict[Label, list[Annotated[Text, NFC]]] = {}
-    """Values that a label may have, none of them personal or secret. A row with another value is quarantined; another
-    `labelled_by` is replaced as `protect` says of names."""
+    """Permitted values of each label, none of them personal or secret. A row with another value is quarantined, except
+    that another `labelled_by` is treated as a person's name, according to `protect`."""
     suite: str | None = None
-    """File with the source's Great Expectations suite, relative to sources.yaml."""
+    """File with the source's Great Expectations suite, as a path relative to sources.yaml."""
     mapping: ColumnMapping
-    """Columns that become the fields of a record."""
+    """Mapping of columns to the fields of a record."""
     constants: Constants
     """Values that all records of the source share."""
 
     @property
     def declared_labels(self) -> dict[str, frozenset[str]]:
-        """Values that sources.yaml itself contains, by label: those in `labels` and those in `constants`."""
+        """Values of each label that sources.yaml itself contains, in `labels` and in `constants`."""
         constants = {name: getattr(self.constants, name) for name in get_args(Label)}
         one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
         return {name: frozenset([*values, *self.labels.get(name, [])]) for name, values in one_or_more.items()}
@@ -218,22 +224,23 @@ class Source(FrozenModel):
 
 
 class Sources(FrozenModel):
-    """Inventory of the sources: sources.yaml."""
+    """Inventory of all sources, sources.yaml."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    """All sources."""
+    """All sources, at least one."""
     dataset_suite: str | None = None
-    """File with the suite for the dataset as a whole, relative to sources.yaml."""
+    """File with the expectation suite for the dataset as a whole, as a path relative to sources.yaml."""
     terms: Terms = {}
-    """Words and phrases of the company that count as found in every source, by category:
+    """Words and phrases of the company that count as personal or secret text in every source, by category, for example
     `trade_secret: [Project Halcyon, "HX-*"]`."""
     edition_words: list[Annotated[Text, NFC]] = []
-    """Words that state the edition of a text if a date or number follows, in addition to those in
-    `deduplicate.near.markers`: `[Ausgabe vom, Policy no]`. They count on a line of their own, in brackets, or at the
-    end of a heading."""
+    """Words that state the edition of a text if a date or number follows, for example `[Ausgabe vom, Policy no]`. They
+    extend the built-in words in `tasks.stages.data.deduplicate.similarity.markers`. They count only on a separate line,
+    in brackets, or at the end of a heading."""
     truth: Text | None = None
-    """Path of a CSV table of the defects that were planted in the sources, for samples and drills (`inquiry.planted`).
-    No stage reads it; the report says how many of the defects each stage found."""
+    """Path of a CSV table of defects that were planted in the sources, for samples and drills
+    (`tasks.inquiry.planted_defects`). Stages do not read this table. The report states how many of the defects each
+    stage found."""
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -245,23 +252,23 @@ class Sources(FrozenModel):
 
 
 class Expectation(FrozenModel):
-    """Great Expectations expectation, with its owner's reason for it."""
+    """Expectation of Great Expectations, with the owner's reason for it."""
 
     type: Text
-    """Great Expectations' snake_case name of the expectation, e.g. expect_column_values_to_be_in_set."""
+    """Name of the expectation in Great Expectations, in snake case, for example `expect_column_values_to_be_in_set`."""
     kwargs: Annotated[dict[str, Any], NFC] = {}
     """Arguments of the expectation."""
     why: Text
-    """Reason for the expectation in its owner's words, shown beside the result."""
+    """Reason for the expectation in its owner's words, shown next to the result."""
 
 
 class Suite(FrozenModel):
-    """Expectation suite: a file in infra/governance/expectations/.
+    """Expectation suite, a file in infra/governance/expectations/.
 
-    Columns are those of `core.record.SCHEMA`, plus `prompt` (all turns before the target), `target`, `prompt_chars`,
-    `target_chars`, `retention_days_left` and the other columns of `validate.ages`, and, for JSON targets,
-    `target.FIELD`. Lists are text joined by `;`, `messages` is JSON text, dates are compared with dates such as
-    2024-03-31. `outcome` has one value for every row of the sources: `kept`, or the rule that quarantined the row.
+    Expectations can use the columns of records and the columns `prompt` (all turns before the target), `target`,
+    `prompt_chars`, `target_chars`, `retention_days_left`, those in `tasks.stages.data.validate.ages` and, for JSON
+    targets, `target.FIELD`. Lists are joined by `;`, `messages` is JSON text, and dates are compared with dates such as
+    2024-03-31. `outcome` is set for every row of the sources: `kept`, or the rule that quarantined the row.
     """
 
     name: Name
@@ -277,7 +284,7 @@ class ResolvedSource(FrozenModel):
     sha256: Sha256
     bytes: int
     cutoff: date | None = None
-    """First day that is within the retention period; records from before this day are left out."""
+    """First day of the retention period. Records from before this day are left out."""
 
 
 class ResolvedTruth(FrozenModel):
@@ -288,23 +295,24 @@ class ResolvedTruth(FrozenModel):
 
 
 class ResolvedSources(FrozenModel):
-    """Sources as they were resolved for a run: inputs/sources.json."""
+    """Sources as they were resolved for a run, inputs/sources.json."""
 
     sources: list[ResolvedSource]
     terms: Terms = {}
     edition_words: list[str] = []
     truth: ResolvedTruth | None = None
     as_of: date
-    """First day of the run's month; records retired by then are left out. Stages read no clock."""
+    """First day of the run's month. Records that were retired by that day are left out. Stages use this day instead of
+    the system clock."""
     vault: str
-    """Fingerprint of the vault's key, from which the tokens are made."""
+    """Fingerprint of the vault's key, from which the tokens are derived."""
     python: str | None = None
-    """Version of Python, such as `3.11`, that the data stages must run with: its Unicode tables decide what they write.
-    Null if an earlier version of Hallmark, which did not record it, resolved the run."""
+    """Version of Python, such as `3.11`, with which the data stages must run, because its Unicode tables affect their
+    outputs. Null if the run was resolved by an earlier version of Hallmark, which did not record it."""
 
 
 class Suites(FrozenModel):
-    """Suites of a run, inputs/suites.json: by source id, and that of the dataset as a whole."""
+    """Expectation suites of a run, inputs/suites.json: one per source, and one for the dataset as a whole."""
 
     by_source: dict[str, Suite]
     dataset: Suite | None
@@ -328,10 +336,10 @@ def load_resolved(path: Path) -> ResolvedSources:
 
 
 def load_suites(governance: Path, sources: Sources) -> Suites:
-    """Read every suite that sources.yaml names.
+    """Read every expectation suite that sources.yaml names.
 
     Raises:
-        InputError: A suite is not valid; the message lists the mistakes of all suites.
+        InputError: A suite is not valid. The message lists the errors of all suites.
     """
     named = {source.suite for source in sources.sources} | {sources.dataset_suite}
     suites, problems = {}, []
@@ -347,10 +355,10 @@ def load_suites(governance: Path, sources: Sources) -> Suites:
 
 
 def fill_variables(location: str) -> str:
-    """Fill `${NAME}` and `${NAME:-default}` from the environment.
+    """Replace `${NAME}` and `${NAME:-default}` in a location with values from the environment.
 
     Raises:
-        InputError: A variable without a default is not set, or a `${` has no `}`.
+        InputError: A variable without a default is not set, or a `${` is not closed by `}`.
     """
     out = ""
     for before, name, default in _parts(location):
@@ -366,7 +374,6 @@ def location_variables(named: Iterable[Source]) -> set[str]:
 
 
 def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield each literal part of a location with name and default of the variable after it; None for the last part."""
     rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")
@@ -379,5 +386,5 @@ def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def python_minor_version() -> str:
-    """Return the version of Python as `ResolvedSources.python` holds it, e.g. `3.11`."""
+    """Return the version of Python without the patch number, for example `3.11`."""
     return ".".join(platform.python_version_tuple()[:2])

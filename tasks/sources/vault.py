@@ -1,8 +1,8 @@
-"""Vault: the values that tokens stand for, each encrypted, in a database of their own.
+"""Vault: a database with the encrypted values that tokens stand for.
 
-The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Without the key the database
-reveals no value. The key without the database only makes tokens of values that are known already. `ingest` adds values
-(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger
+The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). The database without the key
+reveals no value. The key without the database can only compute tokens of values that are already known. `ingest` adds
+values (`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger
 (tasks/inquiry/access_entries.py).
 """
 
@@ -48,7 +48,7 @@ SCHEMA = Schema("vault", METADATA, METADATA.create_all)
 class Vault:
     """Database of encrypted values, by token.
 
-    Every method raises Unavailable if the database cannot be reached, and then has changed nothing.
+    Every method raises Unavailable if the database cannot be reached. In that case nothing was changed.
     """
 
     def __init__(self, engine: Engine, keys: VaultKeys) -> None:
@@ -56,10 +56,10 @@ class Vault:
         self._cipher = AESGCM(keys.encryption)
 
     def prepare(self) -> None:
-        """Create the tables, or check that they belong to this key.
+        """Create the tables, or check that existing tables belong to this key.
 
         Raises:
-            InputError: The vault was made with another key.
+            InputError: The vault was created with another key.
         """
         with _translated_errors():
             migrations.migrate(self._engine, SCHEMA)
@@ -75,9 +75,9 @@ class Vault:
                 )
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Add the values whose tokens are new, all or none, and return their number.
+        """Add the values whose tokens are new, all or none of them, and return the number of added values.
 
-        Values of known tokens are not replaced.
+        The values of known tokens are not replaced.
         """
         wanted = {secret.token: secret.value for secret in values}
         with self._writing() as connection:
@@ -92,14 +92,15 @@ class Vault:
             return sorted(set(tokens) - self._known(connection, tokens))
 
     def reveal(self, tokens: Collection[str], record: Callable[[list[str]], None]) -> dict[str, str]:
-        """Return the values of tokens, without those that the vault does not know.
+        """Return the values of tokens. Tokens that the vault does not contain are left out.
 
         Args:
             tokens: Tokens to look up.
-            record: Function that enters the access in the ledger. It is called first; if it raises, nothing is read.
+            record: Function that enters the access in the ledger. It is called first; if it raises an exception, no
+                value is read.
 
         Raises:
-            Refused: A value was changed in the database, or encrypted with another key.
+            Refused: A value was changed in the database, or was encrypted with another key.
         """
         wanted = sorted(set(tokens))
         record(wanted)
@@ -140,10 +141,12 @@ class Vault:
 
 
 def open_vault(state: Path) -> Vault:
-    """Open the vault at HALLMARK_VAULT_URL, else `state/vault/vault.db`, which is created if necessary.
+    """Open the vault at HALLMARK_VAULT_URL or, if that is not set, the SQLite file of the state folder.
+
+    The SQLite file is created if necessary.
 
     Raises:
-        InputError: There is no key, or the vault was made with another one.
+        InputError: There is no key, or the vault was created with another key.
         Unavailable: The database cannot be reached.
     """
     keys = vault_keys.load(state)
@@ -153,7 +156,7 @@ def open_vault(state: Path) -> Vault:
 
 
 def exists(state: Path) -> bool:
-    """Return whether a vault with a key exists. If so, a lost key must be restored and not replaced by a new one.
+    """Return whether a vault with a key exists. If so, a lost key must be restored rather than replaced by a new one.
 
     Raises:
         Unavailable: The database cannot be reached.
@@ -175,7 +178,10 @@ def _engine(state: Path) -> Engine:
 
 
 def _move(state: Path) -> None:
-    """Move the vault of an earlier version. The database file moves last, so that an interrupted move is repeated."""
+    """Move the vault of an earlier version to its current folder.
+
+    The database file is moved last, so that an interrupted move is repeated.
+    """
     before, now = state / FORMER_FILE, state / FILE
     if before.exists() and not now.exists():
         now.parent.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +191,7 @@ def _move(state: Path) -> None:
 
 
 def _private_sqlite(path: Path) -> Engine:
-    """Open a SQLite file that other users can never read, not even while it is created."""
+    """Open a SQLite file that other users can never read, not even while it is being created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     sqlite_journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)

@@ -1,7 +1,8 @@
 """Key of the vault, and the keys derived from it.
 
-The key is one secret of 32 bytes. HKDF (RFC 5869) derives from it a key that encrypts values, one that makes tokens,
-one that seals files that only `ingest` may write, one that makes the ids of records, and a public fingerprint.
+The key is one secret of 32 bytes. HKDF (RFC 5869) derives five values from it: a key that encrypts values, a key that
+makes tokens, a key that seals files that only `ingest` may write, a key that makes the ids of records, and a public
+fingerprint.
 """
 
 import base64
@@ -19,9 +20,9 @@ from tasks.core.files import create_file
 from tasks.core.layout import is_experiments_state
 
 KEY_VARIABLE = "HALLMARK_VAULT_KEY"
-"""Environment variable with the key, 32 bytes in base64. If it is not set, the key is read from KEY_FILE."""
+"""Environment variable with the vault's key, 32 bytes in base64. If it is not set, the key is read from KEY_FILE."""
 KEY_FILE = Path("keys") / "vault"
-"""Path of the key, relative to `.hallmark`. Only its owner may read it."""
+"""Path of the file with the vault's key, relative to `.hallmark`. Only the owner of the file is allowed to read it."""
 URL_VARIABLE = "HALLMARK_VAULT_URL"
 FOLDER = "vault"
 """Folder of the vault's database, relative to `.hallmark`. SQLite writes other files next to the database."""
@@ -30,14 +31,14 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class WriterKeys:
-    """Keys that `ingest` receives. None of them can decrypt a value."""
+    """Keys that stage `ingest` receives. None of them can decrypt a value."""
 
     tokens: bytes
     seals: bytes
-    """HMAC-SHA256 key of the seals on files that `ingest` keeps between runs, 32 bytes."""
+    """HMAC-SHA256 key for the seals on files that `ingest` keeps between runs, 32 bytes."""
     records: bytes
     fingerprint: str
-    """Identifier of the vault's key, 32 hex digits, which reveals nothing about the key."""
+    """Identifier of the vault's key, 32 hex digits. It reveals nothing about the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,10 @@ class VaultKeys(WriterKeys):
 
 
 def load(state: Path) -> VaultKeys:
-    """Read the key from HALLMARK_VAULT_KEY, else from its file, and derive the other keys.
+    """Read the key from HALLMARK_VAULT_KEY or, if that is not set, from its file, and derive the other keys.
 
     Raises:
-        InputError: There is no key, it is not 32 bytes in base64, or other users can read its file.
+        InputError: There is no key, the key is not 32 bytes in base64, or other users can read the key file.
     """
     if (spelled := os.environ.get(KEY_VARIABLE)) and not is_experiments_state(state):
         return derive(_decode(spelled, KEY_VARIABLE))
@@ -67,7 +68,7 @@ def load(state: Path) -> VaultKeys:
 
 
 def create(state: Path) -> None:
-    """Write a new key to its file, unless the file exists or KEY_VARIABLE is set."""
+    """Write a new key to the key file, unless the file exists or KEY_VARIABLE is set."""
     given = os.environ.get(KEY_VARIABLE) and not is_experiments_state(state)
     if not given and not (state / KEY_FILE).exists():
         create_file(state / KEY_FILE, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")

@@ -1,8 +1,8 @@
-"""Access of stage `ingest` to the vault: it adds values and asks which tokens are missing, but reads no value.
+"""Access of stage `ingest` to the vault: it adds values and asks which tokens are missing, but cannot read any value.
 
 The supervisor of the stage has the vault's key and database. It answers over a socket that the stage inherits
-(`tasks.supervise.vault_service`), so that the stage, which is the run's own code, cannot read, change or delete
-anything in the vault.
+(`tasks.supervise.vault_service`). So the stage, which is the run's own code, cannot read, change or delete anything in
+the vault.
 """
 
 import json
@@ -18,7 +18,7 @@ from tasks.core.json_text import parse
 from tasks.sources.vault_keys import WriterKeys
 
 SOCKET_VARIABLE = "HALLMARK_VAULT_SOCKET"
-"""Environment variable with the number of the file descriptor of the socket that a stage inherits."""
+"""Environment variable with the file descriptor number of the socket that a stage inherits."""
 VALUES_PER_REQUEST = 200
 TOKENS_PER_REQUEST = 10_000
 MAX_MESSAGE_BYTES = 2**26
@@ -36,14 +36,14 @@ class VaultWriter(Protocol):
     def keys(self) -> WriterKeys: ...
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Add the values whose tokens are new and return their number. Values of known tokens are not replaced."""
+        """Add the values whose tokens are new, and return their number. The values of known tokens are not replaced."""
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        """Return the tokens that the vault does not know, sorted."""
+        """Return the tokens that the vault does not contain, sorted."""
 
 
 class VaultClient:
-    """Client of the vault, which the supervisor of this stage has opened.
+    """Client of the vault, which is opened by the supervisor of this stage.
 
     Every method raises the error that the vault raised in the supervisor, or Unavailable if the supervisor has ended.
     """
@@ -77,7 +77,7 @@ class VaultClient:
 
 
 def connect() -> VaultClient | None:
-    """Return a client of the supervisor's vault; None if the stage runs by hand, without a supervisor."""
+    """Return a client of the supervisor's vault, or None if the stage is run by hand, without a supervisor."""
     named = os.environ.get(SOCKET_VARIABLE)
     return VaultClient(int(named)) if named else None
 

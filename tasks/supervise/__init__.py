@@ -1,24 +1,24 @@
 """Supervision of stages, which are a run's own code: sandbox, check of the outputs, and signed record.
 
-In the sandbox a stage reaches its inputs, a folder for its outputs, and nothing else. Its outputs count once they have
-been checked, and are signed together with what the stage read.
+In the sandbox a stage can only access its inputs and a folder for its outputs. The outputs are accepted after a check,
+and are signed together with the digests of everything that the stage has read.
 
-grants.py              grants of each stage: network, files and variables besides its code, parameters and inputs
-settings.py            table of all environment variables of Hallmark, and the places that settings name
-open_files.py          handles of files outside the run, so that what was checked is what is mounted
+grants.py              access of each stage to the network, files and variables in addition to its inputs
+settings.py            table of all environment variables of Hallmark, and the paths that settings name
+open_files.py          files outside the run, opened so that the checked file is the mounted file
 visible_files.py       files of the run's worktree that a stage sees
 sandbox.py             sandbox, as arguments of bubblewrap
-network.py             TCP ports that a stage with a network reaches
+network.py             TCP ports to which a stage with a network can connect
 system_call_filter.py  system calls that a stage cannot make
 process.py             process of a stage, and its end
-limits.py              limits of what a stage takes of its machine
-kept_files.py          files that a stage keeps between runs, and their removal if it left too little space
-live_files.py          files that a stage is still writing, copied for people who watch
+limits.py              resource limits of a stage
+kept_files.py          files that a stage keeps between runs, and their removal if a disk is full
+live_files.py          copies of files that a stage is still writing
 fetched_models.py      base models that stages have fetched
 vault_service.py       access of stage `ingest` to the vault
-output_check.py        outputs of a stage: plain files and folders only
+output_check.py        check of a stage's outputs: regular files and folders only
 table_check.py         tables that unreviewed code left, measured before they are accepted
-materials.py           digests of what a stage reads and writes
-record_store.py        stage records of this machine, by which outputs may come from the cache
+materials.py           digests of a stage's materials and outputs
+record_store.py        stage records on this machine, which permit the use of cached outputs
 shell.py               shell with which DVC starts a stage of a run
 """

@@ -1,7 +1,7 @@
-"""Base models that stages have fetched: `.hallmark/models/SHA256`, a folder or a GGUF file each.
+"""Base models that stages have fetched: one folder or GGUF file for each, at `.hallmark/models/SHA256`.
 
-A stage fetches a model into a folder of its sandbox. The supervisor copies it here if it has the digest that the run's
-parameters name. Models that experiments fetch are in `.hallmark/experiments/models`, which governed runs do not read.
+A stage fetches a model into a folder of its sandbox. The supervisor copies it here if it has the digest in the run's
+parameters. Models that experiments fetch are in `.hallmark/experiments/models`, which governed runs do not read.
 """
 
 from pathlib import Path
@@ -18,10 +18,8 @@ MODELS_FOLDER = "models"
 class NamedModel(NamedTuple):
     sha256: str
     is_folder: bool
-    """Whether the model is a folder rather than a file.
-
-    A file that lists a folder's files has the same digest as that folder, so the digest alone does not tell.
-    """
+    """Whether the model is a folder rather than a file. The digest does not show this: a file that lists a folder's
+    files has the same digest as that folder."""
 
     def is_at(self, path: Path) -> bool:
         return path.is_dir() and any(path.iterdir()) if self.is_folder else path.is_file()
@@ -35,16 +33,18 @@ def models_folder(layout: Layout) -> Path:
 
 
 def find(layout: Layout, model: NamedModel) -> Path | None:
-    """Return the path of a fetched model, whose digest its readers verify; None if there is none."""
+    """Return the path of a fetched model; None if there is none. The caller must verify the digest."""
     places = (folder / model.sha256 for folder in (layout.state / MODELS_FOLDER, models_folder(layout)))
     return next((path for path in places if model.is_at(path)), None)
 
 
 def store(layout: Layout, model: NamedModel, box: Path, stage: str) -> None:
-    """Copy the model that a stage left in `box`, unless it is here already. A model with another digest is dropped.
+    """Store the model that a stage has fetched into `box`, unless it is stored already.
+
+    A model with another digest is discarded.
 
     Raises:
-        Refused: The stage left something that is no plain file or folder.
+        Refused: The model contains something other than regular files and folders.
     """
     target = models_folder(layout) / model.sha256
     temporary_path = target.with_name(f".{model.sha256}.fetched")

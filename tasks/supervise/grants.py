@@ -1,6 +1,6 @@
-"""Grants: what each stage gets besides its code, its parameters and its inputs.
+"""Grants: access of each stage to files, variables and the network, in addition to its code, parameters and inputs.
 
-A stage that is not in `GRANTS` gets nothing more.
+A stage that is not in `GRANTS` has no additional access.
 """
 
 import os
@@ -28,9 +28,9 @@ COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRAR
 COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
 DEVICE_PREFIXES = ("CUDA_", "NCCL_")
 CLUSTER_PREFIXES = ("RAY_", "HALLMARK_TRAINING_")
-"""Prefixes of variables for access to a Ray cluster and to the training storage. Some of them are secrets."""
+"""Prefixes of the environment variables for a Ray cluster and the training storage. Some of them hold secrets."""
 VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
-"""Prefixes of variables for access to the vault, which stages reach only through their supervisor."""
+"""Prefixes of the environment variables for the vault. Stages can access the vault only through their supervisor."""
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -62,38 +62,36 @@ def _never(_: Layout, __: Environment) -> bool:
 @dataclass(frozen=True)
 class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _no_folders
-    """Folders below .hallmark/ in which the stage keeps files between runs.
-
-    Each belongs to one version of the stage's code.
-    """
+    """Folders below .hallmark/ in which the stage keeps files between runs. Each version of the stage's code has its
+    own folder."""
     fetched_model: Callable[[Layout], NamedModel | None] = _no_model
-    """Model that the stage may fetch.
-
-    It is stored if it has the digest that the parameters name (`fetched_models.py`).
-    """
+    """Model that the stage is allowed to fetch. It is stored if it has the digest in the parameters
+    (`fetched_models.py`)."""
     outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _no_paths
     """Files and folders that the stage reads in addition to its inputs."""
     home_files: tuple[str, ...] = ()
     """Files below the user's home folder that the stage reads if it has a network."""
     needs_network: Callable[[Layout, Environment], bool] = _never
-    """Whether the stage needs more than a loopback interface of its own."""
+    """Whether the stage needs a network. Without one, it has only a private loopback interface."""
     ports: Collection[int] = ()
-    """TCP ports to which a stage with a network may connect, in addition to those that its settings name."""
+    """TCP ports to which a stage with a network can connect, in addition to the ports in its settings."""
     variable_prefixes: tuple[str, ...] = ()
     has_passwords: Callable[[Layout], bool] = _always
-    """Whether the stage gets the variables of `variable_prefixes` and the `home_files`, which hold passwords."""
+    """Whether the stage gets the variables in `variable_prefixes` and the files in `home_files`, which hold
+    passwords."""
     network_variable_prefixes: tuple[str, ...] = ()
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
     vault: bool = False
-    """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
+    """Whether the stage is allowed to add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
-    """Whether the stage may use the machine's accelerators; it also gets the variables of `DEVICE_PREFIXES`."""
+    """Whether the stage is allowed to use the machine's accelerators. It then also gets the variables in
+    `DEVICE_PREFIXES`."""
     live_files: tuple[str, ...] = ()
-    """Files in the stage's folder of measured/ that are copied to the worktree while the stage runs."""
+    """Files in the stage's folder of measurements that are copied to the worktree while the stage runs."""
 
 
 def of(stage: str) -> Grant:
-    """Return the grant of a stage, by its name in DVC, such as `train` or `predict@base`."""
+    """Return the grant of a stage, which is given by its name in DVC, such as `train` or `predict@base`."""
     return GRANTS.get(stage.partition("@")[0], Grant())
 
 
@@ -108,13 +106,13 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def _network_variables(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of any stage with a network, but no proxy with a password for unreviewed code."""
+    """Return the variables of stages with a network. Unreviewed code gets no proxy URL that contains a password."""
     given = {name: environment[name] for name in NETWORK_VARIABLES if name in environment}
     return {name: value for name, value in given.items() if not (layout.has_unreviewed_code and "@" in value)}
 
 
 def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
-    """Return the TCP ports to which a stage with a network may connect; None if this machine cannot close ports."""
+    """Return the TCP ports to which a stage with a network can connect; None if this machine cannot block ports."""
     if network.unavailable_reason():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
@@ -124,9 +122,9 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of a stage that runs without a sandbox: all except those of the vault.
+    """Return the variables of a stage that runs without a sandbox: all except those for the vault.
 
-    Unreviewed code does not get those of a cluster either.
+    Unreviewed code does not get the variables for a cluster either.
     """
     withheld = (*VAULT_PREFIXES, *(() if _is_reviewed(layout) else CLUSTER_PREFIXES))
     given = {name: value for name, value in environment.items() if not name.startswith(withheld)}
@@ -138,12 +136,12 @@ def _cache_variable(layout: Layout) -> dict[str, str]:
 
 
 def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFiles) -> dict[Path, int]:
-    """Return the existing paths that a stage reads besides its inputs, each with an open handle.
+    """Open the files and folders that a stage reads outside of its run, and return their file descriptors.
 
-    The target of a symbolic link is included too.
+    Paths that do not exist are skipped. The target of a symbolic link is opened too.
 
     Raises:
-        Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
+        Refused: A symbolic link, which another stage could have created, leads to Hallmark's state folder.
     """
     grant, places = of(stage), dict[Path, int]()
     for path in (*grant.outside_paths(layout, opened), *(_home_paths(grant, layout) if online else ())):
@@ -160,16 +158,14 @@ def _home_paths(grant: Grant, layout: Layout) -> list[Path]:
 
 
 def hidden_files(stage: str, layout: Layout) -> tuple[Path, ...]:
-    """Return the files to hide from a stage: pip's settings in the Python environment, unless it is granted them."""
+    """Return the files that are hidden from a stage: pip.conf of the Python environment, unless the stage needs it."""
     shown = PIP_FILES[-1].is_file() and not ("PIP_" in of(stage).variable_prefixes and of(stage).has_passwords(layout))
     return PIP_FILES[-1:] if shown else ()
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
-    """Return the target of a path. It must not be in a state folder unless the path itself names that place.
-
-    The same place in the checkout's state is allowed for a folder that stands in for the checkout (`tasks.reproduce`).
-    """
+    # No target in a state folder but the location that the path itself names, or, for a folder that replaces the
+    # checkout (`tasks.reproduce`), the same location in the checkout's state.
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
     if STATE_FOLDER in real.parts and not own:
         place = real.parts[len(real.parts) - real.parts[::-1].index(STATE_FOLDER) :]
@@ -188,18 +184,18 @@ def _source_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
 
 
 def require_data_location(subject: str, path: Path, layout: Layout) -> None:
-    """Verify that data is not in a place that holds keys, settings or state.
+    """Verify that a data file is not in a location for keys, settings or state.
 
-    Such places are state folders, hidden folders, folders of the machine itself and paths that a setting names. The
-    author of sources.yaml could otherwise have keys read or digested.
+    Such locations are state folders, hidden folders, system folders and paths that a setting names. The author of
+    sources.yaml could otherwise let a run read or digest keys.
 
     Args:
-        subject: Name of the data in the error, such as `source messages`.
-        path: Location of the data.
-        layout: Worktree of the run, or checkout.
+        subject: Name of the data in the error message, such as `source messages`.
+        path: Path of the data.
+        layout: Layout of the run's worktree or of the checkout.
 
     Raises:
-        InputError: The data is in such a place.
+        InputError: The data is in such a location.
     """
     where, checkout = Path(os.path.realpath(path)), layout.state.parent.resolve()
     named = [place for place in settings.named_places(os.environ) if not checkout.is_relative_to(place)]
@@ -255,10 +251,10 @@ def _is_reviewed(layout: Layout) -> bool:
 
 
 def _require_only_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
-    """Verify that a folder named in the run's parameters contains only the model with their digest.
+    """Verify that the model folder in the parameters contains only the model with the digest in the parameters.
 
-    Otherwise the parameters could name any folder for the stage to read. The error reveals nothing about other
-    contents. A folder that does not exist is reported by the stage itself.
+    Otherwise the parameters could give a stage access to any folder. The error message does not reveal other contents.
+    A missing folder is reported by the stage itself.
     """
     where, itself, state = opened.real_path(folder), opened.proc_path(folder), layout.state.resolve()
     if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
@@ -310,12 +306,12 @@ def _section(layout: Layout, name: str) -> Mapping[str, object]:
 
 
 def _has_cluster(layout: Layout, environment: Environment) -> bool:
-    """Return whether a stage uses the Ray cluster that is configured. Unreviewed code runs on this machine."""
+    """Return whether a stage uses the configured Ray cluster. Unreviewed code always runs on this machine."""
     return _is_reviewed(layout) and environment.get("RAY_ADDRESS") not in (None, "", "local")
 
 
 def _predicts_on_cluster(layout: Layout, environment: Environment) -> bool:
-    """Return whether predictions are made on a cluster, as `Evaluation.uses_ray` does for validated parameters."""
+    """Return whether predictions run on a cluster. `Evaluation.uses_ray` has the same rule for validated parameters."""
     if not _has_cluster(layout, environment):
         return False
     asked = _section(layout, "evaluation")
@@ -350,14 +346,15 @@ def _predict_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
 
 
 PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""Paths at which pip finds the address of its index, besides files in a home folder and in this environment."""
+"""System-wide paths of pip's configuration, which names the package index."""
 PIP_FILES = (PIP_CONFIG_PATHS[0], PIP_CONFIG_PATHS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE_FOLDER = ".hallmark"
 MODEL_FOLDERS_AT_HOME = (".cache", ".local")
-"""Hidden folders of a home folder that may contain a model. Others hold keys and settings."""
+"""Hidden folders in the home folder that are allowed to contain a model. Other hidden folders hold keys and
+settings."""
 MACHINE_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
-"""Folders of the machine itself, some of which hold keys and passwords."""
+"""System folders that cannot contain data of a source. Some of them hold keys and passwords."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(

@@ -1,7 +1,8 @@
 """Files that a stage keeps between runs, and their removal if unreviewed code left too little space on the disk.
 
-Supervisors of experiments share a lock beside each folder, where no stage reaches it. The last one to end removes what
-all of them wrote: each appends to the lock file from when on files are to be removed.
+Supervisors of experiments share a lock file next to each folder, which stages cannot access. A supervisor that finds
+too little space writes to the lock file since when files are to be removed. The last supervisor that uses the folder
+removes them.
 """
 
 import os
@@ -18,17 +19,17 @@ from tasks.core.errors import TimeLimitExceeded
 from tasks.core.machine.locks import hold_shared, try_hold
 
 FINISHED_WORK = re.compile(r"step-[0-9]{9}|[0-9a-f]{64}")
-"""Pattern of the names of finished work in an entry of a folder of kept files: checkpoints, tables of a source."""
+"""Pattern of the names of finished work in a folder of kept files: checkpoints and tables of sources."""
 FOLDER_FLAGS = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_DEPTH = 40
-"""Maximum depth to which a folder is searched in place, since each level takes an open file."""
+"""Maximum folder depth for removal in place, because each level needs an open file. Deeper folders are first moved to
+the top level."""
 MAX_SECONDS = 300.0
-"""Maximum duration of a removal in seconds."""
 
 
 @contextmanager
 def in_use(folders: Iterable[Path]) -> Iterator[None]:
-    """Keep other supervisors from removing files of the folders during the block."""
+    """Prevent other supervisors from removing files in the folders during the block."""
     with ExitStack() as locks:
         for folder in folders:
             locks.enter_context(hold_shared(_lock(folder), f"files in {folder} are removed"))
@@ -36,11 +37,11 @@ def in_use(folders: Iterable[Path]) -> Iterator[None]:
 
 
 def mark(folders: Iterable[Path], since: float) -> None:
-    """Have files that were written since a time removed from the folders by the next `remove_marked`.
+    """Mark files that were written since a given time for removal by `remove_marked`.
 
     Args:
         folders: Folders of kept files.
-        since: Unix time. It is compared with the kernel's time of change, which a stage cannot set.
+        since: Unix time. It is compared with the change time of the inode, which a stage cannot set.
     """
     for folder in folders:
         with _lock(folder).open("a") as file:
@@ -48,10 +49,10 @@ def mark(folders: Iterable[Path], since: float) -> None:
 
 
 def remove_marked(folders: Iterable[Path], lacks_space: Callable[[], bool]) -> None:
-    """Remove files from marked folders that no supervisor uses now.
+    """Remove marked files from the folders that no supervisor is using.
 
-    Finished work is removed too if the disk still lacks space without the rest. Files that cannot be removed stay. The
-    mark of a folder that is in use, or that takes longer than MAX_SECONDS, stays for the next supervisor.
+    Finished work is removed only if the disk still lacks space without the other files. Files that cannot be removed
+    are kept. If a folder is in use or its removal takes too long, its mark remains for the next supervisor.
 
     Args:
         folders: Folders of kept files.
@@ -79,15 +80,13 @@ def _lock(folder: Path) -> Path:
 
 
 class _Removal:
-    """One pass over a folder of kept files, which follows no links and holds no list of the files."""
-
     def __init__(self, since: float, spares_finished: bool, ends_at: float) -> None:
         self._since = since
         self._spares_finished = spares_finished
         self._ends_at = ends_at
         self._top = -1
         self._moved = False
-        """Whether a folder that lay too deep now lies at the top, where the pass may have been already."""
+        """Whether a deeply nested folder was moved to the top level, so that another pass is needed."""
 
     def run(self, folder: Path) -> None:
         self._top = os.open(folder, FOLDER_FLAGS)
@@ -134,7 +133,6 @@ class _Removal:
 
 
 def _open_folder(name: str, parent: int, mode: int) -> int:
-    """Return a handle of a folder, whose owner is given access first if they have none."""
     if mode & stat.S_IRWXU != stat.S_IRWXU:
         closed = os.open(name, FOLDER_FLAGS | os.O_PATH, dir_fd=parent)
         try:

@@ -1,7 +1,7 @@
-"""Limits of what a stage takes of its machine; a stage beyond one is ended before it harms other processes.
+"""Resource limits of a stage. A stage that exceeds a limit is ended before it harms other processes.
 
-They are checked from outside, once a second. Limits of the kernel count all processes of a user together, or address
-space, of which Ray and CUDA take more than there is.
+The limits are checked from outside, once a second. The kernel's own limits are unsuitable: they count all processes of
+a user together, or address space, of which Ray and CUDA reserve more than the machine's memory.
 """
 
 import os
@@ -17,26 +17,24 @@ from tasks.core.formatting import format_bytes
 
 GIB = 2**30
 ENOUGH_FREE_INODES = 10_000
-"""Number of free inodes that suffices on any disk. On a disk with few inodes, the share `min_disk_share` suffices."""
+"""Number of free inodes that is enough on any disk. On a disk with few inodes, the share `min_disk_share` is enough."""
 
 
 @dataclass(frozen=True)
 class Limits:
     max_processes: int = 4_000
-    """Maximum number of processes on the machine in addition to those before the stage began.
-
-    A training on Ray has some hundred.
-    """
+    """Maximum number of additional processes on the machine since the stage began. A training run with Ray has a few
+    hundred."""
     min_memory_share: float = 0.015
-    """Share of the machine's memory that must stay free. With less, the kernel kills arbitrary processes."""
+    """Minimum share of the machine's memory that must stay free. With less, the kernel kills arbitrary processes."""
     min_disk_share: float = 0.01
     enough_free_bytes: float = 4 * GIB
-    """Number of free bytes of memory or disk that suffices on any machine."""
+    """Free memory or disk space in bytes that is always enough, whatever its share."""
     max_seconds: float = 14 * 24 * 3600.0
 
 
 def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
-    """Return a function that checks the limits of a stage that begins now.
+    """Return a function that checks the limits of a stage that starts now.
 
     The function returns the reason why the stage must end, or None.
 
@@ -60,7 +58,7 @@ def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
 
 
 def disk_shortage(limits: Limits, place: Path) -> str | None:
-    """Return a description of the free space if the disk of `place` has too little, else None."""
+    """Return a description of the free space if the disk of `place` has too little of it, else None."""
     if (files := os.statvfs(place)).f_files and files.f_favail < min(
         limits.min_disk_share * files.f_files, ENOUGH_FREE_INODES
     ):
@@ -72,5 +70,5 @@ def disk_shortage(limits: Limits, place: Path) -> str | None:
 
 
 def _processes() -> int:
-    """Return the number of processes on the machine. Finding those of one stage takes fifty times as long."""
+    """Return the number of processes on the machine. Counting only those of one stage takes fifty times as long."""
     return len(psutil.pids())

@@ -1,6 +1,6 @@
-"""Files that a stage is still writing, copied to the run's worktree as they grow.
+"""Copies of files that a stage is still writing, in the run's worktree.
 
-Nobody has checked these bytes. What counts are the outputs that the stage leaves at its end.
+The copies are unchecked and only displayed. They are replaced by the outputs of the finished stage.
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import IO
 
 COPY_SECONDS = 2.0
 MAX_FILE_BYTES = 2**26
-"""Number of bytes after which the rest of a file is not copied."""
+"""Maximum number of bytes that are copied from a file."""
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
 def copy_live(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
-    """Copy files that grow in the folder `left`, in which the stage writes, to `target` until the block ends."""
+    """Copy growing files from the stage's folder `left` to `target` until the block ends."""
     ended = threading.Event()
     threads = [threading.Thread(target=_follow, args=(name, left, target, ended), daemon=True) for name in names]
     for thread in threads:
@@ -33,7 +33,7 @@ def copy_live(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
 
 
 def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None:
-    """Copy a file repeatedly until `ended` is set. File errors are ignored, so that they do not stop the stage."""
+    """Copy a file repeatedly until `ended` is set. Errors are ignored, so that they do not stop the stage."""
     with suppress(OSError):
         target.mkdir(parents=True, exist_ok=True)
         (target / name).unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def _append_new_bytes(name: str, left: Path, target: Path, inode: int) -> int:
 
 
 def _open(folder: Path, name: str) -> IO[bytes]:
-    """Open a plain file without following links. The stage may replace its folder at any time."""
+    """Open a regular file without following links, because the stage can replace its folder at any time."""
     place = os.open(folder, OPEN_FLAGS | os.O_DIRECTORY)
     try:
         handle = os.open(name, OPEN_FLAGS, dir_fd=place)

@@ -1,4 +1,4 @@
-"""Digests of everything that decides a stage's outputs, and of the outputs."""
+"""Digests of a stage's materials, which determine its outputs, and digests of the outputs."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ from tasks.trust import stage_record
 
 
 def read_digests(stage: str, layout: Layout) -> dict[str, str]:
-    """Return the digests of everything that a stage reads: code, sections of parameters, inputs, gate statements.
+    """Return the digests of a stage's materials: code, sections of the parameters, inputs and gate statements.
 
-    Inputs that do not exist are left out.
+    Inputs that do not exist are omitted.
 
     Raises:
         InputError: A path is or contains a link.
@@ -37,10 +37,10 @@ def parameter_sections(stage: str, layout: Layout) -> Mapping[str, object]:
 
 
 def input_marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
-    """Return values that change if a file that the stage reads changes: inode, size, and times of content and inode.
+    """Return the inode, size, mtime and ctime of every file that a stage reads, to detect changes.
 
-    The time of the inode also changes if another run links to the file. So if a value has changed, digests have to be
-    compared.
+    The ctime also changes if another run creates a hard link to the file. If a value has changed, digests must
+    therefore be compared.
     """
     _, _, which = stage.partition("@")
     named = [
@@ -53,7 +53,7 @@ def input_marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, in
 
 
 def output_digests(stage: str, layout: Layout) -> dict[str, str]:
-    """Return the SHA-256 of every file that a stage wrote.
+    """Return the SHA-256 digest of every file that a stage has written.
 
     Raises:
         InputError: An output is a link.

@@ -1,8 +1,9 @@
-"""Network access of a stage: the TCP ports that its settings name, and no abstract Unix sockets outside its sandbox.
+"""Network access of a stage, limited to the TCP ports that its settings name.
 
-A stage without a network has a loopback of its own. A stage with one shares the machine's network, on which servers of
-this machine listen as well. Landlock keeps the stage from those: a thread restricts itself, and with it everything that
-it starts from then on. Landlock knows ports but not hosts, does not cover UDP, and lets a stage listen on any port.
+A stage without a network has a private loopback interface. A stage with a network shares the machine's network, on
+which servers of this machine listen too. Landlock blocks access to these servers: a thread restricts itself and all
+processes that it starts later. It also blocks abstract Unix sockets outside the sandbox. Landlock distinguishes ports
+but not hosts, does not cover UDP, and lets a stage listen on any port.
 https://docs.kernel.org/userspace-api/landlock.html
 """
 
@@ -17,18 +18,18 @@ from functools import cache
 from tasks.core.errors import InputError
 
 DEFAULT_PORTS = (53, 80, 443)
-"""Ports of DNS, and default ports of URLs."""
+"""Ports of DNS, HTTP and HTTPS."""
 PORT_PATTERN = re.compile(r":(\d{1,5})(?=[/\s,;'\"?#]|$)")
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """Numbers of Landlock's system calls, which are the same on every architecture."""
 VERSION, NET_PORT, CONNECT_TCP, ABSTRACT_UNIX_SOCKET = 1, 2, 1 << 1, 1 << 0
 OLDEST_LANDLOCK_VERSION = 6
 NO_NEW_PRIVS = 38
-"""PR_SET_NO_NEW_PRIVS of prctl(2). Without it only root may restrict itself."""
+"""PR_SET_NO_NEW_PRIVS of prctl(2). Landlock requires it from processes without root privileges."""
 
 
 PORTS_VARIABLE = "HALLMARK_STAGE_PORTS"
-"""Environment variable with further TCP ports for stages with a network, such as `8000, 10000-19999`."""
+"""Environment variable with additional TCP ports for stages with a network, such as `8000, 10000-19999`."""
 PORT_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
@@ -45,7 +46,7 @@ def ports_in(texts: Iterable[str]) -> set[int]:
 
 
 def parse_ports(spelled: str) -> set[int]:
-    """Return the ports in a value of HALLMARK_STAGE_PORTS.
+    """Parse the TCP ports in a value of HALLMARK_STAGE_PORTS.
 
     Raises:
         InputError: The value is not a list of ports.
@@ -61,7 +62,9 @@ def parse_ports(spelled: str) -> set[int]:
 
 
 def confine(ports: Collection[int]) -> None:
-    """Deny this thread, and everything that it starts, connections to other ports and to abstract sockets outside.
+    """Allow this thread and the processes that it starts to connect to the given TCP ports only.
+
+    Connections to abstract Unix sockets outside the sandbox are blocked too.
 
     Raises:
         OSError: The kernel refused the restriction.

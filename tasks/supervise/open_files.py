@@ -1,7 +1,7 @@
-"""Files and folders that a stage reads outside its run, opened before anything is checked about them.
+"""Files and folders outside the run that a stage reads, opened before they are checked.
 
-A path can lead elsewhere a moment later: whoever may write its folder can replace it by a link. So the same handle is
-checked and mounted.
+A path can lead to another file a moment later, because anyone who can write to its folder can replace it with a link.
+The same file descriptor is therefore checked and mounted.
 """
 
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 class OpenFiles:
-    """Handles of files and folders, by the paths with which they were opened.
+    """File descriptors of files and folders, by the path with which they were opened.
 
-    They allow no reading or writing (O_PATH).
+    They are opened with O_PATH, which permits no reading or writing.
     """
 
     def __init__(self) -> None:
@@ -21,15 +21,18 @@ class OpenFiles:
         self._duplicates: list[int] = []
 
     def real_path(self, path: Path) -> Path:
-        """Return where `path` led when it was opened, without links; if nothing is there, resolve it now."""
+        """Return the path that `path` referred to when it was opened, with symbolic links resolved.
+
+        If nothing exists at `path`, it is resolved now.
+        """
         return self.proc_path(path).readlink() if self.open_if_exists(path) else path.resolve()
 
     def proc_path(self, path: Path) -> Path:
-        """Return the path of the open handle in /proc, which stays valid if the file moves; `path` if none is open."""
+        """Return the path of the open file in /proc, which stays valid if the file moves; `path` if no file exists."""
         return Path(f"/proc/self/fd/{self.handles[path]}") if self.open_if_exists(path) else path
 
     def open_if_exists(self, path: Path) -> bool:
-        """Return whether something exists at a path. The first call opens it."""
+        """Return whether a file or folder exists at `path`. The first call opens it."""
         if path not in self.handles:
             try:
                 self.handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -38,7 +41,7 @@ class OpenFiles:
         return True
 
     def duplicate(self, path: Path) -> int:
-        """Return another handle of an open path, since bubblewrap closes each handle that it has mounted."""
+        """Return another file descriptor of an open path, because bubblewrap closes each one after mounting it."""
         self._duplicates.append(os.dup(self.handles[path]))
         return self._duplicates[-1]
 

@@ -1,4 +1,4 @@
-"""Outputs of a stage: accepted as a whole if they are plain files in plain folders, else refused as a whole."""
+"""Check of a stage's outputs: they are accepted only if all of them are regular files in regular folders."""
 
 import errno
 import os
@@ -16,13 +16,14 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
-    """Copy the file or folder `name` that a stage left in `box` to `target`, in place of what is there.
+    """Copy the file or folder `name` that a stage has written to `box` to `target`, which is replaced.
 
-    The stage must have ended. Other processes may still have its files open and write to them, so only the supervisor's
-    copies count.
+    The stage must have ended. Other processes can still have its files open and write to them, so only the copies are
+    used.
 
     Raises:
-        Refused: Something is not a plain file or folder: a link, a pipe, a device, a set-user-id file or a sparse file.
+        Refused: The output contains something other than regular files and folders, such as a link, a pipe, a device, a
+            set-user-ID file or a sparse file.
         Unavailable: The disk is full.
     """
     handle = _open(box, name, stage)
@@ -76,7 +77,7 @@ def _open(box: Path, name: str, stage: str) -> int | None:
 
 
 def _copy_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
-    """Copy the files of one folder through its handle, since its path may lead elsewhere by now."""
+    """Copy the files of one folder by its file descriptor, because its path can lead to another folder by now."""
     target.mkdir(mode=0o700)
     if len(PurePosixPath(place).parts) >= MAX_DEPTH:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
@@ -105,7 +106,7 @@ def _require_plain(name: str, found: os.stat_result, place: str, stage: str, han
 
 
 def remove_forcibly(folder: Path) -> None:
-    """Remove a file or folder, however deep, even if its permissions forbid it. What cannot be removed stays."""
+    """Remove a file or folder of any depth, even if its permissions prevent that. Errors are ignored."""
     remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
     if remove().returncode:
         subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)

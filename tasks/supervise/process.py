@@ -1,4 +1,4 @@
-"""Process of a stage: it ends with the process that wants its result, and is asked to end before it is killed."""
+"""Process of a stage, which is asked to end, and then killed, if the process that started it ends."""
 
 import contextlib
 import ctypes
@@ -22,11 +22,8 @@ from tasks.core.machine.processes import find
 from tasks.supervise import network
 
 STOP_SECONDS = 25.0
-"""Seconds between the request to end and the kill of a stage.
-
-A training writes a checkpoint meanwhile (`stages/train/machines/sigterm.py`). DVC and the supervisor have more time
-(`outputs/dvc.py`).
-"""
+"""Time in seconds between the request to end and the kill of a stage. A training run saves a checkpoint in this time
+(`stages/train/machines/sigterm.py`). DVC and the supervisor have more time (`outputs/dvc.py`)."""
 POLL_SECONDS = 1.0
 SET_CHILD_SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a descendant whose parent ends becomes a child of this process."""
@@ -39,10 +36,10 @@ class Inherited:
 
 
 class StopRequest:
-    """Flag that a stage has been asked to end.
+    """Flag that a stage was asked to end.
 
-    A signal handler may set it, even in the middle of another handler that sets it. `threading.Event` would deadlock
-    there.
+    A signal handler can set it, even while another signal handler is setting it. `threading.Event` would deadlock in
+    this case.
     """
 
     def __init__(self) -> None:
@@ -69,19 +66,19 @@ def run(
     handles: tuple[int, ...] = (),
     ports: Collection[int] | None = None,
 ) -> int:
-    """Run a stage, or the sandbox around it, until none of its processes is left, and return its exit code.
+    """Run a stage, or the sandbox around it, until all of its processes have ended, and return its exit code.
 
-    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. The stage has failed
-    then, whatever its own exit code is.
+    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. It then counts as
+    failed, whatever its own exit code is.
 
     Args:
         command: Command of the stage or of its sandbox.
-        environment: Environment of the command, complete.
-        starter: Id of the process that wants the result; None if there is none.
+        environment: Complete environment of the command.
+        starter: Id of the process that waits for the result; None if there is none.
         boxed: Whether the command is a sandbox around the stage.
-        over: Function that is called once a second, and returns the reason why the stage must end at once, or None.
-        handles: Handles that the command inherits besides its standard streams.
-        ports: TCP ports to which the stage may connect (`network.py`); None for all.
+        over: Function that is called once a second. It returns a reason if the stage must end immediately, else None.
+        handles: File descriptors that the command inherits in addition to its standard streams.
+        ports: TCP ports to which the stage can connect (`network.py`); None for all.
 
     Raises:
         Unavailable: The stage was ended for the reason that `over` returned.
@@ -113,9 +110,10 @@ def run(
 def _started(
     start: "Callable[[], subprocess.Popen[bytes]]", ports: Collection[int] | None
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Start a process from a thread of its own, which first closes ports to itself and so to the process.
+    """Start a process from a separate thread that restricts its own ports, and thereby those of the process.
 
-    The thread lives as long as the process, since a sandbox ends with the thread that started it (`--die-with-parent`).
+    The thread lives as long as the process, because a sandbox ends with the thread that started it
+    (`--die-with-parent`).
     """
     with ThreadPoolExecutor(1) as own:
         if ports is not None:
@@ -125,10 +123,10 @@ def _started(
 
 
 def _kill_children() -> None:
-    """Kill all remaining children, and wait for them.
+    """Kill all remaining child processes and wait for them.
 
-    Other processes in a sandbox can keep its first process alive, since they can write its memory. It has then become a
-    child of this process. When it is killed, the kernel ends everything in the sandbox before the wait for it returns.
+    Other processes in a sandbox can keep its first process alive, because they can write to its memory. That process
+    has then become a child of this process. When it is killed, the kernel ends all processes in the sandbox.
     """
     while children := psutil.Process().children():
         for child in children:
@@ -153,10 +151,10 @@ def _stop_after(pid: int, asked: StopRequest) -> None:
 
 
 def _stop(asked: StopRequest, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
-    """Send SIGTERM to the stage once it is asked to end, and kill it after STOP_SECONDS.
+    """Send SIGTERM to the stage once it is asked to end, and kill it after a time limit.
 
-    The first process in a sandbox is bubblewrap's own. The child of that process is the stage, which may not have
-    started yet.
+    The first process in a sandbox is bubblewrap's own. The stage is a child of that process and may not have started
+    yet.
     """
     asked.wait()
     until, is_sent = time.monotonic() + STOP_SECONDS, False

@@ -1,8 +1,8 @@
-"""Stage records on this machine; only a record allows a run to take outputs from the cache.
+"""Stage records on this machine. A run can take outputs from the cache only if there is a record of them.
 
-Records of experiments are in .hallmark/experiments/records and count for experiments only, wherever they are found.
+Records of experiments are in .hallmark/experiments/records and are accepted for experiments only.
 
-.hallmark/records/INPUTS.json          newest record of some work, by `StageRecord.inputs_sha256`
+.hallmark/records/INPUTS.json          newest record with these inputs, by `StageRecord.inputs_sha256`
 .hallmark/records/RECORD.lock.json     entry of dvc.lock that leads to a record's outputs in the cache; not signed,
                                        because outputs from the cache are compared with the record
 .hallmark/records/runs/RUN/STAGE.json  record that the supervisor signed, for the process that started the stage
@@ -29,13 +29,13 @@ def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256
 
 
 def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """Return the record of exactly this computation, signed by one of the keys; None if there is none.
+    """Return the signed record of an identical computation; None if there is none.
 
     Args:
         layout: Worktree of the run.
         stage: Name of the stage in DVC.
-        read: Digests of everything that the stage reads.
-        lines: Public key lines that may have signed.
+        read: Digests of the stage's materials.
+        lines: Public key lines whose signatures are accepted.
         boxed: Whether the stage must have run in a sandbox.
     """
     inputs = stage_record.inputs_digest(stage, read)
@@ -44,14 +44,14 @@ def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed:
 
 
 def find_of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """Return the record of this computation that was made last in this run, under the conditions of `find`."""
+    """Return this run's signed record of a stage; None if there is none or its inputs differ."""
     return _read(_run_record_path(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
 
 
 def is_usable(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
-    """Return whether a record is of this computation and may be used by this run.
+    """Return whether a record is of an identical computation and this run can use it.
 
-    Records of experiments may be used by experiments only.
+    Only experiments can use records of experiments.
 
     Args:
         record: Record to check.

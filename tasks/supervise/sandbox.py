@@ -1,7 +1,7 @@
 """Sandbox of a stage, as arguments of bubblewrap.
 
-Inside there is a file system that holds only what is mounted; a /proc, /tmp and /dev of its own; no other process; a
-loopback of its own unless a network is granted; no capability; and no other environment variable than those named.
+The sandbox has a file system with mounted files only; private /proc, /tmp and /dev; no other processes; a private
+loopback interface unless a network is granted; no capabilities; and only the given environment variables.
 https://github.com/containers/bubblewrap
 """
 
@@ -20,10 +20,11 @@ from tasks.supervise import system_call_filter
 
 BUBBLEWRAP = "bwrap"
 OLDEST_VERSION = (0, 8)
-"""First version of bubblewrap that prevents processes inside from making namespaces (`--disable-userns`)."""
+"""First version of bubblewrap that can prevent processes in the sandbox from creating namespaces
+(`--disable-userns`)."""
 BIND_FD_VERSION = (0, 10)
 SANDBOX_VARIABLE = "HALLMARK_BOXED"
-"""Environment variable that is not empty if a stage must run in a sandbox or fail."""
+"""Environment variable. If it is not empty, a stage must run in a sandbox or fail."""
 LOCAL_ENVIRONMENT = "local"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 ETC_FILES = (
@@ -31,7 +32,7 @@ ETC_FILES = (
     "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
     "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
 )  # fmt: skip
-"""Files and folders of /etc that libraries need. They hold no accounts and no keys."""
+"""Files and folders in /etc that libraries need. They contain no accounts and no keys."""
 ACCELERATOR_DEVICES = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 
@@ -43,11 +44,11 @@ class Sandbox:
     outputs: Path
     measured: Path
     download_folder: tuple[Path, Path] | None = None
-    """Folder for files that the stage fetches, and the path at which it is mounted in the sandbox, writable."""
+    """Folder for files that the stage fetches, and the path in the sandbox at which it is mounted with write access."""
     read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
-    """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
+    """Read-only mounts by path: the descriptor of an open file, or None to mount the file at that path."""
     hidden_files: tuple[Path, ...] = ()
-    """Files that the stage cannot read, in folders that are mounted for every stage."""
+    """Files that are hidden from the stage although their folder is mounted for every stage."""
     writable_folders: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
@@ -56,7 +57,7 @@ class Sandbox:
 
 
 def is_used(environment: str) -> bool:
-    """Return whether stages run in a sandbox.
+    """Return whether stages run in a sandbox in this environment.
 
     Raises:
         Unavailable: The environment requires a sandbox, and this machine has none.
@@ -92,7 +93,7 @@ def unavailable_reason() -> str | None:
 
 @cache
 def version_text() -> str:
-    """Return name and version of the sandbox, as in stage records: `bubblewrap 0.11.0`."""
+    """Return name and version of the sandbox program, such as `bubblewrap 0.11.0`, for stage records."""
     return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
 
 
@@ -102,18 +103,18 @@ def _version() -> tuple[int, ...]:
 
 
 def describe_machine() -> str:
-    """Return machine, operating system and version of Python, which may explain a difference between two runs."""
+    """Return architecture, operating system and Python version, which can explain a difference between two runs."""
     return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def _program() -> str | None:
-    """Return the absolute path of bubblewrap, but never a program in the current folder."""
+    """Return the absolute path of bubblewrap. A program in the current folder is never used."""
     found = shutil.which(BUBBLEWRAP)
     return found if found and Path(found).is_absolute() else None
 
 
 def require_not_mounted(path: Path) -> None:
-    """Verify that `path` is in none of the folders that are mounted for every stage.
+    """Verify that `path` is not in a folder that is mounted for every stage.
 
     Raises:
         Unavailable: Every stage would see the path.
@@ -128,13 +129,13 @@ def require_not_mounted(path: Path) -> None:
 def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> list[str]:
     """Return the command that executes `words` in the sandbox.
 
-    It must be started with the variables of `environment` and no others: the first process inside is bubblewrap itself,
-    and /proc shows the variables with which it was started.
+    The command must be started with only the sandbox's own environment variables: the first process in the sandbox is
+    bubblewrap, and /proc shows the variables with which it was started.
 
     Args:
         box: The sandbox.
-        words: Command to execute inside.
-        handle: Handle of a filter of system calls, which the command inherits; None for no filter.
+        words: Command to execute in the sandbox.
+        handle: File descriptor of a system call filter, which the command inherits; None for no filter.
     """
     return [
         *(
@@ -157,9 +158,9 @@ def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> li
 
 
 def environment(box: Sandbox) -> dict[str, str]:
-    """Return the variables inside the sandbox.
+    """Return the environment variables in the sandbox.
 
-    They are not passed as arguments, since every user can read the arguments of every process.
+    They are not passed as arguments, because every user can read the arguments of every process.
     """
     alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
     return {
@@ -172,7 +173,7 @@ def environment(box: Sandbox) -> dict[str, str]:
 
 
 def home_folder() -> Path | None:
-    """Return the user's home folder, which is empty in the sandbox; None if there is none or it is the root folder."""
+    """Return the user's home folder, which is empty in the sandbox; None if it does not exist or is the root folder."""
     try:
         path = Path.home()
     except RuntimeError:
@@ -221,7 +222,6 @@ def _python_mounts() -> list[str]:
 
 
 def _prefixes() -> list[Path]:
-    """Return the folders of this environment and its base Python, both as they are named and without links."""
     named = (Path(sys.base_prefix), Path(sys.prefix))
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
@@ -239,9 +239,9 @@ def _mount(how: str, source: Path, place: Path) -> list[str]:
 
 
 def _mount_open_file(handle: int | None, place: Path) -> list[str]:
-    """Return arguments that mount an open file read-only.
+    """Return the arguments that mount an open file read-only.
 
-    bubblewrap closes the handle, which leads outside the sandbox, before anything runs inside.
+    bubblewrap closes the file descriptor, which leads outside the sandbox, before a process starts in the sandbox.
     """
     if handle is None or _version() < BIND_FD_VERSION:
         return _mount("--ro-bind", place, place)

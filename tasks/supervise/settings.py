@@ -1,4 +1,4 @@
-"""Table of all environment variables that Hallmark reads. docs/reference/settings is made from it."""
+"""Table of all environment variables that Hallmark reads. docs/reference/settings is generated from it."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ class Variable(NamedTuple):
     meaning: str
     default: str = "–"
     is_place: bool = False
-    """Whether the value names files or folders of the installation, at or in which no source may be."""
+    """Whether the value is a path of the installation. A source is not allowed at or below such a path."""
 
 
 RUNNER_PREFIX = "AWS_"
@@ -80,7 +80,7 @@ RUNNER_VARIABLES = (
     ),
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token", is_place=True),
 )
-"""Variables that a runner keeps from its start, as it does those whose names begin with RUNNER_PREFIX."""
+"""Environment variables that are fixed when a runner starts, like those whose names begin with RUNNER_PREFIX."""
 COMMAND_VARIABLES = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),

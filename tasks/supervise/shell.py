@@ -1,9 +1,9 @@
 """`hallmark-stage -c COMMAND`: the shell with which DVC starts a stage of a run, and the supervisor of that stage.
 
-It runs the stage in the sandbox, takes its outputs, and signs what it read and wrote. DVC works for the supervisor and
-stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the stage is taken from it. The
-process that starts this shell decides whether a stage may run without a sandbox (`sandbox.is_used`); the record of such
-a stage says so.
+It runs the stage in the sandbox, checks and copies its outputs, and signs a record of its materials and outputs. DVC
+only starts this shell and stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the stage
+is taken from it. The process that starts this shell decides whether a stage may run without a sandbox
+(sandbox.py); the record of such a stage says so.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ from tasks.trust.stage_record import Environment, StageRecord
 
 COMMAND_NAME = "hallmark-stage"
 SANDBOXES_FOLDER = "boxes"
-"""Folder below .hallmark/ with one folder for each running stage, whose name begins with the pid of its supervisor."""
+"""Folder below .hallmark/ with a subfolder for each running stage, whose name begins with the pid of its supervisor."""
 LIMITS = Limits()
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -79,12 +79,12 @@ def main() -> int:
 
 
 def run(stage: str, layout: Layout) -> int:
-    """Run a stage, sign its record if it succeeded, and return its exit code.
+    """Run a stage, sign its record if it has succeeded, and return its exit code.
 
     Raises:
-        InputError: The worker has no key here.
-        Refused: An output is not acceptable, or what the stage reads changed while it ran.
-        Unavailable: There is no sandbox, or it would show the state to the stage.
+        InputError: This machine has no worker key.
+        Refused: An output is not acceptable, or an input changed while the stage was running.
+        Unavailable: There is no sandbox, or the sandbox would show Hallmark's state folder to the stage.
     """
     signer = signing_keys.for_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
@@ -128,9 +128,9 @@ def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Sandbox | N
 
 
 def _packages() -> list[str]:
-    """Return `NAME-VERSION.dist-info` of each installed package.
+    """Return the name `NAME-VERSION.dist-info` of each installed package.
 
-    Reading their metadata would take a fifth of a second.
+    Reading the metadata of the packages would take a fifth of a second.
     """
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
@@ -159,9 +159,9 @@ def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int
 
 @contextmanager
 def _space_freed(layout: Layout, made: Sandbox, place: Path) -> Iterator[None]:
-    """Remove what unreviewed code wrote during the block if the disk has too little space at the end of the block.
+    """Remove files that unreviewed code has written during the block if the disk then has too little space.
 
-    Checkpoints of reviewed code stay: a training has two of them, from which its run is resumed.
+    Checkpoints of reviewed code are kept, because a run is resumed from them.
     """
     if not layout.is_experiment:
         yield
@@ -229,9 +229,9 @@ def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    """Store the message of a failed stage if it is a plain file.
+    """Store the error message of a failed stage if it is a regular file.
 
-    A link could lead to a file that the stage cannot read.
+    A link could lead to a file that the stage is not allowed to read.
     """
     said = error_file(place, stage)
     with contextlib.suppress(OSError), os.fdopen(os.open(said, output_check.OPEN_FLAGS), "rb") as file:
@@ -242,7 +242,6 @@ def _keep_error(stage: str, layout: Layout, place: Path) -> None:
 
 @contextmanager
 def _sandbox_folder(home: Path) -> Iterator[Path]:
-    """Yield a folder for one sandbox, on the disk of the run. Folders of killed supervisors are removed first."""
     home.mkdir(mode=0o700, exist_ok=True)
     for left in home.iterdir():
         pid = left.name.partition("-")[0]

@@ -1,7 +1,7 @@
-"""Filter of system calls that reach past the sandbox, or into parts of the kernel that are rarely examined.
+"""Filter of system calls that reach beyond the sandbox, or into rarely examined parts of the kernel.
 
-bubblewrap isolates everything that has a namespace; keyrings and some families of sockets have none. The filter is a
-BPF program for seccomp(2). libseccomp's Python binding would write it too, but takes longer to load than bubblewrap to
+bubblewrap isolates everything that has a namespace; keyrings and some socket families have none. The filter is a BPF
+program for seccomp(2). libseccomp's Python binding could generate it too, but takes longer to load than bubblewrap to
 start.
 """
 
@@ -21,7 +21,7 @@ class SystemCallNumbers(NamedTuple):
     fcntl: int
     setsockopt: int
     sends: tuple[tuple[int, int], ...]
-    """Numbers of sendto, sendmsg and sendmmsg, each with the index of its argument for flags."""
+    """Numbers of sendto, sendmsg and sendmmsg, each with the index of its `flags` argument."""
     denied: tuple[int, ...]
     """Numbers of the calls in DENIED_CALLS, in the same order."""
 
@@ -46,40 +46,40 @@ NUMBERS_BY_MACHINE = {
         sends=((206, 3), (211, 2), (269, 3)), denied=GENERIC_DENIED_NUMBERS,
     ),
 }  # fmt: skip
-"""Numbers of system calls by machine, all little-endian. There is no filter for other machines."""
+"""System call numbers by architecture; each is little-endian. Other architectures have no filter."""
 ALLOWED_SOCKET_FAMILIES = (1, 2, 10, 16)
-"""Families of sockets that are allowed: Unix, IPv4, IPv6, and netlink, by which programs ask for the machine's
-addresses. AF_VSOCK, which leads to the host of a virtual machine, belongs to no namespace."""
+"""Allowed socket families: Unix, IPv4, IPv6, and netlink, with which programs query the machine's addresses. AF_VSOCK
+is blocked: it connects to the host of a virtual machine and belongs to no namespace."""
 TERMINAL_INPUT_IOCTLS = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX of ioctl(2), which can enter text as if it were typed at the terminal."""
+"""TIOCSTI and TIOCLINUX of ioctl(2), which can insert text as if a user had typed it at the terminal."""
 OTHER_TCP_PROTOCOLS = (256, 262)
-"""IPPROTO_SMC and IPPROTO_MPTCP, protocols of sockets that avoid Landlock's rules for TCP ports."""
+"""IPPROTO_SMC and IPPROTO_MPTCP, socket protocols that bypass Landlock's rules for TCP ports."""
 FASTOPEN = 0x20000000
-"""MSG_FASTOPEN, a flag with which a send also opens a connection."""
+"""MSG_FASTOPEN, a flag that lets a send operation also open a connection."""
 SOL_SOCKET, SO_REUSEPORT = 1, 15
-"""Level and option of setsockopt(2) by which two servers of one user listen on one port and share its connections."""
+"""Level and option of setsockopt(2) with which two servers of one user can listen on the same port and share its
+connections."""
 LEASE_COMMANDS = (1024, 1026)
-"""F_SETLEASE and F_NOTIFY of fcntl(2).
-
-A lease on a file that a stage may only read would keep others from opening it.
-"""
+"""F_SETLEASE and F_NOTIFY of fcntl(2). With a lease on a read-only file, a stage could prevent other processes from
+opening the file."""
 FIRST_X32_NUMBER = 0x40000000
-"""First number of x32, a second set of numbers that x86-64 has for system calls."""
+"""First system call number of x32, the second set of system calls on x86-64."""
 
 LOAD, EQUAL, AT_LEAST, HAS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-"""BPF instructions: load a word; jump if it equals, is at least, or has a bit of the value; return."""
+"""BPF instructions: load a word; jump if the word equals, is at least, or has a bit in common with a value; return."""
 NUMBER, ARCH, ARGUMENTS = 0, 4, 16
-"""Offsets of a call's number, its machine and its arguments; only the lower word of an argument is read, as the kernel
-does."""
+"""Offsets of the system call's number, architecture and arguments in the input of the filter. Only the lower word of an
+argument is read, as the kernel does."""
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 BpfStep = tuple[int, int, int, int]
-"""BPF step: instruction, number of steps to skip if its condition holds, number of steps to skip if not, value."""
+"""BPF instruction: code, number of instructions to skip if its condition is true, number to skip if it is false, and
+value."""
 
 
 @contextmanager
 def open_filter() -> Iterator[int | None]:
-    """Yield a handle of the filter, which `bwrap --seccomp` reads once; None if this machine has no filter."""
+    """Yield a file descriptor of the filter, which `bwrap --seccomp` reads once; None if this machine has no filter."""
     known = NUMBERS_BY_MACHINE.get(platform.machine())
     if known is None:
         yield None

@@ -1,9 +1,9 @@
 """Vault service for stage `ingest`, which adds values through its supervisor and cannot read any.
 
-`tasks.sources.vault_writer` is the other end.
+`tasks.sources.vault_writer` is the client.
 
-Values in the vault do not change: a request adds values under their own tokens, or asks which tokens are missing. Any
-other message of a stage ends the service.
+Values in the vault do not change: a request adds values under their own tokens, or lists tokens to find out which of
+them are missing. Any other message of a stage ends the service.
 """
 
 import socket
@@ -21,15 +21,15 @@ from tasks.stages.data.protect.tokens import token
 from tasks.supervise.process import Inherited
 
 MAX_VALUE_LENGTH = 2**16
-"""Maximum number of characters of a value. Values that recognisers find are far shorter."""
+"""Maximum number of characters in a value. Values that recognisers find are far shorter."""
 
 
 @contextmanager
 def serve(state: Path) -> Iterator[Inherited]:
-    """Answer one stage's requests to the vault of `state` until the block ends.
+    """Serve one stage's requests to the vault of the state folder `state` until the block ends.
 
     Yields:
-        Handle and variable by which the stage reaches the service.
+        File descriptor and environment variable with which the stage accesses the service.
     """
     own, theirs = socket.socketpair()
     with own, theirs:
@@ -43,7 +43,7 @@ def serve(state: Path) -> Iterator[Inherited]:
 
 
 def _shut_down(own: socket.socket) -> None:
-    """Shut the connection down for every process that has the other end, since a stage may have passed it on."""
+    """Shut the connection down for every process that has the other end, because a stage can have passed it on."""
     with suppress(OSError):
         own.shutdown(socket.SHUT_RDWR)
 

@@ -1,7 +1,7 @@
-"""Files of a run's worktree that a stage sees: exactly those that the digests of its record cover.
+"""Files of a run's worktree that a stage sees: exactly the files whose digests are in its record.
 
-Its code is copied, so that the stage sees no other files beside it and no later change of it. Its inputs are mounted
-read-only in their own places. Of the parameters it sees its own sections.
+The code is copied, so that the stage sees no other files next to it and no later change of it. The inputs are mounted
+read-only at their own paths. Of the parameters, the stage sees only its own sections.
 """
 
 import shutil
@@ -18,10 +18,10 @@ from tasks.supervise import materials
 
 
 def lay_out_files(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
-    """Copy the code of a stage, and create the folders and files on which its inputs are mounted.
+    """Copy the code of a stage to `tree`, and create the folders and files on which its inputs are mounted.
 
     Raises:
-        Refused: The copy is not the code with which the run was resolved.
+        Refused: The copied code differs from the code with which the run was resolved.
     """
     for path in code_digest.stage_files(layout.root, DVC_STAGES[stage].name):
         target = tree / path.relative_to(layout.root)

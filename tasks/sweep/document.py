@@ -15,22 +15,22 @@ class Trial(FrozenModel):
 class SweepDocument(FrozenModel):
     use_case: str
     run: str
-    """Run whose rows were used."""
+    """Id of the run whose rows were used."""
     demo: bool
     made_with: dict[str, str] = {}
-    """Parameters by which the run made its rows, if they differ from today's. A run with the best trial's
-    parameters needs these too."""
+    """Data parameters of that run that differ from the current ones. A run with the best trial's parameters needs these
+    too."""
     trials: list[Trial]
     """Trials in the order of execution."""
 
     @property
     def ranked(self) -> list[Trial]:
-        """Trials by lowest validation loss; trials that were stopped come after, and failures last."""
+        """Trials by validation loss, lowest first. Stopped trials come after completed ones, and failed trials last."""
         return sorted(self.trials, key=_rank)
 
     @property
     def best(self) -> Trial | None:
-        """Best of the trials that were not stopped; None if there is none."""
+        """Completed trial with the lowest validation loss; None if no trial was completed."""
         first = self.ranked[0]
         return first if first.outcome and not first.outcome.stopped else None
 

@@ -9,13 +9,13 @@ from tasks.runs.reporting.training_curve import Point
 from tasks.sweep.trial import TrialOutcome
 
 RUN_TAG, TRIAL_TAG = "hallmark.sweep", "hallmark.trial"
-"""Tags for the run whose rows were used, and for the number of the trial."""
+"""MLflow tags for the run whose rows were used, and for the number of the trial."""
 
 
 def log_trial(
     layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
 ) -> str | None:
-    """Log a trial in MLflow. Return a message if MLflow cannot be reached; None if it was logged."""
+    """Log a trial in MLflow, and return an error message if MLflow cannot be reached, else None."""
     mlflow_runs.set_short_timeouts()
     try:
         _log_to_mlflow(layout, use_case, run, number, changes, outcome)

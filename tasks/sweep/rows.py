@@ -1,4 +1,4 @@
-"""Rows of a sweep: the training and validation rows of the last run."""
+"""Rows of a sweep: the training and validation rows of the newest run."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from tasks.policy.governance import Governance
 from tasks.scratch import source_run
 
 SPLIT_FILES = ("train.parquet", "validation.parquet")
-"""Files of the run's split. The test partition is kept for the evaluation gate."""
+"""Files with the training and validation rows of a run. The test partition is reserved for the evaluation gate."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SweepRows:
     split: Path
     demo: bool
     made_with: Mapping[str, str]
-    """Parameters by which the run made its rows, in the format of `--set`, if they differ from today's."""
+    """Data parameters of the run that differ from the current ones, in the format of option `--set`."""
 
     @property
     def run(self) -> str:
@@ -43,9 +43,9 @@ def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Gove
     """Choose the rows of the newest run of the use case.
 
     Raises:
-        Unavailable: There is no such run.
-        Refused: Its data gate has not passed, or an owner has withdrawn a source.
-        InputError: It has no validation rows, or its rows do not fit the prompts.
+        Unavailable: The use case has no run with rows.
+        Refused: The run's data gate has not passed, or an owner has withdrawn a source.
+        InputError: The run has no validation rows, or its rows do not match the prompts.
     """
     run = source_run.newest_run(params, layout)
     statement = source_run.require_passed(run, ledger, governance)

@@ -13,20 +13,20 @@ from tasks.core.params.training import VALIDATION_SETTINGS, Training
 PARAMS_SECTION = "training."
 EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
 VALUE_SEPARATOR = re.compile(r",(?![^\[]*\])")
-"""Commas outside of lists."""
+"""Pattern of a comma that is not inside brackets."""
 MAX_COMBINATIONS = 1_000
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A parameter with its values, or with the ends of a range."""
+    """Parameter that a sweep varies, with its values or with the bounds of a range."""
 
     key: str
     values: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 0.0
     is_integer: bool = False
-    """Whether both ends are whole numbers. Then all suggested values are too."""
+    """Whether both bounds are integers. Then all suggested values are integers too."""
 
     def suggest(self, trial: Any) -> str:
         """Return a value suggested by Optuna. Ranges are searched on a logarithmic scale."""
@@ -38,7 +38,7 @@ class Axis:
 
     @property
     def sample_values(self) -> tuple[str, ...]:
-        """Values to check before training: the listed ones, or the ends of the range and a value between."""
+        """Values to validate before training: the listed values, or a range's bounds and a value between them."""
         if self.values:
             return self.values
         if self.is_integer:
@@ -47,10 +47,10 @@ class Axis:
 
 
 def parse_axes(given: Sequence[str]) -> list[Axis]:
-    """Parse the options `--over`.
+    """Parse the values of the option `--over`.
 
     Raises:
-        InputError: An option is malformed, names a parameter that no trial may change, or repeats one.
+        InputError: A value is malformed, or names a parameter that a trial cannot change or that was named before.
     """
     axes = [_axis(text) for text in given]
     keys = [axis.key for axis in axes]
@@ -90,6 +90,6 @@ def _axis(text: str) -> Axis:
 
 
 def combinations(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
-    """Yield every combination of listed values and, for ranges, of the values in `Axis.sample_values`."""
+    """Yield every combination of listed values. For a range, the values in `Axis.sample_values` are used."""
     for values in itertools.product(*(axis.sample_values for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

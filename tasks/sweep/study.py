@@ -14,7 +14,8 @@ from tasks.sweep.search_space import Axis
 DEFAULT_TRIALS = 10
 MIN_EVALUATIONS, REDUCTION_FACTOR = 2, 3
 """Settings of successive halving: trials are first compared at their second evaluation on the validation rows, and then
-each time after three times as many. A trial continues if it is among the best third of those that came as far."""
+whenever the number of evaluations has tripled. Only the best third of the trials with that many evaluations
+continues."""
 
 
 def new_study(halving: bool, seed: int) -> Any:
@@ -27,16 +28,17 @@ def new_study(halving: bool, seed: int) -> Any:
 
 
 def study_without_failures(study: Any, halving: bool, seed: int) -> Any:
-    """Return a study without the failed trials, since Optuna would go on comparing with their losses."""
+    """Return a copy of the study without failed trials, because Optuna would still compare with their losses."""
     fresh = new_study(halving, seed)
     fresh.add_trials([each for each in study.get_trials() if each.state != trial_state("FAIL")])
     return fresh
 
 
 def enqueue_trials(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> int:
-    """Queue the trials that are known in advance, and return the number of trials.
+    """Queue the trials that are known in advance, and return the number of all trials.
 
-    Without ranges, the trials are all combinations of values, or a random sample of `trials` combinations.
+    Without ranges, these are all combinations of values, or a random sample of `trials` combinations. With ranges, no
+    trial is known in advance.
     """
     if any(not axis.values for axis in axes):
         return trials or DEFAULT_TRIALS

@@ -1,4 +1,4 @@
-"""The trials of a sweep, one after the other. Outcomes are stored, so that an interrupted sweep can be resumed."""
+"""Trials of a sweep, one after the other. Outcomes are stored, so that an interrupted sweep can be resumed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,21 +34,21 @@ SHARED_STAGES = ("base_model", "tokenise")
 class SweepRequest:
     axes: Sequence[Axis]
     params_with: Callable[[Mapping[str, str]], Params]
-    """Function that returns the parameters with some of them changed. Raises InputError for invalid ones."""
+    """Function that returns the parameters with the given changes, or raises InputError if they are not valid."""
     trials: int | None = None
     halving: bool = True
-    """Whether to stop a trial that is not among the best third of those that came as far."""
+    """Whether to stop a trial early if others have a lower validation loss (`study.py`)."""
 
 
 def sweep(
     root: Path, wish: SweepRequest, ledger: Ledger, governance: Governance, watcher: ProgressReceiver
 ) -> SweepDocument:
-    """Execute the trials. Every combination of parameters is validated before anything is trained.
+    """Execute the trials. Every combination of parameters is validated before the first training.
 
     Raises:
-        InputError: A combination of parameters is invalid, or the rows do not fit them.
-        Refused: The base model is not allowed, or the rows may not be used; see `rows.choose_rows`.
-        Unavailable: No run has rows, or stages need a sandbox and there is none.
+        InputError: A combination of parameters is not valid, or the rows do not match them.
+        Refused: The base model is not allowed, or the rows cannot be used; see `rows.choose_rows`.
+        Unavailable: No run has rows, or stages need a sandbox and this machine has none.
     """
     params, *_ = [wish.params_with(corner) for corner in search_space.combinations(wish.axes)]
     governance.policy.base_models.require(params.base_model, root)
@@ -90,7 +90,7 @@ class _Sweep:
         return self.place.worktree("trials")
 
     def prepare(self, params: Params, governance: Governance) -> None:
-        """Fetch and tokenise for all trials, again if rows, model, prompts or code have changed."""
+        """Fetch the base model and tokenise the rows for all trials, if their inputs have changed."""
         given = {name: params.model_dump(mode="json")[name] for name in ("base_model", "prompts")}
         codes = workspace.stage_code_digests()
         code = {
@@ -132,7 +132,6 @@ class _Sweep:
         return Trial(number=number, changes=changes, outcome=outcome)
 
     def _outcome(self, asked: Any, changes: Mapping[str, str], what: str) -> tuple[TrialOutcome, bool]:
-        """Return the outcome, and whether it was made now. Raises the errors of the training."""
         params, step = self.wish.params_with(changes), 0
 
         def looked(loss: float) -> bool:

@@ -16,14 +16,13 @@ from tasks.stages.train.rows.order import Order
 
 OnProgress = Callable[[str], None]
 OnValidationLoss = Callable[[float], bool]
-"""Callback that gets each validation loss in turn. If it returns True, the training is stopped."""
+"""Callback that receives each validation loss. If it returns True, the training is stopped."""
 
 
 class TrialOutcome(FrozenModel):
     points: list[dict[str, Any]]
-    """Points of the training curve."""
     stopped: bool
-    """Whether the trial was stopped early, since others had a lower loss by then."""
+    """Whether the trial was stopped early, because other trials had a lower loss by then."""
     seconds: float | None
     tokens_per_second: float | None
 
@@ -46,9 +45,10 @@ class _Stopped(Exception):
 def run_training(
     layout: Layout, params: Params, boxed: bool, working: OnProgress, looked: OnValidationLoss
 ) -> TrialOutcome:
-    """Train in a worktree that has base model and tokens.
+    """Execute stage `train` in a worktree that has a base model and tokenised rows.
 
-    A training that has done its last step is not stopped, whatever `looked` returns. Raises the errors of the stage.
+    If `looked` returns True, the training is stopped, unless it has already done its last step. Errors of the stage are
+    raised.
     """
     workspace.write_params(layout, params)
     for path in layout.output_folders("train", measures=True):

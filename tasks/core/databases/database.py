@@ -1,8 +1,8 @@
-"""SQLAlchemy engines for SQLite and Postgres databases with several writing processes, one of which writes at a time.
+"""SQLAlchemy engines for SQLite and Postgres databases that many processes use but only one writes at a time.
 
-A transaction holds SQLite's write lock, or in Postgres the lock of a table, from its first statement, so that data read
-in it is still current when it writes. Only a role that may write to the table can take its lock. A connection with the
-execution option `takes_turn=False` only reads, and waits for no lock.
+A transaction takes SQLite's write lock, or the lock of a Postgres table, with its first statement, so that data read in
+the transaction is still current when it writes. In Postgres, only a role that may write to the table can take its lock.
+A connection with the execution option `takes_turn=False` only reads, and does not wait for a lock.
 """
 
 import sqlite3
@@ -21,25 +21,27 @@ from sqlalchemy.pool import NullPool
 from tasks.core.errors import InputError, Unavailable
 
 PAGE_BYTES = 16384
-"""Page size of SQLite files: rows of 3 KB, which a gate's evidence takes, waste space in the default pages of 4 KB."""
+"""Page size of SQLite files in bytes. Rows of 3 KB, the size of a gate's evidence, would waste space in the default
+pages of 4 KB."""
 WAIT_SECONDS = 30
-"""Maximum number of seconds that a writer waits for the lock."""
+"""Maximum number of seconds that a writer waits for the write lock."""
 IDLE_SECONDS = 20
-"""Seconds without a statement after which Postgres aborts a writer's transaction, since other writers wait for it."""
+"""Seconds without a statement after which Postgres aborts a write transaction, because other writers wait for its
+lock."""
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 SET_TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
 DECODE_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
-"""Decoder of text in SQLite. Bytes that are not UTF-8, which only a manual change can cause, raise no error here; the
-code that reads the row has to refuse them."""
+"""Decoder for text in SQLite. Bytes that are not UTF-8, which only a manual change can cause, do not raise an error
+here; the code that reads the row must reject them."""
 
 
 def sqlite(path: Path, keep_open: bool = False) -> Engine:
-    """Return an engine for a SQLite file, which is created if necessary.
+    """Return an engine for a SQLite file. The file is created if it does not exist.
 
     Args:
-        path: The file.
-        keep_open: Whether to keep a connection open until `dispose()`, which halves the time of a transaction.
+        path: Path of the file.
+        keep_open: Whether to keep one connection open until `dispose()`, which halves the duration of a transaction.
 
     Raises:
         Unavailable: The folder of the file cannot be created.
@@ -75,13 +77,13 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
 
 
 def postgres(url: URL, table: str, lock: int) -> Engine:
-    """Return an engine for Postgres.
+    """Return an engine for a Postgres database.
 
     Args:
-        url: Address of the database, as from `postgres_url`.
-        table: Table that every writer updates; its lock makes writers wait for each other.
-        lock: Number of the advisory lock that writers take as long as there is no such table. Any role that may connect
-            can take it.
+        url: URL of the database, including the driver.
+        table: Table that every writer locks, so that only one of them writes at a time.
+        lock: Number of the advisory lock that writers take until the table exists. Any role that can connect can take
+            this lock.
     """
     engine = create_engine(url, poolclass=NullPool)
 
@@ -100,11 +102,11 @@ def postgres(url: URL, table: str, lock: int) -> Engine:
 
 
 def postgres_url(configured: str, variable: str) -> URL:
-    """Parse the database URL in an environment variable, and set its driver.
+    """Parse a Postgres URL from an environment variable, and set its driver.
 
     Args:
         configured: Value of the variable.
-        variable: Name of the variable, for error messages.
+        variable: Name of the variable, used in error messages.
 
     Raises:
         InputError: The value is not the URL of a Postgres database.
@@ -126,10 +128,10 @@ def postgres_url(configured: str, variable: str) -> URL:
 
 @contextmanager
 def unavailable_on_error(what: str) -> Iterator[None]:
-    """Turn errors of the database driver in the block into errors for users.
+    """Convert errors of the database driver inside the block to `Unavailable`.
 
     Args:
-        what: Name of the database, with which the message begins.
+        what: Name of the database, used at the start of the error message.
 
     Raises:
         Unavailable: The database cannot be reached, is locked or is damaged.
@@ -153,8 +155,8 @@ def unavailable_on_error(what: str) -> Iterator[None]:
 def _enable_wal(connection: Any) -> None:
     """Switch a database to write-ahead logging, and retry while it is locked.
 
-    SQLite's own timeout does not apply to a change of the journal mode, so one of two processes that create the same
-    database would fail.
+    SQLite's own timeout does not apply to a change of the journal mode. Without retries, one of two processes that
+    create the same database at the same time would fail.
     """
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
@@ -170,8 +172,8 @@ def _enable_wal(connection: Any) -> None:
 def _keep_open(path: Path) -> sqlite3.Connection:
     """Open a connection that stays idle until the engine is disposed.
 
-    Each transaction has its own connection. If the last connection is closed, SQLite writes the log back to the file
-    and flushes it to disk, which an idle connection avoids.
+    Each transaction opens and closes its own connection. When the last connection is closed, SQLite writes the log back
+    to the file and flushes it to disk. An idle connection avoids this.
     """
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()

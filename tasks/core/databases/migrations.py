@@ -1,8 +1,8 @@
 """Schema versions of databases: older schemas are migrated step by step, newer ones are refused.
 
-A database without a schema version has the first one. Each migration step is one transaction, which also changes the
-schema version. So a step that is interrupted has no effect, and the next process that opens the database repeats it.
-A second table lists every version of Hallmark that has opened the database for writing.
+A database that does not store a schema version has version 1. Each migration step is one transaction, which also
+updates the schema version. So an interrupted step has no effect, and the next process that opens the database repeats
+it. A second table lists every version of Hallmark that has opened the database for writing.
 """
 
 import sqlite3
@@ -22,17 +22,17 @@ from tasks.core.version import UNKNOWN_VERSION, VERSION, minor_version
 @dataclass(frozen=True)
 class Schema:
     name: str
-    """Name of the schema: ledger, vault, lineage or leases. They may share a database, so each has its own tables for
-    its version and writers."""
+    """Name of the schema: ledger, vault, lineage or leases. Schemas can share a database, so each has its own tables
+    for its version and its writers."""
     tables: MetaData
     create_tables: Callable[[Connection], None]
     steps: tuple[Callable[[Connection], None], ...] = ()
-    """Migration steps: the first one migrates version 1 to version 2, and so on. Released steps are never changed."""
+    """Migration steps in order; the first one migrates version 1 to version 2. A released step is never changed."""
     check: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
-    """Check to run before this version of Hallmark writes to a database for the first time.
+    """Function that runs before this version of Hallmark writes to a database for the first time.
 
-    Its arguments are the connection and the versions of Hallmark that have written to the database. It raises Refused
-    if the database cannot be migrated.
+    It receives the connection and the versions of Hallmark that have written to the database, and raises Refused if the
+    database cannot be migrated.
     """
 
     @property
@@ -41,9 +41,9 @@ class Schema:
 
 
 def migrate(engine: Engine, schema: Schema) -> None:
-    """Create the tables of a schema if there are none, or migrate them from an earlier version.
+    """Create the tables of a schema, or migrate existing tables from an earlier version.
 
-    Before the first migration step a SQLite file is copied, and the path of the copy is printed on stderr.
+    A SQLite file is copied before the first migration step, and the path of the copy is printed to stderr.
 
     Raises:
         Unavailable: A newer version of Hallmark created the tables.
@@ -80,7 +80,7 @@ def is_current(engine: Engine, schema: Schema) -> bool:
 
 
 def version(connection: Connection, schema: Schema) -> int | None:
-    """Return the schema version of a database; None if it has none of the tables.
+    """Return the schema version of a database, or None if the database has none of the schema's tables.
 
     Raises:
         Refused: The stored schema version is not valid.
@@ -114,7 +114,7 @@ def _version_table(schema: Schema) -> Table:
 def writers(connection: Connection, schema: Schema) -> list[str]:
     """Return the versions of Hallmark that have written to a database, sorted.
 
-    Versions before 0.2.0 are not recorded.
+    Versions before 0.2.0 did not record themselves.
     """
     table = _writers_table(schema)
     if not inspect(connection).has_table(table.name):
@@ -150,7 +150,6 @@ def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> 
 
 
 def _copy(database: Path, version: int) -> Path:
-    """Copy the committed content of a SQLite file to a new file in the same folder, atomically."""
     target = database.with_name(f"{database.name}.schema{version}")
     temporary_path = target.with_name(f".{target.name}.part")
     temporary_path.unlink(missing_ok=True)

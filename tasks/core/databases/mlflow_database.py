@@ -1,7 +1,8 @@
 """Atomic creation of MLflow's tables in a SQLite file.
 
-MLflow creates them in place, one migration after the other, under a lock in /tmp, which a stage in its sandbox does not
-share. If two processes start at once, or one is killed, MLflow finds an incomplete migration and fails from then on.
+MLflow creates its tables in place, one migration after the other, under a lock in /tmp, which a stage in its sandbox
+does not share. If two processes start at once, or one is killed, MLflow finds an incomplete migration and fails from
+then on.
 """
 
 import os
@@ -13,9 +14,12 @@ SCHEME = "sqlite:///"
 
 
 def create(uri: str) -> None:
-    """Create the file of a `sqlite:///` URI with MLflow's tables if it does not exist; ignore any other URI.
+    """Create a SQLite file with MLflow's tables if the file does not exist.
 
-    Several processes may call it at once: the first one that finishes creates the file.
+    Concurrent calls are safe: the first process to finish creates the file.
+
+    Args:
+        uri: Tracking URI. A URI that does not start with `sqlite:///` is ignored.
     """
     file = Path(uri.removeprefix(SCHEME))
     if not uri.startswith(f"{SCHEME}/") or "?" in uri or file.exists():

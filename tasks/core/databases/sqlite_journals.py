@@ -1,8 +1,8 @@
 """Removal of SQLite journals that could make SQLite delete other files.
 
 If a transaction was interrupted, the next process that opens the database rolls back its journal. If the journal names
-a super-journal, as in transactions over several databases, SQLite then deletes the file of that name, whatever it is.
-Hallmark has no such transactions, so a journal that names a super-journal was planted.
+a super-journal, as in transactions over more than one database, SQLite then deletes the file of that name, whatever it
+is. Hallmark has no such transactions, so a journal that names a super-journal was planted.
 """
 
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from tasks.core.files import open_regular_file
 
 SUPER_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
-"""Last bytes of a journal that names a super-journal (https://www.sqlite.org/fileformat.html)."""
+"""Magic bytes at the end of a journal that names a super-journal (https://www.sqlite.org/fileformat.html)."""
 
 
 def remove_planted(folder: Path) -> list[Path]:
-    """Remove journals that name a super-journal, or that are pipes or devices, and return their paths.
+    """Delete SQLite journals that name a super-journal or are pipes or devices, and return their paths.
 
     Args:
-        folder: Folder to search, with all its subfolders.
+        folder: Folder to search recursively.
     """
     strange = [path for path in folder.rglob("*-journal") if _is_planted(path)]
     for path in strange:

@@ -1,7 +1,7 @@
 """Loading of YAML files into frozen pydantic models, with all errors reported at once by file and line.
 
 Each of Hallmark's settings files (params.yaml and those in infra/governance/) is one pydantic model. All of them are
-loaded with `load`, so that errors have the same form in every file.
+loaded by the same function, so that errors have the same form in every file.
 """
 
 import difflib
@@ -25,10 +25,10 @@ MAX_REASON_CHARS = 2_000
 
 
 class FrozenModel(BaseModel):
-    """Base class of settings and results: immutable, without unknown keys.
+    """Base class of settings and results. Instances are immutable, and unknown keys are refused.
 
-    Validators and schemas are built at first use, since a process imports many models and uses few. NaN and infinity
-    are refused, since every comparison with a threshold of NaN is false.
+    Validators and schemas are built at first use, because a process imports many models but uses only a few. NaN and
+    infinity are refused, because every comparison with NaN is false.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, allow_inf_nan=False)
@@ -50,14 +50,14 @@ class FrozenModel(BaseModel):
 
 
 IsoTime = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="json")]
-"""Time that is serialised to JSON by `datetime.isoformat`: with `+00:00` for UTC."""
+"""Datetime that is serialised to JSON by `datetime.isoformat`, which writes UTC as `+00:00`."""
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
-"""Loaded files by model, text and whether merge keys are allowed. Callers can share them, since models are frozen."""
+"""Cache of validated files by model, text and `merge_keys`. Callers can share an entry because models are frozen."""
 MAX_LISTED_ERRORS = 100
 CACHE_SIZE = 16
-"""Maximum number of cached files. ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
+"""Maximum number of cached files. Caching pays off because ruamel needs 20 ms to parse a kilobyte."""
 MAX_VALUE_CHARS = 300
 HIDDEN_CHARACTER_MESSAGE = (
     "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
@@ -65,16 +65,16 @@ HIDDEN_CHARACTER_MESSAGE = (
 
 
 def load(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
-    """Load and validate a YAML file. The result is cached by the text of the file.
+    """Load and validate a YAML file. Results are cached by the text of the file.
 
     Args:
         path: Path of the file.
         model: Model to validate against.
-        merge_keys: Whether the file may have merge keys (`<<`). A person who signs the file would not see the merged
-            keys where they apply.
+        merge_keys: Whether merge keys (`<<`) are allowed. Files that people sign must not use them, because the signer
+            would not see the merged values where they apply.
 
     Raises:
-        InputError: The file is not valid; the message lists all errors, each with its line and what was expected.
+        InputError: The file is not valid; the message lists every error with its line and the expected value.
     """
     text = read_text(path)
     loaded = _CACHE.get((model, text, merge_keys))
@@ -107,12 +107,12 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse a file into ruamel's round-trip mapping, which keeps lines and comments."""
+    """Read a YAML file into ruamel's round-trip mapping, which preserves line numbers and comments."""
     return parse_yaml(read_text(path), path)
 
 
 def read_plain(path: Path) -> Any:
-    """Parse a file into plain dicts, lists and values. The result is cached by the text of the file."""
+    """Read a YAML file into plain dicts, lists and values. Results are cached by the text of the file."""
     return to_plain(_parse_plain(read_text(path), path))
 
 
@@ -122,11 +122,11 @@ def _parse_plain(text: str, path: Path) -> Any:
 
 
 def parse_yaml(text: str, path: Path) -> Any:
-    """Parse a YAML text into ruamel's round-trip mapping, which keeps lines and comments.
+    """Parse YAML text into ruamel's round-trip mapping, which preserves line numbers and comments.
 
     Args:
-        text: The document.
-        path: File that the text was read from, for error messages.
+        text: YAML text.
+        path: File that the text was read from, used in error messages.
     """
     document = yaml_text.load(text, str(path))
     if not isinstance(document, Mapping):
@@ -135,15 +135,15 @@ def parse_yaml(text: str, path: Path) -> Any:
 
 
 def replace_text(path: Path, before: str, text: str) -> None:
-    """Write the changed text of a file that people edit.
+    """Overwrite a file that people also edit, unless it was changed in the meantime.
 
     Args:
         path: Path of the file.
-        before: Text of the file that was read and changed.
-        text: Changed text.
+        before: Text of the file when it was read.
+        text: New text.
 
     Raises:
-        Refused: The file no longer has the text `before`; writing it would undo the other change.
+        Refused: The text of the file is no longer `before`; overwriting it would undo the other change.
     """
     if read_text(path) != before:
         raise Refused(f"{path} was changed while this command ran, and is left as it is now; run the command again")
@@ -151,7 +151,7 @@ def replace_text(path: Path, before: str, text: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Pipes and devices are refused, since reading them may not end."""
+    """Read the text of a YAML file. Pipes and devices are refused, because reading them might never end."""
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: not a file; give the path of a YAML file")
@@ -167,13 +167,13 @@ def read_text(path: Path) -> str:
 
 
 def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str, str] = NO_CHANGES) -> Model:
-    """Validate a document.
+    """Validate a document against a model.
 
     Args:
-        document: Result of `read_yaml` or `parse_yaml`, after the changes of `--set` were applied.
+        document: Result of `read_yaml` or `parse_yaml`, with the values of `--set` already applied.
         model: Model to validate against.
-        path: File that the document was read from, for error messages.
-        changes: Values of `--set` by dotted key, for error messages: they are on no line of the file.
+        path: File that the document was read from, used in error messages.
+        changes: Values of `--set` by dotted key. Error messages about these values name the option instead of a line.
 
     Raises:
         InputError: The document is not valid; the message lists all errors.
@@ -193,14 +193,14 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
 
 
 def require_visible(text: str, what: str) -> str:
-    """Return `text` if it has no hidden characters.
+    """Return `text` unchanged if it contains no hidden characters.
 
     Args:
         text: Text to check.
-        what: Name of the text, with which an error message begins.
+        what: Name of the text, used at the start of the error message.
 
     Raises:
-        InputError: `text` has a hidden character.
+        InputError: `text` contains a hidden character.
     """
     if name := first_hidden_character(text):
         raise InputError(f"{what}: {HIDDEN_CHARACTER_MESSAGE.format(name)}")
@@ -208,14 +208,14 @@ def require_visible(text: str, what: str) -> str:
 
 
 def checked_reason(reason: str, what: str = "why") -> str:
-    """Return a person's reason, stripped, in the form that is signed and recorded.
+    """Validate the reason that a person gives, and strip surrounding white space before it is signed and recorded.
 
     Args:
-        reason: The reason that the person gave.
-        what: Subject of the reason, for error messages: "say in words {what}".
+        reason: Reason as the person entered it.
+        what: Subject of the reason, used in the error message "say in words {what}".
 
     Raises:
-        InputError: The reason has neither a letter nor a digit, is too long or has a hidden character.
+        InputError: The reason has neither a letter nor a digit, is too long or contains a hidden character.
     """
     if len(reason) > MAX_REASON_CHARS:
         raise InputError(f"the reason has {len(reason):,} characters; say it in {MAX_REASON_CHARS:,}")
@@ -247,12 +247,11 @@ def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> Valid
 
 
 def _combination_errors(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
-    """Return errors about impossible combinations of settings that pydantic did not report.
+    """Return errors about invalid combinations of settings that pydantic did not report.
 
-    pydantic runs the validators that find such combinations only if every key of a section is valid. So the keys that
-    `errors` are about are removed and the rest is validated again, with defaults for the removed keys. A combination
-    whose message names a removed key, or a key with a similar spelling, may be due to the default rather than to the
-    file; it is not reported until that key is correct.
+    Pydantic checks combinations only if every key of a section is valid. So the invalid keys are removed, and the rest
+    is validated again with defaults for the removed keys. An error that mentions a removed key, or a similar spelling
+    of it, is dropped, because the default may have caused it.
     """
     value = to_plain(document)
     wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
@@ -272,7 +271,6 @@ def _is_combination(problem: Any) -> bool:
 
 
 def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], str | int]:
-    """Return the innermost mapping on the path `where`, and the key in it; an empty mapping if there is none."""
     section: dict[Any, Any] = {}
     key: str | int = ""
     for part in where:
@@ -313,7 +311,6 @@ def _error_message(item: Any, document: Any, path: Path, changes: Mapping[str, s
 
 
 def _place(name: str, document: Any, where: Sequence[str | int], path: Path, changes: Mapping[str, str]) -> str:
-    """Return the place of a wrong value: an option `--set`, a line of the file, or a line with the `--set` for it."""
     for key, value in changes.items():
         if f"{name}.".startswith(f"{key}."):
             return f"--set {key}={value}{f': {name}' * (name != key)}"
@@ -328,7 +325,6 @@ def _truncated(value: Any) -> str:
 
 
 def _item_id(document: Any, where: Iterable[str | int]) -> str:
-    """Return ` from ID` if the path `where` leads into a list item that has an id, else an empty text."""
     owner = ""
     for part in where:
         try:
@@ -341,7 +337,10 @@ def _item_id(document: Any, where: Iterable[str | int]) -> str:
 
 
 def line_of(document: Any, where: Iterable[str | int]) -> int:
-    """Return the line number, from 1, of the deepest part of the path `where` that exists in the document."""
+    """Return the line number, counted from 1, of a path in a document.
+
+    If the path does not exist, return the line of its deepest existing part.
+    """
     line = getattr(getattr(document, "lc", None), "line", 0)
     for part in where:
         marks: Any = getattr(document, "lc", None)

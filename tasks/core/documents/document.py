@@ -1,12 +1,12 @@
 """Base class of signed or digested documents, which keep the bytes that they were read from.
 
 Models gain fields with every version. If the digest of a document were computed from its model, each new field would
-change it, and older signatures would no longer verify. So a document that was read, and every document inside it, keeps
-its bytes, and its digest is computed from them. A new document is serialised from its model.
+change the digest, and older signatures would no longer verify. So a document that was read keeps its bytes, as does
+every document inside it, and digests are computed from these bytes. A new document is serialised from its model.
 
 The type of a document includes its version, for example `urn:hallmark:evidence:v1`. For a signed document the type is
-in the statement around it (tasks/trust/dsse.py). Any other document has a field `type`, which is checked when it is
-read.
+in the statement around it (tasks/trust/dsse.py). Every other document has a field `type`, which is checked when the
+document is read.
 """
 
 import re
@@ -42,7 +42,10 @@ class Document(FrozenModel):
 
     @property
     def serialised(self) -> bytes:
-        """Serialised document, over which digests are computed: the bytes that it was read from, or canonical JSON."""
+        """Bytes that digests are computed from.
+
+        These are the bytes that the document was read from, or canonical JSON for a new document.
+        """
         return self._bytes if self._bytes is not None else canonical_json(self._model_value())
 
     @property
@@ -57,7 +60,7 @@ class Document(FrozenModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the document.
 
-        A copy with updates no longer has the bytes of the original, and is serialised from its model.
+        A copy with updates no longer keeps the original bytes and is serialised from its fields.
         """
         copy = super().model_copy(update=update, deep=deep)
         if update:
@@ -65,7 +68,7 @@ class Document(FrozenModel):
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Compare the fields of two documents, but not the bytes that they were read from."""
+        """Compare two documents by their fields, ignoring the bytes that they were read from."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _model_value(self) -> dict[str, Any]:
@@ -87,6 +90,10 @@ class Document(FrozenModel):
 def require_type(came: object, wanted: str) -> None:
     """Check the type of a document.
 
+    Args:
+        came: Type that the document states, or None if it states no type.
+        wanted: Expected type, including the version.
+
     Raises:
         ValueError: The type is missing, or is another type or version.
     """
@@ -97,17 +104,17 @@ def require_type(came: object, wanted: str) -> None:
 
 
 def newer_version_hint(came: object, wanted: str) -> str:
-    """Return advice for an error message if the type `came` is a later version of `wanted`; otherwise an empty text."""
+    """Return a hint to upgrade Hallmark if `came` is a later version of the type `wanted`, else an empty string."""
     theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
     later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 
 def error_text(error: Exception) -> str:
-    """Return the message of an error that was raised while a document was read.
+    """Return the message of an error that occurred while a document was read.
 
-    For a ValidationError this is the first problem with its place in the document. The message is cut to
-    MAX_ERROR_CHARS, since a name in the document may be of any length.
+    For a ValidationError, this is the first problem and its location in the document. The message is truncated to
+    MAX_ERROR_CHARS, because it can quote names of any length.
     """
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]

@@ -16,7 +16,7 @@ from pathlib import Path
 def docstrings_of(form: type) -> dict[str, str]:
     """Return the docstrings of a class's fields by field name, including inherited fields.
 
-    A field that a subclass redeclares has the subclass's docstring, or none.
+    If a subclass redeclares a field, only the docstring in the subclass counts.
     """
     found: dict[str, str] = {}
     for part in reversed(form.__mro__):

@@ -1,8 +1,8 @@
 """YAML parser with limits on size, number of values and depth, which apply before the values are built.
 
-An alias stands for all values of its anchor, so a file of a kilobyte can expand to more values than fit into memory. So
-values are counted from the parser's events, with an alias counted as all that it stands for. ruamel takes two seconds
-for 50,000 values.
+An alias stands for all values of its anchor, so a file of one kilobyte can expand to more values than fit into memory.
+The parser therefore counts values in the event stream, and counts each alias as all values that it stands for. ruamel
+takes two seconds for 50,000 values.
 """
 
 from functools import partial
@@ -16,21 +16,21 @@ from ruamel.yaml.parser import RoundTripParser
 from tasks.core.errors import InputError
 
 MAX_BYTES = 1 << 20
-"""Maximum number of bytes of a settings file. The files of the sample use case have 4,000."""
+"""Maximum size of a settings file in bytes. The files of the sample use case have about 4,000 bytes."""
 MAX_VALUES = 50_000
-"""Maximum number of keys, values, lists and mappings, with aliases expanded: enough for a thousand sources."""
+"""Maximum number of keys, values, lists and mappings after alias expansion, enough for a thousand sources."""
 MAX_DEPTH = 50
 SPLIT_ADVICE = "split the file, or write it with fewer"
 SCALAR_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
-"""Exceptions that ruamel raises for a scalar that does not fit its tag: a 13th month, an integer of 5,000 digits."""
+"""Exceptions that ruamel raises for a scalar that does not match its tag, such as a date with a 13th month."""
 
 
 def load(text: str, where: str) -> Any:
-    """Parse YAML into ruamel's round-trip containers, which keep lines and comments.
+    """Parse YAML into ruamel's round-trip containers, which preserve line numbers and comments.
 
     Args:
-        text: The document.
-        where: Name of the document, with which error messages begin.
+        text: YAML text.
+        where: Name of the document, used at the start of error messages.
 
     Raises:
         InputError: The text is not YAML, or exceeds a limit.
@@ -53,8 +53,6 @@ def too_long_error(where: str) -> InputError:
 
 
 class _LimitedParser(RoundTripParser):
-    """Parser that raises InputError as soon as a text exceeds MAX_VALUES or MAX_DEPTH."""
-
     def __init__(self, where: str, loader: Any) -> None:
         super().__init__(loader)
         self._where = where

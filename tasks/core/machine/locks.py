@@ -1,7 +1,7 @@
-"""File locks between processes of one machine.
+"""File locks between processes on one machine.
 
-The operating system releases a lock when the process that holds it ends. So the mere existence of a lock file does not
-mean that it is locked.
+The operating system releases a lock when the process that holds it ends. So the existence of a lock file does not mean
+that it is locked.
 """
 
 import fcntl
@@ -16,11 +16,11 @@ from typing import IO
 
 @contextmanager
 def hold(path: Path, busy: str) -> Iterator[None]:
-    """Hold a lock file during the block, after waiting without a time limit until it is free.
+    """Hold an exclusive lock on a file during the block. Wait for the lock without a time limit.
 
     Args:
         path: Lock file, which is created if necessary.
-        busy: Message for stderr if another process holds the lock, for example "another command starts Prefect".
+        busy: Message printed to stderr if another process holds the lock, for example "another command starts Prefect".
     """
     with _hold(path, busy, fcntl.LOCK_EX):
         yield
@@ -28,9 +28,11 @@ def hold(path: Path, busy: str) -> Iterator[None]:
 
 @contextmanager
 def hold_shared(path: Path, busy: str) -> Iterator[None]:
-    """Share a lock file with other processes during the block, after waiting until nobody holds it alone.
+    """Hold a shared lock on a file during the block. Wait without a time limit while it is locked exclusively.
 
-    Arguments as of `hold`.
+    Args:
+        path: Lock file, which is created if necessary.
+        busy: Message printed to stderr if another process holds an exclusive lock.
     """
     with _hold(path, busy, fcntl.LOCK_SH):
         yield
@@ -47,11 +49,11 @@ def _hold(path: Path, busy: str, how: int) -> Iterator[None]:
 
 @contextmanager
 def try_hold(path: Path, patience: float = 0.0) -> Iterator[bool]:
-    """Try to hold a lock file during the block.
+    """Try to hold an exclusive lock on a file during the block.
 
     Args:
         path: Lock file, which is created if necessary.
-        patience: Seconds to wait for another process that holds it.
+        patience: Maximum number of seconds to wait for the lock.
 
     Yields:
         Whether this process holds the lock.
@@ -64,7 +66,7 @@ def try_hold(path: Path, patience: float = 0.0) -> Iterator[bool]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a process holds a lock file now. The check itself takes a shared lock for a moment."""
+    """Return whether any process holds a lock on a file. The check itself briefly takes a shared lock."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)  # it may be somebody's pipe or link
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Checks whether a process of the operating system still runs.
+"""Checks whether a process of the operating system is still running.
 
 A process that has ended stays a zombie until its parent reads its exit code, which may never happen in a container.
 """
@@ -9,7 +9,7 @@ import psutil
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Return whether a process still runs: it is not a zombie, and no other process has been given its pid."""
+    """Return whether a process is still running: it is not a zombie, and its pid has not been reused."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -9,7 +9,7 @@ BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 @cache
 def has_bf16() -> bool:
-    """Return whether the processor has instructions for bf16; true if that is unknown."""
+    """Return whether the processor has bf16 instructions, or True if that is unknown."""
     try:
         words = frozenset(CPUINFO.read_text().split())
     except OSError:
@@ -18,13 +18,13 @@ def has_bf16() -> bool:
 
 
 def bf16_warning(section: str, device: str, precision: str) -> str | None:
-    """Return a warning if bf16 is configured on a CPU without instructions for it, else None.
+    """Return a warning if bf16 is configured on a CPU without bf16 instructions, otherwise None.
 
-    Measured with torch 2.13 on an AMD EPYC of the third generation: a product of two matrices of 1024 x 1024 takes 26
-    ms in fp32 and 2,800 ms in bf16.
+    Measured with torch 2.13 on a third-generation AMD EPYC: multiplying two 1024 x 1024 matrices takes 26 ms in fp32
+    and 2,800 ms in bf16.
 
     Args:
-        section: Section of params.yaml that sets the precision, for the warning.
+        section: Section of params.yaml that sets the precision; the warning names it.
         device: `cpu` or `gpu`.
         precision: `fp32` or `bf16`.
     """

@@ -1,4 +1,4 @@
-"""Commands that transfer data from or to another machine, which may fall silent without closing the connection."""
+"""Commands that transfer data from or to another machine, which can stop sending without closing the connection."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,19 @@ STALL_SECONDS = 300.0
 def run_transfer(
     what: str, command: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command without input, and kill it if neither it nor a process that it started reads or writes anything.
+    """Run a command without input, and kill it if it stalls.
+
+    The command has stalled if neither it nor its child processes read or write anything for STALL_SECONDS.
 
     Args:
-        what: Name of the command, for error messages.
+        what: Name of the command, used in error messages.
         command: Command with its arguments.
-        cwd: Folder to run it in.
+        cwd: Folder to run the command in.
         env: Environment of the command.
 
     Raises:
-        Unavailable: Nothing was read or written for STALL_SECONDS. The command and its processes were killed.
-        FileNotFoundError: There is no such command.
+        Unavailable: The command stalled. It was killed together with its child processes.
+        FileNotFoundError: The command does not exist.
     """
     with subprocess.Popen(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE

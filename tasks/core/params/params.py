@@ -16,29 +16,29 @@ from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.params.use_case import UseCase
 
 MAX_NAME_CHARS = 200
-"""Maximum number of characters of `use_case.name`. File systems allow 255 characters in a file name."""
+"""Maximum number of characters in `use_case.name`. Names of releases and their files begin with it, and file systems
+allow 255 characters in a file name."""
 
 
 class Params(FrozenModel):
     use_case: UseCase
-    """Use-case card."""
+    """Use-case card: purpose, owners and success metrics of the model."""
     prompts: Prompts
-    """Prompts by task; the `task` of every record is a key here."""
+    """Prompts by task. The `task` of every record must be a key here."""
     data: Data
-    """Cleaning, deduplication and split."""
+    """Settings of cleaning, deduplication and the split."""
     base_model: BaseModelParams
     """Origin of the model to fine-tune."""
     training: Training
-    """Fine-tuning of the base model."""
+    """Settings of fine-tuning."""
     evaluation: Evaluation
-    """Settings of prediction and of metrics."""
+    """Settings of prediction and metrics."""
     resources: Resources = Resources()
-    """Memory, price and speed of the machines that train, for `hallmark preflight`."""
+    """Memory, price and speed of the machines used for training, for the estimates of `hallmark preflight`."""
 
     @field_validator("use_case")
     @classmethod
     def _check_name(cls, use_case: UseCase) -> UseCase:
-        """Check the length of the name, with which names of releases and of their files begin."""
         if len(use_case.name) > MAX_NAME_CHARS:
             raise ValueError(
                 f"name: expected at most {MAX_NAME_CHARS} characters, got {len(use_case.name)}; shorten it"
@@ -48,9 +48,9 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_method(cls, training: Training, before: ValidationInfo) -> Training:
-        """Check that the method suits the approach.
+        """Check that the training method suits the approach.
 
-        The check is a validator of this field, since one of the whole model does not run if another section is invalid.
+        This is a field validator, because pydantic does not run a model validator if another section is invalid.
         """
         approach = before.data["use_case"].approach if "use_case" in before.data else ""
         wanted = methods.for_approach(approach)
@@ -63,9 +63,9 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_validation_rows(cls, training: Training, before: ValidationInfo) -> Training:
-        """Require validation rows here.
+        """Check that there are validation rows if a setting requires them.
 
-        Otherwise stage `train` would fail, after people have decided at the data gate.
+        Without this check stage `train` would fail, after people have already decided at the data gate.
         """
         asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
         if asked and "data" in before.data and not before.data["data"].validation_share:
@@ -78,7 +78,6 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_text_windows(cls, training: Training, before: ValidationInfo) -> Training:
-        """Require text windows if and only if the approach trains texts, and none longer than `training.max_length`."""
         if not {"use_case", "prompts"} <= before.data.keys():
             return training
         approach = before.data["use_case"].approach

@@ -9,14 +9,14 @@ from tasks.core.params.values import Name
 
 
 class Prompt(FrozenModel):
-    """Prompt of a task: how its records are presented to the model."""
+    """Format in which the records of a task are presented to the model."""
 
     system: str = ""
-    """System turn before the turns of a record; empty for none."""
+    """System turn that is placed before the turns of each record; empty for none."""
     text_window: Annotated[int, Field(ge=16, le=1_000_000)] | None = None
-    """Maximum number of tokens in a window of text, for continued pretraining: the records of the task are plain texts
-    (`text` in the mapping of their source), and every token is trained. Null: the records are conversations, and only
-    their last turn is trained."""
+    """Maximum number of tokens in a window of text, for continued pretraining. The task's records are then plain texts
+    (`text` in the mapping of their source), and the model is trained on every token. Null: the records are
+    conversations, and the model is trained only on their last turn."""
 
     @model_validator(mode="after")
     def _check_system(self) -> Self:

@@ -19,98 +19,100 @@ class Training(FrozenModel):
 
     method: Annotated[MethodName, Field(description=methods.description())] = "lora"
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
-    """Rank of the LoRA matrices; null with methods that have none."""
+    """Rank of the LoRA matrices; null for methods without LoRA."""
     lora_alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 32
-    """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with methods that have none."""
+    """LoRA scaling factor: updates are multiplied by lora_alpha / lora_rank. Null for methods without LoRA."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Dropout probability of the inputs of LoRA matrices. The mask depends on the step, the passes and the number of
-    workers."""
+    """Dropout probability for the inputs of the LoRA matrices. The dropout mask depends on the step, on its forward
+    passes and on the number of workers."""
     lora_variant: Literal["plain", "rslora", "dora"] = "plain"
-    """Variant of LoRA. `rslora` divides lora_alpha by the square root of the rank (arXiv:2312.03732), for high ranks.
-    `dora` also trains the norm of each weight column (arXiv:2402.09353): slower, and better at low ranks."""
+    """Variant of LoRA. `rslora` divides lora_alpha by the square root of the rank (arXiv:2312.03732), which suits high
+    ranks. `dora` also trains the norm of each weight column (arXiv:2402.09353), which is slower but better at low
+    ranks."""
     lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    """Names of the modules that get LoRA matrices, e.g. [q_proj, v_proj]; null: every linear layer except the output
-    head."""
+    """Names of the modules that get LoRA matrices, for example [q_proj, v_proj]. Null: every linear layer except the
+    output head."""
     epochs: Annotated[float, Field(gt=0, le=MAX_EPOCHS)] = 1
-    """Number of passes over the training rows; may be a fraction."""
+    """Number of epochs; can be a fraction. One epoch reads every training row once."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16
     """Number of rows in an optimizer step, over all workers. Together with `order` and `seed` it determines the rows of
     each step."""
     order: Literal["by_length", "shuffled"] = "by_length"
-    """Order of the training rows. `by_length`: the rows of a hundred steps are sorted by length, cut into steps, and
-    the steps are shuffled, so that there is hardly any padding. `shuffled`: random order."""
+    """Order of the training rows. `by_length`: the rows of every hundred steps are sorted by length and divided into
+    steps, and the steps are shuffled, so that there is hardly any padding. `shuffled`: random order."""
     micro_batch_tokens: Annotated[int, Field(ge=16)] = 4096
-    """Maximum number of tokens, padding included, in a forward pass of one worker; a longer row has a pass of its own.
-    A step with more tokens takes several passes, with the same result: lower it if memory runs out."""
+    """Maximum number of tokens, including padding, in one worker's forward pass. A longer row gets a separate pass. A
+    step with more tokens takes more than one pass, with the same result, so lower this value if memory runs out."""
     layout: Literal["auto", "padded", "packed"] = "auto"
-    """Layout of the rows in a pass. `padded`: a batch of rows, padded to the longest. `packed`: one sequence of
-    concatenated rows, separated by the attention mask. Both give the same result. `auto`: packed on GPUs, padded on
-    CPUs, where it is faster."""
+    """Layout of the rows in a forward pass. `padded`: a batch of rows, padded to the length of the longest. `packed`:
+    one sequence of concatenated rows, separated by the attention mask. Both give the same result. `auto`: packed on
+    GPUs, and padded on CPUs, where padding is faster."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
     """Peak learning rate, reached after warm-up."""
     warmup_share: Share = 0.05
-    """Share of the steps in which the learning rate rises from 0."""
+    """Share of the steps during which the learning rate rises from 0 to its peak."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """Learning-rate schedule after warm-up."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Weight decay of AdamW."""
     max_grad_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Maximum norm of the gradients; larger ones are clipped to it."""
+    """Maximum norm of the gradients. Larger gradients are clipped to it."""
     max_length: Annotated[int, Field(ge=16)] = 512
-    """Maximum number of tokens of prompt and target together. A longer row stops the stage, since truncation would hide
-    text."""
+    """Maximum number of tokens in prompt and target together. A longer row stops the stage, because truncation would
+    hide text."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Precision of weights and activations; bf16 is fast only on GPUs and on processors with avx512_bf16."""
+    """Precision of weights and activations. bf16 is fast only on GPUs and on processors with avx512_bf16."""
     attention: Literal["auto", "flash", "sdpa", "eager"] = "auto"
-    """Implementation of attention. `flash`: FlashAttention-2, on GPUs that have it installed. `auto`: on GPUs `flash`
-    if it is installed, else `sdpa`; on CPUs the faster one for the length of the rows."""
+    """Implementation of attention. `flash`: FlashAttention-2, on GPUs with FlashAttention installed. `auto`: on GPUs
+    `flash` if it is installed, otherwise `sdpa`; on CPUs whichever is faster for the length of the rows."""
     kernels: Literal["plain", "compiled", "liger"] = "plain"
-    """Implementation of the model's layers. `plain`: eager PyTorch. `compiled`: torch.compile, which needs a C++
-    compiler, and Triton on GPUs. `liger`: Liger's kernels for norms, rotary embeddings and gated layers, on GPUs that
-    have it installed."""
+    """Implementation of the model's layers. `plain`: eager PyTorch. `compiled`: torch.compile, which requires a C++
+    compiler and, on GPUs, Triton. `liger`: Liger's kernels for norms, rotary embeddings and gated layers, on GPUs with
+    Liger installed."""
     gradient_checkpointing: bool = False
-    """Whether to keep only the input of each layer and to recompute its activations in the backward pass: a third more
-    computation, a fraction of the memory for activations."""
+    """Whether to keep only the input of each layer and recompute its activations in the backward pass. This takes a
+    third more computation and a fraction of the memory for activations."""
     zero_stage: Literal[0, 1, 2, 3] = 0
-    """Stage of DeepSpeed ZeRO, which partitions state over the workers. 0: nothing. 1: the optimizer's state. 2: also
+    """Stage of DeepSpeed ZeRO, which partitions training state across workers. 0: nothing. 1: optimizer state. 2: also
     gradients. 3: also weights."""
     offload: Literal["none", "cpu"] = "none"
-    """Memory for gradients and the optimizer's state, and with ZeRO 3 for weights. `none`: that of the device. `cpu`:
-    the main memory of the machine."""
+    """Memory in which gradients and optimizer state are kept, and with ZeRO 3 also weights. `none`: memory of the
+    device. `cpu`: main memory of the machine."""
     workers: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Number of processes that train; with device gpu each has one GPU."""
+    """Number of processes that train. With device gpu, each has one GPU."""
     sequence_parallel: Annotated[int, Field(ge=1)] = 1
-    """Number of workers that share one pass, each with a part of every row (DeepSpeed Ulysses), for rows that are too
-    long for one worker. It does not change the result. It must divide `workers` and the number of attention heads of
-    the base model."""
+    """Number of workers that share one forward pass, each with a part of every row (DeepSpeed Ulysses), for rows that
+    are too long for one worker. The number does not change the result. It must divide `workers` and the number of
+    attention heads of the base model."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """Device to train on. `cpu`: workers communicate with gloo. `gpu`: with NCCL."""
+    """Device to train on. `cpu`: workers communicate through gloo. `gpu`: workers communicate through NCCL."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
-    """Number of CPU threads of each worker; results are reproducible for the same number."""
+    """Number of CPU threads of each worker. Results are reproducible only with the same number."""
     validate_steps: Annotated[int, Field(ge=1)] | None = None
-    """Optimizer steps between two validations, which compute the loss over the validation rows (data.validation_share);
-    null: ten validations in all. The weights with the lowest validation loss are the result."""
+    """Number of optimizer steps between two validations, which compute the loss on the validation rows
+    (data.validation_share). Null: ten validations in total. The weights with the lowest validation loss are the
+    result."""
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Number of consecutive validations without a lower loss after which training stops; null: no early stopping."""
+    """Number of consecutive validations without a lower loss after which training stops. Null: no early stopping."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
-    """Optimizer steps between two checkpoints, and so the maximum number of steps that a killed run loses."""
+    """Number of optimizer steps between two checkpoints. A killed run loses at most this number of steps."""
     least_workers: Annotated[int, Field(ge=1)] | None = None
-    """Minimum number of workers with which training starts or continues if a cluster has no room for all; it waits for
-    that many. With fewer workers a step takes more passes, with the same result. Null: all workers are required, and
-    training waits ten minutes for them."""
+    """Minimum number of workers with which training starts or continues if a cluster has no room for all of them.
+    Training waits until this minimum is available. With fewer workers a step takes more forward passes, with the same
+    result. Null: all workers are required, and training waits ten minutes for them."""
     max_failures: Annotated[int, Field(ge=0)] = 3
-    """Number of times that workers may be lost in one execution; after each, training is resumed from the last
-    checkpoint."""
+    """Maximum number of times that training can lose workers in one execution. After each loss, training is resumed
+    from the last checkpoint."""
     divergence_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
-    """Factor by which a loss must exceed the median of the fifty steps before to count as diverged; null: only a loss
-    that is not a number counts."""
+    """Factor by which a step's loss must exceed the median of the previous fifty steps to count as diverged. Null: only
+    a loss that is not a number counts."""
     max_skipped_steps: Annotated[int, Field(ge=0)] = 0
-    """Maximum number of diverged steps to skip; for each, training is resumed from the last checkpoint without that
-    step. 0: training stops at the first one."""
+    """Maximum number of diverged steps to skip. After each one, training is resumed from the last checkpoint and leaves
+    out the diverged step. 0: training stops at the first diverged step."""
     hang_seconds: Annotated[int, Field(ge=60, le=604_800)] = 1800
-    """Seconds after which a step counts as hung; its workers then log their stack traces and are stopped."""
+    """Number of seconds after which a step counts as hung. Its workers then log their stack traces and are stopped."""
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 17
-    """Random seed of the initialisation and of the order of rows."""
+    """Random seed of the weight initialisation and of the order of rows."""
 
     @property
     def packed(self) -> bool:
@@ -172,10 +174,8 @@ IMPOSSIBLE_COMBINATIONS: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...
     ({"kernels": ("compiled",), "zero_stage": (3,)}, "ZeRO 3 gathers weights within a layer; set zero_stage to 2"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
-"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse only after the model is loaded.
-
-Each has the reason and the remedy.
-"""
+"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse only after the model is loaded. Each is listed
+with the reason and the remedy, which the error message quotes."""
 
 
 def _yaml_value(value: object) -> str:
@@ -183,11 +183,12 @@ def _yaml_value(value: object) -> str:
 
 
 REPLACED_SETTINGS: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
-"""Settings of Hallmark 0.1 that this version replaced, with their defaults. `batching` set both order and layout."""
+"""Settings of Hallmark 0.1 that later versions replaced, with their defaults. `batching` set both `order` and
+`layout`."""
 
 
 def translate(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate settings of Hallmark 0.1 into those of this version.
+    """Translate settings of Hallmark 0.1 to the settings that replaced them.
 
     Raises:
         ValueError: Settings of both versions are given, or a value is not valid.

@@ -11,22 +11,22 @@ Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning"
 
 
 class SuccessMetric(FrozenModel):
-    """Success metric with its limit, set before training."""
+    """Success metric and its limit, both set before training."""
 
     name: Text
     """Name of the metric in the product owner's words."""
     fact: Text
-    """Figure that is compared with the limit: `evaluate.exact_match`, `evaluate.gain_over_base`,
-    `measured.predict.latency_p95_ms`, … For a metric that is judged in production, any name."""
+    """Name of the value that is compared with the limit, for example `evaluate.exact_match`, `evaluate.gain_over_base`
+    or `measured.predict.latency_p95_ms`. A metric that is judged in production can have any name."""
     judged: Literal["evaluation", "production"] = "evaluation"
-    """Place where the metric is checked. `evaluation`: the evaluation gate. `production`: recorded now, measured after
-    rollout."""
+    """Point at which the metric is checked. `evaluation`: at the evaluation gate. `production`: recorded now and
+    measured after rollout."""
     bound: Literal["value", "low", "high"] = "value"
-    """Number that is compared: the point estimate, or the lower or upper end of its interval."""
+    """Number that is compared with the limit: the point estimate, or the lower or upper end of its interval."""
     at_least: float | None = None
-    """Minimum; give either this or `at_most`."""
+    """Minimum value; give either this or `at_most`."""
     at_most: float | None = None
-    """Maximum; give either this or `at_least`."""
+    """Maximum value; give either this or `at_least`."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
@@ -36,37 +36,37 @@ class SuccessMetric(FrozenModel):
 
 
 class Owners(FrozenModel):
-    """Owners of a use case, as ids of people in people.yaml."""
+    """Owners of a use case, given by their ids in people.yaml."""
 
     business: Text
-    """Person responsible for the use of the model."""
+    """Person responsible for how the model is used."""
     technical: Text
     """Person responsible for the model and its runs."""
     data: Text
-    """Person responsible for the data of the model."""
+    """Person responsible for the model's data."""
 
 
 class UseCase(FrozenModel):
-    """Use-case card: purpose, owners and success metrics of a model. No run starts without one."""
+    """Use-case card: purpose, owners and success metrics of a model. Every run requires one."""
 
     name: Name
     """Name of the use case and of the registered model."""
     problem: Text
-    """Business problem, in words."""
+    """Description of the business problem."""
     users: Annotated[list[Text], Field(min_length=1)]
     """Groups of people who use the model."""
     risk_tier: Name
-    """Risk tier in policy.yaml, which sets the gates of a run and the roles that decide at them."""
+    """Risk tier in policy.yaml, which determines the gates of a run and the roles that decide at them."""
     approach: Approach
-    """Technical approach; `lora` and `full_fine_tuning` require the training method of that name."""
+    """Technical approach. `lora` and `full_fine_tuning` require the training method for that approach."""
     approach_reason: Text
-    """Reason for this approach rather than another."""
+    """Reason for choosing this approach."""
     approved_uses: Annotated[list[Text], Field(min_length=1)]
     """Uses that the model is made for. Each must be listed, in the same words, in `approved_uses` of every source."""
     limitations: Annotated[list[Text], Field(min_length=1)]
-    """Known limitations, for the model card."""
+    """Known limitations, which the model card lists."""
     escalation_path: Text
-    """Contact in case the model does harm."""
+    """Contact to notify if the model does harm."""
     owners: Owners
     """People responsible for the model."""
     success_metrics: Annotated[list[SuccessMetric], Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""Types of values that several sections and files share, each with its validation."""
+"""Types of values that more than one section or file uses, each with its validation."""
 
 import re
 import unicodedata
@@ -9,12 +9,11 @@ from pydantic import AfterValidator, Field
 Share = Annotated[float, Field(ge=0, le=1)]
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 Name = Annotated[str, Field(pattern=NAME.pattern)]
-"""Name of lower-case letters, digits, `-` and `_`, which can be used in file names, tags and URLs."""
+"""Name of lower-case letters, digits, `-` and `_`, which is safe in file names, tags and URLs."""
 Text = Annotated[str, Field(min_length=1)]
 
 
 def _to_nfc(value: Any) -> Any:
-    """Return a JSON value with all its texts and names in NFC."""
     if isinstance(value, dict):
         return {_to_nfc(name): _to_nfc(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -23,7 +22,8 @@ def _to_nfc(value: Any) -> Any:
 
 
 NFC = AfterValidator(_to_nfc)
-"""Validator of settings that are compared with texts of records, since those are stored in NFC."""
+"""Validator that normalises the text of a setting to Unicode NFC. Records are stored in NFC, and settings are compared
+with them."""
 
 
 def _sha256(value: str) -> str:
@@ -36,13 +36,6 @@ Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 def _matching(form: str, expected: str) -> AfterValidator:
-    """Return a validator that requires a match of the whole text with the pattern `form`.
-
-    Args:
-        form: Regular expression.
-        expected: Description of the form, for the error message.
-    """
-
     def check(value: str) -> str:
         if not re.fullmatch(form, value):
             raise ValueError(f"expected {expected}, got {value!r}")
@@ -61,8 +54,8 @@ Wheel = Annotated[
 ]
 """Name and version of a wheel on the package index.
 
-pip accepts other requirements that could run arbitrary code: an option, a file of options, a URL or path whose package
-is built, a version that ends in `.zip`. All of them are refused.
+pip also accepts requirements that can run arbitrary code: options, files of options, URLs and paths whose package is
+built, and versions that end in `.zip`. All of these are refused.
 """
 HubId = Annotated[
     str,

@@ -5,11 +5,11 @@ MAX_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 def unsupported_reason(rank: int | None, dora: bool) -> str | None:
-    """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can.
+    """Return the reason why vLLM cannot serve an adapter, for an error message, or None if it can.
 
     Args:
-        rank: Rank of a LoRA adapter; None for an adapter of another kind.
-        dora: Whether the adapter is a DoRA.
+        rank: Rank of a LoRA adapter; None for another kind of adapter.
+        dora: Whether the adapter is a DoRA adapter.
     """
     if rank is None:
         return "vLLM serves no adapters but those of LoRA: train with method lora"

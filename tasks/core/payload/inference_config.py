@@ -1,4 +1,4 @@
-"""payload/asking.json: inference settings of a release, with which it answers as it did in its evaluation."""
+"""payload/asking.json: inference settings of a release, with which its answers are the same as in its evaluation."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,27 +17,32 @@ DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": 
 
 
 class Decoding(FrozenModel):
-    """Decoding settings, as in transformers' GenerationConfig: greedy decoding until a token that ends a turn."""
+    """Decoding settings with the field names of transformers' GenerationConfig.
+
+    Decoding is greedy and stops at a token that ends a turn.
+    """
 
     do_sample: Literal[False] = False
     max_new_tokens: int
     eos_token_id: list[int]
-    """Ids of the tokens that end a turn; they are not part of the answer."""
+    """Ids of the tokens that end a turn. These tokens are not part of the answer."""
 
 
 class InferenceSettings(FrozenModel):
-    """Inference settings of a release. They do not depend on the machine."""
+    """Inference settings of a release, which do not depend on the machine."""
 
     system: dict[str, str]
-    """System prompts by task, empty if a task has none; tasks of plain texts are left out."""
+    """System prompt of each task, by task; an empty string if the task has none. Tasks with plain texts are left
+    out."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
-    """Precision of the weights during evaluation, as torch names it. transformers merges an adapter into the base model
-    in float32 first; vLLM keeps it separate. `evaluation.engine` in params.yaml says which of them was used."""
+    """Precision of the weights during evaluation, as a torch dtype name. transformers merges an adapter into the base
+    model in float32 first, while vLLM keeps it separate. `evaluation.engine` in params.yaml states which of the two was
+    used."""
 
 
 def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
-    """Return the settings with which stage `predict` generated the candidate's answers.
+    """Return the inference settings with which stage `predict` generated the candidate's answers.
 
     Raises:
         InputError: Stage `predict` has not run for the candidate.

@@ -11,41 +11,40 @@ from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
 INPUTS_WITHOUT_EFFECT = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
-"""Files of inputs/ that do not affect any byte of the candidate: they name gate keys, champion, tree and requester.
-
-stages.json does affect it, but the manifest has the digest of the code in a field of its own.
-"""
+"""Files in inputs/ that do not affect the bytes of the candidate: they name gate keys, champion, file tree and
+requester. The exception is stages.json, which the manifest covers with a separate field for the digest of the code."""
 
 
 class Manifest(Document):
     """Digests of everything that a release was made from.
 
-    It contains no time, host, person or run, so that the same inputs give the same bytes.
+    The manifest does not contain times, hosts, people or run ids, so that the same inputs give the same bytes.
     """
 
     type: Literal["urn:hallmark:manifest:v1"] = "urn:hallmark:manifest:v1"
     name: str
-    """Name of the registered model: `use_case.name`."""
+    """Name of the registered model, `use_case.name` in params.yaml."""
     tier: str
-    """Risk tier of the run, which set its gates."""
+    """Risk tier of the run, which determined its gates."""
     demo: bool
-    """Whether the evaluation gate was passed on a run with --demo-approvals."""
+    """Whether the run passed its evaluation gate with --demo-approvals."""
     method: str
-    """Training method, which determines the form of payload/model: `tasks.core.params.methods`."""
+    """Training method (`tasks.core.params.methods`), which determines the format of payload/model."""
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the run's commit (`tasks.runs.git.commit_tree`)."""
+    """SHA-256 over the whole file tree of the run's commit (`tasks.runs.git.commit_tree`)."""
     code_sha256: Sha256
-    """SHA-256 over the code of all stages (`tasks.core.code_digest.digest`)."""
+    """SHA-256 over the code of all stages (`tasks.core.code_digest`)."""
     params_sha256: Sha256
     constraints_sha256: Sha256
     base_model_origin: str
     base_model_licence: str
     base_model_sha256: Sha256
-    """SHA-256 of the base model's weights as they were downloaded."""
+    """SHA-256 of the base model's weights as downloaded."""
     inputs: dict[str, Sha256]
-    """SHA-256 of each file of inputs/ that the stages read, by file name."""
+    """SHA-256 of each file in inputs/ that the stages read, by file name."""
     stages: dict[str, Sha256]
-    """SHA-256 of the artefacts of each earlier stage (`tasks.core.files.tree_digest`), by its folder in artefacts/."""
+    """SHA-256 of each earlier stage's artefacts (`tasks.core.files.tree_digest`), by the stage's folder in
+    artefacts/."""
 
 
 def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
@@ -76,17 +75,17 @@ def _digest(layout: Layout, stage: str) -> str:
 
 
 def deciding_inputs(layout: Layout) -> list[Path]:
-    """Return the files of inputs/ that affect the bytes of the candidate, sorted by name, except stages.json."""
+    """Return the files in inputs/ that affect the bytes of the candidate, except stages.json, sorted by name."""
     return sorted(path for path in layout.inputs.glob("*.json") if path.name not in INPUTS_WITHOUT_EFFECT)
 
 
 def input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
-    """Return the fields of a manifest about what stages read besides artefacts: commit, code, parameters and inputs.
+    """Return the fields of a manifest about the run's commit, code, parameters and other inputs.
 
     Args:
-        layout: Worktree to read the files from.
-        code_sha256: Digest of the code of all stages, as recorded when the run was resolved or as computed by the
-            process that checks the run.
+        layout: Paths of the worktree to read from.
+        code_sha256: Digest of the code of all stages, either as recorded when the run was resolved or as recomputed to
+            verify the run.
     """
     read = [*deciding_inputs(layout), layout.champion]
     return {

@@ -1,4 +1,4 @@
-"""Labels of targets and answers: stages of data count them before training, and metrics are computed over them.
+"""Labels of targets and answers. Data stages count them before training, and metrics are computed from them.
 
 `evaluation.target`   label
 `json`                the field `evaluation.label_field` of a JSON object (RFC 7493)
@@ -25,7 +25,10 @@ def label_of(text: str, settings: Evaluation) -> str:
 
 
 def value_label(value: Any) -> str:
-    """Return the label for the value of a field in a JSON answer: 1.0 gives the label 1, and null gives NO_LABEL."""
+    """Convert the value of an answer's label field to a label.
+
+    Null becomes NO_LABEL, a string is the label itself, and any other value becomes canonical JSON.
+    """
     if value is None:
         return NO_LABEL
     return value if isinstance(value, str) else canonical_json(value).decode()
@@ -35,14 +38,15 @@ def require_readable(target: str, settings: Evaluation) -> None:
     """Check that stage `evaluate` can compare answers with a target.
 
     Raises:
-        ValueError: The target is not a JSON object although `evaluation.target` is json. The message quotes none of it.
+        ValueError: `evaluation.target` is json, but the target is not a JSON object. The message does not quote the
+            target.
     """
     if settings.label_field is not None:
         parse_object(target)
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Parse a target or answer as one JSON object, with the names of its fields in NFC as in settings.
+    """Parse a target or answer as a JSON object. Field names are normalised to NFC, as they are in settings.
 
     Raises:
         ValueError: The text is not a JSON object.

@@ -1,4 +1,4 @@
-"""Arrow schemas of records, quarantine and validation rows, and reading and writing of their Parquet tables.
+"""Arrow schemas of records, quarantine and validation rows, and functions that read and write their Parquet tables.
 
 Tables are written with fixed settings, so that the same rows give the same bytes.
 """
@@ -49,14 +49,18 @@ QUARANTINE = pa.schema(
 )
 
 VALIDATION = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
-"""Schema of the validation rows; `place` is the index of the record in the training table, ascending."""
+"""Arrow schema of the validation rows. `place` is the row number in the training table, by which the rows are
+sorted."""
 
 ROW_GROUP = 50_000
-"""Number of rows in a row group, whatever the sizes of the batches, so that the same rows give the same bytes."""
+"""Number of rows in a Parquet row group. It is fixed, so that the same rows always give the same bytes."""
 
 
 class TableWriter:
-    """Incremental writer of a Parquet file. The file contains no time or other value that varies between runs."""
+    """Writer that adds tables to a Parquet file one by one.
+
+    The file does not contain timestamps or other values that vary between runs.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +102,7 @@ def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path
 
 
 SMALL_BATCH_ROWS = 128
-"""Number of rows to read at once from a file that a run's own code wrote, whose texts may be of any length."""
+"""Number of rows to read at once from a file that a run's own code wrote, because its texts can be of any length."""
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -106,13 +110,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a table in batches of at most `rows`, in order, without holding all of them in memory."""
+    """Yield the rows of a Parquet file in order, in batches of at most `rows` rows, without loading the whole file."""
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
 def read_rows(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
-    """Return the rows at the given indices, from 0, in the given order, without holding the whole table in memory."""
+    """Return the rows with the given indices, counted from 0, in the given order, without loading the whole file."""
     wanted = np.sort(places)
     parts, begin = [], 0
     for batch in read_batches(path):

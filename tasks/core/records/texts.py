@@ -1,4 +1,4 @@
-"""Division of plain texts into windows of tokens, for continued pretraining.
+"""Splitting of plain texts into windows of tokens, for continued pretraining.
 
 Training and evaluation share this code, so their windows are the same.
 """
@@ -12,28 +12,28 @@ from tasks.core.params.prompts import Prompt
 
 
 def window_size(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> int | None:
-    """Return the maximum number of tokens in a window of the record's text; None if the record is a conversation."""
+    """Return the maximum number of tokens per text window for a record, or None if the record is a conversation."""
     return prompts[record["task"]].text_window
 
 
 def is_text(record: Mapping[str, Any]) -> bool:
-    """Return whether a record is a plain text: only for plain texts `ingest` writes an empty target."""
+    """Return whether a record is a plain text. Stage `ingest` writes an empty target only for plain texts."""
     return not record["messages"][-1]["content"]
 
 
 def text_of(record: Mapping[str, Any]) -> str:
-    """Return the text of a plain-text record, which is its only turn before the empty target."""
+    """Return the text of a plain-text record, which is the only turn before its empty target."""
     return str(record["messages"][0]["content"])
 
 
 def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
-    """Divide a text into windows of 2 to `most` tokens.
+    """Split a text into windows of 2 to `most` tokens.
 
-    The first token of a window is context, the others are predicted. Each token of the text is predicted once, and
-    after the last one the tokenizer's end-of-sequence token. The context of the first window is the tokenizer's
-    beginning-of-sequence token or, if it adds none, its end-of-sequence token, which precedes each text in
-    pretraining; the context of any other window is the last token of the window before. Windows have nearly equal
-    lengths, so that the last one does not consist of a word or two.
+    The first token of a window is context, and the model predicts the others. Every token of the text is predicted
+    exactly once, followed by the tokenizer's end-of-sequence token. The context of the first window is the tokenizer's
+    beginning-of-sequence token. If the tokenizer does not add one, the context is the end-of-sequence token, which
+    precedes each text in pretraining. The context of every other window is the last token of the previous window.
+    Windows have nearly equal lengths, so that the last one is not just a word or two.
 
     Raises:
         InputError: The tokenizer has no end-of-sequence token.
@@ -49,8 +49,8 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
 
 
 def text_tokens(text: str, tokenizer: Any) -> list[int]:
-    """Return a text's tokens without added special tokens.
+    """Tokenise a text without adding special tokens.
 
-    Names of special tokens in the text are tokenised as text.
+    Names of special tokens in the text are tokenised as ordinary text.
     """
     return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])

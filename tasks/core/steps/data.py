@@ -1,6 +1,6 @@
 """List of the data stages: the filters, then `validate`, which checks expectation suites, and `split`.
 
-Each of them depends on SOURCES, which contains the version of Python, because Python's Unicode tables affect the
+All of them depend on the input SOURCES. It contains the version of Python, because Python's Unicode tables affect the
 outputs.
 """
 
@@ -35,21 +35,16 @@ FILTERS: tuple[Stage, ...] = (
         rules=("exact_duplicate", "near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided"),
     ),
 )  # fmt: skip
-"""Stages that quarantine rows, each from the records of the stage before. Each writes records.parquet,
-quarantine.parquet and result.json with its counts by source. A new such stage needs an entry here; a filter of single
-records needs only a line in `tasks.core.params.filters`. `ingest` also quarantines rows by protected class and by
-label, with rules that are not listed here (`tasks.stages.data.validate.outcomes`)."""
+"""Stages that quarantine rows, in order. Each reads the records of the previous stage and writes records.parquet,
+quarantine.parquet and result.json with counts by source. A new stage needs an entry here; a filter of single records
+needs only a line in `tasks.core.params.filters`. Rules of `ingest` that depend on categories of personal data or on
+labels are not listed here but in `tasks.stages.data.validate.outcomes`."""
 
 FILTER_NAMES: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
 LAST_FILTER: str = FILTER_NAMES[-1]
 
 
 def _filter_outputs(*whole: str) -> tuple[str, ...]:
-    """Return the inputs of a later stage: result.json of each filter, but the whole output folder of some.
-
-    Args:
-        *whole: Filters whose whole folder is an input, in addition to the last filter.
-    """
     return tuple(f"artefacts/{name}{'' if name in (*whole, LAST_FILTER) else '/result.json'}" for name in FILTER_NAMES)
 
 

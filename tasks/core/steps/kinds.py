@@ -8,7 +8,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
 }
-"""Kinds of sources, each with the rules by which its reader refuses single rows. Pages and messages use this order."""
+"""File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
+formats in this order."""
 MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in KINDS.values() for rule in rules)
 KINDS_IN_WORDS: str = " or ".join([", ".join([*KINDS][:-1]), [*KINDS][-1]])
 

@@ -10,17 +10,19 @@ SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources",
 class Stage:
     name: str
     module: str
-    """Module with the function `run(params, layout)`, or `run(params, layout, which)` if the stage has variants."""
+    """Module that contains the function `run(params, layout)`, or `run(params, layout, which)` if the stage has
+    variants."""
     params: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
-    """Files and folders that the stage reads, relative to the root of the worktree, except code."""
+    """Paths of the files and folders that the stage reads, relative to the worktree. Code is not included."""
     gates: tuple[str, ...] = ()
-    """Gates that must be passed; the stage verifies their statements."""
+    """Gates that must be passed before the stage runs. The stage verifies their gate statements."""
     rules: tuple[str, ...] = ()
-    """Rules by which a data stage may quarantine a row, as named in quarantine.parquet."""
+    """Names of the rules by which a data stage can quarantine a row, as written to quarantine.parquet."""
     has_measurements: bool = False
     variants: Mapping[str, str] = field(default_factory=dict)
-    """Variants of a stage that runs several times, each with a path that it reads in addition to `inputs`."""
+    """Variants of a stage that runs once per variant. Each name is mapped to a path that the variant reads in addition
+    to `inputs`."""
 
     @property
     def dvc_names(self) -> tuple[str, ...]:
@@ -29,7 +31,7 @@ class Stage:
 
     @property
     def output_folders(self) -> tuple[str, ...]:
-        """Output folders of the stage below artefacts/ and measured/, one for each variant."""
+        """Output folders of the stage, relative to artefacts/ and measured/, one for each variant."""
         return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
     def dependencies(self, key: str = "") -> list[str]:

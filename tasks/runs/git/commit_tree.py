@@ -1,8 +1,8 @@
-"""Whole tree of a commit: what it may hold, one digest of all of it, and the comparison of a worktree with it.
+"""Tree of a commit: its allowed contents, its digest, and the comparison of a worktree with it.
 
-Git names contents by SHA-1 in most repositories, for which collisions can be made, and it passes files on disk through
-filters that anybody's configuration may set. So the tree is read from git once, by the SHA-256 of every content, and
-the files on disk, including those that git ignores, are compared with that without git.
+Most git repositories use SHA-1, for which collisions can be created, and git passes files on disk through filters that
+any user's configuration can set. The tree is therefore read from git once, with the SHA-256 digest of each file. Files
+on disk, including those that git ignores, are compared with these digests without git.
 """
 
 import os
@@ -21,15 +21,15 @@ from tasks.core.files import final_path, sha256_bytes, sha256_file
 from tasks.runs.git.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
-"""Git's modes of a path: file, executable file, symbolic link, other repository (submodule)."""
+"""Git modes of a file, an executable file, a symbolic link and a submodule."""
 
 PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "hallmark", "infra", "tasks", "tests")
-"""Top-level folders that may hold Python modules even if an installed package has the same name."""
+"""Top-level folders that are allowed to contain Python modules even if an installed package has the same name."""
 STATE_FOLDER = ".hallmark"
 STARTUP_MODULES = ("sitecustomize", "usercustomize")
-"""Modules that Python imports by itself as it starts."""
+"""Modules that Python imports automatically when it starts."""
 RUN_OUTPUT_PATHS = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
-"""Paths that a run writes itself; a file in a commit could be mistaken for the run's own."""
+"""Paths to which a run writes. A commit must not contain them, because their files could be mistaken for outputs."""
 COMPILED_SUFFIXES = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
 MAX_LISTED_PATHS = 10
 
@@ -37,28 +37,27 @@ MAX_LISTED_PATHS = 10
 @dataclass(frozen=True)
 class Entry:
     path: str
-    """Path from the top folder, with `/`."""
     mode: str
     sha256: str
-    """SHA-256 of a file's content or of a link's target."""
+    """SHA-256 digest of a file's content or of a link's target."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Tree of a commit; only `read` creates it, and refuses contents that a run must not have."""
+    """Tree of a commit, with contents that are allowed in a run."""
 
     entries: tuple[Entry, ...]
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over `MODE SHA256 PATH` of every entry, each ended by a zero byte, in git's order of paths."""
+        """SHA-256 digest of all entries as `MODE SHA256 PATH`, each followed by a zero byte, in git's order."""
         lines = (os.fsencode(f"{entry.mode} {entry.sha256} {entry.path}\0") for entry in self.entries)
         return sha256_bytes(b"".join(lines))
 
     def differing_paths(self, worktree: Path, but: Sequence[str]) -> list[str]:
         """Return the sorted paths of a worktree that differ from this tree, except those below the paths in `but`.
 
-        Temporary files beside a path in `but`, left by a killed writer, are excepted too: nothing reads them.
+        Temporary files that a killed process has left next to these paths are ignored too.
         """
         here = {entry.path: entry for entry in self.entries if not _is_below(entry.path, but)}
         on_disk = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
@@ -69,7 +68,7 @@ def read(checkout: Repository, commit: str) -> Tree:
     """Return the tree of a commit.
 
     Raises:
-        InputError: The tree holds something that a run must not have; the message lists the paths.
+        InputError: The tree has contents that are not allowed in a run; the message lists the paths.
     """
     lines = checkout.git_bytes("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
     listed = [_parse_entry(line) for line in lines if line]
@@ -114,9 +113,9 @@ def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: 
 
 
 def _leads_out(path: str, target: str) -> bool:
-    """Return whether a link may lead out of the tree.
+    """Return whether a link can lead out of the tree.
 
-    A target with `..` behind the name of a folder counts too, because that folder may itself be a link.
+    A target with `..` after the name of a folder counts too, because that folder can itself be a link.
     """
     whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     plain = posixpath.normpath(target) == target.rstrip("/")

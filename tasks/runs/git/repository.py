@@ -1,9 +1,9 @@
-"""Git commands that runs need: commits, worktrees and refs, without touching the user's branch, index and files.
+"""Git commands that runs need: commits, worktrees and refs, without changes of the user's branch, index and files.
 
-The checkout's git does not know of a run's worktree. `ID/.git` names the folder `ID.git` beside it, which has a HEAD
-and an index of its own and refers to the checkout's objects and refs by a relative path. So a copied checkout has runs
-of its own, and git never prunes them. `git worktree add` would write absolute paths, by which git in a copied checkout
-changes and deletes the worktrees of the original; and git before 2.48 cannot read relative ones.
+The checkout's git does not know of a run's worktree. `ID/.git` names the folder `ID.git` next to it, which has its own
+HEAD and index and refers to the checkout's objects and refs by a relative path. A copied checkout therefore has its own
+runs, and git never prunes them. `git worktree add` would write absolute paths, by which git in a copied checkout
+changes and deletes the worktrees of the original; and git before 2.48 cannot read relative paths.
 """
 
 import hashlib
@@ -23,11 +23,12 @@ from tasks.core.escaping import escape, escape_line
 from tasks.core.machine.transfers import run_transfer
 
 NOT_CHANGES = ("dvc.lock",)
-"""Files that manual use of DVC leaves in a checkout, and that do not count as changes."""
+"""Files that do not count as uncommitted changes, because manual use of DVC leaves them in a checkout."""
 
 
 REMOTE_ACCESS_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
-"""Environment variables by which git reaches a remote; it gets no other GIT_* variable of the caller."""
+"""Environment variables that git needs for access to a remote. Other GIT_* variables of the caller are not passed
+on."""
 
 GIT_COMMAND = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 BLOCK_BYTES = 1024**2
@@ -37,7 +38,7 @@ BLOCK_BYTES = 1024**2
 class BlobContent:
     sha256: str
     start: bytes
-    """First mebibyte of the content, which holds the whole target of a link."""
+    """First mebibyte of the content; for a link, its whole target."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Repository:
         return repository
 
     def git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-        """Run git and return its output without surrounding white space.
+        """Run git and return its output without surrounding whitespace.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -75,7 +76,7 @@ class Repository:
     def git_bytes(
         self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, given: bytes = b""
     ) -> bytes:
-        """Run git with `given` on its standard input and return its output unchanged.
+        """Run git with `given` as standard input and return its output as bytes.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -91,11 +92,6 @@ class Repository:
         return done.stdout
 
     def _transfer(self, *args: str) -> None:
-        """Run a git command that reaches a remote. Git does not ask for passwords.
-
-        Raises:
-            Unavailable: Git failed, or the remote does not answer.
-        """
         try:
             done = run_transfer(f"git {args[0]}", [*GIT_COMMAND, *args], self.root, _environment() | _access())
         except FileNotFoundError:
@@ -123,7 +119,7 @@ class Repository:
         """Return the full commit id of a revision.
 
         Raises:
-            InputError: There is no such commit.
+            InputError: The revision does not exist.
         """
         try:
             return self.git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
@@ -147,9 +143,9 @@ class Repository:
             return False
 
     def blob(self, commit: str, path: str) -> str | None:
-        """Return git's object name of the content of a file in a commit; None if the commit holds no such file.
+        """Return the git object id of a file in a commit; None if the commit has no such file.
 
-        Symbolic links in the commit are followed, as they are on disk. `path` is relative to the top folder.
+        Symbolic links in the commit are followed, as on disk. `path` is relative to the root folder.
         """
         inside = posixpath.normpath(path)
         if posixpath.isabs(inside) or inside.split("/")[0] in ("", ".", "..") or {"\n", "\0"} & set(inside):
@@ -160,7 +156,7 @@ class Repository:
 
     @contextmanager
     def open_blob(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
-        """Yield the content of a git object as a file without a name in the folder `aside`.
+        """Yield a temporary file in the folder `aside` with the content of a git object.
 
         Raises:
             Unavailable: The clone lacks the object.
@@ -188,7 +184,10 @@ class Repository:
         return [line for line in lines if line[2:].strip() not in NOT_CHANGES]
 
     def snapshot(self) -> str:
-        """Commit the checkout with its uncommitted changes and return the commit; index, branch and files stay."""
+        """Create a commit of the checkout with its uncommitted changes, and return its id.
+
+        The index, the branch and the files are not changed.
+        """
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self.git("read-tree", "HEAD", env=index)
@@ -197,7 +196,7 @@ class Repository:
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
-        """Create a detached worktree at `path`, in place of what an interrupted call left there."""
+        """Create a detached worktree at `path`. Files that an interrupted call has left there are removed first."""
         apart = worktree_git_folder(path)
         for leftover in (path, apart):
             if leftover.exists():
@@ -211,7 +210,7 @@ class Repository:
         self.git("reset", "--quiet", "--hard", cwd=path)
 
     def push(self, remote: str, ref: str, over: bool = False) -> None:
-        """Push a ref to the same name at a remote; with `over` it replaces whatever is there.
+        """Push a ref to a remote under the same name. With `over`, an existing ref is replaced.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -219,7 +218,7 @@ class Repository:
         self._transfer("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}")
 
     def fetch_branches(self, remote: str) -> None:
-        """Fetch every commit of a remote's branches; no branch or ref of this clone moves.
+        """Fetch all branches of a remote. The branches of this clone are not changed.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -233,7 +232,7 @@ class Repository:
             return False
 
     def fetch(self, remote: str, ref: str) -> str:
-        """Fetch a ref from a remote and return its commit; the ref of that name in this clone does not move.
+        """Fetch a ref from a remote and return its commit id. The ref of that name in this clone is not changed.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -243,10 +242,10 @@ class Repository:
         return self.commit_of(fetched)
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
-        """Commit `paths` of a worktree, ignored by git or not, and return the commit; HEAD if nothing changed.
+        """Commit `paths` of a worktree, including ignored files, and return the commit id.
 
-        Only one process at a time works in a worktree, so an existing lock of the index was left by a killed process;
-        it is removed.
+        If nothing has changed, the id of HEAD is returned. An existing index lock is removed. Only one process at a
+        time uses a worktree, so a killed process must have left the lock.
         """
         Path(worktree, self.git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
         present = [path for path in paths if (worktree / path).exists()]
@@ -286,7 +285,7 @@ def worktree_git_folder(worktree: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Return the caller's environment without variables that redirect git, with a committer for users who lack one."""
+    """Return the environment for git, without variables that redirect git and with a default committer."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {
         "GIT_COMMITTER_NAME": "Hallmark",

@@ -1,4 +1,4 @@
-"""Stages executed by `dvc repro` in the worktree of a run, with the cache that all worktrees share."""
+"""Execution of stages with `dvc repro` in the worktree of a run, with the cache that all worktrees share."""
 
 import io
 import os
@@ -33,11 +33,11 @@ from tasks.trust.stage_record import SignedRecord
 
 INGEST_STAGE = "ingest"
 DVC_ITSELF = "push"
-"""Name, among those of stages, for DVC itself as it pushes or pulls outputs."""
+"""Pseudo stage name for DVC itself in STAGES_BY_VARIABLE."""
 
 CLUSTER_STAGES = ("train", *(name for name, stage in graph.DVC_STAGES.items() if stage.name == "predict"))
-"""Stages whose workers may be on a cluster; the grants of a stage (tasks/supervise/grants.py) decide it for each
-run."""
+"""Stages whose workers can run on a cluster. Whether they do in a given run depends on the stage's grant
+(tasks/supervise/grants.py)."""
 
 STAGES_BY_VARIABLE: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
@@ -52,45 +52,46 @@ STAGES_BY_VARIABLE: Mapping[str, tuple[str, ...]] = {
     "RAY_AUTH": CLUSTER_STAGES,
     "HALLMARK_TRAINING": CLUSTER_STAGES,
 }
-"""Stages that receive an environment variable, by the beginning of its name; other stages do not get it. These
-variables hold passwords or lead to services that stages must not use, because a stage is the run's own code."""
+"""Stages that receive an environment variable, by prefix of the variable's name. No other stage gets the variable.
+These variables hold passwords or give access to services that stages must not use, because stages execute the run's own
+code."""
 
 DVC_COMMAND = (sys.executable, "-I", "-m", "dvc")
-"""Command that starts DVC, isolated: DVC starts in the worktree and would otherwise import modules from there."""
+"""Command that starts DVC. Option `-I` prevents imports of modules from the worktree."""
 
 SHARED_SERVICE_VARIABLES = ("HALLMARK_VAULT_URL",)
-"""Beginnings of the names of variables that lead to shared services, withheld from a stage that must not change
-them."""
+"""Prefixes of environment variables that give access to shared services. They are withheld from stages that must not
+change such a service."""
 
 FIXED_FILES: Mapping[str, bytes] = {
     ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
     ".dvcignore": b"# What DVC passes over in a run: nothing.\n",
 }
-"""Files, by path, whose content replaces that of the commit in a run's worktree."""
+"""Fixed content of files in a run's worktree, by path. It replaces the content in the commit."""
 
 DVC_HINTS = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
-"""Beginnings of DVC's hints to a person after every stage; not logged, because a run takes these steps by itself."""
+"""Beginnings of the hints that DVC prints after every stage. They are not logged, because a run does these steps
+automatically."""
 
 
 class StageOutcome(FrozenModel):
     stage: str
     seconds: float
-    """Wall-clock seconds that the stage took, also if its outputs came from the cache."""
+    """Wall-clock duration of the stage in seconds, also if its outputs came from the cache."""
     cached: bool
-    """Whether nothing was computed, because the outputs were there already or came from the cache."""
+    """Whether the outputs were not computed, because they already existed or came from the cache."""
     record: SignedRecord | None = None
-    """Signed record of what the stage read and wrote; null for work by hand."""
+    """Signed stage record; null if the stage was not executed for a run."""
 
 
 def configure(layout: Layout) -> None:
-    """Configure DVC in a worktree: the checkout's cache, and nothing that the commit says about DVC.
+    """Configure DVC in a worktree: use the checkout's cache, and ignore DVC settings in the commit.
 
-    DVC works for the process that judges the run, so a commit must not choose a remote, the place of DVC's own
-    database, or files that DVC ignores.
+    DVC works for the process that judges the run, so a commit must not choose a remote, the folder of DVC's database,
+    or files that DVC ignores.
 
-    Other settings in `.dvc/config.local`, comments included, are kept: a developer's remotes and credentials are there.
-    The path of the cache is relative to the folder of that file, so that a copied checkout has a cache of its own.
-    DVC's own ignore file keeps the settings out of git.
+    Other settings in `.dvc/config.local` are kept, including comments, because a developer's remotes and credentials
+    are there. The path of the cache is relative to that file, so that a copied checkout has its own cache.
     """
     _write_fixed_files(layout)
     path = layout.root / ".dvc" / "config.local"
@@ -114,24 +115,24 @@ def repro(
     boxed: bool = True,
     most: float | None = None,
 ) -> StageOutcome:
-    """Run one stage without the stages before it.
+    """Run one stage, without the stages before it.
 
-    An interruption ends the stage's whole process group before it is raised again.
+    If this process is interrupted, the whole process group of the stage is ended, and the interruption is raised again.
 
     Args:
         layout: Worktree in which the stage runs.
-        stage: Name of the stage as DVC knows it, such as `predict@base`.
+        stage: Name of the stage in DVC, such as `predict@base`.
         say: Called with each line of output.
-        force: Whether the stage runs even if nothing has changed.
-        apart: Whether the stage uses the vault in the worktree's own state even if the environment names another.
-        supervised: Whether `tasks.supervise` runs the stage and signs its record, as it does for every stage of a run.
+        force: Whether to run the stage even if nothing has changed.
+        apart: Whether to withhold shared services, so that the stage uses the vault in the worktree's own state.
+        supervised: Whether `tasks.supervise` runs the stage and signs its record, as for every stage of a run.
         boxed: Whether a supervised stage must run in a sandbox or fail.
-        most: Maximum number of seconds; None for no limit.
+        most: Maximum duration in seconds; None for no limit.
 
     Raises:
-        InputError: The stage's own error, with its message.
-        Refused: The stage's own error, with its message.
-        Unavailable: The stage's own error, with its message.
+        InputError: The stage failed with this error.
+        Refused: The stage failed with this error.
+        Unavailable: The stage failed with this error.
         TimeLimitExceeded: The stage took longer than `most` seconds and was ended.
     """
     started = time.monotonic()
@@ -150,7 +151,7 @@ def repro(
 
 
 def commit(layout: Layout, stage: str) -> None:
-    """Store the outputs of a stage, as they are now, in the cache and in dvc.lock.
+    """Store the current outputs of a stage in the cache and in dvc.lock.
 
     Raises:
         Unavailable: DVC failed; its message is included.
@@ -218,7 +219,7 @@ def _write_fixed_files(layout: Layout) -> None:
 
 
 def require_own_dvc_yaml(layout: Layout) -> None:
-    """Verify that the run's dvc.yaml is the one of this version of Hallmark, because DVC executes what the file says.
+    """Verify that the run's dvc.yaml matches this version of Hallmark, because DVC executes the commands in it.
 
     Raises:
         InputError: The file differs.
@@ -248,7 +249,7 @@ def push(layout: Layout) -> None:
 
 
 def pull(layout: Layout) -> None:
-    """Fetch the outputs in a run's dvc.lock from the checkout's default remote.
+    """Pull the outputs in a run's dvc.lock from the checkout's default remote.
 
     Raises:
         InputError: The checkout has no default remote.
@@ -278,9 +279,9 @@ def _push_or_pull(layout: Layout, *words: str) -> None:
 
 
 def _copy_remotes(layout: Layout) -> None:
-    """Copy the checkout's remotes, as they are now, to the worktree's config.local.
+    """Copy the checkout's current remotes to the worktree's config.local.
 
-    DVC is told to verify the digests of fetched files, because all runs share the cache.
+    DVC is configured to verify the digests of fetched files, because all runs share the cache.
     """
     checkout = _config(layout.state.parent)
     with _config(layout.root).edit("local") as local:
@@ -295,24 +296,23 @@ def _copy_remotes(layout: Layout) -> None:
 
 
 def _verify_setting(url: str) -> dict[str, bool]:
-    """Return the setting by which DVC verifies the digests of fetched files; it has none for hdfs."""
+    """Return the setting with which DVC verifies the digests of fetched files. Remotes of type hdfs have none."""
     from dvc.config_schema import REMOTE_SCHEMAS
 
     return {"verify": True} if "verify" in REMOTE_SCHEMAS.get(urlsplit(url).scheme, {}) else {}
 
 
 def _config(root: Path) -> Any:
-    """Return DVC's configuration of a folder, whose paths are absolute when read and become relative when written."""
     from dvc.config import Config
 
     return Config(str(root / ".dvc"))
 
 
 def environment_of(stage: str) -> dict[str, str]:
-    """Return the environment in which a stage is started.
+    """Return the environment variables with which a stage is started.
 
-    Its PATH begins with the folder of this Python. It has no variable that STAGES_BY_VARIABLE reserves for other
-    stages. Progress bars of libraries are switched off, because each frame would be a line of the log; stages report
+    PATH begins with the folder of the current Python. Variables that STAGES_BY_VARIABLE assigns to other stages are
+    removed. Progress bars of libraries are disabled, because each update would be a line of the log; stages report
     their own progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -333,16 +333,16 @@ def _withheld_variables(stage: str) -> tuple[str, ...]:
 
 
 END_SECONDS = 28.0
-"""Seconds that DVC and the supervisor of its stage have to end, of the 30 that Prefect gives a flow run. The supervisor
-gives the stage a little less (`supervise/process.py`)."""
+"""Time limit in seconds for DVC and the stage's supervisor to end. Prefect gives a flow run 30 seconds, and the
+supervisor gives the stage slightly less time (`supervise/process.py`)."""
 NOTICE_SECONDS = 3.0
-"""Seconds before a person is told that the stage is still ending."""
+"""Time in seconds after which a message says that the stage is still ending."""
 
 
 def end_process_group(process: "subprocess.Popen[bytes]") -> None:
     """End a process group and wait for all of its processes.
 
-    SIGTERM is sent first, and SIGKILL after END_SECONDS. DVC itself ends at once, and its stage later.
+    SIGTERM is sent first, and SIGKILL after a time limit. DVC ends immediately, but its stage can take longer.
     """
     for sign, patience in (
         (signal.SIGTERM, NOTICE_SECONDS),

@@ -1,8 +1,8 @@
 """Outputs in DVC's cache, compared with a signed record before a run uses them.
 
 The cache stores a file under the MD5 of its bytes, and a folder under the MD5 of the list of its files. DVC trusts such
-a list, whatever paths it names, and trusts an object by its name. So outputs are copied from the cache here instead,
-under the file names and with the SHA-256 digests of a signed record.
+a list, whatever paths it names, and trusts an object by its name. Outputs are therefore copied from the cache without
+DVC, and their file names and SHA-256 digests are compared with a signed record.
 """
 
 import os
@@ -23,12 +23,12 @@ MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> bool:
-    """Copy the outputs of a record from the cache to the worktree.
+    """Copy the outputs in a signed record from the cache to the worktree.
 
-    Objects in the cache that have a wrong name are removed.
+    Objects in the cache whose content does not match their name are removed.
 
     Returns:
-        False, with nothing copied, if the cache does not hold all outputs as they were signed.
+        Whether the outputs were copied; False if the cache does not hold all of them with the signed digests.
     """
     found = _objects(layout, stage, lock, left)
     if found is None or remove_corrupt_objects(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
@@ -43,9 +43,9 @@ def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) 
 
 
 def remove_corrupt_objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> int:
-    """Remove cached objects whose content is not the stage's output that their name promises, and return their number.
+    """Remove cached objects of a stage that do not have the signed digest, and return their number.
 
-    A list of a folder's files that cannot be read, or that names other files, is removed as well.
+    The list of a folder's files is removed too if it is unreadable or names other files.
     """
     found = _objects(layout, stage, lock, left)
     if found is None:
@@ -55,7 +55,7 @@ def remove_corrupt_objects(layout: Layout, stage: str, lock: Mapping[str, Any], 
 
 
 def remove_special_files(layout: Layout) -> None:
-    """Remove from the cache everything that is neither a file nor a folder: DVC would wait for a pipe forever."""
+    """Remove everything from the cache that is not a file or folder, because DVC would wait forever for a pipe."""
     for folder, _, names in os.walk(_objects_folder(layout.run_state)):
         for path in (Path(folder, name) for name in names):
             with suppress(FileNotFoundError):  # DVC may be working in the cache for another run

@@ -1,8 +1,8 @@
-"""dvc.lock, which stays whole even if DVC is killed.
+"""Access to dvc.lock, which remains complete even if DVC is killed.
 
-DVC 3.67 writes dvc.lock and its own .dvc/tmp/rwlock in place, so a kill may leave half of either, and half a YAML file
-can be valid. So a copy of dvc.lock is kept while DVC runs. If the copy still exists at the next start, DVC was killed:
-the copy is restored, and the outputs of the stage that ran last count by their signed record.
+DVC 3.67 writes dvc.lock and its own .dvc/tmp/rwlock in place, so a kill can leave half of either file, and half a YAML
+file can be valid. A copy of dvc.lock is therefore kept while DVC runs. If the copy still exists at the next start, DVC
+was killed: the copy is restored, and the outputs of the last stage are accepted by their signed record.
 """
 
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ EMPTY_LOCK = b"schema: '2.0'\nstages: {}\n"
 
 
 def reset(root: Path) -> None:
-    """Empty the dvc.lock that a run's commit holds, so that DVC knows of no outputs before the first stage.
+    """Empty the dvc.lock that is in a run's commit, so that DVC knows no outputs before the first stage.
 
-    With that file DVC would take stages for done, and would restore whatever outputs it names from the shared cache.
+    With the committed file, DVC would consider stages finished and restore the listed outputs from the shared cache.
     """
     if (root / "dvc.lock").exists():
         write_bytes(root / "dvc.lock", EMPTY_LOCK)
 
 
 def back_up(root: Path) -> None:
-    """Copy dvc.lock before DVC starts in `root`, or restore the copy that a killed DVC left.
+    """Copy dvc.lock before DVC starts in `root`, or restore the copy that remained after DVC was killed.
 
-    No other DVC may be running in `root`.
+    No other DVC process may be running in `root`.
     """
     lock, copy, rwlock = root / "dvc.lock", _copy(root), root / ".dvc" / "tmp" / "rwlock"
     if not copy.exists():

@@ -20,12 +20,12 @@ from tasks.stages.runner import error_file
 
 _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
 STAGE_FAILED_LINE = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
-"""Pattern of the line that DVC prints if a stage failed; it holds the exit code."""
+"""Pattern of the line with the exit code that DVC prints after a stage failed."""
 KEPT_LINES = 200
 MAX_LINE_LENGTH = 2**14
-"""Maximum number of characters in a line; longer ones are split. Also the number of bytes that are read at once."""
+"""Maximum number of characters in a line; longer lines are split. Also the number of bytes that are read at once."""
 MAX_BYTES_AFTER_END = 2**20
-"""Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
+"""Maximum number of bytes that are read from a pipe after its process has ended. A pipe holds fewer bytes."""
 MAX_ERROR_BYTES = 2**16
 POLL_SECONDS = 0.5
 
@@ -36,9 +36,9 @@ class DvcOutput:
         self.ran = False
 
     def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
-        """Yield each line that a process prints, with control characters made visible, and keep the last ones.
+        """Yield each line that a process prints, with control characters escaped, and store the last lines.
 
-        Long lines are yielded in parts.
+        Long lines are split.
         """
         for part in _lines(_read_output(process)):
             line = escape(part.rstrip())
@@ -50,7 +50,7 @@ class DvcOutput:
         self.lines.append(line)
 
     def stage_exit_code(self) -> int | None:
-        """Return the stage's exit code, which DVC prints after the stage's last line; None if DVC printed none."""
+        """Return the failed stage's exit code from DVC's output; None if DVC has not printed one."""
         found = (STAGE_FAILED_LINE.match(line) for line in reversed(self.lines))
         return next((int(match[1]) for match in found if match), None)
 
@@ -59,9 +59,9 @@ class DvcOutput:
 
 
 def _read_output(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
-    """Yield what a process prints until the process ends.
+    """Yield the output of a process until the process ends.
 
-    The pipe may stay open longer: the code of a stage can pass it on to any process that it reaches.
+    The pipe can stay open longer, because the code of a stage can pass it to another process.
     """
     assert process.stdout
     handle, look, bytes_left = process.stdout.fileno(), select.poll(), MAX_BYTES_AFTER_END
@@ -94,8 +94,8 @@ def _lines(printed: Iterable[bytes]) -> Iterator[str]:
 def stage_error(root: Path, stage: str, code: int, told: DvcOutput) -> HallmarkError:
     """Return the error of a stage that ended with exit code `code`.
 
-    This is the error that the stage left, an error about a full disk or a gate that has not passed, or else
-    `ProcessDied` with the last lines of output.
+    This is the error that the stage has written to a file, or an error about a full disk or a gate that has not passed.
+    Otherwise it is `ProcessDied` with the last lines of output.
     """
     with suppress(OSError), open_regular_file(error_file(root, stage)) as file:
         said = escape(file.read(MAX_ERROR_BYTES).decode(errors="replace"))

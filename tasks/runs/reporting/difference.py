@@ -1,7 +1,7 @@
 """Differences between two runs, released or not, read from their worktrees on this machine.
 
-The files are read as they are and nothing is verified: the comparison is for people who work on a model, and no gate
-uses it. `tasks.registry.history.comparison` compares two releases, from signed documents.
+The files are read without verification: the comparison is for people who work on a model, and no gate uses it.
+`tasks.registry.history.comparison` compares two releases from signed documents.
 """
 
 from collections.abc import Iterator
@@ -32,11 +32,11 @@ from tasks.runs.run import exists_here, layout_of, ref_of
 from tasks.sources.dataset import Dataset, Value
 
 CODE_PATHS = ["tasks", "dvc.yaml", "constraints.txt"]
-"""Paths that decide the bytes of a release, besides its parameters and inputs."""
+"""Paths that, together with parameters and inputs, determine the bytes of a release."""
 SEPARATELY_COMPARED_FILES = ("params.yaml", "inputs/request.json")
-"""Files whose digests are not compared: parameters are compared by value, and requests always differ."""
+"""Files whose digests are not compared. Parameters are compared by value instead, and requests always differ."""
 FIGURE_PREFIXES = {"train": "train", "evaluate": "evaluate"}
-"""Prefix of the names of a stage's figures, by the stage's folder."""
+"""Prefix of a stage's metric names, by the stage's folder."""
 
 
 class ComparedRun(FrozenModel):
@@ -52,29 +52,30 @@ class RunDifference(FrozenModel):
     lacks: list[str]
     """Parts that could not be compared, each with the reason."""
     outcome: dict[str, ValueChange]
-    """Differences in status, release, requester and states of gates, by name."""
+    """Differences in status, release, requester and gate states, by name."""
     parameters: dict[str, ValueChange]
     """Differences in parameters, by dotted key of params.yaml."""
     data: DatasetChange | None
-    """Changes of the dataset; null if one of the runs has no dataset."""
+    """Changes in the dataset; null if one of the runs has no dataset."""
     digests: dict[str, ValueChange]
-    """Differences in the SHA-256 of each source and of the training and test records, by name."""
+    """Differences in the SHA-256 digests of sources, training records and test records, by name."""
     records: DatasetDiff | None
     made_with: dict[str, ValueChange]
     """Differences in the digests of code, inputs and library versions, by name."""
     code: list[str] | None
-    """Files of code that differ between the two commits, as `git diff --name-status` lists them; null if a commit is
-    not on this machine."""
+    """Code files that differ between the two commits, as listed by `git diff --name-status`; null if a commit is not on
+    this machine."""
     figures: dict[str, Figure]
-    """Figures of both candidates with their intervals, by name."""
+    """Metrics of both candidates with their intervals, by name."""
     same_test: bool
     """Whether both runs have a dataset and their test records are identical."""
     paired: PairedComparison | None
-    """Comparison on the rows that both candidates answered; null if there are none, or a run has no evaluation."""
+    """Paired comparison on the rows that both candidates answered; null if there are no such rows or a run has no
+    evaluation."""
 
 
 def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
-    """Compare two runs; return the differences, and the dataset of the later run.
+    """Compare two runs, and return the differences and the dataset of the second run.
 
     Raises:
         InputError: A run is not on this machine, or its files cannot be read.
@@ -105,7 +106,7 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
 
 
 def changed_code(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
-    """Return the files of code that differ between two commits or refs; None and the reason if one is not here."""
+    """Return the code files that differ between two commits; None and a reason if a commit is not in this clone."""
     try:
         return Repository.open(root).changed_files(before, now, CODE_PATHS), ""
     except InputError as error:

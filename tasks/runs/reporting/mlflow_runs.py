@@ -1,4 +1,4 @@
-"""MLflow as runs need it: its address, the experiment of a use case, and the points of a training curve."""
+"""Access to MLflow for runs: its address, the experiment of a use case, and the points of a training curve."""
 
 import os
 import time
@@ -10,11 +10,12 @@ from tasks.runs.reporting.training_curve import Point
 
 RUN_TAG = "hallmark.run"
 POINTS_PER_BATCH = 80
-"""Number of points of a curve that are sent at once, each with at most twelve figures."""
+"""Number of curve points in one request. Each point has at most twelve metrics, and MLflow accepts a thousand metrics
+in a request."""
 
 
 def set_short_timeouts() -> None:
-    """Make MLflow's client give up on an unavailable server after seconds; its default is four minutes."""
+    """Configure MLflow's client to give up on an unavailable server within seconds. Its default is four minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
@@ -46,6 +47,6 @@ def metrics(points: Iterable[Point]) -> list[Any]:
 
 
 def log_points(client: Any, run_id: str, points: Sequence[Point]) -> None:
-    """Add points to the curve of an MLflow run, in batches: MLflow accepts a thousand figures at once."""
+    """Add points to the training curve of an MLflow run, in batches."""
     for begin in range(0, len(points), POINTS_PER_BATCH):
         client.log_batch(run_id, metrics=metrics(points[begin : begin + POINTS_PER_BATCH]))

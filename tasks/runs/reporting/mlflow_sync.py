@@ -1,8 +1,8 @@
-"""A run as MLflow shows it: one MLflow run of the same name, with status, parameters, curve and figures.
+"""Synchronisation of a run with MLflow: one MLflow run of the same name, with status, parameters, curve and metrics.
 
-The content comes from the journal, from signed stage records, and from files whose digests are in these records; a file
-with another digest is not shown. MLflow only shows it, and nothing reads it back. A run appears when its training
-begins.
+The content comes from the journal, from signed stage records, and from files whose digests are in these records. A file
+with another digest is not shown. MLflow only displays the content; Hallmark never reads it back. A run appears in
+MLflow when its training begins.
 """
 
 import re
@@ -33,19 +33,19 @@ FIGURE_FILES = (
     ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
     ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
 )
-"""Files in which stages state figures: stage, file, and the beginning of the figures' names, as gates name them."""
+"""Files with metrics, each with its stage and the prefix of its metric names, as gates use them."""
 SHOWN_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MAX_VALUE_LENGTH = 500
-"""Maximum number of characters of a value; not every version of MLflow accepts longer parameters."""
+"""Maximum number of characters in a tag or parameter. Some versions of MLflow reject longer parameters."""
 MAX_POINTS = 250_000
 FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-.: ]")
-"""Characters that MLflow does not accept in a name, such as the brackets of list items, or a slash that makes it a
-path."""
+"""Pattern of characters that MLflow does not accept in a name, such as brackets, or that it treats as a path
+separator."""
 MAX_NAME_LENGTH = 200
-"""Maximum number of characters of a name; MLflow accepts a few more."""
+"""Maximum number of characters in a name. MLflow's own limit is slightly higher."""
 MLFLOW_STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
           "interrupted": "KILLED"}  # fmt: skip
-"""MLflow's status of a run, by the status in its journal. All other statuses are shown as RUNNING."""
+"""MLflow's run status by journal status. Every other journal status is shown as RUNNING."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +57,26 @@ class MlflowContent:
     params: Mapping[str, str]
     figures: Mapping[str, float]
     points: Path | None
-    """File of the curve: as it grows while the training is in progress, later as signed; None if there is none."""
+    """File with the points of the training curve; None if there is none. After the training, the file must have the
+    signed digest."""
     curve: list[Point]
-    """Curve of a training by an earlier version, which wrote no file of points."""
+    """Training curve of a run from an earlier version, which did not write a file of points."""
 
 
 @dataclass
 class SentCurve:
-    """Part of a run's curve that MLflow has."""
-
     step: int | None = None
-    """Last step that MLflow has; None before MLflow was asked."""
+    """Last training step that was sent to MLflow; None until MLflow was queried."""
     offset: int = 0
-    """Number of bytes of the curve's file that were read."""
+    """Number of bytes of the curve file that were read."""
 
 
 def mlflow_content(root: Path, known: Journal) -> MlflowContent | None:
-    """Return what MLflow is to show of a run, according to its journal; None before the run's training.
+    """Return the content that MLflow shows for a run; None before the run's training begins.
 
     Raises:
-        InputError: There is no such run here.
-        Refused: The ledger has no request for the run, or the worktree holds another one.
+        InputError: The run is not in this checkout.
+        Refused: The ledger has no request for the run, or its request differs from the one in the worktree.
     """
     line = known.stages.get(TRAIN_STAGE)
     if line is None:
@@ -100,7 +99,7 @@ def mlflow_content(root: Path, known: Journal) -> MlflowContent | None:
 
 
 def _name(name: str) -> str:
-    """Return the name with characters that MLflow accepts: a refused name would keep later runs from being shown."""
+    """Replace characters that MLflow rejects in a name. A rejected name would also prevent the update of other runs."""
     return FORBIDDEN_CHARACTERS.sub("_", name)[:MAX_NAME_LENGTH]
 
 
@@ -154,9 +153,9 @@ def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
 
 
 def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
-    """Return whether a file has the digest in the stage record.
+    """Return whether a file has the digest in the signed stage record.
 
-    A large file counts as unsigned, since computing its digest would delay the other runs.
+    A large file counts as unsigned, because computing its digest would delay the other runs.
     """
     path = layout.root / name
     if record is None or not path.is_file() or path.stat().st_size > files.MAX_STAGE_JSON_BYTES:
@@ -165,7 +164,7 @@ def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
 
 
 def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
-    """Update the MLflow run that shows a run, or create it.
+    """Create or update the MLflow run that shows a run.
 
     Raises:
         Unavailable: MLflow cannot be reached.
@@ -181,7 +180,7 @@ def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
 
 
 def _log_values(client: Any, known: Any, it: MlflowContent) -> None:
-    """Log tags, parameters and figures that are new or have changed; MLflow accepts a parameter only once."""
+    """Log tags, parameters and metrics that are new or have changed. MLflow accepts each parameter only once."""
     from mlflow.entities import Metric, Param, RunTag
 
     had, now = known.data, int(known.info.start_time)
@@ -193,12 +192,12 @@ def _log_values(client: Any, known: Any, it: MlflowContent) -> None:
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:
-    """Yield batches of 100, the most parameters that MLflow accepts at once."""
+    """Yield batches of 100, the maximum number of parameters that MLflow accepts in one request."""
     yield from (items[start : start + 100] for start in range(0, len(items), 100))
 
 
 def _curve_of(client: Any, run_id: str, it: MlflowContent, sent: SentCurve) -> None:
-    """Log the points that MLflow lacks; a training that resumes from a checkpoint writes its last steps again."""
+    """Log the curve points that MLflow lacks. A training run that resumes from a checkpoint repeats its last points."""
     if sent.step is None:
         sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
     logged, more = 0, True

@@ -1,7 +1,7 @@
-"""Comparison of two runs' candidates on the test rows that both answered, with the paired test that evaluations use.
+"""Paired comparison of two runs' candidates on the test rows that both have answered.
 
-A row in the test set of both runs was used in the training of neither. Each run has judged by itself whether an answer
-is right, so both runs must judge answers by the same rules.
+The statistical test is that of stage `evaluate`. A row in both test sets was used in neither training. Each run has
+already judged its own answers, so both runs must use the same rules for judging.
 """
 
 from collections import Counter
@@ -25,9 +25,10 @@ class PairedComparison(FrozenModel):
     """Number of test rows of the first run that were not compared."""
     only_now: int
     """Number of test rows of the second run that were not compared. Rows whose text occurs twice in a run are never
-    compared, and counted in neither number."""
+    compared, and are not included in either number."""
     comparison: Comparison
-    """Comparison of the second run with the first; `gained` counts the rows that only the second has right."""
+    """Comparison of the second run with the first. `gained` is the number of rows that only the second run answered
+    correctly."""
 
 
 def sentences(found: PairedComparison) -> list[str]:
@@ -49,7 +50,7 @@ class JudgingRules(NamedTuple):
 
 
 def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedComparison | None, str]:
-    """Compare the evaluations of two runs; return None and the reason if they are not comparable.
+    """Compare the evaluations of two runs; return None and a reason if they are not comparable.
 
     Raises:
         OSError: A file of an evaluation cannot be read.

@@ -1,4 +1,4 @@
-"""A run as one document, which `hallmark run --json` and `hallmark runs show --json` print."""
+"""Summary of a run as one JSON document, which `hallmark run --json` and `hallmark runs show --json` print."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,20 +29,18 @@ class Summary(FrozenModel):
     error: str | None
     exit_code: int
     flow_run: str | None
-    """Prefect's id of the flow run that executes the run."""
     commit: str | None
-    """Last commit under refs/hallmark/runs/RUN."""
     release: str | None
     stages: dict[str, StageState]
     gates: dict[str, GateState]
     scores: dict[str, dict[str, Fact]]
-    """Metrics on the held-out rows, by model (candidate, base, champion), in the order of the report."""
+    """Metrics on the test records by model (candidate, base, champion), in the order of the report."""
     metrics: dict[str, Fact]
-    """Figures of `evaluate`, and the candidate's measurements as `measured.predict.…`."""
+    """Metrics of stage `evaluate`, and measurements of the candidate's predictions with prefix `measured.predict.`."""
     report: str | None
     data_docs: str | None
     unreadable: list[str] = Field(default=[], exclude=True)
-    """Files of stages that cannot be read, each with the reason. Their figures are missing above."""
+    """Stage files that cannot be read, each with the reason. The summary lacks their metrics."""
 
     @property
     def in_words(self) -> str:
@@ -77,10 +75,10 @@ def _read_or_note(
 
 
 def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
-    """Return the scores of the models in metrics.json; empty if there is no evaluation.
+    """Return the scores of each model from metrics.json; empty if there is no evaluation.
 
     Raises:
-        InputError: The file is not as stage `evaluate` writes it.
+        InputError: The file does not have the format of stage `evaluate`.
     """
     path = layout.artefacts("evaluate") / "metrics.json"
     try:
@@ -103,7 +101,7 @@ class _Overall(BaseModel):
 
 
 class _Metrics(BaseModel):
-    """Part of metrics.json (`tasks.stages.evaluate.metrics_schema`) that all versions have written."""
+    """Part of metrics.json that all versions have written (`tasks.stages.evaluate.metrics_schema`)."""
 
     metrics: Annotated[list[_Metric], Field(max_length=facts.MAX_FACTS)]
     overall: _Overall

@@ -1,6 +1,6 @@
-"""Curve of a training, as the stage wrote it.
+"""Training curve, as stage `train` wrote it.
 
-The file is written by the run's own code and is not trusted: it is shown to people and decides nothing.
+The file is written by the run's own code and is not trusted: it is displayed, and no decision depends on it.
 """
 
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from tasks.core.files import MAX_STAGE_JSON_BYTES, open_regular_file, read_stage
 from tasks.stages.train.points import POINTS_FILE
 
 CURVE_PATH = f"measured/train/{POINTS_FILE}"
-"""Path of the curve relative to the root of the run's worktree, also while the training is in progress
+"""Path of the training curve in the run's worktree. The file also exists while the training is in progress
 (`supervise/live_files.py`)."""
 BYTES_PER_READ = 2**20
 MAX_LINE_BYTES = 2**12
 MAX_FIGURE = 1e18
-"""Maximum magnitude of a figure of a training: more than its tokens, bytes and losses have."""
+"""Maximum absolute value of a training metric. Actual token counts, byte counts and losses are far smaller."""
 Figure = Annotated[float, Field(ge=-MAX_FIGURE, le=MAX_FIGURE, allow_inf_nan=False)]
 
 
 class Point(BaseModel):
-    """One step of a training, with its loss and further figures; steps restored from a checkpoint lack `seconds`."""
+    """One step of a training curve, with loss and other metrics. Steps restored from a checkpoint lack `seconds`."""
 
     step: int = Field(ge=1, le=2**40)
     loss: Figure
@@ -61,13 +61,12 @@ _POINTS = TypeAdapter(list[Point])
 
 
 def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
-    """Read up to one mebibyte of points from byte `offset` on; return them and the offset of the next call.
+    """Read up to 1 MiB of curve points from byte `offset`, and return them with the offset for the next call.
 
-    Lines that are not valid points are skipped. A file shorter than `offset` has been replaced and is read from its
-    start.
+    Invalid lines are skipped. A file that is shorter than `offset` was replaced, and is read from its start.
 
     Raises:
-        OSError: The path is not a plain file.
+        OSError: The path is not a regular file.
     """
     with open_regular_file(path) as file:
         size = file.seek(0, 2)
@@ -80,7 +79,7 @@ def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
 
 
 def read_curve(path: Path) -> list[Point]:
-    """Return the points in a training's curve.json.
+    """Return the points in the file curve.json of a training run.
 
     Raises:
         OSError: The path is a link, is not a file or cannot be opened.

@@ -1,12 +1,12 @@
-"""Requests for runs: what is asked, what it resolves to, and the checks before a run starts.
+"""Requests for runs: their content, their resolution, and the checks before a run starts.
 
 signed_requests.py    signed run requests, and the check that a run uses nothing unsigned
-request_checks.py     checks of a request before its run starts; all mistakes are reported together
+request_checks.py     checks of a request before its run starts; all errors are reported together
 quick_checks.py       quick checks of sources, prompts and expectations
-expected_failures.py  standing checks of gates that will fail whatever the run makes
-earlier_runs.py       earlier runs, whose outputs an estimate or advice may go by
-training_estimate.py  estimate of what a training needs
+expected_failures.py  gate checks that will fail regardless of the run's results
+earlier_runs.py       earlier runs whose outputs an estimate can use
+training_estimate.py  estimate of the resources that a training run needs
 source_resolution.py  resolution of sources to the digests of their content
-resolution.py         resolution of a run: everything that stages read besides code and parameters
+resolution.py         resolution of a run: everything that stages read in addition to code and parameters
 commit_files.py       files as a commit holds them, without the checkout's uncommitted edits
 """

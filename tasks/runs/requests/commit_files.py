@@ -1,7 +1,7 @@
-"""Files as a commit holds them: what a run of that commit reads, without the checkout's uncommitted edits.
+"""Files as a commit holds them: a run of that commit reads these, without the checkout's uncommitted edits.
 
-Commands that ask for a run, checks before a run starts, and triggers read files through this module, so that they see
-what the run will see.
+Commands that request a run, checks before a run starts, and triggers read files through this module, so that they see
+the same files as the run.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,11 +30,11 @@ class CommitFiles:
 
     @contextmanager
     def open_source(self, source: Source) -> Iterator[IO[bytes]]:
-        """Open the content of a source: the committed file if the commit holds one, else the file that exists now.
+        """Open the content of a source: the committed file if the commit holds one, else the current file or object.
 
         Raises:
-            InputError: The source cannot be opened as it is declared.
-            Unavailable: Its store cannot be reached.
+            InputError: The source cannot be opened as declared.
+            Unavailable: The object store cannot be reached.
         """
         blob = self._blob(source)
         if blob is None:
@@ -47,16 +47,16 @@ class CommitFiles:
     def params(self, path: str, changes: Mapping[str, str]) -> Params:
         """Return the validated parameters with `changes` applied.
 
-        A params file that the commit does not hold is read from the checkout.
+        If the commit does not hold the params file, the file in the checkout is read.
 
         Raises:
-            InputError: The file cannot be read, or the parameters are wrong.
+            InputError: The file cannot be read, or the parameters are not valid.
         """
         text = self.read_text(path)
         return read_params(self.checkout.root / path, changes, text)[0]
 
     def read_existing_text(self, path: str) -> str:
-        """Return a committed text file.
+        """Return the content of a text file in the commit.
 
         Raises:
             InputError: The commit does not hold the file, or the file is not UTF-8.
@@ -67,7 +67,7 @@ class CommitFiles:
         return text
 
     def read_text(self, path: str) -> str | None:
-        """Return a committed text file; None if the commit does not hold it.
+        """Return the content of a text file in the commit; None if the commit does not hold the file.
 
         Raises:
             InputError: The file is not UTF-8.
@@ -81,7 +81,7 @@ class CommitFiles:
             raise InputError(f"{path} in commit {self.commit[:12]}: cannot be read as UTF-8 text ({error})") from None
 
     def edited_files(self, params: str, sources: Iterable[Source]) -> list[str]:
-        """Return the params file and those sources that differ between checkout and commit, in words."""
+        """Return descriptions of the params file and of the sources that differ between checkout and commit."""
         files = {params: params} | {_path(each): f"source {each.id} ({each.location})" for each in sources}
         return [what for path, what in files.items() if path and self.checkout.differs_on_disk(self.commit, path)]
 

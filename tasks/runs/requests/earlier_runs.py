@@ -1,7 +1,7 @@
-"""Earlier runs of a checkout, whose outputs an estimate or advice may go by.
+"""Earlier runs of a checkout whose outputs an estimate or a recommendation can use.
 
-Outputs count only as the signed records of their stages have them. A governed run goes by governed runs alone: the code
-of an experiment, which nobody has to review, writes any figure and any row.
+Only outputs that match the signed stage records are used. Estimates for governed runs use governed runs only, because
+the unreviewed code of an experiment can write arbitrary metrics and rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,14 +30,14 @@ class EarlierRun:
     layout: Layout
     params: Params
     for_experiment: bool
-    """Whether the search is for an experiment, for which signed outputs of experiments count as well."""
+    """Whether the run was looked up for an experiment, so that signed outputs of other experiments are accepted."""
 
     @property
     def id(self) -> str:
         return self.layout.root.name
 
     def has_signed(self, stage: str, *paths: Path) -> bool:
-        """Return whether the files exist with the digests in the signed record of a stage."""
+        """Return whether all files exist with the digests in the signed record of a stage."""
         record = self._records.get(stage)
         if record is None or (record.record.environment.experiment and not self.for_experiment):
             return False
@@ -45,7 +45,7 @@ class EarlierRun:
         return all(path.is_file() and sha256 == sha256_file(path) for path, sha256 in signed.items())
 
     def has_signed_folder(self, stage: str, folder: Path) -> bool:
-        """Return whether a folder has exactly those files that are in the signed record of a stage."""
+        """Return whether a folder contains exactly the files in the signed record of a stage."""
         record, prefix = self._records.get(stage), f"{folder.relative_to(self.layout.root).as_posix()}/"
         signed = {self.layout.root / name for name in (record.outputs if record else ()) if name.startswith(prefix)}
         return signed == {path for path in folder.rglob("*") if not path.is_dir()} and self.has_signed(stage, *signed)
@@ -62,10 +62,10 @@ class EarlierRun:
 
 
 def earlier_runs(layout: Layout, wanted: Params, governed_only: bool = False) -> Iterator[EarlierRun]:
-    """Yield the newest runs on which an estimate for the parameters `wanted` may rely, except those of other versions.
+    """Yield the newest runs that an estimate for the parameters `wanted` can use.
 
-    An estimate for an experiment may rely on all runs unless `governed_only`, one for a governed run only on governed
-    runs.
+    Runs of incompatible versions are skipped. Experiments are only included if `wanted` is for an experiment and
+    `governed_only` is False.
     """
     for_experiment = wanted.use_case.risk_tier == EXPERIMENT_TIER and not governed_only
     yield from islice(_readable_runs(layout.state, for_experiment), MAX_RUNS)
@@ -82,7 +82,7 @@ def _readable_runs(state: Path, for_experiment: bool) -> Iterator[EarlierRun]:
 
 
 def similar_runs(layout: Layout, wanted: Params, governed_only: bool = False) -> Iterator[EarlierRun]:
-    """Yield those of `earlier_runs` that have the same prompts and base model."""
+    """Yield the earlier runs that have the same prompts and the same base model as `wanted`."""
     for other in earlier_runs(layout, wanted, governed_only):
         if (other.params.base_model, other.params.prompts) == (wanted.base_model, wanted.prompts):
             yield other

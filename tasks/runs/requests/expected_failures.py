@@ -1,4 +1,4 @@
-"""Checks of a run's gates that will fail whatever the run makes, found before it starts."""
+"""Gate checks that will fail regardless of the run's results, found before the run starts."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class ExpectedFailure(NamedTuple):
     gate: GateName
     reasons: list[str]
     waived_by: str | None
-    """Role that may waive the check; None if policy lets nobody waive it."""
+    """Role that can waive the check; None if policy allows no waiver."""
 
     def __str__(self) -> str:
         headline = f"the check that {STANDING_CHECKS[self.gate]} will fail at the {self.gate} gate:"
@@ -30,10 +30,10 @@ class ExpectedFailure(NamedTuple):
 def expected_failures(
     params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool
 ) -> list[ExpectedFailure]:
-    """Return the checks that will fail and that a role may waive.
+    """Return the gate checks that will fail and that can be waived.
 
     Raises:
-        Refused: A check will fail that nobody may waive, or the champion is of a higher risk tier.
+        Refused: A check that cannot be waived will fail, or the champion has a higher risk tier.
         InputError: A success metric has the name of a check.
     """
     card, policy = params.use_case, governance.policy

@@ -1,4 +1,4 @@
-"""Quick checks of a run's files that find, at once, mistakes on which the run would fail minutes after its start."""
+"""Quick checks of a run's files, for errors on which the run would fail minutes after its start."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,18 +16,19 @@ from tasks.stages.data.readers.kinds import reader_of
 
 SourceOpener = Callable[[Source], AbstractContextManager[IO[bytes]]]
 MAX_CHECKED_BYTES = 8 << 20
-"""Maximum number of bytes of a file that is parsed before a run reads it; the largest takes about a second. Files in a
-store are not parsed, because that takes longer, and no part of a larger file shows for certain how it is encoded."""
+"""Maximum size in bytes of a file that is parsed before the run; parsing takes up to about a second. Larger files are
+not parsed at all, because a part of a file does not prove its encoding. Files in an object store are not parsed,
+because that takes longer."""
 
 
 def check_source(declared: Source, opened: SourceOpener) -> None:
-    """Open a source as a run will, and parse the first row of a small file.
+    """Open a source as a run does, and parse the first row if the file is small.
 
-    All rows are parsed if it is text without a header: a column may occur in the last line only.
+    A text without a header is parsed completely, because a column can occur in the last line only.
 
     Raises:
-        InputError: Its format or columns are not as declared, or it is not a file.
-        Unavailable: Its store cannot be reached.
+        InputError: The source is not a file, or its format or columns are not as declared.
+        Unavailable: The object store cannot be reached.
     """
     with opened(declared) as file:
         if "://" in declared.location or "${" in declared.location:
@@ -65,7 +66,7 @@ def check_tasks(params: Params, named: Sources) -> Iterator[str]:
 
 
 def check_expectations(suites: Suites) -> Iterator[str]:
-    """Yield a message for each expectation of a type that does not exist."""
+    """Yield a message for each expectation whose type does not exist."""
     whole = {"dataset": suites.dataset} if suites.dataset else {}
     for where, suite in {**suites.by_source, **whole}.items():
         for number, each in enumerate(suite.expectations):
@@ -76,10 +77,10 @@ def check_expectations(suites: Suites) -> Iterator[str]:
 
 @cache
 def known_expectations() -> frozenset[str]:
-    """Return the types of the expectations of Great Expectations and of Hallmark.
+    """Return the types of expectations that Great Expectations and Hallmark define.
 
-    They are taken from file names, because importing the library takes three seconds. If the library is not installed
-    as files, the result is empty, and the run itself reports unknown types.
+    The types are taken from file names, because importing Great Expectations takes three seconds. If it is not
+    installed as files, the result is empty, and the run itself reports unknown types.
     """
     from tasks.stages.data.validate.ge_expectations import TEXTS_EXPECTATION  # imports pyarrow
 

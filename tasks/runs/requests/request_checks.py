@@ -1,7 +1,7 @@
-"""Checks of a request that are possible before its run starts; all mistakes are reported together.
+"""Checks of a run request before its run starts. All errors are reported together.
 
-Every file is checked, even if another one is wrong. Checks that would only repeat a known mistake are skipped: for
-example, whether somebody may ask for a run can only be decided if the policy could be read.
+Every file is checked, even if another file is not valid. Checks that depend on a file with an error are skipped: for
+example, the requester's permission can only be checked if the policy could be read.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ from tasks.supervise import sandbox
 
 
 class UseCaseFiles(NamedTuple):
-    """Files of a use case; those that could not be read are None."""
+    """Files of a use case. A file that could not be read is None."""
 
     params: Params | None
     governance: Governance | None
@@ -48,13 +48,17 @@ def check_request(
     checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: ErrorCollector,
     elsewhere: bool = False,
 ) -> UseCaseFiles:  # fmt: skip
-    """Add all mistakes in a request to `mistakes`.
+    """Add all errors in a run request to `mistakes`, and return the files of the use case.
 
-    `governance` returns the governance to judge by, or raises HallmarkError. `elsewhere` means that another machine
-    will execute the run and check its own equipment.
+    If the request names no requester and there are other errors, the requester's permission is not checked. If the
+    request names no commit, the current files of the checkout are checked.
 
-    The requester's permission is not checked if no requester was given and other mistakes are known already. If no
-    commit was asked for, the current files of the checkout are checked.
+    Args:
+        checkout: Checkout in which the run is requested.
+        asked: Request to check.
+        governance: Function that returns the governance that applies, or raises HallmarkError.
+        mistakes: Collector of errors.
+        elsewhere: Whether another machine will execute the run and check its own hardware.
     """
     known = "requested_by" in asked.model_fields_set or not mistakes.errors
     folder = checkout.root / (asked.governance or Path("infra") / "governance")
@@ -80,7 +84,7 @@ def check_files(
     root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
     mistakes: ErrorCollector, elsewhere: bool = True, committed: CommitFiles | None = None,
 ) -> UseCaseFiles:  # fmt: skip
-    """Add all mistakes in a params file, in governance files and in the sources that these name to `mistakes`.
+    """Add all errors in a params file, in governance files and in the sources to `mistakes`.
 
     The files are read from `committed` if it is given, else from the checkout.
     """
@@ -171,10 +175,10 @@ def _check_outcome(
 
 
 def _require_no_cluster(params: Params) -> None:
-    """Verify that a run needs no cluster, which its code is not given since nobody signed it off.
+    """Verify that a run with unreviewed code needs no cluster, because such code gets no access to one.
 
     Raises:
-        Refused: A cluster is named, and this machine lacks what the parameters ask for.
+        Refused: A cluster is configured, and this machine lacks hardware or libraries that the parameters need.
     """
     from tasks.runs.requests import training_estimate  # as above
 

@@ -1,7 +1,7 @@
-"""Resolution of a run: everything that a stage reads besides code and parameters is looked up and written to inputs/.
+"""Resolution of a run: all inputs of stages except code and parameters are looked up and written to inputs/.
 
-Stages read neither the clock nor the registry. What they may use is fixed here, committed with the run, and digested
-like any other input.
+Stages do not read the clock or the registry. The values that they use are fixed here, committed with the run, and
+digested like any other input.
 """
 
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ from tasks.trust.gate_statement import Authority
 
 
 def read_params(path: Path, changes: Mapping[str, str], text: str | None = None) -> tuple[Params, str]:
-    """Return the validated parameters of `path` with `changes` applied, and their YAML text with its comments.
+    """Return the validated parameters of a params file with `changes` applied, and their YAML text with comments.
 
-    `text`, if given, replaces the current content of the file.
+    If `text` is given, it is used instead of the content of the file.
 
     Raises:
-        InputError: The file cannot be read, or the parameters are wrong.
+        InputError: The file cannot be read, or the parameters are not valid.
     """
     document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
     for key, value in changes.items():
@@ -49,12 +49,12 @@ def read_params(path: Path, changes: Mapping[str, str], text: str | None = None)
 
 
 def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
-    """Write inputs/*.json below `layout`, for a run whose tree has this digest.
+    """Resolve a run: write its sources, policy, champion and code digests to inputs/*.json below `layout`.
 
     Raises:
         InputError: A source does not exist, or the risk tier is unknown.
         Refused: A source was withdrawn, a declaration is not adopted, policy does not list the licence or the location
-            of the base model, or policy has other gates than this version of Hallmark.
+            of the base model, or policy has gates that this version of Hallmark does not support.
     """
     policy = governance.policy
     if why_not := policy.tier(params.use_case.risk_tier).unsupported_gates():
@@ -84,10 +84,10 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
 
 
 def _may_read(layout: Layout, reigning: Champion | None) -> bool:
-    """Return whether a run may read the weights of the champion.
+    """Return whether a run is allowed to read the weights of the champion.
 
-    Weights reveal what they were trained on, and an experiment names its champion itself, by the name of its use case.
-    Code that nobody signed off may therefore read only a champion that was trained on public sources.
+    Weights reveal training data, and an experiment chooses its own champion by the name of its use case. Unreviewed
+    code is therefore only allowed to read a champion that was trained on public sources.
     """
     if reigning is None or not layout.has_unreviewed_code:
         return True
@@ -100,7 +100,7 @@ def _may_read(layout: Layout, reigning: Champion | None) -> bool:
 
 
 def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
-    """Verify that no source was withdrawn, and that owners have adopted what the files declare.
+    """Verify that no source was withdrawn, and that owners have adopted the declared sources and use-case card.
 
     Raises:
         Refused: A source was withdrawn, or a declaration is not adopted.

@@ -1,8 +1,8 @@
-"""Signed run requests: a person signs on their own machine, and a run uses nothing that was not signed.
+"""Signed run requests: people sign on their own machine, and a run uses nothing that was not signed.
 
-Anybody who can reach Prefect can write the parameters of a flow run, so these count only if a signed request has the
-same values. The scheduler, which is not a person, signs with its own key. In environment `local` only, the installation
-signs unsigned requests as `scheduler`, so that one of Prefect's own schedules can start a run.
+Anyone with access to Prefect can write the parameters of a flow run, so the parameters are accepted only if a signed
+request has the same values. The scheduler, which is not a person, signs with its own key. In environment `local` only,
+the installation signs unsigned requests as `scheduler`, so that one of Prefect's own schedules can start a run.
 """
 
 from datetime import datetime
@@ -24,11 +24,11 @@ Envelope = dict[str, Any]
 
 
 def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
-    """Return the completed request, signed with the key of the requester or of the scheduler.
+    """Complete a run request, and sign it with the key of the requester or of the scheduler.
 
     Raises:
-        InputError: The requester is not in people.yaml, or their key is not at hand.
-        Refused: The requester may not act here, or the key is not valid for them.
+        InputError: The requester is not in people.yaml, or their private key is not available.
+        Refused: The requester is not allowed to act in this environment, or the key is not valid for the requester.
     """
     now, who = ledger.now(), request.requested_by
     signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
@@ -36,13 +36,12 @@ def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: 
 
 
 def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> SignedRunRequest:
-    """Return the request with everything that decides what will run.
+    """Return the request with the commit, the digest of the commit's tree, and the digest of the params file.
 
-    These are the commit, the digest of its whole tree, and the digest of the params file if the commit does not hold
-    it.
+    The digest of the params file is added only if the commit does not hold the file.
 
     Raises:
-        InputError: No run can be made from the commit, or the params file cannot be read.
+        InputError: The commit cannot be used for a run, or the params file cannot be read.
     """
     commit = checkout.commit_of(request.commit or "HEAD")
     tree_sha256 = commit_tree.read(checkout, commit).sha256
@@ -57,10 +56,10 @@ def complete(checkout: Repository, request: RunRequest, governance: Governance, 
 def verify_and_record(
     checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
 ) -> RecordedRunRequest:
-    """Verify that `request` is what was signed, and record the signed request on the ledger unless it is there already.
+    """Verify that `request` matches the signed request, and record the signed request in the ledger if it is new.
 
     Raises:
-        Refused: Nobody signed the request, or something else was signed.
+        Refused: The request was not signed, or the signed request differs.
     """
     known = signed_request.request_for_run(ledger, governance, request.known_run_id)
     if known is None and envelope is None:
@@ -81,10 +80,10 @@ def verify_and_record(
 
 
 def require_matching_request(signed: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
-    """Verify that a flow run asks for exactly the run that was signed.
+    """Verify that a flow run requests exactly the run that was signed.
 
     Raises:
-        Refused: The flow run brings another envelope or other parameters.
+        Refused: The flow run has another envelope or other parameters.
     """
     if envelope is None:
         _require_scheduler(request)

@@ -1,4 +1,4 @@
-"""Resolution of sources: the digests and rules of what a run will read, fixed before its first stage."""
+"""Resolution of sources: the digests and rules of a run's sources are fixed before its first stage."""
 
 import hashlib
 import re
@@ -24,23 +24,30 @@ from tasks.stages.data.readers.content import blocks, open_content
 from tasks.supervise import grants
 
 KEY_HEADER = re.compile(rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)")
-"""Pattern of the beginning of a file that holds a private key, or certificates with one. No data begins with it."""
+"""Pattern of the beginning of a file with a private key, or with certificates and a private key. Data files do not
+begin like this."""
 KEY_BLOCK = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s")
-"""Pattern of a key of a person, which may stand behind other lines of its file."""
+"""Pattern of an OpenSSH private key, which can follow other lines in a file."""
 MAX_KEY_BYTES = 1 << 16
-"""Maximum number of bytes of a file that is taken for a person's key; in a larger one it may be part of a text."""
+"""Maximum size in bytes of a file that is rejected because it contains an OpenSSH private key. In a larger file, the
+key can be part of a text."""
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
     """Resolve every source to the digest of its current content.
 
-    Relative locations start at `root`; `vault` is the fingerprint of the vault's key. Days are counted from the first
-    of the month, so that all runs of a month have the same inputs; a record is left out from the beginning of the month
-    in which its retention ends, never later.
+    Retention is computed from the first day of the month, so that all runs of a month have the same inputs. A record is
+    excluded from the beginning of the month in which its retention ends.
+
+    Args:
+        inventory: Sources to resolve.
+        root: Folder from which relative locations are resolved.
+        today: Current date.
+        vault: Fingerprint of the vault key.
 
     Raises:
-        InputError: A source has no content that can be read.
-        Unavailable: A store cannot be reached.
+        InputError: The content of a source cannot be read.
+        Unavailable: An object store cannot be reached.
     """
     first = today.replace(day=1)
     after = (first + timedelta(days=32)).replace(day=1)
@@ -59,11 +66,11 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
 
 
 def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
-    """Open every source as a run will, so that a missing or malformed source is reported before the run starts.
+    """Open every source as a run does, so that missing or malformed sources are reported before the run starts.
 
     Raises:
         InputError: Sources cannot be opened as declared; the message names all of them.
-        Unavailable: Stores cannot be reached, and nothing else is wrong.
+        Unavailable: An object store cannot be reached, and there are no other errors.
     """
     wrong, unavailable = [], []
     for source in inventory.sources:
@@ -84,7 +91,7 @@ def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
 
 
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
-    """Return a source with the SHA-256 and the size in bytes of its current content."""
+    """Return a source with the SHA-256 digest and the size in bytes of its current content."""
     digest, size = hashlib.sha256(), 0
     require_data_location(source, root)
     with open_content(source, root) as file:
@@ -97,12 +104,11 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
 
 
 def _holds_private_key(block: bytes) -> bool:
-    """Return whether a file whose first block, of a megabyte at most, is `block` is or holds a private key."""
     return bool(KEY_HEADER.match(block) or (len(block) <= MAX_KEY_BYTES and KEY_BLOCK.search(block)))
 
 
 def require_data_location(source: Source, root: Path) -> None:
-    """Verify that the location of a source may hold data and that its variables are set.
+    """Verify that data is allowed at the location of a source, and that its environment variables are set.
 
     Raises:
         InputError: The location is not allowed, or a variable is not set.

@@ -1,4 +1,4 @@
-"""Estimate of what a training needs (memory, disk, time, cost), made before its run is asked for.
+"""Estimate of the memory, disk space, time and cost of a training run, before the run is requested.
 
 It is computed from the parameters, the headers of the base model, and the newest earlier runs that have the same
 prompts and base model (`tasks.runs.requests.earlier_runs`).
@@ -37,36 +37,36 @@ from tasks.stages.train.rows import examples
 from tasks.stages.train.verification import trained_modules
 
 MIN_SPEED, MAX_SPEED = 1e-3, 1e12
-"""Bounds of a measured speed, in tokens a second and worker."""
+"""Bounds of a plausible measured speed, in tokens per second and worker."""
 MAX_MODEL_BYTES = 16 * GIB
-"""Maximum size of an earlier run's model whose digests are computed; that takes about a second for each GiB."""
+"""Maximum size in bytes of an earlier run's base model that is reused. Verifying its digests takes about a second per
+GiB."""
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
 
 
 @dataclass(frozen=True)
 class TrainingEstimate:
     model: str
-    """Base model in words."""
     estimate: Estimate
     rows_run: str
-    """Run whose tokenised rows were counted; empty if no run has tokenised rows yet."""
+    """Id of the run whose tokenised rows were counted; empty if no run has tokenised rows yet."""
     trains_here: bool
-    """Whether this machine is the one that trains."""
 
 
 def print_notice(text: str) -> None:
-    """Print a message to stderr, because stdout may hold the JSON that was asked for."""
+    """Print a message to stderr, because stdout can be reserved for JSON output."""
     print(text, file=sys.stderr, flush=True)
 
 
 def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> TrainingEstimate:
-    """Estimate the training of a params file (default: params.yaml) with `changes` applied.
+    """Estimate the training run of a params file (default: params.yaml) with `changes` applied.
 
-    With `calibrating`, some seconds of real training measure its speed, unless the training would not fit.
+    With `calibrating`, the speed is measured in a few seconds of training, unless the training does not fit into
+    memory.
 
     Raises:
-        InputError: The parameters are wrong.
-        Unavailable: The base model cannot be fetched, or the calibration did not finish a step.
+        InputError: The parameters are not valid.
+        Unavailable: The base model cannot be fetched, or the calibration did not complete a step.
     """
     params, _ = resolution.read_params(file or root / "params.yaml", changes)
     layout = Layout(root)
@@ -91,20 +91,20 @@ def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrati
 
 
 def require_equipment(training: Training) -> None:
-    """Verify that this machine has the GPUs, the compiler and the libraries that a training needs.
+    """Verify that this machine has the GPUs, the compiler and the libraries that a training run needs.
 
     Raises:
-        InputError: Something is missing.
+        InputError: A GPU, the compiler or a library is missing.
     """
     equipment.require_gpus(training)
     equipment.require(training)
 
 
 def require_no_cluster(params: Params) -> None:
-    """Verify that this machine can train and predict in place of the cluster, if one is named.
+    """Verify that this machine can train and predict without the cluster, if one is configured.
 
     Raises:
-        InputError: Something is missing for the training.
+        InputError: A GPU, the compiler or a library for the training is missing.
         Unavailable: This machine has no GPU for the predictions.
     """
     if connection.cluster_address():
@@ -114,9 +114,9 @@ def require_no_cluster(params: Params) -> None:
 
 @contextmanager
 def model_folder(params: Params, layout: Layout, governed_only: bool = False) -> Iterator[Path]:
-    """Yield the folder of the base model, which is fetched and converted first if necessary.
+    """Yield the folder of the base model. If necessary, the model is fetched and converted first.
 
-    With `governed_only`, no experiment's copy of it is taken: weights that are loaded here are not in a sandbox.
+    With `governed_only`, copies of experiments are not used, because the weights are loaded outside of a sandbox.
     """
     base = params.base_model
     for other in earlier_runs.similar_runs(layout, params, governed_only):
@@ -142,9 +142,9 @@ def model_folder(params: Params, layout: Layout, governed_only: bool = False) ->
 
 
 def _local_base_model(base: BaseModelParams, layout: Layout) -> Path | None:
-    """Return the folder of a base model if it is on this disk.
+    """Return the folder of a base model if it is on this machine.
 
-    Its digest is not verified: only its headers are read here, and stage base_model verifies the digest.
+    The digest is not verified, because only the headers are read here; stage `base_model` verifies it.
     """
     folder = layout.resolve_path(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
     return folder if (folder / "config.json").is_file() else None
@@ -164,7 +164,6 @@ def _model_of(other: EarlierRun) -> Path:
 
 
 def _has_model(other: EarlierRun) -> bool:
-    """Return whether an earlier run has a readable base model as it was signed, small enough to compute its digests."""
     folder = _model_of(other)
     try:
         if sum(path.stat().st_size for path in folder.rglob("*")) > MAX_MODEL_BYTES:
@@ -189,7 +188,7 @@ def _has_rows(other: EarlierRun) -> bool:
 
 
 def _measured_speed(other: EarlierRun) -> MeasuredSpeed | None:
-    """Return the speed that a training measured; None of an experiment, which may state any."""
+    """Return the speed that a training run measured; None for an experiment, whose code can report any value."""
     path = other.layout.measurements("train") / "facts.json"
     if other.layout.is_experiment or not other.has_signed("train", path):
         return None
@@ -201,10 +200,10 @@ def _measured_speed(other: EarlierRun) -> MeasuredSpeed | None:
 
 
 def find_obstacles(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
-    """Yield reasons why training or prediction is impossible, as far as they show before the base model is read.
+    """Yield reasons why training or prediction is impossible, before the base model is loaded.
 
-    These come from this machine's equipment and from the headers of a base model that is here. `elsewhere` means that
-    another machine will execute the run, so this machine's equipment does not matter.
+    They concern this machine's hardware and the headers of a base model on this machine. With `elsewhere`, another
+    machine will execute the run, and the hardware is not checked.
     """
     here = not elsewhere and machine_capacity.trains_here(params.resources)
     try:
@@ -233,7 +232,7 @@ def _require_room(params: Params, layout: Layout) -> None:
 
 
 def document(told: TrainingEstimate) -> dict[str, Any]:
-    """Return the estimate as `hallmark preflight --json` prints it: in bytes, USD and hours; null if unknown."""
+    """Return the estimate as `hallmark preflight --json` prints it, in bytes, USD and hours; null if unknown."""
     it = told.estimate
     work = it.workload
     return {
@@ -301,7 +300,7 @@ def sentences(told: TrainingEstimate) -> Iterator[str]:
 
 
 def advice(it: Estimate) -> str:
-    """Return the changes of parameters with which the training would fit, as a sentence."""
+    """Return a sentence with the parameter changes that would make the training fit into memory."""
     if it.fits is not False:
         return estimate.disk_message(it)
     changes = estimate.remedies(it)

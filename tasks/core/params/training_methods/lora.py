@@ -32,7 +32,10 @@ class LoraSettings(Protocol):
 
 
 def config(training: LoraSettings) -> "LoraConfig":
-    """Return PEFT's LoRA settings, for `lora_targets` or else every linear layer except the output head."""
+    """Return PEFT's LoRA configuration.
+
+    It applies to the modules in `lora_targets` or, if that is null, to every linear layer except the output head.
+    """
     from peft import LoraConfig
 
     assert training.lora_rank and training.lora_alpha  # the schema requires both for this method

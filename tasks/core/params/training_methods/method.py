@@ -1,4 +1,4 @@
-"""Training method: an adapter of PEFT beside the base model, or all weights of it."""
+"""Training method, which trains either an adapter for the base model or all of its weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from peft import PeftConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Shape [out, in] of each linear layer of the base model, by the name of its weights."""
+"""Shape [out, in] of each linear layer of the base model, by the name of the layer's weights."""
 
 
 def module_name(name: str) -> str:
@@ -19,9 +19,9 @@ def module_name(name: str) -> str:
 class ResultForm:
     folder: str
     needs_base: bool
-    """Whether the result is loaded on top of its base model, which then has to be stored with the release."""
+    """Whether the result is loaded on top of its base model, which must then be stored with the release."""
     library: str
-    """Library that loads the result: `library_name` of a model card on the Hugging Face Hub."""
+    """Library that loads the result, as `library_name` in a model card on the Hugging Face Hub."""
 
 
 ADAPTER = ResultForm(folder="adapter", needs_base=True, library="peft")
@@ -33,15 +33,16 @@ FORMS = (ADAPTER, FULL_MODEL)
 class Adapter:
     """Adapter that PEFT trains and can merge into the weights of the base model.
 
-    The first argument of both functions is section `training` of the parameters.
+    The first argument of both functions is the section `training` of params.yaml.
     """
 
     config: Callable[[Any], "PeftConfig"]
     count_weights: Callable[[Any, Shapes], int]
     weight_names: str
-    """Substring of the names of the trained weights, which occurs in no other name."""
+    """Substring that identifies the trained weights: it occurs in all of their names and in no other name."""
     idle_weight_names: str | None = None
-    """Substring of the names of the trained weights whose gradient is 0 in the first step; None if there are none."""
+    """Substring that occurs in the names of all trained weights whose gradient is 0 in the first step. None if no
+    weights start with a zero gradient."""
 
     def starts_idle(self, name: str) -> bool:
         return self.idle_weight_names is not None and self.idle_weight_names in name
@@ -51,17 +52,18 @@ class Adapter:
 class Method:
     summary: str
     trained_part: str
-    """Description of the trained part, before the base model's name in a sentence, for example `a LoRA adapter of`."""
+    """Description of the trained part, followed by the base model's name in a sentence, for example `a LoRA adapter
+    of`."""
     adapter: Adapter | None
     """Adapter to train; None to train all weights."""
     approaches: tuple[str, ...] = ()
-    """Values of `use_case.approach` that require this method or another one that lists the same value."""
+    """Values of `use_case.approach` that require this method, or another method that lists the same value."""
     settings: Mapping[str, int | str | None] = field(default_factory=dict)
-    """Parameters of `training` that only this method and similar ones use, each with the value that all other methods
-    require."""
+    """Parameters of `training` that only this method and similar ones use, each with the value that it must have for
+    all other methods."""
     required: tuple[str, ...] = ()
     quantised: bool = False
-    """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which needs bitsandbytes."""
+    """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which requires bitsandbytes."""
 
     @property
     def form(self) -> ResultForm:
