@@ -1,7 +1,7 @@
 """Registry of releases: promotion, verification, admission to serving, and history.
 
-release/  form of a release: payload, attestations, promotion statements
-verify/   verification of a release from its folder and one fingerprint
+release/  format of a release: payload, attestations, promotion statements
+verify/   verification of a release from its folder and the root key's fingerprint
 promote/  promotion of a run's package to production, and rollback
 admit/    admission of a release to serving
 history/  history of production, and comparison of releases

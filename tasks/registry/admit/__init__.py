@@ -2,6 +2,6 @@
 
 admission.py        `admit`, which verifies the release in production before a server loads it
 last_admission.py   last admission on this machine, for use while the ledger is unavailable
-ledger_rollback.py  detection of a ledger that lacks the promotion which was admitted last
-outbox.py           admission records that wait in files until the ledger is available
+ledger_rollback.py  detection of a ledger that lacks the promotion that was last admitted
+outbox.py           admission records that are stored in files until the ledger is available
 """

@@ -1,10 +1,11 @@
 """Admission: verification of the release in production before a server may load it.
 
-A server gets a model in no other way. Aliases, folder names and unsigned records are not trusted. The newest valid
-promotion statement of the environment decides which release is served. While the ledger is unavailable, no newer
-statement can be known: the release that was last admitted on this machine is admitted again, and the records of these
-admissions are kept and delivered later. A ledger that lacks the last admitted statement was rolled back: that statement
-stays in force, and an incident is opened.
+A server can get a model only through this module. Aliases, folder names and unsigned records are not trusted. The
+newest valid promotion statement of the environment decides which release is served.
+
+While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
+admitted again, and the admission records are stored and delivered later. If the ledger lacks the last admitted
+statement, the ledger was rolled back: that statement stays in force, and an incident is opened.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,10 @@ from tasks.registry.verify import verification
 from tasks.stages.package.package import SAFE_SUFFIXES
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
-"""Kinds of ledger entries. Their subject is the model's name."""
+"""Kinds of ledger entries about admissions. The subject of these entries is the model's name."""
 BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
-"""Allowed suffixes of files in a base model, which has word lists, a card and a licence beside weights and JSON."""
+"""Allowed file suffixes in a base model. In addition to weights and JSON, a base model has vocabulary files, a model
+card and a licence."""
 
 
 @dataclass(frozen=True)
@@ -36,32 +38,31 @@ class Admitted:
     label: str
     release_sha256: str
     sequence: int
-    """Sequence number of the promotion statement that was followed."""
+    """Sequence number of the promotion statement that selected the release."""
     model: Path
-    """Folder of an adapter or whole model. It holds only safetensors, JSON and a chat template."""
+    """Folder of the adapter or full model. It contains only safetensors, JSON and a chat template."""
     base: Path | None
-    """Folder of the adapter's base model, which holds no file that could run code; None for a whole model."""
+    """Folder of the adapter's base model, which contains no file that could run code; None for a full model."""
     base_sha256: str | None
-    """`tasks.core.files.tree_digest` of `base`."""
     tokenizer: Path
-    """Folder of the tokenizer: the model's, or the base model's if the model has none."""
+    """Folder of the tokenizer: the model's own folder, or the base model's folder if the model has no tokenizer."""
     chat_template: Path
-    """File with the tokenizer's chat template: its own file, or tokenizer_config.json."""
+    """File that contains the chat template: chat_template.jinja, or tokenizer_config.json if there is no such file."""
     inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
     ledger_unavailable: bool
-    """Whether a newer statement may exist, because the ledger is unavailable or was rolled back."""
+    """Whether the ledger is unavailable or was rolled back, so that a newer promotion statement may exist."""
 
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> Admitted:
-    """Return the release that is in production, after verifying every byte of it.
+    """Verify the release in production and return it.
 
-    The outcome is recorded in the ledger, with `server` as the name of the server that asked. An older release is never
-    admitted in place of one that fails.
+    The outcome is recorded in the ledger together with `server`, the name of the requesting server. If the release
+    fails verification, no older release is admitted in its place.
 
     Raises:
         Refused: No release is promoted, or its folder or base model differs from what was promoted.
-        Unavailable: The ledger cannot be reached or written, and this release was not admitted here before.
+        Unavailable: The ledger cannot be reached or written, and this release was not admitted on this machine before.
     """
     newest, away = _newest(ledger, governance, name, server)
     about = {"server": server, "statement": newest.sha256 if newest else None}
@@ -83,9 +84,9 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
 
 
 def admit_in_checkout(checkout: Path, name: str, server: str = "") -> Admitted:
-    """Admit a model under the governance in force in a checkout.
+    """Admit the production release of a model under the governance of a checkout.
 
-    While the ledger is unavailable, the governance of the last admission is used.
+    While the ledger is unavailable, the governance that was stored with the last admission is used.
     """
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
     ledger = get_ledger(state)
@@ -98,7 +99,7 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> Admitted:
 
 
 def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[SignedPromotion | None, bool]:
-    """Return the newest statement known on this machine, and whether it is that of the last admission."""
+    """Return the newest known promotion statement, and whether it is from the last admission instead of the ledger."""
     try:
         newest = promotions.read(ledger, governance, name).newest
     except Unavailable:
@@ -111,7 +112,6 @@ def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> t
 
 
 def _printable_message(error: Exception) -> str:
-    """Return an error's message, in which undecodable bytes of file names are escaped."""
     return str(error).encode(errors="backslashreplace").decode()
 
 

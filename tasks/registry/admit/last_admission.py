@@ -1,8 +1,8 @@
 """Last admission on this machine, with its policy and keys, for use while the ledger is unavailable.
 
-Statement and adoptions are signed, so nobody without the gate key can replace the release by another. A process that
-may write here can restore an older statement of the same model; the records of admission show which statement was
-followed.
+The statement and the adoptions are signed, so the release cannot be replaced without the gate key. A process with write
+access to this folder can restore an older statement of the same model, but the admission records show which statement
+was used.
 """
 
 from pathlib import Path
@@ -17,31 +17,31 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 
 FOLDER = "admitted"
-"""Folder relative to `.hallmark/`."""
+"""Folder of the stored admissions, relative to `.hallmark/`."""
 
 
 def store(governance: Governance, name: str, signed: SignedPromotion) -> None:
-    """Store a statement and the adoptions under which it counts, in place of those stored before."""
+    """Store a promotion statement with the adoptions that make it valid, replacing the stored admission."""
     files.write_bytes(_path(governance.state, name), _serialise(governance, signed))
 
 
 def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
-    """Return whether the stored admission is of this statement, under exactly these adoptions."""
+    """Return whether the stored admission has exactly this promotion statement and these adoptions."""
     path = _path(governance.state, name)
     return path.is_file() and path.read_bytes() == _serialise(governance, signed)
 
 
 def stored_governance(folder: Path, state: Path, name: str) -> Governance:
-    """Return the governance of the last admission, verified from the root key on.
+    """Return the governance of the last admission, after verifying its adoptions with the root key.
 
     Args:
         folder: Folder of sources.yaml.
-        state: The checkout's `.hallmark`.
+        state: Folder `.hallmark` of the checkout.
         name: Name of the model.
 
     Raises:
-        Unavailable: No release of the model was admitted here before.
-        Refused: The stored adoptions do not follow from the root key.
+        Unavailable: No release of the model was admitted on this machine before.
+        Refused: The stored adoptions cannot be traced to the root key.
     """
     chain = _read(state, name)["governance"]
     newest, people, _ = adoption.verify_chain(chain, adoption_entries.root_fingerprint(state))
@@ -49,7 +49,10 @@ def stored_governance(folder: Path, state: Path, name: str) -> Governance:
 
 
 def stored_if_newer(governance: Governance, name: str, newest: SignedPromotion | None) -> SignedPromotion | None:
-    """Return the stored statement if it is newer than `newest`, the ledger's; the ledger was rolled back then."""
+    """Return the stored statement if it is newer than `newest`, the newest statement in the ledger; else None.
+
+    A newer stored statement means that the ledger was rolled back.
+    """
     try:
         last = read(governance, name)
     except (Refused, Unavailable):
@@ -58,10 +61,10 @@ def stored_if_newer(governance: Governance, name: str, newest: SignedPromotion |
 
 
 def read(governance: Governance, name: str) -> SignedPromotion:
-    """Return the stored statement, verified.
+    """Read and verify the stored promotion statement.
 
     Raises:
-        Unavailable: No release of the model was admitted here before.
+        Unavailable: No release of the model was admitted on this machine before.
         Refused: The statement does not promote this model in this environment.
     """
     signed = promotions.verify(_read(governance.state, name)["statement"], governance)

@@ -1,9 +1,9 @@
 """Detection of a ledger that was rolled back: it lacks the promotion that was last admitted on this machine.
 
-Either an older copy was restored or entries were removed. A server detects this, but often lacks the key that signs
-incidents. It therefore writes a record to the ledger, and keeps the record in a file until a ledger has the missing
-promotion again, since the incomplete ledger may be replaced by the right one. The watch, on a machine with the key,
-opens the incident from the record.
+Either an older copy of the ledger was restored or entries were removed. The server that detects this often lacks the
+key for signing incidents. It therefore appends a record to the ledger. It also keeps the record in a file until a
+ledger contains the missing promotion, because the incomplete ledger may be replaced by the complete one. The watch,
+which runs on a machine with the key, opens an incident from the record.
 """
 
 from typing import Annotated, Any
@@ -23,30 +23,34 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 
 ENTRY_KIND = "admission.rolled_back"
-"""Kind of ledger entry. Its subject is the model's name."""
+"""Kind of ledger entry that records a rolled-back ledger. The subject of the entry is the model's name."""
 INCIDENT_KIND: signed_incident.IncidentKind = "ledger-rolled-back"
 
 
 class LedgerRollback(FrozenModel):
-    """Body of the ledger entry. It is not signed: all that it can cause is an incident, which stops nothing.
+    """Body of a ledger entry that records a rolled-back ledger.
 
-    Only names, digests and a number go from it into the incident, which the gate key signs.
+    The body is not signed, because it can only open an incident, which blocks nothing. The incident is signed with the
+    gate key and copies only names, digests and a number from the body.
     """
 
     server: str
     """Name of the server that found the incomplete ledger."""
     release: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*-[1-9][0-9]*$")]
-    """NAME-VERSION."""
+    """Release whose promotion is missing, as NAME-VERSION."""
     tier: Name
     sequence: Annotated[int, Field(ge=1)]
     statement: Sha256
-    """`dsse.digest` of the missing promotion statement, which is of this release, risk tier and sequence number."""
+    """Digest of the missing promotion statement (`dsse.digest`)."""
     found: Sha256 | None
-    """`dsse.digest` of the newest statement that the ledger has; null if it has none."""
+    """Digest of the newest promotion statement in the ledger (`dsse.digest`); null if the ledger has none."""
 
 
 def store_record(governance: Governance, last: SignedPromotion, newest: SignedPromotion | None, server: str) -> None:
-    """Store a record, to be delivered later, that the ledger ends with `newest` and lacks the admitted `last`."""
+    """Store a record for later delivery, stating that the ledger lacks the admitted statement `last`.
+
+    `newest` is the newest promotion statement in the ledger.
+    """
     promotion = last.promotion
     body = LedgerRollback(
         server=server, release=promotion.label, tier=promotion.tier, sequence=promotion.sequence,
@@ -58,9 +62,9 @@ def store_record(governance: Governance, last: SignedPromotion, newest: SignedPr
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for each record of a ledger that was rolled back. Serving does not change.
+    """Open an incident for each record of a rolled-back ledger, and return the new incidents' ledger entries.
 
-    Existing incidents are read once and not for each record. Records with an invalid body are skipped.
+    Serving is not affected. Records that have an incident already or an invalid body are skipped.
     """
     records = [record for entry in ledger.entries(ENTRY_KIND) if (record := _read(entry))]
     known = {incident.opening.cause for incident in incidents.read_all(ledger, governance)} if records else set()
@@ -83,7 +87,6 @@ def invalid_records(ledger: Ledger) -> list[str]:
 
 
 def _read(entry: Entry) -> LedgerRollback | None:
-    """Return the record; None if its body is invalid or names a release of another model than the entry's subject."""
     try:
         record = LedgerRollback.model_validate({name: entry.body.get(name) for name in LedgerRollback.model_fields})
     except ValidationError:

@@ -1,7 +1,7 @@
-"""Records of admissions that wait in files until the ledger is available.
+"""Admission records that are stored in files until the ledger is available.
 
-Serving must not stop with the ledger, so a release that was admitted before is admitted again before that is recorded.
-Nowhere else in Hallmark does an action precede its ledger entry.
+Serving must continue while the ledger is unavailable, so a release that was admitted before is admitted again before
+the ledger entry is written. Everywhere else in Hallmark, the ledger entry comes first.
 """
 
 import uuid
@@ -20,18 +20,22 @@ from tasks.ledger.ledger import Ledger
 from tasks.trust import dsse
 
 FOLDER = "undelivered"
-"""Folder relative to `.hallmark/`."""
+"""Folder of the undelivered records, relative to `.hallmark/`."""
 UNREADABLE = ".unreadable"
-"""Suffix of a file that holds no valid record. It is renamed so that it does not block the delivery of the others."""
+"""Suffix that is given to a file without a valid record, so that the file does not block the delivery of other
+records."""
 
 
 class DeliveryEnd(NamedTuple):
-    """Ledger entry that ends the delivery of a record: a ledger that has this entry is the last to receive it."""
+    """Ledger entry that ends the delivery of a record.
+
+    The record is kept in its file until it is delivered to a ledger that contains this entry.
+    """
 
     kind: str
     subject: str
     envelope: str
-    """`dsse.digest` of the envelope in the entry."""
+    """Digest of the entry's envelope (`dsse.digest`)."""
 
 
 class _StoredRecord(FrozenModel):
@@ -43,7 +47,7 @@ class _StoredRecord(FrozenModel):
 
 
 def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
-    """Append a record to the ledger, after those that wait; if the ledger is unavailable, store it."""
+    """Append a record to the ledger after all stored records, or store the record if the ledger is unavailable."""
     try:
         deliver(ledger, state)
         ledger.append(kind, subject, body)
@@ -55,10 +59,9 @@ def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: 
 def store(
     state: Path, name: str, kind: str, subject: str, body: dict[str, Any], until: DeliveryEnd | None = None
 ) -> None:
-    """Store a record under a name of its own for delivery. Repeating the call has no effect.
+    """Store a record for delivery under a unique name. Repeating the call has no effect.
 
-    With `until`, the record is delivered to every ledger that lacks that entry, and for the last time to one that has
-    it.
+    With `until`, the record is kept, and delivered again if the ledger is replaced, until a ledger contains that entry.
     """
     path = state / FOLDER / f"{name}.json"
     if not path.exists():
@@ -67,12 +70,13 @@ def store(
 
 
 def deliver(ledger: Ledger, state: Path) -> int:
-    """Append the stored records to the ledger, oldest first and each once, and return their number.
+    """Append the stored records to the ledger, oldest first, and return the number of appended records.
 
-    A file that cannot be parsed, for example a truncated one, is renamed and skipped.
+    A record that the ledger already has is not appended again. A file that cannot be parsed, for example because it is
+    truncated, is renamed and skipped.
 
     Raises:
-        Unavailable: The ledger cannot be reached.
+        Unavailable: The ledger cannot be reached, or a file cannot be read at the moment.
     """
     delivered = 0
     for path in sorted((state / FOLDER).glob("*.json")):
@@ -101,7 +105,6 @@ def invalid_files(state: Path) -> list[str]:
 
 
 def _read(path: Path) -> _StoredRecord | None:
-    """Return the record; None if another process has delivered it, or if it is invalid, which renames the file."""
     try:
         record = _StoredRecord.model_validate_json(path.read_bytes())
         canonical_json(record.body)  # raises if the ledger could not store it
@@ -117,7 +120,7 @@ def _read(path: Path) -> _StoredRecord | None:
 
 
 def _unused_path(path: Path) -> Path:
-    """Return a path that does not exist yet, so that no file which was renamed before is overwritten."""
+    """Return a path that does not exist, so that renaming a file overwrites no other file."""
     return path.with_stem(f"{path.stem}-{uuid.uuid4().hex}") if path.exists() else path
 
 

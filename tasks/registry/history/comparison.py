@@ -1,4 +1,4 @@
-"""Differences between two releases: from their folders, and from the records and commits that this machine has."""
+"""Differences between two releases, computed from their folders and from the records and commits on this machine."""
 
 from typing import Literal
 
@@ -13,25 +13,23 @@ from tasks.sources.dataset import Value
 
 
 class Figure(FrozenModel):
-    """Value of a figure for the candidates of both releases; null for a release that lacks it."""
+    """Values of one metric in two releases. A value is null if that release lacks the metric."""
 
     before: Fact | None
     now: Fact | None
     intervals: Literal["overlap", "apart", "none"]
-    """Whether the two intervals have a value in common; `none` if not both figures have an interval. This is no test:
-    intervals may overlap although a test on the same rows shows a difference."""
+    """Whether the two confidence intervals overlap; `none` if a value lacks an interval. This is not a significance
+    test: intervals can overlap even if a test on the same rows shows a difference."""
 
 
 class ComparedRelease(FrozenModel):
-    """One of the two releases that are compared."""
-
     release: str
     bundle: str
     payload_sha256: Sha256
     run: str
     commit: str
     against: str
-    """Reason why the release does not verify on this machine; empty if it verifies."""
+    """Reason why the release fails verification on this machine; empty if it passes."""
 
 
 class Difference(FrozenModel):
@@ -44,18 +42,17 @@ class Difference(FrozenModel):
     made_with: dict[str, ValueChange]
     """Changed digests of code, inputs and library versions."""
     code: list[str] | None
-    """Files that differ between the commits of the two runs, as `git diff --name-status` prints them; null if
-    unknown."""
+    """Lines of `git diff --name-status` between the commits of the two runs; null if unknown."""
     code_why: str
     """Reason why the changed files are unknown; empty if they are known."""
     base_model: dict[str, ValueChange]
     figures: dict[str, Figure]
-    """Every figure of the candidates in the evidence of either evaluation gate."""
+    """Quality metrics of both candidates, by name, from the evidence of the evaluation gates."""
     same_test: bool
     """Whether both candidates were tested on the same rows."""
     policy: dict[str, ValueChange]
     people: dict[str, ValueChange]
-    """Changes of requester, of approvers by gate, and of the roles and keys of these people."""
+    """Changes of the requester, of the approvers at each gate, and of the roles and keys of these people."""
 
 
 def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[ComparedRelease, ComparedRelease],
@@ -66,10 +63,10 @@ def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[Compared
     Args:
         before: Content of the earlier release.
         now: Content of the later release.
-        sides: Name, folder and verification of each, in the same order.
+        sides: Name, folder and verification result of the earlier and of the later release.
         records: Changed records, as far as this machine has the two datasets.
         code: Files that differ between the two commits; None if this clone lacks a commit.
-        code_why: Reason why `code` is None; else empty.
+        code_why: Reason why `code` is None; empty otherwise.
     """
     return Difference(
         before=sides[0],

@@ -1,4 +1,4 @@
-"""State of production at a moment of the past, with the people who decided, from signed statements in the ledger."""
+"""State of production at a past time, reconstructed from signed statements in the ledger."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
@@ -19,33 +19,30 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 CANARY_NOTE = "canary: never one yet, releases go to production whole"
-"""Explanation shown for the place `canary`, which is always empty."""
+"""Note shown for the alias `canary`, which is always empty because releases go to production as a whole."""
 
 
 class Approval(FrozenModel):
-    """Approval that the promotion statement names."""
-
     gate: GateName
     who: str
-    """Approver, as `PERSON as ROLE`."""
+    """Approver, in the form `PERSON as ROLE`."""
     entry: int | None
-    """Number of the ledger entry with the approval, whose signature was verified; null if the ledger has no such
-    entry."""
+    """Number of the ledger entry with the verified approval; null if the ledger has no such entry."""
 
 
 class AliasHolder(FrozenModel):
-    """Release that was champion or rollback, and the statement that made it so."""
+    """Release that had the alias `champion` or `rollback`, with the promotion statement that gave it the alias."""
 
     release: str
     sha256: str
     since: datetime
-    """Time from which that statement was in force."""
+    """Time from which the promotion statement was in force."""
     until: datetime | None
-    """Time at which another statement replaced it; null if none has."""
+    """Time at which the next promotion statement came into force; null if there is no later statement."""
     action: str
-    """Action of the statement: `promote` or `rollback`."""
+    """Action of the promotion statement: `promote` or `rollback`."""
     entry: int
-    """Number of the statement's ledger entry."""
+    """Number of the ledger entry with the promotion statement."""
     sequence: int
     run: str
     commit: str
@@ -55,41 +52,43 @@ class AliasHolder(FrozenModel):
     """Requester of the run that made the release."""
     approvals: list[Approval]
     waivers: list[FailedCheck]
-    """Failed checks of that run with their waivers, and whether each waiver was valid at the moment asked for."""
+    """Failed checks of the run that made the release, with their waivers and whether these were valid at the requested
+    time."""
     ordered_by: list[str]
-    """People who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion."""
+    """People who ordered the rollback, each in the form `PERSON as ROLE`; empty for a promotion."""
     reason: str
-    """Reason of a rollback; empty for a promotion."""
+    """Reason for the rollback; empty for a promotion."""
 
 
 class ModelState(FrozenModel):
-    """Champion and rollback of one model at a moment."""
+    """Champion and rollback release of one model at a point in time."""
 
     name: str
     champion: AliasHolder | None
     """Release in production; null before the first promotion."""
     canary: None = None
     rollback: AliasHolder | None
-    """Release to which a rollback would have gone back; null if there was none."""
+    """Release that a rollback would have restored; null if there was none."""
     first: datetime
     """Time of the model's first promotion."""
 
 
 class ProductionState(FrozenModel):
     asked: str
-    """Time as the user wrote it."""
+    """Requested time, as the user wrote it."""
     at: datetime
     environment: str
     models: list[ModelState]
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """Parse a time of the past that a user wrote.
+    """Parse a past time that a user entered.
 
-    A time without a zone is UTC. A date means the end of that day, and today's date means now.
+    A time without a time zone is taken as UTC. A date stands for the end of that day, and today's date for the current
+    time.
 
     Raises:
-        InputError: The text is no time, or the time is in the future.
+        InputError: The text is not a time, or the time is in the future.
     """
     try:
         parsed = _parse(text.strip(), now)
@@ -104,10 +103,10 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionState:
-    """Return champion and rollback of every model of this environment at a time of the past.
+    """Return the champion and rollback release of every model of this environment at a past time.
 
     Raises:
-        InputError: `asked` is no time, or is in the future.
+        InputError: `asked` is not a time, or is in the future.
     """
     when = parse_time(asked, ledger.now())
     models = []
@@ -135,7 +134,10 @@ def _model_state(name: str, line: Promotions, when: datetime, ledger: Ledger, go
 def _holder(
     reign: ProductionPeriod, first: Promotion, when: datetime, ledger: Ledger, governance: Governance
 ) -> AliasHolder:
-    """Return the holder; `first` is the release's first promotion, since a rollback statement names other people."""
+    """Return the alias holder.
+
+    `first` is the first promotion of the release, because the statement of a rollback names other requesters.
+    """
     signed, promotion = reign.signed, reign.signed.promotion
     return AliasHolder(
         release=promotion.label,
@@ -158,10 +160,10 @@ def _holder(
 
 
 def orderers(signed: SignedPromotion) -> list[str]:
-    """Return the people who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion.
+    """Return the people who ordered a rollback, each in the form `PERSON as ROLE`; empty for a promotion.
 
-    The signed statement names the last order by digest, and that order the earlier ones. Other orders in the ledger
-    entry are ignored, since nothing signed refers to them.
+    The signed statement refers to the last order by digest, and the last order refers to the earlier ones. Other orders
+    in the ledger entry are ignored, because no signed document refers to them.
     """
     if signed.promotion.action != "rollback":
         return []
@@ -188,7 +190,7 @@ def _person_and_role(order: dict[str, Any]) -> str:
 
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
-    """Yield the approvals that the statement names, gate by gate, each with the ledger entry of the signed decision."""
+    """Yield the approvals that a promotion statement names, in gate order, each with the number of its ledger entry."""
     for gate, every in release_decisions.by_gate(promotion, ledger, governance).items():
         entries = {
             f"{it.decision.person} as {it.decision.role}": it.entry.seq

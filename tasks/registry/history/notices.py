@@ -1,7 +1,7 @@
-"""Notices to people outside of Hallmark, made from entries of the ledger.
+"""Notices for people outside of Hallmark, created from ledger entries.
 
-A notice names runs, releases, gates and roles, and a command to type. It contains no person, no reason and no figure.
-Entries that this installation's key should have signed but did not give no notice.
+A notice names runs, releases, gates and roles, and a command to run. It contains no names of people, no reasons and no
+metric values. Entries that lack the required signature of this installation's key produce no notice.
 """
 
 from collections.abc import Callable
@@ -21,29 +21,27 @@ from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 
 VisibleText = Annotated[str, AfterValidator(escape)]
-"""Text whose hidden characters are made visible, since it is sent to terminals, mail and chat."""
+"""Text with hidden characters made visible, because the text is sent to terminals, mail and chat."""
 
 
 class Notice(FrozenModel):
     event: str
-    """Event: gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
+    """Name of the event: gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
     release.promoted or release.rolled_back."""
     about: VisibleText
     """Run, incident or release that the notice is about."""
     title: VisibleText
-    """Title of one line."""
     text: VisibleText
-    """Message of a few sentences."""
     command: VisibleText
-    """Command that shows the details and how to decide, to be typed in the checkout."""
+    """Command to run in the checkout, which shows the details and how to decide."""
     environment: str
     entry: int
-    """Number of the ledger entry."""
+    """Number of the ledger entry that the notice was created from."""
     time: datetime
 
 
 def from_entry(entry: Entry, governance: Governance) -> Notice | None:
-    """Return the notice about a ledger entry; None for entries without one."""
+    """Return the notice for a ledger entry; None if the entry requires no notice."""
     try:
         fields_of = NOTICE_BUILDERS.get(entry.kind)
         fields = fields_of(entry, governance) if fields_of else None

@@ -1,6 +1,6 @@
-"""Content of a release's folder, parsed for people.
+"""Content of a release's folder, parsed for display.
 
-Nothing is verified here; `tasks.registry.verify.verification` does that.
+The content is not verified here, but by `tasks.registry.verify.verification`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +23,11 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 IDENTIFYING_KEYS = ("id", "name", "role", "fact")
-"""Keys that identify an item of a list. The first of them that an item has is used."""
+"""Keys that can identify an item of a list, in order of preference."""
 QUALITY_PREFIXES = ("evaluate.", "measured.predict.")
-"""Prefixes of the figures that show the quality of a model."""
+"""Name prefixes of the facts that describe the quality of a model."""
 BASELINE_PREFIXES = ("measured.predict.base.", "measured.predict.champion.")
-"""Prefixes of the figures that are about the base model and the champion, which the candidate was compared with."""
+"""Name prefixes of the facts about the base model and the champion, with which the candidate was compared."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class ReleaseContents:
     """First promotion statement of the release."""
     dataset: Dataset
     params: dict[str, Value]
-    """Parameters by dotted key, as in params.yaml."""
+    """Parameters of params.yaml, by dotted key."""
     policy: dict[str, Value]
     people: dict[str, Value]
-    """Roles and keys of the people who decided or asked for the run, by dotted key."""
+    """Roles and keys of the requester and of the people who decided, by dotted key."""
     evidence: dict[GateName, Evidence]
 
     @property
@@ -50,7 +50,7 @@ class ReleaseContents:
 
     @property
     def figures(self) -> Facts:
-        """Return the candidate's quality figures from the evidence of the evaluation gate."""
+        """Return the candidate's quality metrics from the evidence of the evaluation gate."""
         every = self.evidence["evaluation"].facts
         return {
             name: every[name]
@@ -60,10 +60,10 @@ class ReleaseContents:
 
 
 def read(folder: Path) -> ReleaseContents:
-    """Read a release's folder.
+    """Parse the files in a release's folder.
 
     Raises:
-        InputError: The folder is no release, or a file in it is not of the form that its name promises.
+        InputError: The folder is not a release, or a file in it has an invalid format.
     """
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
@@ -88,10 +88,10 @@ def _evidence(attestations: Path, gate: GateName) -> Evidence:
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Yield nested settings as dotted key and value.
+    """Yield nested settings as pairs of a dotted key and a value.
 
-    Items of a list are identified by name where they have one, so that an item added in front changes no other key. A
-    list of plain values becomes one value.
+    A list item with a name is identified by that name, so that inserting an item does not change other keys. A list of
+    plain values becomes one value.
     """
     if isinstance(value, Mapping):
         for key, item in value.items():

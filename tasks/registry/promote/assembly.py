@@ -1,4 +1,4 @@
-"""Building of a release's bundle, in a temporary folder that is renamed when complete."""
+"""Assembly of a release's bundle in a temporary folder, which is renamed when complete."""
 
 import os
 import shutil
@@ -34,19 +34,19 @@ def building_folder(state: Path, label: str) -> Path:
 
 
 def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
-    """Write everything except the promotion statement to `target`.
+    """Write a release's bundle, except its promotion statement, to `target`.
 
     Args:
         candidate: Verified package with its gates.
         draft: Promotion statement without its list of files.
         governance: Governance in force.
-        target: Folder to write; its former content is deleted.
+        target: Folder to write; existing content is deleted.
 
     Returns:
-        `listing(target)`.
+        SHA-256 of every file, by path in the bundle.
 
     Raises:
-        Refused: The payload holds a file that a release may not hold.
+        Refused: The payload contains a file that is not allowed in a release.
     """
     shutil.rmtree(target, ignore_errors=True)
     _copy(candidate.layout.artefacts("package") / PAYLOAD, target / PAYLOAD)

@@ -1,7 +1,7 @@
 """Copies of the base models that promoted adapters need.
 
-A run may use another base model than the champion and is still compared with the champion. Promotion therefore keeps
-the champion's base model, in one copy for all releases that share it:
+A run is compared with the champion even if the two have different base models. Promotion therefore stores the
+champion's base model, in one copy for all releases that share it:
 
     .hallmark/bases/SHA256/     artefacts/base_model of the run, named by its `tasks.core.files.tree_digest`
 """
@@ -16,9 +16,9 @@ from tasks.core.payload.manifest import Manifest
 
 
 def copy_base_model(layout: Layout, package: Manifest) -> Path | None:
-    """Copy the base model that the manifest names from the run in `layout`, and return the copy's folder.
+    """Copy a run's base model to the base models that are stored for releases, and return the copy's folder.
 
-    An intact copy is kept, a damaged one replaced. Returns None for a model that needs no base model.
+    An intact copy is reused, and a damaged copy is replaced. Returns None for a model that needs no base model.
 
     Raises:
         Refused: The run's base model is not the one in the manifest, or the training method is unknown.

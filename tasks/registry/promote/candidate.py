@@ -1,7 +1,7 @@
 """Package of a run with its gates, verified again before promotion.
 
-The stages ran with the run's own code. Here the installed Hallmark judges once more, under the governance in force,
-from the ledger and the files as they are now.
+The stages ran with the code of the run's commit. Before promotion, the installed Hallmark judges the run again, under
+the governance in force, and with the current state of the ledger and of the files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,13 +45,13 @@ from tasks.trust.stage_record import SignedRecord
 class PassedGate:
     evidence: Evidence
     statement: dict[str, Any]
-    """Envelope of gates/NAME.json."""
+    """Signed envelope of the gate statement, gates/NAME.json."""
     decisions: tuple[dict[str, Any], ...]
-    """Envelopes of the decisions that count, oldest first."""
+    """Signed envelopes of the valid decisions, oldest first."""
     approved_by: tuple[str, ...]
-    """Approvers, each as `PERSON as ROLE`, sorted."""
+    """Approvers, each in the form `PERSON as ROLE`, sorted."""
     deciders: frozenset[str]
-    """Ids of all people whose decisions count."""
+    """Ids of all people with a valid decision at the gate."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,19 @@ class Candidate:
     demo: bool
     manifest: Manifest
     candidate_inputs: Sha256
-    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/candidate_digest.py). It is not
-    in the payload because DVC lets no stage depend on dvc.yaml."""
+    """Digest of everything that determines the candidate's bytes (tasks/registry/promote/candidate_digest.py). The
+    payload does not contain this digest, because a DVC stage cannot depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     stage_records: Mapping[str, SignedRecord]
     reproduction_records: agreement.AgreeingRecords
-    """Records of the same stages by other machines."""
+    """Records of the same stages, executed on other machines."""
     code_signoffs: tuple[SignedDocument[Version], ...]
-    """Sign-offs of the code; in environment `local` there may be none."""
+    """Sign-offs of the code version; can be empty in environment `local`."""
     adoptions: tuple[SignedDocument[Declaration], ...]
-    """Adoptions of the sources and the use-case card; in environment `local` there may be none."""
+    """Adoptions of the sources and of the use-case card; can be empty in environment `local`."""
     people: tuple[Person, ...]
-    """People who decided at a gate, asked for the run, signed off its code, adopted a source or the card, or are named
-    there as owners; sorted by id, each with their keys."""
+    """People with their keys, sorted by id: the requester, people who decided at a gate or signed off the code, and
+    owners and adopters of the sources and the use-case card."""
 
     @property
     def dataset(self) -> Dataset:
@@ -89,7 +89,7 @@ class Candidate:
 
     @property
     def previous_success_metrics(self) -> PromotedCriteria | None:
-        """Return the success metrics of the previous version, as the evidence of the evaluation gate names them."""
+        """Return the success metrics of the previous version, from the evidence of the evaluation gate."""
         return self.gates["evaluation"].evidence.adopted
 
     @property
@@ -98,12 +98,12 @@ class Candidate:
 
 
 def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
-    """Verify a run's package and all its gates.
+    """Verify a run's package and all its gates before promotion.
 
-    Runs of risk tier `experiment`, and demo runs outside environment `local`, are refused when their gates are judged.
+    Runs of risk tier `experiment`, and demo runs outside environment `local`, are refused at their gates.
 
     Raises:
-        Refused: The package may not be promoted.
+        Refused: The package cannot be promoted.
     """
     passed = {gate: _passed_gate(gate, layout, run, ledger, governance) for gate in GATES}
     tier = _single_value({each.evidence.tier for each in passed.values()}, "risk tier")
@@ -146,10 +146,10 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
 
 
 def latest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
-    """Return the latest case of a run at a gate: the evidence that the run submitted, and its ledger entry.
+    """Return a run's latest case at a gate: the submitted evidence with its ledger entry.
 
     Raises:
-        Refused: The run submitted nothing to the gate.
+        Refused: The run submitted no evidence to the gate.
     """
     asked = cases.read_all(ledger, run=run, gate=gate)
     if not asked:
@@ -158,10 +158,10 @@ def latest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
 
 
 def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> GateStatus:
-    """Judge a gate by its evidence and the decisions that the ledger has now.
+    """Judge a gate by its evidence and the current decisions in the ledger.
 
     Raises:
-        Refused: The gate is not passed.
+        Refused: The gate has not been passed.
     """
     try:
         standing = gates.judge(evidence, ledger, governance, ledger.now())
@@ -250,7 +250,6 @@ def _require_made_from_gated_outputs(candidate: Candidate) -> None:
 
 
 def _require_stage_records(candidate: Candidate, governance: Governance) -> None:
-    """Verify that the files of every stage are those of its signed record, which the gates' evidence has to name."""
     record_chain.require_all(candidate.layout, candidate.stage_records, governance)
     seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
     if other := sorted(

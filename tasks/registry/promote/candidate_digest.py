@@ -1,4 +1,4 @@
-"""Digest of everything that decides a candidate's bytes. Two candidates with the same digest are the same."""
+"""Digest of everything that determines a candidate's bytes. Two candidates with the same digest are identical."""
 
 from tasks.core import code_digest, files
 from tasks.core.documents import config
@@ -8,10 +8,10 @@ from tasks.core.payload.manifest import deciding_inputs
 
 
 def candidate_inputs(layout: Layout) -> str:
-    """Return the SHA-256 of everything that decides the candidate's bytes.
+    """Return the SHA-256 of everything that determines the candidate's bytes.
 
-    It covers the parameters (their values, without comments and key order), the resolved inputs, the code of the
-    stages, the graph and the constraints file.
+    The digest covers the parameter values (without comments and key order), the resolved inputs, the code of the
+    stages, dvc.yaml and the constraints file.
     """
     return files.sha256_bytes(
         canonical_json(

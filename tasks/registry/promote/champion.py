@@ -1,4 +1,4 @@
-"""Release in production, as runs are compared with it."""
+"""Release in production, with which runs are compared."""
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
@@ -16,11 +16,11 @@ class Champion(FrozenModel):
     name: str
     version: int
     sha256: Sha256
-    """`tasks.core.files.tree_digest` of the payload."""
+    """Digest of the payload (`tasks.core.files.tree_digest`)."""
     payload: str
     """Folder of the payload, relative to `.hallmark/`."""
     candidate_inputs: Sha256
-    """Digest of everything that decided the release's bytes (tasks/registry/promote/candidate_digest.py)."""
+    """Digest of everything that determined the release's bytes (tasks/registry/promote/candidate_digest.py)."""
     tier: str
     demo: bool
     """Whether demo identities approved the release instead of people."""
@@ -31,18 +31,21 @@ class Champion(FrozenModel):
 
 
 def current(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
-    """Return the champion of the environment in policy.yaml, or None. Signatures are verified, files are not."""
+    """Return the champion of the environment in policy.yaml; None if there is no champion.
+
+    Signatures are verified, but the files of the release are not.
+    """
     newest = promotions.read(ledger, governance, name).newest
     return _champion(newest) if newest else None
 
 
 def write_input(layout: Layout, champion: Champion | None) -> None:
-    """Write inputs/champion.json, the facts that stages need about the champion; null if there is none."""
+    """Write the champion's data for the stages to inputs/champion.json; `null` if there is no champion."""
     files.write_json(layout.champion, None if champion is None else _input(champion))
 
 
 def compared_champion_sha256(layout: Layout) -> str | None:
-    """Return the payload digest of the champion with which the run in `layout` was compared; None if there was none."""
+    """Return the payload digest of the champion that the run was compared with; None if there was no champion."""
     value = files.read_json(layout.champion)
     return None if value is None else str(value["sha256"])
 

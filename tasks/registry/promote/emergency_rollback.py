@@ -1,8 +1,9 @@
-"""Emergency rollback: one person with the role that policy names for it makes an earlier release champion again.
+"""Emergency rollback: one person, in the role that policy assigns, makes an earlier release champion again.
 
-It opens an incident, with that person's signed order, in the transaction of the promotion statement. A second person
-confirms the rollback by closing the incident within the hours that policy sets; after that the incident escalates.
-Serving continues in either case. Commands and policy call it "breaking the glass".
+The rollback opens an incident with the person's signed order, in the same transaction as the promotion statement. A
+second person confirms the rollback by closing the incident within the number of hours that policy sets. Otherwise the
+incident escalates. Serving continues in both cases. Commands and policy call an emergency rollback "breaking the
+glass".
 """
 
 from datetime import timedelta
@@ -20,11 +21,11 @@ from tasks.registry.release.promotions import SignedPromotion
 
 
 def require_allowed(claim: OrderClaim, ledger: Ledger, governance: Governance) -> BreakGlass:
-    """Return policy's rule for emergency rollbacks to the target.
+    """Return the policy's rule for emergency rollbacks after verifying that a person is allowed to order one.
 
     Raises:
-        Refused: Policy has no such rule for the risk tier, the person lacks the role that it names, or the rules of
-            orders do not allow it.
+        Refused: Policy has no such rule for the risk tier, the person lacks the required role, or the rules for
+            rollback orders forbid the order.
     """
     person, tier = claim.person, claim.target.promotion.tier
     allowed = _rule(governance, tier)
@@ -38,7 +39,7 @@ def require_allowed(claim: OrderClaim, ledger: Ledger, governance: Governance) -
 
 
 def roles(governance: Governance, tier: str) -> list[str]:
-    """Return the roles that may order an emergency rollback in a risk tier: one, or none if policy has no rule."""
+    """Return a list of the role that can order an emergency rollback in a risk tier; empty if policy has no rule."""
     allowed = _rule(governance, tier)
     return [allowed.role] if allowed else []
 
@@ -72,7 +73,7 @@ def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, 
 
     Raises:
         InputError: There was no emergency rollback to that release.
-        Refused: The person may not confirm it.
+        Refused: The person is not allowed to confirm the rollback.
     """
     broken = [
         incident for incident in incidents.read_all(ledger, governance)

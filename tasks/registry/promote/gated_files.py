@@ -1,6 +1,6 @@
-"""Check that the files which are promoted are those that the gates' evidence is about.
+"""Check that the promoted files are the files that the gates' evidence describes.
 
-If one byte of data, code, parameters, inputs or model changed after a gate, the decisions at that gate are void.
+If any byte of data, code, parameters, inputs or model changed after a gate, the decisions at that gate are void.
 """
 
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ MODEL_PREFIX = "payload/model/"
 
 
 def require_unchanged(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
-    """Verify that nothing changed after the gates.
+    """Verify that no file changed after a gate judged it.
 
     Raises:
-        Refused: A file changed; the message names it and the gate.
+        Refused: A file changed; the message names the file and the gate.
     """
     now = input_digests(layout)
     for gate, evidence in gates.items():

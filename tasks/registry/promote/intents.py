@@ -1,4 +1,4 @@
-"""Intents: ledger entries written before a promotion starts, by which an interrupted one is completed or undone."""
+"""Intents: ledger entries written before a promotion starts, for completing or undoing interrupted promotions."""
 
 import uuid
 from collections.abc import Iterator
@@ -19,23 +19,25 @@ INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
 LOCK_FILE = "promotion.lock"
 INSTALLATION_FILE = "installation"
-"""File below `.hallmark/` that contains a random name, by which machines with a common ledger recognise their own
-intents."""
+"""File below `.hallmark/` with the random name of this installation. Machines that share a ledger recognise their own
+intents by this name."""
 
 
 class Intent(FrozenModel):
-    """Body of a `promotion.intended` entry. The entry's subject is the model's name."""
+    """Body of a `promotion.intended` ledger entry. The subject of the entry is the model's name."""
 
     name: Name
     version: Annotated[int, Field(ge=1)]
     environment: Name
     sequence: int
     previous: Sha256 | None
-    """`dsse.digest` of the promotion statement that was in force when the promotion started."""
+    """Digest of the promotion statement that was in force when the promotion started (`dsse.digest`); null if there was
+    none."""
     run: str
     commit: str
     installation: str = ""
-    """Name of the installation that started the promotion and has its files; empty in entries of early versions."""
+    """Name of the installation that started the promotion and has its files; empty in entries of early Hallmark
+    versions."""
 
     @property
     def label(self) -> str:
@@ -43,16 +45,16 @@ class Intent(FrozenModel):
 
 
 def hold_lock(state: Path) -> AbstractContextManager[None]:
-    """Hold the machine's lock for promotions; wait while another process holds it.
+    """Hold this machine's lock for promotions. If another process holds the lock, wait.
 
-    An intent of this installation that is pending while the caller holds the lock was left by a crash. Between machines
-    the ledger decides: see `tasks.registry.promote.promotion`.
+    An intent of this installation that is pending while the caller holds the lock was left by a crash. Between
+    machines, the ledger's transactions prevent conflicts (`tasks.registry.promote.promotion`).
     """
     return locks.hold(state / LOCK_FILE, "another promotion or rollback is under way")
 
 
 def try_lock(state: Path) -> AbstractContextManager[bool]:
-    """Hold the same lock as `hold_lock` without waiting. Yield False if another process holds it."""
+    """Hold this machine's lock for promotions. If another process holds the lock, yield False at once."""
     return locks.try_hold(state / LOCK_FILE)
 
 
@@ -61,7 +63,7 @@ def is_held(state: Path) -> bool:
 
 
 def ensure_installation_name(state: Path) -> str:
-    """Return this installation's name, which is created by the first promotion."""
+    """Return this installation's name, after creating it if necessary."""
     files.create_file(state / INSTALLATION_FILE, uuid.uuid4().hex.encode())
     return (state / INSTALLATION_FILE).read_text()
 
@@ -101,7 +103,7 @@ def record_intent(
 
 
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
-    """Return the intents that were neither carried out nor undone, oldest first, with their entries' numbers."""
+    """Return the intents that were neither completed nor undone, oldest first, each with its ledger entry's number."""
     closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE) for entry in ledger.entries(kind)}
     return [(seq, intent) for seq, intent in _all_intents(ledger) if seq not in closed]
 
@@ -109,7 +111,7 @@ def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
 def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
     """Record that an intent was undone.
 
-    `named` says whether the bundle had its final name, so that MLflow may have used the version number.
+    `named` tells whether the bundle already had its final name. In that case, MLflow may have used the version number.
     """
     ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
 
@@ -123,6 +125,6 @@ def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int,
 
 
 def _next_version(ledger: Ledger, name: str) -> int:
-    """Return the next version. Versions of undone promotions are used again, except those that MLflow may have used."""
+    """Return the next version. Versions of undone promotions are reused, unless MLflow may have used them."""
     free = {entry.body.get("intent") for entry in ledger.entries(UNDONE, name) if not entry.body.get("named")}
     return 1 + max((intent.version for seq, intent in _all_intents(ledger, name) if seq not in free), default=0)

@@ -1,11 +1,12 @@
-"""MLflow's registry as a mirror of the promotions, for people and tools. Hallmark trusts nothing that it reads there.
+"""Mirror of the promotions in MLflow's registry, for people and tools. Hallmark does not trust the registry's content.
 
-The version of a release is one that has its tag `hallmark.release` and whose files lie where Hallmark registered them:
-whoever may write to MLflow can give the tag to a version of theirs. These places are in the ledger, since a machine
-without the release needs them. A machine with the release accepts only the place where the release lies now, since a
-checkout may have been moved and somebody else have its old path. Machines that have a release at different places and
-share an MLflow each set the aliases to their own. MLflow numbers versions itself, so its number may be higher than the
-release's.
+An MLflow version belongs to a release if it has the release's tag `hallmark.release` and its files are at a path where
+Hallmark registered the release. The tag is not enough, because anyone with write access to MLflow can set it.
+
+The registered paths are in the ledger, because machines without the release need them too. A machine with the release
+accepts only the current path of the release: the checkout may have been moved, and its old path may belong to someone
+else. If machines that share an MLflow server have a release at different paths, each sets the aliases to its own path.
+MLflow assigns its version numbers itself, so they can be higher than the version of the release.
 """
 
 import logging
@@ -33,38 +34,40 @@ from tasks.registry.release.promotions import SignedPromotion
 DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 RELEASE_TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
-"""Kind of ledger entry, which records that MLflow's aliases were set as the named statement requires."""
+"""Kind of ledger entry that records that MLflow's aliases were set according to a promotion statement."""
 REGISTERED = "promotion.registered"
-"""Kind of ledger entry, which records where the files lie with which a release is registered in MLflow."""
+"""Kind of ledger entry that records the path of the files with which a release was registered in MLflow."""
 
 
 class AliasResult(FrozenModel):
     aliases: dict[str, str | None]
-    """Release of each alias, as MLflow has it now."""
+    """Current release of each alias in MLflow; null if the alias is not set."""
     moved_by_hand: list[str]
-    """Descriptions of the aliases that were moved outside of Hallmark; they were set back."""
+    """Descriptions of the aliases that were moved outside of Hallmark and have been set back."""
     notes: list[str]
-    """Descriptions of aliases that led to an earlier place of their release, or that this machine cannot check."""
+    """Descriptions of the aliases that pointed to an earlier path of their release, or that this machine cannot
+    check."""
 
 
 class _Target(NamedTuple):
     version: int | None
-    """MLflow version at which an alias belongs; None if the alias is unused."""
+    """MLflow version that an alias should point to; None if the alias should not be set."""
     accepted: set[int | None]
-    """Versions at which nobody moved the alias by hand: those of the release at every place where it was registered."""
+    """MLflow versions that are not reported as moved by hand: the release's versions at all registered paths."""
     note: str = ""
 
 
 def registry_uri(state: Path) -> str:
-    """Return the address of MLflow's registry: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI or SQLite in `.hallmark/`."""
+    """Return the URI of MLflow's registry: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI or SQLite in `.hallmark/`."""
     configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
 def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
-    """Create the MLflow version of a release that is not promoted yet if it does not exist.
+    """Create the MLflow version of a release that is about to be promoted, if the version does not exist yet.
 
-    Versions of it at other places are deleted: the checkout was moved or copied since the promotion was interrupted.
+    The release's versions at other paths are deleted. They exist if the checkout was moved or copied after an
+    interrupted promotion.
 
     Raises:
         Unavailable: MLflow cannot be used.
@@ -85,9 +88,9 @@ def unregister(ledger: Ledger, governance: Governance, name: str, label: str) ->
 
 
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
-    """Set MLflow's aliases as the newest statement requires, and report those that were moved otherwise.
+    """Set a model's MLflow aliases according to its newest promotion statement, and report aliases moved by hand.
 
-    A model without a promotion is left alone. If MLflow is unavailable, the promotion is still valid.
+    The aliases of a model without a promotion are not changed. A promotion is valid even if MLflow is unavailable.
 
     Raises:
         Unavailable: MLflow cannot be used.
@@ -112,7 +115,7 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
 
 
 def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
-    """Return whether the aliases were set after this statement was made."""
+    """Return whether MLflow's aliases were set for this promotion statement."""
     entries = ledger.entries(MIRRORED, newest.promotion.name)
     return any(entry.body.get("statement") == newest.sha256 for entry in entries)
 
@@ -141,7 +144,10 @@ def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
 def _target(
     client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion, current: int | None
 ) -> _Target:
-    """Return where an alias belongs that is at the version `current`. A version that MLflow lost is created again."""
+    """Return the version that an alias should point to. A version that MLflow lost is created again.
+
+    `current` is the version that the alias points to now.
+    """
     name, label = signed.promotion.name, signed.promotion.label
     present = _ensure_version(client, ledger, governance, signed)
     known: set[int | None] = {*_versions(client, ledger, name, label).values()}
@@ -166,7 +172,6 @@ def _report_moved_aliases(
     aliases: Mapping[str, int],
     targets: Mapping[str, _Target],
 ) -> list[str]:
-    """Open an incident for each alias that was moved outside of Hallmark, and return a description of each."""
     if not is_mirrored(ledger, newest):
         return []  # not set yet since the newest statement
     moved = {
@@ -203,7 +208,7 @@ def _record(ledger: Ledger, newest: SignedPromotion) -> None:
 
 
 def _ensure_version(client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion) -> int | None:
-    """Return the number of a release's version at its present place; None if this machine does not have the release."""
+    """Return the MLflow version of a release at its current path; None if the release is not on this machine."""
     promotion = signed.promotion
     folder = bundle.folder(governance.state, promotion.label).resolve()
     if not folder.is_dir():
@@ -241,7 +246,6 @@ def _ensure_model(client: Any, name: str) -> None:
 
 
 def _versions(client: Any, ledger: Ledger, name: str, label: str) -> dict[str, int]:
-    """Return the first version of a release by the place of its files, among the places that the ledger has."""
     tagged = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
     sources = _sources(ledger, name, label)
     numbers = sorted(((int(version.version), version.source) for version in tagged), reverse=True)
@@ -249,7 +253,6 @@ def _versions(client: Any, ledger: Ledger, name: str, label: str) -> dict[str, i
 
 
 def _aliases(client: Any, name: str) -> dict[str, int]:
-    """Return the version of each alias; empty if there is no such model."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -265,15 +268,15 @@ def _label(client: Any, name: str, version: int | None) -> str | None:
 
 
 def _require_database(uri: str) -> None:
-    """Connect to a database once. MLflow itself tries ten times, which takes 100 seconds if the database is down."""
+    """Connect to a database once. MLflow would try ten times, which takes 100 seconds if the database is down."""
     if uri.partition(":")[0].partition("+")[0] in DATABASE_SCHEMES:
         create_engine(uri, poolclass=NullPool).connect().close()
 
 
 class RegistryClient:
-    """Context manager that gives MLflow's client and raises its errors as Unavailable.
+    """Context manager that yields an MLflow client and raises MLflow's errors as `Unavailable`.
 
-    `where` is the address of another MLflow server than the registry, for example the one with the runs.
+    `where` is the URI of a server to use instead of the registry, for example the tracking server.
     """
 
     def __init__(self, state: Path, where: str | None = None) -> None:

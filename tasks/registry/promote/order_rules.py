@@ -1,8 +1,8 @@
-"""Rules of rollback orders: those of an approval at the release gate of the release to go back to (tasks/gates/rules/).
+"""Rules for rollback orders: those for approvals at the release gate of the release to restore (tasks/gates/rules/).
 
-They are applied before a person signs, before the order is recorded, and again when another order joins it. Orders that
-were carried out are not judged again. In an emergency rollback, policy's role for it replaces the gate's roles, and the
-person may have decided in another role of the run.
+The rules are applied before a person signs, before the order is recorded, and again when another order joins the order.
+Orders that were carried out are not judged again. In an emergency rollback, the role that policy assigns to emergencies
+replaces the gate's roles, and the person is allowed to have decided on the run in another role.
 """
 
 from dataclasses import dataclass
@@ -25,24 +25,22 @@ from tasks.registry.release.promotions import SignedPromotion
 
 @dataclass(frozen=True)
 class OrderClaim:
-    """Claim that a person may order a rollback."""
-
     person: Person
     target: SignedPromotion
-    """Promotion of the release to go back to."""
+    """Promotion statement of the release to restore."""
     at: datetime
     """Time at which the person must hold the role."""
     key_fingerprint: str = ""
-    """Key that signs the order; empty accepts any key of the person, before it is known which one signs."""
+    """Fingerprint of the key that signs the order; empty to accept any key of the person, before the key is known."""
     break_glass: bool = False
 
 
 def why_not(claim: OrderClaim, role: str, ledger: Ledger, governance: Governance) -> str | None:
-    """Return the reason why an order in a role does not count; None if it does.
+    """Return the reason why an order in a role is not valid; None if the order is valid.
 
     Raises:
         InputError: The release's risk tier is not in policy.yaml or has no release gate.
-        Refused: An entry of the run's release gate was changed.
+        Refused: A ledger entry of the run's release gate was changed.
     """
     case = _release_case(claim.target, ledger)
     if case is None:
@@ -54,14 +52,13 @@ def why_not(claim: OrderClaim, role: str, ledger: Ledger, governance: Governance
 
 
 def _release_case(target: SignedPromotion, ledger: Ledger) -> GateCase | None:
-    """Return the opening of the release gate with the evidence that the signed promotion statement lists."""
     promotion = target.promotion
     listed = promotion.files.get(f"{bundle.ATTESTATIONS}/evidence/release.json")
     return next((case for case in cases.read_all(ledger, promotion.run, "release") if case.sha256 == listed), None)
 
 
 def _approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> Claim:
-    """Return the claim of an approval at the release gate, as the policy in force would ask for it now."""
+    """Convert a rollback order to an equivalent approval at the release gate, under the policy in force."""
     tier = policy.tier(case.evidence.tier)
     policy.gate(case.evidence.tier, "release")
     asks = RequiredDecisions.from_policy(tier, "release", None, case.evidence.demo)

@@ -1,15 +1,15 @@
-"""Promotion in steps, of which one makes the release champion; an interrupted promotion is completed or undone later.
+"""Steps of a promotion, one of which makes the release champion, and recovery of interrupted promotions.
 
     promotion.intended      ledger entry: version and sequence number are reserved
-    base model              copied, so that later runs can be compared with the release whatever base model they use
+    base model              copied, so that later runs can be compared with the release even if their base model differs
     bundle                  built in a temporary folder, signed, verified, and renamed to releases/NAME-VERSION
     MLflow version          created, with tags that name commit, data and gates
-    promotion.made          ledger entry with the signed statement: only now the release replaces the old champion
+    promotion.made          ledger entry with the signed statement: from here on, the release is champion
     MLflow aliases          set
     proof                   attestations/ledger.json: inclusion proof of the entry under a signed head
 
-Two promotions on one machine run one after the other. Between machines, the ledger's transaction lets one succeed, and
-each machine completes or undoes only its own.
+Promotions on one machine run one after the other. If several machines promote at the same time, the ledger's
+transactions let only one succeed. Each machine completes or undoes only its own promotions.
 """
 
 from contextlib import suppress
@@ -35,10 +35,10 @@ __all__ = ["interrupted_releases", "promote", "recover", "restore_aliases", "rol
 
 
 def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
-    """Make a run's package the champion. A repeated call for the same run returns the release that it became.
+    """Promote a run's package to champion. A repeated call for the same run returns the existing release.
 
     Raises:
-        Refused: The package may not be promoted; the champion does not change.
+        Refused: The package cannot be promoted; the champion does not change.
         Unavailable: MLflow, the ledger or the disk cannot be used; the champion does not change.
     """
     with intents.hold_lock(governance.state):
@@ -53,12 +53,12 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
 
 
 def recover(ledger: Ledger, governance: Governance) -> list[str]:
-    """Complete or undo interrupted promotions, and mirror to MLflow what is not mirrored yet.
+    """Complete or undo interrupted promotions, and add MLflow aliases and inclusion proofs that are missing.
 
-    It may be called at any time and any number of times. While another process promotes, it does nothing.
+    The function can be called at any time and repeatedly. It does nothing while another process promotes.
 
     Returns:
-        Descriptions of what was done, or why it was not possible.
+        Descriptions of the actions taken, or the reasons why they failed.
     """
     with intents.try_lock(governance.state) as mine:
         if not mine:
@@ -74,7 +74,7 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
 def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
     """Return the releases of this environment and installation whose promotion was interrupted.
 
-    Nothing is changed. The result is empty while another process promotes, since that promotion is pending too.
+    The result is empty while another process promotes, because that promotion is pending too.
     """
     if intents.is_held(governance.state):
         return []
@@ -82,12 +82,12 @@ def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
-    """Set MLflow's aliases back that were moved by hand, and open an incident for each.
+    """Set back MLflow aliases that were moved by hand, and open an incident for each of them.
 
-    While another process promotes, it does nothing.
+    The function does nothing while another process promotes.
 
     Returns:
-        Descriptions of the moved and unchecked aliases, or why MLflow could not be read.
+        Descriptions of the aliases that were moved or cannot be checked, or the reason why MLflow cannot be used.
     """
     with intents.try_lock(governance.state) as mine:
         if not mine:
@@ -129,7 +129,6 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
 
 
 def _require_same_champion(candidate: Candidate, newest: SignedPromotion | None) -> None:
-    """Verify that the release which the evaluation compared the candidate with is still champion."""
     if champion.compared_champion_sha256(candidate.layout) == (newest.promotion.payload_sha256 if newest else None):
         return
     if newest is None:
@@ -142,7 +141,6 @@ def _require_same_champion(candidate: Candidate, newest: SignedPromotion | None)
 
 
 def _require_same_success_metrics(candidate: Candidate, adopted: PromotedCriteria | None) -> None:
-    """Verify that the success metrics with which the evaluation gate compared the candidate's are still in force."""
     if candidate.previous_success_metrics == adopted:
         return
     then, now = (

@@ -1,6 +1,6 @@
-"""Completion or undoing of interrupted promotions, and the step after which a promotion counts.
+"""Completion or undoing of interrupted promotions, and the step that makes a promotion final.
 
-Every step can be repeated, so an interrupted recovery is itself recovered from.
+Every step can be repeated, so a recovery that was interrupted itself can be resumed.
 """
 
 import shutil
@@ -20,10 +20,10 @@ from tasks.registry.verify import verification
 
 
 def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governance: Governance) -> None:
-    """Append the promotion statement to the ledger. The promotion cannot be undone afterwards.
+    """Append the promotion statement to the ledger, after which the promotion cannot be undone.
 
     Raises:
-        Refused: Another promotion was made since this one started, a source was withdrawn, or a waiver expired.
+        Refused: Another release was promoted since this promotion started, a source was withdrawn, or a waiver expired.
     """
     with ledger.transaction():
         release_sources.require_not_withdrawn(
@@ -47,8 +47,8 @@ def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | No
 def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo every pending intent of this environment and installation.
 
-    The caller holds the lock (`intents.hold_lock`). Intents of other machines are left alone: those may be at work, and
-    have the files of what they started.
+    The caller must hold the lock (`intents.hold_lock`). Intents of other machines are skipped, because those machines
+    have the files and may still be working on them.
     """
     texts = []
     for seq, intent in pending_here(ledger, governance):
@@ -62,17 +62,17 @@ def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def pending_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
-    """Return the pending intents of this environment and installation, oldest first, with their entries' numbers."""
+    """Return the pending intents of this environment and installation, oldest first, each with its entry's number."""
     ours, environment = ("", intents.installation_name(governance.state)), governance.policy.environment
     every = intents.pending(ledger)
     return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
 
 def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) -> None:
-    """Carry out an intent whose bundle is complete, if it would still be promoted today.
+    """Complete an interrupted promotion if its bundle is complete and its gates are still passed.
 
     Raises:
-        Refused: The bundle is missing or does not verify, or a gate is no longer passed.
+        Refused: The bundle is missing or fails verification, or a gate is no longer passed.
     """
     folder = bundle.folder(governance.state, intent.label)
     if not folder.is_dir():
@@ -88,7 +88,10 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
 
 
 def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
-    """Remove the files of an intent, and record that it was undone. A release that was ever promoted is left alone."""
+    """Remove the files of an interrupted promotion, and record that its intent was undone.
+
+    The files of a release that was promoted before are not removed.
+    """
     folder = bundle.folder(governance.state, intent.label)
     named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
     if named:  # MLflow learns of a bundle only after it has its final name
@@ -99,7 +102,6 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
 
 
 def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
-    """Return whether the bundle was made for this intent, so that MLflow may know it too."""
     try:
         promotion = verification.read_statement(folder, governance).promotion
     except Refused:
@@ -113,7 +115,7 @@ def _ever_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bo
 
 
 def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
-    """Set the aliases that were not set because of a crash or because MLflow was unavailable."""
+    """Set the MLflow aliases that are missing because of a crash or because MLflow was unavailable."""
     texts = []
     for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest

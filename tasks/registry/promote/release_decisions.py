@@ -1,6 +1,6 @@
-"""Decisions behind a release, with their signatures verified, from the ledger.
+"""Decisions behind a release, read from the ledger with their signatures verified.
 
-The release's promotion statement lists the files of the decisions by which its gates were passed, by digest.
+The release's promotion statement lists, by digest, the decisions by which the release's gates were passed.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ PAST_FORMS = {"approve": "approved", "reject": "rejected", "waive": "waived", "w
 
 @dataclass(frozen=True)
 class LedgerDecision:
-    """Decision in the ledger whose signature was verified."""
+    """Decision in the ledger, with a verified signature."""
 
     signed: SignedDecision
     counted: bool
-    """Whether the release contains the decision, so that its gate was passed by it."""
+    """Whether the decision counted when its gate was passed, and is therefore part of the release."""
 
     @property
     def entry(self) -> Entry:
@@ -40,12 +40,12 @@ class LedgerDecision:
 
     @property
     def demo(self) -> bool:
-        """Return whether a demo identity made the decision, which means that no person looked at the evidence."""
+        """Return whether a demo identity made the decision, in which case no person examined the evidence."""
         return self.signed.person.demo
 
 
 class DecisionSummary(FrozenModel):
-    """Decision as commands and pages show it."""
+    """Decision in the form that commands and pages show."""
 
     gate: GateName
     verb: Verb
@@ -58,14 +58,14 @@ class DecisionSummary(FrozenModel):
     checks: list[str]
     """Names of the waived checks; empty unless the decision is a waiver."""
     expires: datetime | None
-    """End of the waiver; null unless the decision is a waiver."""
+    """Expiry time of the waiver; null unless the decision is a waiver."""
     time: datetime
-    """Time from which the decision counts, by the ledger's clock."""
+    """Time from which the decision is valid, by the ledger's clock."""
     entry: int
     run: str
-    """Run in which the decision was made. An approval of data that was carried over is of an earlier run."""
+    """Run in which the decision was made. For an approval of data that was carried over, this is an earlier run."""
     counted: bool
-    """Whether the gate was passed by this decision."""
+    """Whether the decision counted when the gate was passed."""
 
     def describe(self) -> str:
         what = f"{PAST_FORMS[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
@@ -76,16 +76,16 @@ class DecisionSummary(FrozenModel):
 
 
 def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[LedgerDecision]]:
-    """Return every decision on what the run submitted to its gates, by gate, oldest first.
+    """Return all decisions about the evidence that a run submitted to its gates, by gate, oldest first.
 
-    Decisions that do not verify are omitted, and so are approvals of the same data that were given to another run and
-    did not count at this run's gate.
+    Decisions that fail verification are omitted. Approvals that were given to another run for the same data are omitted
+    unless they counted at this run's gate.
     """
     return {gate: _decisions_at_gate(gate, promotion, ledger, governance) for gate in promotion.gates}
 
 
 def summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
-    """Return the same decisions as `by_gate`, gate by gate, in the form for commands and pages."""
+    """Return all decisions about the evidence that a run submitted, for commands and pages, in gate order."""
     return [_summary(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
 
 

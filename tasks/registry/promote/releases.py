@@ -33,10 +33,9 @@ class Release(FrozenModel):
     """Release that was promoted at least once in this environment."""
 
     name: str
-    """Name of the model."""
     version: int
     aliases: list[str]
-    """Aliases of the release: `champion` if it is in production, `rollback` if a rollback would go back to it."""
+    """Aliases: `champion` if the release is in production, `rollback` if a rollback would restore the release."""
     bundle: str
     """Absolute path of the release's folder."""
     sha256: Sha256
@@ -45,9 +44,9 @@ class Release(FrozenModel):
     sequence: int
     """Sequence number of the newest promotion statement that names the release."""
     promoted_at: datetime
-    """Time from which that statement counts (release/production_periods.py)."""
+    """Time from which the newest promotion statement counts (tasks/registry/release/production_periods.py)."""
     first_promoted_at: datetime
-    """Time from which the release's first statement counts; earlier than `promoted_at` after a rollback to the
+    """Time from which the first promotion statement counts; earlier than `promoted_at` after a rollback to the
     release."""
     tier: str
     demo: bool
@@ -56,9 +55,9 @@ class Release(FrozenModel):
     commit: str
     requested_by: str
     approved_by: dict[GateName, list[str]]
-    """Approvers by gate, each as `PERSON as ROLE`."""
+    """Approvers by gate, each in the form `PERSON as ROLE`."""
     reason: str
-    """Reason of the rollback, if the newest statement is a rollback to the release; else empty."""
+    """Reason for the rollback if the newest promotion statement is a rollback; empty otherwise."""
     candidate_inputs: Sha256
 
     @computed_field  # type: ignore[prop-decorator]
@@ -74,7 +73,6 @@ class Release(FrozenModel):
         return f"{format_exact_time(self.first_promoted_at)}{back}, statement {self.sequence}"
 
     def describe(self, decided: Sequence[DecisionSummary]) -> str:
-        """Return a description of the release in several lines, with its decisions `decided`."""
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
             "aliases": ", ".join(self.aliases) or "none",
@@ -97,30 +95,28 @@ class Release(FrozenModel):
 
 
 class ReleaseSummary(Release):
-    """Release with the failed checks that passed by a waiver, for commands and pages."""
+    """Release with its waived checks, for commands and pages."""
 
     waivers: list[FailedCheck]
 
     @property
     def expired(self) -> int:
-        """Number of the failed checks whose waiver no longer counts."""
+        """Return the number of failed checks whose waiver is no longer valid."""
         return sum(not each.counts for each in self.waivers)
 
 
 def summarise(release: Release, line: Promotions, ledger: Ledger, governance: Governance) -> ReleaseSummary:
-    """Return a release with its waivers. `line` holds the promotions of its model."""
     relied = failed_checks_in(line, release, ledger, governance)
     return ReleaseSummary(**release.model_dump(exclude={"label"}), waivers=relied)
 
 
 def list_summaries(ledger: Ledger, governance: Governance) -> list[ReleaseSummary]:
-    """Return every release of this environment with its waivers, by model and version."""
     lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
     return [summarise(it, line, ledger, governance) for line in lines for it in releases_of(line, governance)]
 
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
-    """Return every release of this environment, by model and version; with `name` only those of that model."""
+    """Return the releases of this environment, or only those of the model `name`, sorted by model and version."""
     releases: list[Release] = []
     for model in [name] if name else promotions.model_names(ledger):
         releases += releases_of(promotions.read(ledger, governance, model), governance)
@@ -132,7 +128,7 @@ def releases_of(line: Promotions, governance: Governance) -> list[Release]:
 
 
 def from_statements(line: Promotions, newest: Iterable[SignedPromotion], governance: Governance) -> list[Release]:
-    """Return the releases that the given statements name. Each statement has to be the newest of its release."""
+    """Return the releases that promotion statements name. Each statement must be the newest of its release."""
     every = {reign.signed.sha256: reign for reign in production_periods(line)}
     first = {reign.signed.promotion.version: reign for reign in reversed(every.values())}
     holders, state = _holders(line), governance.state.resolve()
@@ -146,7 +142,7 @@ def all_names(ledger: Ledger, governance: Governance) -> list[str]:
 
 
 def get(ledger: Ledger, governance: Governance, label: str) -> Release:
-    """Return the release NAME-VERSION.
+    """Return the release with the label NAME-VERSION.
 
     Raises:
         InputError: There is no such release.
@@ -155,7 +151,7 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
 
 
 def get_with_promotions(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
-    """Return the release NAME-VERSION with all promotions of its model.
+    """Return the release with the label NAME-VERSION, and all promotions of its model.
 
     Raises:
         InputError: There is no such release.
@@ -176,14 +172,13 @@ def failed_checks(release: Release, ledger: Ledger, governance: Governance) -> l
 
 
 def failed_checks_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
-    """Return the result of `waivers.failed_checks`, from promotions of the model that were read before."""
     return waivers.failed_checks(ledger, governance, _first_statement(line, release))
 
 
 def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
-    """Return every decision on what the release's run submitted to its gates, gate by gate.
+    """Return all decisions about the evidence that the release's run submitted to its gates, in gate order.
 
-    `line` holds the promotions of the release's model.
+    `line` contains all promotions of the release's model.
     """
     return release_decisions.summaries(_first_statement(line, release).promotion, ledger, governance)
 
@@ -206,11 +201,11 @@ def dataset_digest(release: Release) -> str:
 
 @dataclass(frozen=True)
 class ReleasesByTrainingData:
-    """Releases by source or dataset that they were trained on, oldest version first."""
+    """Releases by the source or dataset that they were trained on, oldest version first."""
 
     by_name: dict[str, list[str]]
     unreadable: list[str]
-    """Releases whose bundle is damaged or not on this machine, so that their training data is unknown here."""
+    """Releases with unknown training data, because their bundle is damaged or not on this machine."""
 
     def notice(self) -> str:
         named = ", ".join(self.unreadable)
@@ -257,7 +252,7 @@ def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None
 
 
 def _release(newest: ProductionPeriod, first: ProductionPeriod, holders: dict[str, int | None], state: Path) -> Release:
-    """Return the release; the caller resolves `state`, since resolving the paths of a thousand folders is slow."""
+    """Return a release. The caller resolves the path `state`, because resolving the path of each release is slow."""
     signed, promotion = newest.signed, newest.signed.promotion
     return Release(
         name=promotion.name,

@@ -31,14 +31,14 @@ from tasks.trust.statement_checks import changed_error, require_recent, require_
 class RollbackRequest(NamedTuple):
     reason: str
     role: str | None = None
-    """Role in which the person orders it; None for the only one that they have."""
+    """Role in which the person orders the rollback; None if the person has only one suitable role."""
     break_glass: bool = False
 
 
 class RollbackResult(NamedTuple):
     release: Release
     waiting_for: list[str]
-    """Descriptions of the orders that other people still have to give; empty if the release is champion again."""
+    """Descriptions of the orders that other people still have to give; empty if the rollback was carried out."""
     entry: int
     """Number of the newest ledger entry about the rollback."""
 
@@ -47,14 +47,14 @@ def rollback(
     ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str, role: str | None = None,
     break_glass: bool = False,
 ) -> RollbackResult:  # fmt: skip
-    """Sign a person's order that an earlier release be champion again, and carry it out if no other order is required.
+    """Sign a person's order to restore an earlier release, and carry it out if no other order is required.
 
-    The champion does not change if an error is raised. Other promotions can be made while the person signs.
+    If an error is raised, the champion does not change. Other promotions can be made while the person signs.
 
     Raises:
         InputError: The release or person is unknown, or the reason is missing.
-        Refused: The person may not order it, the release does not verify, or it relies on an expired waiver (which an
-            emergency rollback may).
+        Refused: The person is not allowed to order the rollback, the release fails verification, or it relies on an
+            expired waiver (which is allowed in an emergency rollback).
         Unavailable: The ledger cannot be used.
     """
     ordering = _ordering(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
@@ -65,19 +65,22 @@ def rollback(
 def draft_order(
     ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
 ) -> dict[str, Any]:
-    """Return the order as a statement that the person signs elsewhere. Raises what `rollback` raises."""
+    """Return an unsigned order as a statement, for signing outside of this process.
+
+    The function raises the same errors as `rollback`.
+    """
     return _ordering(ledger, governance, label, person_id, wish).statement()
 
 
 def submit_order(
     ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest, envelope: dict[str, Any]
 ) -> RollbackResult:
-    """Record a signed order of `draft_order`, and carry it out if no other order is required.
+    """Record an order that was drafted by `draft_order` and signed, and carry it out if no other order is required.
 
-    The errors of `rollback` are raised as well.
+    The function also raises the same errors as `rollback`.
 
     Raises:
-        Refused: The envelope holds another order, was drafted too long ago, or is not signed with the person's key.
+        Refused: The envelope contains another order, was drafted too long ago, or is not signed with the person's key.
     """
     return _submit(_ordering(ledger, governance, label, person_id, wish), envelope)
 
@@ -108,9 +111,10 @@ def _submit(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult
 
 
 class _OrderDraft:
-    """One person's order, from its first draft to its ledger entry.
+    """Rollback order of one person, from the first draft to the ledger entry.
 
-    It is signed outside of any transaction and lock, since signing may take long (tasks/policy/signed_entry.py).
+    The order is signed outside of any transaction and lock, because signing can take long
+    (tasks/policy/signed_entry.py).
     """
 
     def __init__(
@@ -127,10 +131,10 @@ class _OrderDraft:
         self.person = governance.actor(person_id, ledger.now())
 
     def statement(self, key_fingerprint: str = "") -> dict[str, Any]:
-        """Return the statement to sign, with a key if it is known already which one.
+        """Return the statement to sign. `key_fingerprint` is empty if the signing key is not known yet.
 
         Raises:
-            Refused: The person may not give the order.
+            Refused: The person is not allowed to give the order.
         """
         with self.ledger.transaction():
             return rollback_orders.order_statement(self._order_to_sign(key_fingerprint), self.back_to)
@@ -138,7 +142,7 @@ class _OrderDraft:
     def submit(self, envelope: dict[str, Any]) -> list[str]:
         """Record the signed order, and carry it out if no other order is required.
 
-        The caller holds the lock (`intents.hold_lock`).
+        The caller must hold the lock (`intents.hold_lock`).
 
         Returns:
             Descriptions of the orders that are still required.
@@ -158,7 +162,6 @@ class _OrderDraft:
         return wanted
 
     def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
-        """Carry the order out alone, and open the incident that a second person has to confirm."""
         emergency_rollback.open_incident(order, self._carry_out(order, []), self.ledger, self.governance)
         return []
 
@@ -198,11 +201,11 @@ class _OrderDraft:
         )
 
     def _require_current(self, envelope: dict[str, Any]) -> SignedOrder:
-        """Verify a signed order before it is recorded.
+        """Verify, before a signed order is recorded, that nothing it depends on has changed.
 
         Raises:
-            Refused: Another order would be signed now, policy, people or champion changed meanwhile, or the person or
-                the key that signed does not count.
+            Refused: The order, policy, people or champion changed in the meantime, or the person or signing key is not
+                valid.
         """
         in_force.require_unchanged(self.ledger, self.governance)
         newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
@@ -215,7 +218,7 @@ class _OrderDraft:
         return SignedOrder(signed.document, envelope)
 
     def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> SignedPromotion:
-        """Append the orders, and the promotion statement that follows from them, as one ledger entry.
+        """Append the orders and the resulting promotion statement to the ledger, as one entry.
 
         Raises:
             Refused: Another release was promoted, or a source withdrawn, since the order was drafted.

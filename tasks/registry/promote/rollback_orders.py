@@ -1,11 +1,12 @@
-"""Signed orders of a rollback, and the roles that may give them.
+"""Signed rollback orders, and the roles that can give them.
 
-An ordinary rollback requires what the release gate of the risk tier requires: as many people of each role as policy
-says, each with an order of their own, by the rules of its decisions (order_rules.py). Orders that are not enough yet
-wait in the ledger, and are valid until another release is promoted. An emergency rollback requires one person of the
-role that policy names for it (tasks/registry/promote/emergency_rollback.py).
+An ordinary rollback requires the same as the release gate of the risk tier: policy sets the number of people for each
+role, and each person signs a separate order under the rules for decisions (order_rules.py). Until all orders are given,
+the existing ones wait in the ledger. They are valid until another release is promoted. An emergency rollback requires
+one person in the role that policy assigns (tasks/registry/promote/emergency_rollback.py).
 
-The person signs the order; the gate key signs the promotion statement that carries it out (`promotion.rollback`).
+Each person signs their own order. The gate key signs the promotion statement that carries out the rollback
+(`promotion.rollback`).
 """
 
 from dataclasses import dataclass
@@ -26,13 +27,13 @@ from tasks.registry.verify import verification
 from tasks.trust import dsse
 
 ORDERED = "rollback.ordered"
-"""Kind of ledger entry with body {"envelope": an order that other people have yet to join}; its subject is the model's
-name."""
+"""Kind of ledger entry for an order that other people still have to join. Its body is {"envelope": …}, and its subject
+is the model's name."""
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
 class Order(DatedDocument):
-    """Predicate of an order. The statement's subject is the release to go back to."""
+    """Predicate of a rollback order. The statement's subject is the release to restore."""
 
     person: str
     role: Name
@@ -41,9 +42,10 @@ class Order(DatedDocument):
     reason: str
     break_glass: bool
     follows: Sha256
-    """`dsse.digest` of the promotion statement that was in force; the order is void when another is."""
+    """Digest of the promotion statement that was in force at the time of signing (`dsse.digest`). The order is void
+    once another statement is in force."""
     joins: list[Sha256]
-    """`dsse.digest` of each earlier order that this order joins."""
+    """Digest of each earlier order that this order joins (`dsse.digest`)."""
     time: datetime
 
 
@@ -61,16 +63,16 @@ class SignedOrder:
 
 
 def deciding_roles(governance: Governance, tier: str) -> dict[str, int]:
-    """Return the roles that decide at the release gate of a risk tier, with the number of people required of each.
+    """Return the roles that decide at a risk tier's release gate, with the number of people required for each role.
 
-    Returns an empty dictionary for a tier that policy no longer contains.
+    The result is empty for a tier that policy no longer contains.
     """
     gates = governance.policy.tiers[tier].gates if tier in governance.policy.tiers else {}
     return {role.role: role.count for role in gates["release"].decisions} if "release" in gates else {}
 
 
 def owner_role(governance: Governance, tier: str) -> str | None:
-    """Return the role that is responsible for incidents of a risk tier: the first that decides at its release gate."""
+    """Return the role responsible for a risk tier's incidents: the first role that decides at its release gate."""
     return next(iter(deciding_roles(governance, tier)), None)
 
 
@@ -78,8 +80,8 @@ def deciding_role(claim: OrderClaim, given: str | None, ledger: Ledger, governan
     """Return the role in which a person orders a rollback.
 
     Raises:
-        Refused: The rules do not allow the order in a role of the person, or not in the `given` one.
-        InputError: The person has several such roles and named none.
+        Refused: The rules do not allow the order in the `given` role or, if none is given, in any role of the person.
+        InputError: No role is given, and the person has more than one suitable role.
     """
     person, asked = claim.person, list(deciding_roles(governance, claim.target.promotion.tier))
     held = [role for role in asked if role in person.roles_at(claim.at)]
@@ -97,12 +99,12 @@ def deciding_role(claim: OrderClaim, given: str | None, ledger: Ledger, governan
 
 
 def target_statement(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> SignedPromotion:
-    """Return the promotion statement of the release to go back to.
+    """Return the promotion statement of the release to restore.
 
     Raises:
-        InputError: No release of that name was promoted here.
-        Refused: The release is champion already, its risk tier is lower, its approval does not count, it does not
-            verify, or a source of it was withdrawn.
+        InputError: No release with this label was promoted in this environment.
+        Refused: The release is already champion, has a lower risk tier, was approved by demo identities outside
+            environment `local`, fails verification, or has a withdrawn source.
     """
     back_to = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
     if back_to is None or line.newest is None:
@@ -127,7 +129,7 @@ def order_statement(order: Order, back_to: SignedPromotion) -> dict[str, Any]:
 def pending_orders(
     ledger: Ledger, governance: Governance, back_to: SignedPromotion, follows: SignedPromotion
 ) -> list[SignedOrder]:
-    """Return the valid orders that wait for others to join them, the first of each person."""
+    """Return the valid orders that other people still have to join, at most one for each person."""
     by_person: dict[str, SignedOrder] = {}
     for entry in ledger.entries(ORDERED, back_to.promotion.name):
         try:

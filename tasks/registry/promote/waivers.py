@@ -1,7 +1,7 @@
 """Waivers that a release relies on.
 
-If one of them has expired, the release cannot be promoted any more. A champion that relies on it stays in production,
-and an incident is opened.
+A release that relies on an expired waiver can no longer be promoted. If the release is champion already, it stays in
+production, and an incident is opened.
 """
 
 from datetime import datetime
@@ -23,19 +23,19 @@ from tasks.trust.gate_statement import GateName
 
 
 class FailedCheck(FrozenModel):
-    """Failed check, and the waiver by which it was let pass."""
+    """Failed check, with the waiver that let the gate pass."""
 
     gate: GateName
     check: str
     who: str
-    """Person who waived the check, as `PERSON as ROLE`. This field and the next three are empty or null if no waiver of
-    the check in the ledger can be verified."""
+    """Person who waived the check, in the form `PERSON as ROLE`; empty if no waiver in the ledger can be verified. The
+    next three fields are then empty or null too."""
     reason: str
     expires: datetime | None
     entry: int | None
     """Number of the waiver's ledger entry."""
     counts: bool
-    """Whether the waiver is valid at the moment asked for."""
+    """Whether the waiver is valid at the requested time."""
 
     def __str__(self) -> str:
         until = f"expired on {format_time(self.expires)}" if self.expires else "cannot be verified"
@@ -54,7 +54,7 @@ def failed_checks(
 ) -> list[FailedCheck]:
     """Return every failed check of the run that made a release, with its waiver.
 
-    Evidence and decisions are those in the ledger. Whether a waiver counts is judged at the time `at`, by default now.
+    Evidence and decisions are read from the ledger. Waivers are judged at the time `at`, by default now.
     """
     reliances, moment = [], at or ledger.now()
     for gate in signed.promotion.gates:
@@ -80,7 +80,7 @@ def require_valid(ledger: Ledger, governance: Governance, signed: SignedPromotio
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for every expired waiver of a champion. Serving does not change."""
+    """Open an incident for every expired waiver of a champion. Serving is not affected."""
     opened: list[Entry | None] = []
     for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest

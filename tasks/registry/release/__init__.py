@@ -1,10 +1,10 @@
-"""Form of a release: its folder, and the statements beside its payload.
+"""Format of a release: its folder, and the statements that accompany its payload.
 
 bundle.py              layout of a release's folder, and the digests of its parts
-contents.py            files of that folder, each read once and hashed as it is read
-promotions.py          chain of signed promotion statements, which says which release is in production
+contents.py            files of that folder, each read once and hashed while it is read
+promotions.py          chain of signed promotion statements, which determines the release in production
 production_periods.py  period in which each promotion statement was the newest
-gate_results.py        gate as an in-toto test result
+gate_results.py        outcome of a gate, as an in-toto test result
 provenance.py          origin of a release, as SLSA provenance
 summary.py             outcome of the gates, as an SLSA verification summary
 model_signature.py     OpenSSF Model Signing over the payload

@@ -1,4 +1,4 @@
-"""Layout of a release's folder: `payload/`, about which people decided, and `attestations/`, which prove it.
+"""Layout of a release's folder: `payload/`, about which people decided, and `attestations/` with the proofs.
 
     payload/                    artefacts/package/payload of the run
     attestations/
@@ -6,21 +6,21 @@
         decisions/GATE/NN.json  decisions that people signed at the gate, in the order of the ledger
         gates/GATE.json         gate statement
         declarations/NN.json    signatures of the owners who adopted the release's sources and its use-case card
-        code/NN.json            signatures of the people who signed off the version of the code
+        code/NN.json            signatures of the people who signed off the code
         stages/STAGE.json       record of each stage: digests of what it read and wrote, signed with the worker key
-        again/STAGE/NN.json     records of the same stage by other machines
-        results/GATE.json       the gate as an in-toto test result (gate_results.py)
-        governance/NNNN.json    adoptions of policy and people from the root key on, which say which keys count
-        policy.json people.json policy in force, and the keys and roles of those who decided or asked for the run:
-                                copies from the last adoption, whose type they have
+        again/STAGE/NN.json     records of the same stage, executed on other machines
+        results/GATE.json       outcome of the gate as an in-toto test result (gate_results.py)
+        governance/NNNN.json    adoptions of policy and people, which establish the valid keys from the root key on
+        policy.json people.json policy in force, and keys and roles of the people who decided or requested the run,
+                                copied from the last adoption
         request.json            run request, as the requester signed it
         result.json             result of stage `package`; the subject of the release gate is this file and payload/
         model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
         provenance.json         SLSA provenance (provenance.py)
         summary.json            SLSA verification summary (summary.py)
-        promotion.json          promotion statement, which lists every other file but the next two
-        ledger.json             inclusion proof of the promotion's entry (recorded.py), written after the promotion
-        left-out.json           names of the weights that a copy of the release lacks (left_out.py)
+        promotion.json          promotion statement, which lists every other file except the next two
+        ledger.json             inclusion proof of the promotion's ledger entry, written later (promotion_proof.py)
+        left-out.json           names of the weights that a copy of the release lacks (omitted_weights.py)
 
 `tasks.registry.promote.assembly` builds a bundle.
 """
@@ -43,22 +43,27 @@ PROMOTION = f"{ATTESTATIONS}/promotion.json"
 LEDGER = f"{ATTESTATIONS}/ledger.json"
 LEFT_OUT = f"{ATTESTATIONS}/left-out.json"
 UNLISTED = {PROMOTION, LEDGER, LEFT_OUT}
-"""Files that the promotion statement does not list: itself, and files that are added after it was signed."""
+"""Files that the promotion statement does not list: the statement itself, and files that are added after its
+signing."""
 GOVERNANCE = f"{ATTESTATIONS}/governance"
-"""Folder of the adoptions. A release of environment `local` that was made under proposed files has none."""
+"""Folder of the adoptions of policy and people. It is missing if a release of environment `local` was made under
+proposed files."""
 STAGES = f"{ATTESTATIONS}/stages"
-"""Folder of the stage records. Releases of early versions have none."""
+"""Folder of the stage records; missing in releases of early Hallmark versions."""
 DECLARATIONS = f"{ATTESTATIONS}/declarations"
-"""Folder of the adoptions of sources and use-case card. Environment `local` allows a release without any."""
+"""Folder of the adoptions of sources and use-case card; optional in environment `local`."""
 REPRODUCTIONS = f"{ATTESTATIONS}/again"
-"""Folder of the records by other machines, if any machine reproduced the run before its promotion."""
+"""Folder of the stage records by other machines, if the run was reproduced before its promotion."""
 CODE_SIGNOFFS = f"{ATTESTATIONS}/code"
-"""Folder of the sign-offs of the code. Environment `local` allows a release without any."""
+"""Folder of the sign-offs of the code; optional in environment `local`."""
 REQUEST = provenance.REQUEST
 
 
 class Files(Document):
-    """SHA-256 of every file that a promotion statement lists, by path. The document's digest identifies the release."""
+    """Files of a release, each with its SHA-256, as the promotion statement lists them.
+
+    The digest of this document identifies the release.
+    """
 
     type: Literal["urn:hallmark:release:v1"] = TYPE
     files: dict[str, Sha256]
@@ -69,10 +74,10 @@ def folder(state: Path, label: str) -> Path:
 
 
 def listing(bundle: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file that the promotion statement lists, by path in the bundle.
+    """Return the SHA-256 of every file that belongs in the promotion statement, by path in the bundle.
 
     Raises:
-        Refused: The bundle holds anything but plain files and the folders that contain them.
+        Refused: The bundle contains something other than regular files and the folders that contain them.
     """
     listed = sorted(set(contents.file_names(bundle)) - UNLISTED)
     return {name: files.sha256_file(bundle / name) for name in listed}
@@ -85,17 +90,17 @@ def files_below(listing: Mapping[str, str], folder: str) -> dict[str, str]:
 def release_digest(listing: dict[str, str]) -> str:
     """Return the SHA-256 that identifies a whole release.
 
-    The document is spelled out here instead of dumped from the model `Files`: with every field that a later version
-    adds to the model, the digests of existing releases would change.
+    The document is written out here instead of being serialised from its model: otherwise a field that a later version
+    adds to the model would change the digests of existing releases.
     """
     return files.sha256_bytes(canonical_json({"type": TYPE, "files": listing}))
 
 
 def payload_digest(payload: Path) -> str:
-    """Return `tasks.core.files.tree_digest` of a payload.
+    """Return the digest of a payload, equal to that of `tasks.core.files.tree_digest`.
 
     Raises:
-        Refused: The payload holds anything but plain files and the folders that contain them.
+        Refused: The payload contains something other than regular files and the folders that contain them.
     """
     return files.sha256_bytes(canonical_json(listing(payload)))
 
@@ -106,6 +111,6 @@ def part_digest(listing: dict[str, str], folder: str) -> str:
 
 
 def package_digest(listing: dict[str, str]) -> str:
-    """Return `tasks.core.files.tree_digest` of artefacts/package, the subject of the release gate."""
+    """Return the digest of artefacts/package (`tasks.core.files.tree_digest`), the subject of the release gate."""
     digests = files_below(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
     return files.sha256_bytes(canonical_json(digests))

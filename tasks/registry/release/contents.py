@@ -1,7 +1,7 @@
-"""Files of a release's folder, read once: the bytes that are parsed are those that were hashed.
+"""Files of a release's folder, each read only once, so that the parsed bytes are those that were hashed.
 
 A file can therefore not be replaced between hashing and parsing. Links are not followed, pipes and devices are not
-opened, and no file larger than `MAX_PARSED` is parsed.
+opened, and files above a maximum size are not parsed.
 """
 
 import hashlib
@@ -18,19 +18,21 @@ from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json, parse_strict
 
 MAX_PARSED = 16 * 2**20
-"""Maximum number of bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the
+"""Maximum size in bytes of a file that is parsed. A promotion statement takes a few hundred bytes for each file of the
 release."""
 BLOCK_BYTES = 2**20
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
-"""Allowed name of a file or folder in a release: no hidden files, no `..`, no letters that look like others."""
+"""Pattern of allowed file and folder names in a release. It excludes hidden files, `..` and letters that look like
+others."""
 
 FileState = tuple[int, int, int, int]
-"""Inode, size, and times of modification and status change in nanoseconds. At least one differs after a change."""
+"""Inode, size in bytes, and times of modification and status change in nanoseconds. A change of the file changes at
+least one of these."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """SHA-256 of each file of a folder, and the bytes of those that are parsed."""
+    """SHA-256 of each file in a folder, and the bytes of the files that are parsed."""
 
     folder: Path
     digests: dict[str, str]
@@ -46,7 +48,7 @@ class Contents:
         """Return the value in a JSON file.
 
         Raises:
-            Refused: The file is missing, or is not spelled as `tasks.core.json_text.canonical_json` spells its value.
+            Refused: The file is missing, or is not in canonical form (`tasks.core.json_text.canonical_json`).
         """
         value = parse_json(self.bytes(name), name)
         if canonical_json(value) != self.bytes(name):
@@ -57,13 +59,13 @@ class Contents:
         return sorted(name for name in self.digests if name.startswith(f"{folder}/"))
 
     def require_unchanged(self, late: Collection[str] = ()) -> None:
-        """Verify that no file was changed, added or removed since it was read.
+        """Verify that no file was changed, added or removed since the folder was read.
 
         Args:
-            late: Names of files that may be added meanwhile.
+            late: Names of files that are allowed to be added in the meantime.
 
         Raises:
-            Refused: A file changed.
+            Refused: A file was changed, added or removed.
         """
         present = {name for name in file_names(self.folder) if name in self._states or name not in late}
         if changed := sorted(
@@ -76,10 +78,10 @@ class Contents:
 
 
 def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:
-    """Hash the files `wanted`, and keep the bytes of those that are in `parsed`.
+    """Hash the files `wanted`, and keep the bytes of the files that are also in `parsed`.
 
     Raises:
-        Refused: A file is a pipe, a device or sparse, or one in `parsed` is too large.
+        Refused: A file is a pipe, a device or sparse, or a file in `parsed` is too large.
         OSError: A file is a link or cannot be read.
     """
     digests, kept, marks = {}, {}, {}
@@ -91,10 +93,10 @@ def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Cont
 
 
 def read_one(folder: Path, name: str) -> bytes:
-    """Return the bytes of one file that is to be parsed.
+    """Return the bytes of one file, for parsing.
 
     Raises:
-        Refused: The file is absent, not a plain file, or too large.
+        Refused: The file is missing, not a regular file, or too large.
     """
     try:
         data = _read(folder, name, keep=True)[2]
@@ -105,21 +107,21 @@ def read_one(folder: Path, name: str) -> bytes:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the paths of all files below a folder, sorted.
+    """Return the sorted paths of all files below a folder.
 
-    Links are refused because they could lead out of the release, empty folders because no digest covers them.
+    Links are refused because they could lead out of the release, and empty folders because no digest covers them.
 
     Raises:
-        Refused: The folder holds a link, pipe, device or empty folder.
+        Refused: The folder contains a link, pipe, device or empty folder.
     """
     return sorted(_walk(folder, ""))
 
 
 def require_portable_names(file_names: Collection[str]) -> None:
-    """Verify that file names mean the same on every system.
+    """Verify that file names are valid and different from each other on every operating system.
 
     Raises:
-        Refused: A name has other characters than NAME_PATTERN allows, or two names differ only in upper and lower case.
+        Refused: A name does not match NAME_PATTERN, or two names differ only in upper and lower case.
     """
     folded: dict[str, str] = {}
     for name in sorted(file_names):
@@ -133,10 +135,10 @@ def require_portable_names(file_names: Collection[str]) -> None:
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """Parse JSON, without repeated keys and without NaN and infinities.
+    """Parse JSON strictly, without repeated keys, NaN and infinities.
 
     Raises:
-        Refused: The bytes are no such JSON.
+        Refused: The bytes are not valid JSON, or contain one of these.
     """
     try:
         return parse_strict(data)
@@ -145,7 +147,7 @@ def parse_json(data: bytes, name: str) -> Any:
 
 
 def display_names(file_names: Collection[str]) -> str:
-    """Return up to five file names for a message, on one line and with special characters escaped."""
+    """Format up to five file names for a message, on one line and with special characters escaped."""
     listed = sorted(file_names)
     text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
     return f"{text}{' …' if len(listed) > 5 else ''}"

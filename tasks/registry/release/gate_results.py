@@ -1,4 +1,4 @@
-"""Outcome of a gate as an in-toto test result, attestations/results/GATE.json.
+"""Outcome of a gate as an in-toto test result (attestations/results/GATE.json).
 
 https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md
 """
@@ -15,10 +15,10 @@ def path(gate: str) -> str:
 
 
 def predicate(evidence: Evidence, approved_by: list[str]) -> dict[str, Any]:
-    """Return a test result with every check and approval as a test; a check that failed and was waived is a warning.
+    """Return a test result that lists every check and approval as a test, and every waived check as a warning.
 
-    A verifier computes it again from evidence and decisions and compares. The result for evidence v1 must therefore
-    never change.
+    Verifiers compute the result again from evidence and decisions and compare. The result for version 1 of the evidence
+    must therefore never change.
     """
     waived = [check.name for check in evidence.checks if check.verdict == "failed"]
     passed = [check.name for check in evidence.checks if check.verdict == "passed"]

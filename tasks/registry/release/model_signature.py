@@ -1,10 +1,10 @@
-"""OpenSSF Model Signing signature over every file of the payload, attestations/model.sig, with its public key.
+"""OpenSSF Model Signing signature over every file of the payload (attestations/model.sig), with its public key.
 
-The library `model_signing` writes a Sigstore bundle, so that others can verify the payload with its command:
+The library `model_signing` writes a Sigstore bundle, so that the payload can also be verified with its command:
 
     model_signing verify key payload --signature attestations/model.sig --public_key attestations/model-signing.pub
 
-Here the signature is compared with digests that were computed before, so that no model is hashed twice.
+Hallmark itself compares the signature with digests that it has computed already, so that no model is hashed twice.
 https://github.com/sigstore/model-transparency
 """
 
@@ -40,15 +40,15 @@ def sign(payload: Path, attestations: Path, keys: Path) -> None:
 
 
 def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
-    """Verify that a signature is by the given key and covers exactly the files of `payload`.
+    """Verify that a signature was made with the given key and covers exactly the files of `payload`.
 
     Args:
         bundle: Parsed Sigstore bundle.
-        public_pem: Public key in PEM form.
-        payload: SHA-256 by path in the payload.
+        public_pem: Public key in PEM format.
+        payload: SHA-256 of each file, by path in the payload.
 
     Raises:
-        Refused: The signature does not verify, or covers other files.
+        Refused: The signature is not valid, or covers other files.
     """
     statement = _verified_statement(bundle, public_pem)
     try:

@@ -1,8 +1,8 @@
 """Periods in which each promotion statement of a model was the newest.
 
-All code that needs the time of a promotion takes it from here. A statement's period begins at the later of two times,
-the signed one and that of its ledger entry, and never before the previous statement's. Setting back a time in the
-database or on a clock therefore has no effect.
+All code that needs the time of a promotion uses these periods. A period begins at the time that was signed or at the
+time of the ledger entry, whichever is later, and never before the previous period. Setting back a time in the database
+or on a clock therefore has no effect.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Chain of signed promotion statements in the ledger, which says which release is in production.
+"""Chain of signed promotion statements in the ledger, which determines the release in production.
 
 Each statement names its environment, the release by digest, a sequence number and the previous statement. The newest
-valid statement counts, whatever MLflow's aliases are. Unsigned parts of a ledger entry are ignored.
+valid statement is in force, regardless of MLflow's aliases. Unsigned parts of a ledger entry are ignored.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 PROMOTED = "promotion.made"
-"""Kind of ledger entry with body {"envelope": …}; its subject is the model's name. Once it is written, the promotion
-cannot be undone."""
+"""Kind of ledger entry that makes a promotion final. Its body is {"envelope": …}, and its subject is the model's
+name."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
 
 
@@ -45,38 +45,39 @@ class Promotion(DatedDocument):
     """Name of the model."""
     version: int
     sequence: int
-    """Number of the statement, from 1 for each environment and model; the highest is in force."""
+    """Sequence number of the statement, from 1 for each environment and model. The statement with the highest number is
+    in force."""
     previous: Sha256 | None
-    """`dsse.digest` of the previous statement; null for the first."""
+    """Digest of the previous statement (`dsse.digest`); null for the first statement."""
     payload_sha256: Sha256
-    """`tasks.core.files.tree_digest` of the bundle's payload."""
+    """Digest of the release's payload (`tasks.core.files.tree_digest`)."""
     files: dict[str, Sha256]
-    """SHA-256 of every file of the bundle, by path, except attestations/promotion.json, which holds the first promotion
-    statement."""
+    """SHA-256 of every file in the release, by path, except the first promotion statement (attestations/promotion.json)
+    and files that are added later."""
     candidate_inputs: Sha256
     tier: str
     demo: bool
     run: str
     commit: str
-    """Commit of the run that made the release, after its gates had passed."""
+    """Git commit of the run that made the release, created after the run had passed its gates."""
     replaces: Replaced | None
-    """Champion that this statement replaces; null for the first of a model."""
+    """Champion that the release replaces; null for the first release of a model."""
     bar: AcceptanceCriteria
-    """Success metrics that the next version has to reach (declarations/criteria.py): those of this release, except
-    that a metric which was lowered under a waiver keeps its previous threshold."""
+    """Success metrics that the next version must reach (tasks/declarations/criteria.py): those of this release, but
+    with the previous threshold for each metric that was lowered under a waiver."""
     approved_by: dict[GateName, list[str]]
-    """People who approved, by gate, each as `PERSON as ROLE`."""
+    """Approvers by gate, each in the form `PERSON as ROLE`."""
     requested_by: str
-    """Requester of the run; for a rollback, the person who ordered it."""
+    """Requester of the run or, for a rollback, the person who ordered the rollback."""
     reason: str
-    """Reason of a rollback; empty for a promotion."""
+    """Reason for the rollback; empty for a promotion."""
     order_sha256: Sha256 | None
-    """`dsse.digest` of the last order of a rollback, which names the orders that it joins; null for a promotion."""
+    """Digest of the last rollback order (`dsse.digest`), which names the orders that it joins; null for a promotion."""
     time: datetime
     """Time of signing, by the ledger's clock."""
     judge: Judge | None = None
-    """Hallmark version that verified the candidate and signed the statement; null in statements of versions that did
-    not record it."""
+    """Hallmark version that verified the candidate and signed the statement; null in statements of early Hallmark
+    versions."""
 
     @property
     def label(self) -> str:
@@ -84,7 +85,7 @@ class Promotion(DatedDocument):
 
     @property
     def gates(self) -> list[GateName]:
-        """Return the gates that the release passed, in their order."""
+        """Return the gates that the release passed, in the order of the pipeline."""
         return sort_gates(self.approved_by)
 
 
@@ -95,21 +96,22 @@ PROMOTION = SignedKind(PREDICATE_TYPE, Promotion, "a promotion", signer_of=lambd
 class SignedPromotion:
     promotion: Promotion
     release_sha256: str
-    """Digest of the release, that is of the canonical JSON of `Promotion.files`."""
+    """Digest of the release, computed from the canonical JSON of `Promotion.files`."""
     sha256: str
-    """`dsse.digest` of the envelope."""
+    """Digest of the envelope (`dsse.digest`)."""
     envelope: dict[str, Any]
     entry: Entry | None = None
-    """Ledger entry of the statement; None if it was read from a bundle."""
+    """Ledger entry of the statement; None if the statement was read from a release's folder."""
 
 
 @dataclass(frozen=True)
 class Promotions:
-    """Valid promotion statements of one model in one environment, oldest first, and the problems of the others."""
+    """Valid promotion statements of one model in one environment, oldest first, and the problems of invalid ones."""
 
     valid: tuple[SignedPromotion, ...]
     problems: tuple[str, ...]
-    """Descriptions of forged, replayed and foreign entries and of gaps in the sequence."""
+    """Descriptions of entries that are forged, repeated or for another model or environment, and of gaps in the
+    sequence."""
 
     @property
     def newest(self) -> SignedPromotion | None:
@@ -120,10 +122,10 @@ class Promotions:
         return [newest[version] for version in sorted(newest)]
 
     def success_metrics(self, demo: bool) -> PromotedCriteria | None:
-        """Return the success metrics that the next version has to reach; None if no version was promoted yet.
+        """Return the success metrics that the next version must reach; None if no version was promoted yet.
 
-        They are those of the newest promotion. A rollback does not count, so that going back to an earlier release
-        lowers nothing. Metrics of a version that demo identities approved bind only demo runs.
+        The newest promotion sets these metrics. Rollbacks do not change them, so a rollback never lowers a threshold.
+        Metrics of a version that demo identities approved apply only to demo runs.
 
         Args:
             demo: Whether the next version comes from a demo run.
@@ -132,7 +134,7 @@ class Promotions:
         return PromotedCriteria(release=made[-1].label, bar=made[-1].bar) if made else None
 
     def previous(self) -> SignedPromotion | None:
-        """Return the newest statement of an earlier version, which a rollback restores; None if there is none."""
+        """Return the newest statement of an earlier version, which a rollback would restore; None if there is none."""
         if self.newest is None:
             return None
         older = [s for s in self.valid if s.promotion.version < self.newest.promotion.version]
@@ -147,10 +149,10 @@ def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> d
 def verify(envelope: Any, signers: KeyDirectory, recorded: datetime | None = None) -> SignedPromotion:
     """Verify that a promotion statement is signed with a valid gate key.
 
-    The key has to be valid at the later of the statement's own time and `recorded`, the time of its ledger entry.
+    The key must be valid at the statement's own time or, if later, at `recorded`, the time of its ledger entry.
 
     Raises:
-        Refused: The envelope holds no promotion statement, or its signature does not count.
+        Refused: The envelope does not contain a promotion statement, or its signature is not valid.
     """
     signed = verify_envelope(envelope, PROMOTION, signers, recorded)
     promotion, subjects = signed.document, signed.subjects
@@ -162,7 +164,8 @@ def verify(envelope: Any, signers: KeyDirectory, recorded: datetime | None = Non
 def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
     """Return the promotions of the model `name` in the environment of policy.yaml.
 
-    The result is cached by every byte that it depends on, since verifying a thousand signatures takes half a second.
+    The result is cached, because verifying a thousand signatures takes half a second. The cache key covers every byte
+    that the result depends on.
     """
     by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
     return ledger.cached((PROMOTED, *by), lambda: _read(ledger, governance, name, by))
@@ -179,7 +182,7 @@ def _read(ledger: Ledger, governance: Governance, name: str, by: tuple[str, ...]
 
 
 CACHE_SIZE = 64
-"""Maximum number of cached results, one for each model and state of its entries."""
+"""Maximum number of cached results, one for each model and state of its ledger entries."""
 _cache: dict[str, Promotions] = {}
 
 
@@ -204,10 +207,10 @@ def replaced_release(champion: SignedPromotion | None) -> Replaced | None:
 
 
 def require_tier_not_lower(tier: str, newest: SignedPromotion | None, policy: Policy) -> None:
-    """Verify that a release's risk tier is not lower than that of the champion that it replaces.
+    """Verify that a release's risk tier is not lower than the tier of the champion that the release replaces.
 
     Raises:
-        Refused: The tier is lower than the champion's, or policy.yaml does not rank the two.
+        Refused: The tier is lower than the champion's, or policy.yaml does not rank the two tiers.
     """
     if newest is None or tier == newest.promotion.tier or policy.tier_covers(tier, newest.promotion.tier):
         return

@@ -1,7 +1,8 @@
-"""Origin of a release as SLSA provenance v1, attestations/provenance.json (https://slsa.dev/spec/v1.1/provenance).
+"""Origin of a release as SLSA provenance v1 (attestations/provenance.json, https://slsa.dev/spec/v1.1/provenance).
 
-`buildType` denotes the stages of dvc.yaml at the commit, run with params.yaml and with the inputs and packages that the
-document names. Digests of folders (dataset, stages) are `tasks.core.files.tree_digest`, those of files plain SHA-256.
+`buildType` stands for the stages of dvc.yaml at the commit, run with params.yaml and with the inputs and packages that
+the document names. Digests of folders (dataset, stages) are computed by `tasks.core.files.tree_digest`; digests of
+files are plain SHA-256.
 """
 
 from collections.abc import Mapping
@@ -20,10 +21,10 @@ REQUEST = "attestations/request.json"
 def predicate(
     promotion: Promotion, manifest: Manifest, dataset: Dataset, listing: Mapping[str, str], gate_key: str
 ) -> dict[str, Any]:
-    """Return the provenance that the installation with the gate key `gate_key` states of a release.
+    """Return the provenance of a release. The builder is the installation with the gate key `gate_key`.
 
-    A verifier computes it again from the release's other files and compares. The document of `buildType` v1 must
-    therefore never change: for other content add a v2, and let verifiers choose by the release's own `buildType`.
+    Verifiers compute the document again from the release's other files and compare. The document of `buildType` v1 must
+    therefore never change. For other content, add a v2 and let verifiers choose by the `buildType` of the release.
     """
     return {
         "buildDefinition": {
@@ -59,7 +60,7 @@ def predicate(
 
 
 def installation_uri(gate_key: str) -> str:
-    """Return the identifier of a Hallmark installation for other tools: the fingerprint of its gate key in a URN."""
+    """Return a URN that identifies a Hallmark installation by the fingerprint of its gate key."""
     return f"urn:hallmark:installation:{gate_key}"
 
 

@@ -9,16 +9,16 @@ from tasks.core.documents.config import FrozenModel
 
 Verdict = Literal["valid", "invalid", "incomplete"]
 EXIT_CODES: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}
-"""Exit code of `hallmark releases verify`, by verdict; 2 is returned for invalid arguments."""
+"""Exit codes of `hallmark releases verify`, by verdict. For invalid arguments, the exit code is 2."""
 
 
 class Check(FrozenModel):
     about: str
-    """Part of the release that was checked, e.g. `gate data`."""
+    """Part of the release that was checked, for example `gate data`."""
     state: Literal["ok", "no", "missing"]
-    """Outcome: `ok`, `no` for a check that failed, or `missing` if the folder lacks what the check needs."""
+    """Outcome of the check: `ok`, `no` if the check failed, or `missing` if a file that the check needs is not in the
+    folder."""
     text: str
-    """Description of the check and its outcome."""
 
     @property
     def ok(self) -> bool:
@@ -26,21 +26,21 @@ class Check(FrozenModel):
 
 
 class Verification(FrozenModel):
-    """Result of verifying a release or a dossier. Verification ends at the first check that fails."""
+    """Result of verifying a release or a dossier. Verification stops at the first failed check."""
 
     release: str
-    """NAME-VERSION according to the promotion statement; empty if no valid statement was found."""
+    """Label NAME-VERSION from the promotion statement; empty if no valid statement was found."""
     sha256: str
     """Digest of the release; empty if no valid statement was found."""
     root: str
-    """Fingerprint of the root key that all trust follows from."""
+    """Fingerprint of the root key on which all trust is based."""
     demo: bool = False
     """Whether demo identities approved the release instead of people."""
     of: Literal["release", "dossier"] = "release"
-    """Kind of folder that was verified. The checks of a dossier end with those of the release in it."""
+    """Kind of folder that was verified. The checks of a dossier include those of the release in the dossier."""
     checks: list[Check]
     unchecked: list[str]
-    """Descriptions of what cannot be verified from a folder alone."""
+    """Descriptions of everything that cannot be verified from a folder alone."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -55,7 +55,7 @@ class Verification(FrozenModel):
 
     @property
     def against(self) -> str:
-        """Return the description of the first check that failed or could not be made; empty if all checks hold."""
+        """Return the description of the first check that failed or lacked a file; empty if all checks passed."""
         failed = [check for check in self.checks if check.state == "no"] or [c for c in self.checks if not c.ok]
         return failed[0].text if failed else ""
 
@@ -71,7 +71,7 @@ class Verification(FrozenModel):
         yield self.conclusion()
 
     def conclusion(self) -> str:
-        """Return the verdict in one line, which says if the release is only a demonstration."""
+        """Return the verdict in one line, including whether the release is only a demonstration."""
         what = f"{'the dossier of ' * (self.of == 'dossier')}{self.release}"
         demo = "demonstration only, no person decided" * self.demo
         if self.verdict == "valid":

@@ -1,8 +1,8 @@
-"""Outcome of a release's gates as an SLSA verification summary, attestations/summary.json.
+"""Outcome of a release's gates as an SLSA verification summary (attestations/summary.json).
 
-It tells other tools that the release was verified and promoted (https://slsa.dev/spec/v1.1/verification_summary). The
-level claimed is 1: provenance exists and is signed. How well the build platform is isolated from its users is for its
-operator to show.
+The summary tells other tools that the release was verified and promoted
+(https://slsa.dev/spec/v1.1/verification_summary). It claims SLSA build level 1: provenance exists and is signed. A
+higher level would require proof, from the operator, that the build platform is isolated from its users.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ POLICY = "attestations/policy.json"
 
 
 def predicate(promotion: Promotion, listing: Mapping[str, str], gate_key: str) -> dict[str, Any]:
-    """Return the summary that the installation with the gate key `gate_key` states of a release.
+    """Return the verification summary of a release. The verifier is the installation with the gate key `gate_key`.
 
-    A verifier computes it again from the release's other files and compares. The summary of a promotion v1 must
-    therefore never change.
+    Verifiers compute the summary again from the release's other files and compare. The summary for version 1 of the
+    promotion statement must therefore never change.
     """
     inputs = {name: sha256 for name, sha256 in listing.items() if name.startswith("attestations/") and name != PATH}
     return {

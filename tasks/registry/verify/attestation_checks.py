@@ -1,4 +1,4 @@
-"""Checks of gates, evidence and decisions in a release against each other and against the policy in it."""
+"""Checks that the gates, evidence and decisions in a release agree with each other and with the release's policy."""
 
 from collections.abc import Iterator
 
@@ -31,17 +31,17 @@ from tasks.trust.gate_statement import GateName
 
 
 def verify(files: Contents, signed: SignedPromotion, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
-    """Yield each check that holds.
+    """Check a release's attestations, and yield each check that passes.
 
     Args:
         files: Files of the release.
-        signed: Promotion statement, its signature verified.
-        listing: SHA-256 of the bundle's files by path, already found equal to those in the statement.
+        signed: Promotion statement with a verified signature.
+        listing: SHA-256 of the release's files by path, already compared with the promotion statement.
         trusted: Trusted keys and adoptions.
 
     Raises:
-        Refused: A check does not hold.
-        ValueError: A file is not of the form that its name promises.
+        Refused: A check failed.
+        ValueError: A file has an invalid format.
     """
     attested, promotion = Attestations(files, signed, trusted), signed.promotion
     yield _ok("policy and people", _check_governance(attested, promotion))
@@ -91,7 +91,6 @@ def _check_manifest(attested: Attestations, promotion: Promotion) -> str:
 
 
 def _check_replaced_champion(attested: Attestations, promotion: Promotion) -> str:
-    """Verify that the replaced champion was of no higher risk tier, and the success metrics for the next version."""
     evidence, before = attested.evidence.get("evaluation", attested.last_evidence), promotion.replaces
     if promotion.bar != next_criteria(evidence.adopted, evidence.bar):
         raise Refused("the promotion statement holds the next version to something else than the evaluation gate says")
@@ -133,9 +132,9 @@ def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, li
 
 
 def _check_decisions(attested: Attestations, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
-    """Verify that every required role has approved, and that the role for it has waived every failed check.
+    """Verify that every required role approved at a gate, and that every failed check was waived in the required role.
 
-    `roles` holds the role in which each person decided at earlier gates; the roles at this gate are added.
+    `roles` contains the role in which each person decided at earlier gates; the roles at this gate are added.
     """
     evidence = attested.evidence[gate]
     require_asks(evidence, attested.policy)

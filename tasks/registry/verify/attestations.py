@@ -43,16 +43,16 @@ class ReleaseDecision(NamedTuple):
     subjects: dict[str, str]
     keyid: str
     sha256: str
-    """`dsse.digest` of the envelope."""
+    """Digest of the envelope (`dsse.digest`)."""
     name: str
-    """Path of its file in the release."""
+    """Path of the decision's file in the release."""
 
 
 class Attestations:
     def __init__(self, files: Contents, signed: SignedPromotion, trusted: Trust) -> None:
         self.files = files
         self.gate_keys = validity.possible_lines(trusted.gate_keys, signed.promotion.time)
-        """Public keys of the gate that count for attestations without a time of their own."""
+        """Public keys of the gate that are valid for attestations without a time."""
         self.worker_keys = validity.possible_lines(trusted.worker_keys, signed.promotion.time)
         self.promotion_keyid = dsse.unverified_signers(signed.envelope)[0]
         self.manifest = Manifest.from_value(contents.parse_json(files.bytes(MANIFEST), MANIFEST))
@@ -60,10 +60,10 @@ class Attestations:
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
         self.signers = replace(trusted, people=self.people)
-        """Keys of people and machines whose signatures count in this release."""
+        """Keys of the people and machines whose signatures are accepted in this release."""
         envelopes = [self._envelope(name) for name in files.below(bundle.GOVERNANCE)]
         self.governance = trust.last_adopted(envelopes, trusted)
-        """Policy and people that were in force at the promotion; None if the release holds no adoption."""
+        """Policy and people that were in force at the promotion; None if the release contains no adoption."""
         self.dataset = Dataset.from_value(contents.parse_json(files.bytes(DATASET), DATASET))
         tier = self.policy.tiers.get(self.manifest.tier)
         gates = sort_gates(tier.gates) if tier else []
@@ -78,7 +78,7 @@ class Attestations:
         return dsse.verify(self._envelope(name), self.gate_keys)
 
     def stage_records(self) -> dict[str, SignedRecord]:
-        """Return the stage records by DVC stage name; empty for a release of a version that recorded none."""
+        """Return the stage records by DVC stage name; empty for a release of an early Hallmark version."""
         records = [
             stage_record.verify(self._envelope(name), self.worker_keys) for name in self.files.below(bundle.STAGES)
         ]
@@ -108,7 +108,7 @@ class Attestations:
 
         Raises:
             InputError: The parameters are not valid YAML.
-            ValueError: The parameters hold no valid card.
+            ValueError: The parameters contain no valid use-case card.
         """
         given = config.to_plain(yaml_text.load(self.files.bytes(PARAMS).decode(), PARAMS))
         return UseCase.model_validate(given.get("use_case") if isinstance(given, dict) else None)

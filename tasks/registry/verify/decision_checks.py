@@ -1,4 +1,4 @@
-"""Checks of a release's decisions against the rules of tasks/gates/rules/, with the facts that a release contains."""
+"""Checks of a release's decisions against the rules in tasks/gates/rules/, with the facts that a release contains."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from tasks.registry.verify.attestations import ReleaseDecision
 def require_valid(
     decided: Sequence[ReleaseDecision], evidence: Evidence, policy: Policy, promoted: datetime, roles: Roles
 ) -> list[Decision]:
-    """Return a gate's decisions after verifying that each of them counts.
+    """Verify that each decision at a gate is valid, and return the decisions.
 
     Args:
         decided: Decisions in the release.
@@ -27,7 +27,7 @@ def require_valid(
         roles: Role in which each person decided at earlier gates.
 
     Raises:
-        Refused: A decision does not count, or is a rejection. A release contains no such decisions.
+        Refused: A decision is not valid or is a rejection. A correct release contains no such decisions.
     """
     placed = [PlacedDecision(each.decision, each.sha256, each.name) for each in decided]
     together = other_decisions.why_not(placed, None if policy.tier(evidence.tier).separation.two_roles else roles)
@@ -40,11 +40,11 @@ def require_valid(
 
 
 def _claim(each: ReleaseDecision, evidence: Evidence, policy: Policy, promoted: datetime) -> Claim:
-    """Return the claim that a decision counts, to be judged by the rules.
+    """Return a decision in the form that the rules judge.
 
-    A release does not contain the ledger. The time of a decision is therefore the one that its signer states, but not
-    later than the promotion. The times at which the gate was asked and closed, and the evidence of earlier runs, are
-    unknown.
+    A release does not contain the ledger. Each decision is therefore judged at the time that its signer stated, which
+    must not be later than the promotion. The times at which the gate opened and closed, and the evidence of earlier
+    runs, are unknown.
     """
     itself = each.subjects.get(f"evidence/{evidence.gate}.json") == evidence_file.digest(evidence)
     return Claim(

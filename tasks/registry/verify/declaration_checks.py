@@ -1,4 +1,4 @@
-"""Checks that a release was made from the sources, and judged by the use-case card, that their owners adopted."""
+"""Checks that a release's sources and use-case card are those that their owners adopted."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,12 @@ NOT_VERIFIABLE = "who adopted its sources and its card: it was promoted before t
 
 
 def verify(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
-    """Yield each check that holds; none for releases of versions without adoptions of sources and card.
+    """Check the adoptions of sources and use-case card, and yield each check that passes.
+
+    For a release of an early Hallmark version, which has no such adoptions, there are no checks.
 
     Raises:
-        Refused: A check does not hold.
+        Refused: A check failed.
     """
     signed = defaultdict[str, list[SignedDocument[Declaration]]](list)
     for each in attested.declarations():
@@ -46,7 +48,6 @@ def verify(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
 def _require_adopted(
     subject: str, under: Sequence[SignedDocument[Declaration]], attested: Attestations, promotion: Promotion
 ) -> None:
-    """Verify that all owners signed one declaration before the promotion, and that gates and payload agree with it."""
     said, policy = under[0].document, attested.policy
     people = attested.governance.people if attested.governance else MappingProxyType(attested.people)
     for each in under:

@@ -1,9 +1,9 @@
-"""Copies of a release without its weights, marked by attestations/left-out.json, so that the rest can be verified.
+"""Copies of a release without its weights, marked by attestations/left-out.json so that the rest can be verified.
 
     {"files": {"payload/model/adapter_model.safetensors": SHA-256, …}, "type": "urn:hallmark:release-left-out:v1"}
 
-The file is not signed, and makes nothing valid: missing weights, and only weights, count as a gap instead of a fault.
-The verdict on such a copy is at best `incomplete`, and no installation promotes or serves it.
+The file is not signed and cannot make a release valid. Its only effect is that missing weights count as incomplete
+instead of invalid. The verdict on such a copy is at best `incomplete`, and the copy can be neither promoted nor served.
 """
 
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ def weights(listing: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(folder: Path, left: Mapping[str, str]) -> None:
-    """Mark a copy of a release as one that lacks the weights `left`."""
+    """Mark a copy of a release as lacking the weights `left`, which are given as SHA-256 by path."""
     files.write_bytes(folder / bundle.LEFT_OUT, canonical_json({"type": TYPE, "files": dict(left)}))
 
 
 def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256, by path, of the weights that a folder declares as left out; empty if it declares none.
+    """Return the weights that a copy of a release declares as omitted, as SHA-256 by path; empty if there are none.
 
     Args:
         folder: Folder of the release.
         wanted: SHA-256 by path of the files that the promotion statement lists.
 
     Raises:
-        Refused: The declaration names anything but weights of this release, or weights that are in the folder.
+        Refused: The declaration names files that are not weights of this release, or weights that are in the folder.
     """
     if not (folder / bundle.LEFT_OUT).exists():
         return {}

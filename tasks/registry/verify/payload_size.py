@@ -1,8 +1,8 @@
-"""Limit on the size of a payload: one with far more bytes than were packaged is refused before any file is hashed.
+"""Limit on the size of a payload: a payload much larger than when it was packaged is refused before it is hashed.
 
-The promotion statement lists digests and no sizes. A sparse file of terabytes takes no space on a disk, and hours to
-hash. `result.json` of stage `package`, which the statement lists, contains the number of bytes of the payload. If it
-lacks that number, the whole payload is hashed.
+The promotion statement lists digests but no sizes. A sparse file of terabytes takes no disk space but hours to hash.
+The `result.json` of stage `package`, which the statement lists, contains the size of the payload in bytes. If the size
+is missing, the whole payload is hashed.
 """
 
 import hashlib
@@ -15,12 +15,11 @@ from tasks.registry.release import bundle, contents
 
 PACKAGE_RESULT = f"{bundle.ATTESTATIONS}/result.json"
 TOLERANCE_BYTES = contents.MAX_PARSED
-"""Tolerance in bytes. A payload that exceeds its size by less is hashed, so that the message can name the changed
-file."""
+"""Number of excess bytes up to which a payload is still hashed, so that the error message can name the changed file."""
 
 
 def require_packaged_size(folder: Path, wanted: Mapping[str, str], there: Collection[str]) -> None:
-    """Verify that the payload is not much larger than it was when it was packaged.
+    """Verify that the payload is not much larger than when it was packaged.
 
     Args:
         folder: Folder of the release.

@@ -1,7 +1,8 @@
-"""Inclusion proof of a promotion's ledger entry under a signed head, attestations/ledger.json.
+"""Inclusion proof of a promotion's ledger entry under a signed ledger head (attestations/ledger.json).
 
-The promotion statement is signed before its entry exists. The proof is therefore added later and no statement lists it,
-but it contains a signed head. A person who keeps that head can show later whether entries before it were rewritten.
+The promotion statement is signed before its ledger entry exists. The proof is therefore added later, and no statement
+lists it. The proof contains a signed ledger head. Whoever keeps that head can show later whether earlier entries were
+rewritten.
 """
 
 from collections.abc import Sequence
@@ -33,10 +34,10 @@ MISSING_MESSAGE = (
 
 
 def add_missing(ledger: Ledger, governance: Governance, name: str) -> list[str]:
-    """Write a proof for each of a model's releases on this machine that lacks a valid one.
+    """Write an inclusion proof for each of a model's releases on this machine that lacks a valid proof.
 
     Returns:
-        For each proof that could not be made yet, the reason.
+        Reasons for the proofs that cannot be made yet.
     """
     texts = []
     for signed in promotions.read(ledger, governance, name).valid:
@@ -64,8 +65,8 @@ def _add(signed: SignedPromotion, ledger: Ledger, governance: Governance) -> Non
 def check(value: Any, signed: SignedPromotion, those: Sequence[Key]) -> Check:
     """Verify an inclusion proof of a release's promotion.
 
-    A missing proof, or one signed with an unknown or expired key, makes the check `missing` and not failed: the
-    ledger's key may have been replaced before the proof was made, for which the release is not to blame.
+    If the proof is missing, or signed with an unknown or expired key, the check's state is `missing` instead of failed.
+    The ledger's key may have been replaced before the proof was made, which is not a fault of the release.
 
     Args:
         value: Parsed proof; None if the release has none.
@@ -73,7 +74,7 @@ def check(value: Any, signed: SignedPromotion, those: Sequence[Key]) -> Check:
         those: Keys of the ledger.
 
     Raises:
-        Refused: The value is no valid proof, or proves another entry.
+        Refused: The value is not a valid proof, or proves another entry.
     """
     if value is None:
         return Check(about="ledger", state="missing", text=MISSING_MESSAGE)
@@ -95,7 +96,6 @@ def _named_key(proof: Inclusion) -> Key:
 
 
 def _key_problem(proof: Inclusion, those: Sequence[Key]) -> str:
-    """Return the reason why the key of an otherwise valid proof does not count; empty if it counts."""
     known = [key for key in those if keys.without_comment(key.public_key) == proof.key]
     try:
         if known:

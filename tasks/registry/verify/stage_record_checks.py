@@ -1,4 +1,4 @@
-"""Checks of a release's stage records: each is signed, and they form one chain from the sources to the payload."""
+"""Checks of a release's stage records: each is signed, and all form one chain from the sources to the payload."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,10 +21,12 @@ NOT_VERIFIABLE = "what its stages read and left: it was promoted before stages w
 
 
 def verify(attested: Attestations, promotion: Promotion, listing: Mapping[str, str]) -> Iterator[Check]:
-    """Yield each check that holds; none for releases of versions without stage records.
+    """Check a release's stage records, and yield each check that passes.
+
+    For a release of an early Hallmark version, which has no stage records, there are no checks.
 
     Raises:
-        Refused: A check does not hold.
+        Refused: A check failed.
     """
     records = attested.stage_records()
     if not records and not any(evidence.recorded for evidence in attested.evidence.values()):
@@ -62,7 +64,6 @@ def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
 
 
 def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
-    """Verify that each input of a stage is an output of another stage or an input that the release names."""
     outputs = {path: sha256 for record in records.values() for path, sha256 in record.outputs.items()}
     known, manifest = _named_inputs(attested, listing), attested.manifest
     for name, record in records.items():
@@ -88,9 +89,9 @@ def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], li
 
 
 def _named_inputs(attested: Attestations, listing: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256, by path, of the inputs that the release names beside the outputs of stages.
+    """Return the SHA-256, by path, of the inputs that the release names and that no stage writes.
 
-    An input that the release does not name has to be the same in all records.
+    An input that the release does not name must be the same in all stage records.
     """
     manifest, place = attested.manifest, f"{bundle.PAYLOAD}/{PARAMS}"
     if listing.get(place) != manifest.params_sha256:
@@ -119,7 +120,6 @@ def _check_sandboxes(records: Mapping[str, SignedRecord], environment: str) -> s
 
 
 def _check_reproductions(attested: Attestations, records: Mapping[str, SignedRecord], tier: str) -> str:
-    """Verify that as many machines as policy asks for computed the same outputs; return "" if only one did."""
     again, machines = attested.reproduction_records(), attested.policy.tier(tier).machines
     for name, others in again.items():
         if name not in records or not all(stage_record.have_same_outputs(records[name], each) for each in others):

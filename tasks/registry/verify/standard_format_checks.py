@@ -1,4 +1,4 @@
-"""Checks of the attestations in standard formats: each is computed again from the other files and compared."""
+"""Checks of the attestations in standard formats, which are computed again from the release's other files."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Trusted keys: those that follow from the root key through the adoptions of policy and people."""
+"""Trusted keys, which the adoptions of policy and people establish, starting from the root key."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ class Trust:
     ledger_keys: tuple[Key, ...]
     worker_keys: tuple[Key, ...]
     adoptions: tuple[Mapping[str, Any], ...]
-    """Adoptions of policy and people that are known here, oldest first. Those in a release must begin with all of
-    these. Empty if nothing was adopted."""
+    """Known adoptions of policy and people, oldest first; empty if nothing was adopted. The adoptions in a release must
+    be the first of these."""
     root: str
-    """Fingerprint of the root key; in a project without adoptions, of its gate keys."""
+    """Fingerprint of the root key or, in a project without adoptions, of the gate keys."""
     allows_unadopted: bool
     """Whether a release without any adoption is accepted."""
     check: Check
@@ -67,7 +67,7 @@ def from_governance(governance: Governance) -> Trust:
 
 
 def _worker(governance: Governance) -> tuple[Key, ...]:
-    """Return the worker's keys; none in an installation that only verifies."""
+    """Return the worker keys; none in an installation that only verifies releases."""
     try:
         return tuple(governance.keys_of("worker"))
     except InputError:
@@ -75,7 +75,7 @@ def _worker(governance: Governance) -> tuple[Key, ...]:
 
 
 def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
-    """Return the trust that follows from a root key through the adoptions in a folder.
+    """Return the keys that the adoptions in a folder establish, starting from a root key.
 
     Args:
         folder: Folder of a release or dossier.
@@ -83,7 +83,7 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
         below: Folder of the adoptions, relative to `folder`.
 
     Raises:
-        Refused: The folder holds no adoptions, or they do not follow from the root key.
+        Refused: The folder contains no adoptions, or the adoptions cannot be traced to the root key.
     """
     place = folder / below
     names = [f"{below}/{name}" for name in contents.file_names(place)] if place.is_dir() else []
@@ -92,7 +92,7 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
     chain: list[dict[str, Any]] = []
 
     def each() -> Iterator[dict[str, Any]]:
-        """Yield each adoption only after the previous one was verified, so that false files cannot fill the memory."""
+        """Yield each adoption only after the previous one was verified, so that forged files cannot fill the memory."""
         for name in names:
             chain.append(dsse.parse(contents.read_one(folder, name), name))
             yield chain[-1]
@@ -110,10 +110,10 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
 
 
 def last_adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> AdoptionInForce | None:
-    """Return the policy and people of the last adoption in a release; None if it has none and none is required.
+    """Return the last adoption in a release; None if the release has no adoption and none is required.
 
     Raises:
-        Refused: The adoptions are not the beginning of the trusted ones, or are missing.
+        Refused: The adoptions are missing, or are not the first of the trusted adoptions.
     """
     if not envelopes:
         if trusted.allows_unadopted:

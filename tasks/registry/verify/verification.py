@@ -1,7 +1,7 @@
 """Verification of a release from its folder and the root key's fingerprint, without network, database or project.
 
-The adoptions come first, since they say which keys count, and then the promotion statement, which lists every file.
-Other files are parsed only after all digests were found right. No model is loaded.
+The adoptions are verified first, because they establish the valid keys, and then the promotion statement, which lists
+every file. Other files are parsed only after all digests were verified. No model is loaded.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ from tasks.trust import dsse
 
 CHECK_ERRORS = (HallmarkError, OSError, ValueError, RecursionError)
 PAYLOAD_SUFFIXES = (".md", ".html", ".yaml", *SAFE_SUFFIXES)
-"""Allowed suffixes of files of the payload outside of payload/model."""
+"""Allowed suffixes of payload files outside payload/model."""
 NOT_VERIFIABLE = [
     "whether a newer statement took the release back, or a key was revoked since: ask who promoted it, or their ledger",
     "the sources and the dataset themselves: a release holds their digests, not their records",
@@ -45,7 +45,10 @@ def verify(folder: Path, governance: Governance) -> Verification:
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
-    """Verify the release in `folder` with the fingerprint of the root key, which the caller received by another way."""
+    """Verify a release with the fingerprint of a root key.
+
+    The caller must have received the fingerprint through a separate channel, not with the release.
+    """
     try:
         trusted = trust.from_root(folder, root)
     except CHECK_ERRORS as error:
@@ -55,17 +58,17 @@ def verify_from_root(folder: Path, root: str) -> Verification:
 
 
 def verify_with_trust(folder: Path, trusted: Trust) -> Verification:
-    """Verify the release in `folder` with keys that the caller has verified."""
+    """Verify a release with keys that the caller has verified already."""
     return _verify(folder, trusted)[0]
 
 
 def require_valid(folder: Path, governance: Governance) -> SignedPromotion:
-    """Return the promotion statement of a release after verifying the release.
+    """Verify a release and return its promotion statement.
 
-    A missing inclusion proof is accepted, since an installation has its own ledger. Missing weights are not.
+    A missing inclusion proof is accepted, because an installation has its own ledger. Missing weights are not accepted.
 
     Raises:
-        Refused: A check does not hold; the message is that of the first.
+        Refused: A check failed; the message describes the first failed check.
     """
     checked, signed = _verify(folder, trust.from_governance(governance), whole=True)
     if checked.verdict == "invalid" or signed is None:
@@ -96,7 +99,6 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
 
 
 def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:
-    """Yield what cannot be verified because an earlier version of Hallmark made the release."""
     folders = {name.rsplit("/", 1)[0] for name in promotion.files}
     if bundle.STAGES not in folders:
         yield stage_record_checks.NOT_VERIFIABLE
@@ -133,14 +135,14 @@ def _promotion_check(signed: SignedPromotion) -> Check:
 
 
 def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, whole: bool) -> Iterator[Check]:
-    """Yield each check that holds. Raise one of CHECK_ERRORS if one does not.
+    """Run all checks of a release, and yield each check that passes. Raise one of CHECK_ERRORS if a check fails.
 
     Args:
         folder: Folder of the release.
         data: Bytes of the promotion statement.
         signed: Promotion statement.
         trusted: Trusted keys and adoptions.
-        whole: Whether weights that are declared as left out count as missing files.
+        whole: Whether declared omissions of weights are ignored, so that these weights count as missing files.
     """
     omitted = {} if whole else omitted_weights.read(folder, signed.promotion.files)
     files = _read_listed_files(folder, signed, omitted)
@@ -160,9 +162,9 @@ def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, 
 
 
 def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str, str]) -> Contents:
-    """Return the files of the folder after comparing them with the statement.
+    """Read the files of a release, and compare them with the promotion statement.
 
-    Names, and sizes as far as they are known, are compared before anything is hashed.
+    Names and known sizes are compared before any file is hashed.
     """
     wanted = signed.promotion.files
     contents.require_portable_names(wanted)

@@ -7,9 +7,9 @@ sample.py       sample of the rows that the base model answers
 model_names.py  names of the models that are compared
 models.py       location and loading of a model; a champion's files are verified before they are loaded
 decode.py       greedy decoding in batches
-inference/      execution of models: in this process, or on several workers of a cluster
+inference/      model execution: in this process, or on several workers of a cluster
 text_loss.py    cross-entropy of a model on held-out plain texts
-speed.py        latency, throughput and cost of predicting, as measurements
+speed.py        measurements of latency, throughput, cost and memory
 
 evaluate.py          stage: judgement of all answers, metrics and report
 answers.py           judgement of one answer: right or wrong, well-formed or not

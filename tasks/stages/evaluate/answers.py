@@ -18,7 +18,7 @@ class Judgement:
     right: bool
     well_formed: bool
     label: str
-    """Label in the answer, for macro-F1 and confusions; NO_LABEL if the answer has none."""
+    """Label in the answer, for macro-F1 and confusions; NO_LABEL if the answer contains no label."""
 
 
 class AnswerJudge(Protocol):
@@ -26,7 +26,7 @@ class AnswerJudge(Protocol):
 
 
 def judge_of(settings: Evaluation, training: Iterable[str]) -> AnswerJudge:
-    """Return the judge for `evaluation.target`.
+    """Return the answer judge for the setting `evaluation.target`.
 
     Args:
         settings: Section `evaluation` of params.yaml.

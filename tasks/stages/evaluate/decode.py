@@ -1,7 +1,7 @@
-"""Greedy decoding of many prompts, in a loop that does less work than `generate` (docs/decisions/decoding.md).
+"""Greedy decoding of many prompts, faster than the library's own `generate` (docs/decisions/decoding.md).
 
-The prefix that all prompts share (chat template, system prompt) is computed once, finished rows leave the batch at
-once, and batches consist of prompts of similar length.
+The prefix that all prompts share (chat template, system prompt) is computed once, finished rows are removed from the
+batch immediately, and batches consist of prompts of similar length.
 """
 
 import copy
@@ -27,7 +27,7 @@ class StopConditions:
 
 
 class Decoder:
-    """Causal language model with the key-value cache of a prefix; it answers prompts that begin with this prefix."""
+    """Causal language model with a key-value cache for a prefix, which all prompts must begin with."""
 
     def __init__(self, model: Any, prefix: Tokens, limits: StopConditions) -> None:
         self.model, self.limits = model, limits
@@ -49,7 +49,10 @@ class Decoder:
         return prefix, memory
 
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
-        """Answer one batch of prompts greedily until a stop token or the limit; in a tie the lowest token id wins."""
+        """Answer one batch of prompts greedily, until a stop token or the token limit.
+
+        If several tokens are equally likely, the token with the lowest id is chosen.
+        """
         import torch
 
         with torch.inference_mode():
@@ -84,7 +87,7 @@ class Decoder:
 
 
 class _Batch:
-    """State of the unfinished rows of a batch: cache, mask (rows × tokens so far), positions and next tokens (rows)."""
+    """Unfinished rows of a batch: cache, mask (rows × tokens so far), positions and next tokens (one for each row)."""
 
     def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
         import torch
@@ -127,7 +130,7 @@ class _Batch:
 
 
 def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
-    """Return the longest prefix that all prompts share, which leaves each prompt at least one further token."""
+    """Return the longest prefix that all prompts share, leaving at least one token of each prompt."""
     # A prefix of both the smallest and the largest prompt in lexicographic order is one of all prompts.
     least, most = min(prompts, default=[])[:-1], max(prompts, default=[])
     longest = min((len(prompt) for prompt in prompts), default=1) - 1
@@ -136,7 +139,10 @@ def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
 
 
 def batches_by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]:
-    """Yield batches of indices of prompts with similar length, longest first, so that a lack of memory shows early."""
+    """Yield batches of prompt indices, sorted by prompt length.
+
+    The longest prompts come first, so that running out of memory shows early.
+    """
     order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
@@ -150,13 +156,13 @@ def answer_all(
 ) -> list[GeneratedAnswer]:
     """Return the answers to all prompts, in the order of the prompts.
 
-    Batches depend on the prompts and `batch_size` alone, so answers do not depend on which worker computes them.
+    Batches depend only on the prompts and `batch_size`, so answers do not depend on the worker that computes them.
 
     Args:
-        each: Computes the answers to each batch; yields the batch's number with its answers, in any order.
+        each: Function that answers batches and yields each batch's number with its answers, in any order.
         prompts: Prompts as tokens.
         batch_size: Maximum number of prompts in a batch.
-        done: Called after each batch with the number of answered prompts.
+        done: Function that is called after each batch with the number of answered prompts.
     """
     batches, answers = list(batches_by_length(prompts, batch_size)), dict[int, GeneratedAnswer]()
     for number, batch_answers in each([[prompts[place] for place in places] for places in batches]):
@@ -166,7 +172,7 @@ def answer_all(
 
 
 def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
-    """Return the stop tokens: the end tokens of tokenizer and model, and the end of a turn in the chat template.
+    """Return the stop tokens: the end tokens of tokenizer and model, and the end-of-turn token of the chat template.
 
     `generation` is the model's GenerationConfig.
     """
@@ -176,7 +182,6 @@ def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _template_stop_token(tokenizer: Any) -> int | None:
-    """Return the special token that follows an assistant's turn in the chat template, e.g. <|im_end|>, if any."""
     words = "words"
     turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": words}]
     _, _, after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(words)

@@ -1,7 +1,7 @@
 """Stage `evaluate`: judges the answers of all models, compares the models and writes metrics and a report.
 
 Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics_schema.Metrics`), examples.parquet
-(`tasks.stages.evaluate.judged_rows.table`), report.html, and result.json with the facts that gates judge.
+(`tasks.stages.evaluate.judged_rows.to_table`), report.html, and result.json with the facts that gates judge.
 """
 
 from tasks.core import facts
@@ -25,10 +25,10 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout) -> Metrics:
-    """Judge the predictions in artefacts/predict/ by the targets in artefacts/split/test.parquet.
+    """Judge the predictions in artefacts/predict/ against the targets in artefacts/split/test.parquet.
 
     Raises:
-        InputError: The predictions are for other rows.
+        InputError: The predictions do not match the test rows.
     """
     rows = judged_rows.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)

@@ -1,4 +1,4 @@
-"""Held-out rows with the judged answers of all models; metrics are computed from them and the report quotes them."""
+"""Held-out rows with the judged answers of all models, for the metrics and for quotations in the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tasks.stages.evaluate.sample import rows_for
 
 SLICE_FIELDS = ("department", "language", "kind", "source")
 NO_VALUE = "(none)"
-"""Name of the slice of rows without a value."""
+"""Name of the slice of rows that have no value in a field."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,22 @@ class JudgedAnswer:
 class JudgedRow:
     record_id: str
     slices: Mapping[str, str]
-    """Value of the row for each field of SLICE_FIELDS."""
+    """Value of the row in each field of SLICE_FIELDS."""
     prompt: str
     expected: str
     label: str
     """Expected label."""
     said: Mapping[ModelName, JudgedAnswer]
-    """Answers by model. The base model answers only the rows of its sample, and there may be no champion."""
+    """Answers by model. An answer is missing if the row is not in the base model's sample, or if there is no
+    champion."""
 
 
 def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     """Join the test rows with the predictions of every model, and judge each answer.
 
     Raises:
-        InputError: There are no test rows with conversations, a target cannot be read, or the predictions are for other
-            rows.
+        InputError: There are no test rows with conversations, a target cannot be parsed, or the predictions are for
+            other rows.
     """
     split = layout.artefacts("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
@@ -124,9 +125,10 @@ def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str)
 
 
 def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
-    """Return the table for examples.parquet: one row for each example.
+    """Return the table for examples.parquet, with one row for each judged row.
 
-    It has the columns answer, right, well_formed and label of every model, which are null if the model was not asked.
+    Each model has the columns answer, right, well_formed and label, which are null for rows that the model did not
+    answer.
     """
     kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
     names = ["record_id", *SLICE_FIELDS, "expected", "expected_label"]

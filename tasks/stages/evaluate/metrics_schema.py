@@ -8,20 +8,20 @@ from tasks.stages.evaluate.uncertainty import Interval
 
 
 class MetricDescription(FrozenModel):
-    """Description of a metric, so that readers of metrics.json need no list of metrics (`metrics/metric.py`)."""
+    """Description of a metric, for readers of metrics.json who do not know the metric."""
 
     name: str
     title: str
     about: str
     """Subject of the metric in two or three words, for example "right answers"."""
     unit: str
-    """Unit as printed; empty for a share from 0 to 1."""
+    """Unit; empty for a share from 0 to 1."""
     note: str
-    """Computation over rows, and kind of the interval, in a few words."""
+    """Short description of the computation and of the kind of confidence interval."""
     interval: str
-    """Kind of the interval: Wilson, bootstrap, …"""
+    """Kind of confidence interval, for example Wilson or bootstrap."""
     explanation: str
-    """Meaning of the metric for this use case's target."""
+    """Meaning of the metric for the target format of this use case."""
 
 
 class Comparison(FrozenModel):
@@ -35,31 +35,34 @@ class Comparison(FrozenModel):
     gain: Interval
     """Exact match of the candidate minus that of the other model, with Newcombe's paired interval."""
     gains: dict[str, Interval]
-    """Candidate's value minus the other model's, with a paired interval, by metric; for metrics that compute gains."""
+    """Candidate's value minus the other model's value, with a paired interval, by metric. Metrics that compute no gains
+    are omitted."""
     p: float
     """Two-sided p-value of McNemar's exact test."""
     p_holm: float
-    """The p-value after Holm's correction for comparing all slices of one kind; equal to p over all rows."""
+    """P-value with Holm's correction for the comparisons in all slices of the same field; equal to `p` over all
+    rows."""
     smallest_detectable: float
-    """Smallest true gain that this number of rows would show with 80 % power."""
+    """Smallest true gain that this number of rows would detect with a power of 80 %."""
     verdict: Literal["better", "worse", "undecided"]
-    """Better or worse if p_holm is below 1 - confidence and the gain's interval excludes zero, else undecided."""
+    """`better` or `worse` if `p_holm` is below 1 - confidence and the gain's interval excludes zero; otherwise
+    `undecided`."""
 
 
 class GroupMetrics(FrozenModel):
-    """Metrics over one group of rows: all rows, or a slice."""
+    """Metrics of one group of rows: all rows or a slice."""
 
     by: Literal["all", "department", "language", "kind", "source"]
     """Field by which the slice is defined; `all` for all rows."""
     value: str
-    """Value of that field in these rows; empty for all rows."""
+    """Value of the field that defines the slice; empty for all rows."""
     rows: int
     answered: dict[ModelName, int]
-    """Number of rows that each model answered; the base model may answer a sample only."""
+    """Number of rows that each model answered. The base model can be limited to a sample."""
     scores: dict[ModelName, dict[str, Interval]]
-    """Metrics of each model, by name, on the rows that it answered; without models that answered none."""
+    """Metrics by model and name, over the rows that the model answered. Models that answered no rows are omitted."""
     comparisons: dict[ModelName, Comparison]
-    """Comparisons of the candidate, by the other model: base, and champion if there is one."""
+    """Comparisons of the candidate with each other model: `base`, and `champion` if there is one."""
 
 
 class LabelScore(FrozenModel):
@@ -73,7 +76,7 @@ class LabelScore(FrozenModel):
 
 
 class Confusion(FrozenModel):
-    """Number of rows on which the candidate answered a certain wrong label in place of the expected one."""
+    """Number of rows for which the candidate gave a certain wrong label instead of the expected label."""
 
     expected: str
     answered: str
@@ -85,20 +88,19 @@ class Metrics(FrozenModel):
     """Contents of metrics.json."""
 
     target: Literal["json", "label"]
-    """Form of the answers, `evaluation.target` of params.yaml."""
+    """Format of the answers, from `evaluation.target` in params.yaml."""
     label_field: str | None
-    """Field of JSON answers that is the label; null for target `label`."""
+    """Field of JSON answers that contains the label; null for target `label`."""
     confidence: float
     """Confidence level of every interval, for example 0.95."""
     metrics: list[MetricDescription]
     """Descriptions of the metrics, in the order in which they are shown."""
     compared: str
-    """Name of the metric that gains and verdicts are about."""
+    """Name of the metric on which gains and verdicts are based."""
     overall: GroupMetrics
-    """Metrics over all rows."""
     slices: list[GroupMetrics]
-    """Metrics by department, language, kind and source; every row is in one slice of each."""
+    """Metrics of the slices by department, language, kind and source. Every row is in one slice for each field."""
     labels: list[LabelScore]
     """Scores of every expected label, sorted by label."""
     confusions: list[Confusion]
-    """Wrong labels, most frequent first."""
+    """Wrong labels with their numbers of rows, most frequent first."""

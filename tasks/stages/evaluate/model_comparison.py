@@ -10,9 +10,9 @@ from tasks.stages.evaluate.uncertainty import Interval
 
 
 def compare(pairs: uncertainty.PairedCounts, gains: Mapping[str, Interval], confidence: float) -> Comparison:
-    """Compare the candidate, which is the first model of `pairs`, with another model.
+    """Compare the candidate, which is the first model in `pairs`, with another model.
 
-    `gains` are the candidate's gains in other metrics than exact match, by name.
+    `gains` contains the candidate's gains in metrics other than exact match, by the name of the metric.
     """
     p = uncertainty.mcnemar_p(pairs)
     gain = uncertainty.paired_gain(pairs, confidence)
@@ -38,7 +38,7 @@ def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "w
 
 
 def correct_p_values(groups: list[GroupMetrics], confidence: float) -> list[GroupMetrics]:
-    """Return the groups with p values corrected for the number of comparisons with each model (Holm)."""
+    """Correct the p-values for the number of comparisons with each model (Holm's method), and update the verdicts."""
     for other in MODELS:
         places = [place for place, group in enumerate(groups) if other in group.comparisons]
         ps = uncertainty.holm([groups[place].comparisons[other].p for place in places])

@@ -5,4 +5,4 @@ from typing import Literal
 ModelName = Literal["base", "champion", "candidate"]
 MODELS: tuple[ModelName, ...] = ("base", "champion", "candidate")
 MODEL_TITLES: dict[ModelName, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
-"""Titles of the models on pages, in the order in which pages show them."""
+"""Titles of the models on pages, in the order in which pages show the models."""

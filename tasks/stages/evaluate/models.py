@@ -1,4 +1,4 @@
-"""Location and loading of the model that answers: the base model, this run's candidate, or the champion."""
+"""Location and loading of the model that answers: the base model, this run's candidate or the champion."""
 
 import os
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tasks.stages.evaluate.model_names import ModelName
 
 
 class Champion(FrozenModel):
-    """Contents of inputs/champion.json if there is a release in production."""
+    """Contents of inputs/champion.json if a release is in production."""
 
     release: str
     version: int
@@ -35,7 +35,7 @@ class ModelFolders:
     fine_tuned: Path | None = None
     """Folder of the fine-tuned model or adapter; None for the base model itself."""
     form: ResultForm = FULL_MODEL
-    """Form of the fine-tuned model: adapter or whole model, depending on the training method."""
+    """Form of the fine-tuned model: adapter or full model, depending on the training method."""
 
     @property
     def adapter(self) -> Path | None:
@@ -43,7 +43,7 @@ class ModelFolders:
 
     @property
     def weights(self) -> Path:
-        """Folder of the full weights: the base model's folder for an adapter, else the fine-tuned model's."""
+        """Return the folder of the full weights, which for an adapter are those of the base model."""
         return self.base if self.adapter else self.fine_tuned or self.base
 
     @property
@@ -54,10 +54,10 @@ class ModelFolders:
 
 
 def locate(layout: Layout, which: ModelName) -> ModelFolders | None:
-    """Return the folders of a model, or None if it is the champion and there is none.
+    """Return the folders of a model; None for the champion if there is no champion.
 
     Raises:
-        InputError: The stage `train` left no candidate, or inputs/champion.json is missing.
+        InputError: The stage `train` wrote no candidate, or inputs/champion.json is missing.
         Unavailable: The champion's payload or its base model is not on this machine.
         Refused: The files of the champion or of its base model were changed.
     """
@@ -71,7 +71,11 @@ def locate(layout: Layout, which: ModelName) -> ModelFolders | None:
 
 
 def read_champion(layout: Layout) -> Champion | None:
-    """Return the release that was in production when the run was resolved, or None."""
+    """Return the release that was in production when the inputs of the run were resolved; None if there was none.
+
+    Raises:
+        InputError: inputs/champion.json is missing.
+    """
     if not layout.champion.is_file():
         raise InputError(
             f"{layout.champion} is missing; `hallmark resolve` writes it (null where there is no champion)"
@@ -109,7 +113,8 @@ def _locate_champion(layout: Layout, champion: Champion, base: Path) -> ModelFol
 def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Path:
     """Return the folder of the base model of a champion that is an adapter.
 
-    It is this run's base model if the digests agree, else the copy that was stored when the champion was promoted.
+    This is the run's own base model if the digests are equal, otherwise the copy that was stored at the champion's
+    promotion.
     """
     if tree_digest(layout.artefacts("base_model")) == wanted:
         return layout.artefacts("base_model") / "model"
@@ -131,11 +136,12 @@ def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Pat
 
 @dataclass(frozen=True)
 class PromptLimits:
-    """Tokenizer, context length and stop tokens of a model; its weights are not loaded."""
+    """Tokenizer, context length and stop tokens of a model, which are read without loading the model's weights."""
 
     tokenizer: Any
     context_tokens: int | None
-    """Maximum number of tokens in a prompt with its answer; None if the model's configuration does not say."""
+    """Maximum number of tokens in a prompt and its answer together; None if the model's configuration sets no
+    maximum."""
     stop_tokens: frozenset[int]
 
     def fits(self, tokens: Tokens, max_new_tokens: int) -> bool:
@@ -159,11 +165,11 @@ def prompt_limits(located: ModelFolders) -> PromptLimits:
 def load(located: ModelFolders, settings: Evaluation) -> Any:
     """Load a model for inference.
 
-    An adapter is merged into the weights in fp32, and the sum is rounded once to the precision of evaluation. An
+    An adapter is merged into the weights in fp32, and the result is rounded once to the precision of the evaluation. An
     adapter that is served unmerged rounds differently, so answers can differ if two tokens are about equally likely.
 
     Raises:
-        Unavailable: A GPU is set and this machine has none.
+        Unavailable: A GPU is configured, but this machine has none.
     """
     _limit_openmp_spinning()
     import torch
@@ -188,15 +194,15 @@ def load(located: ModelFolders, settings: Evaluation) -> Any:
 
 
 def _limit_openmp_spinning() -> None:
-    """Make waiting OpenMP threads release their core soon, since spinning threads slow other busy processes many times.
+    """Make idle OpenMP threads release their core soon, because spinning threads slow down other processes severely.
 
-    OpenMP reads the variable when torch loads it, so call this before torch is imported.
+    OpenMP reads the variable when torch loads OpenMP, so call this function before torch is imported.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def require_device(settings: Evaluation) -> None:
-    """Verify that this machine has a GPU if `evaluation.device` asks for one.
+    """Verify that this machine has a GPU if `evaluation.device` is `gpu`.
 
     Raises:
         Unavailable: This machine has no GPU.

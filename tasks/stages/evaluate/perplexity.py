@@ -1,4 +1,4 @@
-"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (`text_loss.py`)."""
+"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (text_loss.py)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,12 +19,13 @@ Row = Mapping[str, Any]
 
 
 def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
-    """Return the models' perplexities on `rows`, and the candidate's ratio to the other models; empty without rows.
+    """Return each model's perplexity on the plain texts `rows`, and the candidate's ratios to the other models.
 
-    A ratio is left out if the two models' numbers of tokens differ, since such perplexities cannot be compared.
+    A ratio is omitted if the two models' token counts differ, because such perplexities cannot be compared. Without
+    rows, there are no facts.
 
     Raises:
-        InputError: A model's losses are of other texts.
+        InputError: A model's losses are for other texts.
     """
     if not rows:
         return {}
@@ -47,12 +48,10 @@ def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
 
 
 def _mean_loss(losses: Any, tokens: Any, drawn: Any) -> Any:
-    """Return the loss per token of each bootstrap sample; `drawn` has the draw counts (samples × texts)."""
     return (drawn @ losses) / (drawn @ tokens)
 
 
 def _perplexity_fact(losses: Any, settings: Evaluation, note: str) -> Fact:
-    """Return exp of the first loss, with an interval from the others, which are of bootstrap samples."""
     value, *drawn = np.exp(losses)
     return Fact(**uncertainty.percentile_interval(value, np.array(drawn), settings.confidence).model_dump(), note=note)
 

@@ -1,8 +1,8 @@
 """Stage `predict@WHICH`: greedy answers of one model to the held-out rows.
 
 Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. If there is no champion, its
-table is empty and result.json has `"present": false`. Plain texts are not answered; if there are any, texts.parquet has
-the model's loss on each.
+table is empty and result.json has `"present": false`. Plain texts are not answered; if there are any, texts.parquet
+contains the model's loss on each text.
 """
 
 import time
@@ -55,8 +55,8 @@ class Predictions:
     stop_tokens: frozenset[int]
     measurements: Facts
     texts: pa.Table | None = None
-    """Losses with schema `text_loss.TEXT_LOSS_SCHEMA`, in the order of the test rows; None if no test row is a plain
-    text."""
+    """Losses on the plain texts (`text_loss.TEXT_LOSS_SCHEMA`), in the order of the test rows; None if there are no
+    plain texts."""
 
 
 class Params(FrozenModel):
@@ -65,9 +65,10 @@ class Params(FrozenModel):
 
 
 def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
-    """Answer the rows of artefacts/split/test.parquet with the model `which`; the base model may answer a sample only.
+    """Answer the rows in artefacts/split/test.parquet with the model `which`.
 
-    Errors are those of `tasks.stages.evaluate.models.locate` and of `tasks.stages.evaluate.inference`.
+    The base model can be limited to a sample of the rows. Errors in locating, loading and running the model are not
+    caught.
     """
     located = models.locate(layout, which)
     held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
@@ -97,10 +98,10 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
 
 
 class EncodedRows:
-    """Rows (schema `tasks.core.records.record.SCHEMA`) with their prompts for a model.
+    """Rows (schema `tasks.core.records.record.SCHEMA`) with their prompts as tokens.
 
-    `fitting_indices` are the indices of the rows whose prompts fit into the model's context, and `prompts` these
-    prompts.
+    `prompts` contains only the prompts that fit into the model's context, and `fitting_indices` the indices of their
+    rows.
     """
 
     def __init__(self, manner: PromptLimits, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
@@ -124,7 +125,7 @@ class EncodedRows:
 
 @contextmanager
 def started_executor(brief: ModelSetup, name: str) -> Iterator[Executor]:
-    """Yield the model, loaded in this process or by workers of Ray. `name` appears in progress lines."""
+    """Load the model in this process or on Ray workers, and yield its executor. `name` appears in progress lines."""
     if brief.settings.uses_ray(connection.cluster_address() is not None):
         with ray_workers.started(brief, name) as team:
             yield team
@@ -136,10 +137,10 @@ def started_executor(brief: ModelSetup, name: str) -> Iterator[Executor]:
 
 
 def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True) -> Predictions:
-    """Answer all rows and measure the time.
+    """Answer all rows, and measure throughput and latency.
 
     Args:
-        team: The model, in one or several processes.
+        team: Executor that runs the model.
         asked: Rows with their prompts.
         name: Name in progress lines.
         requests: Whether to send some prompts again, one at a time, to measure the latency.
@@ -167,7 +168,7 @@ def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True
 def _prediction(row: Mapping[str, Any], prompt: Tokens, said: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
     """Return a row of PREDICTIONS_SCHEMA.
 
-    Special tokens are part of the answer, since a client of the model would receive them too.
+    The answer includes special tokens, because a client of the model would receive these too.
     """
     return {
         "record_id": row["record_id"],
@@ -179,7 +180,7 @@ def _prediction(row: Mapping[str, Any], prompt: Tokens, said: GeneratedAnswer | 
 
 
 def encode_prompt(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
-    """Return the tokens of a row's prompt: the chat template up to the beginning of the assistant's turn."""
+    """Return the tokens of a row's prompt: the chat template up to the start of the assistant's turn."""
     turns, _ = prompts.chat_turns(row, params.prompts)
     return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 

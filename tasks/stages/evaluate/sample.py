@@ -1,7 +1,7 @@
-"""Fixed sample of the held-out rows that the base model answers; champion and candidate answer every row.
+"""Fixed sample of the held-out rows that the base model answers. Champion and candidate answer every row.
 
-The base model seldom ends a turn by itself, so each of its answers takes the full `max_new_tokens`. A few hundred rows
-show how much better a fine-tuned model is (docs/decisions/0007-a-sample-for-the-base-model.md).
+The base model rarely ends its turn, so most of its answers take the full `max_new_tokens`. A few hundred rows are
+enough to show how much better a fine-tuned model is (docs/decisions/0007-a-sample-for-the-base-model.md).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.model_names import ModelName
 
 STRATA = ("source_id", "kind", "language", "department")
-"""Fields by which the sample is stratified, in this order; the target comes last."""
+"""Fields by which the sample is stratified, in this order, followed by the target."""
 
 Row = Mapping[str, Any]
 
@@ -20,8 +20,8 @@ Row = Mapping[str, Any]
 def rows_for(which: ModelName, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
     """Return the rows that a model answers, in their given order: all, or at most `base_rows` for the base model.
 
-    For the sample, rows are sorted by strata and target, with seeded random order among equal ones, and taken at equal
-    distances (systematic sampling). It depends on the rows and the seed, not on the order of the rows.
+    The sample is systematic: rows are sorted by strata and target, with ties in a seeded random order, and selected at
+    equal intervals. The sample depends on the rows and the seed, but not on the order of the rows.
     """
     most = settings.base_rows
     if which != "base" or most is None or len(rows) <= most:

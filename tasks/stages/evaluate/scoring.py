@@ -17,7 +17,8 @@ from tasks.stages.evaluate.uncertainty import Interval
 def compute(examples: Sequence[JudgedRow], settings: Evaluation) -> Metrics:
     """Compute the metrics of all models, the comparisons and the candidate's scores by label.
 
-    `examples` has at least one row. Every row has the candidate's answer, and at least one has the base model's.
+    `examples` must contain at least one row. The candidate must have answered every row, and the base model at least
+    one.
     """
     announce("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(

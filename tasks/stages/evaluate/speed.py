@@ -1,4 +1,4 @@
-"""Latency, throughput, cost and memory of one model's predictions: measurements, which no digest includes."""
+"""Latency, throughput, cost and memory of one model's predictions. No digest covers these measurements."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,13 +12,13 @@ SAMPLE_SIZE = 16
 
 
 def sample_prompts(prompts: Sequence[Tokens]) -> list[Tokens]:
-    """Return SAMPLE_SIZE prompts at equal distances, with the first one twice: its first request is the warm-up."""
+    """Return SAMPLE_SIZE evenly spaced prompts, with the first one twice: its first request is the warm-up."""
     drawn = list(prompts[:: max(1, len(prompts) // SAMPLE_SIZE)][:SAMPLE_SIZE])
     return drawn[:1] + drawn
 
 
 def latencies(team: Executor, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
-    """Return the milliseconds of each single request to one model, without the first, which is the warm-up.
+    """Return the latency of each single request in milliseconds, without the first request, which is the warm-up.
 
     `done` is called after each request with the number of requests so far.
     """
@@ -33,11 +33,11 @@ def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluati
     """Return the measurements as facts; empty if there are no rows.
 
     Args:
-        single: Milliseconds of requests one at a time; may be empty.
+        single: Latencies in milliseconds of requests that were sent one at a time; can be empty.
         rows: Number of rows answered in batches.
-        seconds: Duration of answering these rows.
+        seconds: Time in seconds to answer these rows.
         settings: Section `evaluation` of params.yaml.
-        team: The model, in one or several processes.
+        team: Executor that runs the model.
     """
     if not rows:
         return {}
@@ -63,7 +63,7 @@ def _latency(single: Sequence[float]) -> Facts:
 
 
 def _throughput(rate: float, rows: int, settings: Evaluation, workers: int) -> Facts:
-    """Return throughput and cost; each worker costs `price_per_hour`, so several do not make a request cheaper."""
+    """Return throughput and cost. Each worker costs `price_per_hour`, so several do not make a request cheaper."""
     together = "" if settings.workers == 1 else f" by {workers} workers together"
     batched = f"batches of {settings.batch_size}, their common beginning read once{together}"
     cost = settings.price_per_hour * workers / 3600 * 1000 / rate

@@ -1,7 +1,7 @@
 """Loss of a model on the held-out plain texts of continued pretraining, computed in the same windows as in training.
 
-A champion with another base model may have a shorter context. Its windows are then as long as its context: each token
-still counts once, and the model sees less of the text before it, as it would in production.
+A champion with another base model can have a shorter context. Its windows are then as long as its context: each token
+is still counted once, but with less of the preceding text, as in production.
 
 If no held-out record is a plain text, no file is written.
 """
@@ -27,17 +27,17 @@ TEXT_LOSS_SCHEMA = pa.schema(
     ]
 )
 LOSS_DECIMALS = 6
-"""Decimal places of a loss; further ones differ between processors and would change digests."""
+"""Number of decimal places of a loss. Further digits differ between processors and would change digests."""
 Row = Mapping[str, Any]
 
 
 def measure_losses(
     team: Executor, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
 ) -> pa.Table:
-    """Return a table with schema TEXT_LOSS_SCHEMA that has the loss of each text.
+    """Return a table with the loss of each text, with schema TEXT_LOSS_SCHEMA.
 
     Args:
-        team: The model, in one or several processes.
+        team: Executor that runs the model.
         tokenizer: Tokenizer of the model.
         context: Maximum number of tokens that the model accepts; None for no limit.
         rows: Records that are plain texts.

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from tasks.core.documents.config import FrozenModel
 
 DECIMALS = 6
-"""Decimal places of values and ends of intervals; significant digits of p-values."""
+"""Number of decimal places of values and interval ends, and of significant digits of p-values."""
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
 MAX_DRAW_COUNTS = 8_000_000
-"""Maximum number of resample counts of a bootstrap in memory at once, of 8 bytes each: 64 MB."""
+"""Maximum number of resample counts of a bootstrap in memory at once: 64 MB at 8 bytes each."""
 POWER = 0.8
-"""Probability with which the smallest detectable gain is detected."""
+"""Statistical power: probability that a true gain of the smallest detectable size is detected."""
 
 
 class Interval(FrozenModel):
@@ -35,7 +35,10 @@ class Interval(FrozenModel):
 
     @classmethod
     def rounded(cls, value: float, low: float, high: float) -> "Interval":
-        """Round all three, and widen the interval if rounding or a skewed bootstrap would leave the value outside."""
+        """Round the three numbers, and widen the interval if it would otherwise not contain the value.
+
+        The value can be outside of the interval because of rounding or a skewed bootstrap.
+        """
         value, low, high = (round(float(number), DECIMALS) + 0.0 for number in (value, low, high))
         return cls(value=value, low=min(low, value), high=max(high, value))
 
@@ -50,7 +53,7 @@ def wilson_interval(hits: int, rows: int, confidence: float) -> Interval:
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Contingency table of two models on the same rows: both right, gained (only the first right), lost, neither."""
+    """Numbers of rows by the model that is right: both, only the first (gained), only the second (lost), or neither."""
 
     both: int
     gained: int
@@ -79,10 +82,10 @@ def mcnemar_p(pairs: PairedCounts) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Return p-values corrected for multiple tests (Holm, Scandinavian Journal of Statistics 6, 1979), in their order.
+    """Return p-values corrected for multiple tests by Holm's method (Scandinavian Journal of Statistics 6, 1979).
 
-    Results equal those of statsmodels' `multipletests`, which is not used because it collects garbage at every call.
-    That takes seconds in a process that holds a model.
+    The results have the order of `ps` and equal those of statsmodels' `multipletests`. That function is not used
+    because it runs the garbage collector at every call, which takes seconds in a process that holds a model.
     """
     corrected, floor = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
@@ -92,7 +95,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def round_p_value(p: float) -> float:
-    """Round a p-value to DECIMALS significant digits, so that small p-values keep their precision."""
+    """Round a p-value to DECIMALS significant digits, so that small p-values remain precise."""
     return float(f"{p:.{DECIMALS}g}")
 
 
@@ -112,7 +115,7 @@ def _combined_margin(first: float, second: float, phi: float) -> float:
 
 
 def _newcombe_phi(pairs: PairedCounts) -> float:
-    """Return Newcombe's phi, with his continuity correction if it is positive; 0 if a margin is empty."""
+    """Return Newcombe's phi, with his continuity correction if it is positive; 0 if a marginal total is 0."""
     product = pairs.both * pairs.neither - pairs.gained * pairs.lost
     margins = (
         (pairs.both + pairs.gained)
@@ -127,11 +130,10 @@ def _newcombe_phi(pairs: PairedCounts) -> float:
 
 
 def smallest_detectable(pairs: PairedCounts, confidence: float) -> float:
-    """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows.
+    """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows, at most 1.
 
-    Source: Connor, Biometrics 43, 1987. The share of rows on which the models differ is taken from `pairs`. If that
-    share is too small to detect any gain, the result is the smallest detectable gain when all differing rows are gains.
-    It is at most 1.
+    Source: Connor, Biometrics 43, 1987. The share of rows on which the models differ is taken from `pairs`. If this
+    share is too small for any gain to be detected, the result assumes that all differing rows are gains.
     """
     from scipy.stats import norm
 
@@ -149,12 +151,12 @@ def smallest_detectable(pairs: PairedCounts, confidence: float) -> float:
 def bootstrap(
     figures: Mapping[Model, Callable[[Array], Array]], rows: int, samples: int, seed: int
 ) -> dict[Model, Array]:
-    """Return each model's metric: first on the rows as they are, then on each of `samples` bootstrap samples.
+    """Return each model's metric, first for the original rows and then for each of `samples` bootstrap samples.
 
     All models use the same samples, so that their differences are paired.
 
     Args:
-        figures: Functions by model that compute the metric from the draw counts of rows (samples × rows).
+        figures: Functions by model that compute the metric from the resample counts of the rows (samples × rows).
         rows: Number of rows.
         samples: Number of bootstrap samples.
         seed: Seed of the random numbers.
@@ -165,9 +167,9 @@ def bootstrap(
 
 
 def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
-    """Yield the number of times that each row is drawn in each bootstrap sample, as arrays of samples × rows.
+    """Yield how often each row is drawn in each bootstrap sample, as arrays of samples × rows.
 
-    The arrays are float32, which holds these counts exactly; their size is limited by MAX_DRAW_COUNTS.
+    The arrays are float32, which represents these counts exactly. Their size is limited to save memory.
     """
     random = np.random.default_rng(seed)
     portion = max(1, MAX_DRAW_COUNTS // rows)

@@ -1,4 +1,4 @@
-"""Team of one model, in the stage's own process."""
+"""Executor that runs one model in the stage's own process."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Model with its weights in one process: the stage's own, or a worker of Ray."""
+"""Model with its weights in one process: the stage's own process or a Ray worker."""
 
 import socket
 import time
@@ -25,26 +25,25 @@ from tasks.stages.peak_memory import peak_bytes
 @dataclass(frozen=True)
 class StoredModel:
     location: str
-    """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
+    """Location of the storage: s3://BUCKET/PREFIX, or a folder that is mounted on all machines."""
     weights: Tree
     adapter: Tree | None
 
 
 @dataclass(frozen=True)
 class ModelSetup:
-    """Settings with which a process loads the model. They are small, since Ray sends them to each worker."""
+    """Settings for loading a model in a process. They contain no weights, because Ray sends them to each worker."""
 
     folders: ModelFolders
-    """Folders of the model: on a disk that all workers see or, with `stored_model`, on the machine that starts the
-    stage."""
+    """Folders of the model: on a shared disk or, with `stored_model`, on the machine that starts the stage."""
     settings: Evaluation
     limits: StopConditions
     prefix: Tokens
     max_tokens: int
-    """Maximum number of tokens in a prompt with its answer."""
+    """Maximum number of tokens in a prompt and its answer together."""
     versions: Versions = field(default_factory=versions.installed_versions)
     stored_model: StoredModel | None = None
-    """Location of the model in the storage; None if workers read it from a common disk."""
+    """Location of the model in the storage; None if workers read the model from a shared disk."""
 
 
 class Engine(Protocol):
@@ -54,9 +53,10 @@ class Engine(Protocol):
 
 
 class ModelProcess:
-    """Model that answers batches of prompts, also as an actor of Ray.
+    """Model that answers batches of prompts, in the stage's own process or as a Ray actor.
 
-    Creating it loads nothing; `load` does. So an actor without a machine differs from an actor that is loading.
+    The constructor loads nothing; `load` loads the model. An actor that waits for a machine can therefore be
+    distinguished from an actor that is loading.
     """
 
     def __init__(self, brief: ModelSetup) -> None:
@@ -65,15 +65,15 @@ class ModelProcess:
         self.engine: Any = None
 
     def here(self) -> None:
-        """Do nothing: the call returns once Ray has started the actor on a machine."""
+        """Do nothing. The call returns once Ray has started the actor on a machine."""
 
     def load(self) -> None:
         """Load the model on this machine.
 
         Raises:
-            InputError: This machine has other versions of libraries, or does not see the model's folder.
-            Unavailable: A GPU is set and this machine has none.
-            Refused: The storage returned something else than was stored.
+            InputError: The library versions on this machine differ, or the model's folder is not on this machine.
+            Unavailable: A GPU is configured, but this machine has none.
+            Refused: The storage returned something other than what was stored.
         """
         self.brief.versions.require_here()
         located = local_folders(self.brief)
@@ -91,14 +91,14 @@ class ModelProcess:
         return list(self.engine.answer(prompts))
 
     def time(self, prompt: Tokens) -> float:
-        """Return the milliseconds that one prompt takes on its own, without a cached prefix."""
+        """Return the time in milliseconds to answer a single prompt, without a cached prefix."""
         engine = self.engine.without_prefix()
         start = time.perf_counter()
         engine.answer([prompt])
         return (time.perf_counter() - start) * 1000
 
     def foretell(self, windows: Sequence[Tokens]) -> float:
-        """Return the summed cross-entropy of a text in nats; the first token of each window does not count."""
+        """Return the total cross-entropy of a text in nats, without the first token of each window."""
         return sum(self._loss(tokens) for tokens in windows)
 
     def _loss(self, tokens: Tokens) -> float:
@@ -114,11 +114,11 @@ class ModelProcess:
 
 
 def local_folders(brief: ModelSetup) -> ModelFolders:
-    """Return the folders of the model on this machine, fetched from the storage if needed.
+    """Return the folders of the model on this machine, after fetching them from the storage if necessary.
 
     Raises:
-        InputError: The model should be on a common disk, and this machine does not see its folder.
-        Refused: The storage returned something else than was stored.
+        InputError: The model should be on a shared disk, but its folder is not on this machine.
+        Refused: The storage returned something other than what was stored.
     """
     if brief.stored_model is None:
         for folder in (brief.folders.weights, brief.folders.adapter):

@@ -1,7 +1,7 @@
-"""Team of Ray workers that answer batch by batch, on this machine or on the cluster at RAY_ADDRESS.
+"""Executor that runs a model on Ray workers, on this machine or on the cluster at RAY_ADDRESS.
 
-If a worker is lost, another answers its batch. Batches are formed beforehand, so answers do not depend on which worker
-computes them.
+If a worker is lost, another worker answers its batch. Batches are formed beforehand, so answers do not depend on the
+worker that computes them.
 """
 
 from collections import deque
@@ -23,9 +23,9 @@ from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSet
 
 MAX_LOSSES_IN_A_ROW = 3
 PLACEMENT_TIMEOUT_SECONDS = 600.0
-"""Seconds to wait until the cluster has room for all workers.
+"""Maximum time in seconds to wait until the cluster has room for all workers.
 
-Afterwards the workers that have been started begin, and the others join later.
+After that time, the workers that were started begin, and the others join later.
 """
 
 
@@ -35,7 +35,7 @@ def worker_spec(settings: Evaluation) -> WorkerSpec:
 
 @contextmanager
 def started(brief: ModelSetup, name: str) -> Iterator["RayExecutor"]:
-    """Start workers with the model, and end them after the block. `name` appears in progress lines."""
+    """Start workers with the model, and stop them at the end of the context. `name` appears in progress lines."""
     storage = training_storage.from_environment() if connection.cluster_address() else None
     brief = with_stored_model(brief, storage, name)
     announce(name, "starting Ray, then loading the model on its workers")
@@ -46,7 +46,7 @@ def started(brief: ModelSetup, name: str) -> Iterator["RayExecutor"]:
 
 
 def with_stored_model(brief: ModelSetup, storage: TrainingStorage | None, name: str) -> ModelSetup:
-    """Store the model in the storage, if there is one, and return instructions that name its location there."""
+    """Upload the model to the storage, if there is one, and return a setup with the model's location in the storage."""
     if storage is None:
         return brief
     weights, adapter = brief.folders.weights, brief.folders.adapter
@@ -63,13 +63,14 @@ class NumberedItem(NamedTuple):
 
 
 class RayExecutor:
-    """Team of Ray actors, which are identified by number. The replacement of a lost worker gets the same number."""
+    """Executor that runs a model on numbered Ray actors. The replacement of a lost actor gets the same number."""
 
     def __init__(self, brief: ModelSetup, name: str) -> None:
         self._brief, self._name, self._crew = brief, name, worker_spec(brief.settings)
         self._actors: dict[int, Any] = {}
         self._starting: dict[Any, tuple[int, str]] = {}
-        """Workers that are starting: number and pending call (`here`, then `load`), by Ray's object reference."""
+        """Workers that are starting: worker number and pending call (`here`, then `load`), by Ray's object
+        reference."""
         self._idle: set[int] = set()
         self._answered: set[int] = set()
         self._lost_in_a_row = 0
@@ -146,10 +147,10 @@ class RayExecutor:
             self._idle.add(worker)
 
     def _result(self, ref: Any, worker: int) -> tuple[bool, Any]:
-        """Return whether the worker returned a result, and the result; start a replacement if the worker is lost.
+        """Return whether a worker's call succeeded, and its result. If the worker was lost, start a replacement.
 
         Raises:
-            HallmarkError: The worker raised it.
+            HallmarkError: The call raised this error on the worker.
             Unavailable: Too many workers were lost.
         """
         import ray

@@ -1,7 +1,9 @@
-"""vLLM as an alternative to our own decoding: same prompts as tokens, same stop tokens, greedy, on a GPU.
+"""vLLM as an alternative to Hallmark's own decoding: same prompt tokens, same stop tokens, greedy, on a GPU.
 
-vLLM applies an adapter unmerged, so its answers round differently from those of a merged one. This module was written
-for vLLM 0.33 and never run, since there was no GPU; the names of arguments were compared with that version by hand.
+vLLM does not merge an adapter into the weights, so its answers round differently from those of a merged model. This
+module was written for vLLM 0.33 and has never been run, because no GPU was available. The names of arguments were
+compared with that version by hand.
+
 https://docs.vllm.ai/en/stable/api/vllm/
 """
 
@@ -30,7 +32,7 @@ def require_supported(located: ModelFolders, has_texts: bool) -> None:
     """Verify that vLLM can serve this model and task.
 
     Raises:
-        InputError: vLLM does not support the adapter, or there are plain texts among the held-out rows.
+        InputError: vLLM does not support the adapter, or some held-out rows are plain texts.
     """
     why = None
     if has_texts:
@@ -44,7 +46,7 @@ def require_supported(located: ModelFolders, has_texts: bool) -> None:
 
 
 def require_installed(settings: Evaluation) -> None:
-    """Verify that vLLM is installed if `evaluation.engine` asks for it.
+    """Verify that vLLM is installed if `evaluation.engine` is `vllm`.
 
     Raises:
         InputError: vLLM is not installed.
@@ -58,7 +60,7 @@ def _engine_error(why: str) -> InputError:
 
 
 def model_arguments(located: ModelFolders, settings: Evaluation, longest: int) -> dict[str, Any]:
-    """Return arguments of `vllm.LLM`; `longest` is the maximum number of tokens in a prompt with its answer."""
+    """Return the arguments of `vllm.LLM`. `longest` is the maximum number of tokens in a prompt plus its answer."""
     adapter: dict[str, Any] = {}
     if located.adapter:
         rank = read_json(located.adapter / "adapter_config.json")["r"]
@@ -76,7 +78,7 @@ def model_arguments(located: ModelFolders, settings: Evaluation, longest: int) -
 
 
 def sampling_arguments(limits: StopConditions) -> dict[str, Any]:
-    """Return arguments of `vllm.SamplingParams`: greedy decoding that ends at our stop tokens only."""
+    """Return the arguments of `vllm.SamplingParams` for greedy decoding that ends only at the given stop tokens."""
     return {
         "temperature": 0.0,
         "max_tokens": limits.max_new_tokens,

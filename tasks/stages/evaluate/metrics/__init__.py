@@ -1,9 +1,9 @@
 """Metrics of an evaluation, one file each.
 
-A new metric is a file here and a line in table.py; metrics.json, the facts that gates judge, the report and the model
-card follow from the table.
+To add a metric, add a file here and a line in table.py. The table determines metrics.json, the facts that gates judge,
+the report and the model card.
 
-metric.py            definition of a metric, and the computations that several metrics share
+metric.py            definition of a metric, and computations that metrics share
 exact_match.py       share of right answers
 macro_f1.py          mean F1 over the labels
 format_adherence.py  share of well-formed answers

@@ -11,5 +11,5 @@ from tasks.stages.evaluate.model_names import ModelName
 @dataclass(frozen=True)
 class ComparisonFact:
     name: str
-    """First part of the fact's name, which is `evaluate.NAME_MODEL`; MODEL is base or champion."""
+    """First part of the fact's full name `evaluate.NAME_MODEL`, in which MODEL is `base` or `champion`."""
     fact: Callable[[ModelName, Comparison], Fact]

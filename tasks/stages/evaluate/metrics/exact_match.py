@@ -1,4 +1,4 @@
-"""Exact match, the share of right answers. Verdicts are based on this metric, so comparing.py computes its gains."""
+"""Exact match, the share of right answers. Verdicts are based on it, so model_comparison.py computes its gains."""
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval

@@ -1,4 +1,4 @@
-"""Format adherence, the share of well-formed answers as answers.py defines them."""
+"""Format adherence, the share of well-formed answers, which answers.py defines."""
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval

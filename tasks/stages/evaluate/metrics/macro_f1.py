@@ -17,15 +17,16 @@ def measure(rows: ScoredRows) -> MetricValues:
 
 
 def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
-    """Return macro-F1 for each sample: the mean F1 over the labels that are expected in the sample.
+    """Return the macro-F1 of each bootstrap sample: the mean F1 over the labels that are expected in the sample.
 
-    Answers that are no expected label count as misses. They are not classes of their own: a model with arbitrary texts
-    as answers would otherwise be averaged over thousands of classes.
+    An answer with a label that is never expected counts as an error, but its label is not a separate class. Otherwise,
+    a model with arbitrary answers would be averaged over thousands of classes.
 
     Args:
         truth: Expected label of each row.
         answered: Label of the answer to each row.
-        weights: Draw counts of the rows in each sample (samples × rows). All ones give macro-F1 of the rows themselves.
+        weights: Resample counts of the rows in each sample (samples × rows). A row of ones gives the macro-F1 of the
+            original rows.
     """
     labels = np.array(sorted(set(truth)))
     expected = (np.array(truth)[:, None] == labels).astype(np.float32)

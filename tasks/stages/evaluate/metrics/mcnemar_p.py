@@ -1,6 +1,7 @@
 """Fact `mcnemar_p_MODEL`: p-value of McNemar's test.
 
-It is the probability of so unequal numbers of gained and lost rows if both models are equally good.
+If both models are equally good, this is the probability of a difference at least as large between the numbers of gained
+and lost rows.
 """
 
 from tasks.core.facts import Fact

@@ -1,4 +1,4 @@
-"""Definition of a metric, and the computations that several metrics share."""
+"""Definition of a metric, and computations that metrics share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows over which a metric is computed; at least one."""
+    """Rows over which a metric is computed. There is at least one row."""
 
     examples: Sequence[JudgedRow]
     settings: Evaluation
 
     @property
     def models(self) -> list[ModelName]:
-        """Models that answered every row."""
+        """Return the models that answered every row."""
         return [which for which in MODELS if all(which in example.said for example in self.examples)]
 
     def values_by_model(self, value: Callable[[JudgedRow, JudgedAnswer], Value]) -> dict[ModelName, list[Value]]:
@@ -33,27 +33,28 @@ class ScoredRows:
 @dataclass(frozen=True)
 class MetricValues:
     scores: Mapping[ModelName, Interval]
-    """Value for every model that answered all of the rows."""
+    """Metric value of every model that answered all rows."""
     gains: Mapping[ModelName, Interval] = field(default_factory=dict)
-    """Candidate's value minus each other model's, with a paired interval; empty if the metric computes no gains."""
+    """Candidate's value minus each other model's value, with a paired interval; empty if the metric computes no
+    gains."""
 
 
 @dataclass(frozen=True)
 class Metric:
     name: str
-    """Name in metrics.json, and for gates as `evaluate.NAME`; lower case, with underscores."""
+    """Name in metrics.json, in lower case with underscores. Gates use the name `evaluate.NAME`."""
     title: str
     about: str
-    """Subject of the metric in two or three words, shown beside the title."""
+    """Subject of the metric in two or three words, shown next to the title."""
     computation: str
-    """Computation over rows, in a few words for the person who decides on the metric."""
+    """Short description of the computation, for people who decide at a gate."""
     interval: str
-    """Kind of the interval: Wilson, bootstrap, …"""
+    """Kind of confidence interval, for example Wilson or bootstrap."""
     explain: Callable[[Evaluation], str]
-    """Function that returns the metric's sentence in the report's method section."""
+    """Function that returns the sentence about the metric in the report's section on methods."""
     measure: Callable[[ScoredRows], MetricValues]
     unit: str = ""
-    """Unit as printed: characters, words, … Empty for a share from 0 to 1, which pages show in percent."""
+    """Unit, for example characters; empty for a share from 0 to 1, which pages show in percent."""
 
     def description(self, settings: Evaluation) -> MetricDescription:
         return MetricDescription(
@@ -68,7 +69,7 @@ class Metric:
 
 
 def share_with_interval(rows: ScoredRows, counts: Callable[[JudgedRow, JudgedAnswer], bool]) -> MetricValues:
-    """Return the share of answers for which `counts` is true, with its Wilson interval."""
+    """Return each model's share of answers for which `counts` is true, with a Wilson interval."""
     of, confidence = len(rows.examples), rows.settings.confidence
     hits = rows.values_by_model(counts)
     return MetricValues(
@@ -77,10 +78,10 @@ def share_with_interval(rows: ScoredRows, counts: Callable[[JudgedRow, JudgedAns
 
 
 def values_with_bootstrap(rows: ScoredRows, figures: Mapping[ModelName, Callable[[Array], Array]]) -> MetricValues:
-    """Return values and paired gains with intervals from a bootstrap over rows, with the same samples for all models.
+    """Return metric values and paired gains, with intervals from a bootstrap over rows.
 
-    `figures` has a function for each model that computes the metric in each sample from the draw counts of the rows
-    (samples × rows).
+    All models use the same bootstrap samples. `figures` contains a function for each model that computes the metric of
+    each sample from the resample counts of the rows (samples × rows).
     """
     settings = rows.settings
     samples = uncertainty.bootstrap(figures, len(rows.examples), settings.bootstrap_samples, settings.seed)

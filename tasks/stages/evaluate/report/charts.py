@@ -10,16 +10,16 @@ from tasks.stages.evaluate.judged_rows import JudgedRow
 from tasks.stages.evaluate.report.stage_results import TrainingStep
 
 WIDTH, HEIGHT = 1000, 300
-"""Size of the box of a loss curve in SVG units; the page stretches the box."""
+"""Size of the box around a loss curve in SVG units. The page stretches the box."""
 Scale = Callable[[float], float]
 OTHER_LABEL = "(other)"
-"""Column of a heat map for answers that are none of the expected labels."""
+"""Heat map column for answers that are not an expected label."""
 
 
 @dataclass(frozen=True)
 class Tick:
     place: float
-    """Position in percent of the axis."""
+    """Position on the axis, in percent of its length."""
     text: str
 
 
@@ -33,7 +33,7 @@ class LowestValidation:
 
 @dataclass(frozen=True)
 class Curve:
-    """Curves by step, as points of SVG polylines in a box of WIDTH × HEIGHT."""
+    """Curves of a training run by step, as points of SVG polylines in a box of WIDTH × HEIGHT."""
 
     loss: str
     smooth: str
@@ -41,15 +41,15 @@ class Curve:
     rate: str
     peak: float
     validation: str
-    """Loss of the validation rows, at the steps after which it was computed."""
+    """Validation loss, at the steps after which it was computed."""
     best: LowestValidation | None
-    """Lowest validation loss; None if it was never computed."""
+    """Lowest validation loss; None if no validation loss was computed."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
 def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
-    """Return the curves of a training, or None for fewer than two steps."""
+    """Return the curves of a training run; None for fewer than two steps."""
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
@@ -80,7 +80,7 @@ def _lowest_validation(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return about `wanted` round numbers at equal distances that cover the range from `low` to `high`."""
+    """Return about `wanted` evenly spaced round numbers that cover the range from `low` to `high`."""
     raw = max(high - low, 1e-9) / wanted
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
@@ -104,7 +104,7 @@ def _line(points: Iterable[tuple[float, float]]) -> str:
 
 
 TIME_PREFIX = "time_"
-"""Prefix of the names of facts that are shares of a training's wall time."""
+"""Name prefix of the facts that are shares of a training run's wall time."""
 TIME_LABELS = {
     "forward": "forward",
     "backward": "backward",
@@ -120,7 +120,7 @@ TIME_LABELS = {
 
 @dataclass(frozen=True)
 class BarPart:
-    """Part of a stacked bar; `start` and `width` are in percent."""
+    """Part of a stacked bar. `start` and `width` are in percent of the bar."""
 
     name: str
     words: str
@@ -129,7 +129,10 @@ class BarPart:
 
 
 def time_bar(measured: Facts) -> tuple[BarPart, ...]:
-    """Return the parts of a training's wall time; empty if it was not measured. Parts below 0.1 % are left out."""
+    """Return the parts of a training run's wall time; empty if the time was not measured.
+
+    Parts below 0.1 % are omitted.
+    """
     parts, start = [], 0.0
     for name, words in TIME_LABELS.items():
         share = measured.get(f"{TIME_PREFIX}{name}")
@@ -150,7 +153,7 @@ MEASUREMENT_FORMATS = {
 
 
 def measurement_texts(measured: Facts) -> tuple[str, ...]:
-    """Return further measurements of a training as texts; those that were not measured are left out."""
+    """Return further measurements of a training run as texts. Missing measurements are omitted."""
     return tuple(words.format(measured[name].value) for name, words in MEASUREMENT_FORMATS.items() if name in measured)
 
 
@@ -160,20 +163,21 @@ class Cell:
     y: int
     right: bool
     strength: float
-    """Opacity: the share of the rows with this expected label, scaled to 0.3 to 1 so that a single row is visible."""
+    """Opacity: the cell's share of the rows with its expected label, scaled to the range from 0.3 to 1 so that single
+    rows are visible."""
     title: str
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Confusion matrix with expected labels as rows and answered labels as columns; sizes are in CSS pixels."""
+    """Confusion matrix with expected labels as rows and answered labels as columns. Sizes are in CSS pixels."""
 
     side: int
     """Width and height of a cell."""
     margin: int
-    """Width of the labels on the left of the cells."""
+    """Width of the labels to the left of the cells."""
     labels: tuple[tuple[str, int], ...]
-    """Expected labels with their numbers of rows, from the top. Columns have the same order, followed by
+    """Expected labels with their numbers of rows, from top to bottom. The columns have the same order, followed by
     OTHER_LABEL."""
     cells: tuple[Cell, ...]
 

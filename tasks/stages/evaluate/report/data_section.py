@@ -1,4 +1,4 @@
-"""Contents of the report's data section: rows by stage, protected text by class, duplicates by rule."""
+"""Contents of the report's data section: rows by stage, protected text by category, duplicates by rule."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ RULE_DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Bar:
-    """Bar of a stage, for all sources together; widths are in percent of the longest bar."""
+    """Bar of a stage, for all sources together. Widths are in percent of the longest bar."""
 
     flow: RowCounts
     kept: float
-    """Width of the records that the stage wrote."""
+    """Width of the part for the records that the stage wrote."""
     aside: float
-    """Width of the quarantined rows."""
+    """Width of the part for the quarantined rows."""
 
 
 def bars(account: StageResults) -> tuple[Bar, ...]:
@@ -54,9 +54,9 @@ def _sum_over_sources(flows: Sequence[RowCounts]) -> RowCounts:
 class ProtectedClass:
     name: str
     actions: tuple[str, ...]
-    """Actions of the sources for this class; more than one if the sources differ."""
+    """Actions that the sources set for this category; more than one if the sources differ."""
     counts: tuple[int, ...]
-    """Number of text spans in each source, in the order of the sources."""
+    """Number of protected text spans in each source, in the order of the sources."""
 
     @property
     def total(self) -> int:
@@ -85,7 +85,7 @@ class RemovedRows:
 
 
 def removed_by_rule(flows: Sequence[RowCounts]) -> tuple[RemovedRows, ...]:
-    """Count the rows that `deduplicate` removed, by rule; rules that removed none are left out."""
+    """Count the rows that `deduplicate` removed, by rule. Rules that removed no rows are omitted."""
     rows = Counter[str]()
     for flow in flows:
         if flow.stage == "deduplicate":

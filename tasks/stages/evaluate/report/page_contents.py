@@ -27,10 +27,9 @@ class ReportContents:
     measured: Mapping[ModelName, Facts] | None
     """Measurements of latency and cost by model; None for a page that must be the same on every machine."""
     trained: Facts = field(default_factory=dict)
-    """Measurements of the training; empty for a page that must be the same on every machine."""
+    """Measurements of the training run; empty for a page that must be the same on every machine."""
     drill: PlantedDefects | None = None
     data_docs: str | None = None
-    """Relative link to the Data Docs; None if there are none."""
 
     @property
     def models(self) -> list[ModelName]:
@@ -43,9 +42,10 @@ class JudgedMetric:
     wanted: str
     """Threshold in words, for example `low end ≥ 0.7`."""
     measured: Fact | None
-    """Fact with the metric's value; None if it is not on this page."""
+    """Fact with the metric's value; None if the value is not available on this page."""
     state: Literal["met", "missed", "elsewhere", "production"]
-    """Outcome. `elsewhere`: only the evaluation gate has the value. `production`: measured after the promotion."""
+    """Outcome: `met`, `missed`, `elsewhere` if only the evaluation gate has the value, or `production` if the value is
+    measured after the promotion."""
 
 
 def judge_success_metrics(contents: ReportContents) -> list[JudgedMetric]:
@@ -88,7 +88,7 @@ def format_points(share: float) -> str:
 
 
 def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
-    """Return the verdict against the champion if there is one, else against the base model."""
+    """Return the verdict against the champion or, if there is no champion, against the base model."""
     compared = metrics.overall.comparisons
     return compared["champion" if "champion" in compared else "base"].verdict
 
@@ -100,14 +100,14 @@ class Dimension:
 
 
 def dimensions(metrics: Metrics) -> list[Dimension]:
-    """Return the slices by field; fields with a single value are left out."""
+    """Return the slices by field. Fields with a single value are omitted."""
     every = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICE_FIELDS]
     return [dimension for dimension in every if len(dimension.groups) > 1]
 
 
 @dataclass(frozen=True)
 class QuotedRows:
-    """Rows of one kind: their number, and the first few as quotations."""
+    """Rows with the same outcome: their number, and the first few for quotation."""
 
     title: str
     why: str
@@ -117,7 +117,7 @@ class QuotedRows:
 
 
 def quotes(contents: ReportContents) -> list[QuotedRows]:
-    """Return the rows gained and lost against each other model, and the rows on which no model is right."""
+    """Return the rows that the candidate gained or lost in each comparison, and the rows on which no model is right."""
     quoted = []
     for other in MODEL_TITLES:
         if other in contents.metrics.overall.comparisons:

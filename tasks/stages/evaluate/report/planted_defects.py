@@ -1,6 +1,7 @@
-"""Results of a drill for the report: recall and precision of the stages on defects that were planted in the sources.
+"""Recall and precision of the stages on defects that were planted in the sources, for the report.
 
-They are read from measured/planted.json, which exists if sources.yaml names a table of planted defects (`truth`).
+The results are read from measured/planted.json, which exists if sources.yaml names a table of planted defects
+(`truth`).
 """
 
 from dataclasses import dataclass
@@ -12,22 +13,22 @@ from tasks.core.layout import Layout
 
 @dataclass(frozen=True)
 class DetectionScore:
-    """Detection counts of a kind of defect, in rows, or of a class of protected text, in characters."""
+    """Detection counts for one kind of defect, in rows, or for one category of protected text, in characters."""
 
     stage: str
     """Stage that is expected to find the defect or the protected text."""
     name: str
     planted: int
     truth: int
-    """Number of rows or characters that are to be found."""
+    """Number of rows or characters that the stage should find."""
     hit: int
-    """Number of the planted rows or characters that were found."""
+    """Number of the planted rows or characters that the stage found."""
     marked: int
-    """Number of rows or characters that the stage assigned to this kind or class."""
+    """Number of rows or characters that the stage assigned to this kind or category."""
     right: int
-    """Number of rows or characters that the stage assigned to this kind or class correctly."""
+    """Number of rows or characters that the stage correctly assigned to this kind or category."""
     taken_for: tuple[tuple[str, int], ...]
-    """Outcomes of planted rows or characters that were not found as this kind, with counts, largest first."""
+    """Other outcomes of planted rows or characters that the stage missed, with their numbers, largest first."""
 
     @property
     def recall(self) -> float:
@@ -35,7 +36,7 @@ class DetectionScore:
 
     @property
     def precision(self) -> float | None:
-        """Precision; None if the stage assigned nothing to this kind or class."""
+        """Return the precision; None if the stage assigned nothing to this kind or category."""
         return self.right / self.marked if self.marked else None
 
 
@@ -46,7 +47,7 @@ class PlantedDefects:
 
 
 def read(layout: Layout) -> PlantedDefects | None:
-    """Return the results of the run's drill; None if nothing was planted."""
+    """Read the results on planted defects; None if nothing was planted."""
     path = layout.measurements("planted.json")
     if not path.is_file():
         return None

@@ -1,7 +1,7 @@
-"""Rendering of the report as one self-contained HTML file; equal contents give equal bytes.
+"""Rendering of the report as one self-contained HTML file. Equal contents give identical bytes.
 
-The page loads nothing and contains no script, and a content security policy makes the browser enforce this. Texts of
-customers and models are escaped, and by that policy could do no harm even if they were not.
+The page loads no other files and contains no script, which a content security policy enforces in the browser. Texts of
+customers and models are escaped, and the policy would make them harmless even if they were not.
 """
 
 from pathlib import Path
@@ -56,8 +56,8 @@ def render(contents: ReportContents) -> str:
 def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     """Write measured/report.html and return its path.
 
-    In contrast to the report of stage `evaluate`, it includes this machine's measurements, results on planted defects,
-    and a link to the Data Docs.
+    In contrast to the report of stage `evaluate`, this report includes this machine's measurements, results on planted
+    defects, and a link to the Data Docs.
     """
     stage = layout.artefacts("evaluate")
     contents = ReportContents(
@@ -105,12 +105,12 @@ def format_percent(share: float) -> str:
 
 
 def format_value(value: float, unit: str) -> str:
-    """Format a value of a metric: a share, which has no unit, in percent, others as a plain number."""
+    """Format the value of a metric: in percent if the metric has no unit, otherwise as a plain number."""
     return format_number(value) if unit else format_percent(value)
 
 
 def format_difference(value: float, unit: str) -> str:
-    """Format a difference of two values of a metric: of shares, which have no unit, in percentage points."""
+    """Format the difference of two values of a metric: in percentage points if the metric has no unit."""
     return f"{'+' if value >= 0 else ''}{format_number(value)}" if unit else page_contents.format_points(value)
 
 

@@ -18,18 +18,19 @@ class DatasetSource:
     source: Source
     rows: int
     newest: date | None
-    """Date `effective_from` of the source's newest record in the dataset; None if its records have no dates."""
+    """Date `effective_from` of the source's newest record in the dataset; None if the records have no dates."""
     as_of: date
-    """First day of the month in which the run was resolved, so that the report does not depend on the clock."""
+    """First day of the month in which the run's inputs were resolved, so that the report does not depend on the
+    clock."""
 
     @property
     def stale(self) -> bool:
-        """Whether the newest record is older than the source's `refresh_days`."""
+        """Return whether the newest record is older than the source's `refresh_days`."""
         return self.newest is not None and (self.as_of - self.newest).days > self.source.refresh_days
 
 
 def read(layout: Layout) -> tuple[DatasetSource, ...]:
-    """Return every source of the run; empty if its sources were not resolved."""
+    """Return the sources of the run with their row counts and dates; empty if the sources were not resolved."""
     if not layout.sources.is_file():
         return ()
     resolved = load_resolved(layout.sources)

@@ -1,7 +1,7 @@
 """Results of the other stages for the report: rows in and out, expectation suites, training.
 
-They are read from each stage's result.json, so that the report need not import the stage. A stage without results is
-left out.
+The results are read from each stage's result.json, so that the report does not import the stage. A stage without
+results is omitted.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,11 @@ class RowCounts:
     source: str
     """Id of the source; empty for all sources together."""
     rows: int
-    """Number of rows that the stage read."""
     records: int
     quarantined: tuple[tuple[str, int], ...]
-    """Rules with their numbers of quarantined rows, largest first."""
+    """Quarantine rules with their numbers of rows, largest first."""
     not_drawn: int = 0
-    """Number of records beyond `data.train_rows` and `data.test_rows`, in stage `split` alone."""
+    """Number of records beyond `data.train_rows` and `data.test_rows`; only in stage `split`."""
 
     @property
     def removed(self) -> int:
@@ -38,7 +37,7 @@ class RowCounts:
 class ProtectedText:
     source: str
     classes: tuple[tuple[str, str, int], ...]
-    """Class, action and number of text spans, largest first."""
+    """Category, action and number of text spans, sorted by number, largest first."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Expectation:
     why: str
     success: bool
     breaking: int | None
-    """Number of rows that violate the expectation; None if it is about an aggregate."""
+    """Number of rows that violate the expectation; None for an expectation about an aggregate."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,13 @@ class TrainingStep:
     """Mean loss per target token."""
     lr: float
     validation: float | None = None
-    """Loss per target token of the validation rows; None if it was not computed after this step."""
+    """Validation loss per target token; None if it was not computed after this step."""
 
 
 @dataclass(frozen=True)
 class DuplicateCounts:
     kept: str
-    """Rule, in words, for the record that is kept of several duplicates."""
+    """Description of the rule that selects which duplicate is kept."""
     pairs: int
     clusters: int
     contradictions: int
@@ -87,7 +86,7 @@ class StageResults:
     protected: tuple[ProtectedText, ...] = ()
     nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
-    """Names of the partitions, train and test, with their numbers of rows."""
+    """Partitions (`train` and `test`) with their numbers of rows."""
     suites: tuple[Suite, ...] = ()
     curve: tuple[TrainingStep, ...] = ()
 
