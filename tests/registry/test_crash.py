@@ -32,7 +32,7 @@ module, name = {
     "kept": (base_models, "copy_base_model"),
     "bundle": (assembly, "build"),
     "statement": (assembly, "add_promotion"),
-    "verified": (verification, "require"),
+    "verified": (verification, "require_valid"),
     "named": (assembly, "publish"),
     "registered": (mlflow_mirror, "register"),
     "made": (recovery, "record_promotion"),
