@@ -17,7 +17,6 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim:
     from tasks.stages.train.coordinator import stored_checkpoints
     from tests.stages.train import test_three_machines as driven
 
-    made = replace(job(folder, model, rows, **SETTINGS))
+    made = job(folder, model, rows, **SETTINGS)
     began = time.monotonic()
     driver = driven.start(machines, made)
     driver.reaches(step)
