@@ -39,7 +39,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.stages.cluster.connection import FOLDER_PREFIX  # noqa: E402
+from tasks.stages.cluster.connection import SESSION_FOLDER_PREFIX  # noqa: E402
 from tests import planted_identifiers, tiny_project  # noqa: E402
 from tests.byte_search import Findings, Planted, search_folder  # noqa: E402
 from tests.planted_identifiers import UNLISTED, Identifier  # noqa: E402
@@ -59,13 +59,13 @@ class RaySessions(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.wait(2):
-            for folder in Path("/tmp").glob(f"{FOLDER_PREFIX}*"):
+            for folder in Path("/tmp").glob(f"{SESSION_FOLDER_PREFIX}*"):
                 if self._is_ours(folder):
                     for path in folder.rglob("*"):
                         self._copy(path)
 
     def _is_ours(self, folder: Path) -> bool:
-        pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        pid = folder.name.removeprefix(SESSION_FOLDER_PREFIX).partition("-")[0]
         try:
             return pid.isdigit() and Path(psutil.Process(int(pid)).cwd()).is_relative_to(self.base)
         except psutil.Error:

@@ -40,8 +40,8 @@ def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     state = project / ".hallmark"
     journals(state, [promoted.id, *ids(runs)])
     promotions(promoted, releases)
-    control.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
-    fill(state, entries, promoted.ledger().last() + 1, kind="run.stage")
+    control.declare_deployments(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
+    fill(state, entries, promoted.ledger().last_seq() + 1, kind="run.stage")
     Accounts(open_database(state)).set_password("data-owner", PASSWORD)
     return project
 
@@ -61,7 +61,7 @@ def journals(state: Path, runs: list[str]) -> None:
     gates = {gate: GateState(state="passed", decided_by=["data-owner"]) for gate in GATES}
     for run in runs:
         known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status="promoted", release="tiny-1")
-        journal.write(state, known.model_copy(update={"stages": stages, "gates": gates}))
+        journal.write_journal(state, known.model_copy(update={"stages": stages, "gates": gates}))
 
 
 def promotions(run: Any, count: int) -> None:
@@ -70,7 +70,7 @@ def promotions(run: Any, count: int) -> None:
     from tasks.trust import dsse
 
     ledger, governed = run.ledger(), run.governance()
-    first = made.read(ledger, governed, "tiny").valid[-1]
+    first = made.read_promotions(ledger, governed, "tiny").valid_statements[-1]
     last, promotion = first.sha256, first.promotion
     for number in range(2, count + 1):
         promotion = promotion.model_copy(
@@ -82,8 +82,8 @@ def promotions(run: Any, count: int) -> None:
                 "replaces": made.replaced_release(first),
             }
         )
-        envelope = made.sign(promotion, promotion.payload_sha256, governed)
-        last = dsse.digest(envelope)
+        envelope = made.sign_promotion(promotion, promotion.payload_sha256, governed)
+        last = dsse.envelope_digest(envelope)
         ledger.append(made.PROMOTED, "tiny", {"envelope": envelope})
         first = replace(first, promotion=promotion)
 

@@ -42,7 +42,7 @@ RULE = re.compile(r"RuleID:\s+\"(?P<name>[^\"]+)\"")
 
 
 def ours(texts: Sequence[Text]) -> Marks:
-    detected = engine.find_all([text.text for text in texts], language_model=False)
+    detected = engine.find_spans([text.text for text in texts], language_model=False)
     return [[(s.start, s.end) for s in spans or () if s.kind == "CREDENTIAL"] for spans in detected]
 
 

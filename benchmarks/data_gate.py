@@ -34,9 +34,9 @@ RECORDS_AT_ONCE = 50_000
 
 
 def suite() -> Any:
-    from tasks.sources.sources import Suite
+    from tasks.sources.sources import ExpectationSuite
 
-    return Suite.model_validate({"name": "bench", "expectations": [EXPECTATION]})
+    return ExpectationSuite.model_validate({"name": "bench", "expectations": [EXPECTATION]})
 
 
 def write_run(root: Path, rows: int) -> None:
@@ -45,7 +45,7 @@ def write_run(root: Path, rows: int) -> None:
 
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
-    from tasks.core.records.record import SCHEMA, write_batches
+    from tasks.core.records.record import RECORD_SCHEMA, write_batches
     from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Suites
 
     layout = Layout(root)
@@ -57,9 +57,9 @@ def write_run(root: Path, rows: int) -> None:
     )
     pinned = ResolvedSource(source=source, sha256="0" * 64, bytes=1)
     resolved = ResolvedSources.model_validate({"sources": [pinned], "as_of": "2026-03-01", "vault": "0" * 32})
-    write_json(layout.sources, resolved.model_dump(mode="json"))
-    write_json(layout.suites, Suites(by_source={}, dataset=suite()).model_dump(mode="json"))
-    plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": [], "source_id": "src"}
+    write_json(layout.sources_path, resolved.model_dump(mode="json"))
+    write_json(layout.suites_path, Suites(by_source={}, dataset=suite()).model_dump(mode="json"))
+    plain = dict.fromkeys(RECORD_SCHEMA.names, "") | {"policy_tags": [], "subjects": [], "source_id": "src"}
     plain |= {"effective_from": None, "retired_at": None}
 
     def record(number: int) -> dict[str, Any]:
@@ -69,23 +69,23 @@ def write_run(root: Path, rows: int) -> None:
 
     parts = (
         pa.RecordBatch.from_pylist(
-            [record(number) for number in range(begin, min(begin + RECORDS_AT_ONCE, rows))], schema=SCHEMA
+            [record(number) for number in range(begin, min(begin + RECORDS_AT_ONCE, rows))], schema=RECORD_SCHEMA
         )
         for begin in range(0, rows, RECORDS_AT_ONCE)
     )
-    write_batches(parts, SCHEMA, layout.artefacts("deduplicate") / "records.parquet")
+    write_batches(parts, RECORD_SCHEMA, layout.artefacts("deduplicate") / "records.parquet")
 
 
 def frame(root: Path) -> Any:
     from tasks.core.files import read_json
     from tasks.core.layout import Layout
     from tasks.sources.sources import ResolvedSources
-    from tasks.stages.data.validate.frame import Records
+    from tasks.stages.data.validate.frame import RecordTable
 
     layout = Layout(root)
-    resolved = ResolvedSources.model_validate(read_json(layout.sources))
-    records = Records(layout.artefacts("deduplicate") / "records.parquet", resolved, json_target=False)
-    return records.frame(None, {"language"})
+    resolved = ResolvedSources.model_validate(read_json(layout.sources_path))
+    records = RecordTable(layout.artefacts("deduplicate") / "records.parquet", resolved, json_target=False)
+    return records.to_frame(None, {"language"})
 
 
 def ours(data: Any) -> None:
@@ -93,7 +93,7 @@ def ours(data: Any) -> None:
     from tasks.stages.data.validate.suite_evaluation import TableExpectations
     from tasks.stages.data.validate.suite_results import suite_result
 
-    answer = suite_evaluation.evaluate(suite(), None, [TableExpectations([0], data)], {})
+    answer = suite_evaluation.evaluate_suite(suite(), None, [TableExpectations([0], data)], {})
     assert suite_result(suite(), None, len(data), answer).expectations[0].unexpected_count == len(data) // 2
 
 
@@ -127,7 +127,7 @@ def stage(root: Path) -> int:
     from tasks.core.params import params
     from tasks.stages.data.validate import validate
 
-    validate.run(params.load(ROOT / "params.yaml"), Layout(root))
+    validate.run(params.load_params(ROOT / "params.yaml"), Layout(root))
     return sum(path.stat().st_size for path in Layout(root).artefacts("validate").rglob("*") if path.is_file())
 
 

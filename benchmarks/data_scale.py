@@ -62,7 +62,7 @@ def write_run(root: Path, rows: int) -> None:
     command = [sys.executable, ROOT / "benchmarks/inputs/support_texts.py", root / "sources", "--rows", str(rows)]
     subprocess.run(command, check=True)
     layout, governance = Layout(root), ROOT / "infra" / "governance"
-    named = sources.load(governance)
+    named = sources.load_sources(governance)
     located = [
         source.model_copy(
             update={
@@ -76,17 +76,17 @@ def write_run(root: Path, rows: int) -> None:
         for source in named.sources
         for kind in [SOURCES[source.id]]
     ]
-    vault_keys.create(layout.state)
+    vault_keys.create_key(layout.state)
     pinned = resolve_sources(
         named.model_copy(update={"sources": located, "truth": None}),
         root,
         date(2026, 3, 1),
-        vault_keys.load(layout.state).fingerprint,
+        vault_keys.load_keys(layout.state).fingerprint,
     )
-    write_json(layout.sources, pinned.model_dump(mode="json"))
-    write_json(layout.suites, sources.load_suites(governance, named).model_dump(mode="json"))
+    write_json(layout.sources_path, pinned.model_dump(mode="json"))
+    write_json(layout.suites_path, sources.load_suites(governance, named).model_dump(mode="json"))
     _, text = read_params(ROOT / "params.yaml", {"data.train_rows": "null", "data.test_rows": "null"})
-    layout.params.write_text(text)
+    layout.params_path.write_text(text)
 
 
 def run_stage(root: Path, name: str, workers: int) -> StageCost:

@@ -45,7 +45,7 @@ def base_model(folder: Path) -> Path:
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
 
-    fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
+    fetched = origins.fetch(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
     convert.convert_gguf(fetched, folder / "model")
@@ -57,7 +57,7 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tasks.stages.evaluate.decode import Decoder, StopConditions, answer_all, batches_by_length, shared_prefix
+    from tasks.stages.evaluate.decode import Decoder, StopConditions, answer_prompts, batches_by_length, shared_prefix
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
@@ -67,7 +67,7 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
 
     def ours() -> int:
         decoder = Decoder(model, shared_prefix(prompts), StopConditions(frozenset(stop), NEW_TOKENS))
-        said = answer_all(lambda batches: enumerate(map(decoder.answer, batches)), prompts, BATCH, lambda _: None)
+        said = answer_prompts(lambda batches: enumerate(map(decoder.answer, batches)), prompts, BATCH, lambda _: None)
         return sum(len(each.tokens) for each in said)
 
     @torch.inference_mode()

@@ -32,7 +32,7 @@ from faker import Faker  # noqa: E402
 from tasks.sources.protection import Protection  # noqa: E402
 from tasks.stages.data.protect.placeholders import PLACEHOLDER  # noqa: E402
 from tasks.stages.data.protect.recognisers import detector  # noqa: E402
-from tasks.stages.data.protect.records import ProtectionContext, protect  # noqa: E402
+from tasks.stages.data.protect.records import ProtectionContext, protect_records  # noqa: E402
 from tests.stages.data.build import record  # noqa: E402
 
 TEMPLATES = """
@@ -124,7 +124,7 @@ def snips(folder: Path, lower: bool) -> list[Row]:
 def protect_together(rows: list[Row]) -> Iterator[tuple[str, str]]:
     """Yield prompt and target as `ingest` protects them: together."""
     records = [record(row.prompt, json.dumps(row.target, ensure_ascii=False)) for row in rows]
-    for protected, _ in protect(records, ProtectionContext(detector.find_all, Protection(), {}, KEY)):
+    for protected, _ in protect_records(records, ProtectionContext(detector.detect_spans, Protection(), {}, KEY)):
         prompt, target = (turn["content"] for turn in protected["messages"])
         yield prompt, target
 
@@ -135,7 +135,7 @@ def protect_alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
     plain = [record("", "") | {"messages": [{"role": "assistant", "content": text}]} for text in texts]
     made = [
         it["messages"][0]["content"]
-        for it, _ in protect(plain, ProtectionContext(detector.find_all, Protection(), {}, KEY))
+        for it, _ in protect_records(plain, ProtectionContext(detector.detect_spans, Protection(), {}, KEY))
     ]
     yield from zip(made[::2], made[1::2], strict=True)
 

@@ -146,7 +146,7 @@ def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]
 def years_in_addresses(texts: list[str]) -> list[str]:
     """Return the sentences in which a year was recognised as an address or a part of one, with the span in brackets."""
     wrong = []
-    for sentence, spans in zip(texts, detector.find_all(texts), strict=True):
+    for sentence, spans in zip(texts, detector.detect_spans(texts), strict=True):
         years = [year.span() for year in YEAR.finditer(sentence)]
         for span in spans or []:
             if span.category == "address" and any(span.start < end and begin < span.end for begin, end in years):

@@ -121,8 +121,8 @@ def flush_seconds(path: Path) -> float:
 
 
 def new_governance(folder: Path) -> Governance:
-    loaded = governance.load(ROOT / "infra" / "governance", folder / ".hallmark")
-    governance.initialise(loaded.state, loaded.people)
+    loaded = governance.load_governance(ROOT / "infra" / "governance", folder / ".hallmark")
+    governance.create_vault_and_keys(loaded.state, loaded.people)
     return loaded
 
 
@@ -180,7 +180,7 @@ def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
 
     def verify() -> None:
         nonlocal report
-        report = ledger_check.verify(ledger, settled)
+        report = ledger_check.verify_ledger(ledger, settled)
 
     def verify_counted() -> None:
         nonlocal processor
@@ -211,7 +211,10 @@ def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
     many = seconds(prove_many)
     text = made.model_dump_json()
     lines = publication.ledger_keys(settled)
-    checks = [seconds(lambda: ledger_proof.verify(ledger_proof.parse(json.loads(text)), lines)) for _ in range(CHECKS)]
+    checks = [
+        seconds(lambda: ledger_proof.verify_proof(ledger_proof.parse_proof(json.loads(text)), lines))
+        for _ in range(CHECKS)
+    ]
     return [
         row(f"full verification of {entries:,} entries", ours, 60, "s", chain.name, peer),
         row("processor time that it takes", processor, None, "s"),
@@ -243,7 +246,7 @@ def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
         shutil.copytree(settled.state, copy, ignore=shutil.ignore_patterns("heads"))
         tampering = tamper(copy / "ledger.db", kind, TAMPERED_ENTRIES, rng)
         done[kind] += 1
-        if ledger_check.verify(open_ledger(copy), dataclasses.replace(settled, state=copy)).verdict != "wrong":
+        if ledger_check.verify_ledger(open_ledger(copy), dataclasses.replace(settled, state=copy)).verdict != "wrong":
             unnoticed.append(tampering)
         shutil.rmtree(copy)
     del os.environ[publication.PLACES_VARIABLE]

@@ -61,13 +61,13 @@ def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Ite
 def ours(given: list[str]) -> Pairs:
     import numpy as np
 
-    from tasks.stages.data.deduplicate.similarity.form import forms, normalise
-    from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
+    from tasks.stages.data.deduplicate.similarity.form import casefold_texts, normalise_for_similarity
+    from tasks.stages.data.deduplicate.similarity.pairs import find_near_pairs
 
-    folded = [forms(normalise(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
+    folded = [normalise_for_similarity(casefold_texts(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
 
-    near = near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)
+    near = find_near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)
     return set(map(tuple, near.pairs.tolist()))
 
 
@@ -136,7 +136,7 @@ def write_run(root: Path, records: int) -> None:
 
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
-    from tasks.core.records.record import SCHEMA, write_table
+    from tasks.core.records.record import RECORD_SCHEMA, write_table
     from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)
@@ -145,17 +145,22 @@ def write_run(root: Path, records: int) -> None:
     source |= {"retention_days": 365, "refresh_days": 30, "approved_uses": ["benchmarks"]}
     source |= {"mapping": {"prompt": "p", "response": "r"}, "constants": {"task": "t"}}
     pinned = {"source": source, "sha256": "0" * 64, "bytes": 1}
-    write_json(layout.sources, {"sources": [pinned], "as_of": "2026-03-01", "vault": "0" * 32})
-    plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": [], "source_id": "src", "task": "t"}
+    write_json(layout.sources_path, {"sources": [pinned], "as_of": "2026-03-01", "vault": "0" * 32})
+    plain = dict.fromkeys(RECORD_SCHEMA.names, "") | {
+        "policy_tags": [],
+        "subjects": [],
+        "source_id": "src",
+        "task": "t",
+    }
     plain |= {"effective_from": None, "retired_at": None}
     (layout.artefacts("clean")).mkdir(parents=True)
-    with pq.ParquetWriter(layout.artefacts("clean") / "records.parquet", SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(layout.artefacts("clean") / "records.parquet", RECORD_SCHEMA, compression="zstd") as writer:
         for begin in range(0, records, 50_000):
             rows = []
             for number in range(begin, min(begin + 50_000, records)):
                 turns = [{"role": "user", "content": next(stream)[0]}, {"role": "assistant", "content": "yes"}]
                 rows.append(plain | {"record_id": f"{number:032x}", "messages": turns})
-            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+            writer.write_table(pa.Table.from_pylist(rows, schema=RECORD_SCHEMA))
     places = pa.table(
         [[f"{n:032x}" for n in range(records)], ["src"] * records, list(range(1, records + 1))], schema=ROWS_SCHEMA
     )
@@ -169,7 +174,7 @@ from tasks.core.params import params
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.core.layout import Layout
 began = time.perf_counter()
-result = deduplicate.run(params.load(Path(sys.argv[1])), Layout(Path(sys.argv[2])))
+result = deduplicate.run(params.load_params(Path(sys.argv[1])), Layout(Path(sys.argv[2])))
 seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 print(json.dumps({"seconds": seconds, "peak": peak, "removed": result.counts.quarantined}))
 """

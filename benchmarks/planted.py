@@ -42,14 +42,14 @@ def figures(personal: Path, seed: int, rows: int) -> PlantedScore:
         data.mkdir(parents=True)
         for name, content in (made.files | {"truth.csv": truth_table(made.truth)}).items():
             (data / name).write_bytes(content)
-        vault_keys.create(layout.state)
-        inventory = sources.load(ROOT / "infra/governance")
-        pinned = resolve_sources(inventory, layout.root, TODAY, vault_keys.load(layout.state).fingerprint)
-        write_json(layout.sources, pinned.model_dump(mode="json"))
-        write_json(layout.stages, code_digest.stage_digests(ROOT))
+        vault_keys.create_key(layout.state)
+        inventory = sources.load_sources(ROOT / "infra/governance")
+        pinned = resolve_sources(inventory, layout.root, TODAY, vault_keys.load_keys(layout.state).fingerprint)
+        write_json(layout.sources_path, pinned.model_dump(mode="json"))
+        write_json(layout.stage_digests_path, code_digest.stage_digests(ROOT))
         shutil.copy(ROOT / "constraints.txt", layout.root)
         for stage in (ingest, clean, deduplicate):
-            stage.run(params.load(ROOT / "params.yaml"), layout)
+            stage.run(params.load_params(ROOT / "params.yaml"), layout)
         score.write_score(layout)
         return PlantedScore.model_validate(read_json(layout.measurements("planted.json")))
 

@@ -41,7 +41,7 @@ for setting in [name for name in os.environ if name.startswith(("HALLMARK_", "ML
 
 from infra.prefect import access, server  # noqa: E402
 from tasks.gates import cases  # noqa: E402
-from tasks.gates.signed_decision import KIND  # noqa: E402
+from tasks.gates.signed_decision import ENTRY_KIND  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E402
 
@@ -117,7 +117,7 @@ def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
             run, flow_run = line["run"], UUID(line["flow_run"])
             hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
             entry = wait_for(lambda run=run: closing_time(ledger, run))
-            decision = ledger.entries(KIND)[-1]
+            decision = ledger.entries(ENTRY_KIND)[-1]
             closed.append((entry - decision.time).total_seconds())
             running.append((last_state_time(prefect, flow_run, "RUNNING") - decision.time).total_seconds())
             print(f"{run}: running after {running[-1]:.2f} s, its gate closed after {closed[-1]:.2f} s", flush=True)
@@ -147,7 +147,7 @@ def theirs(project: Path, folder: Path, count: int) -> list[float]:
     script, up = folder / "waits.py", server.find(project)
     assert up is not None
     script.write_text(FLOW)
-    given = access.client_environment(project, up.api, own=True)
+    given = access.client_environment(project, up.api, is_own_server=True)
     environment = {name: text for name, text in given.items() if "LOGGING" not in name}
     process = subprocess.Popen(
         [sys.executable, script], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -187,7 +187,7 @@ def client(project: Path) -> Iterator[Any]:
 
     up = server.find(project)
     assert up is not None
-    with SyncPrefectClient(up.api, auth_string=access.secret(project)) as prefect:
+    with SyncPrefectClient(up.api, auth_string=access.server_secret(project)) as prefect:
         yield prefect
 
 

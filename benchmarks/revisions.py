@@ -179,9 +179,9 @@ def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
     import numpy as np
     import pyarrow as pa
 
-    from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
+    from tasks.stages.data.deduplicate.similarity.pairs import find_near_pairs
 
-    near = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
+    near = find_near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
     return set(map(tuple, near.pairs.tolist()))
 
 
@@ -304,10 +304,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
     given = parser.parse_args()
-    from tasks.stages.data.deduplicate.similarity.form import forms, normalise
+    from tasks.stages.data.deduplicate.similarity.form import casefold_texts, normalise_for_similarity
 
     every = read_documents(fetch_wheels(given.cache))
-    every_form: list[str] = forms(normalise(document.text for document in every)).to_pylist()
+    every_form: list[str] = normalise_for_similarity(casefold_texts(document.text for document in every)).to_pylist()
     places = list({form: place for place, form in enumerate(every_form) if form}.values())
     sets = [windows(every_form[place]) for place in places]
     truth = true_pairs([every[place] for place in places], sets)

@@ -61,7 +61,7 @@ def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
         create(project, f"{how}-{number}", changes={"data.seed": str(number)})
         for how in ("signed", "again", "bare", "hand")
     )
-    by = made.load_worker(signed.governance(), signed.ledger())
+    by = made.load_worker_keys(signed.governance(), signed.ledger())
     for name in STAGES:
         outcome = made.provide_outputs(signed.layout, name, by, discard)
         if not outcome.cached:  # the seed changes the outputs of some stages only

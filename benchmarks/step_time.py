@@ -55,7 +55,7 @@ def base_model(folder: Path) -> Path:
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
 
-    fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
+    fetched = origins.fetch(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
     convert.convert_gguf(fetched, folder / "model")
@@ -145,11 +145,11 @@ class PlainLoops:
     def of(cls, run: Run) -> "PlainLoops":
         from tasks.core.params import params
         from tasks.stages.train.rows import examples
-        from tasks.stages.train.rows.order import Order
+        from tasks.stages.train.rows.order import RowOrder
 
-        given = params.load(run.folder / "params.yaml").training
-        rows = examples.read(run.folder / "artefacts" / "tokenise")
-        return cls(given, rows, Order(rows, given), run.folder / "artefacts" / "base_model" / "model")
+        given = params.load_params(run.folder / "params.yaml").training
+        rows = examples.map_examples(run.folder / "artefacts" / "tokenise")
+        return cls(given, rows, RowOrder(rows, given), run.folder / "artefacts" / "base_model" / "model")
 
     def tokens(self, steps: Sequence[int]) -> int:
         return sum(int(self.examples.lengths(self.order.step(number)).sum()) for number in steps)
@@ -171,7 +171,7 @@ class PlainLoops:
         optimizer = builders.optimizer(self.training, weights)
 
         def loss_of(rows: Any) -> Any:
-            batch = collate(self.examples, rows, share=not usual)
+            batch = collate(self.examples, rows, share_prefix=not usual)
             if not usual:
                 return model(batch) / len(batch.targets)
             labels = torch.full_like(batch.tokens, -100)

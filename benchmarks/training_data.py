@@ -38,34 +38,36 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
     import numpy as np
 
     from tasks.core.params.training import Training
-    from tasks.stages.train.rows import passes
+    from tasks.stages.train.rows import forward_passes
     from tasks.stages.train.rows.examples import Examples
-    from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.rows.order import RowOrder
 
     ends = np.cumsum(lengths(count))
     training = Training(
         global_batch_size=ROWS_A_STEP, layout=layout, order="shuffled" if layout == "packed" else "by_length"
     )
-    order = Order(Examples(np.zeros(1, np.uint16), ends, np.zeros(count, np.int32)), training)
+    order = RowOrder(Examples(np.zeros(1, np.uint16), ends, np.zeros(count, np.int32)), training)
     began, wasted = time.perf_counter(), []
     for number in range(order.steps_per_epoch):
-        sizes = order.examples.lengths(order.step(number))
-        wasted.append(passes.padding_share(sizes, passes.plan(sizes, training, workers), layout == "packed"))
+        sizes = order.examples.row_lengths(order.rows_of_step(number))
+        wasted.append(
+            forward_passes.padding_share(sizes, forward_passes.plan(sizes, training, workers), layout == "packed")
+        )
     return time.perf_counter() - began, float(np.mean(wasted))
 
 
 def put(folder: Path, count: int) -> Path:
     import numpy as np
 
-    from tasks.stages.train.rows.examples import Origin, Writer
+    from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
     from tasks.stages.train.rows.rendering import Example
 
     folder.mkdir()
     random = np.random.default_rng(17)
-    with Writer(folder, 259) as writer:
+    with ExampleWriter(folder, 259) as writer:
         for length in lengths(count).tolist():
             writer.add(Example(random.integers(0, 250, length).tolist(), length // 2))
-        writer.finish(Origin(data="", validation="", prompts="", model=""))
+        writer.finish(TokensOrigin(data="", validation="", prompts="", model=""))
     return folder
 
 

@@ -90,7 +90,7 @@ def make_rows(folder: Path, shape: str) -> None:
     """Write rows, of each of which a third is the answer."""
     import numpy as np
 
-    from tasks.stages.train.rows.examples import Origin, Writer
+    from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
     from tasks.stages.train.rows.rendering import Example
 
     drawn = np.random.default_rng(1)
@@ -98,16 +98,16 @@ def make_rows(folder: Path, shape: str) -> None:
         drawn.lognormal(np.log(MEDIAN_TOKENS[shape]), SPREAD, ROWS), MIN_TOKENS, MAX_TOKENS[shape]
     ).astype(int)
     folder.mkdir()
-    with Writer(folder, 32_000) as writer:
+    with ExampleWriter(folder, 32_000) as writer:
         for length in lengths.tolist():
             writer.add(Example(drawn.integers(300, 32_000, length).tolist(), length - length // 3))
-        writer.finish(Origin(data="", validation="", prompts="", model=""))
+        writer.finish(TokensOrigin(data="", validation="", prompts="", model=""))
 
 
 def longest(folder: Path) -> int:
     from tasks.stages.train.rows import examples
 
-    return int(examples.read(folder / "rows").lengths().max())
+    return int(examples.map_examples(folder / "rows").row_lengths().max())
 
 
 def settings(folder: Path, name: str, device: str) -> Any:
@@ -122,9 +122,11 @@ def settings(folder: Path, name: str, device: str) -> Any:
              "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed", "order": "shuffled",
              "threads": os.cpu_count(), "gradient_checkpointing": checkpointing} | OURS[name]
         )  # fmt: skip
-        work, model = workload.of(folder / "rows", asked, None), model_shape.read(folder / "model")
+        work, model = workload.count_workload(folder / "rows", asked, None), model_shape.read(folder / "model")
         if (
-            estimate.of(asked, model, Resources(), machine_capacity.of(asked, Resources(), folder), work).fits
+            estimate.estimate_training(
+                asked, model, Resources(), machine_capacity.capacity_per_worker(asked, Resources(), folder), work
+            ).fits_memory
             is not False
         ):
             return asked
@@ -139,7 +141,7 @@ def hallmark_steps(folder: Path, name: str, device: str) -> Iterator[tuple[int, 
     from tasks.stages.train.job import Job
     from tasks.stages.train.measurement.utilisation import Utilisation
     from tasks.stages.train.rows import examples
-    from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.rows.order import RowOrder
 
     asked = settings(folder, name, device)
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
@@ -147,10 +149,14 @@ def hallmark_steps(folder: Path, name: str, device: str) -> Iterator[tuple[int, 
     distributed.init_process_group("nccl" if device == "gpu" else "gloo", init_method=meeting, rank=0, world_size=1)
     job = Job(asked, folder / "model", folder / "rows", folder, folder, folder)
     loop.set_up_torch(asked)
-    engine, order, effort = loop.load_engine(job, None), Order(examples.read(job.rows), asked), Utilisation(job)
-    for number in range(order.steps):
+    engine, order, effort = (
+        loop.load_engine(job, None),
+        RowOrder(examples.map_examples(job.rows), asked),
+        Utilisation(job),
+    )
+    for number in range(order.step_count):
         point = loop.take_step(engine, order, number)
-        yield int(point["tokens"]), effort.of_step(order, number, 1.0).get("mfu", 0.0)
+        yield int(point["tokens"]), effort.measure_step(order, number, 1.0).get("mfu", 0.0)
 
 
 def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]:
@@ -163,10 +169,13 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
     from benchmarks.training_speed import trainer_steps
     from tasks.stages.train.rows import examples
 
-    read = examples.read(folder / "rows")
+    read = examples.map_examples(folder / "rows")
     rows = [
-        {"input_ids": read.row(at).tolist(), "completion_mask": [int(it >= read.starts[at]) for it in range(length)]}
-        for at, length in enumerate(read.lengths().tolist())
+        {
+            "input_ids": read.row_tokens(at).tolist(),
+            "completion_mask": [int(it >= read.target_starts[at]) for it in range(length)],
+        }
+        for at, length in enumerate(read.row_lengths().tolist())
     ]
     together, most = (
         8,

@@ -102,7 +102,7 @@ def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim:
     """Run a training in which a machine is killed after that many steps."""
     from benchmarks.training_exact import job
     from tasks.stages.train import log_follower
-    from tasks.stages.train.coordinator import stored_checkpoints
+    from tasks.stages.train.coordinator import read_stored_checkpoints
     from tests.stages.train import test_three_machines as driven
 
     made = job(folder, model, rows, **SETTINGS)
@@ -111,7 +111,7 @@ def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim:
     driver.reaches(step)
     machines.cut_off(victim)
     machines.remove(victim)
-    kept = max((each.step for each in stored_checkpoints(made.checkpoints)), default=0)
+    kept = max((each.step for each in read_stored_checkpoints(made.checkpoints)), default=0)
     driver.says("was lost; going on from the last checkpoint")
     failures = driver.ends()
     points = log_follower.read_log(made.record)

@@ -105,13 +105,13 @@ def hallmark_steps(folder: Path, **changes: str) -> Iterator[int]:
     from tasks.stages.train.job import Job
     from tasks.stages.train.model import engine as engines
     from tasks.stages.train.rows import examples
-    from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.rows.order import RowOrder
 
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{os.getpid()}", rank=0, world_size=1)
     job = Job(training(**changes), folder / "model", folder / "rows", folder, folder, folder)
-    engine, order = engines.create_engine(job), Order(examples.read(job.rows), job.training)
-    for number in range(order.steps):
+    engine, order = engines.create_engine(job), RowOrder(examples.map_examples(job.rows), job.training)
+    for number in range(order.step_count):
         yield int(loop.take_step(engine, order, number)["tokens"])
 
 
@@ -124,20 +124,22 @@ def plain_steps(folder: Path) -> Iterator[int]:
     from tasks.core.params.training_methods import lora
     from tasks.stages.train.rows import examples
 
-    rows = examples.read(folder / "rows")
+    rows = examples.map_examples(folder / "rows")
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, lora.config(training())).train()
+    model = get_peft_model(model, lora.build_lora_config(training())).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
-    order = sorted(range(len(rows)), key=lambda row: rows.lengths([row])[0])
+    order = sorted(range(len(rows)), key=lambda row: rows.row_lengths([row])[0])
     while True:
         for start in range(0, len(order) - BATCH + 1, BATCH):
             chosen = order[start : start + BATCH]
-            ids = [torch.from_numpy(rows.row(row)) for row in chosen]
+            ids = [torch.from_numpy(rows.row_tokens(row)) for row in chosen]
             tokens = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
             labels = torch.full_like(tokens, -100)
             for place, row in enumerate(chosen):
-                labels[place, int(rows.starts[row]) : len(ids[place])] = ids[place][int(rows.starts[row]) :]
+                labels[place, int(rows.target_starts[row]) : len(ids[place])] = ids[place][
+                    int(rows.target_starts[row]) :
+                ]
             mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(it) for it in ids], batch_first=True)
             loss = model(input_ids=tokens, attention_mask=mask, labels=labels, use_cache=False).loss
             loss.backward()
@@ -233,17 +235,17 @@ def grouped_steps(folder: Path) -> Iterator[int]:
     from tasks.core.params.training_methods import lora
     from tasks.stages.train.rows import examples
 
-    rows = examples.read(folder / "rows")
+    rows = examples.map_examples(folder / "rows")
     dataset = [
         {
-            "input_ids": (ids := rows.row(row).tolist()),
+            "input_ids": (ids := rows.row_tokens(row).tolist()),
             "attention_mask": [1] * len(ids),
-            "labels": [-100] * int(rows.starts[row]) + ids[int(rows.starts[row]) :],
+            "labels": [-100] * int(rows.target_starts[row]) + ids[int(rows.target_starts[row]) :],
         }
         for row in range(len(rows))
     ]
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, lora.config(training()))
+    model = get_peft_model(model, lora.build_lora_config(training()))
     settings = TrainingArguments(
         output_dir=str(folder / "grouped"), per_device_train_batch_size=BATCH, bf16=precision() == "bf16", use_cpu=True,
         train_sampling_strategy="group_by_length", max_steps=100_000, learning_rate=1e-3, report_to=[],
@@ -392,9 +394,9 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
 
     from benchmarks import step_time
     from tasks.core.params.prompts import Prompt
-    from tasks.core.records.prompts import chat_turns
-    from tasks.stages.train.rows.examples import Origin, Writer
-    from tasks.stages.train.rows.rendering import render, stop_tokens
+    from tasks.core.records.prompts import split_context_and_target
+    from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
+    from tasks.stages.train.rows.rendering import render, stop_token_ids
 
     model = step_time.base_model(folder)
     if model != folder / "model":
@@ -402,10 +404,10 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / "records.json").write_text(json.dumps(rows))
     (folder / "rows").mkdir()
     tokenizer, prompts = AutoTokenizer.from_pretrained(model), {"t": Prompt(system=SYSTEM)}
-    with Writer(folder / "rows", len(tokenizer)) as writer:
+    with ExampleWriter(folder / "rows", len(tokenizer)) as writer:
         for row in rows:
-            writer.add(render(*chat_turns(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
-        writer.finish(Origin(data="", validation="", prompts="", model=""))
+            writer.add(render(*split_context_and_target(row, prompts), tokenizer, stop_token_ids(tokenizer, model)))
+        writer.finish(TokensOrigin(data="", validation="", prompts="", model=""))
 
 
 if __name__ == "__main__":

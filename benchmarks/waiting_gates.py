@@ -33,12 +33,12 @@ from benchmarks.ledger import rows as other_rows  # noqa: E402
 from flows.suspended_runs import SuspendedRuns  # noqa: E402
 from infra.prefect import access  # noqa: E402
 from tasks.gates import cases, signed_request  # noqa: E402
-from tasks.gates.checks.checks import CheckResult, check_result  # noqa: E402
+from tasks.gates.checks.checks import CheckResult, evaluate_check  # noqa: E402
 from tasks.gates.evidence import Evidence  # noqa: E402
 from tasks.gates.signed_request import RecordedRunRequest  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tasks.policy.policy import Check  # noqa: E402
-from tasks.runs.run import installed_governance, layout_of  # noqa: E402
+from tasks.runs.run import installed_governance, run_layout  # noqa: E402
 from tasks.trust import dsse, keys  # noqa: E402
 from tests.ledger_tampering import mend, unguard  # noqa: E402
 
@@ -98,13 +98,13 @@ def requests(clone: Path, count: int) -> list[RecordedRunRequest]:
     ledger, governed = open_ledger(clone / ".hallmark"), installed_governance(clone, None)
     known = signed_request.request_for_run(ledger, governed, cases.open_cases(ledger)[0].evidence.run)
     assert known is not None
-    signer = keys.signer_of(keys.load_private(clone / ".hallmark" / "keys" / "ml-engineer"))
+    signer = keys.make_signer(keys.load_private_key(clone / ".hallmark" / "keys" / "ml-engineer"))
     signed = []
     with ledger.transaction():
         for number in range(count):
             asked = known.request.model_copy(update={"run_id": f"20260303-120000-{number:04x}"})
-            signed.append(signed_request.record(ledger, governed, signed_request.sign(asked, signer)))
-            dsse.write(layout_of(clone, asked.run_id).request, signed[-1].envelope)
+            signed.append(signed_request.record_request(ledger, governed, signed_request.sign_request(asked, signer)))
+            dsse.write_envelope(run_layout(clone, asked.run_id).request_path, signed[-1].envelope)
     return signed
 
 
@@ -118,7 +118,7 @@ def varied_evidence(evidence: Evidence, asked: RecordedRunRequest, seed: int) ->
     said |= {"run": asked.request.run_id, "request_sha256": asked.sha256, "policy_sha256": evidence.policy_sha256}
     kept = evidence.model_dump(mode="json", include=COMMON_FIELDS)
     other = Evidence.model_validate(said | kept)
-    checks = [check_result(check_of(result), other.facts) for result in evidence.checks]
+    checks = [evaluate_check(check_of(result), other.facts) for result in evidence.checks]
     return other.model_copy(update={"checks": checks})
 
 
@@ -173,7 +173,10 @@ def pause(clone: Path, count: int) -> tuple[float, dict[str, str]]:
     """Make paused flow runs in the project's server. Return the bytes of each, and the server's environment."""
     api = json.loads((clone / ".hallmark" / "prefect" / "up.json").read_text())["api"]
     database = next((clone / ".hallmark" / "prefect").rglob("prefect.db"))
-    before, env = size(database), access.client_environment(clone, api, own=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    before, env = (
+        size(database),
+        access.client_environment(clone, api, is_own_server=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"},
+    )
     make = f"""
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -222,7 +225,7 @@ def polls(clone: Path) -> tuple[float, float]:
         each = []
         for _ in range(POLLS):
             began = time.process_time()
-            parked.decided_runs(whole)
+            parked.find_decided_runs(whole)
             each.append(time.process_time() - began)
         taken[whole] = statistics.median(each)
     return taken[False], taken[True]

@@ -6,17 +6,17 @@ Read the files in this order:
     stages.py             DVC stages as Prefect tasks
     gates.py              gates as suspended flow runs
     lineage.py            index of the records in a run's dataset
-    promotion.py          comparison of the candidate with the champion, and its promotion
-    lifecycle.py          beginning, journal and end of a run
-    artifacts.py          Prefect artifacts: what a run shows in Prefect's UI
+    promotion.py          comparison of the candidate with the champion, and promotion of the candidate
+    lifecycle.py          start, journal and end of a run
+    artifacts.py          Prefect artifacts, which show a run in Prefect's UI
     deployment_names.py   names of this checkout's deployments and work pools
     suspended_runs.py     resumption of suspended runs whose gate was decided
-    pool_rescheduling.py  rescheduling of work pools' runs whose machine is gone
+    pool_rescheduling.py  rescheduling of work-pool runs after the loss of their machine
     watch.py              periodic work: orphaned flow runs, reminders, incidents, published heads
     mlflow_updates.py     MLflow runs, kept up to date
     scheduling.py         runs that schedules and triggers request
     partial_work.py       work in independent parts
 
-A flow decides when, where and how often a step is tried, displays it, and lets it wait. The work itself is in `tasks/`,
-which does not depend on Prefect.
+A flow decides when and where each step is executed and how often it is retried. It also shows the step in Prefect, and
+suspends itself at a gate. The work itself is in `tasks/`, which does not depend on Prefect.
 """

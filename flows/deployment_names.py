@@ -1,7 +1,7 @@
-"""Names of this checkout's deployments and work pools, which distinguish many checkouts on one Prefect server.
+"""Names of this checkout's deployments and work pools, which are unique on a Prefect server that many checkouts use.
 
-The deployment that a runner serves has the id of the installation in its name. Work pools and their deployments have
-the id of the ledger, because machines that share a ledger also share its work pools.
+The name of the runner's deployment contains the id of the installation. The names of work pools and their deployments
+contain the id of the ledger instead, because machines that share a ledger also share its work pools.
 """
 
 from pathlib import Path
@@ -13,18 +13,20 @@ from tasks.runs import installation
 FLOW_NAME = "retrain"
 
 
-def runner_deployment(root: Path) -> str:
+def runner_deployment_name(root: Path) -> str:
     """Return the name of the deployment that the checkout's runner serves, such as retrain-1f3a9c02."""
     return f"{FLOW_NAME}-{installation.installation_id(root)}"
 
 
-def full_runner_deployment(root: Path) -> str:
+def full_runner_deployment_name(root: Path) -> str:
     """Return the name of the runner's deployment in the format of Prefect's commands: FLOW/DEPLOYMENT."""
-    return f"{FLOW_NAME}/{runner_deployment(root)}"
+    return f"{FLOW_NAME}/{runner_deployment_name(root)}"
 
 
 def ledger_id(ledger: Ledger) -> str:
-    """Return the id of a ledger, which is the same on each machine: eight hexadecimal digits of its first entry's hash.
+    """Return the id of a ledger: the first eight hexadecimal digits of the hash of its first entry.
+
+    All machines that share the ledger get the same id.
 
     Raises:
         Unavailable: The ledger has no entry yet.
@@ -34,16 +36,19 @@ def ledger_id(ledger: Ledger) -> str:
     raise Unavailable("the ledger has no entry yet, and nothing is known by it; `hallmark init` makes the first")
 
 
-def work_pool(ledger: Ledger, called: str) -> str:
+def work_pool_name(ledger: Ledger, pool: str) -> str:
     """Return the name of a work pool in Prefect, such as hallmark-5d2e77a1-gpu for the pool `gpu`."""
-    return f"hallmark-{ledger_id(ledger)}-{called}"
+    return f"hallmark-{ledger_id(ledger)}-{pool}"
 
 
-def pool_deployment(ledger: Ledger, called: str) -> str:
+def pool_deployment_name(ledger: Ledger, pool: str) -> str:
     """Return the name of a work pool's deployment, such as retrain-5d2e77a1-gpu for the pool `gpu`."""
-    return f"{FLOW_NAME}-{ledger_id(ledger)}-{called}"
+    return f"{FLOW_NAME}-{ledger_id(ledger)}-{pool}"
 
 
-def full_run_deployment(root: Path, ledger: Ledger, called: str | None) -> str:
-    """Return the full name of the deployment for a run: that of the work pool `called`, or else the runner's."""
-    return f"{FLOW_NAME}/{pool_deployment(ledger, called)}" if called else full_runner_deployment(root)
+def full_deployment_name(root: Path, ledger: Ledger, pool: str | None) -> str:
+    """Return the full name of the deployment that executes a run.
+
+    It is the deployment of the work pool named `pool`, or the runner's deployment if `pool` is None.
+    """
+    return f"{FLOW_NAME}/{pool_deployment_name(ledger, pool)}" if pool else full_runner_deployment_name(root)

@@ -1,4 +1,4 @@
-"""Work in independent parts: if one part fails, the others are still done."""
+"""Work in independent parts. If one part fails, the others are still done."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ class PartialWork:
         self._done: list[str] = []
         self._failed: list[str] = []
 
-    def attempt(self, what: str, part: Callable[[], list[str]]) -> None:
+    def attempt(self, description: str, part: Callable[[], list[str]]) -> None:
         """Do one part of the work. Any exception is recorded as a failure, even a programming error."""
         try:
             self._done += part()
@@ -27,7 +27,7 @@ class PartialWork:
             self._done += error.done
             self._failed += error.failed
         except Exception as error:
-            self._failed.append(f"{what}: {error if isinstance(error, HallmarkError) else repr(error)}")
+            self._failed.append(f"{description}: {error if isinstance(error, HallmarkError) else repr(error)}")
 
     def add_failures(self, reasons: list[str]) -> None:
         self._failed += reasons

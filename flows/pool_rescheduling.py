@@ -1,9 +1,9 @@
-"""Rescheduling of work pools' runs whose machine is gone, so that they continue on another machine.
+"""Rescheduling of work-pool runs whose machine is gone, so that another machine continues them.
 
 A machine that executes a run holds a lease in the ledger's database and renews it (tasks/runs/run_lease.py). If Prefect
 reports that a flow run is running, but no machine holds the lease of its run, the flow run is scheduled again, and a
-free machine of the pool takes over the run. If the first machine still exists but was unreachable, it stops at its next
-stage, because the ledger says which machine has taken over the run.
+free machine of the pool takes over the run. The first machine may only have been unreachable. It then stops before its
+next stage, because the ledger records which machine has taken over the run.
 """
 
 from datetime import timedelta
@@ -15,18 +15,18 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 
 from flows import deployment_names
-from flows.lifecycle import run_id
+from flows.lifecycle import run_id_of_flow_run
 from flows.partial_work import PartialWork
 from flows.suspended_runs import flow_runs_in_state
 from tasks.ledger.leases import Leases, open_leases
 from tasks.ledger.ledger import Ledger
 from tasks.runs.checkout import Checkout
-from tasks.runs.run_lock import is_executing
+from tasks.runs.run_lock import is_run_executing
 from tasks.scheduling import deployments_in_force
 
-START_GRACE = timedelta(seconds=60)
-"""Maximum time between the start of a flow run and the lease of its run. It allows for the start of a process and its
-imports."""
+START_GRACE_PERIOD = timedelta(seconds=60)
+"""Time after the start of a flow run during which its run may be without a lease, because a process must first start
+and import modules."""
 MAX_RESCHEDULES = 3
 """Maximum number of times that a run is rescheduled after the loss of its machine. The limit stops runs that crash
 every machine."""
@@ -35,8 +35,8 @@ GONE_MESSAGE = "its machine was gone"
 
 def pool_deployments(root: Path) -> list[str]:
     here = Checkout(root)
-    in_force = deployments_in_force.read(here.ledger, here.governance).deployments
-    return [deployment_names.pool_deployment(here.ledger, name) for name in in_force.pools]
+    in_force = deployments_in_force.read_deployments(here.ledger, here.governance).deployments
+    return [deployment_names.pool_deployment_name(here.ledger, name) for name in in_force.pools]
 
 
 def reschedule_abandoned(root: Path) -> list[str]:
@@ -54,7 +54,8 @@ def reschedule_abandoned(root: Path) -> list[str]:
         states = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
         for flow_run in flow_runs_in_state(root, client, *states, deployments=ours):
             parts.attempt(
-                f"run {run_id(flow_run)}", partial(_reschedule_if_abandoned, root, client, flow_run, ledger, leases)
+                f"run {run_id_of_flow_run(flow_run)}",
+                partial(_reschedule_if_abandoned, root, client, flow_run, ledger, leases),
             )
     return parts.finish()
 
@@ -62,12 +63,12 @@ def reschedule_abandoned(root: Path) -> list[str]:
 def _reschedule_if_abandoned(
     root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger, leases: Leases
 ) -> list[str]:
-    run, state = run_id(flow_run), flow_run.state
-    lease, now = leases.get(f"run/{run}")
-    if state is None or is_executing(root / ".hallmark", run) or (lease and not lease.is_over(now)):
+    run, state = run_id_of_flow_run(flow_run), flow_run.state
+    lease, now = leases.read_lease(f"run/{run}")
+    if state is None or is_run_executing(root / ".hallmark", run) or (lease and not lease.is_over(now)):
         return []
     held_since = lease is not None and lease.until > state.timestamp
-    if not held_since and state.type != StateType.CRASHED and now - state.timestamp < START_GRACE:
+    if not held_since and state.type != StateType.CRASHED and now - state.timestamp < START_GRACE_PERIOD:
         return []
     if ledger.entries("run.ended", run):
         return []

@@ -1,25 +1,25 @@
-"""Prefect tasks about the registry: whether a candidate equals the champion, and its promotion."""
+"""Prefect tasks for promotion: the comparison of a candidate with the champion, and the promotion of the candidate."""
 
 from prefect import task
 from prefect.logging import get_run_logger
 
 from flows import artifacts
-from flows.lifecycle import activity
+from flows.lifecycle import show_activity
 from tasks.ledger.heads import publication
 from tasks.registry.promote import champion, promotion
-from tasks.registry.promote.candidate_digest import candidate_inputs
+from tasks.registry.promote.candidate_digest import candidate_inputs_digest
 from tasks.runs.run import Run
 
 
 @task(task_run_name="unchanged?", persist_result=False)
-def unchanged(run: Run) -> str | None:
-    """Return the champion's name if the candidate has the same inputs as the champion, else None.
+def find_unchanged_champion(run: Run) -> str | None:
+    """Return the champion's label if the candidate has the same inputs as the champion, else None.
 
-    A champion that demo identities have approved does not stop a governed run.
+    If demo identities approved the champion but people decide in this run, the result is also None.
     """
     governed = run.governance()
-    reigning = champion.current(run.ledger(), governed, run.params.use_case.name)
-    if reigning is None or reigning.candidate_inputs != candidate_inputs(run.layout):
+    reigning = champion.current_champion(run.ledger(), governed, run.params.use_case.name)
+    if reigning is None or reigning.candidate_inputs != candidate_inputs_digest(run.layout):
         return None
     if reigning.demo and not run.request.demo_approvals:
         return None
@@ -31,14 +31,14 @@ def promote(run: Run) -> str | None:
     """Verify the run again and promote its candidate to champion.
 
     Returns:
-        Name of the release; None in a risk tier without gates, in which there is no promotion.
+        Label of the release; None in a risk tier without gates, because nothing can be promoted there.
     """
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
     run.require_unchanged()
-    commit = run.commit("Gates passed; ready for promotion")
+    commit = run.commit_files("Gates passed; ready for promotion")
     ledger, governed = run.ledger(), run.governance()
-    with activity(run.id, "verifying everything again and promoting"):
+    with show_activity(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, ledger, governed)
     artifacts.show_promoted(release)
     for warning in publication.publish_if_changed(ledger, governed):  # the promotion holds even if no head is published

@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.artifacts import report
+from flows.artifacts import create_report
 from flows.deployment_names import FLOW_NAME
-from flows.gates import gate
-from flows.lifecycle import end_run, lifecycle, name_of_flow_run, record_evaluation, resolve
-from flows.lineage import index
-from flows.promotion import promote, unchanged
-from flows.stages import stages
+from flows.gates import pass_gate
+from flows.lifecycle import end_run, flow_run_name, record_evaluation, resolve_run, run_lifecycle
+from flows.lineage import index_dataset
+from flows.promotion import find_unchanged_champion, promote
+from flows.stages import run_stages
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs.request import RunRequest
 from tasks.runs.requests.signed_requests import Envelope
@@ -16,7 +16,7 @@ from tasks.runs.requests.signed_requests import Envelope
 DEFAULT_REQUEST = RunRequest()
 
 
-@flow(name=FLOW_NAME, flow_run_name=name_of_flow_run, persist_result=False)
+@flow(name=FLOW_NAME, flow_run_name=flow_run_name, persist_result=False)
 def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = None) -> str:
     """Execute one governed run, and return its final status: promoted, unchanged or experiment.
 
@@ -27,24 +27,24 @@ def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = N
         request: Run to execute. The default is params.yaml at the checkout's HEAD, requested by `scheduler`.
         envelope: Request as signed by `hallmark run`. Without it, the scheduler is the requester.
     """
-    with lifecycle(request, envelope) as asked:
-        run = resolve(asked, envelope)
+    with run_lifecycle(request, envelope) as asked:
+        run = resolve_run(asked, envelope)
 
-        stages(run, *DATA_STAGE_NAMES)
-        gate(run, "data")
-        index(run)
+        run_stages(run, *DATA_STAGE_NAMES)
+        pass_gate(run, "data")
+        index_dataset(run)
 
-        if release := unchanged(run):
+        if release := find_unchanged_champion(run):
             return end_run(run, "unchanged", release)
 
-        stages(run, "base_model", "tokenise", "train")
-        stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
+        run_stages(run, "base_model", "tokenise", "train")
+        run_stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
         record_evaluation(run)
-        report(run)
-        gate(run, "evaluation")
+        create_report(run)
+        pass_gate(run, "evaluation")
 
-        stages(run, "package")
-        gate(run, "release")
+        run_stages(run, "package")
+        pass_gate(run, "release")
 
         release = promote(run)
         return end_run(run, "promoted" if release else "experiment", release)

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.lifecycle import activity, current_flow_run, update_journal
+from flows.lifecycle import current_flow_run, show_activity, update_journal
 from tasks.core import progress
 from tasks.core.errors import HallmarkError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.core.escaping import escape_markdown
@@ -18,19 +18,19 @@ from tasks.runs import stage as made
 from tasks.runs.journal import StageState
 from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
 from tasks.runs.run import Run
-from tasks.runs.takeover import ELSEWHERE_MESSAGE, other_machine
+from tasks.runs.takeover import ELSEWHERE_MESSAGE, describe_other_machine
 from tasks.scheduling import deployments_in_force
 
 
-def stages(run: Run, *names: str) -> None:
-    """Execute stages in order, unless an owner has withdrawn a source of the run.
+def run_stages(run: Run, *names: str) -> None:
+    """Execute stages in order, and stop if an owner has withdrawn a source of the run.
 
     A stage whose outputs already exist is recorded as well, because an earlier process could have been killed before it
     recorded the stage.
     """
     for name in names:
         require_continuable(run)
-        if not _is_finished(run, name):
+        if not _is_stage_finished(run, name):
             outcome = run_with_retries(run, name)
             run_entries.record_stage(run.ledger(), run.layout, run.id, outcome)
 
@@ -40,29 +40,30 @@ FAILURE_KINDS: tuple[tuple[type[HallmarkError], str], ...] = (
     (ProcessDied, "died"),
     (Unavailable, "away"),
 )
-"""Kinds of failures in `retries` of deployments.yaml, by exception. Subclasses come before their base class."""
+"""Exception classes of failures, each with its key in `retries` of deployments.yaml. Subclasses come before their base
+class."""
 
 
 def run_with_retries(run: Run, name: str) -> StageOutcome:
-    """Execute a stage, and repeat it after failures as often as the deployments in force allow.
+    """Execute a stage, and retry it after failures as often as the adopted deployments allow.
 
     Each attempt is a separate Prefect task run.
 
     Raises:
         HallmarkError: The last attempt failed.
     """
-    in_force = deployments_in_force.read(run.ledger(), run.governance()).deployments
+    in_force = deployments_in_force.read_deployments(run.ledger(), run.governance()).deployments
     waits = {kind: iter(retry.wait_seconds()) for kind, retry in in_force.retries if retry}
     while True:
         try:
-            return stage(run, name, in_force.timeout(name))
+            return run_stage(run, name, in_force.timeout(name))
         except HallmarkError as error:
             kind = next((kind for of, kind in FAILURE_KINDS if isinstance(error, of)), "")
             seconds = next(waits.get(kind, iter(())), None)
             if seconds is None:
                 raise
             get_run_logger().warning(f"stage {name}: {error}; it is tried again in {seconds:g} s")
-            with activity(run.id, f"waiting {format_duration(seconds)} to try {name} again"):
+            with show_activity(run.id, f"waiting {format_duration(seconds)} to try {name} again"):
                 time.sleep(seconds)
             require_continuable(run)
 
@@ -73,20 +74,20 @@ def require_continuable(run: Run) -> None:
     Raises:
         Refused: A source was withdrawn, or the run continues on another machine.
     """
-    if other := other_machine(run.ledger(), run.checkout.root, run.id):
+    if other := describe_other_machine(run.ledger(), run.checkout.root, run.id):
         raise Refused(ELSEWHERE_MESSAGE.format(run.id, other))
-    if block_reason := run.withdrawal():
+    if block_reason := run.withdrawal_reason():
         raise Refused(f"run {run.id} stops: {block_reason}; then: hallmark run --resume {run.id}")
 
 
-def _is_finished(run: Run, name: str) -> bool:
+def _is_stage_finished(run: Run, name: str) -> bool:
     """Return whether this flow run has finished a stage and the ledger has its record.
 
-    A resumed flow run starts from the top and skips such stages. Integrity does not depend on this, because a gate
-    digests the files in the worktree. Results that Prefect stores are not used: such a result determines itself how it
-    is read, and a pickle would execute code.
+    A resumed flow run starts from the top and skips such stages. A wrong answer does no harm, because a gate digests
+    the files in the worktree. Results that Prefect stores are not used, because a stored result specifies how it is
+    deserialized, and unpickling it can execute code.
     """
-    flow_run, known = current_flow_run(), journal.read(run.layout.state, run.id)
+    flow_run, known = current_flow_run(), journal.read_journal(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):
         return False
     line = known.stages.get(name)
@@ -95,37 +96,43 @@ def _is_finished(run: Run, name: str) -> bool:
 
 
 @task(task_run_name="{name}", persist_result=False)
-def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
+def run_stage(run: Run, name: str, max_seconds: float | None = None) -> StageOutcome:
     """Execute one stage in the run's worktree, and show its log and progress in Prefect.
 
-    The stage is computed only if there is no signed record of the same work. `most` is the maximum number of seconds;
-    None for no limit.
+    The outputs of an earlier execution are used instead if a signed record shows that it had the same materials.
+    `max_seconds` is the maximum number of seconds; None for no limit.
     """
-    listener, ledger, governed = _Listener(run, name), run.ledger(), run.governance()
-    by = made.load_worker(governed, ledger)
-    _line(run, name, StageState(state="running"))
+    listener, ledger, governed = _OutputListener(run, name), run.ledger(), run.governance()
+    by = made.load_worker_keys(governed, ledger)
+    _update_stage_state(run, name, StageState(state="running"))
     try:
         known = record_chain.records_of_run(ledger, governed, run.id).get(name)
-        outcome = made.provide_outputs(run.layout, name, by, listener.hear, known, most=most)
-        if name == INGEST_STAGE and outcome.cached and (unknown := _unknown_tokens(run)):
-            listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
-            outcome = made.provide_outputs(run.layout, name, by, listener.hear, force=True, most=most)
+        outcome = made.provide_outputs(run.layout, name, by, listener.receive_line, known, max_seconds=max_seconds)
+        if name == INGEST_STAGE and outcome.cached and (unknown := _count_unknown_tokens(run)):
+            listener.receive_line(
+                f"the vault does not know {unknown} of the tokens in the cached output; reading again"
+            )
+            outcome = made.provide_outputs(
+                run.layout, name, by, listener.receive_line, force=True, max_seconds=max_seconds
+            )
     except HallmarkError:
-        _line(run, name, StageState(state="failed", seconds=listener.seconds()))
+        _update_stage_state(run, name, StageState(state="failed", seconds=listener.elapsed_seconds()))
         raise
-    _line(run, name, StageState(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
+    _update_stage_state(
+        run, name, StageState(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2))
+    )
     listener.finish()
     return outcome
 
 
-def _unknown_tokens(run: Run) -> int:
+def _count_unknown_tokens(run: Run) -> int:
     from tasks.inquiry.vault_coverage import count_unknown_tokens
 
     return count_unknown_tokens(run.layout)
 
 
-def _line(run: Run, name: str, line: StageState) -> None:
-    known = journal.read(run.layout.state, run.id)
+def _update_stage_state(run: Run, name: str, line: StageState) -> None:
+    known = journal.read_journal(run.layout.state, run.id)
     assert known is not None
     if (before := known.stages.get(name)) is not None:
         again = before.state == "failed" and line.state == "running"
@@ -133,11 +140,11 @@ def _line(run: Run, name: str, line: StageState) -> None:
     update_journal(known, stages=known.stages | {name: line})
 
 
-LOG_SECONDS = 30.0
-"""Minimum time in seconds between two progress lines in the log. Without a limit, they would hide other lines."""
+PROGRESS_LOG_SECONDS = 30.0
+"""Minimum time in seconds between two progress lines in the log, so that they do not hide other lines."""
 
 
-class _Listener:
+class _OutputListener:
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
         self.log = get_run_logger()
@@ -146,19 +153,21 @@ class _Listener:
         self.started = time.monotonic()
         self.logged = float("-inf")
 
-    def hear(self, line: str) -> None:
-        if not (reported := progress.parse(line)):
+    def receive_line(self, line: str) -> None:
+        if not (reported := progress.parse_progress_line(line)):
             self.log.info(line)
             return
-        _line(self.run, self.name, StageState(state="running", seconds=self.seconds(), progress=reported.text))
+        _update_stage_state(
+            self.run, self.name, StageState(state="running", seconds=self.elapsed_seconds(), progress=reported.text)
+        )
         if reported.percent is not None:
             self.percent = reported.percent
         self._show(self.percent, reported.text)
-        if time.monotonic() - self.logged > LOG_SECONDS:
+        if time.monotonic() - self.logged > PROGRESS_LOG_SECONDS:
             self.logged = time.monotonic()
             self.log.info(f"{self.name} {reported.text}")
 
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         return round(time.monotonic() - self.started, 1)
 
     def _show(self, percent: float, text: str) -> None:
@@ -170,4 +179,4 @@ class _Listener:
 
     def finish(self) -> None:
         if self.artifact is not None:
-            self._show(100.0, f"done in {self.seconds():.0f} s")
+            self._show(100.0, f"done in {self.elapsed_seconds():.0f} s")

@@ -1,10 +1,11 @@
 """Resumption of suspended runs whose gate was decided.
 
-The watch checks twice a second. Between two checks only new entries of the ledger are read, and Prefect is queried only
-about runs that can continue, so a thousand suspended runs cost almost nothing. A decision can be recorded just before
-its run is suspended, so it is remembered until the run continues. Once a minute all suspended runs are examined,
-because some causes have no entry in the ledger: a deadline, a change of governance files that only this machine uses,
-or a time in which Prefect was unavailable.
+The watch checks twice a second. A check reads only new entries of the ledger, and queries Prefect only about runs that
+can continue, so a thousand suspended runs cost almost nothing. A decision can be recorded just before its run is
+suspended, so it is remembered until the run continues.
+
+Once a minute, all suspended runs are examined, because some causes have no entry in the ledger: a deadline, a change of
+governance files that only this machine uses, or a time in which Prefect was unavailable.
 """
 
 import time
@@ -27,7 +28,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows import deployment_names
-from flows.lifecycle import run_id
+from flows.lifecycle import run_id_of_flow_run
 from flows.partial_work import PartialWork
 from tasks.consent import release_sources, withdrawals
 from tasks.consent.withdrawals import Withdrawal
@@ -40,40 +41,41 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs.checkout import Checkout
 from tasks.runs.governance_cache import GovernanceCache
-from tasks.runs.run import layout_of, open_run
-from tasks.runs.takeover import is_elsewhere
+from tasks.runs.run import open_run, run_layout
+from tasks.runs.takeover import is_on_other_machine
 
 PAGE_SIZE = 200
-"""Number of flow runs in one request, which is the maximum that Prefect's server returns."""
+"""Number of flow runs to request at once, which is the most that Prefect's server returns."""
 FULL_CHECK_SECONDS = 60.0
 """Seconds between two full checks, in which every open gate is read."""
-DECIDING_KINDS = ("gate", "governance", "source")
+DECIDING_KIND_PREFIXES = ("gate", "governance", "source")
 """Prefixes of the kinds of ledger entries that can decide a gate."""
 
 
-class _Elsewhere(HallmarkError):
+class _RunOnOtherMachine(HallmarkError):
     """Error for a run that belongs to another machine."""
 
 
 class SuspendedRuns:
     """Suspended runs of a checkout, and of work pools if this machine is responsible for them."""
 
-    def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
+    def __init__(self, root: Path, pool_deployments: Callable[[], list[str]] = list) -> None:
         """Initialise without reading the ledger.
 
         Args:
             root: Root folder of the checkout.
-            pooled: Function that returns the work pool deployments for which this machine is responsible now.
+            pool_deployments: Function that returns the names of the work pool deployments for which this machine is
+                responsible now.
         """
         self._root = root
-        self._pooled = pooled
+        self._pool_deployments = pool_deployments
         self._ledger: Ledger | None = None
-        self._last = 0
-        self._next = 0.0
-        self._open: set[str] = set()
-        self._answered: set[str] = set()
-        self._absent: set[str] = set()
-        self._ended: set[str] = set()
+        self._last_entry = 0
+        self._next_full_check = 0.0
+        self._runs_at_open_gates: set[str] = set()
+        self._decided_runs: set[str] = set()
+        self._absent_runs: set[str] = set()
+        self._ended_runs: set[str] = set()
 
     def resume_decided(self, _: Path | None = None) -> list[str]:
         """Resume every suspended run whose gate is decided, and return the ids of these runs.
@@ -81,10 +83,10 @@ class SuspendedRuns:
         Raises:
             PartialFailure: Some runs could not be resumed; the next call tries again.
         """
-        whole = time.monotonic() >= self._next
-        wanted = set(self.decided_runs(whole)) - (set() if whole else self._ended)
+        whole = time.monotonic() >= self._next_full_check
+        wanted = set(self.find_decided_runs(whole)) - (set() if whole else self._ended_runs)
         if whole:  # set before Prefect answers, which may be unavailable
-            self._next = time.monotonic() + FULL_CHECK_SECONDS
+            self._next_full_check = time.monotonic() + FULL_CHECK_SECONDS
         if not (wanted or whole):
             return []
         parts = PartialWork()
@@ -96,33 +98,42 @@ class SuspendedRuns:
                 else flow_runs_of(self._root, client, parked, wanted)
             )
             for flow_run in flow_runs:
-                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
-            pooled = flow_runs_of(self._root, client, parked, wanted, self._pooled()) if wanted else []
+                parts.attempt(
+                    f"run {run_id_of_flow_run(flow_run)} cannot go on",
+                    partial(self._resume_if_possible, client, flow_run, wanted),
+                )
+            pooled = flow_runs_of(self._root, client, parked, wanted, self._pool_deployments()) if wanted else []
             for flow_run in pooled:
-                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume_flow_run, client, flow_run))
+                parts.attempt(
+                    f"run {run_id_of_flow_run(flow_run)} cannot go on", partial(self._resume_flow_run, client, flow_run)
+                )
         if whole:
-            self._note_ended(wanted - {run_id(flow_run) for flow_run in (*flow_runs, *pooled)})
+            self._note_ended_runs(wanted - {run_id_of_flow_run(flow_run) for flow_run in (*flow_runs, *pooled)})
         return parts.finish()
 
-    def decided_runs(self, whole: bool) -> set[str]:
+    def find_decided_runs(self, full_check: bool) -> set[str]:
         """Return the runs whose gate is decided in the ledger and that have not been resumed since.
 
-        The result can include runs that are not suspended yet. All open gates are read in a full check (`whole`), or if
-        the ledger has new entries that can decide a gate.
+        The result can include runs that are not suspended yet. `full_check` requests a full check, which reads all open
+        gates. Otherwise they are read only if the ledger has new entries that can decide a gate.
         """
         ledger = self._open_ledger()
-        last = ledger.last()
-        news = ledger.changes_after(self._last) if last > self._last and not whole else set()
-        if whole or last < self._last or any(kind.partition(".")[0] in DECIDING_KINDS for kind, _ in news):
+        last = ledger.last_seq()
+        news = ledger.changed_subjects_after(self._last_entry) if last > self._last_entry and not full_check else set()
+        if (
+            full_check
+            or last < self._last_entry
+            or any(kind.partition(".")[0] in DECIDING_KIND_PREFIXES for kind, _ in news)
+        ):
             answered = self._read_open_gates(ledger)
-            self._answered = answered if whole else answered | (self._answered - self._open)
-        if not whole:
-            self._ended -= {subject for _, subject in news}
+            self._decided_runs = answered if full_check else answered | (self._decided_runs - self._runs_at_open_gates)
+        if not full_check:
+            self._ended_runs -= {subject for _, subject in news}
             closed = {subject for kind, subject in news if kind == cases.CLOSED}
-            self._answered -= closed  # their runs have continued, except at expired gates
-            self._answered |= {run for run in closed if _is_expired(ledger, run)}
-        self._last = last
-        return self._answered
+            self._decided_runs -= closed  # their runs have continued, except at expired gates
+            self._decided_runs |= {run for run in closed if _is_expired(ledger, run)}
+        self._last_entry = last
+        return self._decided_runs
 
     def _open_ledger(self) -> Ledger:
         if self._ledger is None:
@@ -130,55 +141,63 @@ class SuspendedRuns:
         return self._ledger
 
     def _read_open_gates(self, ledger: Ledger) -> set[str]:
-        rules, judged, pooled = GovernanceCache(self._root, ledger), dict[str, Governance](), self._pooled()
+        rules, judged, pooled = GovernanceCache(self._root, ledger), dict[str, Governance](), self._pool_deployments()
 
         def governed(summary: EvidenceSummary) -> Governance:
-            governance = rules.of_any_run(summary.run) if pooled else rules.of_local_run(summary.run)
+            governance = (
+                rules.governance_of_any_run(summary.run) if pooled else rules.governance_of_local_run(summary.run)
+            )
             if governance is None:
-                raise _Elsewhere
+                raise _RunOnOtherMachine
             judged[summary.run] = governance
             return governance
 
-        glances = [each for each in open_gates(ledger, governed) if not isinstance(each.status, _Elsewhere)]
-        self._open = {each.entry.subject for each in glances}
-        withdrawn = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.loaded}
+        glances = [each for each in open_gates(ledger, governed) if not isinstance(each.status, _RunOnOtherMachine)]
+        self._runs_at_open_gates = {each.entry.subject for each in glances}
+        withdrawn = {
+            id(governance): withdrawals.withdrawals_in_force(ledger, governance)
+            for governance in rules.loaded_governances
+        }
         return {
             run
             for each in glances
             if (run := each.entry.subject) in judged
             and (
-                _is_answered(each, judged[run])
+                _is_gate_decided(each, judged[run])
                 or self._uses_withdrawn_source(run, withdrawn[id(judged[run])], judged[run])
             )
         }
 
-    def _uses_withdrawn_source(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
+    def _uses_withdrawn_source(self, run: str, withdrawn: dict[str, list[Withdrawal]], governed: Governance) -> bool:
         try:
-            used = release_sources.of_run(layout_of(self._root, run)) if taken else []
-            return bool(withdrawals.affecting(taken, used, governed))
+            used = release_sources.sources_of_run(run_layout(self._root, run)) if withdrawn else []
+            return bool(withdrawals.affecting_withdrawals(withdrawn, used, governed))
         except HallmarkError:
             return False
 
-    def _note_ended(self, absent: set[str]) -> None:
+    def _note_ended_runs(self, not_suspended: set[str]) -> None:
         """Remember which decided runs were not suspended.
 
-        A run that was not suspended in two consecutive full checks has ended. Until the ledger has a new entry about
-        that run, only full checks query Prefect for it.
+        A decided run that was not suspended in two consecutive full checks has ended. From then on, only full checks
+        query Prefect for the run, until the ledger has a new entry about it.
         """
-        self._ended, self._absent = absent & self._absent, absent
+        self._ended_runs, self._absent_runs = not_suspended & self._absent_runs, not_suspended
 
-    def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
-        """Resume a run that can continue, or a run that another machine has taken over, so that it ends here."""
-        run = run_id(flow_run)
-        waits = run not in wanted and (run in self._open or not is_decided(self._root, run))
-        if waits and not is_elsewhere(self._open_ledger(), self._root, run):
+    def _resume_if_possible(self, client: SyncPrefectClient, flow_run: FlowRun, decided: Collection[str]) -> list[str]:
+        """Resume a flow run if its gate is decided, or if another machine has taken over its run.
+
+        In the second case, the flow run ends here.
+        """
+        run = run_id_of_flow_run(flow_run)
+        waits = run not in decided and (run in self._runs_at_open_gates or not is_gate_decided(self._root, run))
+        if waits and not is_on_other_machine(self._open_ledger(), self._root, run):
             return []
         return self._resume_flow_run(client, flow_run)
 
     def _resume_flow_run(self, client: SyncPrefectClient, flow_run: FlowRun) -> list[str]:
-        run = run_id(flow_run)
+        run = run_id_of_flow_run(flow_run)
         client.resume_flow_run(flow_run.id)
-        self._answered.discard(run)
+        self._decided_runs.discard(run)
         return [run]
 
 
@@ -186,18 +205,18 @@ def _is_expired(ledger: Ledger, run: str) -> bool:
     return ledger.entries(cases.CLOSED, run)[-1].body.get("state") == "expired"
 
 
-def _is_answered(glance: OpenGate, governed: Governance) -> bool:
+def _is_gate_decided(open_gate: OpenGate, governed: Governance) -> bool:
     """Return whether a gate is decided, or can no longer be decided because of its deadline or a changed policy.
 
     If the gate cannot be judged for another reason, for example while governance files are being edited, the run stays
     suspended.
     """
-    if glance.summary and glance.summary.policy_sha256 != governed.policy_sha256:
+    if open_gate.summary and open_gate.summary.policy_sha256 != governed.policy_sha256:
         return True
-    return not isinstance(glance.status, HallmarkError) and glance.status.state != "waiting"
+    return not isinstance(open_gate.status, HallmarkError) and open_gate.status.state != "waiting"
 
 
-def is_decided(root: Path, run: str) -> bool:
+def is_gate_decided(root: Path, run: str) -> bool:
     """Return whether the gate of a suspended run is decided or can no longer be decided.
 
     A gate can no longer be decided after its deadline, a change of policy or the withdrawal of a source. The run is
@@ -205,19 +224,19 @@ def is_decided(root: Path, run: str) -> bool:
     """
     ledger = Checkout(root).ledger
     try:
-        asked = cases.read_all(ledger, run)[-1:]
+        asked = cases.read_cases(ledger, run)[-1:]
         parked = open_run(root, run)
         governed = parked.governance()
-        return bool(parked.withdrawal()) or any(_answered(case, ledger, governed) for case in asked)
+        return bool(parked.withdrawal_reason()) or any(_is_case_decided(case, ledger, governed) for case in asked)
     except HallmarkError:
         return False  # for example governance files that are being edited: the run stays suspended
 
 
-def _answered(case: GateCase, ledger: Ledger, governed: Governance) -> bool:
+def _is_case_decided(case: GateCase, ledger: Ledger, governed: Governance) -> bool:
     evidence = case.evidence
-    if case.closed or evidence.policy_sha256 != governed.policy.digest():
+    if case.closing_entry or evidence.policy_sha256 != governed.policy.digest():
         return True
-    return gates.judge(evidence, ledger, governed, ledger.now()).state != "waiting"
+    return gates.judge_gate(evidence, ledger, governed, ledger.now()).state != "waiting"
 
 
 def flow_runs_of(
@@ -247,11 +266,11 @@ def flow_runs_in_state(
 ) -> list[FlowRun]:
     """Return all flow runs of the checkout, or of the given deployments, that are in one of the states.
 
-    Flow runs whose parameters have no valid run id are left out, because anyone who can reach the server can create
+    Flow runs without a valid run id in their parameters are omitted, because anyone who can reach the server can create
     them.
     """
     flow_runs: list[FlowRun] = []
-    ours = [deployment_names.runner_deployment(root)] if deployments is None else deployments
+    ours = [deployment_names.runner_deployment_name(root)] if deployments is None else deployments
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
     while True:
         page = client.read_flow_runs(
@@ -262,11 +281,11 @@ def flow_runs_in_state(
         )  # fmt: skip
         flow_runs += page
         if len(page) < PAGE_SIZE:
-            return [flow_run for flow_run in flow_runs if _names_a_run(flow_run)]
+            return [flow_run for flow_run in flow_runs if _has_valid_run_id(flow_run)]
 
 
-def _names_a_run(flow_run: FlowRun) -> bool:
+def _has_valid_run_id(flow_run: FlowRun) -> bool:
     try:
-        return bool(run_id(flow_run))
+        return bool(run_id_of_flow_run(flow_run))
     except HallmarkError:
         return False

@@ -15,7 +15,7 @@ from hallmark.releases import Release
 from hallmark.runs import Run
 from infra import checkout_folder, release_notices
 from tasks.core.errors import InputError
-from tasks.core.files import UMASK
+from tasks.core.files import STATE_UMASK
 from tasks.registry.admit import admission
 from tasks.registry.promote import releases
 from tasks.runs import abbreviated_ids, checkout, journal
@@ -28,7 +28,7 @@ def open_checkout(path: str | Path = ".") -> "Checkout":
     Raises:
         InputError: The folder is in no checkout, or its state belongs to another user.
     """
-    return Checkout(checkout_folder.find_root(Path(path), lambda text: warnings.warn(text, stacklevel=3)))
+    return Checkout(checkout_folder.find_checkout_root(Path(path), lambda text: warnings.warn(text, stacklevel=3)))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Checkout:
     def runs(self) -> list[Run]:
         """Return all runs of this checkout, oldest first."""
         warn_if_changed(self.root)
-        return [Run(self.root, known.run) for known in journal.read_all(self._state)]
+        return [Run(self.root, known.run) for known in journal.read_journals(self._state)]
 
     def run(self, id: str) -> Run:
         """Return a run, given its id or enough of its beginning or end.
@@ -78,8 +78,8 @@ class Checkout:
             InputError: There is no such run, or there are several.
         """
         warn_if_changed(self.root)
-        whole = abbreviated_ids.expand(self._state, id)
-        if journal.read(self._state, whole) is None:
+        whole = abbreviated_ids.expand_run_id(self._state, id)
+        if journal.read_journal(self._state, whole) is None:
             raise InputError(NO_RUN_MESSAGE.format(id))
         return Run(self.root, whole)
 
@@ -97,8 +97,8 @@ class Checkout:
         """
         warn_if_changed(self.root)
         with self._reading() as here:
-            known, line = releases.get_with_promotions(here.ledger, here.governance, name)
-            return Release(self.root, releases.summarise(known, line, here.ledger, here.governance))
+            known, line = releases.get_release_with_promotions(here.ledger, here.governance, name)
+            return Release(self.root, releases.summarise_release(known, line, here.ledger, here.governance))
 
     def admit(self, model: str, server: str | None = None) -> AdmittedModel:
         """Verify the release in production of a model, record in the ledger that it is admitted, and return it.
@@ -123,7 +123,7 @@ class Checkout:
     @contextmanager
     def _reading(self) -> Iterator[checkout.Checkout]:
         here = checkout.Checkout(self.root)
-        for text in release_notices.notices(here.ledger, here.governance):
+        for text in release_notices.list_notices(here.ledger, here.governance):
             warnings.warn(text, LedgerWarning, stacklevel=4)
         with here.ledger.reading():
             yield here
@@ -132,7 +132,7 @@ class Checkout:
 @contextmanager
 def private_files() -> Iterator[None]:
     """Make files that are created in the block readable by their owner alone, as commands do."""
-    before = os.umask(UMASK)
+    before = os.umask(STATE_UMASK)
     try:
         yield
     finally:

@@ -13,5 +13,5 @@ class LedgerWarning(UserWarning):
 def warn_if_changed(root: Path) -> None:
     """Issue a warning for each sign that the ledger of a checkout was changed by hand."""
     for text in ledger_signs.tampering_signs(root):
-        message = f"the ledger was changed by hand: {text}; {ledger_signs.ADVICE}"
+        message = f"the ledger was changed by hand: {text}; {ledger_signs.TAMPERING_ADVICE}"
         warnings.warn(message, LedgerWarning, stacklevel=3)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from tasks.core.errors import InputError
 from tasks.core.payload.inference_config import InferenceSettings
-from tasks.registry.admit.admission import Admitted
+from tasks.registry.admit.admission import AdmittedRelease
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,7 +25,7 @@ class Message(TypedDict):
 class AdmittedModel:
     """The release in production of a model, every byte of it verified. No other folder may be served."""
 
-    admission: Admitted
+    admission: AdmittedRelease
     """Promotion statement, folders of model, base model and tokenizer, and digests of what was admitted."""
 
     @property

@@ -10,7 +10,7 @@ import gc
 import runpy
 import sys
 
-from tasks.core.own_packages import module_name
+from tasks.core.own_packages import installed_module_name
 
 GC_THRESHOLDS = (20_000, 20, 20)
 """Thresholds of Python's garbage collector."""
@@ -19,4 +19,4 @@ if __name__ in ("__main__", "__mp_main__"):
     gc.set_threshold(*GC_THRESHOLDS)
 if __name__ == "__main__":
     del sys.argv[0]
-    runpy.run_module(module_name(sys.argv[0]), run_name="__main__")
+    runpy.run_module(installed_module_name(sys.argv[0]), run_name="__main__")

@@ -45,8 +45,8 @@ class Release:
         from tasks.runs.checkout import Checkout
 
         here = Checkout(self.root)
-        known, line = releases.get_with_promotions(here.ledger, here.governance, self.name)
-        return releases.decisions(line, known, here.ledger, here.governance)
+        known, line = releases.get_release_with_promotions(here.ledger, here.governance, self.name)
+        return releases.release_decision_summaries(line, known, here.ledger, here.governance)
 
     def verify(self, trust_root: str | None = None) -> Verification:
         """Verify every byte of the folder: files, gates, decisions, provenance, signatures.
@@ -61,7 +61,7 @@ class Release:
             return verify(self.folder, trust_root)
         from tasks.runs.checkout import Checkout
 
-        return folder_verification.verify(self.folder, Checkout(self.root).governance)
+        return folder_verification.verify_folder(self.folder, Checkout(self.root).governance)
 
 
 def verify(folder: str | Path, trust_root: str) -> Verification:
@@ -77,4 +77,4 @@ def verify(folder: str | Path, trust_root: str) -> Verification:
     Raises:
         InputError: There is no such folder, or the fingerprint is none.
     """
-    return folder_verification.verify_from_root(Path(folder), keys.checked_fingerprint(trust_root))
+    return folder_verification.verify_folder_from_root(Path(folder), keys.validate_fingerprint(trust_root))

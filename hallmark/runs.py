@@ -15,8 +15,8 @@ from tasks.gates.evidence import Evidence, read_facts
 from tasks.runs import journal
 from tasks.runs.checkout import Checkout
 from tasks.runs.journal import GateState, Journal
-from tasks.runs.run import layout_of
-from tasks.runs.run_lock import is_executing
+from tasks.runs.run import run_layout
+from tasks.runs.run_lock import is_run_executing
 
 RunStatus = Literal[
     "requested", "running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"
@@ -64,7 +64,7 @@ class Run:
         Raises:
             InputError: A file is not as a stage writes it.
         """
-        return read_facts(layout_of(self.root, self.id), STAGES)
+        return read_facts(run_layout(self.root, self.id), STAGES)
 
     def evidence(self, gate: str) -> Evidence:
         """Return the evidence with which the run last opened a gate: figures, checks, digests, decisions it needs.
@@ -74,7 +74,7 @@ class Run:
             Refused: The ledger does not hold the evidence as it was written.
         """
         warn_if_changed(self.root)
-        return cases.newest(Checkout(self.root).ledger, self.id, gate).evidence
+        return cases.newest_case(Checkout(self.root).ledger, self.id, gate).evidence
 
     def wait(self, timeout: float | None = None, through_gates: bool = False) -> RunStatus:
         """Wait until the run has ended or waits at a gate, and return its status.
@@ -96,7 +96,7 @@ class Run:
 
     def _journal(self) -> Journal | None:
         state = self.root / ".hallmark"
-        known = journal.read(state, self.id)
+        known = journal.read_journal(state, self.id)
         return journal.with_current_status(state, known) if known else None
 
     def _has_stopped(self, through_gates: bool) -> bool:
@@ -104,5 +104,5 @@ class Run:
         if status == "requested" and server.find(self.root) is None:
             raise Unavailable(f"run {self.id} has not begun, and no runner is up; `hallmark run --resume {self.id}`")
         if status == "waiting":
-            return not through_gates and not is_executing(self.root / ".hallmark", self.id)
+            return not through_gates and not is_run_executing(self.root / ".hallmark", self.id)
         return status not in ("requested", "running")

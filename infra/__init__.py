@@ -10,16 +10,16 @@ processes.py        start and end of processes that outlive a command
 local_server.py     start and end of a server on loopback
 ports.py            free and bound ports on loopback
 loopback.py         loopback addresses without a proxy
-mlflow_server.py    MLflow's pages of this checkout
-tracking_access.py  authentication of requests to these pages
+mlflow_server.py    MLflow server of this checkout
+tracking_access.py  authentication of requests to the MLflow server
 cli/                command `hallmark`
 console/            web console
 containers/         container image
-docs/               pages of the reference that are generated from code
+docs/               reference pages that are generated from the code
 doctor/             checks of `hallmark doctor`
 kubernetes/         Helm chart
 prefect/            Prefect's server, runner, worker and watch
 ray/                Ray cluster without Kubernetes
 
-governance/  has the policy, people, sources and expectation suites of the sample use case.
+The policy, people, sources and expectation suites of the sample use case are in governance/.
 """

@@ -4,8 +4,8 @@
 predicate type of the signed statement, or the field `type` of the document itself.
 
 A new optional field needs no new version, because a document is identified by the digest of its bytes
-(tasks/core/documents/document.py). Any other change needs a new version with a separate line here. The line of the old
-version stays for readers of documents that were signed before.
+(tasks/core/documents/document.py). Any other change needs a new version, with a separate line in FORMATS. The line of
+the old version must stay, so that readers can still parse documents that were signed earlier.
 """
 
 import json
@@ -35,7 +35,7 @@ from tasks.sources.dataset import Dataset
 from tasks.trust import gate_statement, stage_record
 from tasks.trust.stage_record import StageRecord
 
-FOLDER = Path(__file__).parents[1] / "docs" / "formats"
+FORMATS_FOLDER = Path(__file__).parents[1] / "docs" / "formats"
 
 
 class Format(NamedTuple):
@@ -43,8 +43,8 @@ class Format(NamedTuple):
     type: str
     model: Any
     signed: bool = False
-    """Whether the document is the predicate of a signed statement with predicate type `type`. Other documents have a
-    field `type`."""
+    """Whether the document is the predicate of a signed statement, with `type` as its predicate type. Other documents
+    have a field `type` instead."""
 
     @property
     def name(self) -> str:
@@ -66,41 +66,41 @@ def _ledger_format(title: str, kind: SignedKind[Any]) -> Format:
 
 FORMATS = (
     Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
-    _ledger_format("Request for a run", signed_request.REQUEST),
+    _ledger_format("Request for a run", signed_request.REQUEST_KIND),
     _ledger_format("Schedules and triggers in force", signed_statements.DECLARATION),
     _ledger_format("Pause of a schedule, and its end", signed_statements.SWITCH),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
-    _ledger_format("Decision at a gate", signed_decision.DECISION),
-    _ledger_format("Signature under a version of the code", signed_version.VERSION),
-    _ledger_format("Adoption of a source or a use-case card", signed_declaration.DECLARATION),
-    Format("Record of a stage", stage_record.TYPE, StageRecord),
-    Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
+    _ledger_format("Decision at a gate", signed_decision.DECISION_KIND),
+    _ledger_format("Signature under a version of the code", signed_version.CODE_VERSION_KIND),
+    _ledger_format("Adoption of a source or a use-case card", signed_declaration.DECLARATION_KIND),
+    Format("Record of a stage", stage_record.STAGE_RECORD_TYPE, StageRecord),
+    Format("Gate statement", gate_statement.GATE_PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _ledger_format("Withdrawal and restoration of a source", signed_withdrawal.PERSON_KIND),
     _ledger_format("Promotion and rollback", promotions.PROMOTION),
     _ledger_format("Order of a rollback", rollback_orders.ORDER),
     Format("Incident", signed_incident.PREDICATE_TYPE, Opening | Escalation | Closing, signed=True),
     Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
-    _ledger_format("Signature of a dossier", dossier_signature.SIGNATURE),
+    _ledger_format("Signature of a dossier", dossier_signature.SIGNATURE_KIND),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
-    Format("Files of a release", bundle.TYPE, bundle.Files),
-    Format("Entry of the ledger", entry.TYPE, proof.Leaf),
+    Format("Files of a release", bundle.TYPE, bundle.ReleaseFiles),
+    Format("Entry of the ledger", entry.ENTRY_TYPE, proof.Leaf),
     Format("Head of the ledger", heads.HEAD_TYPE, heads.Head, signed=True),
     Format("Export of the ledger: its first line", "urn:hallmark:ledger-export:v1", export.Header),
-    Format("Proof that an entry is in the ledger", "urn:hallmark:ledger-inclusion:v1", proof.Inclusion),
-    Format("Proof that the ledger only grew", "urn:hallmark:ledger-consistency:v1", proof.Consistency),
+    Format("Proof that an entry is in the ledger", "urn:hallmark:ledger-inclusion:v1", proof.InclusionProof),
+    Format("Proof that the ledger only grew", "urn:hallmark:ledger-consistency:v1", proof.ConsistencyProof),
 )
 
 
-def schema_text(each: Format) -> str:
-    return json.dumps(each.schema(), indent=2, ensure_ascii=False) + "\n"
+def schema_text(document_format: Format) -> str:
+    return json.dumps(document_format.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def write(folder: Path) -> None:
+def write_schemas(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for each in FORMATS:
         (folder / f"{each.name}.json").write_text(schema_text(each), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write(FOLDER)
+    write_schemas(FORMATS_FOLDER)

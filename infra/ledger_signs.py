@@ -1,4 +1,4 @@
-"""Signs that the ledger of a checkout was tampered with, from a quick check before the ledger is read."""
+"""Signs that the ledger of a checkout was tampered with, found by a quick check before the ledger is read."""
 
 import os
 from pathlib import Path
@@ -8,18 +8,18 @@ from tasks.ledger import quick_check
 from tasks.ledger.ledger import get_ledger, ledger_exists
 from tasks.policy import adoption_entries, in_force
 
-ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
+TAMPERING_ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
 
 
-def refusal(signs: list[str]) -> str:
-    return f"the ledger was changed by hand, and nothing is done on it: {'; '.join(signs)}. {ADVICE}"
+def refusal_message(signs: list[str]) -> str:
+    return f"the ledger was changed by hand, and nothing is done on it: {'; '.join(signs)}. {TAMPERING_ADVICE}"
 
 
 def tampering_signs(checkout: Path) -> list[str]:
     """Return descriptions of signs that a checkout's ledger was tampered with; empty if there are none.
 
-    The check is quick and reads only a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
-    reached or does not exist yet is not reported, because the caller reports it.
+    The check is quick, because it reads only a part of a long ledger (tasks/ledger/quick_check.py). It does not report
+    a ledger that cannot be reached or does not exist yet; this is left to the caller.
 
     Raises:
         InputError: The root of trust differs from the one that the environment or this checkout names.
@@ -31,10 +31,10 @@ def tampering_signs(checkout: Path) -> list[str]:
         return []
     ledger = get_ledger(state)
     try:
-        ledger.prepare()
-        if not ledger.count():
+        ledger.prepare_tables()
+        if not ledger.count_entries():
             return []
-        governed, _ = in_force.read(checkout / "infra" / "governance", state, ledger)
+        governed, _ = in_force.read_in_force(checkout / "infra" / "governance", state, ledger)
         return quick_check.find_problems(ledger, governed)
     except Unavailable:
         return []

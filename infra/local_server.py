@@ -1,6 +1,7 @@
 """Server on loopback that one command starts and another stops.
 
-`up.json` in the server's folder names its process. In a copy of the checkout, the file is ignored.
+The process of the server is named in `up.json` in its folder. If the checkout is copied, the file in the copy is
+ignored.
 """
 
 import time
@@ -19,7 +20,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 
 START_TIMEOUT_SECONDS = 60
-"""Seconds in which a server must respond for the first time."""
+"""Maximum time in seconds from the start of a server to its first response."""
 
 
 class RunningServer(FrozenModel):
@@ -31,7 +32,7 @@ class RunningServer(FrozenModel):
     process: Process
 
 
-def find(folder: Path) -> RunningServer | None:
+def find_running_server(folder: Path) -> RunningServer | None:
     path = folder / "up.json"
     if not path.exists():
         return None
@@ -47,9 +48,9 @@ def write_state(folder: Path, up: RunningServer) -> RunningServer:
     return up
 
 
-def stop(folder: Path) -> bool:
+def stop_server(folder: Path) -> bool:
     """Stop the server that was started in this folder, and return whether it was running."""
-    up = find(folder)
+    up = find_running_server(folder)
     if up is not None:
         end_process(up.process)
     (folder / "up.json").unlink(missing_ok=True)
@@ -59,10 +60,10 @@ def stop(folder: Path) -> bool:
 def wait_until_ready(
     process: Process,
     port: int,
-    what: str,
-    log: Path,
+    server_name: str,
+    log_path: Path,
     seconds: float = START_TIMEOUT_SECONDS,
-    answers: Callable[[], bool] | None = None,
+    responds: Callable[[], bool] | None = None,
 ) -> bool:
     """Wait until the server responds. Return False if another process took the port first.
 
@@ -71,25 +72,25 @@ def wait_until_ready(
     Raises:
         Unavailable: The process ended or does not respond in time.
     """
-    answers = answers or partial(_responds, port)
+    responds = responds or partial(_responds, port)
     deadline = time.monotonic() + seconds
     try:
-        while time.monotonic() < deadline and process.alive():
-            if ports.listens(process.pid, port) and answers():
+        while time.monotonic() < deadline and process.is_alive():
+            if ports.listens(process.pid, port) and responds():
                 return True
             time.sleep(0.1)
     except BaseException:  # an interrupted command must not leave a server that no up.json names
         end_process(process)
         raise
-    if process.alive():
+    if process.is_alive():
         end_process(process)
     elif ports.free_port(port) is None:
         return False
-    raise Unavailable(f"{what} does not answer; its log is {log}")
+    raise Unavailable(f"{server_name} does not answer; its log is {log_path}")
 
 
 def _responds(port: int) -> bool:
-    """Return whether the server responds, even with an HTTP error, because it may expect another host name."""
+    """Return whether the server responds. An HTTP error counts too, because the server may expect another host name."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
             return True

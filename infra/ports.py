@@ -12,13 +12,13 @@ LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def free_port(wanted: int, by_name: bool = False) -> int | None:
-    """Return the port `wanted`, or any free port if it is 0; None if the port is taken.
+def free_port(requested_port: int, for_localhost: bool = False) -> int | None:
+    """Return the port `requested_port`, or any free port if `requested_port` is 0; None if the port is taken.
 
-    With `by_name`, the port must also be free on ::1, as in `bind_loopback`.
+    With `for_localhost`, the port must also be free on ::1, as in `bind_loopback`.
     """
     try:
-        probes = bind_loopback(wanted, by_name)
+        probes = bind_loopback(requested_port, for_localhost)
     except OSError:
         return None
     port = int(probes[0].getsockname()[1])
@@ -27,19 +27,19 @@ def free_port(wanted: int, by_name: bool = False) -> int | None:
     return port
 
 
-def bind_loopback(wanted: int, by_name: bool = False) -> list[socket.socket]:
-    """Return sockets bound to a port of 127.0.0.1, or to any free port if `wanted` is 0.
+def bind_loopback(requested_port: int, for_localhost: bool = False) -> list[socket.socket]:
+    """Return sockets bound to a port of 127.0.0.1, or to any free port if `requested_port` is 0.
 
-    With `by_name`, a second socket is bound to the same port of ::1 if the machine has IPv6. Browsers try that address
-    first for `localhost`, and no other process must be able to respond there.
+    With `for_localhost`, a second socket is bound to the same port of ::1 if the machine has IPv6. Browsers try that
+    address first for `localhost`, and no other process must be able to respond there.
 
     Raises:
         OSError: The port is taken.
     """
     made = list[socket.socket]()
     try:
-        for family, host in LOOPBACK[: 1 + by_name]:
-            made.append(_bind(family, host, made[0].getsockname()[1] if made else wanted))
+        for family, host in LOOPBACK[: 1 + for_localhost]:
+            made.append(_bind(family, host, made[0].getsockname()[1] if made else requested_port))
     except OSError as error:
         if made and error.errno in NO_IPV6:
             return made

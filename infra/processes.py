@@ -10,8 +10,8 @@ import psutil
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
-from tasks.core.machine.processes import find, is_running
-from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from tasks.core.machine.processes import find_running_process, is_running
+from tasks.runs.environment import BYTECODE_FOLDER, isolated_environment
 
 
 class Process(FrozenModel):
@@ -19,8 +19,8 @@ class Process(FrozenModel):
     started: float
     """Creation time in seconds since 1970. It distinguishes this process from a later one with the same pid."""
 
-    def alive(self) -> bool:
-        found = find(self.pid)
+    def is_alive(self) -> bool:
+        found = find_running_process(self.pid)
         return found is not None and abs(found.create_time() - self.started) < 1
 
     def was_started_in(self, folder: Path) -> bool:
@@ -29,32 +29,33 @@ class Process(FrozenModel):
         The folder is compared because a copy of a checkout contains files that name processes of the original.
         """
         try:
-            return self.alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
+            return self.is_alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
         except (psutil.Error, OSError):
             return False
 
 
-OWN_PROCESS = ("-m", "hallmark.process")
-"""Arguments of Python that start one of Hallmark's own modules. The name and arguments of the module follow."""
+HALLMARK_PROCESS = ("-m", "hallmark.process")
+"""Python arguments that start one of Hallmark's own modules. They are followed by the name and arguments of the
+module."""
 
 
 def isolated_python(*words: str) -> list[str]:
-    """Return the command line of a Python that imports only installed packages, compiled from their sources."""
+    """Return a command line of Python, which then imports only installed packages, compiled from their sources."""
     return [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *words]
 
 
-def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
+def spawn_process(folder: Path, log_name: str, command: list[str], environment: dict[str, str]) -> Process:
     """Start a process that outlives this command, in a separate session.
 
-    It is started in `folder`, with its output in `NAME.log` there. The folder must not contain files from git, because
-    Prefect reads settings from prefect.toml, pyproject.toml and .env in the current folder. The process and the flow
-    runs that it starts import only installed code, compiled from its sources. They import no other modules of the
-    checkout and no bytecode files next to a source file.
+    It is started in `folder`, and its output is written to `NAME.log` there. The folder must not contain files from
+    git, because Prefect reads settings from prefect.toml, pyproject.toml and .env in the current folder. The process
+    and the flow runs that it starts import only installed code, compiled from its sources. They import neither other
+    modules of the checkout nor bytecode files next to a source file.
     """
-    with (folder / f"{name}.log").open("ab") as log:
+    with (folder / f"{log_name}.log").open("ab") as log:
         process = subprocess.Popen(
             isolated_python(*command),
-            cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
+            cwd=folder, env=isolated_environment(environment), umask=files.STATE_UMASK, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     process.returncode = 0  # prevents Python's warning that the process still runs
@@ -62,11 +63,11 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
 
 
 def end_process(process: Process) -> None:
-    """End a process and its descendants with SIGTERM, and with SIGKILL after 15 seconds.
+    """End a process and its descendants with SIGTERM, and with SIGKILL if they are still running after 15 seconds.
 
     A later process with the same pid is not affected.
     """
-    if not process.alive():
+    if not process.is_alive():
         return
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)

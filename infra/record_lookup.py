@@ -10,7 +10,7 @@ from tasks.inquiry.lineage.queries import Membership
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 
 
 class RecordUse(FrozenModel):
@@ -20,7 +20,7 @@ class RecordUse(FrozenModel):
     """First 16 hexadecimal digits of the record's id."""
     source_id: str
     row: int
-    """Row number in the source, from 1, without the header."""
+    """Number of the row in the source. It starts at 1 and does not count the header."""
     dataset: str
     """SHA-256 of the dataset."""
     side: str
@@ -54,22 +54,22 @@ def find_person(
 ) -> LookupResult:
     """Return the datasets, runs and releases with records about a person.
 
-    The ledger records the look-up before the search begins. Errors are those of `person_search.find_person`.
+    The ledger records the look-up before the search begins. The errors are those of `person_search.find_person`.
     """
     sought = person_search.find_person(state, value, access, reason, ledger)
-    return _lookup_result(state, sought.members, sought.closed, ledger, governed)
+    return _lookup_result(state, sought.memberships, sought.unsearched_sources, ledger, governed)
 
 
 def _lookup_result(
     state: Path, members: list[Membership], closed: list[str], ledger: Ledger, governed: Governance
 ) -> LookupResult:
-    released = releases.by_dataset(ledger, governed)
+    released = releases.releases_by_dataset(ledger, governed)
     made = {sha256: queries.runs_with_dataset(state, sha256) for sha256 in {member.dataset for member in members}}
     places = [
         RecordUse(
             **vars(member),
             runs=made[member.dataset],
-            releases=released.by_name.get(member.dataset, []) if member.side in SIDES else [],
+            releases=released.by_name.get(member.dataset, []) if member.side in PARTITIONS else [],
         )
         for member in members
     ]

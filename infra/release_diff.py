@@ -1,4 +1,4 @@
-"""Comparison of two releases, with the commits and records that this checkout has of them."""
+"""Comparison of two releases, which uses the commits and records in this checkout."""
 
 from pathlib import Path
 
@@ -7,17 +7,17 @@ from tasks.inquiry import shared_records
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.history import comparison, release_contents
-from tasks.registry.history.comparison import Difference
+from tasks.registry.history.comparison import ReleaseDifference
 from tasks.registry.history.release_contents import ReleaseContents
 from tasks.registry.promote import releases
-from tasks.runs.reporting.difference import changed_code
+from tasks.runs.reporting.difference import find_changed_code
 
 
 def compare_releases(
     root: Path, before: str, now: str, ledger: Ledger, governed: Governance
-) -> tuple[Difference, ReleaseContents]:
-    first, second = (release_contents.read(release_folder(name, ledger, governed)) for name in (before, now))
-    code, why = changed_code(root, first.promotion.commit, second.promotion.commit)
+) -> tuple[ReleaseDifference, ReleaseContents]:
+    first, second = (release_contents.read_release(release_folder(name, ledger, governed)) for name in (before, now))
+    code, why = find_changed_code(root, first.promotion.commit, second.promotion.commit)
     sides = tuple(
         comparison.compared_release(release, _verification_failure(release.folder, governed))
         for release in (first, second)
@@ -25,23 +25,25 @@ def compare_releases(
     records = shared_records.compare_datasets(
         governed.state, first.manifest.stages["split"], second.manifest.stages["split"]
     )
-    return comparison.compare(first, second, (sides[0], sides[1]), records, code, why), second
+    return comparison.compare_releases(first, second, (sides[0], sides[1]), records, code, why), second
 
 
 def release_folder(name: str, ledger: Ledger, governed: Governance) -> Path:
-    """Return the folder of a release, given its label in this environment or the path of its folder.
+    """Return the folder of a release.
+
+    `name` is the label of the release in this environment, or the path of its folder.
 
     Raises:
         InputError: `name` is neither a label nor a folder.
     """
-    known = releases.all_names(ledger, governed)
+    known = releases.all_labels(ledger, governed)
     if name in known:
-        return Path(releases.get(ledger, governed, name).bundle)
+        return Path(releases.get_release(ledger, governed, name).bundle)
     if not Path(name).is_dir():
         raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
     return Path(name)
 
 
 def _verification_failure(where: Path, governed: Governance) -> str:
-    verification = releases.verify(where, governed)
+    verification = releases.verify_release(where, governed)
     return verification.against if verification.verdict == "invalid" else ""

@@ -1,7 +1,7 @@
-"""Authentication of requests to MLflow's pages, which can read runs and releases and change nothing.
+"""Authentication of requests to the MLflow server. Clients can read runs and releases, and change nothing.
 
-A client that can change something there can also name a folder of this machine for files, and write files into it.
-MLflow's server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
+A client with write access could set a folder of this machine as the place for files, and write files into it. MLflow's
+server calls `authenticate` for each request (https://mlflow.org/docs/latest/self-hosting/security/custom/).
 """
 
 import re
@@ -12,13 +12,16 @@ from werkzeug.datastructures import Authorization
 
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 SEARCH_PATHS = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
-"""Paths to which MLflow's pages send POST requests that only read."""
+"""Paths to which MLflow's pages send POST requests that only read data."""
 FORBIDDEN_PATHS = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
-"""Paths that lead to other servers. They are refused for every HTTP method."""
+"""Paths through which MLflow sends requests to other servers. They are refused for every HTTP method."""
 
 
 def authenticate() -> Authorization | Response:
-    """Authenticate a request. Return the user, or an error response: 401 for a wrong password, 403 for a change."""
+    """Authenticate a request. Return the user or an error response.
+
+    The status of the response is 401 for a wrong password and 403 for an attempt to change something.
+    """
     who = authenticate_request_basic_auth()
     looks = request.method in READ_METHODS or (request.method == "POST" and SEARCH_PATHS.search(request.path))
     if isinstance(who, Authorization) and (not looks or FORBIDDEN_PATHS.search(request.path)):

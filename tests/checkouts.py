@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from infra.prefect import access
-from tasks.core.files import UMASK
+from tasks.core.files import STATE_UMASK
 from tasks.registry.promote import mlflow_mirror
 from tasks.runs.run import open_run
 from tests import whole_run
@@ -101,7 +101,7 @@ def _make(folder: Path) -> Path:
 def _make_tables(folder: Path) -> None:
     """Create the tables of Prefect and MLflow with their own commands."""
     home, tracking = (
-        access.folder(folder),
+        access.prefect_folder(folder),
         Path(mlflow_mirror.registry_uri(folder / ".hallmark").removeprefix("sqlite:///")),
     )
     for path in (home, tracking.parent):
@@ -112,7 +112,7 @@ def _make_tables(folder: Path) -> None:
     ):
         environment = os.environ | {"PREFECT_HOME": str(home)}
         command = [sys.executable, "-m", *words]
-        subprocess.run(command, check=True, capture_output=True, env=environment, umask=UMASK)
+        subprocess.run(command, check=True, capture_output=True, env=environment, umask=STATE_UMASK)
 
 
 def _copied(original: Path, folder: Path) -> Path:

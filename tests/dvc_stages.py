@@ -18,5 +18,5 @@ def run_of(home: Path, stages: str) -> Layout:
     for name, text in dvc.FIXED_FILES.items():
         (root / name).write_bytes(text)
     commit(root, "stages")
-    dvc.configure(Layout(root))
+    dvc.configure_dvc(Layout(root))
     return Layout(root)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tasks.core.errors import HallmarkError
-from tasks.core.files import UMASK
+from tasks.core.files import STATE_UMASK
 from tasks.trust import keys
 from tests.tiny_project import ADOPT, Done, checked
 
@@ -39,13 +39,13 @@ def adopt_anew(folder: Path) -> None:
     """Put infra/governance in force with a new root key, outside of the project, as another environment would."""
     for path in (folder / ".hallmark" / "keys").glob("root*"):
         path.rename(folder.parent / f"local-{path.name}")
-    keys.create(folder.parent, "root")
+    keys.create_key_pair(folder.parent, "root")
     hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
 def run_command(folder: Path, args: tuple[str, ...]) -> Done:
     """Run `hallmark ARGS` in the project and return its result, whatever the exit code."""
-    before = os.umask(UMASK)
+    before = os.umask(STATE_UMASK)
     try:
         with contextlib.chdir(folder), patch.dict(os.environ):
             done = CliRunner().invoke(app, args)

@@ -45,7 +45,7 @@ def resume(project: Path, run: str) -> dict[str, Any]:
 def _execute(project: Path, request: RunRequest, envelope: dict[str, Any]) -> dict[str, Any]:
     with _without_prefect(project), suppress(Suspended):
         retrain.retrain.fn(request, envelope)
-    return status(project, request.known_run_id)
+    return status(project, request.required_run_id)
 
 
 @contextmanager

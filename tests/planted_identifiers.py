@@ -194,7 +194,7 @@ def _jsonl(texts: list[str], rows: int, each: int, values: Unique, identifiers: 
 
 def missed(identifiers: Sequence[Identifier]) -> set[str]:
     """Return the values in texts that the recognisers do not find completely."""
-    found = detector.find_all([identifier.text for identifier in identifiers])
+    found = detector.detect_spans([identifier.text for identifier in identifiers])
     left = set()
     for identifier, spans in zip(identifiers, found, strict=True):
         begin = identifier.text.index(identifier.value)

@@ -25,7 +25,7 @@ def prefect(project: Path) -> Iterator[SyncPrefectClient]:
     """Yield a client with the secret of the project's server, independent of the settings of this process."""
     up = server.find(project)
     assert up is not None
-    secret = access.secret(project) if up.server else os.environ["PREFECT_API_AUTH_STRING"]
+    secret = access.server_secret(project) if up.server else os.environ["PREFECT_API_AUTH_STRING"]
     with SyncPrefectClient(up.api, auth_string=secret) as client:
         yield client
 
@@ -42,7 +42,7 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
 
     def look() -> DeploymentResponse | None:
         with suppress(ObjectNotFound):
-            return client.read_deployment_by_name(deployment_names.full_runner_deployment(project))
+            return client.read_deployment_by_name(deployment_names.full_runner_deployment_name(project))
         return None
 
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)

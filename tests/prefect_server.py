@@ -78,7 +78,7 @@ def shared_server(home: Path, checkouts: Checkouts) -> Iterator[Server]:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("HALLMARK_PREFECT_PORT", "0")
             process, api = server._start_server(folder, print)
-        return {"process": process.model_dump_json(), "api": api, "secret": access.secret(folder)}
+        return {"process": process.model_dump_json(), "api": api, "secret": access.server_secret(folder)}
 
     def stop(known: dict[str, str]) -> None:
         end_process(Process.model_validate_json(known["process"]))
@@ -98,7 +98,7 @@ class Flows:
         self.project, self.client = project, client
         flow = client.create_flow_from_name(deployment_names.FLOW_NAME)
         self.deployment = client.create_deployment(
-            flow, deployment_names.runner_deployment(project), enforce_parameter_schema=False
+            flow, deployment_names.runner_deployment_name(project), enforce_parameter_schema=False
         )
 
     def ask(self, parameters: dict[str, object] | None = None, state: State | None = None) -> FlowRun:
@@ -109,7 +109,7 @@ class Flows:
     def commanded(self) -> Iterator[None]:
         """Make commands in this process use the server, without a runner that executes the runs they request."""
         up = RunningPrefect(api=str(self.client.api_url).rstrip("/"), server=None, runner=_this_process())
-        access.folder(self.project).mkdir(parents=True, exist_ok=True)
+        access.prefect_folder(self.project).mkdir(parents=True, exist_ok=True)
         with patch.object(server, "start", lambda *_, **__: up):
             yield
 
@@ -138,7 +138,7 @@ class Flows:
         """Make flow runs fail before the first stage that is not in `names`."""
 
         def some(run: Run, *wanted: str) -> None:
-            stages.stages(run, *(name for name in wanted if name in names))
+            stages.run_stages(run, *(name for name in wanted if name in names))
             if not set(wanted) <= set(names):
                 raise Refused("far enough")
 
@@ -148,7 +148,7 @@ class Flows:
     def all(self, deployment: str = "") -> list[FlowRun]:
         """Return the first 200 flow runs of a deployment, by default the project's own."""
         ours = DeploymentFilter(
-            name=DeploymentFilterName(any_=[deployment or deployment_names.runner_deployment(self.project)])
+            name=DeploymentFilterName(any_=[deployment or deployment_names.runner_deployment_name(self.project)])
         )
         return self.client.read_flow_runs(deployment_filter=ours, limit=200)
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core.files import UMASK
+from tasks.core.files import STATE_UMASK
 
 CACHED = 0o444
 """Permissions of files in DVC's cache and in releases; the folders around them are private."""
@@ -29,6 +29,6 @@ def open_to_others(state: Path) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             found = path.lstat().st_mode
             mode = stat.S_IMODE(found)
-            if not stat.S_ISLNK(found) and mode & UMASK and (stat.S_ISDIR(found) or mode != CACHED):
+            if not stat.S_ISLNK(found) and mode & STATE_UMASK and (stat.S_ISDIR(found) or mode != CACHED):
                 told.append(f"{mode:04o} {path.relative_to(state)}")
     return told

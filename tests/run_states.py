@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.runs.reporting.summary import summarise
+from tasks.runs.reporting.summary import summarise_run
 from tests import patience
 
 LOOK_SECONDS = 0.2
@@ -12,7 +12,7 @@ LOOK_SECONDS = 0.2
 
 def status(project: Path, run: str) -> dict[str, Any]:
     """Return the status of a run. Fails if there is no such run."""
-    found = summarise(project / ".hallmark", run)
+    found = summarise_run(project / ".hallmark", run)
     assert found is not None, f"there is no run {run}"
     return found.model_dump(mode="json")
 
@@ -24,7 +24,7 @@ def wait_until(project: Path, run: str, done: Callable[[dict[str, Any]], object]
         return known if (known := seen()) and done(known) else {}
 
     def seen() -> dict[str, Any]:
-        found = summarise(project / ".hallmark", run)
+        found = summarise_run(project / ".hallmark", run)
         return found.model_dump(mode="json") if found else {}
 
     return patience.wait_until(look, f"run {run} to get there", seconds=300, every=LOOK_SECONDS, saw=seen)

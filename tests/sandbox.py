@@ -35,7 +35,7 @@ def make(place: Path, **more: Any) -> Sandbox:
     for folder in (root, tree / "artefacts", tree / "measured", outputs, measured):
         folder.mkdir(parents=True)
     (tree / "code.py").write_text("as reviewed\n")
-    return Sandbox(root=root, tree=tree, outputs=outputs, measured=measured, **more)
+    return Sandbox(root=root, code_folder=tree, output_folder=outputs, measurement_folder=measured, **more)
 
 
 def inside(made: Sandbox, source: str) -> Any:
@@ -43,8 +43,8 @@ def inside(made: Sandbox, source: str) -> Any:
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
     with system_call_filter.open_filter() as handle:
         done = subprocess.run(
-            sandbox.command(made, words, handle), env=sandbox.environment(made),
-                            pass_fds=sandbox.inherited_handles(handle, made),
+            sandbox.sandbox_command(made, words, handle), env=sandbox.sandbox_environment(made),
+                            pass_fds=sandbox.inherited_descriptors(handle, made),
             capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -84,9 +84,9 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 from tasks.supervise import limits, process
 given = json.loads(sys.argv[1])
-over = limits.limit_check(limits.Limits(**given), Path(sys.argv[2]))
+over = limits.create_limit_check(limits.Limits(**given), Path(sys.argv[2]))
 try:
-    process.run(sys.argv[3:], {}, None, over=over)
+    process.run_process(sys.argv[3:], {}, None, over=over)
 except Unavailable as error:
     print(error)
 """
@@ -94,6 +94,6 @@ except Unavailable as error:
 
 def supervised(made: Sandbox, source: str, given: Limits) -> str:
     """Execute Python code in the sandbox under supervision, and return the output of the supervisor's process."""
-    command = sandbox.command(made, [sys.executable, "-I", "-c", source])
-    words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]
+    command = sandbox.sandbox_command(made, [sys.executable, "-I", "-c", source])
+    words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.output_folder), *command]
     return subprocess.run(words, capture_output=True, text=True, timeout=patience(120)).stdout

@@ -75,7 +75,7 @@ def run_asked_for(project: Path, command: str) -> Run:
     made: list[Run] = []
 
     def begin(where: Path, request: RunRequest, envelope: Envelope, *_: object) -> None:
-        made.append(run.create(where, request, envelope))
+        made.append(run.create_run(where, request, envelope))
         raise typer.Exit
 
     with patch("infra.cli.run._start_run", begin):
@@ -87,6 +87,6 @@ def take_through_data(asked: Run) -> Run:
     """Execute all stages of data in this process with the run's parameters, and return the run."""
     with patch.dict(os.environ, {pool.WORKERS_VARIABLE: "1"}):
         for stage in DATA_STAGES:
-            module = import_module(stage.module)
-            module.run(config.load_sections(asked.layout.params, module.Params), asked.layout)
+            module = import_module(stage.module_name)
+            module.run(config.load_known_sections(asked.layout.params_path, module.Params), asked.layout)
     return asked

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tasks.core.machine.processes import find
+from tasks.core.machine.processes import find_running_process
 
 KEPT = 1
 """Number of ended sessions whose files are kept, so that failures can be examined."""
@@ -29,7 +29,7 @@ def of_session() -> Path:
         raise PermissionError(f"{base} belongs to another user; remove it")
     if os.environ.get(INNER):
         return base / str(os.getpid())
-    ended = [each for each in base.iterdir() if each.name.isdigit() and not find(int(each.name))]
+    ended = [each for each in base.iterdir() if each.name.isdigit() and not find_running_process(int(each.name))]
     ended.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in ended[KEPT:]:
         shutil.rmtree(folder, ignore_errors=True)

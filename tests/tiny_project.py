@@ -195,14 +195,14 @@ def truth(rows: int) -> str:
 def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any]]:
     """Return a run request with its commit, as `hallmark run` makes it, and the envelope signed by its requester."""
     checkout = Repository.open(folder)
-    request = request.model_copy(update={"commit": request.commit or checkout.commit_of("HEAD")})
+    request = request.model_copy(update={"commit": request.commit or checkout.commit_id("HEAD")})
     governed = run.installed_governance(folder, request.governance)
-    return request, signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
+    return request, signed_requests.sign_request(checkout, open_ledger(governed.state), governed, request)
 
 
 def create(folder: Path, run_id: str, by: str = "ml-engineer", **asked: Any) -> run.Run:
     """Create a run as the flow does, from a request that its requester signed."""
-    return run.create(folder, *signed(folder, RunRequest(run_id=run_id, requested_by=by, **asked)))
+    return run.create_run(folder, *signed(folder, RunRequest(run_id=run_id, requested_by=by, **asked)))
 
 
 def git(folder: Path, *args: str) -> str:

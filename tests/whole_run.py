@@ -24,7 +24,7 @@ PEOPLE = {**dict.fromkeys(GATES, "risk-officer"), "data": "data-owner", "evaluat
 def promote(run: Run) -> Run:
     """Promote the release of a run that has passed its last gate, and return the run."""
     indexing.add_dataset(run.layout, run.params.use_case.name)
-    commit = run.commit("Gates passed; ready for promotion")
+    commit = run.commit_files("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
     return run
 
@@ -45,7 +45,7 @@ def bring(run: Run, name: str) -> StageOutcome:
     """Execute a stage, or take it from the stage cache, and enter its record in the ledger."""
     ledger, governance = run.ledger(), run.governance()
     known = record_chain.records_of_run(ledger, governance, run.id).get(name)
-    outcome = stage.provide_outputs(run.layout, name, stage.load_worker(governance, ledger), lambda _: None, known)
+    outcome = stage.provide_outputs(run.layout, name, stage.load_worker_keys(governance, ledger), lambda _: None, known)
     run_entries.record_stage(ledger, run.layout, run.id, outcome)
     return outcome
 
@@ -53,18 +53,21 @@ def bring(run: Run, name: str) -> StageOutcome:
 def pass_gate(run: Run, gate: GateName) -> None:
     ledger, governance = run.ledger(), run.governance()
     asked = ask(run, gate)
-    evidence.write(asked, run.layout)
+    evidence.write_evidence(asked, run.layout)
     decisions.decide(ledger, governance, asked, PEOPLE[gate], "approve", "looked at it")
-    statement.write_gate(run.layout, asked, gates.judge_and_close(ledger, governance, asked), governance)
+    statement.write_gate_statement(run.layout, asked, gates.judge_and_close(ledger, governance, asked), governance)
 
 
 def ask(run: Run, gate: GateName) -> Evidence:
     """Open a gate in the ledger, as flows.gates does."""
     ledger, governance, name = run.ledger(), run.governance(), run.params.use_case.name
-    recorded = record_chain.require(gate, run.layout, run.id, ledger, governance)
-    before = passed_evidence.last_passed(ledger, name, False) if gate == "data" else None
-    adopted = promotions.read(ledger, governance, name).success_metrics(False) if gate == "evaluation" else None
+    recorded = record_chain.require_gate_records(gate, run.layout, run.id, ledger, governance)
+    before = passed_evidence.last_passed_evidence(ledger, name, False) if gate == "data" else None
+    adopted = (
+        promotions.read_promotions(ledger, governance, name).success_metrics(False) if gate == "evaluation" else None
+    )
     params, policy = run.params, governance.policy
     return cases.open_gate(
-        ledger, evidence.collect(gate, run.layout, params, policy, run.signed_request, before, adopted, recorded)
+        ledger,
+        evidence.collect_evidence(gate, run.layout, params, policy, run.signed_request, before, adopted, recorded),
     )

@@ -60,7 +60,7 @@ class Catalogue:
 
 
 def load(path: Path) -> Catalogue:
-    document = config.to_plain(config.read_yaml(path))
+    document = config.to_plain_value(config.read_yaml(path))
     intents = (
         Intent(name, entry["department"], entry["queue"], entry["action"], tuple(entry["twists"]))
         for name, entry in document["intents"].items()

@@ -60,7 +60,7 @@ class Grammar:
 
 
 def load(path: Path) -> Grammar:
-    document = config.to_plain(config.read_yaml(path))
+    document = config.to_plain_value(config.read_yaml(path))
     return Grammar(
         rules=lines_of(document["rules"]),
         personal=lines_of(document["personal"]),

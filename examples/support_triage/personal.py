@@ -16,7 +16,7 @@ class PersonalSentences:
     """Sentences of one language, from a file of phrases/personal/."""
 
     def __init__(self, path: Path) -> None:
-        document = config.to_plain(config.read_yaml(path))
+        document = config.to_plain_value(config.read_yaml(path))
         self.sentences: Mapping[str, Lines] = lines_of(document["sentences"])
         """Sentences by the class of their value. A sentence may also have values of other classes."""
         self.grammar = Grammar(lines_of(document["rules"]), lines_of(document["personal"]), twists={}, intents={})

@@ -2,9 +2,9 @@
 
 command_table.py         table of all commands, with the module of each
 old_spellings.py         earlier spellings of commands
-lazy_commands.py         lazy import of the module of a command, when the command is called
+lazy_commands.py         lazy import of a command's module, which happens when the command is called
 shared.py                code that many commands share: the checkout, the person who acts, output
-checked_output.py        standard output whose write errors are reported as such
+checked_output.py        standard output that reports its write errors
 terminal.py              console that prints any text literally
 table_layout.py          layout of tables
 progress_display.py      progress display: a line for each finished step, and one for the step in progress
@@ -21,7 +21,7 @@ data/                    command group `hallmark data`
 gates/                   command group `hallmark gates`
 releases/                command group `hallmark releases`
 
-Exit codes: 0 for success, 1 if the answer is no, 2 for wrong input, 3 if something that the command needs is
+The exit code is 0 for success, 1 if the answer is no, 2 for wrong input, and 3 if something that the command needs is
 unavailable. Errors that a user can fix are printed without a traceback.
 """
 
@@ -44,7 +44,7 @@ DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free
 app = typer.Typer(
     name="hallmark",
     help="Fine-tune language models so that only what passed its gates reaches production.",
-    cls=lazy_commands.group_class(command_table.ALL),
+    cls=lazy_commands.make_group_class(command_table.ALL),
     callback=lambda: None,  # typer needs one to make an app without commands a group
     no_args_is_help=True,
     add_completion=False,
@@ -56,8 +56,8 @@ app = typer.Typer(
 def main() -> None:
     """Run the command in `sys.argv`, and turn errors into a message and an exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
-    os.umask(files.UMASK)
-    checked_output.check_output()
+    os.umask(files.STATE_UMASK)
+    checked_output.install_checked_stdout()
     escaping.escape_output()
     loopback.bypass_proxy()
     try:
@@ -68,23 +68,23 @@ def main() -> None:
     except BrokenPipeError:  # the reader of the output has ended, as in `| head`
         sys.exit(1)
     except Exception as error:
-        known = error if isinstance(error, HallmarkError) else _explain(error)
+        known = error if isinstance(error, HallmarkError) else _to_hallmark_error(error)
         if known is None:
             raise
         print(f"hallmark: {known}", file=sys.stderr)
         sys.exit(known.exit_code)
 
 
-def _explain(error: Exception) -> HallmarkError | None:
+def _to_hallmark_error(error: Exception) -> HallmarkError | None:
     if isinstance(error, ValueError) and (wrong := next(filter(_is_undecodable, sys.argv[1:]), None)):
         return InputError(f"{wrong}: this argument is not UTF-8, as all text is here; type it in UTF-8")
     if isinstance(error, OSError) and is_disk_full(error):
         return Unavailable(DISK_FULL)
-    if isinstance(error, ModuleNotFoundError) and (why := own_packages.describe_missing(error, "this command")):
+    if isinstance(error, ModuleNotFoundError) and (why := own_packages.describe_missing_module(error, "this command")):
         return Unavailable(why)
     return None
 
 
 def _is_undecodable(text: str) -> bool:
-    """Return whether a text contains bytes that could not be decoded, which Python represents as surrogates."""
+    """Return whether a string contains bytes that could not be decoded, which Python represents as surrogates."""
     return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,4 +1,4 @@
-"""Entry point of `python -m infra.cli`, which is the command `hallmark` with the code of the current folder."""
+"""Entry point of `python -m infra.cli`, which runs the command `hallmark` with the code in the current folder."""
 
 from infra.cli import main
 

@@ -25,7 +25,7 @@ def advise(
     from tasks.advice import ranking as rules  # slow: imports libraries for tables and models
 
     root = shared.checkout_root()
-    advice = rules.advise(root, params, shared.parse_changes(changes))
+    advice = rules.advise_on_approach(root, params, shared.parse_changes(changes))
     document = rules.as_json(advice)
     if as_json:
         shared.print_json(document)
@@ -39,8 +39,8 @@ def advise(
         console.print(f"from {document['rows']:,} rows of run {document['rows_of']}: {document['best']}, {same}")
     if write:
         file = params or root / "params.yaml"
-        with shared.editing_lock():
-            rules.write_card(file, advice)
+        with shared.hold_editing_lock():
+            rules.write_best_approach(file, advice)
         if not as_json:
             console.print(
                 f"{file}: use_case.approach is {advice.best.approach} now, with its reasons; owners sign the card"

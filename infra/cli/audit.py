@@ -31,58 +31,60 @@ def audit(
     weights: Annotated[bool, typer.Option(help="Put the model's weights into the archive, or leave them out.")] = True,
     as_json: shared.Json = False,
 ) -> None:
-    """Write the dossier of a release, as HTML and as one archive.
+    """Write the dossier of a release, as an HTML page and as a zip file.
 
-    The dossier describes the history of the release in order, with the evidence for each claim. The ledger key signs
-    the dossier, and `hallmark releases verify DIR` verifies it. If the release does not verify, the command still
-    writes the dossier, which then says so, and exits with code 1.
+    The dossier tells the history of the release in order, with the evidence for each claim. It is signed with the
+    ledger key, and `hallmark releases verify DIR` verifies it. If the release does not verify, the dossier is still
+    written and says so, and the exit code is 1.
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
     ledger, governed = open_to_read()
-    audited = releases.get(ledger, governed, release)
+    audited = releases.get_release(ledger, governed, release)
     if to:
         shared.require_outside_state(to)
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with showing_step(f"gathering what is known of {audited.label}", None if as_json else console):
-            signer, notices = _signer(ledger, governed)
-            gathered = release_facts.gather(audited, ledger, governed)
-            dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
+            signer, notices = _publish_head_and_get_signer(ledger, governed)
+            gathered = release_facts.gather_facts(audited, ledger, governed)
+            dossier, zipped = archive.write_dossier(
+                gathered, _inclusion_prover(ledger, governed), target, weights, signer
+            )
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
     for text in notices:
         shared.print_notice(text, as_json)
     if as_json:
-        where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
+        where = {"page": str(target / archive.PAGE_FILE), "archive": str(zipped)}
         shared.print_json(where | dossier.model_dump(mode="json"))
     else:
         console.print(f"{dossier.release}: {dossier.headline}; {dossier.standing}")
         for text in dossier.missing:
             console.print(f"  missing: {text}")
-        console.print(f"page: {target / archive.PAGE}\narchive: {zipped}")
-        if root := _root(governed):
+        console.print(f"page: {target / archive.PAGE_FILE}\narchive: {zipped}")
+        if root := _root_fingerprint(governed):
             console.print(f"whoever gets it: hallmark releases verify DIR --root {root}")
     raise typer.Exit(1 if dossier.verdict == "invalid" else 0)
 
 
-def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
+def _publish_head_and_get_signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[str]]:
     """Publish a signed ledger head that covers every entry. Return the ledger's signer and notices for the user.
 
-    The signer is None if the ledger key is not on this machine, or if the ledger does not continue an earlier head. A
-    rewritten ledger therefore gets no signature.
+    The signer is None if the ledger key is not on this machine, or if the ledger does not continue an earlier head. The
+    dossier of a rewritten ledger is therefore never signed.
     """
     try:
         unavailable_places = publication.publish(ledger, governed).unavailable
-        return governed.signer("ledger", ledger.now()), unavailable_places
+        return governed.find_signer("ledger", ledger.now()), unavailable_places
     except HallmarkError as error:
         return None, [f"nobody signs the dossier: {error}"]
 
 
-def _root(governed: Governance) -> str:
+def _root_fingerprint(governed: Governance) -> str:
     return adoption_entries.root_fingerprint(governed.state) if governed.chain else ""
 
 
-def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:
+def _inclusion_prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:
     prover = cache(lambda: Prover(ledger, governed))
     return lambda seq: canonical_json(prover().prove_inclusion(seq).model_dump(mode="json"))

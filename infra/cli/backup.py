@@ -22,13 +22,14 @@ def backup(
     ] = False,
     as_json: shared.Json = False,
 ) -> None:
-    """Back up the state of this checkout while it is in use: ledger, heads, vault, releases, commits of runs.
+    """Back up the state of this checkout: ledger, heads, vault, releases and the commits of runs.
 
-    A plain copy of .hallmark is not a backup, because ledger.db may lack the newest entries.
+    The checkout can be in use meanwhile. A plain copy of .hallmark is not a backup, because ledger.db may lack the
+    newest entries.
 
     Example: hallmark backup /mnt/backups/2026-03-03
     """
-    manifest = taking.save(shared.checkout_root(), folder, with_keys)
+    manifest = taking.save_backup(shared.checkout_root(), folder, with_keys)
     if as_json:
         shared.print_json({"folder": str(folder.resolve()), **manifest.model_dump(mode="json")})
         return
@@ -37,7 +38,7 @@ def backup(
     console.print("checked: the ledger holds under its heads, and every release verifies")
     for text in manifest.elsewhere:
         console.print(text)
-    console.print(f"not in it: {contents.EXCLUDED}")
+    console.print(f"not in it: {contents.EXCLUDED_DESCRIPTION}")
 
 
 def restore(
@@ -50,7 +51,7 @@ def restore(
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """
-    restored = putting_back.restore(shared.checkout_root(), folder)
+    restored = putting_back.restore_backup(shared.checkout_root(), folder)
     if as_json:
         shared.print_json(restored.manifest.model_dump(mode="json"))
     else:

@@ -1,6 +1,6 @@
-"""Standard output whose write errors are reported as such.
+"""Standard output that reports its write errors as errors of the output.
 
-Otherwise a full disk of the output would be reported as a full disk of the checkout.
+Without this, a full disk to which the output is redirected would be reported as a full disk of the checkout.
 """
 
 import os
@@ -14,19 +14,21 @@ Result = TypeVar("Result")
 
 
 class CheckedOutput:
-    def __init__(self, beneath: IO[str]) -> None:
-        self._beneath = beneath
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._tell(lambda: self._beneath.write(text)) if text else 0  # click probes a stream with no text
+        return (
+            self._report_errors(lambda: self._stream.write(text)) if text else 0
+        )  # click probes a stream with no text
 
     def flush(self) -> None:
-        self._tell(self._beneath.flush)
+        self._report_errors(self._stream.flush)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._beneath, name)
+        return getattr(self._stream, name)
 
-    def _tell(self, work: Callable[[], Result]) -> Result:
+    def _report_errors(self, work: Callable[[], Result]) -> Result:
         """Return the result of `work`, and turn its write errors into `Unavailable`.
 
         After an error, the output is redirected to the null device, so that Python's flush at exit succeeds.
@@ -38,7 +40,7 @@ class CheckedOutput:
         try:
             return work()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._beneath.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             if isinstance(error, BrokenPipeError):
                 raise
             raise Unavailable(
@@ -46,7 +48,7 @@ class CheckedOutput:
             ) from None
 
 
-def check_output() -> None:
-    """Replace `sys.stdout` by a stream that raises write errors as `Unavailable`."""
+def install_checked_stdout() -> None:
+    """Replace `sys.stdout` with a stream that raises write errors as `Unavailable`."""
     if sys.stdout:  # None if the program was started with stdout closed
         sys.stdout = cast(Any, CheckedOutput(sys.stdout))

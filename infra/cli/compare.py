@@ -59,10 +59,12 @@ def compare(
         with shared.writable_path(target, b"<!doctype html>"):  # fail before the comparison, which takes long
             out.mkdir(parents=True, exist_ok=True)
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
-        document, found = rules.compare(here.root, wish, here.ledger, here.governance, screen)
+        document, found = rules.compare_base_models(here.root, wish, here.ledger, here.governance, screen)
     with shared.writable_path(target, b"<!doctype html>", in_state=out is None):
-        write_bytes(target, html_page.render(document).encode())
-    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, html_page.summarise(document))
+        write_bytes(target, html_page.render_page(document).encode())
+    shared.print_json(document.model_dump(mode="json")) if as_json else _show(
+        document, html_page.summarise_comparison(document)
+    )
     shared.print_notice(f"page: {target}", as_json)
     _raise_failures(found.failures, document.best)
 

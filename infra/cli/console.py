@@ -27,7 +27,7 @@ def start(as_json: shared.Json = False) -> None:
     """
     where = shared.checkout_root()
     up = server.start(where, lambda text: shared.print_notice(text, as_json))
-    people = Accounts(open_database(where / ".hallmark")).people()
+    people = Accounts(open_database(where / ".hallmark")).people_with_password()
     if as_json:
         shared.print_json({"url": up.origin, "people": people})
         return
@@ -54,7 +54,7 @@ def set_password(
     Example: hallmark console set-password --as data-owner
     """
     where = shared.checkout_root()
-    person = shared.open_checkout().governance.identify(shared.acting_person(who))
+    person = shared.open_checkout().governance.require_identity_proof(shared.acting_person(who))
     if not stdin and not sys.stdin.isatty():
         raise InputError("there is no terminal to ask at; give the password with --stdin")
     given = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt(
@@ -62,7 +62,7 @@ def set_password(
     )  # fmt: skip
     engine = open_database(where / ".hallmark")
     Accounts(engine).set_password(person.id, given)
-    ended = Sessions(engine).end_all(person.id)
+    ended = Sessions(engine).end_sessions_of(person.id)
     document = {"person": person.id, "sessions_ended": ended}
     shared.print_json(document) if as_json else console.print(f"{person.id} signs in with it from now on")
 
@@ -72,7 +72,7 @@ def list_accounts(as_json: shared.Json = False) -> None:
 
     Example: hallmark console accounts
     """
-    people = Accounts(open_database(shared.checkout_root() / ".hallmark")).people()
+    people = Accounts(open_database(shared.checkout_root() / ".hallmark")).people_with_password()
     if as_json:
         shared.print_json(people)
         return
@@ -91,7 +91,7 @@ def list_sessions(as_json: shared.Json = False) -> None:
         shared.print_json([asdict(each) | {"began": str(each.began), "seen": str(each.seen)} for each in still])
         return
     rows = [[each.person, format_time(each.began), format_time(each.seen)] for each in still]
-    shared.print_columns(["person", "since", "last seen"], rows, "nobody is signed in")
+    shared.print_table(["person", "since", "last seen"], rows, "nobody is signed in")
 
 
 def revoke(person: Person, as_json: shared.Json = False) -> None:
@@ -103,7 +103,7 @@ def revoke(person: Person, as_json: shared.Json = False) -> None:
     Example: hallmark console revoke data-owner
     """
     engine = open_database(shared.checkout_root() / ".hallmark")
-    had, ended = Accounts(engine).delete_password(person), Sessions(engine).end_all(person)
+    had, ended = Accounts(engine).delete_password(person), Sessions(engine).end_sessions_of(person)
     document = {"person": person, "had_password": had, "sessions_ended": ended}
     said = f"{person} {'has no password any more' if had else 'had no password'}; {ended} sessions ended"
     if not had and not ended:

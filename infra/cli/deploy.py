@@ -25,33 +25,33 @@ def deploy(
 ) -> None:
     """Check a deployments file, show its changes, and sign it. Then start the Prefect server and the runner.
 
-    If the file is already in force, nothing is signed.
+    If the file is already adopted, nothing is signed.
 
     Example: hallmark deploy --as ml-engineer
     """
-    at, person = occasion_context.context(), shared.acting_person(who)
+    at, person = occasion_context.open_context(), shared.acting_person(who)
     path = at.root / file
-    wanted, text = deployments_check.check(path, Repository.open(at.root), at.ledger, at.governed)
-    changes = control.differences(at.standing.deployments, wanted)
+    wanted, text = deployments_check.check_deployments(path, Repository.open(at.root), at.ledger, at.governed)
+    changes = control.describe_differences(at.adopted_deployments.deployments, wanted)
     if not as_json:
-        _show(wanted, changes, at.standing)
+        _show(wanted, changes, at.adopted_deployments)
         if changes and not yes and sys.stdin.isatty() and not typer.confirm("put it in force?"):
             raise typer.Exit(1)
-    entry = control.declare(at.ledger, at.governed, person, text)
-    now = deployments_in_force.read(at.ledger, at.governed)
+    entry = control.declare_deployments(at.ledger, at.governed, person, text)
+    now = deployments_in_force.read_deployments(at.ledger, at.governed)
     if not as_json:
         outcome = (
             f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
         )
         console.print(outcome)
-    if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
+    if wanted.concurrency != at.adopted_deployments.deployments.concurrency and server.find(at.root):
         shared.print_notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:
         up = occasion_context.start_prefect(at, as_json)
-        with client.connected(at.root, up) as prefect:
-            for line in pools.synchronise(prefect, at.ledger, now.deployments.pools):
+        with client.connected_client(at.root, up) as prefect:
+            for line in pools.synchronise_pools(prefect, at.ledger, now.deployments.pools):
                 shared.print_notice(line, as_json)
-        shared.print_notice(f"up: {up.ui} (stop with `hallmark down`)", as_json)
+        shared.print_notice(f"up: {up.ui_url} (stop with `hallmark down`)", as_json)
     if as_json:
         shared.print_json(
             {"sha256": now.sha256, "changes": changes, "ledger_entry": entry.seq if entry else None, "started": start}
@@ -62,6 +62,6 @@ def _show(wanted: Deployments, changes: list[str], before: deployments_in_force.
     console.print(f"{len(wanted.schedules)} schedules, {len(wanted.triggers)} triggers", highlight=False)
     for line in changes or ["nothing changes"]:
         console.print(f"  {line}", markup=False, highlight=False)
-    for name, paused in before.paused.items():
+    for name, paused in before.pauses.items():
         if name in wanted.named:
             console.print(f"  {name} rests: {paused.person} paused it ({paused.reason})", markup=False, highlight=False)

@@ -8,16 +8,16 @@ from infra.cli.shared import console
 from tasks.core.facts import Fact
 from tasks.gates.checks.dataset_diff import ValueChange
 from tasks.inquiry.shared_records import DatasetDiff
-from tasks.registry.history.comparison import Figure
+from tasks.registry.history.comparison import MetricChange
 
 
-def print_settings(title: str, moved: Mapping[str, ValueChange]) -> None:
+def print_settings(title: str, changes: Mapping[str, ValueChange]) -> None:
     console.print(f"\n{title}")
-    if not moved:
+    if not changes:
         console.print("  the same")
         return
     table = Table("", "before", "now", box=None, header_style="bold")
-    for name, pair in moved.items():
+    for name, pair in changes.items():
         table.add_row(name, *("–" if value is None else str(value) for value in (pair.before, pair.now)))
     console.print(table)
 
@@ -36,39 +36,39 @@ def print_records(changes: DatasetDiff) -> None:
     console.print(table)
 
 
-def print_code(made_with: Iterable[str], names: list[str] | None, why: str) -> None:
+def print_code(changed_inputs: Iterable[str], changed_files: list[str] | None, unknown_reason: str) -> None:
     """Print the differences in code, inputs and libraries.
 
     Args:
-        made_with: Names of the inputs whose digests differ.
-        names: Lines about the changed code files; None if the files are not known.
-        why: Reason why the files are not known.
+        changed_inputs: Names of the inputs whose digests differ.
+        changed_files: Lines about the changed code files; None if it is unknown which files changed.
+        unknown_reason: Reason why the changed files are unknown.
     """
     console.print("\nCODE")
-    others = list(made_with)
+    others = list(changed_inputs)
     if not others:
         console.print("  code, inputs and library versions: the same digests")
     for name in others:
         console.print(f"  {name}: another digest")
-    if names is None:
-        console.print(f"  files: {why}")
-    for line in names or []:
+    if changed_files is None:
+        console.print(f"  files: {unknown_reason}")
+    for line in changed_files or []:
         console.print(f"  {line}")
 
 
-def print_figures(found: Mapping[str, Figure], same_test: bool) -> None:
+def print_metrics(metrics: Mapping[str, MetricChange], same_test: bool) -> None:
     console.print("\nFIGURES of the candidate")
     if not same_test:
         console.print("  tested on different rows: a difference may be the rows'")
     table = Table("figure", "before", "now", "intervals", box=None, header_style="bold")
-    for name, figure in found.items():
+    for name, figure in metrics.items():
         table.add_row(name, format_fact(figure.before), format_fact(figure.now), figure.intervals.replace("none", ""))
     console.print(table)
 
 
-def format_fact(found: Fact | None) -> str:
-    if found is None:
+def format_fact(fact: Fact | None) -> str:
+    if fact is None:
         return "–"
-    low, high = found.low, found.high
+    low, high = fact.low, fact.high
     interval = f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else ""
-    return f"{found.value:,.4g}{f' {found.unit}' if found.unit else ''}{interval}"
+    return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}{interval}"

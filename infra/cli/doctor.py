@@ -14,12 +14,12 @@ def doctor(as_json: shared.Json = False) -> None:
 
     Example: hallmark doctor
     """
-    lines = list(diagnostics.run(shared.checkout_root()))
+    lines = list(diagnostics.run_diagnostics(shared.checkout_root()))
     todo = [line for line in lines if line.do]
     if as_json:
         shared.print_json([line._asdict() for line in lines])
     else:
-        shared.print_columns(
+        shared.print_table(
             ["", "look", "found"], [["!" if line.do else "", line.look, line.says] for line in lines], ""
         )
         console.print(f"\n{len(todo)} to mend, the first first:" if todo else "\nall is well")

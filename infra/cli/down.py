@@ -15,7 +15,7 @@ def down() -> None:
     Example: hallmark down
     """
     where = checkout_root()
-    going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
+    going = [known.run for known in journal.read_journals(where / ".hallmark") if known.status == "running"]
     if any(each.find(where) for each in (server, pages, mlflow_server)):
         console.print("stopping …")
     stopped = [server.stop(where), pages.stop(where), mlflow_server.stop(where)]

@@ -12,14 +12,14 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
-from tasks.core.files import create_file
+from tasks.core.files import create_private_file
 from tasks.core.formatting import format_time
 from tasks.policy import adoption_entries, overview, proposal
 from tasks.policy.people import MACHINES
-from tasks.policy.proposal import Change
+from tasks.policy.proposal import PeopleChange
 from tasks.trust import keys, signing_keys, ssh_agent
 
-GOVERNANCE = Path("infra") / "governance"
+GOVERNANCE_FOLDER = Path("infra") / "governance"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A person of people.yaml, or gate, scheduler, worker, ledger.")]
 Name = Annotated[str | None, typer.Option(help="Name of a person who is not in people.yaml yet.")]
@@ -49,10 +49,10 @@ def create(
             f"its place, move it and {path.name}.pub away first"
         )
     key = Ed25519PrivateKey.generate()
-    data = keys.private_bytes(key, signing_keys.ask_passphrase(path, again=True) if passphrase else None)
-    line = keys.public_line(key, who)
-    changed = _propose(who, line, name, role, replace, before=lambda: _write(path, data, line))
-    _report(who, line, changed, as_json, key=str(path))
+    data = keys.encode_private_key(key, signing_keys.ask_passphrase(path, confirm=True) if passphrase else None)
+    line = keys.make_public_line(key, who)
+    changed = _propose_key(who, line, name, role, replace, before=lambda: _write_key_files(path, data, line))
+    _print_key(who, line, changed, as_json, key=str(path))
 
 
 def bring(
@@ -76,7 +76,7 @@ def bring(
     if (file is None) != agent:
         raise InputError("give either the file of a key or --agent")
     line = _public_line_of_file(file.expanduser()) if file else _public_line_of_agent(key)
-    _report(who, line, _propose(who, line, name, role, replace), as_json)
+    _print_key(who, line, _propose_key(who, line, name, role, replace), as_json)
 
 
 def list_identities(as_json: shared.Json = False) -> None:
@@ -85,7 +85,7 @@ def list_identities(as_json: shared.Json = False) -> None:
     Example: hallmark identity list
     """
     governed = shared.open_checkout().governance
-    rows = [overview.signer(governed, who, datetime.now(UTC)) for who in (*governed.people.people, *MACHINES)]
+    rows = [overview.signer_summary(governed, who, datetime.now(UTC)) for who in (*governed.people.people, *MACHINES)]
     if as_json:
         shared.print_json([row.model_dump(mode="json", exclude={"demo"}) for row in rows])
         return
@@ -112,9 +112,9 @@ def revoke(
 
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """
-    mark, moment = keys.checked_fingerprint(key), as_of.replace(tzinfo=UTC)
-    with shared.editing_lock():
-        changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
+    mark, moment = keys.validate_fingerprint(key), as_of.replace(tzinfo=UTC)
+    with shared.hold_editing_lock():
+        changed = proposal.propose_changes(_governance_folder(), proposal.key_revocation(who, mark, moment, reason))
     document = {"id": who, "fingerprint": mark, "revoked_as_of": moment.isoformat(), "proposed": changed}
     shared.print_json(document) if as_json else console.print(f"{who}: {mark} revoked as of {format_time(moment)}")
     _print_next_step(changed, as_json)
@@ -131,11 +131,11 @@ def root(as_json: shared.Json = False) -> None:
     shared.print_json({"root": fingerprint}) if as_json else console.print(fingerprint)
 
 
-def _folder() -> Path:
-    return shared.checkout_root() / GOVERNANCE
+def _governance_folder() -> Path:
+    return shared.checkout_root() / GOVERNANCE_FOLDER
 
 
-def _propose(
+def _propose_key(
     who: str,
     line: str,
     name: str | None,
@@ -143,18 +143,18 @@ def _propose(
     replace: bool,
     before: Callable[[], None] = lambda: None,
 ) -> bool:
-    changes: list[Change] = [proposal.add_person(who, name, role)] if name and role else []
+    changes: list[PeopleChange] = [proposal.person_addition(who, name, role)] if name and role else []
     known = shared.checkout_root() / ".hallmark" / "keys" / f"{who}.pub"
     made = known.read_text().strip() if known.exists() else None
-    changes.append(proposal.add_key(who, line, datetime.now(UTC), replace, made if made != line else None))
-    with shared.editing_lock():
-        return proposal.propose(_folder(), *changes, before=before)
+    changes.append(proposal.key_addition(who, line, datetime.now(UTC), replace, made if made != line else None))
+    with shared.hold_editing_lock():
+        return proposal.propose_changes(_governance_folder(), *changes, before_write=before)
 
 
-def _write(path: Path, data: bytes, line: str) -> None:
+def _write_key_files(path: Path, data: bytes, line: str) -> None:
     with shared.writable_path(path, in_state=True):
         for file, content in ((_public_file(path), f"{line}\n".encode()), (path, data)):
-            if not create_file(file, content):
+            if not create_private_file(file, content):
                 raise InputError(f"{file}: a key is here already")
 
 
@@ -165,7 +165,7 @@ def _public_file(path: Path) -> Path:
 def _public_line_of_file(path: Path) -> str:
     source = path if path.suffix == ".pub" else _public_file(path)
     if not source.exists() and path.exists():
-        return signing_keys.from_file(path).public_line
+        return signing_keys.signer_from_file(path).public_line
     try:
         line = source.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -179,7 +179,7 @@ def _public_line_of_agent(mark: str | None) -> str:
         raise InputError(
             f"no ssh-agent is running here ({ssh_agent.SOCKET_VARIABLE} is not set); give the file of a key"
         )
-    agent_keys = {keys.fingerprint(line): line for line in ssh_agent.public_lines()}
+    agent_keys = {keys.fingerprint(line): line for line in ssh_agent.list_public_lines()}
     chosen = [line for known, line in agent_keys.items() if mark in (None, known)]
     if len(chosen) != 1:
         names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in agent_keys.items()]
@@ -187,7 +187,7 @@ def _public_line_of_agent(mark: str | None) -> str:
     return chosen[0]
 
 
-def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
+def _print_key(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
     document = {"id": who, "public_key": line, "fingerprint": keys.fingerprint(line), "proposed": changed, **more}
     in_the_way = _shadowing_key(who, line)
     if as_json:
@@ -213,5 +213,10 @@ def _shadowing_key(who: str, line: str) -> str:
 
 
 def _print_next_step(changed: bool, as_json: bool) -> None:
-    text = f"proposed in {GOVERNANCE}/people.yaml; it counts once adopted: hallmark policy adopt {GOVERNANCE}"
-    shared.print_notice(text if changed else f"{GOVERNANCE}/people.yaml says so already; nothing was changed", as_json)
+    text = (
+        f"proposed in {GOVERNANCE_FOLDER}/people.yaml; it counts once adopted: "
+        f"hallmark policy adopt {GOVERNANCE_FOLDER}"
+    )
+    shared.print_notice(
+        text if changed else f"{GOVERNANCE_FOLDER}/people.yaml says so already; nothing was changed", as_json
+    )

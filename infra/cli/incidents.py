@@ -1,4 +1,4 @@
-"""Command group `hallmark incidents`: the list of incidents, and their closing."""
+"""Command group `hallmark incidents`, which lists, shows and closes incidents."""
 
 from typing import Annotated, Any
 
@@ -41,7 +41,7 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
     here = shared.open_checkout()
-    shown = incidents.get(here.ledger, here.governance, incident)
+    shown = incidents.get_incident(here.ledger, here.governance, incident)
     shared.print_json(_document(shown)) if as_json else console.print(_describe(shown.summary))
 
 
@@ -57,8 +57,8 @@ def close(
     """
     here = shared.open_checkout()
     ledger, governed = here.ledger, here.governance
-    entry = incidents.close(ledger, governed, incident, shared.acting_person(who), reason)
-    document = _document(incidents.get(ledger, governed, incident)) | {"ledger_entry": entry.seq}
+    entry = incidents.close_incident(ledger, governed, incident, shared.acting_person(who), reason)
+    document = _document(incidents.get_incident(ledger, governed, incident)) | {"ledger_entry": entry.seq}
     closed = f"{incident} is closed: entry {entry.seq} of the ledger"
     shared.print_json(document) if as_json else console.print(closed)
 

@@ -10,7 +10,7 @@ from infra.cli.shared import console
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption_entries, in_force
 from tasks.policy import governance as rules
-from tasks.policy.governance import LOCAL
+from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.runs import installation
 from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
@@ -26,10 +26,10 @@ def init(
         bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
     ] = False,
 ) -> None:
-    """Create the keys, ledger and folders of this checkout, and put infra/governance in force if no governance is.
+    """Create the keys, ledger and folders of this checkout, and adopt infra/governance if nothing is adopted yet.
 
     Repeating the command changes nothing, with one exception: in environment `local`, if the policy lets the root key
-    adopt changes, the command adopts later changes of infra/governance. If the ledger began under another root key, the
+    adopt changes, the command adopts later changes to infra/governance. If the ledger began under another root key, the
     command creates nothing until you trust that key here.
 
     Example: hallmark init
@@ -38,29 +38,31 @@ def init(
     where, state, folder = here.root, here.state, here.root / "infra" / "governance"
     Repository.open(where)
     installation.installation_id(where)
-    ours = rules.load(folder, state)
+    ours = rules.load_governance(folder, state)
     if governance:
-        rules.load(where / governance, state)  # a mistake in it is found before the first key is made
+        rules.load_governance(where / governance, state)  # a mistake in it is found before the first key is made
     if not new_root:
-        adoption_entries.require_root_of(here.ledger, state)
-    rules.initialise(state, ours.people)
-    if ours.local:
-        adoption_entries.create_root(state)
-        _adopt(folder, state, here.ledger)
+        adoption_entries.require_trusted_root(here.ledger, state)
+    rules.create_vault_and_keys(state, ours.people)
+    if ours.is_local:
+        adoption_entries.create_root_key(state)
+        _adopt_with_root_key(folder, state, here.ledger)
     governed = here.governance
     if governance:
-        rules.initialise(state, installed_governance(where, str(governance)).people)
+        rules.create_vault_and_keys(state, installed_governance(where, str(governance)).people)
     console.print(f"ready: keys, ledger and state in {governed.state}")
     console.print(f"root of trust: {adoption_entries.root_fingerprint(state)}")
 
 
-def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
+def _adopt_with_root_key(folder: Path, state: Path, ledger: Ledger) -> None:
     own = state / "keys" / adoption_entries.ROOT_KEY_NAME
-    chain, policy, people = in_force.chain(state, ledger), *in_force.load_proposed(folder, state)
-    newest = chain.newest
-    if not own.exists() or (newest and newest.environment != LOCAL):
+    chain, policy, people = in_force.read_chain(state, ledger), *in_force.load_proposed(folder, state)
+    newest = chain.newest_adoption
+    if not own.exists() or (newest and newest.environment != LOCAL_ENVIRONMENT):
         return
     alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)
     if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
-        adoption_entries.sign(ledger, chain.root, policy, people, keys.signer_of(keys.load_private(own)))
+        adoption_entries.sign_adoption(
+            ledger, chain.root_fingerprint, policy, people, keys.make_signer(keys.load_private_key(own))
+        )
         console.print(f"in force from now on: {folder}")

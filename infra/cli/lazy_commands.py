@@ -13,10 +13,10 @@ from typer.main import get_command
 from infra.cli import old_spellings
 from tasks.core.errors import InputError
 from tasks.core.formatting import format_path
-from tasks.core.own_packages import module_name
+from tasks.core.own_packages import installed_module_name
 
 PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
-"""Operating-system error codes about a path that the user has typed.
+"""Operating-system error codes that a path from the command line can cause.
 
 They are reported as InputError. All other operating-system errors count as defects of Hallmark, unless the command
 handles them.
@@ -42,47 +42,47 @@ class CommandGroup(NamedTuple):
 
 
 class LazyCommands(Mapping[str, Any]):
-    """Mapping of names to commands that imports a command's module on the first lookup."""
+    """Mapping from names to commands. It imports a command's module when the command is first looked up."""
 
-    def __init__(self, verbs: Mapping[str, Command | CommandGroup]) -> None:
-        self.verbs = verbs
+    def __init__(self, declarations: Mapping[str, Command | CommandGroup]) -> None:
+        self.declarations = declarations
         self._made: dict[str, TyperCommand | TyperGroup] = {}
 
     def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
         if name not in self._made:
-            self._made[name] = _make_command(name, self.verbs[name])
+            self._made[name] = _make_command(name, self.declarations[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.verbs)
+        return iter(self.declarations)
 
     def __len__(self) -> int:
-        return len(self.verbs)
+        return len(self.declarations)
 
 
 class LazyGroup(TyperGroup):
     """Command group that lists its commands with their help texts, without importing their modules."""
 
-    def __init__(self, verbs: Mapping[str, Command | CommandGroup], **given: Any) -> None:
+    def __init__(self, declarations: Mapping[str, Command | CommandGroup], **given: Any) -> None:
         super().__init__(**given)
-        self.commands = cast(Any, LazyCommands(verbs))
+        self.commands = cast(Any, LazyCommands(declarations))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        verbs = cast(LazyCommands, self.commands).verbs
+        verbs = cast(LazyCommands, self.commands).declarations
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.help) for name, verb in verbs.items()])
 
 
-def group_class(verbs: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
+def make_group_class(declarations: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
     class Whole(LazyGroup):
         def __init__(self, **given: Any) -> None:
-            super().__init__(verbs, **given)
+            super().__init__(declarations, **given)
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            return super().parse_args(ctx, old_spellings.replace_old(args))
+            return super().parse_args(ctx, old_spellings.replace_old_spelling(args))
 
     return Whole
 
@@ -92,16 +92,16 @@ def _make_command(name: str, declared: Command | CommandGroup) -> TyperCommand |
         return LazyGroup(declared.commands, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
     module, _, function = declared.target.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    verb = _reporting_path_errors(getattr(import_module(module_name(f"infra.cli.{module}")), function))
-    alone.command(name)(verb if declared.ledger == "itself" else _checking_ledger(verb, declared.ledger == "acts"))
+    verb = _with_path_errors_reported(getattr(import_module(installed_module_name(f"infra.cli.{module}")), function))
+    alone.command(name)(verb if declared.ledger == "itself" else _with_ledger_check(verb, declared.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
 
 
-def _reporting_path_errors(verb: Callable[..., None]) -> Callable[..., None]:
-    @wraps(verb)
+def _with_path_errors_reported(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
     def tell(**given: Any) -> None:
         try:
-            verb(**given)
+            command(**given)
         except OSError as error:
             if error.errno not in PATH_ERRORS or not error.filename:
                 raise
@@ -111,11 +111,11 @@ def _reporting_path_errors(verb: Callable[..., None]) -> Callable[..., None]:
     return tell
 
 
-def _checking_ledger(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
-    @wraps(verb)
+def _with_ledger_check(command: Callable[..., None], acts: bool) -> Callable[..., None]:
+    @wraps(command)
     def look_first(**given: Any) -> None:
         from infra.cli import ledger_check  # slow: imports the database library
 
-        ledger_check.run_checked(lambda: verb(**given), acts)
+        ledger_check.run_after_ledger_check(lambda: command(**given), acts)
 
     return look_first

@@ -19,7 +19,7 @@ from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger import search as ledger_search
 from tasks.ledger.attachments import DIGEST_KEY
-from tasks.ledger.entry_verification import OnProgress, Report
+from tasks.ledger.entry_verification import ProgressCallback, Report
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.trust import dsse
@@ -43,7 +43,7 @@ def list_entries(
     ] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=run_argument.resolve_id)
+        str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=run_argument.expand_run_id)
     ] = None,
     person: Annotated[
         str | None, typer.Option(metavar="ID", help="Entries that name a person, or that one of their keys signed.")
@@ -64,8 +64,8 @@ def list_entries(
         run=run,
         person=person,
         keys=here.governance.fingerprints_of(person or ""),
-        since=_utc(since),
-        until=_utc(until),
+        since=_as_utc(since),
+        until=_as_utc(until),
     )
     entries = ledger_search.find_last(here.ledger, wanted, last or None)
     if as_json:
@@ -74,7 +74,11 @@ def list_entries(
     table = Table("entry", "time (UTC)", "kind", "subject", "says", box=None, header_style="bold")
     for row in entries:
         table.add_row(
-            str(row.seq), f"{row.time:%Y-%m-%d %H:%M:%S}", row.kind, _shorten(row.subject), ledger_search.summarise(row)
+            str(row.seq),
+            f"{row.time:%Y-%m-%d %H:%M:%S}",
+            row.kind,
+            _shorten(row.subject),
+            ledger_search.summarise_entry(row),
         )
     console.print(table if entries else "no entry fits")
     if last and len(entries) == last:
@@ -89,7 +93,7 @@ def show(
     Example: hallmark ledger show 42
     """
     ledger = shared.open_checkout().ledger
-    last = ledger.last()
+    last = ledger.last_seq()
     if not 1 <= entry <= last:
         raise InputError(f"there is no entry {entry}; the last one is {last}")
     entries = ledger.entries(after=entry - 1, upto=entry)
@@ -117,16 +121,16 @@ def verify(
     Example: hallmark ledger verify
     """
     if file is not None:
-        report = ledger_export.verify(file, _trusted_keys(key), _progress())
+        report = ledger_export.verify_export(file, _trusted_keys(key), _progress_printer())
     elif key:
         raise InputError("--key is for --file FILE; the ledger here is verified with its own key")
     else:
         here = shared.open_checkout()
-        report = ledger_check.verify(here.ledger, here.governance, _progress())
+        report = ledger_check.verify_ledger(here.ledger, here.governance, _progress_printer())
     if as_json:
         shared.print_json(report.model_dump(mode="json"))
     else:
-        _print(report)
+        _print_report(report)
     raise typer.Exit({"holds": 0, "wrong": 1, "incomplete": 3}[report.verdict])
 
 
@@ -137,7 +141,7 @@ def prove(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As it is: a proof is one JSON document.")] = True,
 ) -> None:
-    """Print a proof as JSON: that the ledger includes an entry, or that nothing changed since an older head.
+    """Print, as JSON, a proof that the ledger includes an entry or that nothing has changed since an older head.
 
     Example: hallmark ledger prove 42 > proof.json
     """
@@ -146,7 +150,7 @@ def prove(
     here = shared.open_checkout()
     made: ledger_proof.Proof
     if since is not None:
-        made = ledger_proof.prove_consistency(here.ledger, here.governance, dsse.read(since))
+        made = ledger_proof.prove_consistency(here.ledger, here.governance, dsse.read_envelope(since))
     else:
         assert entry is not None
         made = ledger_proof.prove_inclusion(here.ledger, here.governance, entry)
@@ -163,10 +167,10 @@ def verify_proof(
     Example: hallmark ledger verify-proof proof.json --key SHA256:3q2+7w…
     """
     try:
-        parsed = ledger_proof.read(proof)
+        parsed = ledger_proof.read_proof(proof)
     except (OSError, ValueError) as error:
         raise InputError(f"{proof}: no proof can be read here ({error})") from None
-    said = ledger_proof.verify(parsed, ledger_export.trusted_keys(_trusted_keys(key), [parsed.key]))
+    said = ledger_proof.verify_proof(parsed, ledger_export.parse_trusted_keys(_trusted_keys(key), [parsed.key]))
     shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
 
 
@@ -180,7 +184,7 @@ def export(
     """
     here = shared.open_checkout()
     with shared.writable_path(file, b"{") as target:
-        done = ledger_export.export(here.ledger, here.governance, target)
+        done = ledger_export.export_ledger(here.ledger, here.governance, target)
     header = done.header
     if as_json:
         shared.print_json({"file": str(file), **header.model_dump(mode="json"), "away": done.unavailable})
@@ -200,14 +204,16 @@ def publish_heads(as_json: shared.Json = False) -> None:
     """
     here = shared.open_checkout()
     done = publication.publish(here.ledger, here.governance)
-    newest = done.newest.model_dump(mode="json") if done.newest else None
+    newest = done.newest_head.model_dump(mode="json") if done.newest_head else None
     if as_json:
-        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.unavailable, "void": done.void})
+        shared.print_json(
+            {"newest": newest, "delivered": done.delivered, "away": done.unavailable, "void": done.void_heads}
+        )
     else:
-        console.print(f"newest head: {done.newest.describe()}" if done.newest else "the ledger is empty")
-        if done.void:
+        console.print(f"newest head: {done.newest_head.describe()}" if done.newest_head else "the ledger is empty")
+        if done.void_heads:
             why = "the ledger's key did not count when they were signed (`hallmark identity list`)"
-            console.print(f"  {done.void:,} newer heads kept here count for nothing: {why}")
+            console.print(f"  {done.void_heads:,} newer heads kept here count for nothing: {why}")
         for name, count in done.delivered.items():
             console.print(f"  {name}: {count:,} new")
         if not done.delivered and not done.unavailable:
@@ -235,7 +241,7 @@ def _attached_document(ledger: Ledger, entry: Entry) -> dict[str, Any]:
         raise Refused(message) from None
 
 
-def _print(report: Report) -> None:
+def _print_report(report: Report) -> None:
     marks = {"holds": "ok ", "wrong": "NO ", "away": "?  ", "told": "-  "}
     for finding in report.findings:
         console.print(f"  {marks[finding.verdict]} {finding.text}")
@@ -247,7 +253,7 @@ def _print(report: Report) -> None:
     console.print(verdicts[report.verdict])
 
 
-def _progress() -> OnProgress:
+def _progress_printer() -> ProgressCallback:
     last_shown = time.monotonic()
 
     def tick(count: int) -> None:
@@ -263,5 +269,5 @@ def _shorten(subject: str) -> str:
     return subject if len(subject) <= 32 else f"{subject[:12]}…"
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def _as_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment else None

@@ -1,4 +1,4 @@
-"""Checks before a command that reads the ledger: the root of trust, and signs that the ledger was changed."""
+"""Checks before a command that reads the ledger: the root of trust, and signs of tampering with the ledger."""
 
 import sys
 from collections.abc import Callable
@@ -6,33 +6,33 @@ from collections.abc import Callable
 import typer
 
 from infra.cli import shared
-from infra.ledger_signs import ADVICE, refusal, tampering_signs
+from infra.ledger_signs import TAMPERING_ADVICE, refusal_message, tampering_signs
 from tasks.core.errors import Refused
 
 
-def run_checked(verb: Callable[[], None], acts: bool) -> None:
-    """Run a command after a check of the ledger for tampering.
+def run_after_ledger_check(command: Callable[[], None], changes_something: bool) -> None:
+    """Check the ledger for signs of tampering, then run a command.
 
     If the ledger was changed, a command that acts is refused. Any other command shows the ledger's content below a
     warning on stderr, and exits with code 1.
 
     Args:
-        verb: The command.
-        acts: Whether the command changes anything.
+        command: Function that runs the command.
+        changes_something: Whether the command changes anything.
 
     Raises:
         Refused: The ledger was changed, and the command acts.
         InputError: The root of trust differs from the one that the environment or this checkout names.
     """
     wrong = tampering_signs(shared.checkout_root())
-    if wrong and acts:
-        raise Refused(refusal(wrong))
+    if wrong and changes_something:
+        raise Refused(refusal_message(wrong))
     for text in wrong:
         print(f"hallmark: the ledger was changed by hand: {text}", file=sys.stderr)
     if wrong:
-        print(f"hallmark: what follows is what it says now, and may be false; {ADVICE}", file=sys.stderr)
+        print(f"hallmark: what follows is what it says now, and may be false; {TAMPERING_ADVICE}", file=sys.stderr)
     try:
-        verb()
+        command()
     except typer.Exit as ended:
         if ended.exit_code:
             raise

@@ -13,10 +13,10 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
-from tasks.core.params.values import NAME
-from tasks.core.steps.kinds import KINDS_IN_WORDS
+from tasks.core.params.values import NAME_PATTERN
+from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.policy import people as people_file
-from tasks.policy.governance import LOCAL
+from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.scaffold import answers, data_file, mapping, paths, plan
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
@@ -26,14 +26,14 @@ from tasks.scaffold.plan import Plan
 from tasks.sources.protection import CATEGORIES, Category
 
 MAX_NAME_LENGTH = 40
-SPECIAL_PATH = re.compile(r"^[-:]|[*?\[\\]")
+SPECIAL_PATH_PATTERN = re.compile(r"^[-:]|[*?\[\\]")
 """Pattern of paths that git would read as an option, as pathspec magic or as a glob."""
 OptionalText = str | None
 
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
-    file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{KINDS_IN_WORDS}; gzip may pack it.")],
+    file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{SOURCE_KINDS_IN_WORDS}; gzip may pack it.")],
     owner: Annotated[
         OptionalText, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
     ] = None,
@@ -66,7 +66,7 @@ def new(
 ) -> None:
     """Scaffold a use case in examples/NAME from a data file: parameters, sources, suites, policy and people.
 
-    The command shows every guess before it writes the files, and prints the next command afterwards.
+    The command shows the values that it has guessed before it writes the files, and prints the next command afterwards.
 
     Example: hallmark new letters --from letters.csv --owner data-owner --licence CC0-1.0 --basis "no personal data"
     --purpose "name the topic of a letter"
@@ -93,26 +93,26 @@ def _inspect_file(
     mistakes, looked, mapped, columns = ErrorCollector(), None, None, list[ColumnProfile]()
     with mistakes.collect():
         _require_name(name)
-        paths.require_free(root / paths.EXAMPLES_FOLDER / name)
+        paths.require_unused_name(root / paths.EXAMPLES_FOLDER / name)
     with mistakes.collect():
-        location = paths.locate_data(file, root)
-        looked = data_file.inspect_file(name if NAME.fullmatch(name) else "new", location, root, form)
+        location = paths.data_location(file, root)
+        looked = data_file.inspect_file(name if NAME_PATTERN.fullmatch(name) else "new", location, root, form)
         columns = plan.profile_columns(looked)
     if columns:
         with mistakes.collect():
             mapped = _map_columns(columns, prompt, response, asks, mistakes)
     missing = list(answers.unanswered_questions(said))
     if missing and not asks:
-        mistakes.add("\n".join(["nobody can be asked here, so say also:", *map(_option, missing)]))
+        mistakes.add_input_error("\n".join(["nobody can be asked here, so say also:", *map(_option_line, missing)]))
     mistakes.raise_errors()
     assert looked is not None and mapped is not None  # else a mistake was found
     for question in missing:
-        said[question.name] = _ask(question, root)
+        said[question.name] = _prompt(question, root)
     return looked, mapped, Answers.model_validate({key: (value or "").strip() for key, value in said.items()})
 
 
 def _require_name(name: str) -> None:
-    if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+    if not NAME_PATTERN.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         raise InputError(
             f"{name!r} cannot be a name; expected at most {MAX_NAME_LENGTH} lower-case letters, digits, - and _, such "
             "as letters-2026"
@@ -132,7 +132,9 @@ def _map_columns(
     except UnclearMapping as unclear:
         names = ", ".join(column.name for column in columns if column.name)
         if not asks:
-            mistakes.add(f"its columns do not say which is which ({names}); say {' and '.join(unclear.wanted)}")
+            mistakes.add_input_error(
+                f"its columns do not say which is which ({names}); say {' and '.join(unclear.missing_options)}"
+            )
             return None
         console.print(f"columns: {names}")
         prompt = prompt or typer.prompt("Which column is what is asked?")
@@ -140,7 +142,7 @@ def _map_columns(
 
 
 def _personal_fields(said: list[str] | None, mapped: GuessedMapping, asks: bool) -> dict[str, Category]:
-    fields = mapped.keys.get("response")
+    fields = mapped.columns_by_key.get("response")
     if said is None and asks and isinstance(fields, dict):
         console.print(f"fields of the answer: {', '.join(fields)}; categories: {', '.join(CATEGORIES)}", style="dim")
         said = [
@@ -149,13 +151,13 @@ def _personal_fields(said: list[str] | None, mapped: GuessedMapping, asks: bool)
     return answers.parse_personal(said or [])
 
 
-def _option(question: answers.Question) -> str:
+def _option_line(question: answers.Question) -> str:
     return f"  {question.option} TEXT   {question.text} (e.g. {question.example})"
 
 
-def _ask(question: answers.Question, root: Path) -> str:
+def _prompt(question: answers.Question, root: Path) -> str:
     if question.name == "owner":
-        people = people_file.load(root / "infra" / "governance").people
+        people = people_file.load_people(root / "infra" / "governance").people
         known = [each.id for each in people if not each.demo and "data_owner" in each.roles_at(None)]
         console.print(f"data owners: {', '.join(known) or 'none yet'}; another id is added with this role", style="dim")
     return str(typer.prompt(f"{question.text} (e.g. {question.example})"))
@@ -176,13 +178,13 @@ def _show(made: Plan, root: Path) -> None:
 def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -> None:
     folder = made.folder.relative_to(root).as_posix()
     message = f"Use case {made.folder.name}"
-    add = [folder, *([looked.source.location] if _untracked(root, looked.source.location) else [])]
+    add = [folder, *([looked.source.location] if _is_untracked(root, looked.source.location) else [])]
     commands = [
-        f"git add {' '.join(_quoted(_pathspec(path)) for path in add)} && git commit -m {_quoted(message)}",
+        f"git add {' '.join(_shell_quote(_pathspec(path)) for path in add)} && git commit -m {_shell_quote(message)}",
         f"hallmark init --governance {folder}/governance",
         f"hallmark run --as {made.requester} --params {folder}/params.yaml --governance {folder}/governance",
     ]
-    if made.environment != LOCAL:
+    if made.environment != LOCAL_ENVIRONMENT:
         commands[1:] = [f"hallmark data adopt {made.folder.name} --as OWNER", commands[2].partition(" --governance")[0]]
     if as_json:
         written = [f"{folder}/{file.path}" for file in made.files]
@@ -191,7 +193,7 @@ def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -
     console.print(f"\nwritten: {folder}/. What it says `not said yet` of, say before anybody approves.")
     if len(add) > 1:
         console.print(f"{add[1]} lies in this checkout, so git keeps it for ever; data about people is better outside")
-    if made.environment != LOCAL:
+    if made.environment != LOCAL_ENVIRONMENT:
         console.print(
             f"In environment {made.environment} infra/governance alone counts: add the source to the sources.yaml "
             "there, and its suite, before you go on."
@@ -199,8 +201,11 @@ def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -
     console.print("next:\n" + "\n".join(f"  {command}" for command in commands))
 
 
-def _untracked(root: Path, location: str) -> bool:
-    """Return whether the file is in the checkout, untracked and not ignored. A run needs a clean checkout."""
+def _is_untracked(root: Path, location: str) -> bool:
+    """Return whether the file is in the checkout, and git neither tracks nor ignores it.
+
+    A run needs a checkout without such files.
+    """
     if location.startswith("s3://") or Path(location).is_absolute():
         return False
     command = ["git", "status", "--porcelain", "--untracked-files=all", "--", f":(literal){location}"]
@@ -209,10 +214,10 @@ def _untracked(root: Path, location: str) -> bool:
 
 
 def _pathspec(path: str) -> str:
-    return f":(literal){path}" if SPECIAL_PATH.search(path) else path
+    return f":(literal){path}" if SPECIAL_PATH_PATTERN.search(path) else path
 
 
-def _quoted(text: str) -> str:
+def _shell_quote(text: str) -> str:
     import shlex
 
     return shlex.quote(text)

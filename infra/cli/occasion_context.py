@@ -18,35 +18,43 @@ from tasks.scheduling.occasion_log import TAKEN, OccasionLog, TakenOccasion
 from tasks.sources import sources
 
 
-class Context(NamedTuple):
-    """State that the commands read: the ledger, the governance and schedules in force, and all occasions so far."""
+class OccasionContext(NamedTuple):
+    """State that the commands read: the ledger, the current governance and schedules, and all past occasions."""
 
     root: Path
     ledger: Ledger
     governed: Governance
-    standing: DeploymentsInForce
-    book: OccasionLog
+    adopted_deployments: DeploymentsInForce
+    occasion_log: OccasionLog
 
 
-def context() -> Context:
+def open_context() -> OccasionContext:
     here = shared.open_checkout()
     ledger, governed = here.ledger, here.governance
-    return Context(
-        here.root, ledger, governed, deployments_in_force.read(ledger, governed), OccasionLog().update(ledger)
+    return OccasionContext(
+        here.root,
+        ledger,
+        governed,
+        deployments_in_force.read_deployments(ledger, governed),
+        OccasionLog().update(ledger),
     )
 
 
-def uncommitted_edits(at: Context) -> dict[str, list[str]]:
-    """Return, by params file, the files with uncommitted edits that runs of schedules and triggers would read."""
-    return deployments_check.uncommitted_edits(
-        at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder)
+def find_uncommitted_edits(context: OccasionContext) -> dict[str, list[str]]:
+    """Return, for each params file in use, the files whose uncommitted edits scheduled runs would not see."""
+    return deployments_check.find_uncommitted_edits(
+        context.adopted_deployments.deployments,
+        Repository.open(context.root),
+        sources.load_sources(context.governed.folder),
     )
 
 
-def request_run(at: Context, occasion: Occasion, who: str, as_json: bool) -> None:
+def request_run(context: OccasionContext, occasion: Occasion, who: str, as_json: bool) -> None:
     """Record an occasion with a run request signed by `who`, start its flow run, and print the outcome."""
-    ask = requests.request_signer(Repository.open(at.root), at.ledger, at.governed, occasion, who)
-    entry = occasion_entries.record_taken(at.ledger, at.book, occasion, installation.installation_id(at.root), ask)
+    ask = requests.request_signer(Repository.open(context.root), context.ledger, context.governed, occasion, who)
+    entry = occasion_entries.record_occasion(
+        context.ledger, context.occasion_log, occasion, installation.installation_id(context.root), ask
+    )
     said: dict[str, object] = {
         "key": occasion.key,
         "name": occasion.name,
@@ -55,36 +63,39 @@ def request_run(at: Context, occasion: Occasion, who: str, as_json: bool) -> Non
         "known": entry is None,
     }
     if entry is None:
-        known = at.book.find(occasion.key)
+        known = context.occasion_log.find_taken(occasion.key)
         _print_outcome(said | {"run": known.run if known else None}, as_json)
         return
     if entry.kind != TAKEN:
         _print_outcome(said | {"passed_over": entry.body["why"], "ledger_entry": entry.seq}, as_json)
         return
-    taken = at.book.update(at.ledger).find(occasion.key)
+    taken = context.occasion_log.update(context.ledger).find_taken(occasion.key)
     assert taken is not None, "it was taken just now"
     _print_outcome(
-        said | {"run": taken.run, "flow_run": start_flow_run(at, taken, as_json), "ledger_entry": entry.seq}, as_json
+        said | {"run": taken.run, "flow_run": start_flow_run(context, taken, as_json), "ledger_entry": entry.seq},
+        as_json,
     )
 
 
-def start_flow_run(at: Context, taken: TakenOccasion, as_json: bool) -> str:
+def start_flow_run(context: OccasionContext, occasion: TakenOccasion, as_json: bool) -> str:
     """Start the flow run of an occasion and return its id.
 
     Raises:
-        Unavailable: Prefect cannot be reached. The runner starts the flow run later.
+        Unavailable: Prefect cannot be reached. The watch starts the flow run later.
     """
-    up = start_prefect(at, as_json)
-    asked = requests.read_request(taken)
-    name = deployment_names.full_run_deployment(at.root, at.ledger, taken.pool)
-    flow_run = client.create_flow_run(at.root, up, asked.request, asked.envelope, once=taken.run, name=name)
-    occasion_entries.record_started(at.ledger, at.book, taken.key, taken.run, flow_run)
+    up = start_prefect(context, as_json)
+    asked = requests.read_request(occasion)
+    name = deployment_names.full_deployment_name(context.root, context.ledger, occasion.pool)
+    flow_run = client.create_flow_run(
+        context.root, up, asked.request, asked.envelope, idempotency_key=occasion.run, deployment_name=name
+    )
+    occasion_entries.record_started(context.ledger, context.occasion_log, occasion.key, occasion.run, flow_run)
     return flow_run
 
 
-def start_prefect(at: Context, as_json: bool) -> RunningPrefect:
-    named = sources.location_variables(sources.load(at.governed.folder).sources)
-    return server.start(at.root, lambda text: shared.print_notice(text, as_json), also=named)
+def start_prefect(context: OccasionContext, as_json: bool) -> RunningPrefect:
+    named = sources.find_location_variables(sources.load_sources(context.governed.folder).sources)
+    return server.start(context.root, lambda text: shared.print_notice(text, as_json), more_settings=named)
 
 
 def _print_outcome(said: dict[str, object], as_json: bool) -> None:

@@ -1,9 +1,9 @@
-"""Earlier spellings of commands, which still work and print the current spelling."""
+"""Earlier spellings of commands, which still work. A notice then names the current spelling."""
 
 import shlex
 import sys
 
-RENAMED = {
+CURRENT_SPELLINGS = {
     "console password": "console set-password",
     "data inventory": "data list",
     "data where": "data find",
@@ -15,13 +15,13 @@ RENAMED = {
 }
 
 
-def replace_old(args: list[str]) -> list[str]:
-    """Replace an earlier name of a command by its current one, with a notice on stderr."""
+def replace_old_spelling(args: list[str]) -> list[str]:
+    """Replace an earlier name of a command with its current one, and print a notice about it on stderr."""
     end = args.index("--") if "--" in args else len(args)
     rest, words = args[:end], args[end:]  # after `--` every word is an argument, whatever it begins with
     if rest[:1] == ["params"]:
         rest = [part for each in rest for part in (each.split("=", 1) if each.startswith("--") else [each])]
-    old, new = _find_old(rest, len(words) > 1)
+    old, new = _find_old_spelling(rest, len(words) > 1)
     if not old:
         return args
     for word in old.split():
@@ -31,22 +31,26 @@ def replace_old(args: list[str]) -> list[str]:
     return current
 
 
-def _find_old(args: list[str], more: bool) -> tuple[str, str]:
-    for old, new in RENAMED.items():
+def _find_old_spelling(args: list[str], has_later_arguments: bool) -> tuple[str, str]:
+    for old, new in CURRENT_SPELLINGS.items():
         group, word = old.split()
         named = args[1:2]
         if word.startswith("-") and "".join(named).startswith("-"):  # else a current command has its own options
             named = args
         if args[:1] == [group] and word in named:
             return old, new
-    if args[:1] == ["status"] and (more or _has_argument(args[1:])):
+    if args[:1] == ["status"] and (has_later_arguments or _has_positional_argument(args[1:])):
         return "status", "runs show"
-    if args[:2] == ["ledger", "show"] and "--help" not in args and not (more or _has_argument(args[2:])):
+    if (
+        args[:2] == ["ledger", "show"]
+        and "--help" not in args
+        and not (has_later_arguments or _has_positional_argument(args[2:]))
+    ):
         return "ledger show", "ledger list"
     return "", ""
 
 
-def _has_argument(args: list[str]) -> bool:
+def _has_positional_argument(args: list[str]) -> bool:
     """Return whether there is a positional argument. Every option except --json and --help takes a value."""
     words = iter(args)
     for word in words:

@@ -21,7 +21,7 @@ def check(
 
     Example: hallmark params check params.yaml
     """
-    checked = _check_files(file, governance) if governance else params.load(file)
+    checked = _check_files(file, governance) if governance else params.load_params(file)
     console.print(f"{file}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
 
 
@@ -39,7 +39,7 @@ def _check_files(file: Path, folder: Path) -> params.Params:
 
     root, mistakes = shared.checkout_root(), ErrorCollector()
     read = request_checks.check_files(
-        root, str(file.resolve()), {}, folder, lambda: rules.load(folder, root / ".hallmark"), mistakes
+        root, str(file.resolve()), {}, folder, lambda: rules.load_governance(folder, root / ".hallmark"), mistakes
     )
     mistakes.raise_errors()
     assert read.params

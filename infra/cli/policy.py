@@ -11,7 +11,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_exact_time
 from tasks.gates import policy_tests
 from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview
-from tasks.policy.adoption_entries import Chain, SigningOutcome
+from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
 from tasks.policy.governance import Governance
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys, signing_keys
@@ -26,29 +26,29 @@ def show(as_json: shared.Json = False) -> None:
     Example: hallmark policy show
     """
     here = shared.open_checkout()
-    chain = in_force.chain(here.state, here.ledger)
-    if chain.newest is None:
-        raise InputError(f"nothing was adopted under root key {chain.root}; run `hallmark init`")
-    history = overview.adoptions(chain)
+    chain = in_force.read_chain(here.state, here.ledger)
+    if chain.newest_adoption is None:
+        raise InputError(f"nothing was adopted under root key {chain.root_fingerprint}; run `hallmark init`")
+    history = overview.adoption_summaries(chain)
     waiting = [
-        {"digest": adoption.digest(wanted), "proposed": format_exact_time(wanted.time), "waits_for": missing,
-         "changes": _changes(chain, wanted.policy, wanted.people)}
+        {"digest": adoption.adoption_digest(wanted), "proposed": format_exact_time(wanted.time), "waits_for": missing,
+         "changes": _describe_changes(chain, wanted.policy, wanted.people)}
         for wanted, missing in adoption_entries.open_proposals(here.ledger, chain)
     ]  # fmt: skip
     if as_json:
         document = {
-            "root": chain.root,
+            "root": chain.root_fingerprint,
             "adoptions": [it.model_dump(mode="json", exclude={"changed"}) for it in history],
             "proposed": waiting,
             "problems": list(chain.problems),
             "other_roots": list(chain.foreign_problems),
         }
-        shared.print_json(document | {"policy": chain.newest.policy.model_dump(mode="json"),
-                                  "people": chain.newest.people.model_dump(mode="json")})  # fmt: skip
+        shared.print_json(document | {"policy": chain.newest_adoption.policy.model_dump(mode="json"),
+                                  "people": chain.newest_adoption.people.model_dump(mode="json")})  # fmt: skip
         return
-    console.print(f"root of trust  {chain.root}")
-    console.print(f"environment    {chain.newest.environment}")
-    console.print(f"policy         SHA-256 {chain.newest.policy.digest()}")
+    console.print(f"root of trust  {chain.root_fingerprint}")
+    console.print(f"environment    {chain.newest_adoption.environment}")
+    console.print(f"policy         SHA-256 {chain.newest_adoption.policy.digest()}")
     for it in history:
         time = format_exact_time(it.time)
         console.print(f"adopted        {time}  number {it.sequence}, signed by {', '.join(it.signed_by)}")
@@ -66,8 +66,8 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark policy check infra/governance
     """
-    loaded = governance.load(_folder(folder), shared.checkout_root() / ".hallmark")
-    lines = list(explanation.lines(loaded.policy, loaded.people))
+    loaded = governance.load_governance(_governance_folder(folder), shared.checkout_root() / ".hallmark")
+    lines = list(explanation.explanation_lines(loaded.policy, loaded.people))
     if as_json:
         shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines})
     else:
@@ -81,9 +81,9 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark policy test infra/governance
     """
-    where = _folder(folder)
-    loaded = governance.load(where, shared.checkout_root() / ".hallmark")
-    results = policy_tests.run_cases(policy_tests.load(where), loaded.policy, loaded.people)
+    where = _governance_folder(folder)
+    loaded = governance.load_governance(where, shared.checkout_root() / ".hallmark")
+    results = policy_tests.run_cases(policy_tests.load_cases(where), loaded.policy, loaded.people)
     if as_json:
         shared.print_json([result.model_dump(mode="json", by_alias=True) for result in results])
     else:
@@ -110,14 +110,14 @@ def adopt(
     Example: hallmark policy adopt infra/governance --as risk-officer
     """
     here = shared.open_checkout()
-    policy, people = in_force.load_proposed(_folder(folder), here.state)
-    ledger, root = here.ledger, signing_keys.from_file(root_key) if root_key else None
+    policy, people = in_force.load_proposed(_governance_folder(folder), here.state)
+    ledger, root = here.ledger, signing_keys.signer_from_file(root_key) if root_key else None
     chain = (
-        adoption_entries.read(ledger, keys.fingerprint(root.public_line))
+        adoption_entries.read_chain(ledger, keys.fingerprint(root.public_line))
         if root
-        else in_force.chain(here.state, ledger)
+        else in_force.read_chain(here.state, ledger)
     )
-    changes = _changes(chain, policy, people)
+    changes = _describe_changes(chain, policy, people)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
     if dry_run:
@@ -126,35 +126,35 @@ def adopt(
         return
     signer = root or _signer(chain, here, who)
     if root:
-        adoption_entries.trust_root(here.state, signer.public_line)
-    outcome = adoption_entries.sign(ledger, chain.root, policy, people, signer)
+        adoption_entries.store_root_key(here.state, signer.public_line)
+    outcome = adoption_entries.sign_adoption(ledger, chain.root_fingerprint, policy, people, signer)
     _print_outcome(outcome, changes, as_json)
 
 
-def _signer(chain: Chain, here: Checkout, who: str | None) -> Signer:
+def _signer(chain: AdoptionChain, here: Checkout, who: str | None) -> Signer:
     own = here.state / "keys" / adoption_entries.ROOT_KEY_NAME
-    newest = chain.newest
+    newest = chain.newest_adoption
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
-        return keys.signer_of(keys.load_private(own))
+        return keys.make_signer(keys.load_private_key(own))
     governed = Governance(here.root / "infra" / "governance", newest.policy, newest.people, here.state, chain.envelopes)
-    return governed.signer(governed.actor(shared.acting_person(who), here.now), here.now)
+    return governed.find_signer(governed.require_actor(shared.acting_person(who), here.ledger_time), here.ledger_time)
 
 
 def _print_outcome(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:
     if as_json:
-        shared.print_json({"changes": changes, "adopted": outcome.adopted, "ledger_entry": outcome.entry.seq,
-                           "digest": outcome.entry.subject, "waits_for": outcome.missing})  # fmt: skip
-    elif outcome.adopted:
+        shared.print_json({"changes": changes, "adopted": outcome.is_adopted, "ledger_entry": outcome.entry.seq,
+                           "digest": outcome.entry.subject, "waits_for": outcome.missing_text})  # fmt: skip
+    elif outcome.is_adopted:
         console.print(f"in force since entry {outcome.entry.seq} of the ledger")
     else:
-        console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.missing}")
+        console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.missing_text}")
 
 
-def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
-    if chain.newest is None:
+def _describe_changes(chain: AdoptionChain, policy: Any, people: Any) -> list[str]:
+    if chain.newest_adoption is None:
         return [f"nothing was adopted before; environment {policy.environment}, {len(people.people)} people"]
-    return differences.between(chain.newest.policy, chain.newest.people, policy, people)
+    return differences.describe_differences(chain.newest_adoption.policy, chain.newest_adoption.people, policy, people)
 
 
-def _folder(given: Path | None) -> Path:
+def _governance_folder(given: Path | None) -> Path:
     return given.resolve() if given else shared.checkout_root() / "infra" / "governance"

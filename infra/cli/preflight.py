@@ -27,15 +27,17 @@ def preflight(
     """
     from tasks.runs.requests import training_estimate  # imports libraries of models, which takes a second
 
-    estimate = training_estimate.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
+    estimate = training_estimate.estimate_training(
+        shared.checkout_root(), params, shared.parse_changes(changes), calibrate
+    )
     if as_json:
-        shared.print_json(training_estimate.document(estimate))
+        shared.print_json(training_estimate.to_json_document(estimate))
     else:
-        _print(estimate, training_estimate.document(estimate))
+        _print(estimate, training_estimate.to_json_document(estimate))
     if estimate.trains_here:
-        training_estimate.require_equipment(estimate.estimate.training)
-    if estimate.estimate.fits is False or estimate.estimate.lacks_disk:
-        raise Refused(training_estimate.advice(estimate.estimate))
+        training_estimate.require_training_hardware(estimate.estimate.training)
+    if estimate.estimate.fits_memory is False or estimate.estimate.lacks_disk_space:
+        raise Refused(training_estimate.remedy_sentence(estimate.estimate))
 
 
 def _print(told: Any, document: dict[str, Any]) -> None:

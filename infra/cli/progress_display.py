@@ -1,4 +1,4 @@
-"""Progress display of commands: a line for each finished step, and a moving line for the step in progress."""
+"""Progress display of commands: a line for each finished step, and a spinner for the step in progress."""
 
 import threading
 import time
@@ -19,68 +19,68 @@ QUIET_SECONDS = 30.0
 
 
 @contextmanager
-def showing_step(words: str, console: Console | None) -> Iterator[None]:
+def showing_step(step: str, console: Console | None) -> Iterator[None]:
     with ProgressDisplay(console) as screen:
-        screen.working(words)
+        screen.show_step(step)
         yield
 
 
 class ProgressDisplay:
     """Display of the step in progress.
 
-    On a terminal, it is a spinner line with the elapsed time, unless the step itself reports the remaining time.
-    Otherwise, a line is printed every QUIET_SECONDS. Nothing is printed if the console is None.
+    On a terminal, it is a spinner with the elapsed time, unless the step itself reports the remaining time. Elsewhere,
+    a line is printed every QUIET_SECONDS. Nothing is printed if the console is None.
     """
 
     def __init__(self, console: Console | None) -> None:
         self.console = console
-        self.moving = Status("starting", console=console) if console is not None and console.is_terminal else None
-        self.at_work: tuple[str, str] | None = None
-        self.began = self.spoke = time.monotonic()
+        self.spinner = Status("starting", console=console) if console is not None and console.is_terminal else None
+        self.current_step: tuple[str, str] | None = None
+        self.step_started_at = self.last_printed_at = time.monotonic()
         self.ended = threading.Event()
-        self.ticking = threading.Thread(target=self._tick, daemon=True)
+        self.refresh_thread = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
-        if self.moving:
-            self.moving.start()
+        if self.spinner:
+            self.spinner.start()
         if self.console is not None:
-            self.ticking.start()
+            self.refresh_thread.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.ended.set()
         if self.console is not None:
-            self.ticking.join()
-        if self.moving:
-            self.moving.stop()
+            self.refresh_thread.join()
+        if self.spinner:
+            self.spinner.stop()
 
     def line(self, text: str) -> None:
-        self.at_work = None
+        self.current_step = None
         if self.console is not None:
             self.console.print(text)
 
-    def working(self, what: str, how: str = "") -> None:
+    def show_step(self, step: str, progress_text: str = "") -> None:
         """Show a step in progress.
 
         Args:
-            what: Name of the step.
-            how: The step's own progress text.
+            step: Name of the step.
+            progress_text: Progress as reported by the step itself; empty if it reports none.
         """
-        if self.at_work is None or self.at_work[0] != what:
-            self.began = time.monotonic()
-        self.at_work = (what, how)
+        if self.current_step is None or self.current_step[0] != step:
+            self.step_started_at = time.monotonic()
+        self.current_step = (step, progress_text)
 
     def _tick(self) -> None:
         while not self.ended.wait(TICK_SECONDS):
-            if now := self.at_work:
+            if now := self.current_step:
                 self._show(*now)
 
-    def _show(self, what: str, how: str) -> None:
+    def _show(self, step: str, progress_text: str) -> None:
         now = time.monotonic()
-        since = "" if " eta " in how else format_duration(round(now - self.began))
-        text = " ".join(filter(None, (what, how, since)))
-        if self.moving:
-            self.moving.update(Text(text))  # rich reads a plain string as markup
-        elif self.console is not None and now - self.spoke > QUIET_SECONDS:
-            self.spoke = now
+        since = "" if " eta " in progress_text else format_duration(round(now - self.step_started_at))
+        text = " ".join(filter(None, (step, progress_text, since)))
+        if self.spinner:
+            self.spinner.update(Text(text))  # rich reads a plain string as markup
+        elif self.console is not None and now - self.last_printed_at > QUIET_SECONDS:
+            self.last_printed_at = now
             self.console.print(f"  … {text}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.release_notices import notices
+from infra.release_notices import list_notices
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import promotion
@@ -21,15 +21,15 @@ def open_to_read() -> tuple[Ledger, Governance]:
     """
     here = shared.open_checkout()
     ledger, governed = here.ledger, here.governance
-    for text in notices(ledger, governed):
+    for text in list_notices(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     return ledger, governed
 
 
 def open_to_change() -> tuple[Ledger, Governance]:
-    """Return the ledger and the governance in force, for a command that changes something.
+    """Complete or undo unfinished promotions, and return the ledger and the governance in force.
 
-    Unfinished promotions are first completed or undone.
+    Commands that change something use this function.
     """
     here = shared.open_checkout()
     for text in promotion.recover(here.ledger, here.governance):

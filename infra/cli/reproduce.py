@@ -19,17 +19,17 @@ from tasks.reproduce import reproduction
 from tasks.reproduce.original import Original
 from tasks.reproduce.reproduction import Reproduction
 from tasks.runs.git.repository import Repository
-from tasks.runs.request import checked_run_id
-from tasks.runs.run import GIT_REMOTE_VARIABLE, ref_of
+from tasks.runs.request import require_run_id
+from tasks.runs.run import GIT_REMOTE_VARIABLE, run_ref
 
-EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
+EXIT_CODES = {"identical": 0, "differs": 1, "incomplete": 3}
 
 
 def reproduce(
     named: Annotated[
         str,
         typer.Argument(
-            metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=run_argument.resolve_id
+            metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=run_argument.expand_run_id
         ),
     ],
     keep: Annotated[
@@ -39,44 +39,44 @@ def reproduce(
 ) -> None:
     """Build a release or a run again from its commit, without any cache, and compare the digest of every stage.
 
-    The worker key of this machine signs each stage that has the same digest. If the policy requires builds on more than
-    one machine, build a run again on another machine before its release gate.
+    The worker key of this machine signs the record of each stage that has the same digest. If the policy requires
+    builds on more than one machine, build a run on another machine before its release gate.
 
-    The exit code is 0 if all digests are identical, 1 if one differs, and 3 if some are missing and the others are
-    identical.
+    The exit code is 0 if all digests are identical, and 1 if one differs. It is 3 if some are missing and the others
+    are identical.
 
     Example: hallmark reproduce support-triage-1
     """
     ledger, governed = open_to_read()
     checkout = Repository.open(shared.checkout_root())
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
-        screen.working(f"verifying {named}")
-        original = _original(named, checkout, ledger, governed)
+        screen.show_step(f"verifying {named}")
+        original = _find_original(named, checkout, ledger, governed)
         made = reproduction.reproduce(checkout, original, ledger, governed, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
-    raise typer.Exit(EXIT[made.verdict])
+    raise typer.Exit(EXIT_CODES[made.verdict])
 
 
-def _original(named: str, checkout: Repository, ledger: Ledger, governed: Governance) -> Original:
+def _find_original(named: str, checkout: Repository, ledger: Ledger, governed: Governance) -> Original:
     if any(release.label == named for release in releases.list_releases(ledger, governed)):
-        return Original.of_release(releases.get(ledger, governed, named), governed)
+        return Original.from_release(releases.get_release(ledger, governed, named), governed)
     try:
-        commit = _commit_of(checked_run_id(named), checkout)
+        commit = _commit_of(require_run_id(named), checkout)
     except InputError:
-        releases.get(ledger, governed, named)  # its error lists the known releases
+        releases.get_release(ledger, governed, named)  # its error lists the known releases
         raise
-    return Original.of_run(named, commit, ledger, governed)
+    return Original.from_run(named, commit, ledger, governed)
 
 
 def _commit_of(run: str, checkout: Repository) -> str:
     try:
-        return checkout.commit_of(ref_of(run))
+        return checkout.commit_id(run_ref(run))
     except InputError:
         remote = os.environ.get(GIT_REMOTE_VARIABLE)
         if not remote:
             raise
     try:
-        return checkout.fetch(remote, ref_of(run))
+        return checkout.fetch_ref(remote, run_ref(run))
     except Unavailable as error:
         raise InputError(f"run {run} is neither here nor at {GIT_REMOTE_VARIABLE}: {error}") from None
 

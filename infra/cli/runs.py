@@ -7,12 +7,12 @@ from rich.table import Table
 
 from infra.cli import run_argument, shared
 from infra.cli.shared import console
-from infra.cli.summary import print_json, print_summary
+from infra.cli.summary import print_summary, print_summary_json
 from infra.console import server as pages
 from tasks.core.errors import InputError
 from tasks.runs import journal
 from tasks.runs.journal import Journal
-from tasks.runs.reporting.summary import Summary, summarise
+from tasks.runs.reporting.summary import Summary, summarise_run
 from tasks.runs.request import NO_RUN_MESSAGE
 
 
@@ -21,7 +21,7 @@ def list_runs(as_json: shared.Json = False) -> None:
 
     Example: hallmark runs list
     """
-    print_runs(journal.read_all(shared.checkout_root() / ".hallmark"), as_json)
+    print_runs(journal.read_journals(shared.checkout_root() / ".hallmark"), as_json)
 
 
 def print_runs(runs: Sequence[Journal], as_json: bool) -> None:
@@ -31,19 +31,21 @@ def print_runs(runs: Sequence[Journal], as_json: bool) -> None:
     table = Table("run", "use case", "status", "asked by", "stages", "gates", "release", box=None, header_style="bold")
     for run in runs:
         gates = ", ".join(f"{name} {gate.state}" for name, gate in run.gates.items())
-        table.add_row(run.run, run.use_case, run.in_words, run.requested_by, str(len(run.stages)), gates, run.release)
+        table.add_row(
+            run.run, run.use_case, run.status_in_words, run.requested_by, str(len(run.stages)), gates, run.release
+        )
     console.print(table if runs else "no runs yet: hallmark run")
 
 
-def show(run: Annotated[str, run_argument.REQUIRED], as_json: shared.Json = False) -> None:
+def show(run: Annotated[str, run_argument.REQUIRED_RUN], as_json: shared.Json = False) -> None:
     """Show one run in full: its stages, its gates, and the people it waits for.
 
     Example: hallmark runs show 20260303-0300
     """
-    summary = summarise(shared.checkout_root() / ".hallmark", run)
+    summary = summarise_run(shared.checkout_root() / ".hallmark", run)
     if summary is None:
         raise InputError(NO_RUN_MESSAGE.format(run))
-    print_json(summary) if as_json else _print_run(summary)
+    print_summary_json(summary) if as_json else _print_run(summary)
 
 
 def _print_run(summary: Summary) -> None:
@@ -52,8 +54,10 @@ def _print_run(summary: Summary) -> None:
         table.add_row(name, line.state, f"{line.seconds:.1f}", line.progress)
     for name, gate in summary.gates.items():
         table.add_row(f"{name} gate", gate.state, "", "; ".join(gate.waiting_for or gate.decided_by))
-    console.print(f"run {summary.run}: {summary.in_words}, {summary.use_case}, asked for by {summary.requested_by}")
+    console.print(
+        f"run {summary.run}: {summary.status_in_words}, {summary.use_case}, asked for by {summary.requested_by}"
+    )
     if summary.reason:
         console.print(f"reason: {summary.reason}", markup=False)
     console.print(table)
-    print_summary(summary, pages.address(shared.checkout_root()))
+    print_summary(summary, pages.running_url(shared.checkout_root()))

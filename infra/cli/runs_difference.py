@@ -9,7 +9,7 @@ from tasks.runs.reporting import difference, paired_comparison
 from tasks.runs.reporting.difference import RunDifference
 from tasks.sources.dataset import Dataset
 
-Named = Annotated[str, run_argument.REQUIRED]
+Named = Annotated[str, run_argument.REQUIRED_RUN]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
@@ -20,7 +20,7 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
 
     Example: hallmark runs diff 20260302-0300 20260303-0300
     """
-    changes, dataset = difference.compare(shared.checkout_root(), before, now)
+    changes, dataset = difference.compare_runs(shared.checkout_root(), before, now)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, dataset)
 
 
@@ -33,10 +33,10 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
     shown.print_settings("PARAMETERS", changes.parameters)
     _print_data(changes, dataset)
     shown.print_code(changes.made_with, changes.code, "see above")
-    shown.print_figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
+    shown.print_metrics(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
     if changes.paired:
         console.print("\nPAIRED TEST")
-        for line in paired_comparison.sentences(changes.paired):
+        for line in paired_comparison.comparison_sentences(changes.paired):
             console.print(f"  {line}")
 
 
@@ -45,7 +45,7 @@ def _print_data(changes: RunDifference, dataset: Dataset | None) -> None:
     if dataset is None or changes.data is None:
         console.print("  not compared: one of them has no dataset")
         return
-    dataset_table.show(dataset, changes.data, approved=False)
+    dataset_table.print_dataset(dataset, changes.data, approved=False)
     if changes.records:
         shown.print_records(changes.records)
     for name, pair in changes.digests.items():

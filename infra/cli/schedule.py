@@ -1,4 +1,4 @@
-"""Command group `hallmark schedule`: schedules and triggers, their next times, and pausing them."""
+"""Command group `hallmark schedule`, which lists, pauses, resumes and runs schedules and triggers."""
 
 import secrets
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from infra.cli import occasion_context, shared
 from infra.cli.shared import console
-from tasks.core.documents.config import checked_reason
+from tasks.core.documents.config import validate_reason
 from tasks.core.formatting import format_exact_time
 from tasks.scheduling import control, due_times, overview, trigger_events
 from tasks.scheduling.deployments_check import UNCOMMITTED_MESSAGE
@@ -18,21 +18,26 @@ Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger 
 
 
 def list_schedules(as_json: shared.Json = False) -> None:
-    """List the schedules and triggers in force, with the next time and the last run of each.
+    """List the adopted schedules and triggers, with the next time and the last run of each.
 
     Example: hallmark schedule list
     """
-    at = occasion_context.context()
-    rows = [overview.status(name, at.standing, at.book, at.ledger.now()) for name in at.standing.deployments.named]
-    waits = occasion_context.uncommitted_edits(at)
+    at = occasion_context.open_context()
+    rows = [
+        overview.make_status(name, at.adopted_deployments, at.occasion_log, at.ledger.now())
+        for name in at.adopted_deployments.deployments.named
+    ]
+    waits = occasion_context.find_uncommitted_edits(at)
     if as_json:
         shared.print_json([it.model_dump(mode="json") | {"uncommitted": waits[it.params]} for it in rows])
         return
-    if at.standing.problem:
-        console.print(f"what is in force cannot be read by this version: {at.standing.problem}", markup=False)
+    if at.adopted_deployments.error_text:
+        console.print(
+            f"what is in force cannot be read by this version: {at.adopted_deployments.error_text}", markup=False
+        )
     header = ["name", "when", "state", "next", "last run", "params"]
     cells = [[it.name, it.when, it.state, it.next_local, it.last_run or "", it.params] for it in rows]
-    shared.print_columns(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
+    shared.print_table(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
     for each in dict.fromkeys(what for files in waits.values() for what in files):
         console.print(f"{each} {UNCOMMITTED_MESSAGE}", markup=False)
 
@@ -41,21 +46,21 @@ def coming(
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many times to show.")] = 10,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the next times at which schedules request runs, in order. Paused schedules are left out.
+    """Show the next times at which schedules request runs, in order. Paused schedules are skipped.
 
     Example: hallmark schedule next --count 5
     """
-    at = occasion_context.context()
-    times = overview.next_times(at.standing, at.ledger.now(), count)
+    at = occasion_context.open_context()
+    times = overview.next_due_times(at.adopted_deployments, at.ledger.now(), count)
     if as_json:
         shared.print_json([it.model_dump(mode="json", exclude={"local"}) for it in times])
         return
     rows = [[format_exact_time(it.due), it.local, it.name] for it in times]
-    shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
+    shared.print_table(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 
 
 def pause(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
-    """Pause a schedule or trigger. Runs for occasions during the pause are not requested later.
+    """Pause a schedule or trigger. Runs that would have been requested during the pause are not made up for later.
 
     Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
     """
@@ -63,7 +68,7 @@ def pause(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json:
 
 
 def resume(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
-    """Resume a paused schedule or trigger, from now on.
+    """Resume a paused schedule or trigger.
 
     Example: hallmark schedule resume nightly --as ml-engineer --reason "the store has moved"
     """
@@ -71,8 +76,8 @@ def resume(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json
 
 
 def _pause_or_resume(deed: SwitchAction, name: str, reason: str, who: str | None, as_json: bool) -> None:
-    at, person = occasion_context.context(), shared.acting_person(who)
-    entry = control.switch(at.ledger, at.governed, deed, name, person, reason)
+    at, person = occasion_context.open_context(), shared.acting_person(who)
+    entry = control.pause_or_resume(at.ledger, at.governed, deed, name, person, reason)
     if as_json:
         shared.print_json({"name": name, "state": f"{deed}d", "person": person, "ledger_entry": entry.seq})
         return
@@ -91,12 +96,12 @@ def run(
 
     Example: hallmark schedule run nightly --as ml-engineer --reason "the new tickets are there"
     """
-    at, person = occasion_context.context(), shared.acting_person(who)
-    at.standing.require(name)
-    asks, now = at.standing.deployments.named[name], at.ledger.now()
-    why = f": {checked_reason(reason, 'why now')}" if reason else ""
+    at, person = occasion_context.open_context(), shared.acting_person(who)
+    at.adopted_deployments.require_in_force(name)
+    asks, now = at.adopted_deployments.deployments.named[name], at.ledger.now()
+    why = f": {validate_reason(reason, 'why now')}" if reason else ""
     words = trigger_events.shorten_reason(f"{name}, asked for now{why}")
-    key = f"{name}/now/{due_times.key_time(now)}-{secrets.token_hex(4)}"
+    key = f"{name}/now/{due_times.format_key_time(now)}-{secrets.token_hex(4)}"
     occasion_context.request_run(
         at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json
     )

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.checkout_folder import find_root
+from infra.checkout_folder import find_checkout_root
 from infra.cli import table_layout
 from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
-from tasks.core.escaping import escape_line, escaped_json
+from tasks.core.escaping import escape_to_one_line, escaped_json
 from tasks.core.files import open_regular_file
 from tasks.core.machine import locks
 
@@ -33,17 +33,19 @@ Changes = Annotated[
 ]
 
 console = TableConsole(width=None if sys.stdout.isatty() else 160)
-"""Console for all output. If it is not a terminal, its lines have 160 columns, which are wide enough for tables."""
+"""Console for all output. If the output is not a terminal, lines are 160 columns wide, so that tables fit."""
 
 
 def checkout_root() -> Path:
     """Return the root folder of the checkout. The search starts at HALLMARK_ROOT, by default at the current folder."""
-    return find_root(Path(os.environ.get("HALLMARK_ROOT", ".")), lambda text: print(text, file=sys.stderr))
+    return find_checkout_root(Path(os.environ.get("HALLMARK_ROOT", ".")), lambda text: print(text, file=sys.stderr))
 
 
-def editing_lock() -> AbstractContextManager[None]:
+def hold_editing_lock() -> AbstractContextManager[None]:
     """Hold the lock that a command needs to change files that people edit, such as people.yaml."""
-    return locks.hold(checkout_root() / ".hallmark" / "editing.lock", "another command changes files of this checkout")
+    return locks.hold_exclusive_lock(
+        checkout_root() / ".hallmark" / "editing.lock", "another command changes files of this checkout"
+    )
 
 
 def open_checkout(governance: Path | None = None) -> "Checkout":
@@ -53,15 +55,15 @@ def open_checkout(governance: Path | None = None) -> "Checkout":
     return Checkout(checkout_root(), governance)
 
 
-def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
-    """Print a table, or the text `none` if there are no rows.
+def print_table(header: list[str], rows: list[list[str]], empty_text: str) -> None:
+    """Print a table, or the text `empty_text` if there are no rows.
 
     Lines are wrapped only if the terminal is too narrow, because wrapping 1,000 rows takes a third of a second.
     """
     if not rows:
-        console.print(none)
+        console.print(empty_text)
         return
-    rows = [list(map(escape_line, row)) for row in rows]
+    rows = [list(map(escape_to_one_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     if console.is_terminal and sum(widths) + table_layout.COLUMN_GAP * (len(widths) - 1) > console.width:
         table = Table(*header, box=None)
@@ -77,25 +79,26 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
     print("\n".join(map(line, rows)))
 
 
-def acting_person(given: str | None) -> str:
+def acting_person(option_value: str | None) -> str:
     """Return the id of the acting person, from --as or HALLMARK_IDENTITY.
 
     Raises:
         InputError: Neither is given.
     """
-    who = given or os.environ.get("HALLMARK_IDENTITY")
+    who = option_value or os.environ.get("HALLMARK_IDENTITY")
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     return who
 
 
 @contextmanager
-def writable_path(path: Path, begins: bytes | None = None, in_state: bool = False) -> Iterator[Path]:
-    """Yield the resolved path of a file to write, and turn errors of writing it into InputError or Unavailable.
+def writable_path(path: Path, expected_start: bytes | None = None, in_state: bool = False) -> Iterator[Path]:
+    """Yield the resolved path of a file to write, and raise write errors as InputError or Unavailable.
 
     Args:
         path: File to write.
-        begins: First bytes of every file in its format. An existing file that begins differently is not replaced.
+        expected_start: First bytes of every file in its format. An existing file that begins differently is not
+            replaced.
         in_state: Whether the file may be in the checkout's .hallmark folder.
 
     Raises:
@@ -108,7 +111,7 @@ def writable_path(path: Path, begins: bytes | None = None, in_state: bool = Fals
             require_outside_state(path)
         if target.exists() and not target.is_file():
             raise InputError(f"{path} is no file; give the path of one")
-        if begins and target.exists() and not _begins_with(target, begins):
+        if expected_start and target.exists() and not _begins_with(target, expected_start):
             raise InputError(f"{path} is there and is another kind of file; move it away, or name another")
         yield target
     except OSError as error:
@@ -130,10 +133,10 @@ def require_outside_state(path: Path) -> None:
             raise InputError(f"{path} lies in {folder}, which is not written by hand; name another place")
 
 
-def _begins_with(path: Path, begins: bytes) -> bool:
+def _begins_with(path: Path, expected_start: bytes) -> bool:
     with open_regular_file(path) as file:
         first = file.read(100).lstrip()
-    return not first or first.startswith(begins)
+    return not first or first.startswith(expected_start)
 
 
 def _resolve(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Summary of a run for people. This module does not import Prefect, so commands that only read stay fast."""
+"""Summary of a run for people. This module does not import Prefect, so that commands that only read stay fast."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from tasks.core.facts import Fact
 from tasks.runs.reporting.summary import Summary
 
 
-def print_json(summary: Summary) -> None:
+def print_summary_json(summary: Summary) -> None:
     _print_unreadable(summary, as_json=True)
     shared.print_json(summary.model_dump(mode="json"))
 
@@ -66,7 +66,10 @@ def print_summary(summary: Summary, pages: str = "") -> None:
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
-    """Return a table of each model's scores, with the number of test rows of each model if the numbers differ."""
+    """Return a table of each model's scores.
+
+    If the models answered different numbers of test rows, the table shows these numbers.
+    """
     rows = {model: next(iter(figures.values())).note for model, figures in scores.items()}
     differ = len(set(rows.values())) > 1
     heads = [f"{model}, {rows[model]}" if differ else model for model in scores]

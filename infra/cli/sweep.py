@@ -32,9 +32,9 @@ def sweep(
     """Train with different combinations of parameters on the rows of the last run, and report the best combination.
 
     The last run must have passed its data gate. The best trial has the lowest loss on the run's validation rows. After
-    the second and the sixth validation, a trial continues only if it is among the best third of the trials that have
-    reached this validation. Results of finished trials are kept, so the command can be repeated after an interruption.
-    A sweep opens no gate: start a run with the best parameters.
+    its second and its sixth validation, a trial continues only if it is among the best third of all trials that have
+    reached the same validation. Results of finished trials are kept, so the command can be repeated after an
+    interruption. A sweep opens no gate; to use its result, start a run with the best parameters.
 
     Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
     """
@@ -47,18 +47,18 @@ def sweep(
         search_space.parse_axes(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole
     )
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
-        document = rules.sweep(here.root, wish, here.ledger, here.governance, screen)
+        document = rules.run_sweep(here.root, wish, here.ledger, here.governance, screen)
     if as_json:
-        best = document.best.number if document.best else None
+        best = document.best_trial.number if document.best_trial else None
         shared.print_json({**document.model_dump(mode="json"), "best": best})
     else:
         _show(document)
-    if document.best and not as_json:
+    if document.best_trial and not as_json:
         asked = ["hallmark", "run", "--as", "ID", *(("--params", str(params)) if params else ())]
-        for key, value in {**given, **document.made_with, **document.best.changes}.items():
+        for key, value in {**given, **document.made_with, **document.best_trial.changes}.items():
             asked += ["--set", f"{key}={value}"]
-        console.print(f"best: trial {document.best.number}; a run with it, as the person ID: {shlex.join(asked)}")
-    if document.best is None:
+        console.print(f"best: trial {document.best_trial.number}; a run with it, as the person ID: {shlex.join(asked)}")
+    if document.best_trial is None:
         raise Refused(f"no trial came to an end; the first: {document.trials[0].failure}")
 
 

@@ -1,7 +1,8 @@
-"""Layout of tables in which no text is cut.
+"""Layout of tables that never truncates text.
 
-A pipe or a file gets one line for each row, however long, for grep and spreadsheets. A terminal gets cells with line
-breaks between words; if the longest words of all columns do not fit side by side, each row becomes a paragraph.
+If the output is a pipe or a file, each row becomes one line of any length, for grep and spreadsheets. On a terminal,
+the text in a cell is wrapped between words. If the columns are then still too wide for the terminal, each row becomes a
+paragraph.
 """
 
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from infra.cli.terminal import LiteralConsole
 COLUMN_GAP = 2
 MIN_CELL_WIDTH = 12
 MAX_WORD_WIDTH = 40
-"""Maximum width that a column reserves for its longest word, in characters. Digests are longer and can be broken."""
+"""Maximum width that a column reserves for its longest word, in characters. Longer words, such as digests, can be
+broken."""
 
 
 class TableConsole(LiteralConsole):
-    """Console that prints tables without cutting their text.
+    """Console that prints tables without truncating their text.
 
     Tables with `expand` are laid out by rich, which wraps the text in their cells.
     """
@@ -36,14 +38,14 @@ class TableConsole(LiteralConsole):
 
 
 def table_lines(table: Table, console: Console) -> Iterator[Text]:
-    """Yield the lines of a table. They can be wider than the console if it is not a terminal."""
-    header = [_text(column.header, console) for column in table.columns]
-    columns = [[_text(cell, console) for cell in column.cells] for column in table.columns]
+    """Yield the lines of a table. If the console is not a terminal, they can be wider than the console."""
+    header = [_to_text(column.header, console) for column in table.columns]
+    columns = [[_to_text(cell, console) for cell in column.cells] for column in table.columns]
     rows = [[*cells] for cells in zip(*columns, strict=True)]
     shown = [header, *rows] if table.show_header else rows
     for cell in header:
         cell.stylize("bold")
-    widest = [max(map(_widest, column)) for column in zip(*shown, strict=True)]
+    widest = [max(map(_cell_width, column)) for column in zip(*shown, strict=True)]
     widths = _column_widths(shown, widest, console.width) if console.is_terminal else widest
     if widths is None:
         yield from _paragraphs(header, rows, console)
@@ -55,11 +57,11 @@ def table_lines(table: Table, console: Console) -> Iterator[Text]:
             yield line
 
 
-def _widest(cell: Text) -> int:
+def _cell_width(cell: Text) -> int:
     return max(map(cell_len, cell.plain.splitlines()), default=0)
 
 
-def _text(cell: object, console: Console) -> Text:
+def _to_text(cell: object, console: Console) -> Text:
     return cell.copy() if isinstance(cell, Text) else console.render_str(str(cell))
 
 

@@ -1,7 +1,7 @@
 """rich console that prints any text literally.
 
-Hidden characters are escaped twice: before a table is laid out, so that its columns fit, and when a line is written,
-for everything that was not a plain string. No text is read as rich's markup.
+No text is interpreted as rich's markup. Hidden characters are escaped at two points: in strings before a table is laid
+out, so that its columns fit, and in all text when a line is written.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 
 
 class LiteralConsole(Console):
@@ -22,8 +22,8 @@ class LiteralConsole(Console):
     def file(self) -> IO[str]:
         """Output stream without any of rich's proxies.
 
-        rich unwraps only one proxy, and there are two while a status line is shown. Text is already escaped when it is
-        rendered.
+        rich removes only one proxy, but there are two while a status line is shown. The proxies are not needed, because
+        text is already escaped when it is rendered.
         """
         found = super().file
         while inner := getattr(found, "rich_proxied_file", None):
@@ -35,8 +35,8 @@ class LiteralConsole(Console):
         self._file = file
 
     def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(escape(text), **how)
+        return super().render_str(escape_hidden(text), **how)
 
     def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=escape(segment.text))
+            yield segment if segment.control else segment._replace(text=escape_hidden(segment.text))

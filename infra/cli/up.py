@@ -14,7 +14,9 @@ from tasks.sources import sources
 
 
 def up() -> None:
-    """Start Prefect with its runner, the watch, the web console and MLflow on loopback, unless they are running.
+    """Start Prefect with its runner, the watch, the web console and MLflow on loopback.
+
+    Services that are already running are left alone.
 
     Example: hallmark up
     """
@@ -34,21 +36,21 @@ def up() -> None:
             raise
 
 
-def _start_all(where: Path, others: Future[local_server.RunningServer | None]) -> None:
-    started = server.start(where, console.print, also=_source_variables(where))
-    console.print(f"up: {started.ui} (stop with `hallmark down`)")
-    if secret := started.ui_secret_file(where):
-        console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
-    console.print(f"deployment: {deployment_names.full_runner_deployment(where)}")
-    console.print(f"console: {pages.start(where, console.print).origin}")
-    if mlflow := others.result():
+def _start_all(root: Path, mlflow_start: Future[local_server.RunningServer | None]) -> None:
+    started = server.start(root, console.print, more_settings=_source_variables(root))
+    console.print(f"up: {started.ui_url} (stop with `hallmark down`)")
+    if secret := started.ui_secret_file(root):
+        console.print(f"its pages ask for a secret once, at {started.ui_url}: {secret}")
+    console.print(f"deployment: {deployment_names.full_runner_deployment_name(root)}")
+    console.print(f"console: {pages.start(root, console.print).origin}")
+    if mlflow := mlflow_start.result():
         console.print(
-            f"mlflow: {mlflow.origin}, user {mlflow_server.USER}, password in {mlflow_server.secret_file(where)}"
+            f"mlflow: {mlflow.origin}, user {mlflow_server.USER_NAME}, password in {mlflow_server.secret_file(root)}"
         )
 
 
-def _source_variables(where: Path) -> set[str]:
+def _source_variables(root: Path) -> set[str]:
     try:
-        return sources.location_variables(sources.load(where / "infra" / "governance").sources)
+        return sources.find_location_variables(sources.load_sources(root / "infra" / "governance").sources)
     except InputError:
         return set()

@@ -6,8 +6,8 @@ import sys
 from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, notify, server
-from infra.processes import OWN_PROCESS, isolated_python
-from tasks.runs.environment import isolated
+from infra.processes import HALLMARK_PROCESS, isolated_python
+from tasks.runs.environment import isolated_environment
 
 
 def watch() -> None:
@@ -20,17 +20,19 @@ def watch() -> None:
     Example: hallmark watch
     """
     where = checkout_root()
-    notify.destination()
+    notify.configured_destination()
     shared.open_checkout().ledger.close()  # report problems with the ledger here, and not only in a log
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:
         console.print("no Prefect server is up here: runs that are suspended on this machine wait until `hallmark up`")
-    given = isolated(access.client_environment(where, api, own=up is not None and up.server is not None))
+    given = isolated_environment(
+        access.client_environment(where, api, is_own_server=up is not None and up.server is not None)
+    )
     if not api:
         del given["PREFECT_API_URL"]
     console.print("watching; end it with Ctrl-C")
     sys.stdout.flush()
-    os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = isolated_python(*OWN_PROCESS, "infra.prefect.watch")
+    os.chdir(access.prefect_folder(where))  # Prefect reads settings from the current folder
+    command = isolated_python(*HALLMARK_PROCESS, "infra.prefect.watch")
     os.execve(sys.executable, command, given)

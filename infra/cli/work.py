@@ -12,11 +12,11 @@ from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, client, pools, server
 from infra.prefect.server import RunningPrefect
-from infra.processes import OWN_PROCESS, Process, isolated_python
+from infra.processes import HALLMARK_PROCESS, Process, isolated_python
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
 from tasks.runs.checkout import Checkout
-from tasks.runs.environment import isolated
+from tasks.runs.environment import isolated_environment
 from tasks.runs.outputs import dvc
 from tasks.runs.run import GIT_REMOTE_VARIABLE
 from tasks.scheduling import deployments_in_force
@@ -29,7 +29,7 @@ POLL_SECONDS = "2"
 def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that deployments.yaml declares.")]) -> None:
     """Execute runs of a work pool on this machine, in the foreground, until Ctrl-C.
 
-    The machine can have a runner as well. Each machine of a pool resumes runs that another machine has begun or
+    The machine can have a runner as well. Each machine of a pool can continue runs that another machine has begun or
     suspended. A run that is in progress when you press Ctrl-C continues on another machine.
 
     Example: hallmark work gpu
@@ -41,21 +41,23 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     nobody = RunningPrefect(
         api=api, server=Process(pid=0, started=0) if own else None, runner=Process(pid=0, started=0)
     )
-    with client.connected(where, nobody) as prefect:
-        for line in pools.synchronise(prefect, here.ledger, declared):
+    with client.connected_client(where, nobody) as prefect:
+        for line in pools.synchronise_pools(prefect, here.ledger, declared):
             console.print(line, markup=False, highlight=False)
     for line in _missing_for_takeover(where):
         console.print(f"note: {line}", markup=False, highlight=False)
-    given = isolated(access.client_environment(where, api, own=own) | {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS})
+    given = isolated_environment(
+        access.client_environment(where, api, is_own_server=own) | {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS}
+    )
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
-    os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = isolated_python(*OWN_PROCESS, "infra.prefect.worker", pool)
+    os.chdir(access.prefect_folder(where))  # Prefect reads settings from the current folder
+    command = isolated_python(*HALLMARK_PROCESS, "infra.prefect.worker", pool)
     os.execve(sys.executable, command, given)
 
 
 def _declared_pools(here: Checkout, pool: str) -> dict[str, Pool]:
-    found = deployments_in_force.read(here.ledger, here.governance).deployments.pools
+    found = deployments_in_force.read_deployments(here.ledger, here.governance).deployments.pools
     if pool not in found:
         known = ", ".join(found) or "none is in force; write `pools` in deployments.yaml, then hallmark deploy"
         raise InputError(f"there is no pool {pool!r}: {known}")
@@ -72,7 +74,7 @@ def _server_api(where: Path) -> tuple[str, bool]:
     if up:
         return up.api, up.server is not None
     if api := os.environ.get("PREFECT_API_URL"):
-        access.folder(where).mkdir(parents=True, exist_ok=True)
+        access.prefect_folder(where).mkdir(parents=True, exist_ok=True)
         return api, False
     raise Unavailable(
         "no Prefect server is up here: `hallmark up`, or set PREFECT_API_URL to the one that the pool's machines share"

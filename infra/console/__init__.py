@@ -1,19 +1,19 @@
 """Web console: pages on which people decide at gates, inspect runs and releases, and read the ledger.
 
-The console decides nothing itself. Pages show the ledger and the runs as every command reads them. People sign
-decisions in their browser, with their own keys; the server holds none of these keys.
+The console itself decides nothing. Its pages show the same ledger and runs as the commands do. People sign decisions in
+their browser, with their own keys; the server holds none of these keys.
 
 site.py            state that a page reads: the ledger and the governance in force
 database.py        database of the console: accounts, known browsers and sessions
-accounts.py        passwords of people in people.yaml, and the lockout after wrong ones
+accounts.py        passwords of people in people.yaml, and the lockout after wrong passwords
 sessions.py        sessions of signed-in people, and their time limits
 middleware.py      middleware: checks of every request, and security headers of every response
 pages.py           table of pages: path, view, template and access
-actions.py         tables of statements to sign and of all other requests, with who may send them
+actions.py         tables of statements to sign and of other requests, each with its access
 views/             one file for each page: its content as a typed document, which is also its JSON
 signing/           one file for each kind of statement that is signed in a browser
 rendering.py       rendering of views: templates with their filters, and CSV
-csv_tables.py      tables of a view, each of which is a CSV
+csv_tables.py      tables of a view, for download as CSV
 rate_limits.py     limits on requests per person, and the queue of sign-ins
 context.py         state that all routes share: accounts, sessions, limits and templates
 routes.py          routes of the pages and of the statements to sign

@@ -1,7 +1,7 @@
-"""Passwords of people in people.yaml, the built-in way to sign in. A password opens pages; it signs nothing.
+"""Passwords of people in people.yaml, the built-in way to sign in. A password gives access to pages; it signs nothing.
 
-Wrong passwords lock an account for some time. A browser in which the person has signed in before has a separate number
-of attempts, so that strangers cannot lock people out
+After several wrong passwords, an account is locked for some time. A browser in which the person has signed in before
+has a separate number of attempts, so that strangers cannot lock people out
 (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from infra.console.database import ACCOUNTS, DEVICES
-from tasks.core.databases.database import unavailable_on_error
+from tasks.core.databases.database import translate_database_errors
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 
@@ -27,17 +27,19 @@ FIRST_LOCKOUT = timedelta(minutes=1)
 MAX_LOCKOUT = timedelta(hours=1)
 DEVICE_LIFETIME = timedelta(days=180)
 """Time for which a browser is remembered after the last sign-in with it."""
-ACCOUNT_LOCKS = 64
-"""Number of locks shared by all accounts. One lock for each name would let strangers fill the memory."""
-REFUSAL = "no such person, or another password; after five wrong ones in a row an account rests for a while"
+ACCOUNT_LOCK_COUNT = 64
+"""Number of locks that all accounts share. With a lock for each name, strangers could fill the memory."""
+REFUSED_PASSWORD_MESSAGE = (
+    "no such person, or another password; after five wrong ones in a row an account rests for a while"
+)
 """Message for every refused password. It omits the reason, because the reason would reveal who has an account."""
 
 
 class Accounts:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._hasher = engine, PasswordHasher()
-        self._nobody = self._hasher.hash("nobody has this password")
-        self._locks = [Lock() for _ in range(ACCOUNT_LOCKS)]
+        self._dummy_hash = self._hasher.hash("nobody has this password")
+        self._locks = [Lock() for _ in range(ACCOUNT_LOCK_COUNT)]
 
     def set_password(self, person: str, password: str) -> None:
         """Set a person's password, and remove the lockout and the remembered browsers of the previous one.
@@ -50,38 +52,38 @@ class Accounts:
                 f"expected a password of {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters, got {len(password)}"
             )
         row = {"person": person, "password": self._hasher.hash(password), "failed": 0, "locked_until": None}
-        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+        with translate_database_errors("the console's database"), self._engine.begin() as connection:
             _delete_account(connection, person)
             connection.execute(insert(ACCOUNTS).values(row))
 
     def delete_password(self, person: str) -> bool:
-        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+        with translate_database_errors("the console's database"), self._engine.begin() as connection:
             return _delete_account(connection, person)
 
-    def people(self) -> list[str]:
-        with unavailable_on_error("the console's database"), self._engine.connect() as connection:
+    def people_with_password(self) -> list[str]:
+        with translate_database_errors("the console's database"), self._engine.connect() as connection:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 
     def verify_password(self, person: str, password: str, now: datetime, device: str = "") -> str:
         """Verify a password.
 
-        Verification takes the same time for an unknown person and for a locked account. An attempt is counted before
-        the password is compared, so parallel attempts cannot bypass the lockout. Attempts for one name run one at a
-        time, whether or not the account exists, because a correct password must reset the count before the next
-        attempt. A browser that is known by its token `device` has a separate count.
+        Verification takes equally long for known people, unknown people and locked accounts. An attempt is counted
+        before the password is compared, so parallel attempts cannot bypass the lockout. Attempts for the same name run
+        one after the other, because a correct password must reset the count before the next attempt. A browser that is
+        known by its token `device` has a separate count.
 
         Returns:
-            The stored hash, for `Sessions.begin`.
+            The stored hash, for `Sessions.begin_session`.
 
         Raises:
             Refused: The password is wrong, or the account is locked.
         """
-        with self._locks[hash(person) % ACCOUNT_LOCKS]:
+        with self._locks[hash(person) % ACCOUNT_LOCK_COUNT]:
             known = self.is_known_device(person, device, now)
             stored_hash = self._count_attempt_in_device(person, device) if known else self._count_attempt(person, now)
-            if not self._matches(stored_hash or self._nobody, password) or stored_hash is None:
-                raise Refused(REFUSAL)
-            with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+            if not self._matches(stored_hash or self._dummy_hash, password) or stored_hash is None:
+                raise Refused(REFUSED_PASSWORD_MESSAGE)
+            with translate_database_errors("the console's database"), self._engine.begin() as connection:
                 right = {"failed": 0, "locked_until": None}
                 connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
             return stored_hash
@@ -97,16 +99,16 @@ class Accounts:
             now.replace(tzinfo=None),
         )
         row = {"token_sha256": _digest(token), "person": person, "failed": 0, "seen": moment}
-        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+        with translate_database_errors("the console's database"), self._engine.begin() as connection:
             old = (DEVICES.c.seen < moment - DEVICE_LIFETIME) | (DEVICES.c.token_sha256 == row["token_sha256"])
             connection.execute(delete(DEVICES).where(old))
             connection.execute(insert(DEVICES).values(row))
         return token
 
     def is_known_device(self, person: str, device: str, now: datetime) -> bool:
-        """Return whether the person has signed in with this browser before and it has attempts left."""
+        """Return whether the person has signed in with this browser before, and the browser has attempts left."""
         same_device = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
-        with unavailable_on_error("the console's database"), self._engine.connect() as connection:
+        with translate_database_errors("the console's database"), self._engine.connect() as connection:
             row = connection.execute(select(DEVICES).where(same_device)).one_or_none()
         return (
             row is not None
@@ -115,7 +117,7 @@ class Accounts:
         )
 
     def _count_attempt_in_device(self, person: str, device: str) -> str | None:
-        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+        with translate_database_errors("the console's database"), self._engine.begin() as connection:
             same_device = DEVICES.c.token_sha256 == _digest(device)
             connection.execute(update(DEVICES).where(same_device).values(failed=DEVICES.c.failed + 1))
             return connection.execute(
@@ -124,7 +126,7 @@ class Accounts:
 
     def _count_attempt(self, person: str, now: datetime) -> str | None:
         moment = now.replace(tzinfo=None)
-        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+        with translate_database_errors("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()
             if row is None:
                 return None
@@ -140,9 +142,9 @@ class Accounts:
             connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(changed))
         return str(row.password)
 
-    def _matches(self, kept: str, password: str) -> bool:
+    def _matches(self, stored_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, password[: MAX_PASSWORD_LENGTH + 1])
+            return self._hasher.verify(stored_hash, password[: MAX_PASSWORD_LENGTH + 1])
         except (Argon2Error, InvalidHashError):
             return False
 

@@ -1,4 +1,4 @@
-"""Tables of the statements that people sign in their browser, and of all other requests except those for pages."""
+"""Tables of the statements that people sign in their browser, and of all other requests that are not for pages."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from infra.console.pages import Access
 from infra.console.signing import gate_decision, incident_closing, rollback_order, schedule_switch
 
 
-class Signing(NamedTuple):
+class SignableStatement(NamedTuple):
     """Statement that people sign in their browser.
 
     The route PATH/draw returns the draft, and PATH/decide records the signed statement.
@@ -26,16 +26,18 @@ class Action(NamedTuple):
     description: str
 
 
-SIGNINGS = (
-    Signing("/gates/{run}/{gate}", gate_decision.draft, gate_decision.record, "a decision at a gate"),
-    Signing("/incidents/{incident}", incident_closing.draft, incident_closing.record, "the end of an incident"),
-    Signing(
+SIGNABLE_STATEMENTS = (
+    SignableStatement("/gates/{run}/{gate}", gate_decision.draft, gate_decision.record, "a decision at a gate"),
+    SignableStatement(
+        "/incidents/{incident}", incident_closing.draft, incident_closing.record, "the end of an incident"
+    ),
+    SignableStatement(
         "/releases/{label}",
         rollback_order.draft,
         rollback_order.record,
         "an order that an earlier release be champion again",
     ),
-    Signing(
+    SignableStatement(
         "/schedules/{name}", schedule_switch.draft, schedule_switch.record, "a schedule or trigger rests, or goes on"
     ),
 )
@@ -48,11 +50,11 @@ ACTIONS = (
     Action("POST", "/sign-out", "person", "end this session"),
     *(
         Action("POST", f"{each.path}/draw", "person", f"have drawn up, to be signed: {each.description}")
-        for each in SIGNINGS
+        for each in SIGNABLE_STATEMENTS
     ),
     *(
         Action("POST", f"{each.path}/decide", "person", f"record what was signed: {each.description}")
-        for each in SIGNINGS
+        for each in SIGNABLE_STATEMENTS
     ),
     Action("GET", "/runs/{run}/report", "person", "the evaluation report of a run"),
     Action("GET", "/runs/{run}/measured", "person", "the same report, with latency and cost as measured"),

@@ -1,4 +1,4 @@
-"""Application of the console, with the routes in the tables of pages.py and actions.py."""
+"""Application of the console, with the routes of the tables in pages.py and actions.py."""
 
 from pathlib import Path
 
@@ -6,24 +6,24 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from infra.console import data_access, error_handlers, oidc_routes, routes, sign_in
-from infra.console.context import Context, session_cookie_name
+from infra.console.context import ConsoleContext, session_cookie_name
 from infra.console.error_handlers import EscapedJSONResponse
 from infra.console.middleware import security_middleware
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
-from tasks.core.pages import STYLES
+from tasks.core.pages import STYLE_FOLDER
 
 __all__ = ["application", "session_cookie_name"]
-BY_PASSWORD = SignInMethods()
+PASSWORDS_ONLY = SignInMethods()
 
 
-def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
+def application(site: Site, sign_in_by: SignInMethods = PASSWORDS_ONLY) -> FastAPI:
     """Return the console's application for a checkout.
 
     Raises:
         Unavailable: The console's database cannot be opened.
     """
-    context = Context(site, sign_in_by)
+    context = ConsoleContext(site, sign_in_by)
     app = FastAPI(
         title="Hallmark",
         docs_url=None,
@@ -32,7 +32,7 @@ def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
         default_response_class=EscapedJSONResponse,
     )
     app.middleware("http")(security_middleware(site.origin))
-    app.mount("/style", StaticFiles(directory=STYLES), name="style")
+    app.mount("/style", StaticFiles(directory=STYLE_FOLDER), name="style")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     routes.add_routes(app, context)
     data_access.add_routes(app, context)
@@ -42,9 +42,9 @@ def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:
-        """Report that the console is up.
+        """Report that the console is running.
 
-        The handler runs on the event loop, so it answers even if all threads are busy.
+        The handler runs on the event loop, so it responds even if all threads are busy.
         """
         return {"hallmark": "up"}
 

@@ -30,12 +30,12 @@ class Visitor(BaseModel):
     session: Session
 
     def require_form_token(self, token: str) -> None:
-        """Raise Refused if the form token was issued to another session."""
-        if not self.session.owns(token):
+        """Raise Refused unless the form token was issued to this session."""
+        if not self.session.owns_form_token(token):
             raise Refused("this form is of another session; load the page anew")
 
 
-class Context:
+class ConsoleContext:
     def __init__(self, site: Site, sign_in_by: SignInMethods) -> None:
         """Open the console's database.
 
@@ -45,12 +45,12 @@ class Context:
         engine = open_database(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
-        self.rates = RateLimits(REQUESTS_PER_MINUTE)
-        self.signing_in, self.signing_in_again = SignInQueue(), SignInQueue()
-        self.secure, self.cookie = urlsplit(site.origin).scheme == "https", session_cookie_name(site.origin)
-        self._templates = rendering.environment()
+        self.rate_limits = RateLimits(REQUESTS_PER_MINUTE)
+        self.sign_in_queue, self.known_browser_queue = SignInQueue(), SignInQueue()
+        self.uses_tls, self.cookie_name = urlsplit(site.origin).scheme == "https", session_cookie_name(site.origin)
+        self._templates = rendering.make_template_environment()
 
-    def here(self) -> RequestState:
+    def request_state(self) -> RequestState:
         return RequestState(self.site)
 
     def visitor(self, request: Request) -> Visitor:
@@ -58,14 +58,16 @@ class Context:
 
         Raises:
             NotSignedIn: The request belongs to no open session.
-            Refused: The person may not read pages any more, for example because they hold no role now.
+            Refused: The person is no longer allowed to read pages, for example because they hold no role now.
         """
         by_itself = "hx-request" in request.headers
-        session = self.sessions.find(request.cookies.get(self.cookie, ""), datetime.now(UTC), uses=not by_itself)
+        session = self.sessions.find_session(
+            request.cookies.get(self.cookie_name, ""), datetime.now(UTC), counts_as_use=not by_itself
+        )
         if session is None:
             raise NotSignedIn
         try:
-            person = self.here().person(session.person)
+            person = self.request_state().require_reader(session.person)
         except InputError as error:
             raise Refused(str(error)) from None
         return Visitor(person=person, session=session)
@@ -79,10 +81,10 @@ class Context:
             TooManyRequests: The visitor exceeds a request limit.
         """
         visitor = self.visitor(request)
-        with self.rates.request(visitor.person.id):
+        with self.rate_limits.count_request(visitor.person.id):
             yield visitor
 
-    def page(
+    def render_page(
         self, template: str, request: Request, visitor: Visitor | None, status: int = 200, **more: Any
     ) -> Response:
         said = {
@@ -106,8 +108,8 @@ def path_and_query(request: Request) -> str:
 def session_cookie_name(origin: str) -> str:
     """Return the name of the session cookie.
 
-    Without TLS, the name includes the port. Browsers send cookies to every port of a host, and a host can have more
-    than one console.
+    Without TLS, the name includes the port, because a host can have more than one console and browsers send cookies to
+    all ports of a host.
     """
     parts = urlsplit(origin)
     return "__Host-hallmark" if parts.scheme == "https" else f"hallmark_{parts.port}"

@@ -1,7 +1,7 @@
 """Tables of a view, each of which can be downloaded as CSV.
 
-A field of a view, or of a document inside it, is a table if it holds documents in a list, in a dictionary, or in lists
-in a dictionary. The keys of a dictionary become a column.
+A table is a field of a view, or of a document inside the view, that holds documents: in a list, in a dictionary, or in
+lists in a dictionary. The keys of a dictionary become a column.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ MAIN_TABLE = "rows"
 KEY_COLUMN = "name"
 
 
-def names(kind: type[BaseModel]) -> list[str]:
+def table_names(view_type: type[BaseModel]) -> list[str]:
     """Return the names of a view's tables, such as `rows` and `release.waivers`."""
-    return [".".join(path) for path, _ in _table_fields(kind)]
+    return [".".join(path) for path, _ in _table_fields(view_type)]
 
 
-def columns(kind: type[BaseModel], table: str) -> list[str]:
+def column_names(view_type: type[BaseModel], table: str) -> list[str]:
     """Return the column names of a table: the fields of its documents, except fields that hold documents themselves."""
-    (annotation,) = (each for path, each in _table_fields(kind) if ".".join(path) == table)
+    (annotation,) = (each for path, each in _table_fields(view_type) if ".".join(path) == table)
     found = _line_type(annotation)
     assert found
     line, keyed = found
@@ -32,8 +32,8 @@ def columns(kind: type[BaseModel], table: str) -> list[str]:
     ]
 
 
-def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
-    """Return the rows of a table, each as JSON values by column name.
+def table_rows(view: BaseModel, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table. Each row maps column names to JSON values.
 
     Fields of nested documents are named `document.field`. The list is empty if the view currently has no such table.
     """
@@ -42,29 +42,29 @@ def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
         at = getattr(at, name, None)
     keyed = at.items() if isinstance(at, dict) else ((None, each) for each in at or ())
     return [
-        ({} if key is None else {KEY_COLUMN: key}) | dict(_flat(each.model_dump(mode="json")))
+        ({} if key is None else {KEY_COLUMN: key}) | dict(_flatten(each.model_dump(mode="json")))
         for key, found in keyed
         for each in (found if isinstance(found, list) else [found])
     ]
 
 
-def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the columns of one row. A list of documents does not fit into a row, so its length is yielded instead."""
-    for name, value in said.items():
+def _flatten(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the name and value of each column of a row. A list of documents does not fit, so its length is yielded."""
+    for name, value in document.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             holds_documents = isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
-            yield above + name, len(value) if holds_documents else value
+            yield prefix + name, len(value) if holds_documents else value
 
 
-def _table_fields(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, field in kind.model_fields.items():
+def _table_fields(view_type: type[BaseModel], parents: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, field in view_type.model_fields.items():
         annotation = _without_none(field.annotation)
         if _line_type(annotation):
-            yield (*above, name), annotation
+            yield (*parents, name), annotation
         elif _is_document(annotation) and annotation is not SigningForm:  # a form to sign is not a table
-            yield from _table_fields(annotation, (*above, name))
+            yield from _table_fields(annotation, (*parents, name))
 
 
 def _line_type(annotation: Any) -> tuple[type[BaseModel], bool] | None:

@@ -1,4 +1,4 @@
-"""Routes of data accesses: one record as it is in its source, or every record about a person.
+"""Routes of data accesses: one record as it is in its source, or all records about a person.
 
 Each access needs a reason, and is recorded in the ledger before anything is shown.
 """
@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from infra import record_lookup
-from infra.console.context import Context, Visitor
+from infra.console.context import ConsoleContext, Visitor
 from infra.console.views import evidence_files
 from infra.console.views.lineage import Lineage
 from infra.console.views.run_pages import run_layout
 from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.inquiry import access, disclosure
-from tasks.runs.run import governance_of
+from tasks.runs.run import governance_of_run
 
 
-def add_routes(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: ConsoleContext) -> None:
     @app.post("/runs/{run}/shown", include_in_schema=False)
     def shown(
         request: Request, run: str, who: Annotated[Visitor, Depends(context.rate_limited_visitor)],
@@ -27,14 +27,14 @@ def add_routes(app: FastAPI, context: Context) -> None:
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip
         who.require_form_token(form_token)
-        here = context.here()
+        here = context.request_state()
         layout = run_layout(here, run)
-        looker = access.access_of_person(governance_of(here.root, layout), who.person)
+        looker = access.access_of_person(governance_of_run(here.root, layout), who.person)
         files = (layout.artefacts("ingest") / f"{name}.parquet" for name in ("records", "rows", "quarantine"))
-        with evidence_files.refuse_unreadable(run):
-            evidence_files.compare(here, layout, "data", *(path for path in files if path.exists()))
-            view = disclosure.disclose(layout, record, looker, reason, here.ledger)
-        return context.page("shown.html", request, who, title="Record", view=view, run=run)
+        with evidence_files.refuse_unreadable_files(run):
+            evidence_files.compare_with_evidence(here, layout, "data", *(path for path in files if path.exists()))
+            view = disclosure.disclose_row(layout, record, looker, reason, here.ledger)
+        return context.render_page("shown.html", request, who, title="Record", view=view, run=run)
 
     @app.post("/where", include_in_schema=False)
     def sought(
@@ -43,8 +43,8 @@ def add_routes(app: FastAPI, context: Context) -> None:
         form_token: Annotated[str, Form(max_length=100)],
     ) -> Response:  # fmt: skip
         who.require_form_token(form_token)
-        here = context.here()
+        here = context.request_state()
         looker = access.access_of_person(here.governance, who.person)
         found = record_lookup.find_person(here.state, subject, reason, looker, here.ledger, here.governance)
         view = Lineage(record="", **vars(found))
-        return context.page("where.html", request, who, title="Where is it", view=view, sought=True)
+        return context.render_page("where.html", request, who, title="Where is it", view=view, sought=True)

@@ -1,6 +1,6 @@
 """Database of the console, `.hallmark/console/console.db`: accounts, known browsers and sessions.
 
-Nothing in it is signed.
+None of its content is signed.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table
 
 from tasks.core.databases import database
-from tasks.core.databases.database import unavailable_on_error
+from tasks.core.databases.database import translate_database_errors
 
 METADATA = MetaData()
 ACCOUNTS = Table(
@@ -39,7 +39,7 @@ SESSIONS = Table(
 
 
 def open_database(state: Path) -> Engine:
-    engine = database.sqlite(state / "console" / "console.db")
-    with unavailable_on_error("the console's database"):
+    engine = database.sqlite_engine(state / "console" / "console.db")
+    with translate_database_errors("the console's database"):
         METADATA.create_all(engine)
     return engine

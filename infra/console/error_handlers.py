@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
-from infra.console.context import Context, NotSignedIn, path_and_query
+from infra.console.context import ConsoleContext, NotSignedIn, path_and_query
 from infra.console.rate_limits import TooManyRequests
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.core.escaping import escape, escaped_json
+from tasks.core.escaping import escape_hidden, escaped_json
 
-LOG = ".hallmark/console/console.log"
+LOG_PATH = ".hallmark/console/console.log"
 STATUS_BY_ERROR: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
 
 
@@ -24,11 +24,11 @@ class EscapedJSONResponse(JSONResponse):
         return escaped_json(content).encode()
 
 
-def add_error_handlers(app: FastAPI, context: Context) -> None:
+def add_error_handlers(app: FastAPI, context: ConsoleContext) -> None:
     def wrong(request: Request, status: int, text: str) -> Response:
         if _is_program(request):
-            return EscapedJSONResponse({"error": escape(text)}, status)
-        return context.page("error.html", request, None, status, title="That did not work", text=text)
+            return EscapedJSONResponse({"error": escape_hidden(text)}, status)
+        return context.render_page("error.html", request, None, status, title="That did not work", text=text)
 
     @app.exception_handler(NotSignedIn)
     async def not_signed_in(request: Request, _: Exception) -> Response:
@@ -48,7 +48,7 @@ def add_error_handlers(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(Exception)
     async def unknown(request: Request, error: Exception) -> Response:
-        return wrong(request, 500, f"the console failed ({type(error).__name__}); its log says where: {LOG}")
+        return wrong(request, 500, f"the console failed ({type(error).__name__}); its log says where: {LOG_PATH}")
 
     @app.exception_handler(HTTPException)
     async def no_page(request: Request, error: HTTPException) -> Response:

@@ -9,9 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 
 MAX_BODY_BYTES = 256 << 10
 SAFE_METHODS = ("GET", "HEAD")
-CONTENT_TYPE = re.compile(r"application/(json|x-www-form-urlencoded)\s*(;\s*charset=utf-8\s*)?", re.IGNORECASE)
-"""Content types that the console's own forms and scripts send. Multipart forms are refused, because they name their own
-charset and Python decodes some charsets in quadratic time: 250 KB of Punycode would block the event loop for a
+ACCEPTED_CONTENT_TYPES = re.compile(
+    r"application/(json|x-www-form-urlencoded)\s*(;\s*charset=utf-8\s*)?", re.IGNORECASE
+)
+"""Content types that the console's own forms and scripts send. Multipart forms are refused, because they specify their
+own charset, and Python decodes some charsets in quadratic time: 250 KB of Punycode would block the event loop for a
 minute."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -23,15 +25,15 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Headers of every response. Pages load nothing from other origins, run no inline scripts and cannot be shown in
-frames."""
-Next = Callable[[Request], Awaitable[Response]]
+"""Headers of every response. They forbid pages to load anything from other origins, to run inline scripts and to be
+shown in frames."""
+NextHandler = Callable[[Request], Awaitable[Response]]
 
 
-def security_middleware(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
+def security_middleware(origin: str) -> Callable[[Request, NextHandler], Awaitable[Response]]:
     """Return middleware that rejects requests from other origins and adds security headers to responses."""
 
-    async def guarded(request: Request, call_next: Next) -> Response:
+    async def guarded(request: Request, call_next: NextHandler) -> Response:
         wrong = _rejection(request, origin)
         answer = PlainTextResponse(wrong[1], wrong[0]) if wrong else await call_next(request)
         for name, value in SECURITY_HEADERS.items():
@@ -58,6 +60,6 @@ def _rejection(request: Request, origin: str) -> tuple[int, str] | None:
     if int(length) > MAX_BODY_BYTES:
         return 413, f"expected at most {MAX_BODY_BYTES} bytes, got {length}"
     content_types = request.headers.getlist("content-type")
-    if len(content_types) != 1 or not CONTENT_TYPE.fullmatch(content_types[0]):
+    if len(content_types) != 1 or not ACCEPTED_CONTENT_TYPES.fullmatch(content_types[0]):
         return 415, "expected application/x-www-form-urlencoded or application/json, in UTF-8"
     return None

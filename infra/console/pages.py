@@ -1,6 +1,7 @@
-"""Table of pages: each has a view, a template and a rule of access. Its JSON is below /api; its tables are also CSV.
+"""Table of pages. Each page has a view, a template and an access rule.
 
-Every route of the application is in this table or in those of actions.py. A test requests all of them in every role.
+The JSON of each page is below /api, and its tables can also be downloaded as CSV. Every route of the application is in
+this table or in those of actions.py. A test requests all of them in every role.
 """
 
 from collections.abc import Callable
@@ -29,8 +30,8 @@ from infra.console.views.waivers import waivers
 
 Access = Literal["anybody", "person"]
 """Access to a page or action: `person` means a signed-in person who holds a role in people.yaml. Every role may read
-every page, because auditors must. Texts of records are shown only to people who may see single records of their source
-(tasks/inquiry/access.py)."""
+every page, because auditors must be able to. Texts of records are shown only to people who may see individual records
+of their source (tasks/inquiry/access.py)."""
 
 
 class Page(NamedTuple):
@@ -39,12 +40,12 @@ class Page(NamedTuple):
     view: Callable[..., Any]
     template: str
     menu: bool = False
-    """Whether the navigation lists the page."""
+    """Whether the navigation menu lists the page."""
     live: bool = False
     """Whether the page refreshes itself every few seconds while it is open."""
     access: Access = "person"
     calls_other_servers: bool = False
-    """Whether the view calls another server. Such a view holds no read transaction on the ledger."""
+    """Whether the view calls another server. Such a view does not hold a read transaction on the ledger."""
 
 
 PAGES = (
@@ -82,5 +83,5 @@ def api_path(page: Page) -> str:
 
 def csv_paths(page: Page) -> dict[str, str]:
     path = "/inbox" if page.path == "/" else page.path
-    of = csv_tables.names(get_type_hints(page.view)["return"])
+    of = csv_tables.table_names(get_type_hints(page.view)["return"])
     return {table: f"{path}.csv" if table == csv_tables.MAIN_TABLE else f"{path}/{table}.csv" for table in of}

@@ -1,6 +1,6 @@
-"""Limits on a person's parallel requests and requests per minute, so that no script blocks the console for others.
+"""Limits on each person's parallel requests and requests per minute, so that no script blocks the console for others.
 
-The process counts requests in memory, with the moving windows of the library `limits`.
+Requests are counted in the memory of the process, with the moving windows of the library `limits`.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from limits.strategies import MovingWindowRateLimiter
 Result = TypeVar("Result")
 REQUESTS_PER_MINUTE = 1200
 """Maximum number of requests of one person per minute. An open page sends one every five seconds."""
-PARALLEL_REQUESTS = 8
+MAX_PARALLEL_REQUESTS = 8
 """Maximum number of requests of one person that are processed at the same time. A browser sends six."""
 
 
 PARALLEL_SIGN_INS = 2
 """Number of sign-ins that are verified in parallel. Each password hash takes 50 ms and 64 MiB."""
-WAITING_SIGN_INS = 16
-"""Maximum number of sign-ins in the queue, which is limited because anybody can send them."""
+MAX_WAITING_SIGN_INS = 16
+"""Maximum number of sign-ins in the queue. It is limited because anybody can try to sign in."""
 
 
 class TooManyRequests(Exception):
@@ -33,11 +33,11 @@ class TooManyRequests(Exception):
 
 
 class SignInQueue:
-    """Bounded queue for work that strangers can request. Its threads are separate from those that render pages."""
+    """Bounded queue for work that strangers can request. It has its own threads, apart from those that render pages."""
 
-    def __init__(self, together: int = PARALLEL_SIGN_INS, waiting: int = WAITING_SIGN_INS) -> None:
-        self._pool = ThreadPoolExecutor(together, thread_name_prefix="signing-in")
-        self._most, self._taken = together + waiting, 0
+    def __init__(self, max_parallel: int = PARALLEL_SIGN_INS, max_waiting: int = MAX_WAITING_SIGN_INS) -> None:
+        self._pool = ThreadPoolExecutor(max_parallel, thread_name_prefix="signing-in")
+        self._capacity, self._in_progress = max_parallel + max_waiting, 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread of the queue, and return its result.
@@ -45,35 +45,35 @@ class SignInQueue:
         Raises:
             TooManyRequests: The queue is full.
         """
-        if self._taken >= self._most:
+        if self._in_progress >= self._capacity:
             raise TooManyRequests
-        self._taken += 1
+        self._in_progress += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
-            self._taken -= 1
+            self._in_progress -= 1
 
 
 class RateLimits:
-    def __init__(self, a_minute: int, at_once: int = PARALLEL_REQUESTS) -> None:
-        self._most, self._at_once = RateLimitItemPerMinute(a_minute), at_once
-        self._counted = MovingWindowRateLimiter(MemoryStorage())
-        self._answered: Counter[str] = Counter()
-        self._turn = Lock()
+    def __init__(self, max_per_minute: int, max_parallel: int = MAX_PARALLEL_REQUESTS) -> None:
+        self._limit_per_minute, self._max_parallel = RateLimitItemPerMinute(max_per_minute), max_parallel
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._in_progress: Counter[str] = Counter()
+        self._lock = Lock()
 
     @contextmanager
-    def request(self, who: str) -> Iterator[None]:
-        """Count a person's request while it is processed.
+    def count_request(self, person: str) -> Iterator[None]:
+        """Count a request of a person as in progress during the block.
 
         Raises:
             TooManyRequests: Too many requests of the person are in progress, or arrived in the last minute.
         """
-        with self._turn:
-            if self._answered[who] >= self._at_once or not self._counted.hit(self._most, who):
+        with self._lock:
+            if self._in_progress[person] >= self._max_parallel or not self._limiter.hit(self._limit_per_minute, person):
                 raise TooManyRequests
-            self._answered[who] += 1
+            self._in_progress[person] += 1
         try:
             yield
         finally:
-            with self._turn:
-                self._answered[who] -= 1
+            with self._lock:
+                self._in_progress[person] -= 1

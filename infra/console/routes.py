@@ -1,4 +1,7 @@
-"""Routes of every row of the tables in pages.py and actions.py. A view's signature declares its route's parameters."""
+"""Routes of all pages and statements in the tables of pages.py and actions.py.
+
+The signature of a view declares the parameters of its route.
+"""
 
 import inspect
 import re
@@ -13,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from infra.console import rendering
-from infra.console.actions import SIGNINGS, Signing
-from infra.console.context import Context, Visitor
+from infra.console.actions import SIGNABLE_STATEMENTS, SignableStatement
+from infra.console.context import ConsoleContext, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_paths
-from infra.console.views.run_pages import docs_file, measured_file, report_file
+from infra.console.views.run_pages import docs_file, measurements_report_file, report_file
 from infra.console.views.runs import MAX_ROWS
 
 SERVER_PARAMETERS = ("here", "person")
-Token = Annotated[str, Header(max_length=100)]
+FormToken = Annotated[str, Header(max_length=100)]
 FRAMED_PAGE_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
 )
@@ -28,23 +31,26 @@ FRAMED_PAGE_CSP = (
 but can link to each other."""
 
 
-def add_routes(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: ConsoleContext) -> None:
     for page in PAGES:
-        _add_tables(app, context, page)
+        _add_csv_routes(app, context, page)
     for page in PAGES:
-        _add_page(app, context, page)
-    for signing in SIGNINGS:
-        _add_signing(app, context, f"{signing.path}/draw", signing, signing.draft)
-        _add_signing(app, context, f"{signing.path}/decide", signing, signing.record)
+        _add_page_routes(app, context, page)
+    for signing in SIGNABLE_STATEMENTS:
+        _add_signing_route(app, context, f"{signing.path}/draw", signing, signing.draft)
+        _add_signing_route(app, context, f"{signing.path}/decide", signing, signing.record)
     _add_run_pages(app, context)
 
 
-def _add_tables(app: FastAPI, context: Context, page: Page) -> None:
-    """Add a page's CSV routes. They must precede all pages' routes, because `/releases/LABEL` would match them too."""
+def _add_csv_routes(app: FastAPI, context: ConsoleContext, page: Page) -> None:
+    """Add a page's CSV routes.
+
+    They must precede the routes of all pages, because `/releases/LABEL` also matches their paths.
+    """
 
     def csv_of(table: str) -> Callable[..., Response]:
         def csv(request: Request, visitor: Visitor, **asked: Any) -> Response:
-            text = rendering.as_csv(_view(context, page, visitor, asked), table)
+            text = rendering.render_csv(_read_view(context, page, visitor, asked), table)
             name = re.sub(r"[^A-Za-z0-9.-]+", "-", request.url.path.strip("/"))
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
@@ -53,35 +59,38 @@ def _add_tables(app: FastAPI, context: Context, page: Page) -> None:
 
     for table, path in csv_paths(page).items():
         app.get(path, include_in_schema=False, response_model=None)(
-            _endpoint(context, csv_of(table), page.view, Request)
+            _make_endpoint(context, csv_of(table), page.view, Request)
         )
 
 
-def _add_page(app: FastAPI, context: Context, page: Page) -> None:
+def _add_page_routes(app: FastAPI, context: ConsoleContext, page: Page) -> None:
     result = get_type_hints(page.view, include_extras=True)["return"]
     hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
 
     def html(request: Request, visitor: Visitor, **asked: Any) -> Response:
-        view = _view(context, page, visitor, asked)
-        also = links(page, request)
-        return context.page(page.template, request, visitor, page=page, title=page.title, view=view, also=also)
+        view = _read_view(context, page, visitor, asked)
+        also = export_links(page, request)
+        return context.render_page(page.template, request, visitor, page=page, title=page.title, view=view, also=also)
 
     def json(visitor: Visitor, **asked: Any) -> Any:
-        return _view(context, page, visitor, asked)
+        return _read_view(context, page, visitor, asked)
 
-    app.get(page.path, response_class=HTMLResponse, **hidden)(_endpoint(context, html, page.view, Request))
-    app.get(api_path(page), name=page.path, response_model=result)(_endpoint(context, json, page.view))
+    app.get(page.path, response_class=HTMLResponse, **hidden)(_make_endpoint(context, html, page.view, Request))
+    app.get(api_path(page), name=page.path, response_model=result)(_make_endpoint(context, json, page.view))
 
 
-def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
-    """Return a view, read from a single state of the ledger unless the view calls another server."""
-    here = context.here()
+def _read_view(context: ConsoleContext, page: Page, visitor: Visitor, parameters: dict[str, Any]) -> Any:
+    """Return the content of a page.
+
+    It is read from a single state of the ledger, unless the view calls another server.
+    """
+    here = context.request_state()
     with nullcontext() if page.calls_other_servers else here.ledger.reading():
-        return page.view(here, visitor.person, **asked)
+        return page.view(here, visitor.person, **parameters)
 
 
-def links(page: Page, request: Request) -> dict[str, str]:
-    """Return the URLs of a page's JSON and CSV, with the query of the request and the maximum number of rows."""
+def export_links(page: Page, request: Request) -> dict[str, str]:
+    """Return the URLs of a page's JSON and CSV, with the query of the request and the highest limit on rows."""
     query = dict(request.query_params)
     if "most" in inspect.signature(page.view).parameters:
         query["most"] = str(MAX_ROWS)
@@ -91,24 +100,30 @@ def links(page: Page, request: Request) -> dict[str, str]:
     return {name: path.format(**here) + asked for name, path in {"JSON": api_path(page), **csv}.items()}
 
 
-def _add_signing(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
+def _add_signing_route(
+    app: FastAPI, context: ConsoleContext, path: str, signing: SignableStatement, act: Callable[..., Any]
+) -> None:
     def done(visitor: Visitor, x_form_token: str = "", **asked: Any) -> Any:
         visitor.require_form_token(x_form_token)
-        here = context.here()
+        here = context.request_state()
         here.require_actor(visitor.person.id)
         return act(here, visitor.person, **asked)
 
     result = get_type_hints(act)["return"]
-    endpoint = _endpoint(context, done, act, token=True)
+    endpoint = _make_endpoint(context, done, act, token=True)
     app.post(path, name=path, description=signing.description, tags=["sign"], response_model=result)(endpoint)
 
 
-def _endpoint(
-    context: Context, answer: Callable[..., Any], view: Callable[..., Any], *own: type[Request], token: bool = False
+def _make_endpoint(
+    context: ConsoleContext,
+    handler: Callable[..., Any],
+    view: Callable[..., Any],
+    *own: type[Request],
+    token: bool = False,
 ) -> Callable[..., Any]:
-    """Return `answer` with a signature for FastAPI.
+    """Return `handler` with a signature that FastAPI reads.
 
-    The signature has the visitor and the parameters of `view`, except SERVER_PARAMETERS.
+    The signature contains the visitor and the parameters of `view`, without SERVER_PARAMETERS.
     """
     hints = get_type_hints(view, include_extras=True)
     known = inspect.signature(view).parameters.values()
@@ -119,10 +134,10 @@ def _endpoint(
     ]
     given += [_parameter("request", each) for each in own]
     given.append(_parameter("visitor", Annotated[Visitor, Depends(context.rate_limited_visitor)]))
-    given += [_parameter("x_form_token", Token).replace(default="")] * token
+    given += [_parameter("x_form_token", FormToken).replace(default="")] * token
 
     def endpoint(**asked: Any) -> Any:
-        return answer(**asked)
+        return handler(**asked)
 
     endpoint.__signature__ = inspect.Signature(given)  # type: ignore[attr-defined]
     return endpoint
@@ -132,20 +147,20 @@ def _parameter(name: str, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
 
 
-def _add_run_pages(app: FastAPI, context: Context) -> None:
+def _add_run_pages(app: FastAPI, context: ConsoleContext) -> None:
     visitor = Depends(context.rate_limited_visitor)
 
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:
-        return _framed_file(report_file(context.here(), who.person, run))
+        return _framed_file(report_file(context.request_state(), who.person, run))
 
     @app.get("/runs/{run}/measured", include_in_schema=False)
     def measured(run: str, who: Visitor = visitor) -> Response:
-        return _framed_file(measured_file(context.here(), who.person, run))
+        return _framed_file(measurements_report_file(context.request_state(), who.person, run))
 
     @app.get("/runs/{run}/docs/{path:path}", include_in_schema=False)
     def docs(run: str, path: str, who: Visitor = visitor) -> Response:
-        return _framed_file(docs_file(context.here(), who.person, run, path))
+        return _framed_file(docs_file(context.request_state(), who.person, run, path))
 
     def _framed_file(path: Any) -> Response:
         return FileResponse(path, headers={"Content-Security-Policy": FRAMED_PAGE_CSP, "X-Frame-Options": "SAMEORIGIN"})

@@ -20,14 +20,14 @@ from tasks.trust.passkey import LOCALHOST
 def main(root: str, origin: str, port: str) -> None:
     """Serve on loopback until the process is stopped.
 
-    If `origin` is an https URL, a proxy at that URL adds TLS and access from other machines.
+    An https URL as `origin` is the URL of a proxy, which provides TLS and accepts connections from other machines.
     """
-    os.umask(files.UMASK)
+    os.umask(files.STATE_UMASK)
     escape_logs()
     place = urlsplit(origin)
     app = application(Site(Path(root), origin), sign_in_methods())
-    sockets = ports.bind_loopback(int(port), by_name=place.hostname == LOCALHOST)
-    uvicorn.Server(uvicorn_config(app, int(port), behind=place.scheme == "https")).run(sockets)
+    sockets = ports.bind_loopback(int(port), for_localhost=place.hostname == LOCALHOST)
+    uvicorn.Server(uvicorn_config(app, int(port), behind_proxy=place.scheme == "https")).run(sockets)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,15 @@ from pathlib import Path
 from infra import local_server, ports
 from infra.console.accounts import Accounts
 from infra.console.database import open_database
-from infra.console.oidc.settings import ISSUER, sign_in_methods
+from infra.console.oidc.settings import ISSUER_VARIABLE, sign_in_methods
 from infra.local_server import RunningServer
-from infra.processes import OWN_PROCESS, spawn
+from infra.processes import HALLMARK_PROCESS, spawn_process
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.machine import locks
 from tasks.trust.passkey import LOCALHOST
 
-PORT = 4220
+DEFAULT_PORT = 4220
 PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
 """Environment variable with the port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
@@ -26,15 +26,15 @@ LOCALHOST_ORIGIN = f"http://{LOCALHOST}"
 address."""
 
 
-def folder(root: Path) -> Path:
+def console_folder(root: Path) -> Path:
     return root / ".hallmark" / "console"
 
 
 def find(root: Path) -> RunningServer | None:
-    return local_server.find(folder(root))
+    return local_server.find_running_server(console_folder(root))
 
 
-def address(root: Path) -> str:
+def running_url(root: Path) -> str:
     """Return the URL of the running console, or an empty string if none is running."""
     up = find(root)
     return up.origin if up else ""
@@ -48,8 +48,8 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
         InputError: A setting is invalid, or the console runs at a URL other than the configured one.
         Refused: Nobody could sign in.
     """
-    folder(root).mkdir(parents=True, exist_ok=True)
-    with locks.hold(folder(root) / "up.lock", "another command starts the console"):
+    console_folder(root).mkdir(parents=True, exist_ok=True)
+    with locks.hold_exclusive_lock(console_folder(root) / "up.lock", "another command starts the console"):
         up = find(root)
         if up and not _has_configured_origin(up.origin):
             raise InputError(
@@ -59,32 +59,41 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
 
 
 def stop(root: Path) -> bool:
-    return local_server.stop(folder(root))
+    return local_server.stop_server(console_folder(root))
 
 
 def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
     proxied = _proxy_origin()
     _require_sign_in(root, proxied)
-    for wanted in (_port(root),) if proxied else (_port(root), 0):
-        port = ports.free_port(wanted, by_name=_configured_origin() == LOCALHOST_ORIGIN)
+    for wanted in (_preferred_port(root),) if proxied else (_preferred_port(root), 0):
+        port = ports.free_port(wanted, for_localhost=_configured_origin() == LOCALHOST_ORIGIN)
         if port is not None:
             origin = proxied or f"{_local_origin()}:{port}"
-            command = [*OWN_PROCESS, "infra.console.serve", str(root), origin, str(port)]
-            process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
-            if local_server.wait_until_ready(process, port, "the console", folder(root) / "console.log"):
-                files.write_bytes(folder(root) / "port", str(port).encode())
-                return local_server.write_state(folder(root), RunningServer(origin=origin, port=port, process=process))
+            command = [*HALLMARK_PROCESS, "infra.console.serve", str(root), origin, str(port)]
+            process = spawn_process(
+                console_folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)}
+            )
+            if local_server.wait_until_ready(process, port, "the console", console_folder(root) / "console.log"):
+                files.write_bytes(console_folder(root) / "port", str(port).encode())
+                return local_server.write_state(
+                    console_folder(root), RunningServer(origin=origin, port=port, process=process)
+                )
         if not proxied:
             say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
     if proxied:  # the proxy keeps sending people to that port, whichever process listens on it
-        raise Unavailable(f"port {_port(root)} is in use, and a proxy serves it; free it, or set {PORT_VARIABLE}")
+        raise Unavailable(
+            f"port {_preferred_port(root)} is in use, and a proxy serves it; free it, or set {PORT_VARIABLE}"
+        )
     raise Unavailable("no free port on 127.0.0.1")
 
 
-def _port(root: Path) -> int:
-    """Return the port to try first. The default is the last one used, because browsers store keys by origin."""
-    before = folder(root) / "port"
-    given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(PORT))
+def _preferred_port(root: Path) -> int:
+    """Return the port to try first.
+
+    By default it is the port that was used last, because browsers store keys by origin.
+    """
+    before = console_folder(root) / "port"
+    given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(DEFAULT_PORT))
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
@@ -115,11 +124,12 @@ def _proxy_origin() -> str:
     return given
 
 
-def _require_sign_in(root: Path, proxied: str) -> None:
-    """Raise Refused if the console is behind a proxy, and so open to other machines, but nobody can sign in."""
+def _require_sign_in(root: Path, proxy_origin: str) -> None:
+    """Raise Refused if a proxy makes the console reachable from other machines, but nobody can sign in."""
     by = sign_in_methods()
-    if proxied and by.provider is None and not Accounts(open_database(root / ".hallmark")).people():
+    if proxy_origin and by.provider is None and not Accounts(open_database(root / ".hallmark")).people_with_password():
         raise Refused(
-            f"at {proxied} others reach the console, and no sign-in is configured: name a provider ({ISSUER}), or give "
+            f"at {proxy_origin} others reach the console, and no sign-in is configured: "
+            f"name a provider ({ISSUER_VARIABLE}), or give "
             "somebody a password first: hallmark console set-password --as ID"
         )

@@ -10,15 +10,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
 from infra.console.accounts import DEVICE_LIFETIME
-from infra.console.context import Context, Visitor
-from infra.console.sessions import MAX_DURATION
+from infra.console.context import ConsoleContext, Visitor
+from infra.console.sessions import MAX_SESSION_DURATION
 from tasks.core.errors import InputError, Refused
 
-Mark = Annotated[str, Form(max_length=100)]
-"""Random value that the browser stores for this origin only (see `Sessions.begin`)."""
+BrowserMark = Annotated[str, Form(max_length=100)]
+"""Random value that the browser stores for this origin only (see `Sessions.begin_session`)."""
 
 
-def add_routes(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: ConsoleContext) -> None:
     @app.get("/sign-in", include_in_schema=False)
     def ask(request: Request, next: str = "/") -> Response:
         return sign_in_page(context, request, next)
@@ -26,14 +26,14 @@ def add_routes(app: FastAPI, context: Context) -> None:
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(
         request: Request, person: Annotated[str, Form(max_length=200)], password: Annotated[str, Form()],
-        next: Annotated[str, Form()] = "/", mark: Mark = "",
+        next: Annotated[str, Form()] = "/", mark: BrowserMark = "",
     ) -> Response:  # fmt: skip
         if not context.sign_in_by.passwords:
             return sign_in_page(context, request, next, 403, wrong="nobody signs in with a password here")
         device = request.cookies.get(device_cookie_name(context), "")
         known = context.accounts.is_known_device(person, device, datetime.now(UTC))
         # Strangers cannot fill the queue of known browsers.
-        queue = context.signing_in_again if known else context.signing_in
+        queue = context.known_browser_queue if known else context.sign_in_queue
         try:
             return await queue.run(lambda: _sign_in_with_password(context, person, password, device, next, mark))
         except (InputError, Refused) as error:
@@ -46,47 +46,53 @@ def add_routes(app: FastAPI, context: Context) -> None:
         who: Annotated[Visitor, Depends(context.rate_limited_visitor)],
     ) -> Response:
         who.require_form_token(form_token)
-        context.sessions.end(request.cookies.get(context.cookie, ""))
+        context.sessions.end_session(request.cookies.get(context.cookie_name, ""))
         answer = RedirectResponse("/sign-in", HTTP_303_SEE_OTHER)
-        answer.delete_cookie(context.cookie, path="/")
+        answer.delete_cookie(context.cookie_name, path="/")
         return answer
 
 
 def _sign_in_with_password(
-    context: Context, person: str, password: str, device: str, where: str, mark: str
+    context: ConsoleContext, person: str, password: str, device: str, where: str, mark: str
 ) -> Response:
     now = datetime.now(UTC)
     stored_hash = context.accounts.verify_password(person, password, now, device)
-    context.here().person(person)
+    context.request_state().require_reader(person)
     answer = begin_session(
-        context, RedirectResponse(local_path(where), HTTP_303_SEE_OTHER), person, now, stored_hash, mark
+        context, RedirectResponse(local_path_or_root(where), HTTP_303_SEE_OTHER), person, now, stored_hash, mark
     )
     answer.set_cookie(
         device_cookie_name(context), context.accounts.remember_device(person, device, now),
         max_age=int(DEVICE_LIFETIME.total_seconds()),
-        path="/", secure=context.secure, httponly=True, samesite="strict",
+        path="/", secure=context.uses_tls, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 
 
-def device_cookie_name(context: Context) -> str:
-    return f"{context.cookie}-device"
+def device_cookie_name(context: ConsoleContext) -> str:
+    return f"{context.cookie_name}-device"
 
 
 def begin_session(
-    context: Context, answer: Response, person: str, now: datetime, password: str | None = None, mark: str = ""
+    context: ConsoleContext,
+    answer: Response,
+    person: str,
+    now: datetime,
+    password_hash: str | None = None,
+    mark: str = "",
 ) -> Response:
     answer.set_cookie(
-        context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(MAX_DURATION.total_seconds()),
-        path="/", secure=context.secure, httponly=True, samesite="strict",
+        context.cookie_name, context.sessions.begin_session(person, now, password_hash, mark),
+        max_age=int(MAX_SESSION_DURATION.total_seconds()),
+        path="/", secure=context.uses_tls, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 
 
-def local_path(path: str) -> str:
+def local_path_or_root(path: str) -> str:
     """Return a path of this console unchanged, and `/` for any other address.
 
-    This keeps links from redirecting people to other sites.
+    A link can therefore not redirect people to another site after they sign in.
     """
     try:
         parts = urlsplit(path)
@@ -97,11 +103,11 @@ def local_path(path: str) -> str:
 
 
 def sign_in_page(
-    context: Context, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
+    context: ConsoleContext, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
 ) -> Response:
     by = context.sign_in_by
     said = {
-        "title": "Sign in", "next": local_path(where), "wrong": wrong, "known": known, "passwords": by.passwords,
-        "provider": by.provider.name if by.provider else "",
+        "title": "Sign in", "next": local_path_or_root(where), "wrong": wrong, "known": known,
+        "passwords": by.passwords, "provider": by.provider.name if by.provider else "",
     }  # fmt: skip
-    return context.page("sign_in.html", request, None, status, **said)
+    return context.render_page("sign_in.html", request, None, status, **said)

@@ -24,14 +24,14 @@ class RequestState(Checkout):
     def __init__(self, site: Site) -> None:
         super().__init__(site.root)
 
-    def person(self, person_id: str) -> Person:
+    def require_reader(self, person_id: str) -> Person:
         """Return a person who may read pages.
 
         Raises:
             InputError: people.yaml has no such person.
             Refused: The person may not read pages, for example because they hold no role now.
         """
-        return self.governance.reader(person_id, self.now)
+        return self.governance.require_reader(person_id, self.ledger_time)
 
     def require_actor(self, person_id: str) -> None:
         """Require that a person may do more than read pages.
@@ -40,4 +40,4 @@ class RequestState(Checkout):
             InputError: people.yaml has no such person.
             Refused: The person is only an auditor, or holds no role now.
         """
-        self.governance.actor(person_id, self.now)
+        self.governance.require_actor(person_id, self.ledger_time)

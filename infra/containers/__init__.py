@@ -1,1 +1,1 @@
-"""Container image of Hallmark (Containerfile), for the Helm chart and for the machines of a Ray cluster."""
+"""Container image of Hallmark (Containerfile). The Helm chart and the machines of a Ray cluster use it."""

@@ -7,11 +7,11 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from infra.cli import app
-from infra.docs.markdown import table
+from infra.docs.markdown import markdown_table
 
 
-def commands() -> Iterator[tuple[str, TyperCommand]]:
-    """Yield each command with its name, for example "gates approve", in the order of `--help`."""
+def list_commands() -> Iterator[tuple[str, TyperCommand]]:
+    """Yield each command with its name, for example "gates approve". The order is that of `--help`."""
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         if below is None:
@@ -20,9 +20,9 @@ def commands() -> Iterator[tuple[str, TyperCommand]]:
             yield from ((f"{name} {sub}", each) for sub, each in below.items())
 
 
-def page() -> str:
-    every = [*commands()]
-    overview = table(
+def render_page() -> str:
+    every = [*list_commands()]
+    overview = markdown_table(
         ("command", "what it does"),
         ((f"[`hallmark {name}`](#hallmark-{name.replace(' ', '-')})", _summary(command)) for name, command in every),
     )
@@ -66,12 +66,12 @@ def _command(name: str, command: TyperCommand) -> str:
     parts = [f"## hallmark {name}\n", " ".join(text.split()) if "\n\n" not in text.strip() else text.strip(), ""]
     parts += [f"```\n{' '.join(example.split())}\n```\n"] if example else []
     rows = [_parameter(each) for each in command.params]
-    return "\n".join([*parts, table(("argument or option", "what it says"), rows) if rows else ""])
+    return "\n".join([*parts, markdown_table(("argument or option", "what it says"), rows) if rows else ""])
 
 
-def negative_option(each: Any) -> str:
-    """Return the option that turns off a switch that is on by default, or an empty string for any other option."""
-    return str(each.secondary_opts[0]) if each.default is True and each.secondary_opts else ""
+def negative_option(option: Any) -> str:
+    """Return the option that turns off a switch which is on by default, or an empty string for any other option."""
+    return str(option.secondary_opts[0]) if option.default is True and option.secondary_opts else ""
 
 
 def _parameter(each: Any) -> tuple[str, str]:

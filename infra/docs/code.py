@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.docs.markdown import table
+from infra.docs.markdown import markdown_table
 
 ROOT = Path(__file__).parents[2]
 TOP_PACKAGES = ("flows", "tasks", "infra", "hallmark")
-DEPTH = 3
-"""Maximum depth of a package on the page, in folders below the repository root."""
+MAX_DEPTH = 3
+"""Maximum depth of the packages on the page, in folders below the repository root."""
 INTRODUCTION = """# Code
 
 Imports point one way: `hallmark` imports `infra`, `infra` imports `flows`, `flows` imports `tasks`. A wheel has all of
@@ -21,19 +21,19 @@ holds every parameter.
 """
 
 
-def packages() -> Iterator[tuple[str, str]]:
+def package_summaries() -> Iterator[tuple[str, str]]:
     """Yield each package down to the maximum depth, with the first paragraph of its docstring.
 
-    If the last clause introduces a list, and so ends with a colon, it is left out.
+    If the last sentence of the paragraph ends with a colon, it is omitted, because it introduces a list.
     """
     for top in TOP_PACKAGES:
         for path in sorted((ROOT / top).rglob("__init__.py")):
             folder = path.parent.relative_to(ROOT)
-            if len(folder.parts) <= DEPTH:
+            if len(folder.parts) <= MAX_DEPTH:
                 docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
                 yield folder.as_posix(), re.sub(r"(?<=[.?]) [^.]*:$", "", " ".join(docstring.split("\n\n")[0].split()))
 
 
-def page() -> str:
-    rows = [(f"`{room}/`", text) for room, text in packages()]
-    return f"{INTRODUCTION}\n{table(('room', 'what is in it'), rows)}"
+def render_page() -> str:
+    rows = [(f"`{room}/`", text) for room, text in package_summaries()]
+    return f"{INTRODUCTION}\n{markdown_table(('room', 'what is in it'), rows)}"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infra.docs import schema
-from infra.docs.markdown import table
+from infra.docs.markdown import markdown_table
 from tasks.core.files import read_json
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
@@ -14,7 +14,7 @@ bytes as they are kept. An old version stays readable for ever.
 """
 
 
-def page() -> str:
+def render_page() -> str:
     return "\n".join([INTRODUCTION, *map(_document, sorted(FORMATS.rglob("*.json")))])
 
 
@@ -25,9 +25,14 @@ def _document(path: Path) -> str:
         key: value if isinstance(value, dict) else {} for key, value in document.get("properties", {}).items()
     }
     rows = [
-        (f"`{key}`", schema.type_in_words(value, {}), "required" if key in required else "", schema.meaning(value, {}))
+        (
+            f"`{key}`",
+            schema.type_in_words(value, {}),
+            "required" if key in required else "",
+            schema.key_description(value, {}),
+        )
         for key, value in properties.items()
     ]
-    fields = table(("field", "type", "", "meaning"), rows) if rows else ""
+    fields = markdown_table(("field", "type", "", "meaning"), rows) if rows else ""
     said = f"{document.get('description', '')} [{place}](../formats/{place})".strip()
     return f"## {document.get('title', place)}\n\n{said}\n\n{fields}"

@@ -14,5 +14,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return a page in which links to CHANGELOG.md, which work on GitHub, lead to its page on the site."""
+    """Return a page whose links to CHANGELOG.md lead to the changelog on the site.
+
+    In the source, these links lead to the file, so that they work on GitHub.
+    """
     return markdown.replace("](../../CHANGELOG.md)", "](../changelog.md)")

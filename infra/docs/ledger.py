@@ -1,6 +1,6 @@
 """Reference page of the kinds of ledger entries (tasks/ledger/kinds.py)."""
 
-from infra.docs.markdown import table
+from infra.docs.markdown import markdown_table
 from tasks.ledger.kinds import KINDS
 
 INTRODUCTION = """# Ledger entries
@@ -14,6 +14,6 @@ its kind. `hallmark ledger show 42` prints entry 42 whole.
 """
 
 
-def page() -> str:
+def render_page() -> str:
     rows = [(f"`{kind.kind}`", kind.subject, kind.body) for kind in KINDS]
-    return f"{INTRODUCTION}\n{table(('kind', 'subject', 'body'), rows)}"
+    return f"{INTRODUCTION}\n{markdown_table(('kind', 'subject', 'body'), rows)}"

@@ -8,26 +8,26 @@ from pydantic import BaseModel
 
 from infra.docs import cli, code, formats, ledger, rules, schema, settings
 from tasks.core.params.params import Params
-from tasks.core.steps.kinds import KINDS_IN_WORDS
+from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.scheduling.deployments_file import Deployments
-from tasks.sources.sources import Sources, Suite
+from tasks.sources.sources import ExpectationSuite, Sources
 
 ROOT = Path(__file__).parents[2]
 
 
-def changelog() -> str:
+def changelog_page() -> str:
     """Return CHANGELOG.md, with links relative to docs/ instead of the repository root."""
     return re.sub(r"\]\(docs/", "](", (ROOT / "CHANGELOG.md").read_text())
 
 
 def settings_file_page(title: str, introduction: str, *models: type[BaseModel]) -> Callable[[], str]:
-    return lambda: "\n\n".join([f"# {title}", introduction, *(schema.page(model) for model in models)])
+    return lambda: "\n\n".join([f"# {title}", introduction, *(schema.render_model(model) for model in models)])
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "reference/cli.md": cli.page,
+    "reference/cli.md": cli.render_page,
     "reference/params.md": settings_file_page(
         "params.yaml",
         "The parameters of a use case. Hallmark refuses unknown keys and reports every mistake with its file and line. "
@@ -38,11 +38,11 @@ PAGES: Mapping[str, Callable[[], str]] = {
         "sources.yaml",
         "The inventory of sources, and the expectation suites beside it. Data owners own these files. "
         f"[The data guide](../guides/data-owner.md) shows a source with every required key. Its `kind` is "
-        f"{KINDS_IN_WORDS}.",
+        f"{SOURCE_KINDS_IN_WORDS}.",
         Sources,
-        Suite,
+        ExpectationSuite,
     ),
-    "reference/rules.md": rules.page,
+    "reference/rules.md": rules.render_page,
     "reference/policy.md": settings_file_page(
         "policy.yaml",
         "The gates of each risk tier. A change counts once it is [adopted](../concepts/governance.md). "
@@ -62,9 +62,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
         "length of time is a number and a unit: `90s`, `30m`, `6h`, `7d`, `2w`.",
         Deployments,
     ),
-    "reference/settings.md": settings.page,
-    "reference/ledger.md": ledger.page,
-    "reference/formats.md": formats.page,
-    "reference/code.md": code.page,
-    "changelog.md": changelog,
+    "reference/settings.md": settings.render_page,
+    "reference/ledger.md": ledger.render_page,
+    "reference/formats.md": formats.render_page,
+    "reference/code.md": code.render_page,
+    "changelog.md": changelog_page,
 }

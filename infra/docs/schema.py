@@ -1,11 +1,11 @@
-"""Pydantic models as Markdown: one table for each section of a file, with type, default and meaning of each key."""
+"""Pydantic models as Markdown. Each section of a file is a table with the type, default and meaning of each key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from infra.docs.markdown import anchor, prose, table
+from infra.docs.markdown import heading_anchor, markdown_table, unwrap_paragraphs
 
 TYPE_WORDS = {
     "string": "text",
@@ -30,14 +30,14 @@ class Section(NamedTuple):
 SectionsByReference = Mapping[str, Section]
 
 
-def page(model: type[BaseModel]) -> str:
-    """Return the tables of a model, outermost section first. Objects that occur more than once are described once."""
-    known = {section.reference: section for section in sections(model.model_json_schema())}
+def render_model(model: type[BaseModel]) -> str:
+    """Return the tables of a model, outermost section first. A section that occurs more than once is described once."""
+    known = {section.reference: section for section in list_sections(model.model_json_schema())}
     return "\n".join(_section(section, known) for section in known.values())
 
 
-def sections(document: JsonSchema) -> list[Section]:
-    """Return the whole document and every object in it, each before the objects inside it."""
+def list_sections(document: JsonSchema) -> list[Section]:
+    """Return the sections of a document: the document itself and every object in it, outer objects first."""
     by_reference: dict[str, Section] = {}
 
     def walk(section: Section) -> None:
@@ -79,23 +79,29 @@ def _section(section: Section, known: SectionsByReference) -> str:
         (
             f"`{name}`",
             type_in_words(value, known),
-            "required" if name in required else default(value),
-            meaning(value, known),
+            "required" if name in required else default_in_words(value),
+            key_description(value, known),
         )
         for name, value in section.schema.get("properties", {}).items()
     ]
     if not section.path:
-        return table(HEADER, rows)
-    return f"## `{section.path}`\n\n{prose(section.schema.get('description', ''))}\n\n{table(HEADER, rows)}"
+        return markdown_table(HEADER, rows)
+    return (
+        f"## `{section.path}`\n\n{unwrap_paragraphs(section.schema.get('description', ''))}\n\n"
+        f"{markdown_table(HEADER, rows)}"
+    )
 
 
-def meaning(value: JsonSchema, known: SectionsByReference) -> str:
-    """Return the description of a key, or that of its section. Pydantic omits a key's description if both are equal."""
+def key_description(value: JsonSchema, known: SectionsByReference) -> str:
+    """Return the description of a key, or the description of its section if the key has none.
+
+    Pydantic omits the description of a key if it equals that of the section.
+    """
     section = known.get(value.get("$ref", ""))
     return str(value.get("description") or (section.schema.get("description", "") if section else ""))
 
 
-def default(value: JsonSchema) -> str:
+def default_in_words(value: JsonSchema) -> str:
     given = value.get("default")
     if "default" not in value:
         return ""
@@ -107,10 +113,10 @@ def default(value: JsonSchema) -> str:
 
 
 def type_in_words(value: JsonSchema, known: SectionsByReference) -> str:
-    """Return a type in words, with its bounds, and with a link if its section is known."""
+    """Return a type in words, with its bounds. If the type is a known section, the result links to it."""
     if "$ref" in value:
         section = known.get(value["$ref"])
-        return f"[`{section.path}`](#{anchor(section.path)})" if section else "mapping"
+        return f"[`{section.path}`](#{heading_anchor(section.path)})" if section else "mapping"
     kinds = value.get("type")
     alternatives = [{**value, "type": kind} for kind in kinds] if isinstance(kinds, list) else []
     if each := [*alternatives, *value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())]:

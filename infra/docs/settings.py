@@ -1,6 +1,6 @@
 """Reference page of the environment variables that Hallmark reads."""
 
-from infra.docs.markdown import table
+from infra.docs.markdown import markdown_table
 from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VARIABLES, Variable
 
 HEADER = ("variable", "meaning", "default")
@@ -18,9 +18,9 @@ To change a setting, say `hallmark down` and then your command again. Runs in pr
 """
 
 
-def page() -> str:
-    kept = table(HEADER, map(_row, (*RUNNER_VARIABLES, AWS_VARIABLES)))
-    return f"{INTRODUCTION}\n{kept}\n## Read by each command\n\n{table(HEADER, map(_row, COMMAND_VARIABLES))}"
+def render_page() -> str:
+    kept = markdown_table(HEADER, map(_row, (*RUNNER_VARIABLES, AWS_VARIABLES)))
+    return f"{INTRODUCTION}\n{kept}\n## Read by each command\n\n{markdown_table(HEADER, map(_row, COMMAND_VARIABLES))}"
 
 
 def _row(variable: Variable) -> tuple[str, str, str]:

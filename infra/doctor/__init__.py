@@ -8,5 +8,5 @@ databases.py      diagnostics of the schemas of ledger, vault and lineage
 services.py       diagnostics of Prefect, the watch, MLflow, Ray and the places of the ledger's heads
 configuration.py  diagnostics of variables, params.yaml, dvc.yaml, governance, promotions, schedules and run requests
 
-A diagnostic changes nothing. To add one, write a function and enter it in the table in diagnostics.py.
+A diagnostic changes nothing. To add one, write a function and list it in the table in diagnostics.py.
 """

@@ -1,4 +1,4 @@
-"""Diagnostics of a checkout's configuration: variables, params.yaml, dvc.yaml, governance, and what depends on them."""
+"""Diagnostics of a checkout's configuration: variables, params.yaml, dvc.yaml, governance, schedules and more."""
 
 import difflib
 import os
@@ -22,18 +22,20 @@ from tasks.scheduling.occasion_log import OccasionLog
 from tasks.sources import sources
 from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_VARIABLES
 
-PREFIX = "HALLMARK_"
+VARIABLE_PREFIX = "HALLMARK_"
 KNOWN_VARIABLES = {variable.name for variable in (*RUNNER_VARIABLES, *COMMAND_VARIABLES)}
 MINIMUM_BY_VARIABLE = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
 """Minimum value of each environment variable that holds a whole number."""
 INTERNAL_VARIABLES = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
-"""Known environment variables that are not settings. Hallmark sets the first two for processes that it starts; tests
-and examples read the last one."""
+"""Known environment variables that are not settings. Hallmark sets the first two in the environment of processes that
+it starts. The last one is read by tests and examples."""
 
 
-def variables(_: Path) -> Iterator[Finding]:
+def check_variables(_: Path) -> Iterator[Finding]:
     unknown = sorted(
-        name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN_VARIABLES | INTERNAL_VARIABLES
+        name
+        for name in os.environ
+        if name.startswith(VARIABLE_PREFIX) and name not in KNOWN_VARIABLES | INTERNAL_VARIABLES
     )
     for name in unknown:
         near = difflib.get_close_matches(name, KNOWN_VARIABLES, 1)
@@ -47,31 +49,31 @@ def variables(_: Path) -> Iterator[Finding]:
             yield Finding(
                 f"{name}: expected a number of at least {least}, got {value!r}", f"set {name} to a number, or unset it"
             )
-    notify.destination()
+    notify.configured_destination()
     given = sorted(name for name in os.environ if name in KNOWN_VARIABLES)
     yield Finding(f"set: {', '.join(given)}" if given else "all as they come")
 
 
-def pipeline(root: Path) -> Iterator[Finding]:
-    same = (root / "dvc.yaml").read_text("utf-8") == graph.dvc_yaml()
+def check_pipeline(root: Path) -> Iterator[Finding]:
+    same = (root / "dvc.yaml").read_text("utf-8") == graph.render_dvc_yaml()
     yield Finding(
         "as tasks/core/graph.py has the stages" if same else "it has other stages than tasks/core/graph.py",
         "" if same else "python -m tasks.core.graph > dvc.yaml",
     )
 
 
-def parameters(root: Path) -> Iterator[Finding]:
+def check_parameters(root: Path) -> Iterator[Finding]:
     """Validate params.yaml.
 
     Raises:
         InputError: The file is invalid. The message lists every error.
     """
-    checked = params.load(root / "params.yaml")
+    checked = params.load_params(root / "params.yaml")
     yield Finding(f"valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
 
 
-def governance(root: Path) -> Iterator[Finding]:
-    """Report the governance in force, its differences from the files, and signs of tampering with the ledger."""
+def check_governance(root: Path) -> Iterator[Finding]:
+    """Report the governance in force, its differences from the files, and signs that the ledger was tampered with."""
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.get_ledger(state)
     if lost := known.loss_reason():
@@ -80,7 +82,7 @@ def governance(root: Path) -> Iterator[Finding]:
     if not ledger.ledger_exists(state):
         yield Finding("nothing is in force yet", "hallmark init")
         return
-    governed, chain = in_force.read(folder, state, known)
+    governed, chain = in_force.read_in_force(folder, state, known)
     yield Finding(f"environment {governed.policy.environment}, {len(chain.adoptions)} adoptions")
     for problem in (*chain.problems, in_force.difference_text(governed, chain.adoptions[-1].people)):
         if problem:
@@ -100,20 +102,20 @@ def governance(root: Path) -> Iterator[Finding]:
         yield Finding(problem, "hallmark ledger verify")
 
 
-def promotions(root: Path) -> Iterator[Finding]:
+def check_promotions(root: Path) -> Iterator[Finding]:
     folder, state = root / "infra" / "governance", root / ".hallmark"
     known = ledger.get_ledger(state)
     if known.loss_reason() or not ledger.ledger_exists(state):
         return
-    unfinished = promotion.interrupted_releases(known, in_force.load(folder, state, known))
+    unfinished = promotion.interrupted_releases(known, in_force.load_in_force(folder, state, known))
     for label in unfinished:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
     if not unfinished:
         yield Finding("all finished")
 
 
-def schedules(root: Path) -> Iterator[Finding]:
-    """Report the schedules and triggers in force, and problems with them.
+def check_schedules(root: Path) -> Iterator[Finding]:
+    """Report the adopted schedules and triggers, and problems with them.
 
     Raises:
         HallmarkError: Their runs cannot be requested, for example because the scheduler key is missing.
@@ -122,34 +124,36 @@ def schedules(root: Path) -> Iterator[Finding]:
     known = ledger.get_ledger(state)
     if known.loss_reason() or not ledger.ledger_exists(state):
         return
-    governed = in_force.load(folder, state, known)
-    now = deployments_in_force.read(known, governed)
-    if now.problem:
-        yield Finding(f"those in force cannot be read by this version: {now.problem}", "install a later Hallmark")
+    governed = in_force.load_in_force(folder, state, known)
+    now = deployments_in_force.read_deployments(known, governed)
+    if now.error_text:
+        yield Finding(f"those in force cannot be read by this version: {now.error_text}", "install a later Hallmark")
         return
     if not now.deployments.named:
         yield Finding("none is in force")
         return
-    governed.signer(SCHEDULER)
-    found = deployments_check.uncommitted_edits(now.deployments, Repository.open(root), sources.load(folder))
+    governed.find_signer(SCHEDULER)
+    found = deployments_check.find_uncommitted_edits(
+        now.deployments, Repository.open(root), sources.load_sources(folder)
+    )
     for each in dict.fromkeys(what for files in found.values() for what in files):
         yield Finding(f"{each} {deployments_check.UNCOMMITTED_MESSAGE}", "commit the edits, or take them back")
-    paused_note = f", {len(now.paused)} of them rest" if now.paused else ""
+    paused_note = f", {len(now.pauses)} of them rest" if now.pauses else ""
     yield Finding(f"{len(now.deployments.named)} in force with their triggers{paused_note}")
-    for taken in OccasionLog().update(known).not_handed_over(installation.installation_id(root)):
+    for taken in OccasionLog().update(known).pending_occasions(installation.installation_id(root)):
         yield Finding(f"run {taken.run} is asked for, and Prefect has not heard of it", "hallmark up hands it over")
 
 
-def runs(root: Path) -> Iterator[Finding]:
+def check_runs(root: Path) -> Iterator[Finding]:
     """Verify that a run with params.yaml could be requested now.
 
     Raises:
-        HallmarkError: No run could be requested, for example because code, sources or the use-case card are not
-            adopted, a source is unavailable, or nobody may decide at a gate.
+        HallmarkError: No run could be requested. For example, the code, a source or the use-case card is not adopted, a
+            source is unavailable, or nobody may decide at a gate.
     """
     if not ledger.ledger_exists(root / ".hallmark") or ledger.get_ledger(root / ".hallmark").loss_reason():
         return
     checkout = Repository.open(root)
-    asked = RunRequest(run_id=new_run_id(), requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
+    asked = RunRequest(run_id=new_run_id(), requested_by=SCHEDULER, commit=checkout.commit_id("HEAD"))
     _, governed = check_request(checkout, asked)
     yield Finding(f"one of params.yaml can be asked for in environment {governed.policy.environment}")

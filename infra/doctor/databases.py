@@ -1,4 +1,4 @@
-"""Diagnostics of the databases: whether each schema is the one that this version uses."""
+"""Diagnostics of the databases: whether each schema is the one that this version of Hallmark uses."""
 
 import os
 from collections.abc import Iterator
@@ -23,17 +23,18 @@ class Database(NamedTuple):
     file: str
     """Path of the database file, relative to .hallmark."""
     variable: str = ""
-    """Environment variable with the URL of a Postgres database to use instead of the file; empty if there is none."""
+    """Environment variable with the URL of a Postgres database to use instead of the file; empty if there is no such
+    variable."""
 
 
 DATABASES = (
     Database(ledger_tables.SCHEMA, ledger.DATABASE_FILE, ledger.URL_VARIABLE),
-    Database(vault.SCHEMA, vault.FILE, vault.URL_VARIABLE),
+    Database(vault.SCHEMA, vault.VAULT_FILE, vault.URL_VARIABLE),
     Database(lineage.SCHEMA, lineage.DATABASE_FILE),
 )
 
 
-def schemas(root: Path) -> Iterator[Finding]:
+def check_schemas(root: Path) -> Iterator[Finding]:
     for each in DATABASES:
         yield _finding(each, root / ".hallmark")
 
@@ -44,8 +45,8 @@ def _finding(each: Database, state: Path) -> Finding:
     if not configured and not path.exists():
         return Finding(f"{name}: none yet")
     table = next(iter(each.schema.tables.tables))
-    url = database.postgres_url(configured, each.variable) if configured else None
-    engine = database.postgres(url, table, lock=0) if url else database.sqlite(path)
+    url = database.parse_postgres_url(configured, each.variable) if configured else None
+    engine = database.postgres_engine(url, table, lock=0) if url else database.sqlite_engine(path)
     version, by = _version(engine, each.schema)
     if version is None:
         return Finding(f"{name}: none yet")
@@ -62,6 +63,8 @@ def _finding(each: Database, state: Path) -> Finding:
 
 
 def _version(engine: Engine, schema: Schema) -> tuple[int | None, str]:
-    with database.unavailable_on_error(f"the {schema.name}"), closing(engine.connect()) as connection:
+    with database.translate_database_errors(f"the {schema.name}"), closing(engine.connect()) as connection:
         reads = connection.execution_options(takes_turn=False)
-        return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNKNOWN_VERSION
+        return migrations.read_schema_version(reads, schema), ", ".join(
+            migrations.read_writer_versions(reads, schema)
+        ) or UNKNOWN_VERSION

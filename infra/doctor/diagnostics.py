@@ -7,33 +7,32 @@ from typing import NamedTuple
 from infra.doctor import configuration, databases, services, software, storage
 from infra.doctor.finding import Finding
 from tasks.core.errors import HallmarkError
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 
 Diagnostic = Callable[[Path], Iterator[Finding]]
-"""Function that examines the checkout with the given root. It can raise HallmarkError with a message that says what to
-do."""
+"""Function that examines the checkout with the given root. If it raises HallmarkError, the message says what to do."""
 DIAGNOSTICS: dict[str, Diagnostic] = {
-    "Python": software.python,
-    "Hallmark": software.hallmark,
-    "packages": software.packages,
-    "programs": software.programs,
-    "sandbox": software.sandboxing,
-    "settings": configuration.variables,
-    "dvc.yaml": configuration.pipeline,
-    "params.yaml": configuration.parameters,
-    "state": storage.state,
-    "keys": storage.keys,
-    "disk": storage.disk,
-    "databases": databases.schemas,
-    "governance": configuration.governance,
-    "promotions": configuration.promotions,
-    "schedules": configuration.schedules,
-    "runs": configuration.runs,
-    "Prefect": services.prefect,
-    "watch": services.watch,
-    "MLflow": services.mlflow,
-    "Ray": services.ray,
-    "heads": services.heads,
+    "Python": software.check_python,
+    "Hallmark": software.check_hallmark,
+    "packages": software.check_packages,
+    "programs": software.check_programs,
+    "sandbox": software.check_sandbox,
+    "settings": configuration.check_variables,
+    "dvc.yaml": configuration.check_pipeline,
+    "params.yaml": configuration.check_parameters,
+    "state": storage.check_state,
+    "keys": storage.check_keys,
+    "disk": storage.check_disk,
+    "databases": databases.check_schemas,
+    "governance": configuration.check_governance,
+    "promotions": configuration.check_promotions,
+    "schedules": configuration.check_schedules,
+    "runs": configuration.check_runs,
+    "Prefect": services.check_prefect,
+    "watch": services.check_watch,
+    "MLflow": services.check_mlflow,
+    "Ray": services.check_ray,
+    "heads": services.check_heads,
 }
 
 
@@ -43,12 +42,12 @@ class ReportLine(NamedTuple):
     do: str
 
 
-def run(root: Path, looks: Mapping[str, Diagnostic] = DIAGNOSTICS) -> Iterator[ReportLine]:
+def run_diagnostics(root: Path, diagnostics: Mapping[str, Diagnostic] = DIAGNOSTICS) -> Iterator[ReportLine]:
     """Run the diagnostics in order, and yield each finding as soon as it is known.
 
-    An exception becomes a finding, and the next diagnostic runs.
+    If a diagnostic raises an exception, the exception becomes a finding, and the next diagnostic runs.
     """
-    for name, look in looks.items():
+    for name, look in diagnostics.items():
         try:
             for finding in look(root):
                 yield ReportLine(name, *finding)
@@ -56,5 +55,5 @@ def run(root: Path, looks: Mapping[str, Diagnostic] = DIAGNOSTICS) -> Iterator[R
             yield ReportLine(name, str(error), "do what the message says")
         except Exception as error:  # for example a file that cannot be read or parsed
             yield ReportLine(
-                name, f"it could not be looked at: {escape(str(error))}", "put the file right that it names"
+                name, f"it could not be looked at: {escape_hidden(str(error))}", "put the file right that it names"
             )

@@ -5,6 +5,6 @@ from typing import NamedTuple
 
 class Finding(NamedTuple):
     state: str
-    """One-line description of the state that was found."""
+    """Description, in one line, of the state that was found."""
     remedy: str = ""
     """Command or action that repairs the state; empty if there is nothing to repair."""

@@ -1,4 +1,4 @@
-"""Diagnostics of services: whether configured ones respond, and whether those of this checkout use its settings."""
+"""Diagnostics of services: whether they respond, and whether this checkout's services run with its current settings."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from infra.prefect import server, watch_status
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger import ledger
 from tasks.ledger.heads import publication
-from tasks.ledger.heads.places.setting import parse
+from tasks.ledger.heads.places.setting import parse_places
 from tasks.policy import in_force
 from tasks.registry.promote import mlflow_mirror
 from tasks.scheduling import deployments_in_force
@@ -20,21 +20,25 @@ from tasks.scheduling import deployments_in_force
 TIMEOUT_SECONDS = 5.0
 
 
-def prefect(root: Path) -> Iterator[Finding]:
+def check_prefect(root: Path) -> Iterator[Finding]:
     up = server.find(root)
     if up is None:
         yield Finding("not up; `hallmark run` and `hallmark up` start it")
-    elif other := up.settings.differing(os.environ):
+    elif other := up.settings.differing_names(os.environ):
         yield Finding(f"up at {up.api}, with other settings: {', '.join(other)}", "hallmark down, then hallmark up")
     else:
         yield Finding(f"up at {up.api}")
 
 
-def watch(root: Path) -> Iterator[Finding]:
-    """Report whether a watch is running. None is needed if no gate is open and no schedule is in force."""
-    found = watch_status.read(root)
+def check_watch(root: Path) -> Iterator[Finding]:
+    """Report whether a watch is running. No watch is needed if no gate is open and no schedule is adopted."""
+    found = watch_status.read_watch_status(root)
     waits = _describe_unattended(root) if found.is_missing and ledger.ledger_exists(root / ".hallmark") else ""
-    yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
+    yield (
+        Finding(f"{found.description}; {waits}", "hallmark up, or hallmark watch")
+        if waits
+        else Finding(found.description)
+    )
 
 
 def _describe_unattended(root: Path) -> str:
@@ -42,19 +46,23 @@ def _describe_unattended(root: Path) -> str:
     if known.loss_reason():
         return ""
     gates = len(known.open_questions())
-    named = len(deployments_in_force.read(known, in_force.load(folder, root / ".hallmark", known)).deployments.named)
+    named = len(
+        deployments_in_force.read_deployments(
+            known, in_force.load_in_force(folder, root / ".hallmark", known)
+        ).deployments.named
+    )
     return ", ".join(f"{count} {what}" for count, what in ((gates, "open gates"), (named, "schedules")) if count)
 
 
-def mlflow(root: Path) -> Iterator[Finding]:
+def check_mlflow(root: Path) -> Iterator[Finding]:
     uri = mlflow_mirror.registry_uri(root / ".hallmark")
     url = urlsplit(uri)
     if url.scheme in ("http", "https"):
-        _ask(f"{uri.rstrip('/')}/health", f"MLflow at {url.hostname}:{url.port}")
+        _require_response(f"{uri.rstrip('/')}/health", f"MLflow at {url.hostname}:{url.port}")
     yield Finding(f"{url.scheme}://{url.hostname or url.path}")
 
 
-def ray(_root: Path) -> Iterator[Finding]:
+def check_ray(_root: Path) -> Iterator[Finding]:
     address = os.environ.get("RAY_ADDRESS", "")
     if not address or address in ("auto", "local"):
         yield Finding("on this machine, for each training and where several workers answer")
@@ -71,12 +79,12 @@ def ray(_root: Path) -> Iterator[Finding]:
         yield Finding(f"something answers at {address}; a training asks whether it is a Ray cluster that lets it in")
 
 
-def heads(root: Path) -> Iterator[Finding]:
+def check_heads(root: Path) -> Iterator[Finding]:
     """Report the number of ledger heads in each configured place.
 
-    Heads that are stored only on this machine prove nothing against its owner.
+    Heads that are stored only on this machine prove nothing against the machine's owner.
     """
-    places = parse(os.environ.get(publication.PLACES_VARIABLE, ""), root, root / ".hallmark")
+    places = parse_places(os.environ.get(publication.PLACES_VARIABLE, ""), root, root / ".hallmark")
     for place in places:
         try:
             yield Finding(f"{place.name}: {len(place.sizes())} heads")
@@ -88,7 +96,7 @@ def heads(root: Path) -> Iterator[Finding]:
         yield Finding(f"they stay on this machine; {publication.PLACES_VARIABLE} names places for them elsewhere")
 
 
-def _ask(url: str, what: str) -> None:
+def _require_response(url: str, what: str) -> None:
     try:
         urlopen(Request(url), timeout=TIMEOUT_SECONDS).close()
     except (OSError, ValueError) as error:

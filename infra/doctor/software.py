@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from infra.doctor.finding import Finding
-from tasks.policy import judge
+from tasks.policy import judge_install
 from tasks.supervise import network, sandbox
 
 PYTHON_VERSIONS = ((3, 11), (3, 12))
@@ -17,21 +17,21 @@ PROGRAMS = {"git": "apt install git", "ssh-keygen": "apt install openssh-client"
 INSTALL_COMMAND = "pip install --constraint constraints.txt --editable '.[dev]'"
 
 
-def python(_: Path) -> Iterator[Finding]:
+def check_python(_: Path) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     wanted = " or ".join(f"{major}.{minor}" for major, minor in PYTHON_VERSIONS)
     fits = sys.version_info[:2] in PYTHON_VERSIONS
     yield Finding(f"Python {version}", "" if fits else f"make an environment with Python {wanted}: `make PYTHON=…`")
 
 
-def hallmark(_: Path) -> Iterator[Finding]:
+def check_hallmark(_: Path) -> Iterator[Finding]:
     """Report the version and digest of this installation, which policy.yaml can list under `judges`."""
-    found = judge.current()
+    found = judge_install.current_judge()
     how = ", an editable install: it judges in environment local alone" if found.editable else ""
     yield Finding(f"Hallmark {found.version}, SHA-256 {found.sha256}{how}")
 
 
-def packages(root: Path) -> Iterator[Finding]:
+def check_packages(root: Path) -> Iterator[Finding]:
     """Compare the installed packages with Hallmark's requirements and with the versions pinned in constraints.txt."""
     file = root / "constraints.txt"
     pins = list(_pins(file)) if file.exists() else []
@@ -49,7 +49,7 @@ def packages(root: Path) -> Iterator[Finding]:
         yield Finding(f"hallmark {_version('hallmark') or '(not installed)'}, {len(pins)} versions as constraints.txt")
 
 
-def programs(_: Path) -> Iterator[Finding]:
+def check_programs(_: Path) -> Iterator[Finding]:
     for name, install in PROGRAMS.items():
         if shutil.which(name) is None:
             yield Finding(f"{name} is not there", install)
@@ -57,7 +57,7 @@ def programs(_: Path) -> Iterator[Finding]:
         yield Finding(", ".join(installed))
 
 
-def sandboxing(_: Path) -> Iterator[Finding]:
+def check_sandbox(_: Path) -> Iterator[Finding]:
     why = sandbox.unavailable_reason()
     if why is not None:
         yield Finding(why, "only environment local runs without one")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.doctor.finding import Finding
-from tasks.core.files import UMASK
+from tasks.core.files import STATE_UMASK
 from tasks.policy.people import OPTIONAL_MACHINES
 from tasks.sources import vault, vault_keys
 
@@ -15,7 +15,7 @@ MIN_FREE_GIB = 5.0
 need several times their own size."""
 
 
-def state(root: Path) -> Iterator[Finding]:
+def check_state(root: Path) -> Iterator[Finding]:
     folder = root / ".hallmark"
     if unfinished := next(root.glob(f".{folder.name}.*"), None):  # an unfinished folder of `files.whole_folder`
         yield Finding(
@@ -34,16 +34,16 @@ def state(root: Path) -> Iterator[Finding]:
         yield Finding(f"{folder}, for its owner alone")
 
 
-def keys(root: Path) -> Iterator[Finding]:
-    """Verify that other users cannot read the private keys, and that the vault key is available if there is a vault."""
+def check_keys(root: Path) -> Iterator[Finding]:
+    """Verify that other users cannot read the private keys, and that the vault key is available if a vault exists."""
     state = root / ".hallmark"
     folder = state / "keys"
     key_files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")
     for path in key_files:
-        if path.stat().st_mode & UMASK:
+        if path.stat().st_mode & STATE_UMASK:
             yield Finding(f"others can read {path}", f"chmod 600 {path}")
-    if vault.exists(state):
-        vault_keys.load(state)
+    if vault.vault_exists(state):
+        vault_keys.load_keys(state)
     machines = [name for name in ("gate", "ledger") if name not in OPTIONAL_MACHINES]
     absent = [name for name in machines if not (folder / name).exists()]
     if folder.is_dir() and absent:
@@ -55,7 +55,7 @@ def keys(root: Path) -> Iterator[Finding]:
         yield Finding(f"{len(key_files)} private keys, for their owner alone")
 
 
-def disk(root: Path) -> Iterator[Finding]:
+def check_disk(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free / 2**30
     enough = free >= MIN_FREE_GIB
     yield Finding(

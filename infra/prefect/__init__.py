@@ -13,7 +13,7 @@
     notify.py        notices to people: Prefect notification block, webhook or log
     logs.py          log lines of a run
     client.py        flow runs on the Prefect server: start, resume, cancel and state
-    deployments.yaml  schedules and triggers as proposed (tasks/scheduling)
+    deployments.yaml  proposed schedules and triggers (tasks/scheduling)
 
-If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a separate deployment there.
+If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a separate deployment on it.
 """

@@ -20,39 +20,41 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import State
 
-PAUSED = "PAUSED"
-INTERRUPTED = ("CRASHED", "CANCELLED", "CANCELLING")
-ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
+PAUSED_STATE = "PAUSED"
+INTERRUPTED_STATES = ("CRASHED", "CANCELLED", "CANCELLING")
+ENDED_STATES = (*INTERRUPTED_STATES, "FAILED", "COMPLETED")
 
 
 @contextmanager
-def connected(root: Path, up: RunningPrefect) -> Iterator["SyncPrefectClient"]:
+def connected_client(root: Path, prefect: RunningPrefect) -> Iterator["SyncPrefectClient"]:
     """Yield a client of the running Prefect server.
 
-    Inside the block, the current folder is the server's folder. Prefect reads settings from prefect.toml,
-    pyproject.toml and .env in the current folder, and such settings can name code to run.
+    Inside the block, the server's folder is the current folder. Prefect reads settings from prefect.toml,
+    pyproject.toml and .env in the current folder, and such settings can name code to execute.
 
     Raises:
         Unavailable: The server does not respond, or refuses the secret.
     """
-    given = access.client_environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    given = access.client_environment(root, prefect.api, is_own_server=prefect.server is not None) | {
+        "PREFECT_LOGGING_LEVEL": "WARNING"
+    }
     # Prefect reads its settings on its first import. Without these, its client would start a server of its own.
     os.environ.update(given)
     import httpx
 
     try:
-        with contextlib.chdir(access.folder(root)):
+        with contextlib.chdir(access.prefect_folder(root)):
             from prefect.client.orchestration import SyncPrefectClient
 
             with SyncPrefectClient(
-                up.api, auth_string=given.get("PREFECT_API_AUTH_STRING"), api_key=given.get("PREFECT_API_KEY")
+                prefect.api, auth_string=given.get("PREFECT_API_AUTH_STRING"), api_key=given.get("PREFECT_API_KEY")
             ) as client:
                 yield client
     except httpx.HTTPError as error:
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
-            raise Unavailable(f"the Prefect server at {up.api} {_authentication_hint(root, up)}") from error
+            raise Unavailable(f"the Prefect server at {prefect.api} {_authentication_hint(root, prefect)}") from error
         raise Unavailable(
-            f"the Prefect server at {up.api} does not answer ({error}); start it with `hallmark up`"
+            f"the Prefect server at {prefect.api} does not answer ({error}); start it with `hallmark up`"
         ) from error
 
 
@@ -64,83 +66,87 @@ def _authentication_hint(root: Path, up: RunningPrefect) -> str:
 
 def create_flow_run(
     root: Path,
-    up: RunningPrefect,
+    prefect: RunningPrefect,
     request: RunRequest,
     envelope: Envelope | None,
-    once: str | None = None,
-    name: str | None = None,
+    idempotency_key: str | None = None,
+    deployment_name: str | None = None,
 ) -> str:
     """Create a flow run for a run request, and return its id.
 
-    A second call with the same `once` returns the same flow run. `name` is the full name of the deployment, by default
-    that of this checkout's deployment.
+    Calls with the same value of `idempotency_key` return the same flow run. `deployment_name` is the full name of the
+    deployment; the default is this checkout's own deployment.
 
     Raises:
         Unavailable: The server does not respond, has no such deployment, or no runner serves it.
     """
-    with connected(root, up) as client:
+    with connected_client(root, prefect) as client:
         from prefect.exceptions import ObjectNotFound
 
-        name = name or deployment_names.full_runner_deployment(root)
+        deployment_name = deployment_name or deployment_names.full_runner_deployment_name(root)
         for _ in range(300):  # 60 s: a runner registers the deployment a few seconds after its start
             try:
-                deployment = client.read_deployment_by_name(name)
+                deployment = client.read_deployment_by_name(deployment_name)
                 break
             except ObjectNotFound:
-                if name != deployment_names.full_runner_deployment(root):
-                    raise Unavailable(f"Prefect has no deployment {name}; `hallmark deploy` makes it") from None
-                if not up.runner.alive():
+                if deployment_name != deployment_names.full_runner_deployment_name(root):
+                    raise Unavailable(
+                        f"Prefect has no deployment {deployment_name}; `hallmark deploy` makes it"
+                    ) from None
+                if not prefect.runner.is_alive():
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
                 time.sleep(0.2)
         else:
-            raise Unavailable(f"no runner serves {name} at {up.api}; see .hallmark/prefect/runner.log")
+            raise Unavailable(f"no runner serves {deployment_name} at {prefect.api}; see .hallmark/prefect/runner.log")
         parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
-        made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=once)
+        made = client.create_flow_run_from_deployment(
+            deployment.id, parameters=parameters, idempotency_key=idempotency_key
+        )
         return str(made.id)
 
 
-def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
+def resume_flow_run(root: Path, prefect: RunningPrefect, flow_run_id: str) -> bool:
     """Resume a flow run if it is suspended, or schedule it again if it crashed.
 
     Returns:
-        Whether the flow run continues. If it has ended, belongs to another checkout or is unknown to the server, the
-            run needs a new flow run.
+        Whether the flow run continues. It cannot continue if it has ended, belongs to another checkout or is unknown to
+            the server. The run then needs a new flow run.
     """
-    with connected(root, up) as client:
+    with connected_client(root, prefect) as client:
         from prefect.exceptions import ObjectNotFound
 
-        from flows.watch import reschedule
+        from flows.watch import reschedule_flow_run
 
         try:
-            known = client.read_flow_run(UUID(flow_run))
-            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
+            known = client.read_flow_run(UUID(flow_run_id))
+            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment_name(root)).id
         except ObjectNotFound:
             return False
         if known.deployment_id != own_deployment:
             return False  # this checkout is a copy, and the flow run belongs to the original
         state = known.state.type.value if known.state else "SCHEDULED"
-        if state == PAUSED:
+        if state == PAUSED_STATE:
             client.resume_flow_run(known.id)
-        elif state in INTERRUPTED:
-            return reschedule(root, client, known)
-        return state not in ENDED
+        elif state in INTERRUPTED_STATES:
+            return reschedule_flow_run(root, client, known)
+        return state not in ENDED_STATES
 
 
-def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
-    """Cancel a flow run: this checkout's runner ends its process and does not restart it.
+def cancel_flow_run(root: Path, prefect: RunningPrefect, flow_run_id: str) -> None:
+    """Cancel a flow run. This checkout's runner then ends its process and does not restart it.
 
     Raises:
         Refused: Another machine executes the flow run, or Prefect does not cancel it.
     """
-    with connected(root, up) as client:
+    with connected_client(root, prefect) as client:
         from prefect.exceptions import ObjectNotFound
         from prefect.states import Cancelling
 
         try:
-            known = client.read_flow_run(UUID(flow_run))
-            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
+            known = client.read_flow_run(UUID(flow_run_id))
+            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment_name(root)).id
         except (ObjectNotFound, ValueError):
-            raise Refused(f"Prefect knows no flow run {flow_run} of this checkout") from None
+            raise Refused(f"Prefect knows no flow run {flow_run_id} of this checkout") from None
         if known.deployment_id != own_deployment:
             raise Refused(
                 "the run is executed for a work pool: whoever runs `hallmark work` there ends it, and another machine "
@@ -149,11 +155,11 @@ def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
         state: State[Any] = Cancelling(message="stopped by `hallmark runs stop`")
         answer = client.set_flow_run_state(known.id, state)
         if answer.state is None or answer.state.type.value != "CANCELLING":
-            raise Refused(f"Prefect does not end flow run {flow_run}: {answer.details}")
+            raise Refused(f"Prefect does not end flow run {flow_run_id}: {answer.details}")
 
 
-def state_of(root: Path, up: RunningPrefect, flow_run: str) -> tuple[str, str]:
+def state_of(root: Path, prefect: RunningPrefect, flow_run_id: str) -> tuple[str, str]:
     """Return the type and the message of a flow run's state, for example ("PAUSED", "")."""
-    with connected(root, up) as client:
-        state = client.read_flow_run(flow_run).state  # type: ignore[arg-type]
+    with connected_client(root, prefect) as client:
+        state = client.read_flow_run(flow_run_id).state  # type: ignore[arg-type]
     return (state.type.value, state.message or "") if state else ("SCHEDULED", "")

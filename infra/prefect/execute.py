@@ -1,8 +1,7 @@
 """Process of one flow run of a work pool: `python -I -m hallmark.process infra.prefect.execute`.
 
-The id of the flow run is in PREFECT__FLOW_RUN_ID.
-
-It executes the flow that is installed here. Entry points, pull steps and commands from the server are ignored.
+The process executes the flow that is installed on this machine. PREFECT__FLOW_RUN_ID contains the id of the flow run.
+Entry points, pull steps and commands from the server are ignored.
 """
 
 import os

@@ -23,7 +23,7 @@ RESPONSE_TIMEOUT_SECONDS = 5.0
 MAX_FLOW_RUNS = 50
 """Maximum number of a run's flow runs whose log lines are read, newest first."""
 MAX_LINES = 200
-"""Maximum number of log lines, which is also the server's limit for one response."""
+"""Maximum number of log lines. The server returns no more in one response."""
 MAX_LINE_LENGTH = 4_000
 MAX_RESPONSE_BYTES = 4 << 20
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
@@ -35,7 +35,7 @@ class LogLine(FrozenModel):
     text: str
 
 
-def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[LogLine]:
+def read_log_lines(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[LogLine]:
     """Return the last log lines of a run, oldest first, from this checkout's runner and from the work pools.
 
     Raises:
@@ -44,21 +44,23 @@ def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[LogLine
     up = server.find(root)
     if up is None:
         raise Unavailable("the Prefect server, which keeps what runs log, is not up here; `hallmark up` starts it")
-    given = access.client_environment(root, up.api, own=up.server is not None)
+    given = access.client_environment(root, up.api, is_own_server=up.server is not None)
     ours = [
-        deployment_names.runner_deployment(root),
-        *(deployment_names.pool_deployment(ledger, pool) for pool in pools),
+        deployment_names.runner_deployment_name(root),
+        *(deployment_names.pool_deployment_name(ledger, pool) for pool in pools),
     ]
     try:
-        with httpx.Client(base_url=up.api, headers=_headers(given), timeout=RESPONSE_TIMEOUT_SECONDS) as client:
-            return _lines(client, run, ours)
+        with httpx.Client(
+            base_url=up.api, headers=_authentication_headers(given), timeout=RESPONSE_TIMEOUT_SECONDS
+        ) as client:
+            return _fetch_lines(client, run, ours)
     except httpx.HTTPError as error:
         raise Unavailable(f"the Prefect server at {up.api} does not answer ({error})") from error
     except DOCUMENT_ERRORS as error:
         raise Unavailable(f"what answers at {up.api} says something else than Prefect does") from error
 
 
-def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLine]:
+def _fetch_lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLine]:
     _add_csrf_token(client)
     wanted = {"flow_runs": {"name": {"any_": [run]}}, "deployments": {"name": {"any_": deployments}}}
     made = _post(client, "/flow_runs/filter", wanted | {"sort": "START_TIME_DESC", "limit": MAX_FLOW_RUNS})
@@ -76,15 +78,15 @@ def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLi
     ]
 
 
-def _headers(given: dict[str, str]) -> dict[str, str]:
-    """Return the header with which Prefect's own client authenticates: user and password, or an API key."""
-    if secret := given.get("PREFECT_API_AUTH_STRING"):
+def _authentication_headers(environment: dict[str, str]) -> dict[str, str]:
+    """Return the header with which Prefect's own client authenticates itself, by user and password or by an API key."""
+    if secret := environment.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
-    return {"Authorization": f"Bearer {key}"} if (key := given.get("PREFECT_API_KEY")) else {}
+    return {"Authorization": f"Bearer {key}"} if (key := environment.get("PREFECT_API_KEY")) else {}
 
 
 def _add_csrf_token(client: httpx.Client) -> None:
-    """Request the CSRF token that every POST request must contain, if the server requires one."""
+    """Request a CSRF token, if the server requires one in POST requests, and add it to the client's headers."""
     me = str(uuid.uuid4())
     with client.stream("GET", "/csrf-token", params={"client": me}) as answer:
         if answer.status_code == httpx.codes.OK:  # a server without CSRF protection responds with another status

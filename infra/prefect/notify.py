@@ -1,12 +1,12 @@
-"""Notices to people about ledger entries: through a Prefect notification block or a webhook, and in the watch's log.
+"""Notices to people about ledger entries, sent through a Prefect notification block or a webhook.
 
-HALLMARK_NOTIFY names the destination. `slack-webhook/ops` is the block `ops` of that type on the Prefect server.
-`https://…` receives a JSON document by POST.
+The titles of the notices are also in the watch's log. HALLMARK_NOTIFY names the destination. `slack-webhook/ops` is the
+block `ops` of that type on the Prefect server. `https://…` receives a JSON document by POST.
 
-Notices are sent in the order of the ledger, and a notice that could not be sent is retried; runs never wait for it. The
-ledger's database also stores the number of the last processed entry (tasks/ledger/leases.py), so that another machine
-can continue there. A notice is sent twice if two processes send at the same time, or if a process is killed before it
-has stored the number.
+Notices are sent in the order of the ledger. A notice that could not be sent is retried, and no run waits for it. The
+ledger's database stores the number of the last processed entry (tasks/ledger/leases.py), so that another machine can
+continue there. A notice is sent twice if two processes send at the same time, or if a process is killed before it has
+stored the number.
 """
 
 import os
@@ -29,9 +29,9 @@ OLD_CURSOR_FILE = "notified.json"
 """File in `.hallmark/` in which an earlier version stored the number of the last processed entry."""
 TIMEOUT_SECONDS = 10.0
 RETRY_DELAYS = (0.0, 1.0, 3.0)
-"""Seconds to wait before each attempt."""
+"""Seconds to wait before each attempt to send a notice."""
 RESEND_PERIOD = timedelta(days=30)
-"""Age of the oldest entry for which notices are sent again if the stored entry number is too high.
+"""Time span of the entries for which notices are sent again if the stored entry number is too high.
 
 A repeated notice is better than a missing one, but the notices of several years would be too many to read.
 """
@@ -43,7 +43,7 @@ CURSOR_AHEAD_WARNING = (
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def destination() -> str | None:
+def configured_destination() -> str | None:
     given = os.environ.get(DESTINATION_VARIABLE, "").strip()
     if not given:
         return None
@@ -58,25 +58,25 @@ def destination() -> str | None:
     )
 
 
-def deliver(root: Path) -> list[str]:
+def send_new_notices(root: Path) -> list[str]:
     """Send the notices about new ledger entries, oldest first, and return their titles for the log.
 
-    If no destination is configured, nothing is sent.
+    If no destination is configured, no notice is sent, but the titles are returned.
 
     Raises:
         Unavailable: A notice could not be sent. The next call begins with this notice.
     """
     from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
-    from tasks.registry.history.notices import from_entry
+    from tasks.registry.history.notices import notice_from_entry
     from tasks.runs.checkout import Checkout
 
-    place, here = destination(), Checkout(root)
+    place, here = configured_destination(), Checkout(root)
     ledger, leases = here.ledger, open_leases(here.state)
-    come = leases.position(CURSOR_NAME)
+    come = leases.read_position(CURSOR_NAME)
     if come is None:  # first call: there are no notices about earlier entries
-        come = _old_cursor(here.state, ledger.last())
+        come = _read_old_cursor(here.state, ledger.last_seq())
         leases.advance_position(CURSOR_NAME, come)
-    elif come > ledger.last():
+    elif come > ledger.last_seq():
         come = _last_older_entry(ledger)
         leases.reset_position(CURSOR_NAME, come)
         from prefect.logging import get_logger
@@ -86,18 +86,18 @@ def deliver(root: Path) -> list[str]:
     if not entries:  # the usual case, in which reading the governance in force would be wasted time
         return titles
     for entry in entries:
-        news = from_entry(entry, here.governance)
+        news = notice_from_entry(entry, here.governance)
         if news is None:
             continue
         if place:
-            send(place, news)
+            send_notice(place, news)
         titles.append(news.title)
         leases.advance_position(CURSOR_NAME, entry.seq)
     leases.advance_position(CURSOR_NAME, entries[-1].seq)
     return titles
 
 
-def send(place: str, news: "Notice") -> None:
+def send_notice(target: str, notice: "Notice") -> None:
     """Send one notice, in up to three attempts.
 
     Raises:
@@ -106,25 +106,25 @@ def send(place: str, news: "Notice") -> None:
     for pause in RETRY_DELAYS:
         time.sleep(pause)
         try:
-            return _post(place, news) if "://" in place else _notify(place, news)
+            return _post(target, notice) if "://" in target else _notify(target, notice)
         except Exception as error:  # the errors of blocks and of their libraries are not documented
             answer = getattr(error, "response", None)
             problem = f"{type(error).__name__}{f', status {answer.status_code}' if answer is not None else ''}"
-    raise Unavailable(f"{news.event} of {news.about} could not be sent ({problem}); it is tried again")
+    raise Unavailable(f"{notice.event} of {notice.about} could not be sent ({problem}); it is tried again")
 
 
-def _post(url: str, news: "Notice") -> None:
+def _post(url: str, notice: "Notice") -> None:
     import httpx
 
-    document = news.model_dump(mode="json") | {"text": f"{news.title}\n{news.text}\n{news.command}"}
+    document = notice.model_dump(mode="json") | {"text": f"{notice.title}\n{notice.text}\n{notice.command}"}
     httpx.post(url, json=document, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
-def _notify(block: str, news: "Notice") -> None:
+def _notify(block: str, notice: "Notice") -> None:
     from prefect.blocks.core import Block
 
     loaded: Any = Block.load(block)
-    loaded.notify(f"{news.text}\n{news.command}", subject=news.title)
+    loaded.notify(f"{notice.text}\n{notice.command}", subject=notice.title)
 
 
 def _last_older_entry(ledger: "Ledger") -> int:
@@ -132,6 +132,6 @@ def _last_older_entry(ledger: "Ledger") -> int:
     return next((entry.seq for entry in ledger.newest_first() if entry.time < old), 0)
 
 
-def _old_cursor(state: Path, last: int) -> int:
+def _read_old_cursor(state: Path, last: int) -> int:
     path = state / OLD_CURSOR_FILE
     return int(files.read_json(path)["entry"]) if path.exists() else last

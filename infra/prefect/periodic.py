@@ -1,4 +1,4 @@
-"""Periodic work of a service."""
+"""Periodic work of a long-running service."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from flows.lifecycle import checkout_root
 from flows.partial_work import PartialFailure
 
 
-async def run_periodically(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
+async def run_periodically(seconds: float, work_name: str, work: Callable[[Path], list[str]]) -> None:
     """Call `work` with the checkout's root every `seconds`, and log its results and errors.
 
-    An error does not end the loop.
+    The loop continues after an error.
     """
     log, problems = get_logger("hallmark"), set[str]()
     while True:
@@ -25,8 +25,8 @@ async def run_periodically(seconds: float, what: str, work: Callable[[Path], lis
         except Exception as error:
             done, failed = [], [str(error)]
         for line in done:
-            log.info("%s: %s", what, line)
+            log.info("%s: %s", work_name, line)
         for reason in failed:
             if reason not in problems:  # logged at the first of several equal failures only
-                log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", what), reason, seconds)
+                log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", work_name), reason, seconds)
         problems = set(failed)

@@ -1,4 +1,4 @@
-"""Work pools of deployments.yaml on the Prefect server, with the deployment that each serves.
+"""Work pools of deployments.yaml on the Prefect server, each with its deployment.
 
 Prefect decides which run is next and whether it may start, but not what is executed. Workers execute the flow that is
 installed with them. They take no command, code or settings from a pool, a deployment or a flow run (worker.py).
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import deployment_names
-from infra.processes import OWN_PROCESS
+from infra.processes import HALLMARK_PROCESS
 from tasks.core.documents import yaml_text
 from tasks.ledger.ledger import Ledger
 from tasks.scheduling.pools import Pool
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 JOB_FILE = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
 WORKER_TYPES = {"process": "process", "kubernetes": "kubernetes"}
 NO_VARIABLES = {"type": "object", "properties": {}}
-COMMAND = ["python", "-I", *OWN_PROCESS, "infra.prefect.execute"]
+FLOW_RUN_COMMAND = ["python", "-I", *HALLMARK_PROCESS, "infra.prefect.execute"]
 
 
-def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
+def synchronise_pools(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
     """Create or update the declared work pools on the server. Return the changes in words; empty if there are none.
 
-    A pool that is no longer declared is paused, so that runs that wait in it are not lost.
+    A pool that is no longer declared is paused and not deleted, so that runs waiting in it are not lost.
     """
     done = [line for name, pool in pools.items() for line in _synchronise_pool(client, ledger, name, pool)]
-    prefix = deployment_names.work_pool(ledger, "")
+    prefix = deployment_names.work_pool_name(ledger, "")
     for existing in client.read_work_pools(limit=200):
         name = existing.name.removeprefix(prefix)
         if existing.name.startswith(prefix) and name not in pools and not existing.is_paused:
@@ -42,7 +42,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
 
-    called, wanted = deployment_names.work_pool(ledger, name), base_job_template(pool)
+    called, wanted = deployment_names.work_pool_name(ledger, name), base_job_template(pool)
     done = []
     try:
         existing = client.read_work_pool(called)
@@ -67,7 +67,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
         ):
             _update(client, called, base_job_template=wanted, concurrency_limit=pool.concurrency, is_paused=False)
             done.append(f"pool {name} is brought up to date in Prefect")
-    _deploy(client, deployment_names.pool_deployment(ledger, name), called)
+    _deploy(client, deployment_names.pool_deployment_name(ledger, name), called)
     return done
 
 
@@ -95,13 +95,18 @@ def _update(client: "SyncPrefectClient", name: str, **changes: Any) -> None:
 def base_job_template(pool: Pool) -> dict[str, Any]:
     """Return Prefect's base job template of a work pool.
 
-    The template has no variables, so clients of Prefect's API cannot change the command, image or environment through
-    the values of a flow run.
+    The template has no variables. Clients of Prefect's API can therefore not change the command, image or environment
+    by setting variables of a flow run.
     """
     if pool.type == "process":
-        return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NO_VARIABLES}
-    manifest = _substitute(yaml_text.load(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
-    configuration = {"namespace": pool.namespace, "command": " ".join(COMMAND), "env": {}, "job_manifest": manifest}
+        return {"job_configuration": {"command": " ".join(FLOW_RUN_COMMAND)}, "variables": NO_VARIABLES}
+    manifest = _substitute(yaml_text.parse_with_limits(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
+    configuration = {
+        "namespace": pool.namespace,
+        "command": " ".join(FLOW_RUN_COMMAND),
+        "env": {},
+        "job_manifest": manifest,
+    }
     return {"job_configuration": configuration, "variables": NO_VARIABLES}
 
 

@@ -1,4 +1,7 @@
-"""Runner: the process that executes flow runs, `python -I -m hallmark.process infra.prefect.runner` in its checkout."""
+"""Runner: the process that executes the flow runs of a checkout. It is started in the checkout.
+
+Its command line is `python -I -m hallmark.process infra.prefect.runner`.
+"""
 
 import asyncio
 import sys
@@ -26,7 +29,8 @@ DEFAULT_CONCURRENCY = 5
 POLL_SECONDS = 1.0
 """Seconds between two requests to Prefect for flow runs.
 
-With Prefect's default of 10 s, waiting for the runner would take most of the time from a decision to the resumed run.
+With Prefect's default of 10 s, most of the time between a decision and the resumed run would be spent waiting for the
+runner.
 """
 
 
@@ -36,12 +40,12 @@ async def serve() -> None:
     Flow runs that a killed runner left unfinished are resumed first.
     """
     limit = await asyncio.to_thread(concurrency_limit, checkout_root())
-    with storage_in(access.folder(checkout_root())):
+    with prefect_storage_in(access.prefect_folder(checkout_root())):
         runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
     # Added as a flow, not as a deployment, so that the runner never follows code, paths and steps from the server.
     await runner.aadd_flow(
         retrain,
-        deployment_names.runner_deployment(checkout_root()),
+        deployment_names.runner_deployment_name(checkout_root()),
         description="One governed run, from sources to release.",
     )
     for run_id in await asyncio.to_thread(reschedule_orphans, checkout_root()):
@@ -50,11 +54,11 @@ async def serve() -> None:
 
 
 @contextmanager
-def storage_in(folder: Path) -> Iterator[None]:
+def prefect_storage_in(folder: Path) -> Iterator[None]:
     """Make Prefect keep a runner's storage in a folder of this checkout.
 
     By default, Prefect uses `runner_storage` in the temporary folder, which all users of a machine share. The user who
-    creates it first would keep the runners of all others from starting.
+    creates that folder first would prevent the runners of all others from starting.
     """
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
@@ -66,7 +70,7 @@ def storage_in(folder: Path) -> Iterator[None]:
 def concurrency_limit(root: Path) -> int:
     try:
         here = Checkout(root)
-        in_force = deployments_in_force.read(here.ledger, here.governance)
+        in_force = deployments_in_force.read_deployments(here.ledger, here.governance)
     except HallmarkError:  # reported by the commands that need governance or ledger
         return DEFAULT_CONCURRENCY
     return in_force.deployments.concurrency or DEFAULT_CONCURRENCY

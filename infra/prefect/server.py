@@ -12,18 +12,18 @@ import psutil
 from infra import local_server, ports
 from infra.prefect import access, notify
 from infra.prefect.settings import EnvironmentDigests
-from infra.processes import OWN_PROCESS, Process, end_process, spawn, wait_then_kill
+from infra.processes import HALLMARK_PROCESS, Process, end_process, spawn_process, wait_then_kill
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.machine import locks
-from tasks.policy import judge
+from tasks.policy import judge_install
 from tasks.runs.outputs import dvc
 
-PORT = 4200
+DEFAULT_PORT = 4200
 """Default port of Prefect. If it is taken, a free port is used."""
 START_TIMEOUT_SECONDS = 300
-"""Seconds in which the server must create its tables and respond for the first time."""
+"""Maximum time in seconds in which the server must create its tables and respond for the first time."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
 """Environment variable with the port to try first."""
 
@@ -36,15 +36,15 @@ class RunningPrefect(FrozenModel):
     """Process of this checkout's server; None if PREFECT_API_URL names an external server."""
     runner: Process
     watch: Process | None = None
-    """Process of the watch; None if an earlier version of Hallmark started the runner, which was then also the
-    watch."""
+    """Process of the watch; None if an earlier version of Hallmark started the runner. In that version, the runner was
+    also the watch."""
     settings: EnvironmentDigests = EnvironmentDigests()
     hallmark: str | None = None
-    """SHA-256 of the Hallmark installation that the runner executes; null for an editable install, which can change at
-    any time."""
+    """SHA-256 of the Hallmark installation that the runner executes; null for an editable install, because its code can
+    change at any time."""
 
     @property
-    def ui(self) -> str:
+    def ui_url(self) -> str:
         return self.api.removesuffix("/api")
 
     def ui_secret_file(self, root: Path) -> Path | None:
@@ -55,29 +55,29 @@ class RunningPrefect(FrozenModel):
 def find(root: Path) -> RunningPrefect | None:
     """Return the running server and runner of this checkout, or None.
 
-    The watch may have ended, because commands that start or follow a run do not need it.
+    The watch need not be running, because commands that start or follow a run do not need it.
     """
-    path = access.folder(root) / "up.json"
+    path = access.prefect_folder(root) / "up.json"
     if not path.exists():
         return None
     up = RunningPrefect.model_validate_json(path.read_bytes())
     wanted = [process for process in (up.server, up.runner) if process is not None]
-    return up if all(process.was_started_in(access.folder(root)) for process in wanted) else None
+    return up if all(process.was_started_in(access.prefect_folder(root)) for process in wanted) else None
 
 
-def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> RunningPrefect:
+def start(root: Path, say: Callable[[str], None], more_settings: Collection[str] = ()) -> RunningPrefect:
     """Return the running server and runner, and start them if they are not running.
 
-    If one of them has ended, both are started again, so that they have the same settings, secret and port. `also` names
-    further environment variables that count as settings.
+    If one of them has ended, both are started again, so that they have the same settings, secret and port.
+    `more_settings` names further environment variables that count as settings.
 
     Raises:
         Unavailable: A process does not start. The message names its log.
         InputError: HALLMARK_NOTIFY is invalid, or the runner has other settings or another Hallmark installation than
-            this command, so that runs would not use those of this command.
+            this command. Runs would then be executed with those of the runner.
     """
-    notify.destination()
-    with locks.hold(access.folder(root) / "up.lock", "another command starts Prefect"):
+    notify.configured_destination()
+    with locks.hold_exclusive_lock(access.prefect_folder(root) / "up.lock", "another command starts Prefect"):
         up = find(root)
         if up is None:
             return _start(root, say)
@@ -86,20 +86,22 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
             f"the runner executes another Hallmark (SHA-256 {up.hallmark[:12]}) than this command: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
         )
-    if other := up.settings.differing(os.environ, also):
+    if other := up.settings.differing_names(os.environ, more_settings):
         raise InputError(
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
         )
-    return _with_watch(root, up)
+    return _ensure_watch(root, up)
 
 
-def _with_watch(root: Path, up: RunningPrefect) -> RunningPrefect:
-    with locks.hold(access.folder(root) / "up.lock", "another command starts Prefect"):
+def _ensure_watch(root: Path, up: RunningPrefect) -> RunningPrefect:
+    with locks.hold_exclusive_lock(access.prefect_folder(root) / "up.lock", "another command starts Prefect"):
         known = find(root)
-        if known is None or known.watch is None or known.watch.was_started_in(access.folder(root)):
+        if known is None or known.watch is None or known.watch.was_started_in(access.prefect_folder(root)):
             return known or up
-        return _write(root, known.model_copy(update={"watch": _start_watch(root, known.api, known.server is not None)}))
+        return _write_state(
+            root, known.model_copy(update={"watch": _start_watch(root, known.api, known.server is not None)})
+        )
 
 
 def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
@@ -112,11 +114,11 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
             raise Unavailable(f"the Prefect server at {api} (PREFECT_API_URL) does not answer")
     else:
         server, api = _start_server(root, say)
-    given = access.client_environment(root, api, own=server is not None)
-    runner = spawn(access.folder(root), "runner", [*OWN_PROCESS, "infra.prefect.runner"], given)
+    given = access.client_environment(root, api, is_own_server=server is not None)
+    runner = spawn_process(access.prefect_folder(root), "runner", [*HALLMARK_PROCESS, "infra.prefect.runner"], given)
     watch = _start_watch(root, api, server is not None)
     settings = EnvironmentDigests.of_environment(os.environ)
-    return _write(
+    return _write_state(
         root,
         RunningPrefect(
             api=api, server=server, runner=runner, watch=watch, settings=settings, hallmark=_installed_digest()
@@ -125,37 +127,47 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
 
 
 def _start_watch(root: Path, api: str, own: bool) -> Process:
-    return spawn(
-        access.folder(root), "watch", [*OWN_PROCESS, "infra.prefect.watch"], access.client_environment(root, api, own)
+    return spawn_process(
+        access.prefect_folder(root),
+        "watch",
+        [*HALLMARK_PROCESS, "infra.prefect.watch"],
+        access.client_environment(root, api, own),
     )
 
 
-def _write(root: Path, up: RunningPrefect) -> RunningPrefect:
-    """Write up.json, readable only by its owner, because a short password can be guessed from its digest."""
-    files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
+def _write_state(root: Path, up: RunningPrefect) -> RunningPrefect:
+    """Write up.json so that only its owner can read it.
+
+    It contains digests of passwords. A short password can be guessed from its digest.
+    """
+    files.write_bytes(access.prefect_folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 
 def _installed_digest() -> str | None:
-    here = judge.current()
+    here = judge_install.current_judge()
     return None if here.editable else here.sha256
 
 
 def _ended_unexpectedly(root: Path) -> bool:
-    path = access.folder(root) / "up.json"
+    path = access.prefect_folder(root) / "up.json"
     if not path.exists():
         return False
     server = RunningPrefect.model_validate_json(path.read_bytes()).server
-    return server is not None and not server.was_started_in(access.folder(root))
+    return server is not None and not server.was_started_in(access.prefect_folder(root))
 
 
 def stop(root: Path) -> bool:
-    """Stop the processes that `start` started, with their children. Return whether server or runner was running."""
-    path = access.folder(root) / "up.json"
+    """Stop the processes that `start` started, with their children.
+
+    Returns:
+        Whether the server or the runner was running.
+    """
+    path = access.prefect_folder(root) / "up.json"
     if not path.exists():
         return False
     up = RunningPrefect.model_validate_json(path.read_bytes())
-    own = access.folder(root)
+    own = access.prefect_folder(root)
     running, serving = up.runner.was_started_in(own), up.server is not None and up.server.was_started_in(own)
     if up.watch is not None and up.watch.was_started_in(own):
         end_process(up.watch)
@@ -168,13 +180,13 @@ def stop(root: Path) -> bool:
 
 
 def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
-    for wanted in (_port(), 0):
+    for wanted in (_preferred_port(), 0):
         port = ports.free_port(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
-            command = [*OWN_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
-            log, is_up = access.folder(root) / "server.log", partial(ports.prefect_responds, api)
+            command = [*HALLMARK_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            server = spawn_process(access.prefect_folder(root), "server", command, access.server_environment(root, api))
+            log, is_up = access.prefect_folder(root) / "server.log", partial(ports.prefect_responds, api)
             if local_server.wait_until_ready(
                 server, port, f"the Prefect server at {api}", log, START_TIMEOUT_SECONDS, is_up
             ):
@@ -183,8 +195,8 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
     raise Unavailable("no free port on 127.0.0.1")
 
 
-def _port() -> int:
-    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+def _preferred_port() -> int:
+    given = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
         raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
     return int(given)
@@ -193,10 +205,12 @@ def _port() -> int:
 def _end_runner(process: Process) -> None:
     """Kill the runner and its flow runs, and end the processes of their stages with SIGTERM.
 
-    With SIGTERM, the runner and its flow runs would report the runs as cancelled or crashed, and such runs do not
-    continue. Killed flow runs are orphans, which the next runner resumes. This function waits for their end, because
-    they hold their runs until then. Each stage is in a separate session. Its supervisor ends the stage, and the stage
-    ends its workers; a training run first writes a checkpoint.
+    If the runner received SIGTERM, it and its flow runs would report the runs as cancelled or crashed, and such runs do
+    not continue. Flow runs that are killed become orphans, which the next runner resumes. This function waits until
+    they have ended, because they hold the locks of their runs until then.
+
+    Each stage is in a separate session. Its supervisor ends the stage, and the stage ends its workers. A training stage
+    first writes a checkpoint.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # the runner may end by itself, e.g. if its server refuses it
         runner = psutil.Process(process.pid)
@@ -209,4 +223,4 @@ def _end_runner(process: Process) -> None:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 if os.getsid(running.pid) in told:
                     running.terminate()
-        wait_then_kill([runner, *flow_runs, *others], dvc.END_SECONDS)
+        wait_then_kill([runner, *flow_runs, *others], dvc.TERMINATION_SECONDS)

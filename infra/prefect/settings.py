@@ -1,7 +1,7 @@
-"""Settings of the environment that a runner keeps from its start, so that later changes do not reach it.
+"""Environment variables that a runner keeps from its start, so that later changes of them do not reach it.
 
-In addition to Hallmark's own settings, these are the variables that a `location` in sources.yaml names. They are not
-known at the start, because the next run can have other governance files. Therefore the digest of every variable is
+They are Hallmark's own settings and the variables that a `location` in sources.yaml names. The latter are not known
+when the runner starts, because the next run can have other governance files. Therefore a digest of every variable is
 stored, and the relevant digests are compared later.
 """
 
@@ -12,7 +12,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.supervise.settings import RUNNER_PREFIX, RUNNER_VARIABLES
 
-KEPT_NAMES = tuple(variable.name for variable in RUNNER_VARIABLES)
+RUNNER_VARIABLE_NAMES = tuple(variable.name for variable in RUNNER_VARIABLES)
 
 
 class EnvironmentDigests(FrozenModel):
@@ -36,16 +36,17 @@ class EnvironmentDigests(FrozenModel):
             salt=salt, digests={name: _digest(salt, value) for name, value in sorted(environment.items())}
         )
 
-    def differing(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
-        """Return the names of the settings that have another value in `environment`, or that are set on only one side.
+    def differing_names(self, environment: Mapping[str, str], more_names: Collection[str] = ()) -> list[str]:
+        """Return the names of the settings whose value in `environment` differs from the stored value.
 
-        `also` names further environment variables to compare.
+        A setting also differs if it is set in only one of the two. `more_names` names further environment variables to
+        compare.
         """
         here = EnvironmentDigests.of_environment(environment, self.salt).digests
         return sorted(
             name
             for name in here.keys() | self.digests.keys()
-            if (name in KEPT_NAMES or name in also or name.startswith(RUNNER_PREFIX))
+            if (name in RUNNER_VARIABLE_NAMES or name in more_names or name.startswith(RUNNER_PREFIX))
             and here.get(name) != self.digests.get(name)
         )
 

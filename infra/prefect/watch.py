@@ -1,14 +1,15 @@
-"""Watch: `python -I -m hallmark.process infra.prefect.watch` in the checkout it serves, with or without a runner.
+"""Watch: the process that does all work that belongs to no run, in the checkout that it serves.
 
-The watch does the work that no run does: it resumes runs after decisions, sends reminders and escalates at deadlines,
-raises incidents, requests runs for schedules and triggers, publishes ledger heads and sends notices. `hallmark up`
-starts a watch in the background, and `hallmark watch` runs one in the foreground.
+Its command line is `python -I -m hallmark.process infra.prefect.watch`. It needs no runner. It resumes runs after
+decisions, sends reminders and escalates at deadlines, opens incidents, requests runs for schedules and triggers,
+publishes ledger heads and sends notices. `hallmark up` starts a watch in the background, and `hallmark watch` runs one
+in the foreground.
 
-If machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the work that is common to
-all. Each machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it did not
-finish, and its runs in MLflow. A holder that has not renewed its lease within the term has lost it for good, and
-another machine takes over. Correctness does not depend on having only one holder: every action is looked up in the
-ledger before it is recorded.
+If several machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the shared work. Each
+machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it did not finish, and
+its runs in MLflow. If the holder does not renew its lease before the lease expires, it has lost the lease for good, and
+another machine takes over. Correctness does not depend on having only one holder, because every action is looked up in
+the ledger before it is recorded.
 """
 
 import asyncio
@@ -35,61 +36,63 @@ from tasks.core.formatting import format_exact_time
 from tasks.ledger.leases import Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 
-RENEW_SECONDS = 5.0
+LEASE_RENEWAL_SECONDS = 5.0
 DECISION_POLL_SECONDS = 0.5
-HEAD_SECONDS = 10.0
-"""Seconds between two checks of whether the ledger has grown, so that a new head must be published.
+HEAD_CHECK_SECONDS = 10.0
+"""Seconds between two checks of whether the ledger has grown. If it has, a new head is published.
 
 The checks run in parallel with the other work, so that an unreachable place of heads delays no run.
 """
 NOTICE_SECONDS = 5.0
-POOL_SECONDS = 10.0
-"""Seconds between two checks of whether a machine of a pool has ended. The leases of its runs last longer."""
-OCCASION_SECONDS = 2.0
+POOL_CHECK_SECONDS = 10.0
+"""Seconds between two checks of whether a machine of a pool is gone. The leases of its runs last longer."""
+OCCASION_CHECK_SECONDS = 2.0
 """Seconds between two checks of schedules and triggers.
 
-Schedules have a resolution of one second, and a check without a result takes 1 to 2 ms.
+Schedules have a resolution of one second. If nothing is due, a check takes 1 to 2 ms.
 """
 MLFLOW_SECONDS = 5.0
-DEADLINE_SECONDS = 60.0
+DEADLINE_CHECK_SECONDS = 60.0
 """Seconds between two checks of deadlines, reminders and expiry dates, which are hours or days apart."""
 
 
 class Watch:
-    def __init__(self, place: Path) -> None:
-        self._turn = LeaseKeeper(open_leases(place / ".hallmark"), LEASE_NAME, installation.installation_id(place))
+    def __init__(self, root: Path) -> None:
+        self._lease_keeper = LeaseKeeper(
+            open_leases(root / ".hallmark"), LEASE_NAME, installation.installation_id(root)
+        )
         self._last_holder: str | None = None
-        self._renewing, self._ended = threading.Lock(), False
+        self._renewal_lock, self._is_released = threading.Lock(), False
 
-    def renew(self, _: Path) -> list[str]:
-        """Take or renew the lease.
+    def renew_lease(self, _: Path) -> list[str]:
+        """Acquire or renew the lease.
 
         Returns:
-            The holder of the lease in words if it has changed; otherwise an empty list.
+            If the holder of the lease has changed, one line that names the new holder; otherwise an empty list.
         """
-        with self._renewing:
-            if self._ended:
+        with self._renewal_lock:
+            if self._is_released:
                 return []
-            lease = self._turn.renew()
+            lease = self._lease_keeper.renew()
         if lease.owner == self._last_holder:
             return []
         self._last_holder = lease.owner
-        return [_lease_in_words(lease, self._turn.is_held)]
+        return [_lease_in_words(lease, self._lease_keeper.is_held)]
 
-    def release(self) -> None:
+    def release_lease(self) -> None:
         """Release the lease, so that another machine can take over at once.
 
-        A renewal in progress in another thread finishes first, and no renewal follows.
+        If another thread is renewing the lease, this call waits for it. Afterwards, the lease is not renewed again.
         """
-        with self._renewing:
-            self._ended = True
-            self._turn.release()
+        with self._renewal_lock:
+            self._is_released = True
+            self._lease_keeper.release()
 
-    def while_leader(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    def only_while_leader(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
         """Return a function that calls `work` only while this process holds the lease."""
 
         def done(place: Path) -> list[str]:
-            return work(place) if self._turn.is_held else []
+            return work(place) if self._lease_keeper.is_held else []
 
         done.__name__ = work.__name__
         return done
@@ -101,40 +104,42 @@ class Watch:
                 for work in self._periodic_work():
                     group.create_task(work)
         finally:
-            await asyncio.to_thread(self.release)
+            await asyncio.to_thread(self.release_lease)
 
     def _periodic_work(self) -> Iterator[Coroutine[None, None, None]]:
-        yield run_periodically(RENEW_SECONDS, "watch", self.renew)
-        yield run_periodically(DEADLINE_SECONDS, "time has passed", self.while_leader(shared_periodic_work))
-        yield run_periodically(DEADLINE_SECONDS, "time has passed", local_periodic_work)
-        yield run_periodically(HEAD_SECONDS, "ledger", self.while_leader(publish_heads))
-        yield run_periodically(NOTICE_SECONDS, "told", self.while_leader(notify.deliver))
-        schedules, triggers = (OccasionHandler(checkout_root(), lambda: self._turn.is_held) for _ in range(2))
-        yield run_periodically(OCCASION_SECONDS, "asked for", schedules.handle_schedules)
-        yield run_periodically(OCCASION_SECONDS, "asked for", triggers.handle_triggers)
+        yield run_periodically(LEASE_RENEWAL_SECONDS, "watch", self.renew_lease)
+        yield run_periodically(DEADLINE_CHECK_SECONDS, "time has passed", self.only_while_leader(shared_periodic_work))
+        yield run_periodically(DEADLINE_CHECK_SECONDS, "time has passed", local_periodic_work)
+        yield run_periodically(HEAD_CHECK_SECONDS, "ledger", self.only_while_leader(publish_heads))
+        yield run_periodically(NOTICE_SECONDS, "told", self.only_while_leader(notify.send_new_notices))
+        schedules, triggers = (OccasionHandler(checkout_root(), lambda: self._lease_keeper.is_held) for _ in range(2))
+        yield run_periodically(OCCASION_CHECK_SECONDS, "asked for", schedules.handle_schedules)
+        yield run_periodically(OCCASION_CHECK_SECONDS, "asked for", triggers.handle_triggers)
         yield run_periodically(MLFLOW_SECONDS, "MLflow", MlflowSync(checkout_root()).update)
         if os.environ.get("PREFECT_API_URL"):
             yield run_periodically(
                 DECISION_POLL_SECONDS,
                 "goes on, its gate is decided",
-                SuspendedRuns(checkout_root(), self._pooled).resume_decided,
+                SuspendedRuns(checkout_root(), self._pool_deployments).resume_decided,
             )
             yield run_periodically(
-                POOL_SECONDS, "goes on, its machine was gone", self.while_leader(pool_rescheduling.reschedule_abandoned)
+                POOL_CHECK_SECONDS,
+                "goes on, its machine was gone",
+                self.only_while_leader(pool_rescheduling.reschedule_abandoned),
             )
 
-    def _pooled(self) -> list[str]:
-        return pool_rescheduling.pool_deployments(checkout_root()) if self._turn.is_held else []
+    def _pool_deployments(self) -> list[str]:
+        return pool_rescheduling.pool_deployments(checkout_root()) if self._lease_keeper.is_held else []
 
 
-def _lease_in_words(lease: Lease, mine: bool) -> str:
-    return "this process watches" if mine else f"{lease.place} watches since {format_exact_time(lease.since)}"
+def _lease_in_words(lease: Lease, is_held: bool) -> str:
+    return "this process watches" if is_held else f"{lease.place} watches since {format_exact_time(lease.since)}"
 
 
 async def main() -> None:
     watch = Watch(checkout_root())
     try:
-        for line in await asyncio.to_thread(watch.renew, checkout_root()):
+        for line in await asyncio.to_thread(watch.renew_lease, checkout_root()):
             get_logger("hallmark").info("watch: %s", line)
     except Exception as error:  # the ledger cannot be reached; `serve` tries again
         get_logger("hallmark").warning("watch: %s", error)

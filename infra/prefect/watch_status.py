@@ -10,18 +10,19 @@ from tasks.ledger.leases import open_leases
 
 LEASE_NAME = "watch"
 MAX_ABSENCE = timedelta(minutes=5)
-"""Maximum time without a watch before `is_missing` is True. A restart takes less."""
+"""Maximum time without a watch before the watch counts as missing. A restart takes less."""
 
 
 class WatchStatus(NamedTuple):
-    words: str
-    """Holder of the lease and the start time of its watch, or the time without a watch."""
+    description: str
+    """Holder of the lease and the start time of its watch. If there is no watch, it is the time since the last one
+    instead."""
     is_missing: bool
     """Whether there has been no watch for longer than MAX_ABSENCE."""
 
 
-def read(root: Path) -> WatchStatus:
-    """Return the state of the watch. Nothing is changed.
+def read_watch_status(root: Path) -> WatchStatus:
+    """Return the state of the watch, without changing anything.
 
     Raises:
         Unavailable: The ledger's database cannot be reached.
@@ -30,7 +31,7 @@ def read(root: Path) -> WatchStatus:
     state = root / ".hallmark"
     if not ledger.ledger_exists(state):
         return WatchStatus("nobody has watched yet", True)
-    lease, now = open_leases(state).get(LEASE_NAME)
+    lease, now = open_leases(state).read_lease(LEASE_NAME)
     if lease is None:
         return WatchStatus("nobody has watched yet", True)
     if not lease.is_over(now):

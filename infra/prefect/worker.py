@@ -1,8 +1,9 @@
-"""Worker of a work pool: `python -I -m hallmark.process infra.prefect.worker POOL`, in the checkout it serves.
+"""Worker of a work pool, which executes flow runs of the pool in the checkout that it serves.
 
-Prefect's own worker would execute the command, the code and the environment that a pool, a deployment or a flow run
-names, and all clients of Prefect's API can write these. This worker takes only the id of a flow run from Prefect, and
-executes the flow that is installed here.
+Its command line is `python -I -m hallmark.process infra.prefect.worker POOL`. Prefect's own worker would execute the
+command, the code and the environment that a pool, a deployment or a flow run specifies, and every client of Prefect's
+API can change these. This worker takes only the id of a flow run from Prefect, and executes the flow that is installed
+here.
 """
 
 import asyncio
@@ -22,11 +23,11 @@ from flows import deployment_names
 from flows.lifecycle import checkout_root
 from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
-from infra.processes import OWN_PROCESS, isolated_python, wait_then_kill
+from infra.processes import HALLMARK_PROCESS, isolated_python, wait_then_kill
 from tasks.core.escaping import escape_logs
 from tasks.runs import installation
 from tasks.runs.checkout import Checkout
-from tasks.runs.environment import isolated
+from tasks.runs.environment import isolated_environment
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -40,7 +41,7 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
 
     @classmethod
     def __dispatch_key__(cls) -> str:
-        """Return a key other than that of Prefect's own `process` worker, so that this class does not replace it."""
+        """Return another key than Prefect's `process` worker has, so that this class does not replace it."""
         return "hallmark-process"
 
     async def run(
@@ -51,9 +52,9 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     ) -> BaseWorkerResult:
         """Execute a flow run in a new process. `configuration` comes from the server and is ignored."""
         process = subprocess.Popen(
-            isolated_python(*OWN_PROCESS, "infra.prefect.execute"),
-            cwd=access.folder(checkout_root()), stdin=subprocess.DEVNULL,
-            env=isolated(os.environ | {"PREFECT__FLOW_RUN_ID": str(flow_run.id)}),
+            isolated_python(*HALLMARK_PROCESS, "infra.prefect.execute"),
+            cwd=access.prefect_folder(checkout_root()), stdin=subprocess.DEVNULL,
+            env=isolated_environment(os.environ | {"PREFECT__FLOW_RUN_ID": str(flow_run.id)}),
         )  # fmt: skip
         if task_status:
             task_status.started(process.pid)
@@ -77,7 +78,7 @@ async def serve(pool: str) -> None:
     loop.add_signal_handler(signal.SIGTERM, _kill_and_exit)
     ledger = await asyncio.to_thread(lambda: Checkout(where).ledger)
     worker = Worker(
-        work_pool_name=deployment_names.work_pool(ledger, pool),
+        work_pool_name=deployment_names.work_pool_name(ledger, pool),
         name=f"{socket.gethostname()}-{installation.installation_id(where)}",
         create_pool_if_not_found=False,
         limit=DEFAULT_CONCURRENCY,
@@ -89,7 +90,7 @@ async def serve(pool: str) -> None:
 def _kill_and_exit() -> None:
     """Kill all child processes, and exit.
 
-    As after a crash, another machine resumes their runs once the leases of the runs have expired.
+    As after a crash, another machine resumes the runs once their leases have expired.
     """
     for process in psutil.Process().children(recursive=True):
         process.kill()

@@ -1,6 +1,6 @@
 """Advice on the approach for a use case: retrieval, or a kind of training.
 
-row_profile.py  properties of the rows, as the last run made them
-rules.py        rules for and against each approach; read this one first
-ranking.py      ranking with costs, and writing of the best approach into the card
+row_profile.py  properties of the training rows of the last run
+rules.py        rules for and against each approach; read this file first
+ranking.py      ranking with costs, which can write the best approach into the use-case card
 """

@@ -1,4 +1,4 @@
-"""Controls of frameworks that the claims of a dossier are evidence for, from controls.yaml."""
+"""Controls of compliance frameworks, from controls.yaml, with the kinds of claims that are evidence for them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.audit.dossier import Chapter, Evidenced, Framework, Kind
+from tasks.audit.dossier import Chapter, ClaimKind, ControlEvidence, Framework
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 
-PATH = Path(__file__).parent / "controls.yaml"
+CONTROLS_PATH = Path(__file__).parent / "controls.yaml"
 
 
 class Control(FrozenModel):
     id: str
     """Identifier of the control, as the framework writes it."""
     name: str
-    evidence: Annotated[list[Kind], Field(min_length=1)]
+    evidence: Annotated[list[ClaimKind], Field(min_length=1)]
     """Kinds of claims that are evidence for the control."""
 
 
@@ -31,8 +31,8 @@ class ControlsFile(FrozenModel):
     frameworks: list[FrameworkControls]
 
 
-def load() -> list[FrameworkControls]:
-    return config.load(PATH, ControlsFile).frameworks
+def load_controls() -> list[FrameworkControls]:
+    return config.load_settings(CONTROLS_PATH, ControlsFile).frameworks
 
 
 def evidence_by_control(chapters: Iterable[Chapter]) -> list[Framework]:
@@ -42,7 +42,7 @@ def evidence_by_control(chapters: Iterable[Chapter]) -> list[Framework]:
             name=listed.name,
             note=listed.note,
             controls=[
-                Evidenced(
+                ControlEvidence(
                     id=control.id,
                     name=control.name,
                     claims=[claim.number for claim in claims if claim.kind in control.evidence],
@@ -50,5 +50,5 @@ def evidence_by_control(chapters: Iterable[Chapter]) -> list[Framework]:
                 for control in listed.controls
             ],
         )
-        for listed in load()
+        for listed in load_controls()
     ]

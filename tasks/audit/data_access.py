@@ -1,7 +1,7 @@
 """Chapter about access to personal data."""
 
-from tasks.audit.artifacts import Artifacts
-from tasks.audit.chapters import chapter
+from tasks.audit.artifacts import ArtifactCollection
+from tasks.audit.chapters import make_chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.formatting import format_count
@@ -12,28 +12,28 @@ ACCESS_DESCRIPTIONS = {"vault.read": "a record, with what its tokens stand for",
         "person.sought": "where a person is"}  # fmt: skip
 
 
-def data_access_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
-    looks = record.data_accesses.entries
+def data_access_chapter(facts: ReleaseFacts, collection: ArtifactCollection) -> Chapter:
+    looks = facts.data_accesses.entries
     table = Table(
         caption="Looks at personal data in this environment, newest first",
         columns=["Who", "Looked at", "Which", "Source of this release", "Reason", "When (UTC)", "Entry"],
-        rows=[_row(entry, record) for entry in looks],
+        rows=[_access_row(entry, facts) for entry in looks],
     )
     if not looks:
         text = "The ledger has no look at a record of a source, into the vault, or for a person."
-        return chapter(9, "looked", "Who looked at personal data", [table], [("looks", text, [])])
-    more = f", the newest {len(looks)} of more" * bool(record.data_accesses.stopped_at)
+        return make_chapter(9, "looked", "Who looked at personal data", [table], [("looks", text, [])])
+    more = f", the newest {len(looks)} of more" * bool(facts.data_accesses.stopped_at)
     who = ", ".join(sorted({str(entry.body.get("person")) for entry in looks}))
     count = format_count(len(looks), "look")
     text = f"{count}{more} at personal data, by {who}: each was recorded before anything was shown."
-    return chapter(9, "looked", "Who looked at personal data", [table], [
-        ("looks", text, [shelf.entry(entry) for entry in looks]),
+    return make_chapter(9, "looked", "Who looked at personal data", [table], [
+        ("looks", text, [collection.add_entry(entry) for entry in looks]),
     ])  # fmt: skip
 
 
-def _row(entry: Entry, record: ReleaseFacts) -> list[str]:
+def _access_row(entry: Entry, facts: ReleaseFacts) -> list[str]:
     said = entry.body
-    sources = {origin.sha256: name for name, origin in record.contents.dataset.sources.items()}
+    sources = {origin.sha256: name for name, origin in facts.contents.dataset.sources.items()}
     which = "–" if entry.kind == "person.sought" else entry.subject
     source = sources.get(str(said.get("sha256")), "–")
     who, why = str(said.get("person")), str(said.get("reason"))

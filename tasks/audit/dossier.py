@@ -7,13 +7,13 @@ from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
 from tasks.registry.release.report import Verdict
 
-Kind = Literal[
+ClaimKind = Literal[
     "request", "purpose", "criteria", "data-provenance", "data-terms", "data-quality", "personal-data", "checks",
     "base-model", "training", "reproduction", "figures", "decision", "separation", "waiver", "promotion", "integrity",
     "recall", "incident", "history", "policy", "looks", "demonstration",
 ]  # fmt: skip
-"""Kind of a claim. controls.yaml lists the kinds that are evidence for each control. A `demonstration`, which is an
-action of demo identities instead of people, is not evidence for any control."""
+"""Kind of a claim. For each control, controls.yaml lists the kinds of claims that are evidence for it. Claims about
+actions of demo identities have the kind `demonstration`, which is evidence for no control."""
 
 
 class Artifact(FrozenModel):
@@ -24,13 +24,14 @@ class Artifact(FrozenModel):
     title: str
     sha256: Sha256
     proof: str | None = None
-    """Path in the archive of the proof that the ledger entry is under a signed head; null if there is no proof."""
+    """Path of the entry's inclusion proof in the archive, if the artifact is a ledger entry; null if there is no
+    proof."""
 
 
 class Claim(FrozenModel):
     number: str
-    """Number of chapter and claim, for example 2.3."""
-    kind: Kind
+    """Number of the claim, after the number of its chapter, for example 2.3."""
+    kind: ClaimKind
     text: str
     artifacts: list[Artifact]
 
@@ -40,7 +41,7 @@ class Table(FrozenModel):
     columns: list[str]
     rows: list[list[str]]
     numbers: list[int] = []
-    """Indices of the numeric columns, from 0."""
+    """Zero-based indices of the numeric columns."""
 
 
 class Chapter(FrozenModel):
@@ -50,13 +51,13 @@ class Chapter(FrozenModel):
     claims: list[Claim]
 
 
-class Moment(FrozenModel):
+class TimelineEvent(FrozenModel):
     time: str
     """Time in UTC."""
     text: str
 
 
-class Evidenced(FrozenModel):
+class ControlEvidence(FrozenModel):
     """Control of a framework, with the claims of this dossier that are evidence for it."""
 
     id: str
@@ -68,7 +69,7 @@ class Evidenced(FrozenModel):
 class Framework(FrozenModel):
     name: str
     note: str
-    controls: list[Evidenced]
+    controls: list[ControlEvidence]
 
 
 class Dossier(Document):
@@ -89,18 +90,18 @@ class Dossier(Document):
     verdict: Verdict
     """Result of verifying the release's folder with this installation's keys."""
     signed_by: str
-    """Fingerprint of the ledger's key that signs the dossier. Empty if the dossier is unsigned; the reason is then in
-    `missing`."""
+    """Fingerprint of the ledger key that signs the dossier; empty if the dossier is unsigned, in which case `missing`
+    contains the reason."""
     as_of: str
-    """Time by the ledger's clock at which the facts were collected, and the number of the newest ledger entry at that
+    """Time at which the facts were collected, by the ledger's clock, and the number of the newest ledger entry at that
     time."""
-    timeline: list[Moment]
+    timeline: list[TimelineEvent]
     chapters: list[Chapter]
     missing: list[str]
     frameworks: list[Framework]
 
     @property
     def headline(self) -> str:
-        """Result of the verification in words, with a note if the release is only a demonstration."""
+        """Result of the verification in words, with a note if demo identities approved the release."""
         words = {"valid": "verified", "incomplete": "verified in part", "invalid": "not verified"}[self.verdict]
         return f"demonstration only: {words}, and no person decided" if self.demo else words

@@ -1,8 +1,8 @@
-"""Statement that signs a dossier: the digests of all its files, signed with the ledger's key.
+"""Signed statement with the digests of all files of a dossier.
 
-A dossier contains only content of the ledger and the release. The ledger's key already signs the heads to which the
-proofs of a dossier lead, so signing dossiers gives its holder no additional power. The gate key, which lets models
-pass, and the worker key, which is on every machine that computes, are not needed for reporting.
+It is signed with the ledger key, because signing dossiers gives the holder of this key no additional power. A dossier
+contains only content of the ledger and the release, and the ledger key already signs the heads to which the proofs in a
+dossier lead. Writing a dossier requires neither the gate key nor the worker key.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedDocu
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 
-TYPE = "urn:hallmark:dossier-signature:v1"
-FILE_NAME = "signature.json"
+PREDICATE_TYPE = "urn:hallmark:dossier-signature:v1"
+SIGNATURE_FILE = "signature.json"
 
 
 class DossierSignature(DatedDocument):
-    """Signature of a dossier: the predicate of an in-toto statement.
+    """Signature of a dossier, as the predicate of an in-toto statement.
 
-    The statement's subjects are all files of the dossier, except signature.json itself, by path.
+    The subjects of the statement are all files of the dossier except signature.json, each named by its path.
     """
 
     release: str
@@ -36,25 +36,25 @@ class DossierSignature(DatedDocument):
     """Number of the newest ledger entry that the dossier includes."""
 
 
-SIGNATURE = SignedKind(
-    TYPE, DossierSignature, "the signature of a dossier", signer_of=lambda _: "ledger", machines=("ledger",)
+SIGNATURE_KIND = SignedKind(
+    PREDICATE_TYPE, DossierSignature, "the signature of a dossier", signer_of=lambda _: "ledger", machines=("ledger",)
 )
 
 
-def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> dict[str, Any]:
-    return dsse.sign(dsse.statement(TYPE, files, said.json_value), signer)
+def sign_dossier(signature: DossierSignature, files: Mapping[str, str], signer: Signer) -> dict[str, Any]:
+    return dsse.sign_statement(dsse.make_statement(PREDICATE_TYPE, files, signature.json_value), signer)
 
 
-def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
+def verify_signature(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
     """Verify the signature of a dossier, and return its statement.
 
-    A signature with a revoked key is refused whatever its time, because the time is only in the signature itself and
-    the holder of the key could have backdated it.
+    A signature made with a revoked key is refused even if its time is before the revocation. Only the signature itself
+    states this time, so the holder of the key could have backdated it.
 
     Raises:
         Refused: The signature is not valid.
     """
-    signed = verify_envelope(dsse.parse(data, FILE_NAME), SIGNATURE, signers)
+    signed = verify_envelope(dsse.parse_envelope(data, SIGNATURE_FILE), SIGNATURE_KIND, signers)
     for key in signers.keys_of("ledger"):
         if key.fingerprint == signed.keyid and key.revoked_as_of:
             raise Refused(
@@ -65,4 +65,4 @@ def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]
 
 
 def is_dossier(folder: Path) -> bool:
-    return (folder / FILE_NAME).is_file() or (folder / "dossier.json").is_file()
+    return (folder / SIGNATURE_FILE).is_file() or (folder / "dossier.json").is_file()

@@ -1,4 +1,4 @@
-"""Verification of a received folder: a release, or the dossier of a release."""
+"""Verification of a received folder, which is a release or the dossier of a release."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from tasks.registry.release.report import Verification
 from tasks.registry.verify import verification
 
 
-def verify_from_root(folder: Path, root: str) -> Verification:
-    """Verify a folder with only the fingerprint of the root key, which the caller received by a separate channel.
+def verify_folder_from_root(folder: Path, root: str) -> Verification:
+    """Verify a folder, given only a root key fingerprint that the caller received over a separate channel.
 
     Raises:
         InputError: There is no such folder.
@@ -18,11 +18,11 @@ def verify_from_root(folder: Path, root: str) -> Verification:
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist; expected the folder of a release or of a dossier")
     if dossier_signature.is_dossier(folder):
-        return dossier_verification.verify_from_root(folder, root)
+        return dossier_verification.verify_dossier_from_root(folder, root)
     return verification.verify_from_root(folder, root)
 
 
-def verify(folder: Path, governance: Governance) -> Verification:
+def verify_folder(folder: Path, governance: Governance) -> Verification:
     if dossier_signature.is_dossier(folder):
-        return dossier_verification.verify(folder, governance)
-    return verification.verify(folder, governance)
+        return dossier_verification.verify_dossier(folder, governance)
+    return verification.verify_release(folder, governance)

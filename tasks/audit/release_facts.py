@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.audit import policies
-from tasks.audit.policies import AdoptionHistory
+from tasks.audit import adoption_history
+from tasks.audit.adoption_history import AdoptionHistory
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource, Withdrawal
 from tasks.core.errors import InputError, Refused
-from tasks.core.params.params import Params, load
+from tasks.core.params.params import Params, load_params
 from tasks.gates import cases, signed_request
 from tasks.gates.cases import GateCase
 from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
@@ -34,7 +34,7 @@ from tasks.trust import dsse, stage_record
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import StageRecord
 
-REPRODUCED = "release.reproduced"
+REPRODUCED_ENTRY_KIND = "release.reproduced"
 MAX_DATA_ACCESSES = 200
 
 
@@ -49,25 +49,26 @@ class ReleaseFacts:
     request: SignedRunRequest | None
     """Run request; None if the ledger has no request with a valid signature."""
     request_entry: Entry | None
-    cases: dict[GateName, GateCase]
-    """Newest opening of each gate in the run, with its evidence."""
+    gate_cases: dict[GateName, GateCase]
+    """Most recent opening of each gate in the run, with the evidence of the gate."""
     decisions: dict[GateName, list[LedgerDecision]]
     adoptions: tuple[dict[str, Any], ...]
     """Envelopes of all adoptions of policy and people, oldest first; empty if policy and people were not adopted."""
-    policies: AdoptionHistory
-    stages: dict[str, StageRecord]
-    """Inputs and outputs of each stage; empty for a release of a Hallmark version without stage records."""
+    adoption_history: AdoptionHistory
+    stage_records: dict[str, StageRecord]
+    """Record of each stage's inputs and outputs; empty if the Hallmark version that made the release had no stage
+    records."""
     data_accesses: SearchResult
-    """Newest data accesses of every kind in this environment."""
+    """Most recent data accesses of every kind in this environment."""
     production_periods: list[ProductionPeriod]
     """Production periods of all releases of the model, one for each promotion statement."""
     reproductions: list[Entry]
     incidents: list[Incident]
     withdrawals: list[Withdrawal]
-    """Withdrawals of the release's sources that are in force."""
+    """Withdrawals that currently apply to sources of the release."""
     last_entry: int
     invalid_promotions: list[str]
-    """Descriptions of promotions of this model in the ledger that cannot be verified."""
+    """Descriptions of this model's promotions in the ledger that could not be verified."""
 
     @property
     def own_periods(self) -> list[ProductionPeriod]:
@@ -89,7 +90,7 @@ class ReleaseFacts:
         return f"{person} ({name})" if name else person
 
 
-def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseFacts:
+def gather_facts(release: Release, ledger: Ledger, governance: Governance) -> ReleaseFacts:
     """Collect the facts about a release.
 
     Raises:
@@ -100,49 +101,51 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseF
         raise InputError(
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
-    contents, line = release_contents.read(folder), promotions.read(ledger, governance, release.name)
+    contents, line = release_contents.read_release(folder), promotions.read_promotions(ledger, governance, release.name)
     asked = signed_request.request_for_run(ledger, governance, release.run)
-    newest = {gate: put[-1] for gate in contents.promotion.gates if (put := cases.read_all(ledger, release.run, gate))}
+    newest = {
+        gate: put[-1] for gate in contents.promotion.gates if (put := cases.read_cases(ledger, release.run, gate))
+    }
     return ReleaseFacts(
         release=release,
         contents=contents,
-        params=load(folder / bundle.PAYLOAD / "params.yaml"),
-        verification=releases.verify(folder, governance),
+        params=load_params(folder / bundle.PAYLOAD / "params.yaml"),
+        verification=releases.verify_release(folder, governance),
         environment=governance.policy.environment,
         now=ledger.now(),
         request=asked.request if asked else None,
-        request_entry=_entry_of(asked, ledger) if asked else None,
-        cases=newest,
-        decisions=release_decisions.by_gate(contents.promotion, ledger, governance),
+        request_entry=_request_entry(asked, ledger) if asked else None,
+        gate_cases=newest,
+        decisions=release_decisions.decisions_by_gate(contents.promotion, ledger, governance),
         adoptions=governance.chain,
-        policies=policies.read(contents, ledger, governance),
-        stages=_stages(folder),
+        adoption_history=adoption_history.read_adoption_history(contents, ledger, governance),
+        stage_records=_stage_records(folder),
         data_accesses=search.find_newest(ledger, EntryFilter(kind=DATA_ACCESS_GROUP), MAX_DATA_ACCESSES),
         production_periods=production_periods.production_periods(line),
-        reproductions=ledger.entries(REPRODUCED, str(release.label)),
-        incidents=_incidents(release, ledger, governance),
-        withdrawals=_withdrawals(contents, ledger, governance),
-        last_entry=ledger.last(),
+        reproductions=ledger.entries(REPRODUCED_ENTRY_KIND, str(release.label)),
+        incidents=_related_incidents(release, ledger, governance),
+        withdrawals=_withdrawals_in_force(contents, ledger, governance),
+        last_entry=ledger.last_seq(),
         invalid_promotions=list(line.problems),
     )
 
 
-def _stages(folder: Path) -> dict[str, StageRecord]:
-    """Return the stage records in the folder. Unreadable records are omitted, because the verification reports them."""
+def _stage_records(folder: Path) -> dict[str, StageRecord]:
+    """Return the stage records in the folder. Unreadable records are skipped, because the verification reports them."""
     records = {}
-    for path in sorted((folder / bundle.STAGES).glob("*.json")):
+    for path in sorted((folder / bundle.STAGE_RECORDS).glob("*.json")):
         with suppress(Refused):
-            said = stage_record.parse_unverified(dsse.read(path)).record
+            said = stage_record.parse_unverified_record(dsse.read_envelope(path)).record
             records[said.name] = said
     return records
 
 
-def _entry_of(asked: RecordedRunRequest, ledger: Ledger) -> Entry:
-    every = ledger.entries(signed_request.KIND, asked.request.run_id)
-    return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
+def _request_entry(run_request: RecordedRunRequest, ledger: Ledger) -> Entry:
+    every = ledger.entries(signed_request.ENTRY_KIND, run_request.request.run_id)
+    return next(entry for entry in every if entry.body.get("envelope") == run_request.envelope)
 
 
-def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
+def _related_incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
     about = {release.label, release.name}
     return [
         incident
@@ -151,7 +154,9 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
     ]
 
 
-def _withdrawals(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
-    uses = [UsedSource(name, origin.sha256) for name, origin in said.dataset.sources.items()]
-    affecting = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
+def _withdrawals_in_force(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
+    uses = [UsedSource(name, origin.sha256) for name, origin in contents.dataset.sources.items()]
+    affecting = withdrawals.affecting_withdrawals(
+        withdrawals.withdrawals_in_force(ledger, governance), uses, governance
+    )
     return list({each.sha256: each for standing in affecting.values() for each in standing}.values())

@@ -1,9 +1,9 @@
-"""Backup of a checkout's state, `.hallmark/`, as one folder. It is taken while the checkout is in use.
+"""Backup of a checkout's state, `.hallmark/`, as one folder. The checkout can be in use while a backup is taken.
 
 contents.py            files of a backup, and its manifest
-save.py                taking a backup, with copies in an order that leaves no reference without its target
+save.py                taking a backup; files are copied in an order that leaves no dangling references
 restore.py             restoring a backup into a checkout that has no state yet
-state_verification.py  verification of a state: ledger, heads and releases
+state_verification.py  verification of a state folder: its ledger, heads and releases
 
-A copy of ledger.db made with `cp` is not a backup, because the last entries are in the file ledger.db-wal.
+A copy of ledger.db made with `cp` is not a backup, because the last entries may still be in the file ledger.db-wal.
 """

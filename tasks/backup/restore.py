@@ -1,4 +1,4 @@
-"""Restoring of a backup into a checkout that has no state yet."""
+"""Restoration of a backup into a checkout that has no state yet."""
 
 import os
 import shutil
@@ -14,17 +14,17 @@ from tasks.runs.git.repository import Repository
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     manifest: Manifest
     missing_refs: tuple[str, ...]
     """Refs in the backup that git could not fetch. The worktrees of their runs are missing too."""
 
 
-def restore(root: Path, backup: Path) -> Restored:
+def restore_backup(root: Path, backup: Path) -> RestoreResult:
     """Create `.hallmark/` from a backup.
 
-    The folder appears complete, with verified digests and ledger, or not at all. Refs of runs are fetched first, and
-    the folder contains their worktrees. A run whose ref cannot be fetched does not prevent the restoration.
+    The folder appears only when it is complete, and its digests and its ledger have been verified. It contains a
+    worktree for each run whose ref could be fetched. A ref that cannot be fetched does not prevent the restoration.
 
     Raises:
         InputError: The checkout already has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
@@ -43,12 +43,12 @@ def restore(root: Path, backup: Path) -> Restored:
         )
     contents.require_unchanged(backup, manifest)
     try:
-        return Restored(manifest, _put_back(root, state, backup, manifest))
+        return RestoreResult(manifest, _write_state(root, state, backup, manifest))
     except OSError as error:
         raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
 
 
-def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tuple[str, ...]:
+def _write_state(root: Path, state: Path, backup: Path, manifest: Manifest) -> tuple[str, ...]:
     checkout = Repository.open(root)
     with files.atomic_folder(state, mode=0o700) as unfinished:
         shutil.copytree(backup / contents.STATE_FOLDER, unfinished, symlinks=True, dirs_exist_ok=True)
@@ -61,13 +61,13 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tupl
         )  # fmt: skip
         if (root_key := adoption_entries.root_fingerprint(unfinished)) != manifest.root:
             raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
-        entries = state_verification.require_valid(unfinished, root / "infra" / "governance")
+        entries = state_verification.require_valid_state(unfinished, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
         missing = _fetch_refs(checkout, backup / contents.REFS_BUNDLE)
         for run in manifest.runs:
             ref = f"refs/hallmark/runs/{run}"
-            if ref not in missing and checkout.git("for-each-ref", ref):
+            if ref not in missing and checkout.run_git("for-each-ref", ref):
                 checkout.add_worktree(unfinished / "runs" / run, ref)
     return missing
 
@@ -75,17 +75,17 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tupl
 def _fetch_refs(checkout: Repository, bundle: Path) -> tuple[str, ...]:
     """Fetch the commits of runs, and return the refs that could not be fetched.
 
-    Git rejects a ref that already exists with another commit, and does not change it.
+    Git leaves a ref unchanged if it already exists with another commit.
     """
-    if not bundle.exists() or _fetch(checkout, bundle, "refs/hallmark/*"):
+    if not bundle.exists() or _can_fetch(checkout, bundle, "refs/hallmark/*"):
         return ()
-    heads = checkout.git("bundle", "list-heads", str(bundle.resolve())).splitlines()
-    return tuple(ref for ref in (line.split()[1] for line in heads) if not _fetch(checkout, bundle, ref))
+    heads = checkout.run_git("bundle", "list-heads", str(bundle.resolve())).splitlines()
+    return tuple(ref for ref in (line.split()[1] for line in heads) if not _can_fetch(checkout, bundle, ref))
 
 
-def _fetch(checkout: Repository, bundle: Path, refs: str) -> bool:
+def _can_fetch(checkout: Repository, bundle: Path, refs: str) -> bool:
     try:
-        checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), f"{refs}:{refs}")
+        checkout.run_git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), f"{refs}:{refs}")
     except Unavailable:
         return False
     return True

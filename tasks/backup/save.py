@@ -1,7 +1,7 @@
-"""Taking of a backup while the checkout is in use.
+"""Backup of a checkout's state while the checkout is in use.
 
-The order is important. Heads are copied before the ledger, because a head over more entries than the ledger has would
-mean that the ledger was truncated. Files to which entries refer are copied after the ledger, so that none is missing.
+The order is important. Heads are copied before the ledger, because a head that covers more entries than the ledger has
+would indicate a truncated ledger. Files to which entries refer are copied after the ledger, so that none is missing.
 Only releases that the copied ledger lists are copied.
 """
 
@@ -31,15 +31,15 @@ EXTERNAL_DATABASES = {
 }
 
 
-def save(root: Path, target: Path, with_keys: bool) -> Manifest:
+def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
     """Write a backup to the new folder `target`, with mode 0700.
 
-    The folder appears complete and verified, or not at all.
+    The folder appears only when it is complete and verified.
 
     Raises:
         InputError: The target exists, or is in the state folder.
-        Unavailable: A disk is full or cannot be reached.
-        Refused: The copied state is not valid, or the clone lacks earlier commits of its runs.
+        Unavailable: A file cannot be read or written, for example because the disk is full.
+        Refused: The copied state is not valid, or the clone is shallow or partial and lacks commits of its runs.
     """
     state, target = root / ".hallmark", target.resolve()
     if target.exists() or target.is_symlink():
@@ -48,9 +48,11 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
     started_at, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
     with _translate_errors(target), files.atomic_folder(target, mode=0o700) as unfinished:
-        _copy(state, unfinished / contents.STATE_FOLDER, with_keys)
+        _copy_state(state, unfinished / contents.STATE_FOLDER, with_keys)
         _bundle_refs(root, unfinished / contents.REFS_BUNDLE)
-        entries = state_verification.require_valid(unfinished / contents.STATE_FOLDER, root / "infra" / "governance")
+        entries = state_verification.require_valid_state(
+            unfinished / contents.STATE_FOLDER, root / "infra" / "governance"
+        )
         manifest = Manifest(
             time=started_at,
             root=trusted,
@@ -66,22 +68,22 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
     return manifest
 
 
-def _copy(state: Path, copy: Path, with_keys: bool) -> None:
-    _copy_files(state, sorted((state / contents.HEADS).glob("*.json")), copy)
+def _copy_state(state: Path, copy: Path, with_keys: bool) -> None:
+    _copy_files(state, sorted((state / contents.HEADS_FOLDER).glob("*.json")), copy)
     for name in contents.DATABASES:
         if (state / name).exists() and not (name == "ledger.db" and os.environ.get(state_verification.LEDGER_VARIABLE)):
-            snapshot(state / name, copy / name)
-    keys = contents.visible_files(state / contents.KEYS)
+            copy_database(state / name, copy / name)
+    keys = contents.visible_files(state / contents.KEYS_FOLDER)
     _copy_files(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)
     for label in _copied_releases(copy, state):
-        _copy_files(state, contents.visible_files(state / contents.RELEASES / label), copy)
+        _copy_files(state, contents.visible_files(state / contents.RELEASES_FOLDER / label), copy)
     for name in contents.COPIED_FOLDERS:
         _copy_files(state, contents.visible_files(state / name), copy)
     _copy_files(state, (state / "runs").glob("*.json"), copy)
 
 
-def snapshot(database: Path, copy: Path) -> None:
-    """Copy a consistent state of a SQLite database while other processes may write to it.
+def copy_database(database: Path, copy: Path) -> None:
+    """Make a consistent copy of a SQLite database to which other processes may be writing.
 
     Raises:
         Refused: The database is damaged.
@@ -103,7 +105,7 @@ def snapshot(database: Path, copy: Path) -> None:
 def _copied_releases(copy: Path, state: Path) -> list[str]:
     ledger = open_ledger(copy)
     try:
-        governed, _ = in_force.read(state, copy, ledger)
+        governed, _ = in_force.read_in_force(state, copy, ledger)
         return [str(release.label) for release in releases.list_releases(ledger, governed)]
     finally:
         ledger.close()
@@ -117,22 +119,25 @@ def _copy_files(state: Path, paths: Iterable[Path], copy: Path) -> None:
 
 
 def _bundle_refs(root: Path, bundle: Path) -> None:
-    """Write all refs of Hallmark to a git bundle, unless there are none: git refuses to write an empty bundle."""
+    """Write all of Hallmark's refs to a git bundle.
+
+    If there are no refs, there is no bundle either, because git refuses to write an empty one.
+    """
     checkout = Repository.open(root)
-    if checkout.git("for-each-ref", "refs/hallmark"):
-        checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
-        _require_whole(checkout, bundle)
+    if checkout.run_git("for-each-ref", "refs/hallmark"):
+        checkout.run_git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
+        _require_complete_bundle(checkout, bundle)
 
 
-def _require_whole(checkout: Repository, bundle: Path) -> None:
-    """Verify that an empty repository can fetch the bundle, which fails if this clone is shallow or partial.
+def _require_complete_bundle(checkout: Repository, bundle: Path) -> None:
+    """Verify that the bundle can be cloned. This fails if the checkout's own clone is shallow or partial.
 
     Raises:
         Refused: The bundle is incomplete.
     """
     with tempfile.TemporaryDirectory(dir=bundle.parent) as empty:
         try:
-            checkout.git("clone", "--quiet", "--mirror", str(bundle), empty)
+            checkout.run_git("clone", "--quiet", "--mirror", str(bundle), empty)
         except Unavailable as error:
             raise Refused(
                 f"the commits of runs could not be put back from a backup ({error}); if {checkout.root} is a shallow "
@@ -144,8 +149,11 @@ def _run_ids(state: Path) -> list[str]:
     return sorted(path.parents[1].name for path in (state / "runs").glob("*/inputs/request.json"))
 
 
-def _describe_external(variable: str, what: str) -> str:
-    return f"{what} is where {variable} says and not in this backup: back it up there, after this (Postgres: pg_dump)"
+def _describe_external(variable: str, description: str) -> str:
+    return (
+        f"{description} is where {variable} says and not in this backup: "
+        "back it up there, after this (Postgres: pg_dump)"
+    )
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Verification of a state folder: its ledger, by the heads in the folder, and its releases."""
+"""Verification of a state folder.
+
+Its ledger is compared with the heads in the folder, and its releases are verified.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -11,16 +14,19 @@ from tasks.ledger.ledger import DATABASE_FILE, open_ledger
 from tasks.policy import in_force
 from tasks.registry.promote import releases
 
-OWN_TABLES_TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'hallmark%'"
-"""Query for triggers on Hallmark's own tables. MLflow's tables are allowed to have triggers."""
+OWN_TRIGGERS_QUERY = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'hallmark%'"
+"""SQL query for triggers on Hallmark's own tables. Triggers on MLflow's tables are allowed."""
 LEDGER_VARIABLE = "HALLMARK_LEDGER_URL"
 
 
-def require_valid(state: Path, governance: Path) -> int:
+def require_valid_state(state: Path, governance: Path) -> int:
     """Verify a state folder, and return the number of entries in its ledger.
 
-    Heads in other locations are not read, because they may cover later entries. `governance` is the folder of
-    sources.yaml.
+    Heads in other locations are not read, because they may cover later entries.
+
+    Args:
+        state: State folder to verify.
+        governance: Folder of sources.yaml.
 
     Raises:
         Refused: The ledger or a release is not valid, or a database has triggers that are not Hallmark's.
@@ -28,29 +34,32 @@ def require_valid(state: Path, governance: Path) -> int:
     _require_no_triggers(state)
     ledger = open_ledger(state)
     try:
-        governed, _ = in_force.read(governance, state, ledger)
+        governed, _ = in_force.read_in_force(governance, state, ledger)
         wrong = [
             finding.text
-            for finding in ledger_verification.verify(ledger, governed, elsewhere=False).findings
+            for finding in ledger_verification.verify_ledger(ledger, governed, with_published_heads=False).findings
             if finding.verdict == "wrong"
         ]
         for release in releases.list_releases(ledger, governed):
-            folder = state / contents.RELEASES / str(release.label)
-            if folder.is_dir() and (verification := releases.verify(folder, governed)).verdict == "invalid":
+            folder = state / contents.RELEASES_FOLDER / str(release.label)
+            if folder.is_dir() and (verification := releases.verify_release(folder, governed)).verdict == "invalid":
                 wrong.append(f"release {release.label}: {verification.against}")
         if wrong:
             raise Refused(f"{state} does not hold: {'; '.join(wrong)}")
-        return ledger.last()
+        return ledger.last_seq()
     finally:
         ledger.close()
 
 
 def _require_no_triggers(state: Path) -> None:
-    """Verify that Hallmark's tables have no triggers. Those of the ledger are checked by `ledger_verification`."""
+    """Verify that Hallmark's tables have no triggers.
+
+    The ledger's own database is skipped, because `ledger_verification` checks it.
+    """
     for name in (*contents.DATABASES, *contents.FORMER_DATABASES):
         if name == DATABASE_FILE or not (state / name).exists():
             continue
         with closing(sqlite3.connect(f"{(state / name).resolve().as_uri()}?mode=ro", uri=True)) as database:
-            found = [each for (each,) in database.execute(OWN_TABLES_TRIGGERS)]
+            found = [each for (each,) in database.execute(OWN_TRIGGERS_QUERY)]
         if found:
             raise Refused(f"{name} has triggers, which change what is written to it: {', '.join(map(ascii, found))}")

@@ -1,5 +1,5 @@
-"""Sign-off of code versions: reviewers sign that governed runs can use the code of a commit.
+"""Sign-off of code versions. Reviewers sign that governed runs may use the code of a commit.
 
 signed_version.py  statement that a reviewer signs
-sign_off.py        sign-off, withdrawal and status of a version
+sign_off.py        sign-off of a version, withdrawal of sign-offs, and status
 """

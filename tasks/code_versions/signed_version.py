@@ -4,32 +4,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.core.params.values import Name, Sha256, Text
+from tasks.core.params.values import Name, NonEmptyText, Sha256
 from tasks.policy.signed_document import DatedDocument, SignedKind
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
 ENTRY_KIND = "code.signed"
-"""Kind of ledger entry about a sign-off or a withdrawal. Its subject is the digest of the tree."""
+"""Kind of the ledger entries for sign-offs and withdrawals. Their subject is the digest of the tree."""
 
 
-class Version(DatedDocument):
-    """Predicate of the statement about a version of the code; the subject of the statement is the tree."""
+class CodeVersion(DatedDocument):
+    """Predicate of a signed statement about a version of the code. The subject of the statement is the tree."""
 
     verb: Literal["adopt", "withdraw"]
-    """`adopt`: the person signs the version off. `withdraw`: all sign-offs so far become void."""
+    """Action: `adopt` signs the version off, and `withdraw` voids all sign-offs so far."""
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the commit (`tasks.runs.git.commit_tree`)."""
+    """SHA-256 of the commit's whole tree (`tasks.runs.git.commit_tree`)."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     """Id of the reviewed commit, for information only. The sign-off is valid for every commit with the same tree."""
     environment: Name
     """Environment in which the statement is valid."""
     person: Name
     """Id of the person who signs."""
-    reason: Text
+    reason: NonEmptyText
     """Reason that the person gave."""
 
 
-VERSION = SignedKind(
-    PREDICATE_TYPE, Version, "a signature under a version of the code", signer_of=lambda version: version.person,
+CODE_VERSION_KIND = SignedKind(
+    PREDICATE_TYPE, CodeVersion, "a signature under a version of the code", signer_of=lambda version: version.person,
     subjects_of=lambda version: {"tree": version.tree_sha256},
 )  # fmt: skip

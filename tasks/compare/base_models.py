@@ -8,25 +8,28 @@ from pydantic import Field, model_validator
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.base_model import BaseModelParams
-from tasks.core.params.values import Name, Text
+from tasks.core.params.values import Name, NonEmptyText
 
 
 class ListedBaseModel(BaseModelParams):
-    """Base model to compare: the keys of `base_model` in params.yaml, a name, and declarations about its use."""
+    """Base model to compare.
+
+    An entry has the keys of section `base_model` in params.yaml, a name, and declarations about the model's use.
+    """
 
     name: Annotated[Name, Field(max_length=40)]
     """Name of the base model in tables and charts."""
-    provider: Text | None = None
+    provider: NonEmptyText | None = None
     """Company that would serve the model; null if it would run on your own machines."""
-    region: Text | None = None
+    region: NonEmptyText | None = None
     """Region in which the provider would serve the model, for example `eu`."""
-    usage_policy: Text | None = None
-    """Uses that the licence or the provider forbids, in words."""
-    lock_in: Text | None = None
-    """Work that a later switch to another model would take, in words."""
+    usage_policy: NonEmptyText | None = None
+    """Uses that the licence or the provider forbids, as free text."""
+    lock_in: NonEmptyText | None = None
+    """Effort of switching to another model later, as free text."""
 
     @property
-    def base(self) -> BaseModelParams:
+    def base_model_params(self) -> BaseModelParams:
         """Section `base_model` of params.yaml for this base model."""
         return BaseModelParams.model_validate(self.model_dump(include=set(BaseModelParams.model_fields)))
 
@@ -59,4 +62,4 @@ def load_base_models(path: Path) -> list[ListedBaseModel]:
     Raises:
         InputError: The file is not valid; the message lists all errors with their lines.
     """
-    return config.load(path, BaseModelFile).bases
+    return config.load_settings(path, BaseModelFile).bases

@@ -1,7 +1,7 @@
-"""Rows that base models are compared on, all from the training partition of a run whose data gate has passed.
+"""Choice of the rows on which base models are compared, from the training partition of a run.
 
-The test partition is reserved for the evaluation gate: if a base model were chosen on it, its metrics there would be
-too good.
+The run's data gate must have passed. The test partition is reserved for the evaluation gate: if a base model were
+chosen by its metrics on that partition, these metrics would be too optimistic.
 """
 
 from dataclasses import dataclass
@@ -15,39 +15,42 @@ from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.records.record import VALIDATION, read_batches, read_rows, read_table, write_table
+from tasks.core.records.record import VALIDATION_SCHEMA, read_batches, read_rows_at, read_table, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source_run
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.conversations import targets
 from tasks.stages.data.split import record_columns
-from tasks.stages.data.split.draw import draw
+from tasks.stages.data.split.draw import draw_stratified
 from tasks.stages.data.split.record_columns import Positions
 
 Mask = npt.NDArray[np.bool_]
-DEFAULT_ASKED, DEFAULT_TRAINED_ON = 100, 200
-"""Default numbers of rows to answer and to train on. By default, at most a third of all rows are used for answering."""
+DEFAULT_ROWS_TO_ANSWER, DEFAULT_TRAINING_ROWS = 100, 200
+"""Default numbers of rows to answer and to train on. By default, at most a third of all rows are answered."""
 
 
 @dataclass(frozen=True)
 class RowCounts:
     """Requested numbers of rows; None for the defaults."""
 
-    asked: int | None = None
-    trained_on: int | None = None
+    to_answer: int | None = None
+    to_train_on: int | None = None
 
 
 @dataclass(frozen=True)
 class ChosenRows:
-    """Rows of a run's training partition, by position in its table. No prompt is both answered and trained on."""
+    """Rows chosen from a run's training partition, as positions in its table.
 
-    run: str
-    demo: bool
+    No row to answer has the same prompt as a row to train on.
+    """
+
+    run_id: str
+    is_demo: bool
     """Whether a demo identity approved the run's data."""
-    table: Path
-    asked: Positions
-    trained_on: Positions
+    table_path: Path
+    positions_to_answer: Positions
+    positions_to_train_on: Positions
     regions: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
@@ -55,64 +58,72 @@ class ChosenRows:
 
         There are no validation rows, because the fine-tune is too short to choose between checkpoints.
         """
-        for name, places in (("train", self.trained_on), ("test", self.asked)):
-            write_table(read_rows(self.table, places), folder / f"{name}.parquet")
-        write_table(VALIDATION.empty_table(), folder / "validation.parquet")
+        for name, places in (("train", self.positions_to_train_on), ("test", self.positions_to_answer)):
+            write_table(read_rows_at(self.table_path, places), folder / f"{name}.parquet")
+        write_table(VALIDATION_SCHEMA.empty_table(), folder / "validation.parquet")
 
     @property
     def sha256(self) -> str:
-        places = [self.asked.tolist(), self.trained_on.tolist()]
-        return sha256_bytes(canonical_json([sha256_file(self.table), *places]))
+        places = [self.positions_to_answer.tolist(), self.positions_to_train_on.tolist()]
+        return sha256_bytes(canonical_json([sha256_file(self.table_path), *places]))
 
 
 def choose_rows(
-    params: Params, layout: Layout, ledger: Ledger, governance: Governance, wanted: RowCounts
+    params: Params, layout: Layout, ledger: Ledger, governance: Governance, requested: RowCounts
 ) -> ChosenRows:
-    """Choose rows from the newest run of the use case that has rows. The choice is deterministic.
+    """Choose rows from the newest run of the use case that has completed stage `split`. The choice is deterministic.
 
     Raises:
-        Unavailable: There is no such run.
-        Refused: The run's data gate has not passed, or an owner has withdrawn a source.
+        Unavailable: No run of the use case has completed stage `split`.
+        Refused: The run has not passed its data gate, or an owner has withdrawn a source.
         InputError: There are fewer rows than requested.
     """
-    run = source_run.newest_run(params, layout)
-    statement = source_run.require_passed(run, ledger, governance)
+    run = source_run.newest_run_with_rows(params, layout)
+    statement = source_run.require_passed_data_gate(run, ledger, governance)
     table = run.artefacts("split") / "train.parquet"
     clusters = read_table(run.artefacts("deduplicate") / "clusters.parquet")
-    records = record_columns.read(table, clusters, params.data.seed)
-    asked, rest = _held_out(records, have_targets(table)[records.table_position], wanted.asked)
-    trained_on = draw(records, rest, DEFAULT_TRAINED_ON if wanted.trained_on is None else wanted.trained_on)
-    if wanted.trained_on is not None and len(trained_on) < wanted.trained_on:
+    records = record_columns.read_split_records(table, clusters, params.data.seed)
+    asked, rest = _draw_rows_to_answer(records, target_mask(table)[records.table_position], requested.to_answer)
+    trained_on = draw_stratified(
+        records, rest, DEFAULT_TRAINING_ROWS if requested.to_train_on is None else requested.to_train_on
+    )
+    if requested.to_train_on is not None and len(trained_on) < requested.to_train_on:
         raise InputError(
-            f"--train-rows {wanted.trained_on}: {len(trained_on)} rows of run {run.root.name} are left beside the "
+            f"--train-rows {requested.to_train_on}: {len(trained_on)} rows of run {run.root.name} are left beside the "
             f"{len(asked)} that are asked; give a lower number"
         )
     return ChosenRows(
-        run=run.root.name,
-        demo=statement.demo,
-        table=table,
-        asked=records.table_position[asked],
-        trained_on=records.table_position[trained_on],
-        regions=tuple(sorted({item.source.region for item in load_resolved(run.sources).sources})),
+        run_id=run.root.name,
+        is_demo=statement.demo,
+        table_path=table,
+        positions_to_answer=records.table_position[asked],
+        positions_to_train_on=records.table_position[trained_on],
+        regions=tuple(sorted({item.source.region for item in load_resolved(run.sources_path).sources})),
     )
 
 
-def have_targets(table: Path) -> Mask:
-    """Return a mask of the rows of a table that have a target. Plain texts have none."""
-    parts = (targets(batch.column("messages")).to_pylist() for batch in read_batches(table, ["messages"]))
+def target_mask(table_path: Path) -> Mask:
+    """Return a mask of the table's rows that is true for rows with a target. Plain texts have no target."""
+    parts = (targets(batch.column("messages")).to_pylist() for batch in read_batches(table_path, ["messages"]))
     return np.array([bool(target) for part in parts for target in part], bool)
 
 
-def _held_out(records: record_columns.SplitRecords, able: Mask, wanted: int | None) -> tuple[Positions, Positions]:
-    """Draw the rows to answer, and return them with all rows that share no prompt with them.
+def _draw_rows_to_answer(
+    records: record_columns.SplitRecords, has_target: Mask, requested: int | None
+) -> tuple[Positions, Positions]:
+    """Draw the rows to answer. Return their positions, and the positions of all rows with other prompts.
 
     Raises:
-        InputError: One of the two parts would be empty, or smaller than requested.
+        InputError: Either part is empty, or there are fewer rows to answer than requested.
     """
     every = np.arange(len(records))
-    asked = draw(records, every[able], min(DEFAULT_ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
+    asked = draw_stratified(
+        records,
+        every[has_target],
+        min(DEFAULT_ROWS_TO_ANSWER, max(1, len(every) // 3)) if requested is None else requested,
+    )
     rest = every[~np.isin(records.group_number, records.group_number[asked])]
-    if not len(asked) or not len(rest) or (wanted is not None and len(asked) < wanted):
+    if not len(asked) or not len(rest) or (requested is not None and len(asked) < requested):
         raise InputError(
             f"--rows: {len(asked)} rows asked of the {len(every)} of the training partition leave {len(rest)} with "
             "other prompts to train on; give a lower number"

@@ -1,6 +1,6 @@
-"""Check whether a source that a release was trained on was withdrawn.
+"""Check whether a source that a release was trained on is withdrawn.
 
-The check applies before a promotion and before a rollback. A release that was promoted earlier stays valid.
+The check is made before a promotion and before a rollback. A release that has already been promoted stays valid.
 """
 
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
@@ -17,25 +17,25 @@ from tasks.sources import sources
 from tasks.sources.dataset import Dataset
 
 
-def require_not_withdrawn(
-    payload: Path, ledger: Ledger, governance: Governance, others: Collection[UsedSource] = ()
+def require_sources_not_withdrawn(
+    payload: Path, ledger: Ledger, governance: Governance, other_sources: Collection[UsedSource] = ()
 ) -> None:
     """Verify that no source of a release is withdrawn.
 
     Args:
-        payload: Payload of the release, with the manifest of its dataset.
+        payload: Payload of the release, which contains the manifest of its dataset.
         ledger: Ledger with the withdrawals.
         governance: Governance in force.
-        others: Further sources to check, for example the pinned sources of the run.
+        other_sources: Other sources to check, for example the pinned sources of the run.
 
     Raises:
-        Refused: A source is withdrawn, or the manifest of the dataset cannot be read.
+        Refused: A source is withdrawn, or the dataset's manifest cannot be read.
     """
-    if reason := withdrawals.block_reason(ledger, governance, [*of_release(payload), *others]):
+    if reason := withdrawals.block_reason(ledger, governance, [*sources_of_release(payload), *other_sources]):
         raise Refused(f"what was trained on a withdrawn source is not promoted: {reason}")
 
 
-def of_release(payload: Path) -> list[UsedSource]:
+def sources_of_release(payload: Path) -> list[UsedSource]:
     """Return the sources in payload/dataset/manifest.json, sorted by name.
 
     Raises:
@@ -46,10 +46,10 @@ def of_release(payload: Path) -> list[UsedSource]:
         named = Dataset.from_bytes(path.read_bytes()).sources
     except (OSError, ValueError) as error:
         raise Refused(
-            f"{path}: it cannot be read which sources the release was trained on ({error_text(error)})"
+            f"{path}: it cannot be read which sources the release was trained on ({document_error_message(error)})"
         ) from None
     return [UsedSource(name, origin.sha256) for name, origin in sorted(named.items())]
 
 
-def of_run(layout: Layout) -> list[UsedSource]:
-    return [UsedSource.from_resolved(item) for item in sources.load_resolved(layout.sources).sources]
+def sources_of_run(layout: Layout) -> list[UsedSource]:
+    return [UsedSource.from_resolved(item) for item in sources.load_resolved(layout.sources_path).sources]

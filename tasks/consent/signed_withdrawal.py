@@ -1,7 +1,7 @@
 """Signed statements by which an owner withdraws or restores a source, and their verification in ledger entries.
 
-A restoration is signed twice: by the person, and by the gate key, which confirms that the person was allowed to restore
-the source at that time. A restoration therefore stays valid after a change of owner or keys.
+A restoration is signed twice: by the person, and with the gate key. The second signature confirms that the person was
+allowed to restore the source at that time. A restoration therefore stays valid after a change of owner or keys.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
-class Notice(DatedDocument):
-    """Withdrawal or restoration as a person signs it: the predicate of an in-toto statement.
+class WithdrawalNotice(DatedDocument):
+    """Withdrawal or restoration of a source: the predicate of an in-toto statement that a person signs.
 
-    The statement's subject is the source, with the digest of its current declaration.
+    The subject of the statement is the source, with the digest of its current declaration.
     """
 
     verb: Literal["withdraw", "restore"]
@@ -36,42 +36,50 @@ class Notice(DatedDocument):
     reason: str
     """Reason given by the person."""
     restores: Sha256 | None
-    """SHA-256 of the envelope of the withdrawal that is revoked; null for withdrawals."""
+    """SHA-256 of the revoked withdrawal's envelope; null if the document is itself a withdrawal."""
     contents: list[Sha256] = []
-    """SHA-256 of each known content of the source; empty for restorations. A source with the same content and another
-    name is withdrawn too."""
+    """SHA-256 of each content that the source is known to have had; empty if the document is a restoration. Sources
+    with other names but one of these contents are withdrawn too."""
     location: str | None = None
-    """Location of the source, as in sources.yaml; null for restorations, and in statements of earlier versions."""
+    """Location of the source, as in sources.yaml; null if the document is a restoration or from an early Hallmark
+    version."""
     environment: str | None = None
-    """Environment in which the gate key's signature is valid; null for withdrawals."""
+    """Environment in which the gate key's signature is valid; null if the document is a withdrawal."""
     owned_under: str | None = None
-    """Governance folder that names the owner, if the owner restores a source that another person withdrew. The gate
-    key's signature is valid only under this folder, because `--governance` can name any folder."""
+    """Governance folder that names the signer as owner; null unless an owner restores a source that another person
+    withdrew. The gate key's signature is valid only under this folder, because the option `--governance` can name any
+    folder."""
     time: datetime
     """Time of signing, by the ledger's clock."""
 
 
-PERSON_KIND = SignedKind(PREDICATE_TYPE, Notice, "a withdrawal", signer_of=lambda notice: notice.person)
+PERSON_KIND = SignedKind(PREDICATE_TYPE, WithdrawalNotice, "a withdrawal", signer_of=lambda notice: notice.person)
 COUNTERSIGNATURE_KIND = SignedKind(
-    PREDICATE_TYPE, Notice, "a withdrawal", signer_of=lambda _: "gate", machines=("gate",), body_key="countersigned"
+    PREDICATE_TYPE,
+    WithdrawalNotice,
+    "a withdrawal",
+    signer_of=lambda _: "gate",
+    machines=("gate",),
+    body_key="countersigned",
 )
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """Withdrawal in the ledger, verified or unverified."""
+    """Withdrawal in the ledger. It can be unverified, but has the same effect as a verified one."""
 
     entry: Entry
     sha256: str
-    """SHA-256 of the envelope, which identifies the withdrawal in restorations."""
-    statement: Notice | None
+    """SHA-256 of the envelope. Restorations refer to the withdrawal by this digest."""
+    statement: WithdrawalNotice | None
     """Signed statement; None if it cannot be verified."""
     sources: frozenset[str]
-    """Ids of the withdrawn sources: the signed one, or all that an unverified entry and its statement name."""
+    """Ids of the withdrawn sources. A verified withdrawal has one. For an unverified one, these are all sources that
+    the ledger entry and the statement name."""
     contents: frozenset[str]
-    """SHA-256 of the withdrawn contents. Sources of other names with one of these contents are withdrawn too."""
+    """SHA-256 of each withdrawn content. Sources with other names but one of these contents are withdrawn too."""
     location: str | None
-    """Location of the source. Sources of other names at the same location are withdrawn too."""
+    """Location of the source. Sources with other names but the same location are withdrawn too."""
     verification_error: str
     """Reason why the withdrawal cannot be verified; empty if it can."""
 
@@ -90,45 +98,48 @@ class Withdrawal:
         )
 
 
-def draft(notice: Notice, declared: str) -> Draft:
-    """Return the draft of a ledger entry for a withdrawal or restoration.
+def draft_entry(notice: WithdrawalNotice, declaration_sha256: str) -> Draft:
+    """Draft the ledger entry for a withdrawal or restoration.
 
     Args:
-        notice: Predicate of the statement.
-        declared: SHA-256 of the source's declaration.
+        notice: Predicate of the statement to sign.
+        declaration_sha256: SHA-256 of the source's current declaration.
     """
-    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.json_value)
+    statement = dsse.make_statement(PREDICATE_TYPE, {notice.source: declaration_sha256}, notice.json_value)
     restores = notice.verb == "restore"
     return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
 
 
-def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
-    """Return the withdrawal in an entry.
+def read_withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
+    """Return the withdrawal in a ledger entry.
 
-    An entry that cannot be verified also counts as a withdrawal. Its `statement` is None.
+    An entry that cannot be verified counts as a withdrawal too. Its `statement` is then None.
     """
     try:
         notice = _verified_notice(entry, PERSON_KIND, governance, "withdraw")
     except HallmarkError as error:
-        said = _predicate(entry)
+        said = _unverified_predicate(entry)
         contents, location = said.get("contents"), said.get("location")
         digests = frozenset(map(str, contents)) if isinstance(contents, list) else frozenset[str]()
         place = location if isinstance(location, str) else None
-        return Withdrawal(entry, _digest(entry), None, _named_sources(entry), digests, place, str(error))
+        return Withdrawal(entry, _envelope_digest(entry), None, _named_sources(entry), digests, place, str(error))
     about, digests = frozenset({notice.source}), frozenset(notice.contents)
-    return Withdrawal(entry, _digest(entry), notice, about, digests, notice.location, "")
+    return Withdrawal(entry, _envelope_digest(entry), notice, about, digests, notice.location, "")
 
 
-def restoration(entry: Entry, governance: Governance) -> Notice | None:
-    """Return the restoration in an entry; None if it has no valid signature of a person in people.yaml."""
+def read_restoration(entry: Entry, governance: Governance) -> WithdrawalNotice | None:
+    """Return the restoration in a ledger entry; None if it lacks a valid signature by a person in people.yaml."""
     try:
         return _verified_notice(entry, PERSON_KIND, governance, "restore")
     except HallmarkError:
         return None
 
 
-def countersigned_restoration(entry: Entry, governance: Governance) -> Notice | None:
-    """Return the restoration in an entry; None unless the gate key signed it for this environment and governance."""
+def read_countersigned_restoration(entry: Entry, governance: Governance) -> WithdrawalNotice | None:
+    """Return the restoration in a ledger entry.
+
+    The result is None unless the gate key has signed the restoration for this environment and governance folder.
+    """
     try:
         notice = _verified_notice(entry, COUNTERSIGNATURE_KIND, governance, "restore")
     except HallmarkError:
@@ -140,41 +151,45 @@ def countersigned_restoration(entry: Entry, governance: Governance) -> Notice | 
     return notice if here else None
 
 
-def _verified_notice(entry: Entry, kind: SignedKind[Notice], governance: Governance, verb: str) -> Notice:
+def _verified_notice(
+    entry: Entry, kind: SignedKind[WithdrawalNotice], governance: Governance, verb: str
+) -> WithdrawalNotice:
     signed = verify_entry(entry, kind, governance)
     if (signed.document.verb, signed.document.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
     return signed.document
 
 
-def _envelope(value: Any) -> dict[str, Any]:
+def _require_envelope(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused("it holds no signed envelope")
     return value
 
 
-def _digest(entry: Entry) -> str:
-    """Return the SHA-256 of an entry's envelope, or of its sequence number if it has no valid envelope."""
+def _envelope_digest(entry: Entry) -> str:
+    """Return the SHA-256 of an entry's envelope. If the envelope is not valid, return that of the entry's number."""
     try:
-        return dsse.digest(_envelope(entry.body.get("envelope")))
+        return dsse.envelope_digest(_require_envelope(entry.body.get("envelope")))
     except (Refused, ValueError, RecursionError):
         return sha256_bytes(b"entry %d" % entry.seq)
 
 
 def _named_sources(entry: Entry) -> frozenset[str]:
-    """Return the ids of the sources that an entry and its statement name, without verification."""
+    """Return the ids of the sources that an entry and its statement name. Nothing is verified."""
     try:
-        statement = dsse.unverified_statement(_envelope(entry.body.get("envelope")))
+        statement = dsse.unverified_statement(_require_envelope(entry.body.get("envelope")))
     except Refused:
         return frozenset({entry.subject})
-    named = _predicate(entry).get("source", entry.subject)
-    return frozenset({entry.subject, str(named), *map(str, dsse.subjects(statement))})
+    named = _unverified_predicate(entry).get("source", entry.subject)
+    return frozenset({entry.subject, str(named), *map(str, dsse.subject_digests(statement))})
 
 
-def _predicate(entry: Entry) -> dict[str, Any]:
-    """Return the predicate of an entry's statement, without verification; empty if there is none."""
+def _unverified_predicate(entry: Entry) -> dict[str, Any]:
+    """Return the unverified predicate of an entry's statement; empty if there is none."""
     try:
-        predicate: dict[str, Any] = dsse.unverified_statement(_envelope(entry.body.get("envelope")))["predicate"]
+        predicate: dict[str, Any] = dsse.unverified_statement(_require_envelope(entry.body.get("envelope")))[
+            "predicate"
+        ]
     except Refused:
         return {}
     return predicate

@@ -6,9 +6,9 @@ machine/            processor, memory, processes, locks, transfers
 records/            tables of records, chat turns, texts and labels
 version.py          Hallmark's own version, stored in the state that it writes
 own_packages.py     names and locations of Hallmark's own packages, in a checkout and in a wheel
-errors.py           exceptions for users, each with its exit code
+errors.py           exceptions that a user can act on, each with its exit code
 error_collector.py  collector of errors, so that a command reports all of them at once
-formatting.py       text of times, durations, shares, sizes, counts and amounts
+formatting.py       formatting of times, durations, fractions, sizes, counts and amounts
 escaping.py         escaping of invisible and control characters in all output
 pages.py            Jinja environment for HTML pages
 object_store.py     client of an S3 object store
@@ -16,11 +16,11 @@ utc.py              conversion of times to UTC
 files.py            digests, atomic writes of files and folders
 layout.py           paths of a run's files and of Hallmark's state
 graph.py            table of stages and gates
-steps/              the part of that table that data stages import
+steps/              the part of the table of stages that data stages import
 code_digest.py      digest of the code that each stage runs
 params/             schema of params.yaml, one file for each section
 facts.py            metrics and measurements that stages report and gates check
 progress.py         progress lines of a stage
-payload/            documents in a release about the release itself
-json_text.py        parsers of JSON, by what they refuse, and its canonical form
+payload/            documents that describe a release and are part of it
+json_text.py        JSON parsers of different strictness, and canonical JSON
 """

@@ -19,15 +19,16 @@ class ErrorCollector:
         except HallmarkError as error:
             self.errors.append(error)
 
-    def add(self, text: str) -> None:
+    def add_input_error(self, text: str) -> None:
         self.errors.append(InputError(text))
 
     def raise_errors(self) -> None:
         """Raise the collected errors, if there are any.
 
         A single error is raised unchanged. Two or more errors are combined into one error with all their messages. The
-        combined error is an InputError if one of them is, because the user can correct it; otherwise it is Refused if
-        one of them is, because this may require other people; otherwise it is Unavailable.
+        combined error is an InputError if at least one of them is an InputError, because the user can correct it. If
+        not, it is Refused if at least one of them is Refused, because other people may have to act. If none is Refused
+        either, it is Unavailable.
         """
         if len(self.errors) == 1:
             raise self.errors[0]

@@ -2,7 +2,7 @@
 
     HallmarkError
     ├── InputError    2  an input is wrong; the message says what was expected, what was found and what to do
-    ├── Refused       1  the answer is no: a gate failed, a verification failed
+    ├── Refused       1  the request is refused: for example, a gate or a verification failed
     └── Unavailable   3  a resource cannot be used: a server, a disk, a remote
         ├── ProcessDied         a process ended without an error message
         └── TimeLimitExceeded   an operation exceeded its time limit
@@ -15,7 +15,7 @@ import errno
 import os
 from typing import ClassVar
 
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 
 
 class HallmarkError(Exception):
@@ -27,7 +27,7 @@ class HallmarkError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        return escape(super().__str__())
+        return escape_hidden(super().__str__())
 
 
 class InputError(HallmarkError):

@@ -1,8 +1,8 @@
 """Escaping of hidden characters, which are invisible or change how other text is displayed.
 
 Terminals execute control characters, browsers and editors apply characters that change the direction of writing, and
-some characters have no width. In data, in a params file or in a signed text they could change what an approver sees. So
-all output is escaped at the point where it leaves the program, and callers need not do it:
+some characters have no width. In data, in a params file or in a signed text, such characters could change what an
+approver sees. So all output is escaped at the point where it leaves the program, and other code need not escape it:
 
     terminal    infra/cli/terminal.py, for every command
     log         infra/prefect/runner.py and flows/lifecycle.py; lines of a stage in tasks/runs/outputs/dvc.py
@@ -40,20 +40,23 @@ JOINERS = "\u200c\u200d"
 require them."""
 
 
-def escape(text: str) -> str:
+def escape_hidden(text: str) -> str:
     """Replace each hidden character with its code point, for example `<U+001B>`. Newlines and tabs are kept."""
-    return _HIDDEN_PATTERN.sub(lambda match: _code_point(match[0]), text)
+    return _HIDDEN_PATTERN.sub(lambda match: _format_code_point(match[0]), text)
 
 
-def escape_line(text: str) -> str:
+def escape_to_one_line(text: str) -> str:
     """Escape hidden characters, newlines and tabs, so that the text fits on one line."""
-    return escape(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape_hidden(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def first_hidden_character(text: str) -> str | None:
-    """Return the code point of the first hidden character except JOINERS, such as `<U+001B>`; None if there is none."""
+    """Return the code point of the first hidden character, for example `<U+001B>`. Return None if there is none.
+
+    JOINERS are not counted as hidden characters here.
+    """
     match = _HIDDEN_PATTERN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
-    return _code_point(match[0]) if match else None
+    return _format_code_point(match[0]) if match else None
 
 
 def escaped_json(value: Any, **how: Any) -> str:
@@ -77,13 +80,13 @@ _MARKDOWN_SYNTAX = re.compile(
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text for one line of Markdown, so that it is displayed literally: no heading, link, image or HTML."""
-    line = " ".join(escape(text).split())
+    """Escape a text for one line of Markdown, so that it is displayed literally and not as a heading, link or HTML."""
+    line = " ".join(escape_hidden(text).split())
     return _MARKDOWN_SYNTAX.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
 
 
-def inline_code(text: str) -> str:
-    text = escape_line(text)
+def format_inline_code(text: str) -> str:
+    text = escape_to_one_line(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence} {text} {fence}" if len(fence) > 1 else f"{fence}{text}{fence}"
 
@@ -91,19 +94,19 @@ def inline_code(text: str) -> str:
 class EscapingStream:
     """Text stream that escapes hidden characters.
 
-    Rich writes its colours, which are control characters, directly to the wrapped stream. It finds this stream by the
-    attribute `rich_proxied_file`.
+    Rich writes control characters for its colours. It must write them directly to the wrapped stream, which it finds in
+    the attribute `rich_proxied_file`.
     """
 
-    def __init__(self, beneath: IO[str]) -> None:
-        self.rich_proxied_file = beneath
+    def __init__(self, wrapped_stream: IO[str]) -> None:
+        self.rich_proxied_file = wrapped_stream
 
     def write(self, text: str) -> int:
-        self.rich_proxied_file.write(escape(text))
+        self.rich_proxied_file.write(escape_hidden(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        self.rich_proxied_file.writelines(map(escape, lines))
+        self.rich_proxied_file.writelines(map(escape_hidden, lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
@@ -113,10 +116,10 @@ class EscapingLogRecord(logging.LogRecord):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         if self.exc_info:
-            self.exc_text = escape(logging.Formatter().formatException(self.exc_info))
+            self.exc_text = escape_hidden(logging.Formatter().formatException(self.exc_info))
 
     def getMessage(self) -> str:  # noqa: N802
-        return escape(super().getMessage())
+        return escape_hidden(super().getMessage())
 
 
 def escape_output() -> None:
@@ -137,5 +140,5 @@ def escape_logs() -> None:
     logging.setLogRecordFactory(EscapingLogRecord)
 
 
-def _code_point(character: str) -> str:
+def _format_code_point(character: str) -> str:
     return f"<U+{ord(character):04X}>"

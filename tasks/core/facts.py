@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.files import read_stage_json
 
 MAX_FACTS = 2_000
 MAX_FACT_CHARS = 2_000
-"""Maximum number of characters in the name, unit and note of a fact together."""
+"""Maximum total number of characters in the name, unit and note of a fact."""
 
 
 class Fact(FrozenModel):
@@ -25,7 +25,7 @@ class Fact(FrozenModel):
     high: float | None = None
     """Upper end of the value's interval, if it has one."""
     unit: str = ""
-    """Unit that is printed after the value: rows, ms, USD, …; empty for shares and counts."""
+    """Unit that is printed after the value, such as rows, ms or USD; empty for fractions and counts."""
     note: str = ""
     """Short explanation of how the value is computed, for the person who decides at a gate."""
 
@@ -38,16 +38,16 @@ class Fact(FrozenModel):
 Facts = dict[str, Fact]
 
 
-def dump(facts: Facts) -> dict[str, Any]:
+def facts_to_json(facts: Facts) -> dict[str, Any]:
     """Convert facts to JSON values. Fields that have their default value are left out."""
     return {name: fact.model_dump(exclude_defaults=True) for name, fact in sorted(facts.items())}
 
 
-def parse(values: dict[str, Any]) -> Facts:
+def facts_from_json(values: dict[str, Any]) -> Facts:
     return {name: Fact.model_validate(value) for name, value in values.items()}
 
 
-def read(path: Path) -> Facts:
+def read_facts(path: Path) -> Facts:
     """Read the facts in a file that a stage wrote. The result is empty if the file does not exist.
 
     Raises:
@@ -57,11 +57,11 @@ def read(path: Path) -> Facts:
         values = read_stage_json(path).get("facts", {})
         if len(values) > MAX_FACTS:
             raise ValueError(f"it has {len(values):,} figures, and what belongs there has {MAX_FACTS:,} at most")
-        found = parse(values)
+        found = facts_from_json(values)
         if any(len(f"{name}{fact.unit}{fact.note}") > MAX_FACT_CHARS for name, fact in found.items()):
             raise ValueError(f"a figure has words of more than {MAX_FACT_CHARS:,} characters")
     except FileNotFoundError:
         return {}
     except (OSError, *DOCUMENT_ERRORS) as error:
-        raise InputError(f"{path}: expected JSON with a `facts` mapping ({error_text(error)})") from None
+        raise InputError(f"{path}: expected JSON with a `facts` mapping ({document_error_message(error)})") from None
     return found

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from tasks.core.escaping import escaped_json
-from tasks.core.json_text import canonical_json, parse, require_pieces
+from tasks.core.json_text import canonical_json, limit_pieces, parse
 
 MAX_STAGE_JSON_BYTES = 64 * 2**20
 MAX_STAGE_JSON_PIECES = 2_000_000
-"""Maximum number of strings, commas, lists and objects in a JSON file that a stage wrote. A loss curve of 100,000 steps
-has half as many."""
+"""Maximum number of strings, commas, lists and objects in a JSON file that a stage wrote. A file with a loss curve of
+100,000 steps has half as many."""
 
-UMASK = 0o077
+STATE_UMASK = 0o077
 """Umask for Hallmark's state, which only its owner is allowed to read."""
 
 
@@ -36,7 +36,7 @@ def sha256_file(path: Path) -> str:
 
 
 def tree_manifest(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder by its relative POSIX path, sorted by path.
+    """Return a mapping from relative POSIX path to SHA-256 for every file below a folder, sorted by path.
 
     Raises:
         ValueError: The folder contains a symbolic link.
@@ -71,17 +71,17 @@ def open_regular_file(path: Path) -> IO[bytes]:
     return os.fdopen(handle, "rb")
 
 
-def read_at_most(path: Path, most: int) -> bytes:
+def read_bounded(path: Path, max_bytes: int) -> bytes:
     """Read an untrusted file, up to a maximum size.
 
     Raises:
         OSError: The file cannot be opened, or is not a regular file.
-        ValueError: The file has more than `most` bytes.
+        ValueError: The file has more than `max_bytes` bytes.
     """
     with open_regular_file(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"it has more than {max_bytes:,} bytes, and what belongs there never has")
     return data
 
 
@@ -100,8 +100,8 @@ def read_stage_json(path: Path) -> Any:
 def read_stage_bytes(path: Path) -> bytes:
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a link", str(path))
-    data = read_at_most(path, MAX_STAGE_JSON_BYTES)
-    require_pieces(data, MAX_STAGE_JSON_PIECES)
+    data = read_bounded(path, MAX_STAGE_JSON_BYTES)
+    limit_pieces(data, MAX_STAGE_JSON_PIECES)
     return data
 
 
@@ -126,7 +126,8 @@ def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
 
     Args:
         path: File to create or replace. Its folder is created if necessary.
-        mode: Permissions of the file. None: a replaced file keeps its permissions, a new file gets those of the umask.
+        mode: Permissions of the file. If None, a replaced file keeps its permissions, and a new file gets the default
+            permissions that the umask allows.
 
     Yields:
         Temporary file in the same folder. If the block succeeds, the file is flushed to disk and renamed to `path`;
@@ -160,7 +161,7 @@ def final_path(path: Path) -> Path:
     return path.with_name(match.group(1)) if match else path
 
 
-def create_file(path: Path, data: bytes) -> bool:
+def create_private_file(path: Path, data: bytes) -> bool:
     """Create a private file (mode 0600). Return False if the file already exists.
 
     The content is written to a temporary file, which is then hard-linked. So if two processes create the same file,
@@ -185,11 +186,11 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     """Write a folder atomically.
 
     The files in the folder are flushed to disk before it is renamed, so that a power cut leaves none of them empty.
-    Temporary folders of earlier, killed processes are removed, so only one process at a time may write a target.
+    Temporary folders that killed processes left behind are removed. So only one process at a time may write a target.
 
     Args:
         target: Folder to create or replace.
-        mode: Permissions of the folder; None for those of the umask.
+        mode: Permissions of the folder; None for the default permissions that the umask allows.
 
     Yields:
         Empty temporary folder next to `target`. If the block succeeds, the folder is renamed to `target`; otherwise it
@@ -205,7 +206,7 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         yield temporary_path
         if mode is not None:
             temporary_path.chmod(mode)
-        _flush(temporary_path)
+        _flush_to_disk(temporary_path)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:
@@ -215,15 +216,16 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         shutil.rmtree(temporary_path, ignore_errors=True)
 
 
-FICLONE = 0x40049409
+FICLONE_REQUEST = 0x40049409
 """Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is modified."""
 COPY_BLOCK_BYTES = 2**20
-MIN_SPARSE_BYTES = 2**12
+MIN_SPARSE_FILE_BYTES = 2**12
 STAT_BLOCK_BYTES = 512
-"""Number of bytes per unit of `st_blocks`. On file systems with compression, `st_blocks` is smaller than the data."""
+"""Number of bytes per block that `st_blocks` counts. On file systems with compression, the blocks can be smaller in
+total than the data."""
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """Copy a file, as a reflink if the file system supports it.
 
     Raises:
@@ -238,53 +240,53 @@ def copy_open_file(file: IO[bytes], target: Path) -> None:
     left = os.fstat(file.fileno()).st_size
     with target.open("xb") as made:
         try:
-            fcntl.ioctl(made.fileno(), FICLONE, file.fileno())
+            fcntl.ioctl(made.fileno(), FICLONE_REQUEST, file.fileno())
         except OSError:
             while part := file.read(min(left, COPY_BLOCK_BYTES)):
                 made.write(part)
                 left -= len(part)
 
 
-def is_sparse(handle: int) -> bool:
+def is_sparse(file_descriptor: int) -> bool:
     """Return whether more than half of an open file consists of holes.
 
     Such a file is small on disk but takes long to read.
     """
-    found = os.fstat(handle)
+    found = os.fstat(file_descriptor)
     half = found.st_size // 2
     return (
-        found.st_size > MIN_SPARSE_BYTES
+        found.st_size > MIN_SPARSE_FILE_BYTES
         and found.st_blocks * STAT_BLOCK_BYTES < half
-        and _data_bytes(handle, found.st_size) < half
+        and _count_data_bytes(file_descriptor, found.st_size) < half
     )
 
 
-def _data_bytes(handle: int, size: int) -> int:
+def _count_data_bytes(file_descriptor: int, size: int) -> int:
     held, place = 0, 0
     try:
         while place < size:
-            begin = os.lseek(handle, place, os.SEEK_DATA)
-            place = os.lseek(handle, begin, os.SEEK_HOLE)
+            begin = os.lseek(file_descriptor, place, os.SEEK_DATA)
+            place = os.lseek(file_descriptor, begin, os.SEEK_HOLE)
             held += place - begin
     except OSError:  # only a hole follows
         pass
     finally:
-        os.lseek(handle, 0, os.SEEK_SET)
+        os.lseek(file_descriptor, 0, os.SEEK_SET)
     return held
 
 
-def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = copy) -> None:
-    """Copy all files and folders in `source` to `target`, using the function `copy` for each file.
+def copy_tree(source: Path, target: Path, copy_one_file: Callable[[Path, Path], object] = copy_file) -> None:
+    """Copy all files and folders in `source` to `target`, using the function `copy_one_file` for each file.
 
-    Permissions are not copied, so that a folder open to all users does not become one in Hallmark's state.
+    Permissions are not copied, so that no folder in Hallmark's state becomes accessible to all users.
     """
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
-        place.mkdir() if path.is_dir() else copy(path, place)
+        place.mkdir() if path.is_dir() else copy_one_file(path, place)
 
 
-def _flush(folder: Path) -> None:
+def _flush_to_disk(folder: Path) -> None:
     """Flush a folder and everything in it to disk.
 
     This takes milliseconds if little was written, and one second or more per gigabyte.

@@ -1,4 +1,4 @@
-"""Text of times, durations, shares, sizes, counts, amounts and paths, the same in commands, pages and messages."""
+"""Formatting of times, durations, fractions, sizes, counts, amounts and paths in commands, pages and messages."""
 
 import os
 from datetime import datetime
@@ -39,7 +39,7 @@ def format_minutes(seconds: float) -> str:
 
 
 def format_share(share: float) -> str:
-    """Format a share as a percentage with at most one decimal, for example `40%` or `9.1%`."""
+    """Format a fraction as a percentage with at most one decimal, for example `40%` or `9.1%`."""
     return f"{share:.1%}".replace(".0%", "%")
 
 
@@ -49,15 +49,15 @@ def format_bytes(size: float) -> str:
     return f"{size / BYTES_BY_UNIT[unit]:,.1f} {unit}" if unit else f"{size:,.0f} B"
 
 
-def format_count(count: int, one: str, more: str = "") -> str:
+def format_count(count: int, singular: str, plural: str = "") -> str:
     """Format a count with its noun, for example `1 rule` or `1,204 rules`.
 
     Args:
         count: Number to format.
-        one: Noun in the singular.
-        more: Noun in the plural, if it is not the singular with an `s`.
+        singular: Noun in the singular.
+        plural: Noun in the plural, if it is not the singular with an `s`.
     """
-    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
 
 
 def format_usd(value: float) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.core.steps.data import DATA_STAGES
-from tasks.core.steps.stage import CHAMPION, CODE, SOURCES, SUITES, Stage
+from tasks.core.steps.stage import CHAMPION_PATH, CODE_PATH, SOURCES_PATH, SUITES_PATH, Stage
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ STEPS: tuple[Stage | Gate, ...] = (
         "tasks.stages.train.rows.tokenise",
         ("prompts",),
         ("artefacts/split", "artefacts/base_model"),
-        gates=("data",),
+        required_gates=("data",),
     ),
     Stage(
         "train",
         "tasks.stages.train.train",
         ("training", "prompts"),
         ("artefacts/split", "artefacts/base_model", "artefacts/tokenise"),
-        gates=("data",),
+        required_gates=("data",),
         has_measurements=True,
     ),
     Stage(
@@ -50,14 +50,18 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("evaluation", "prompts"),
         ("artefacts/base_model", "artefacts/split"),
         has_measurements=True,
-        variants={"base": "artefacts/base_model/result.json", "champion": CHAMPION, "candidate": "artefacts/train"},
+        variants={
+            "base": "artefacts/base_model/result.json",
+            "champion": CHAMPION_PATH,
+            "candidate": "artefacts/train",
+        },
     ),
     Stage(
         "evaluate",
         "tasks.stages.evaluate.evaluate",
         ("evaluation", "use_case"),
         (
-            SOURCES,
+            SOURCES_PATH,
             *(f"artefacts/{name}/result.json" for name in DATA_STAGE_NAMES if name != "split"),
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/split",
@@ -71,14 +75,20 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("use_case", "prompts", "base_model", "training", "evaluation"),
         (
             "params.yaml",
-            *(SOURCES, SUITES, CHAMPION, CODE, "inputs/stages.json"),  # the manifest has a digest of all code
+            *(
+                SOURCES_PATH,
+                SUITES_PATH,
+                CHAMPION_PATH,
+                CODE_PATH,
+                "inputs/stages.json",
+            ),  # the manifest has a digest of all code
             *(f"artefacts/{name}" for name in (*DATA_STAGE_NAMES, "base_model")),
             "artefacts/tokenise",
             "artefacts/train",
             *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
             "artefacts/evaluate",
         ),
-        gates=("evaluation",),
+        required_gates=("evaluation",),
     ),
     Gate("release"),
 )
@@ -89,11 +99,14 @@ GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, G
 
 
 def sort_gates(gates: Iterable[str]) -> list[str]:
-    """Sort gate names in the order of the table. Gates that only other versions have come last, sorted by name."""
+    """Sort gate names in the order of the table.
+
+    Names that are not in the table, such as those of gates in other versions of Hallmark, come last, sorted by name.
+    """
     return sorted(gates, key=lambda gate: (GATES.index(gate) if gate in GATES else len(GATES), gate))
 
 
-def evidence_stages(gate: str) -> tuple[str, ...]:
+def find_evidence_stages(gate: str) -> tuple[str, ...]:
     """Return the stages that the evidence of a gate covers.
 
     These are the stages since the previous gate or, if there are none, the stages of the previous gate.
@@ -109,14 +122,16 @@ def evidence_stages(gate: str) -> tuple[str, ...]:
     return tuple(passed)
 
 
-EVIDENCE_STAGES: dict[str, tuple[str, ...]] = {gate: evidence_stages(gate) for gate in GATES}
+EVIDENCE_STAGES: dict[str, tuple[str, ...]] = {gate: find_evidence_stages(gate) for gate in GATES}
 SUBJECT_STAGES: dict[str, str] = {gate: stages[-1] for gate, stages in EVIDENCE_STAGES.items()}
-GATES_BEFORE_STAGES: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.gates for it in STAGES.values()))
-"""Gates whose gate statements a later stage verifies before it runs. Promotion also requires all other gates."""
+GATES_VERIFIED_BY_STAGES: tuple[str, ...] = tuple(
+    gate for gate in GATES if any(gate in it.required_gates for it in STAGES.values())
+)
+"""Gates whose statements a later stage verifies before it runs. Promotion requires the other gates as well."""
 
 
-def dvc_yaml() -> str:
-    return DVC_YAML_HEADER + "".join(_stage_entry(stage) for stage in STAGES.values())
+def render_dvc_yaml() -> str:
+    return DVC_YAML_HEADER + "".join(_render_stage_entry(stage) for stage in STAGES.values())
 
 
 DVC_YAML_HEADER = """\
@@ -132,32 +147,34 @@ stages:
 """
 
 
-def _stage_entry(stage: Stage) -> str:
+def _render_stage_entry(stage: Stage) -> str:
     if not stage.variants:
-        return f"  {stage.name}:\n" + _body(stage, stage.name, stage.dependencies(), "    ")
+        return f"  {stage.name}:\n" + _entry_body(stage, stage.name, stage.dependency_paths(), "    ")
     each = "".join(f"      {key}: {{reads: {path}}}\n" for key, path in stage.variants.items())
-    reads = [*stage.dependencies(), "${item.reads}"]
-    return f"  {stage.name}:\n    foreach:\n{each}    do:\n" + _body(stage, f"{stage.name}@${{key}}", reads, "      ")
+    reads = [*stage.dependency_paths(), "${item.reads}"]
+    return f"  {stage.name}:\n    foreach:\n{each}    do:\n" + _entry_body(
+        stage, f"{stage.name}@${{key}}", reads, "      "
+    )
 
 
-def _body(stage: Stage, run: str, reads: list[str], indent: str) -> str:
-    folder = run.replace("@", "/")
+def _entry_body(stage: Stage, dvc_name: str, dependencies: list[str], indent: str) -> str:
+    folder = dvc_name.replace("@", "/")
     outs = [f"artefacts/{folder}", *([f"measured/{folder}"] if stage.has_measurements else [])]
     lines = [
-        f"cmd: python -I tasks/stages/start.py {run}",
+        f"cmd: python -I tasks/stages/start.py {dvc_name}",
         "deps:",
-        *(f"  - {path}" for path in reads),
+        *(f"  - {path}" for path in dependencies),
         "params:",
-        *(f"  - {section}" for section in stage.params),
-        f"  - inputs/stages.json: [{_flow_item(run)}]",
-        f"outs: [{', '.join(map(_flow_item, outs))}]",
+        *(f"  - {section}" for section in stage.param_sections),
+        f"  - inputs/stages.json: [{_quote_flow_item(dvc_name)}]",
+        f"outs: [{', '.join(map(_quote_flow_item, outs))}]",
     ]
     return "".join(f"{indent}{line}\n" for line in lines)
 
 
-def _flow_item(text: str) -> str:
+def _quote_flow_item(text: str) -> str:
     return repr(text) if "$" in text else text
 
 
 if __name__ == "__main__":
-    print(dvc_yaml(), end="")
+    print(render_dvc_yaml(), end="")

@@ -1,9 +1,9 @@
 """Paths of a run's files in its worktree, and of Hallmark's state.
 
-inputs/     inputs resolved before the first stage and committed; stages read settings from nowhere else
+inputs/     inputs that are resolved and committed before the first stage
 artefacts/  outputs of each stage, digested and cached by DVC; `result.json` is written last
-measured/   measurements of each stage, such as timings; evidence may cite them, no stage depends on them
-gates/      gate statements, which the stages behind a gate depend on
+measured/   measurements of each stage, such as timings; evidence can cite them, but no stage depends on them
+gates/      gate statements, on which the stages after a gate depend
 evidence/   evidence of each gate, committed on the run's ref
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tasks.core.files import read_json
 
-BY_HAND_FOLDER = "by-hand"
+MANUAL_CACHE_FOLDER = "by-hand"
 EXPERIMENT_TIER = "experiment"
 EXPERIMENTS_FOLDER = "experiments"
 """Folder in Hallmark's state for the caches and databases of experiments, which run code that nobody has reviewed."""
-CACHE_VARIABLE = "HALLMARK_KEPT_AT"
+CACHE_ROOT_VARIABLE = "HALLMARK_KEPT_AT"
 """Environment variable with a stage's folder for files that outlive the run. The supervisor sets it."""
 
 
@@ -26,76 +26,79 @@ class Layout:
     root: Path
 
     @property
-    def params(self) -> Path:
+    def params_path(self) -> Path:
         return self.root / "params.yaml"
 
     @property
-    def inputs(self) -> Path:
+    def inputs_folder(self) -> Path:
         return self.root / "inputs"
 
     @property
-    def request(self) -> Path:
+    def request_path(self) -> Path:
         """Path of the signed run request, which is also in the ledger.
 
         It is written after all other inputs, so if the file exists, all inputs were resolved.
         """
-        return self.inputs / "request.json"
+        return self.inputs_folder / "request.json"
 
     @property
-    def sources(self) -> Path:
+    def sources_path(self) -> Path:
         """Path of the resolved sources (`tasks.sources.sources.ResolvedSources`)."""
-        return self.inputs / "sources.json"
+        return self.inputs_folder / "sources.json"
 
     @property
     def resolved_at(self) -> float:
         """Unix time at which the run was resolved, or 0 if it was not.
 
-        It is the modification time of sources.json, which is written only once. The id of a run does not have to
-        contain a time.
+        This is the modification time of sources.json, which is written only once. The id of the run is not used,
+        because it need not contain a time.
         """
-        return self.sources.stat().st_mtime if self.sources.exists() else 0.0
+        return self.sources_path.stat().st_mtime if self.sources_path.exists() else 0.0
 
     @property
-    def suites(self) -> Path:
+    def suites_path(self) -> Path:
         """Path of the adopted expectation suites (`tasks.sources.sources.Suites`)."""
-        return self.inputs / "suites.json"
+        return self.inputs_folder / "suites.json"
 
     @property
-    def champion(self) -> Path:
+    def champion_path(self) -> Path:
         """Path of the document about the champion (`tasks.registry.promote.champion.Champion`).
 
-        It contains null if there is no champion to compare the candidate with.
+        The document is null if there is no champion to compare the candidate with.
         """
-        return self.inputs / "champion.json"
+        return self.inputs_folder / "champion.json"
 
     @property
-    def authority(self) -> Path:
-        """Path of the keys whose gate statements the stages accept (`tasks.trust.gate_statement.Authority`)."""
-        return self.inputs / "authority.json"
+    def authority_path(self) -> Path:
+        """Path of the file that determines which gate statements the stages accept.
+
+        Its content is a `tasks.trust.gate_statement.Authority`.
+        """
+        return self.inputs_folder / "authority.json"
 
     @property
-    def stages(self) -> Path:
+    def stage_digests_path(self) -> Path:
         """Path of the file with the digest of each stage's code (tasks/core/code_digest.py)."""
-        return self.inputs / "stages.json"
+        return self.inputs_folder / "stages.json"
 
     @property
-    def code(self) -> Path:
+    def code_path(self) -> Path:
         """Path of the file with `tree_sha256`, the digest of all files in the commit (`tasks.runs.git.commit_tree`).
 
         Its field `signed_off` states whether the code was signed off when the run was resolved. Earlier versions of
         Hallmark did not write this field.
         """
-        return self.inputs / "code.json"
+        return self.inputs_folder / "code.json"
 
-    def output_folders(self, stage: str, measures: bool) -> list[Path]:
+    def output_folders(self, stage: str, has_measurements: bool) -> list[Path]:
         """Return the output folders of a stage.
 
         Args:
             stage: Name of the stage in DVC, for example `predict@base`.
-            measures: Whether the stage writes measurements.
+            has_measurements: Whether the stage writes measurements.
         """
         folder = stage.replace("@", "/")
-        return [self.artefacts(folder), *([self.measurements(folder)] if measures else [])]
+        return [self.artefacts(folder), *([self.measurements(folder)] if has_measurements else [])]
 
     def artefacts(self, name: str) -> Path:
         return self.root / "artefacts" / name
@@ -103,14 +106,14 @@ class Layout:
     def measurements(self, name: str) -> Path:
         return self.root / "measured" / name
 
-    def gate(self, name: str) -> Path:
+    def gate_statement_path(self, name: str) -> Path:
         return self.root / "gates" / f"{name}.json"
 
-    def evidence(self, name: str) -> Path:
+    def evidence_path(self, name: str) -> Path:
         return self.root / "evidence" / f"{name}.json"
 
-    def base_model(self, sha256: str) -> Path:
-        """Return the folder with the base model of a promoted adapter (`tasks.registry.promote.base_models`)."""
+    def base_model_folder(self, sha256: str) -> Path:
+        """Return the folder with the base model of a promoted adapter, see `tasks.registry.promote.base_models`."""
         return self.state / "bases" / sha256
 
     @property
@@ -120,16 +123,16 @@ class Layout:
     @property
     def is_experiment(self) -> bool:
         """Whether the root is the worktree of an experiment, whose outputs no other run uses."""
-        if self.is_checkout or not self.authority.is_file():
+        if self.is_checkout or not self.authority_path.is_file():
             return False
-        return bool(read_json(self.authority)["tier"] == EXPERIMENT_TIER)
+        return bool(read_json(self.authority_path)["tier"] == EXPERIMENT_TIER)
 
     @property
     def has_unreviewed_code(self) -> bool:
         """Whether the root is the worktree of an experiment whose code was not signed off."""
         if not self.is_experiment:
             return False
-        return not (self.code.is_file() and read_json(self.code).get("signed_off", False))
+        return not (self.code_path.is_file() and read_json(self.code_path).get("signed_off", False))
 
     @property
     def run_state(self) -> Path:
@@ -139,7 +142,7 @@ class Layout:
     @property
     def cache_root(self) -> Path:
         """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, otherwise `run_state`."""
-        return Path(os.environ.get(CACHE_VARIABLE) or self.run_state)
+        return Path(os.environ.get(CACHE_ROOT_VARIABLE) or self.run_state)
 
     def cache_folder(self, folder: str, stage: str) -> Path:
         """Return the folder in which a stage keeps files between runs, for example checkpoints.
@@ -147,11 +150,11 @@ class Layout:
         The path contains the digest of the stage's code, so that other, possibly malicious code cannot place files
         there. A stage that is run by hand uses a separate folder, because nobody has reviewed its code.
         """
-        by = BY_HAND_FOLDER if self.is_checkout else str(read_json(self.stages)[stage])
+        by = MANUAL_CACHE_FOLDER if self.is_checkout else str(read_json(self.stage_digests_path)[stage])
         return self.cache_root / folder / by
 
     def resolve_path(self, path: str) -> Path:
-        """Resolve a path in the settings, relative to the worktree if it exists there, otherwise to the checkout."""
+        """Resolve a path from the settings: in the worktree if it exists there, otherwise in the checkout."""
         inside = self.root / path
         return inside if inside.exists() else self.state.parent / path
 

@@ -1,7 +1,7 @@
 """Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables.
 
-The client is botocore's, on which boto3 is built. If boto3 itself were installed, securesystemslib would load it in
-every command, which takes half a second.
+The client is botocore, on which boto3 is based. boto3 is not used, because securesystemslib would load it in every
+command if it were installed, which takes half a second.
 """
 
 import re
@@ -15,11 +15,11 @@ from tasks.core.errors import DOCUMENT_ERRORS
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-LOCATION = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
+LOCATION_PATTERN = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
 """Pattern of an S3 location: the bucket, or the ARN of an access point, and the key."""
-MISSING_OBJECT = ("404", "NoSuchKey")
-MISSING = (*MISSING_OBJECT, "NoSuchBucket", "NoSuchUpload")
-FORBIDDEN = (
+MISSING_OBJECT_CODES = ("404", "NoSuchKey")
+MISSING_CODES = (*MISSING_OBJECT_CODES, "NoSuchBucket", "NoSuchUpload")
+FORBIDDEN_CODES = (
     "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId",
     "InvalidObjectState", "InvalidPayer", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
@@ -27,11 +27,11 @@ FORBIDDEN = (
 MAX_LISTED_PAGES = 2_000
 MAX_LISTED_OBJECTS = 1_000_000
 MAX_LISTING_SECONDS = 120.0
-"""Maximum number of seconds for listing objects. Without limits on time, pages and objects, a store could continue the
-list forever. A page of S3 has up to 1,000 objects."""
+"""Maximum number of seconds for listing objects. Without limits on time, pages and objects, a store could send an
+endless list. A page of S3 has up to 1,000 objects."""
 
 
-class Location(NamedTuple):
+class ObjectLocation(NamedTuple):
     bucket: str
     key: str
 
@@ -50,15 +50,15 @@ class UnreadableAnswer(OSError):
     """Error for a response that does not conform to the S3 protocol."""
 
 
-def parse_location(location: str) -> Location:
-    matched = LOCATION.fullmatch(location)
+def parse_location(location: str) -> ObjectLocation:
+    matched = LOCATION_PATTERN.fullmatch(location)
     assert matched, f"{location} is no location in an object store"
-    return Location(*matched.groups())
+    return ObjectLocation(*matched.groups())
 
 
 @contextmanager
-def opened(**settings: Any) -> Iterator[Any]:
-    """Open botocore's client of the object store, and close its connections at the end of the block.
+def open_client(**settings: Any) -> Iterator[Any]:
+    """Open a botocore client for the object store, and close its connections at the end of the block.
 
     The client does not follow HTTP redirects (botocore, `URLLib3Session.send`).
 
@@ -80,15 +80,15 @@ def opened(**settings: Any) -> Iterator[Any]:
         client = Session().create_client("s3", config=Config(**settings))
     except ValueError as error:
         raise InvalidEndpoint(str(error)) from None
-    _check_answers(client)
+    _check_client_answers(client)
     try:
         yield client
     except RetriesExceededError as error:  # hides the error of the last attempt to download
         raise error.last_exception from None
     except ClientError as error:
-        if error_code(error) in MISSING:
+        if error_code(error) in MISSING_CODES:
             raise FileNotFoundError(str(error)) from error
-        if error_code(error) in FORBIDDEN:
+        if error_code(error) in FORBIDDEN_CODES:
             raise PermissionError(str(error)) from error
         raise
     finally:
@@ -96,7 +96,7 @@ def opened(**settings: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def unreadable_answers() -> Iterator[None]:
+def translate_unreadable_answers() -> Iterator[None]:
     """Convert the errors that botocore and s3transfer raise for a malformed response to `UnreadableAnswer`."""
     from botocore.exceptions import BotoCoreError
     from botocore.parsers import ResponseParserError
@@ -110,11 +110,11 @@ def unreadable_answers() -> Iterator[None]:
         raise UnreadableAnswer(f"an answer of the store cannot be read ({type(error).__name__})") from None
 
 
-def _check_answers(client: Any) -> None:
+def _check_client_answers(client: Any) -> None:
     request = client._make_api_call
 
     def checked(operation: str, parameters: dict[str, Any]) -> Any:
-        with unreadable_answers():
+        with translate_unreadable_answers():
             return request(operation, parameters)
 
     client._make_api_call = checked
@@ -125,13 +125,13 @@ def error_code(error: "ClientError") -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def exists(client: Any, bucket: str, key: str) -> bool:
+def object_exists(client: Any, bucket: str, key: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error_code(error) in MISSING:
+        if error_code(error) in MISSING_CODES:
             return False
         raise
     return True
@@ -152,7 +152,7 @@ def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Itera
     count, end = 0, time.monotonic() + MAX_LISTING_SECONDS
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options)
     for number, page in enumerate(pages, start=1):
-        with unreadable_answers():
+        with translate_unreadable_answers():
             found = [ListedObject(each["Key"], each["Size"]) for each in page.get("Contents", [])]
         count += len(found)
         if number > MAX_LISTED_PAGES or count > MAX_LISTED_OBJECTS or time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Jinja environment for HTML pages: values are HTML-escaped, and invisible characters in them become visible."""
+"""Jinja environment for HTML pages. Values are HTML-escaped, and hidden characters are replaced with code points."""
 
 from pathlib import Path
 from typing import Any
@@ -7,22 +7,22 @@ import jinja2
 from markupsafe import Markup
 
 from tasks.core import formatting
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 
 HTML_HEAD = Markup("""\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="color-scheme" content="light dark">""")
-"""First elements in the `<head>` of every page. The content security policy forbids scripts and requests to any server,
-even if markup in a value was not escaped."""
+"""First elements in the `<head>` of every page. The content security policy forbids scripts and requests to servers, as
+a second protection in case markup in a value was not escaped."""
 
 
-FILTERS = {
+TEMPLATE_FILTERS = {
     "exact": formatting.format_time, "seconds": formatting.format_duration, "share": formatting.format_share,
     "several": formatting.format_count, "usd": formatting.format_usd,
 }  # fmt: skip
-STYLES = Path(__file__).parent / "styles"
+STYLE_FOLDER = Path(__file__).parent / "styles"
 """Folder with the style sheets: `colours.css` for every page, and `tables.css` for pages with tables of metrics."""
 
 
@@ -32,7 +32,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
     Templates can use the global `head`. Undefined names raise an error.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, STYLES]),
+        loader=jinja2.FileSystemLoader([folder, STYLE_FOLDER]),
         autoescape=True,
         finalize=escape_value,
         undefined=jinja2.StrictUndefined,
@@ -40,10 +40,10 @@ def template_environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["head"] = HTML_HEAD
-    environment.filters |= FILTERS
+    environment.filters |= TEMPLATE_FILTERS
     return environment
 
 
 def escape_value(value: Any) -> Any:
-    """Escape hidden characters in a value that a template inserts. Markup remains markup."""
-    return Markup(escape(value.__html__())) if hasattr(value, "__html__") else escape(str(value))
+    """Escape hidden characters in a value that a template inserts. A `Markup` value stays `Markup`."""
+    return Markup(escape_hidden(value.__html__())) if hasattr(value, "__html__") else escape_hidden(str(value))

@@ -1,4 +1,4 @@
-"""Conversion of times from documents to UTC, which fails at the limits of the calendar."""
+"""Conversion of times in documents to UTC. Times outside the years 1 to 9999 are refused."""
 
 from datetime import UTC, datetime
 

@@ -1,6 +1,6 @@
-"""Hallmark's own version, which is stored in the state that it writes, for the error messages of later versions.
+"""Hallmark's own version. Hallmark stores it with its state, so that later versions can state it in error messages.
 
-A change to a stored format, or to the bytes that a digest covers, increases the second number and is described in
+Every change to a stored format, or to the bytes that a digest covers, increases the second number and is described in
 CHANGELOG.md.
 """
 

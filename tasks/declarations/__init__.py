@@ -1,4 +1,4 @@
-"""Declarations: the documents about sources in sources.yaml and use-case cards that their owners sign.
+"""Declarations: documents that owners sign about the sources in sources.yaml and about use-case cards.
 
 signed_declaration.py  documents that an owner signs
 criteria.py            acceptance criteria of a release, and their comparison with those of the last promotion

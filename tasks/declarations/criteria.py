@@ -10,8 +10,8 @@ from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 
 AT_LEAST_BOUNDS, AT_MOST_BOUNDS = ("high", "value", "low"), ("low", "value", "high")
-"""Values of `bound` from the least to the most strict. A minimum of 0.4 for an interval's low end is stricter than a
-minimum of 0.4 for the estimate."""
+"""Values of `bound` for a minimum and for a maximum, each from the least to the most strict. For example, a minimum of
+0.4 for an interval's low end is stricter than a minimum of 0.4 for the estimate."""
 
 
 class AcceptanceCriteria(FrozenModel):
@@ -19,14 +19,15 @@ class AcceptanceCriteria(FrozenModel):
 
     success_metrics: list[SuccessMetric]
     confidence: float
-    """`evaluation.confidence`. A lower confidence makes every interval narrower and its ends easier to reach."""
+    """Confidence level of intervals (`evaluation.confidence`). A lower level makes intervals narrower, and limits for
+    their ends easier to meet."""
     base_rows: int | None
-    """`evaluation.base_rows`: number of test rows that the base model answers; null for all rows.
+    """Number of test rows that the base model answers (`evaluation.base_rows`); null for all rows.
 
-    A gain over the base model on very few rows has no significance.
+    On very few rows, a gain over the base model is not significant.
     """
     judged_by: str
-    """`evaluation.target` and `evaluation.label_field`: the part of an answer from which metrics are computed."""
+    """Part of an answer from which metrics are computed (`evaluation.target` and `evaluation.label_field`)."""
 
     @staticmethod
     def from_params(params: Params) -> "AcceptanceCriteria":
@@ -46,20 +47,20 @@ class PromotedCriteria(FrozenModel):
     bar: AcceptanceCriteria
 
 
-def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> list[str]:
+def relaxed_criteria(promoted: PromotedCriteria | None, now: AcceptanceCriteria) -> list[str]:
     """Return a description of each criterion that is less strict than in the last promotion.
 
     The list is empty if nothing was promoted before.
     """
-    if adopted is None:
+    if promoted is None:
         return []
-    before = adopted.bar
+    before = promoted.bar
     changes = [
         f"{_metric_text(metric)} becomes {_new_thresholds(metric, now)}" for metric in _relaxed_metrics(before, now)
     ]
     if now.confidence < before.confidence:
         changes.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
-    if _rows(now) < _rows(before):
+    if _base_rows(now) < _base_rows(before):
         changes.append(f"rows that the base model answers: {before.base_rows or 'all'} becomes {now.base_rows}")
     if now.judged_by != before.judged_by:
         changes.append(f"figures about {before.judged_by} become figures about {now.judged_by}")
@@ -75,32 +76,32 @@ def metric_changes(before: list[SuccessMetric], now: list[SuccessMetric]) -> lis
     ]
 
 
-def _rows(bar: AcceptanceCriteria) -> float:
+def _base_rows(bar: AcceptanceCriteria) -> float:
     return math.inf if bar.base_rows is None else bar.base_rows
 
 
-def next_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> AcceptanceCriteria:
+def next_criteria(promoted: PromotedCriteria | None, now: AcceptanceCriteria) -> AcceptanceCriteria:
     """Return the criteria that the next promotion has to meet.
 
-    A waiver is for one release only. A metric that became less strict under a waiver is therefore kept in its stricter
-    form.
+    A waiver is for one release only. If a metric became less strict under a waiver, the stricter metric is therefore
+    kept.
     """
-    if adopted is None:
+    if promoted is None:
         return now
-    stay = _relaxed_metrics(adopted.bar, now)
+    stay = _relaxed_metrics(promoted.bar, now)
     return AcceptanceCriteria(
-        success_metrics=[m for m in now.success_metrics if not any(_asks_as_much(old, m) for old in stay)] + stay,
-        confidence=max(adopted.bar.confidence, now.confidence),
-        base_rows=max(adopted.bar, now, key=_rows).base_rows,
-        judged_by=adopted.bar.judged_by,
+        success_metrics=[m for m in now.success_metrics if not any(_is_as_strict(old, m) for old in stay)] + stay,
+        confidence=max(promoted.bar.confidence, now.confidence),
+        base_rows=max(promoted.bar, now, key=_base_rows).base_rows,
+        judged_by=promoted.bar.judged_by,
     )
 
 
 def _relaxed_metrics(before: AcceptanceCriteria, now: AcceptanceCriteria) -> list[SuccessMetric]:
-    return [old for old in before.success_metrics if not any(_asks_as_much(new, old) for new in now.success_metrics)]
+    return [old for old in before.success_metrics if not any(_is_as_strict(new, old) for new in now.success_metrics)]
 
 
-def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
+def _is_as_strict(new: SuccessMetric, old: SuccessMetric) -> bool:
     """Return whether every model that meets the new metric also meets the old one."""
     if new.fact != old.fact or (old.judged == "evaluation" and new.judged != "evaluation"):
         return False

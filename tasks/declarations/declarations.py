@@ -24,92 +24,98 @@ from tasks.sources import sources
 from tasks.sources.sources import Source, Sources, Suites
 
 
-def of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
-    return [signed_declaration.of_source(each, suites, named.terms, named.edition_words) for each in named.sources]
+def declarations_of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
+    return [signed_declaration.declare_source(each, suites, named.terms, named.edition_words) for each in named.sources]
 
 
-def of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
-    """Return the declaration of the card; none in a risk tier without gates, where nobody has to sign the card."""
-    return [signed_declaration.of_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
+def declarations_of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
+    """Return the declaration of the use-case card; empty in a tier without gates, where nobody has to sign the card."""
+    return [signed_declaration.declare_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
-def of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
-    resolved = sources.load_resolved(layout.sources)
+def declarations_of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
+    resolved = sources.load_resolved(layout.sources_path)
     try:
-        suites = Suites.model_validate_json(layout.suites.read_bytes())
+        suites = Suites.model_validate_json(layout.suites_path.read_bytes())
     except (OSError, ValueError):
-        raise InputError(f"{layout.suites}: cannot be read; start a new run") from None
+        raise InputError(f"{layout.suites_path}: cannot be read; start a new run") from None
     named = [item.source for item in resolved.sources]
-    read = [signed_declaration.of_source(each, suites, resolved.terms, resolved.edition_words) for each in named]
-    return [*read, *of_params(params, policy)]
+    read = [signed_declaration.declare_source(each, suites, resolved.terms, resolved.edition_words) for each in named]
+    return [*read, *declarations_of_params(params, policy)]
 
 
-def require(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
+def require_in_force(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
     """Verify that each declaration is in force. Environment `local` accepts all declarations.
 
     Raises:
-        Refused: At least one is not in force. The message lists each difference and the owner who has to sign.
+        Refused: A declaration is not in force. The message lists each difference and the owner who has to sign.
     """
-    if governance.local:
+    if governance.is_local:
         return
-    now, policy, root = status.read(ledger, governance), governance.policy, governance.state.parent
+    now, policy, root = status.read_status(ledger, governance), governance.policy, governance.state.parent
     found = (
-        (each.subject, why_not(each, now.in_force, policy) or _unsigned_neighbour(each, now, root)) for each in declared
+        (
+            each.subject,
+            refusal_reason(each, now.declarations_by_subject, policy) or _unsigned_neighbour_message(each, now, root),
+        )
+        for each in declared
     )
     wrong = [f"{subject} {why}" for subject, why in found if why]
     if wrong:
         raise Refused("\n".join(wrong))
 
 
-def complied_with(
+def declarations_complied_with(
     ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]
 ) -> dict[str, DeclarationInForce]:
     """Return the declarations in force that a run complies with, by subject."""
-    now, policy = status.read(ledger, governance).in_force, governance.policy
-    return {each.subject: now[each.subject] for each in declared if not why_not(each, now, policy)}
+    now, policy = status.read_status(ledger, governance).declarations_by_subject, governance.policy
+    return {each.subject: now[each.subject] for each in declared if not refusal_reason(each, now, policy)}
 
 
-def digests(adopted: Mapping[str, DeclarationInForce]) -> dict[str, Sha256]:
+def declaration_digests(adopted: Mapping[str, DeclarationInForce]) -> dict[str, Sha256]:
     return {subject: each.declared.sha256 for subject, each in adopted.items()}
 
 
-def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
-    """Return the sources by id, for looking up the owner of data.
+def sources_by_id(ledger: Ledger, governance: Governance) -> dict[str, Source]:
+    """Return the sources by id, from which the owner of data is looked up.
 
-    Outside environment `local` these are the declarations in force. In `local` they are the sources in sources.yaml.
+    Outside environment `local`, the sources come from the declarations in force; in `local`, from sources.yaml.
     """
-    if governance.local:
-        return {source.id: source for source in sources.load(governance.folder).sources}
-    adopted = (each.declared for each in status.read(ledger, governance).in_force.values())
+    if governance.is_local:
+        return {source.id: source for source in sources.load_sources(governance.folder).sources}
+    adopted = (each.declared for each in status.read_status(ledger, governance).declarations_by_subject.values())
     return {each.source.id: each.source for each in adopted if isinstance(each, DeclaredSource)}
 
 
-def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
+def refusal_reason(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
     known = adopted.get(declared.subject)
     command = "data adopt" if isinstance(declared, DeclaredSource) else "card adopt"
     how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"
     if known is None:
         return f"was adopted by nobody; {how}"
     if isinstance(declared, DeclaredCard) and isinstance(known.declared, DeclaredCard):
-        differ = list(_relaxations(declared, known.declared, policy))
+        differ = list(_card_relaxations(declared, known.declared, policy))
         return f"asks less than what was adopted, or is another: {'; '.join(differ)}; {how}" if differ else ""
-    differ = [] if known.declared == declared else [key for key, _, _ in differences(known.declared, declared)]
+    differ = (
+        [] if known.declared == declared else [key for key, _, _ in declaration_differences(known.declared, declared)]
+    )
     return f"is not what was adopted: {', '.join(differ)} differ; {how}" if differ else ""
 
 
-def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root: Path) -> str:
-    """Return a message if the owner of another source at the same location has not signed; else an empty text.
+def _unsigned_neighbour_message(declared: DeclaredDocument, now: DeclarationStatus, root: Path) -> str:
+    """Return a message if the owner of another source at the same location has not signed; else an empty string.
 
-    Locations are compared as this machine resolves them, because different texts can lead to the same file.
+    Locations are resolved on this machine before they are compared, because different paths can lead to the same file.
     """
-    by = {each.document.person for each in now.in_force[declared.subject].signatures}
-    for other in now.at_same_location(declared, root):
+    by = {each.document.person for each in now.declarations_by_subject[declared.subject].signatures}
+    for other in now.sources_at_same_location(declared, root):
         if other.owner not in by:
             return f"lies where {other.subject} lies, and {other.owner} has not signed it; have it adopted here"
     return ""
 
 
-def differences(before: DeclaredDocument, now: DeclaredDocument) -> Iterator[tuple[str, Any, Any]]:
+def declaration_differences(before: DeclaredDocument, now: DeclaredDocument) -> Iterator[tuple[str, Any, Any]]:
     """Yield each key in which two declarations of the same subject differ, with both values.
 
     Suites and terms are compared by their digests.
@@ -125,7 +131,7 @@ def values_by_key(declared: DeclaredDocument) -> dict[str, Any]:
     return declared.source.model_dump(mode="json") | {"its suite": beside.pop("suite")} | beside
 
 
-def _relaxations(now: DeclaredCard, adopted: DeclaredCard, policy: Policy) -> Iterator[str]:
+def _card_relaxations(now: DeclaredCard, adopted: DeclaredCard, policy: Policy) -> Iterator[str]:
     """Yield the differences between two cards, except stricter thresholds, more metrics and a higher risk tier."""
     for key in type(now.card).model_fields:
         if key not in ("success_metrics", "risk_tier") and getattr(now.card, key) != getattr(adopted.card, key):

@@ -9,13 +9,13 @@ from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
-from tasks.core.params.values import Name, Sha256, Text
+from tasks.core.params.values import Name, NonEmptyText, Sha256
 from tasks.declarations.criteria import AcceptanceCriteria
 from tasks.policy.signed_document import DatedDocument, SignedKind
-from tasks.sources.sources import Source, Suites, Terms
+from tasks.sources.sources import Source, Suites, TermsByCategory
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
-KIND = "declaration.signed"
+ENTRY_KIND = "declaration.signed"
 
 
 class DeclaredSource(Document):
@@ -26,7 +26,7 @@ class DeclaredSource(Document):
     """Digest of the source's Great Expectations suite; null if the source has none."""
     dataset_suite: Sha256 | None
     terms: Sha256
-    """Digest of the company's own list of words to protect. The words themselves are secret."""
+    """Digest of the company's list of words to protect. The words themselves are secret."""
     edition_words: Sha256
 
     @property
@@ -74,7 +74,7 @@ class Declaration(DatedDocument):
     """Environment in which the declaration is valid."""
     person: Name
     """Id of the person who signs."""
-    reason: Text
+    reason: NonEmptyText
 
     @model_validator(mode="after")
     def _owner_signs(self) -> "Declaration":
@@ -83,13 +83,13 @@ class Declaration(DatedDocument):
         return self
 
 
-DECLARATION = SignedKind(
+DECLARATION_KIND = SignedKind(
     PREDICATE_TYPE, Declaration, "a declaration", signer_of=lambda said: said.person,
     subjects_of=lambda said: {said.declared.subject: said.declared.sha256},
 )  # fmt: skip
 
 
-def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[str]) -> DeclaredSource:
+def declare_source(source: Source, suites: Suites, terms: TermsByCategory, edition_words: list[str]) -> DeclaredSource:
     suite = suites.by_source.get(source.id)
     return DeclaredSource(
         source=source,
@@ -100,7 +100,7 @@ def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[
     )
 
 
-def of_card(params: Params) -> DeclaredCard:
+def declare_card(params: Params) -> DeclaredCard:
     return DeclaredCard(card=params.use_case, bar=AcceptanceCriteria.from_params(params))
 
 

@@ -1,12 +1,12 @@
-"""Signatures under declarations, by the owner and by the other people who have to sign."""
+"""Signatures on declarations, by the owner and by the other people who have to sign."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tasks.core.documents.config import checked_reason
+from tasks.core.documents.config import validate_reason
 from tasks.core.errors import Refused
 from tasks.declarations import status
-from tasks.declarations.signed_declaration import DECLARATION, KIND, Declaration, DeclaredDocument
+from tasks.declarations.signed_declaration import DECLARATION_KIND, ENTRY_KIND, Declaration, DeclaredDocument
 from tasks.declarations.status import DeclarationStatus
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
@@ -15,28 +15,29 @@ from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 
 
-def sign(
+def sign_declarations(
     ledger: Ledger, governance: Governance, person_id: str, declared: Sequence[DeclaredDocument], reason: str
 ) -> list[Entry]:
-    """Record a person's signature under declarations, all or none, and return the newest entry about each.
+    """Record a person's signatures on all of the declarations or on none, and return the newest entry about each.
 
     Repeating the call has no effect.
 
     Raises:
-        Refused: The person is not required to sign, or the owner holds no role that may own the source or card.
+        Refused: The person is not required to sign, or the owner holds no role that is allowed to own the source or
+            card.
         InputError: The person is unknown, or no reason is given.
     """
-    person = governance.actor(person_id, ledger.now())
-    reason = checked_reason(reason, "what you looked at")
+    person = governance.require_actor(person_id, ledger.now())
+    reason = validate_reason(reason, "what you looked at")
 
     def drafts() -> Entry | list[Draft]:
-        now, at = status.read(ledger, governance), ledger.now()
+        now, at = status.read_status(ledger, governance), ledger.now()
         new = [each for each in declared if not _has_signed(person, each, now, governance)]
-        said = [_draft(each, person, now, at, governance, reason) for each in new]
-        return said or ledger.entries(KIND, declared[-1].subject)[-1]
+        said = [_draft_declaration(each, person, now, at, governance, reason) for each in new]
+        return said or ledger.entries(ENTRY_KIND, declared[-1].subject)[-1]
 
     signed_entry.sign_and_record(ledger, governance, person, drafts)
-    return [ledger.entries(KIND, each.subject)[-1] for each in declared]
+    return [ledger.entries(ENTRY_KIND, each.subject)[-1] for each in declared]
 
 
 def missing_owners(declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> list[str]:
@@ -44,20 +45,20 @@ def missing_owners(declared: DeclaredDocument, now: DeclarationStatus, governanc
         return []
     root = governance.state.parent
     return status.missing_owners(
-        now.replacement(declared, root).owners, now.signatures(declared, root), governance.people
+        now.replacement_for(declared, root).owners, now.pending_signatures(declared, root), governance.people
     )
 
 
-def is_awaited(
+def is_signature_awaited(
     person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance, at: datetime
 ) -> bool:
     owners = missing_owners(declared, now, governance)
     return person.id in owners or (
-        not _has_signed(person, declared, now, governance) and _stands_in(person, owners, governance, at)
+        not _has_signed(person, declared, now, governance) and _is_stand_in(person, owners, governance, at)
     )
 
 
-def _draft(
+def _draft_declaration(
     declared: DeclaredDocument,
     person: Person,
     now: DeclarationStatus,
@@ -65,15 +66,15 @@ def _draft(
     governance: Governance,
     reason: str,
 ) -> Draft:
-    place, policy = now.replacement(declared, governance.state.parent), governance.policy
+    place, policy = now.replacement_for(declared, governance.state.parent), governance.policy
     held = status.roles_at(governance.people, declared.owner, at)
-    if not status.may_own(declared, held, policy):
+    if not status.can_own(declared, held, policy):
         wanted = " or ".join(status.owner_roles(declared, policy)) or "nobody, since its risk tier has no gates"
         raise Refused(
             f"{declared.subject}: its owner {declared.owner} holds {', '.join(held) or 'no role'}, and policy asks for "
             f"{wanted}"
         )
-    if person.id not in place.owners and not is_awaited(person, declared, now, governance, at):
+    if person.id not in place.owners and not is_signature_awaited(person, declared, now, governance, at):
         raise Refused(f"{declared.subject} is adopted by {' and '.join(place.owners)}, not by {person.id}")
     said = Declaration(
         declared=declared,
@@ -84,15 +85,15 @@ def _draft(
         reason=reason,
         time=at,
     )
-    return Draft(KIND, declared.subject, DECLARATION.statement(said))
+    return Draft(ENTRY_KIND, declared.subject, DECLARATION_KIND.statement(said))
 
 
 def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:
-    """Return whether a person has signed the declaration, or need not sign because it is in force."""
-    signed = now.signatures(declared, governance.state.parent)
+    """Return whether a person has signed the declaration, or does not have to because it is already in force."""
+    signed = now.pending_signatures(declared, governance.state.parent)
     return now.is_in_force(declared) or any(each.document.person == person.id for each in signed)
 
 
-def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
+def _is_stand_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
     role = not set(status.stand_in_roles(governance.policy)).isdisjoint(person.roles_at(at))
     return role and any(not status.roles_at(governance.people, owner, at) for owner in owners)

@@ -1,10 +1,10 @@
-"""Declarations in force, computed from the signatures in the ledger, in its order.
+"""Declarations in force, computed from the signatures in the ledger, in the order of their entries.
 
 A declaration is in force once all required people have signed: its owner, the previous owner, and the owners of other
-sources whose location has the same text. On one machine, two locations with different texts can also be the same place,
-for example because of a link. Signing on that machine then requires these owners too, and a run there refuses a source
-that they have not signed (declarations.py). If an owner no longer holds any role, a person with a role that signs off
-changes of people.yaml can sign for them. Each signed declaration names the one that it replaces, so that it cannot be
+sources whose location is written identically. Two different paths can also be the same location on one machine, for
+example because of a link. Signing on that machine then requires these owners too, and a run there refuses a source that
+they have not signed (declarations.py). If an owner no longer holds any role, a person with a role that signs off
+changes to people.yaml can sign for them. Each signed declaration names the one that it replaces, so that it cannot be
 replayed later.
 """
 
@@ -17,11 +17,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import HallmarkError
-from tasks.declarations.signed_declaration import DECLARATION, KIND, Declaration, DeclaredDocument, DeclaredSource
+from tasks.declarations.signed_declaration import (
+    DECLARATION_KIND,
+    ENTRY_KIND,
+    Declaration,
+    DeclaredDocument,
+    DeclaredSource,
+)
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
 from tasks.policy.signed_document import PeopleById, SignedDocument, verify_entry
 from tasks.sources import locations
 
@@ -41,55 +47,55 @@ class Replacement(NamedTuple):
 
 @dataclass(frozen=True)
 class DeclarationStatus:
-    in_force: Mapping[str, DeclarationInForce]
+    declarations_by_subject: Mapping[str, DeclarationInForce]
     """Declarations in force by subject, in the order of the first adoption of each subject."""
-    unfinished: Mapping[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]]
-    """Signatures under declarations that are not in force yet, by the declaration's digest and its replacement."""
+    partial_signatures: Mapping[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]]
+    """Signatures on declarations that are not in force yet, by the declaration's digest and its `Replacement`."""
 
-    def replacement(self, declared: DeclaredDocument, root: Path | None = None) -> Replacement:
+    def replacement_for(self, declared: DeclaredDocument, root: Path | None = None) -> Replacement:
         """Return the digest of the declaration that a new one replaces, and the people who have to sign the new one.
 
         Args:
             declared: New declaration.
-            root: Checkout in which locations are resolved; None to compare locations as texts.
+            root: Checkout in which locations are resolved; None to compare locations as they are written.
         """
-        before = self.in_force.get(declared.subject)
-        owners = {declared.owner, *(each.owner for each in self.at_same_location(declared, root))}
+        before = self.declarations_by_subject.get(declared.subject)
+        owners = {declared.owner, *(each.owner for each in self.sources_at_same_location(declared, root))}
         owners |= {before.declared.owner} if before else set()
         return Replacement(before.declared.sha256 if before else None, tuple(sorted(owners)))
 
-    def at_same_location(self, declared: DeclaredDocument, root: Path | None) -> list[DeclaredDocument]:
+    def sources_at_same_location(self, declared: DeclaredDocument, root: Path | None) -> list[DeclaredDocument]:
         """Return the other sources at the same location that were declared before this one.
 
-        Owners of sources that were declared later need not sign.
+        Owners of sources that were declared later do not have to sign.
         """
-        earlier = takewhile(lambda subject: subject != declared.subject, self.in_force)
-        known = (self.in_force[subject].declared for subject in earlier)
+        earlier = takewhile(lambda subject: subject != declared.subject, self.declarations_by_subject)
+        known = (self.declarations_by_subject[subject].declared for subject in earlier)
         return [each for each in known if _have_same_location(each, declared, root)]
 
     def is_in_force(self, declared: DeclaredDocument) -> bool:
-        known = self.in_force.get(declared.subject)
+        known = self.declarations_by_subject.get(declared.subject)
         return known is not None and known.declared == declared
 
-    def signatures(
+    def pending_signatures(
         self, declared: DeclaredDocument, root: Path | None = None
     ) -> tuple[SignedDocument[Declaration], ...]:
-        return self.unfinished.get((declared.sha256, self.replacement(declared, root)), ())
+        return self.partial_signatures.get((declared.sha256, self.replacement_for(declared, root)), ())
 
 
-def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
+def read_status(ledger: Ledger, governance: Governance) -> DeclarationStatus:
     """Return the declarations in force. Entries that cannot be verified under the people in force are skipped."""
     in_force: dict[str, DeclarationInForce] = {}
     begun: dict[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]] = {}
     seen: set[str] = set()
-    for entry in ledger.entries(KIND):
+    for entry in ledger.entries(ENTRY_KIND):
         with suppress(HallmarkError, ValueError):
-            signed = verify_entry(entry, DECLARATION, governance)
+            signed = verify_entry(entry, DECLARATION_KIND, governance)
             said, place = signed.document, Replacement(signed.document.follows, tuple(signed.document.owners))
-            if signed.sha256 in seen or not counts(signed, governance.policy, governance.people):
+            if signed.sha256 in seen or not is_valid_signature(signed, governance.policy, governance.people):
                 continue
             seen.add(signed.sha256)
-            wanted = DeclarationStatus(in_force, begun).replacement(said.declared)
+            wanted = DeclarationStatus(in_force, begun).replacement_for(said.declared)
             if place.follows != wanted.follows or not set(wanted.owners) <= set(place.owners):
                 continue
             known = begun[said.declared.sha256, place] = (*begun.get((said.declared.sha256, place), ()), signed)
@@ -102,32 +108,33 @@ def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
     return DeclarationStatus(in_force, begun)
 
 
-def counts(signed: SignedDocument[Declaration], policy: Policy, people: PeopleById) -> bool:
+def is_valid_signature(signature: SignedDocument[Declaration], policy: Policy, people: PeopleById) -> bool:
     """Return whether a signature is valid.
 
-    The declaration must be for this environment, its owner must hold a role that may own the document, and its signer
-    must be one of the required people or stand in for one.
+    Three conditions must hold: the declaration is for this environment, its owner holds a role that is allowed to own
+    the source or card, and its signer is a required person or stands in for one.
     """
-    said, person = signed.document, signed.person
+    said, person = signature.document, signature.person
     return (
         person is not None
         and said.environment == policy.environment
-        and not (person.demo and policy.environment != LOCAL)
-        and may_own(said.declared, roles_at(people, said.declared.owner, signed.effective_at), policy)
-        and (person.id in said.owners or _stands_in(signed, policy))
+        and not (person.demo and policy.environment != LOCAL_ENVIRONMENT)
+        and can_own(said.declared, roles_at(people, said.declared.owner, signature.effective_at), policy)
+        and (person.id in said.owners or _is_stand_in(signature, policy))
     )
 
 
-def may_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> bool:
+def can_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> bool:
     asked = owner_roles(declared, policy)
     return not set(asked).isdisjoint(held) or (isinstance(declared, DeclaredSource) and not asked and bool(held))
 
 
 def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
-    """Return the roles, at least one of which an owner must hold.
+    """Return the roles of which an owner must hold at least one.
 
-    For a source, these are the roles that decide at the data gate; for a card, at the evaluation gate. A card in a tier
-    without gates has none. If no tier has gates, the owner of a source can hold any role.
+    For a source, these are the roles that decide at the data gate, and for a card those that decide at the evaluation
+    gate. The list is empty for a card in a tier without gates. It is also empty for a source if no tier has gates; the
+    owner can then hold any role.
     """
     if isinstance(declared, DeclaredSource):
         asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
@@ -137,14 +144,14 @@ def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
 
 
 def missing_owners(
-    owners: Iterable[str], signed: Iterable[SignedDocument[Declaration]], people: PeopleById
+    owners: Iterable[str], signatures: Iterable[SignedDocument[Declaration]], people: PeopleById
 ) -> list[str]:
-    """Return the owners who have not signed, and for whom no stand-in has signed.
+    """Return the owners who have not signed and for whom no stand-in has signed.
 
-    A stand-in can sign for an owner who held no role at that time.
+    A stand-in can sign only for an owner who held no role at the time of the signature.
     """
-    by = {each.document.person for each in signed}
-    others = [each for each in signed if each.document.person not in each.document.owners]
+    by = {each.document.person for each in signatures}
+    others = [each for each in signatures if each.document.person not in each.document.owners]
     return [
         owner for owner in owners
         if owner not in by and not any(not roles_at(people, owner, each.effective_at) for each in others)
@@ -160,17 +167,17 @@ def roles_at(people: PeopleById, person: str, at: datetime) -> list[str]:
     return known.roles_at(at) if known else []
 
 
-def _stands_in(signed: SignedDocument[Declaration], policy: Policy) -> bool:
+def _is_stand_in(signed: SignedDocument[Declaration], policy: Policy) -> bool:
     assert signed.person is not None, "no machine signs a declaration"
     return not set(stand_in_roles(policy)).isdisjoint(signed.person.roles_at(signed.effective_at))
 
 
-def _have_same_location(one: DeclaredDocument, other: DeclaredDocument, root: Path | None) -> bool:
-    """Return whether two different sources have the same location, as text or resolved from `root`."""
-    if not (isinstance(one, DeclaredSource) and isinstance(other, DeclaredSource)):
+def _have_same_location(source: DeclaredDocument, other: DeclaredDocument, root: Path | None) -> bool:
+    """Return whether two different sources have the same location, either as written or as resolved from `root`."""
+    if not (isinstance(source, DeclaredSource) and isinstance(other, DeclaredSource)):
         return False
-    if one.source.id == other.source.id:
+    if source.source.id == other.source.id:
         return False
-    first, second = one.source.location, other.source.location
-    found = root is not None and locations.resolved(first, root) == locations.resolved(second, root)
-    return found or locations.normalised(first) == locations.normalised(second)
+    first, second = source.source.location, other.source.location
+    found = root is not None and locations.resolve_location(first, root) == locations.resolve_location(second, root)
+    return found or locations.normalise_location(first) == locations.normalise_location(second)

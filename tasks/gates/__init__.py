@@ -11,8 +11,8 @@ evidence_diff.py       differences between evidence and the evidence that last p
 decisions.py           decisions of people: approve, reject, waive, withdraw
 possible_decisions.py  decisions that a person can make now
 signed_decision.py     signed decisions, and their verification
-rules/                 rules of decisions and requests, used before signing, at the gate and offline
-decision_validity.py   decisions that count at a gate, and the reasons why others do not
+rules/                 rules for decisions and requests, used before signing, at the gate and offline
+decision_validity.py   decisions that count at a gate, and the reasons why other decisions do not count
 missing_decisions.py   decisions that a gate still needs, in words
 evidence_text.py       evidence in words, for terminals and pages
 decision_summary.py    summary for people who are about to decide

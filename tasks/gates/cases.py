@@ -7,9 +7,9 @@ run's requester and the required roles.
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import InputError, Refused
-from tasks.gates.evidence import Evidence, EvidenceSummary, digest, to_bytes
+from tasks.gates.evidence import Evidence, EvidenceSummary, evidence_bytes, evidence_digest
 from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.ledger.open_questions import ASKED, CLOSED
@@ -20,25 +20,25 @@ __all__ = [
     "CLOSED",
     "GateCase",
     "OpenedGate",
+    "cases_or_errors",
     "close_gates_of_run",
-    "current",
-    "newest",
+    "current_case",
+    "newest_case",
     "open_case",
     "open_cases",
     "open_evidence",
     "open_gate",
-    "read_all",
-    "readable_or_error",
+    "read_cases",
     "record_closing",
 ]
 
 
 @dataclass(frozen=True)
 class OpenedGate:
-    opening: Entry
+    opening_entry: Entry
     evidence: EvidenceSummary
     sha256: str
-    closed: Entry | None
+    closing_entry: Entry | None
     """Ledger entry that closed the gate; None if the gate is open. Decisions after this entry are not valid."""
 
 
@@ -51,13 +51,13 @@ def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
     """Open a gate for decisions, unless it was opened before with the same files and policy.
 
     Returns:
-        The evidence that decisions must refer to: the evidence of the earlier opening if there is one.
+        The evidence that decisions must refer to. If the gate was opened before, this is the earlier evidence.
     """
     with ledger.transaction():
-        for case in read_all(ledger, evidence.run, evidence.gate)[-1:]:
+        for case in read_cases(ledger, evidence.run, evidence.gate)[-1:]:
             if _decision_basis(case.evidence) == _decision_basis(evidence):
                 return case.evidence
-        ledger.append(ASKED, evidence.run, opening_body(evidence), to_bytes(evidence))
+        ledger.append(ASKED, evidence.run, opening_body(evidence), evidence_bytes(evidence))
     return evidence
 
 
@@ -77,8 +77,8 @@ def _decision_basis(evidence: Evidence) -> tuple[object, ...]:
     return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
-def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:
-    """Return every gate that was opened, oldest first, optionally only for one run and gate.
+def read_cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:
+    """Return all openings of gates, oldest first. `run` and `gate` restrict them to one run and one gate.
 
     Raises:
         Refused: An entry or its document was changed.
@@ -89,32 +89,33 @@ def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = Non
     return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
 
 
-def newest(ledger: Ledger, run: str, gate: GateName) -> GateCase:
+def newest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
     """Return a run's newest opening of a gate.
 
     Raises:
         InputError: The run has never opened this gate.
         Refused: An entry or its document was changed.
     """
-    asked = read_all(ledger, run, gate)
+    asked = read_cases(ledger, run, gate)
     if not asked:
         raise InputError(f"run {run} has asked nothing at the gate {gate}; `hallmark gates list --all` shows what was")
     return asked[-1]
 
 
-def current(ledger: Ledger, evidence: Evidence) -> GateCase:
-    """Return the newest opening of a gate, which must have exactly this evidence.
+def current_case(ledger: Ledger, evidence: Evidence) -> GateCase:
+    """Return the newest opening of a gate, after verifying that it has exactly this evidence.
 
     Raises:
         Refused: The gate was not opened, or was opened again with other evidence.
     """
-    asked = read_all(ledger, evidence.run, evidence.gate)
+    asked = read_cases(ledger, evidence.run, evidence.gate)
     if not asked:
         raise Refused(f"run {evidence.run} has not asked gate {evidence.gate}")
-    if asked[-1].sha256 != digest(evidence):
+    if asked[-1].sha256 != evidence_digest(evidence):
         raise Refused(
             f"the evidence of gate {evidence.gate} in run {evidence.run} is not the one on record "
-            f"({digest(evidence)[:12]} against {asked[-1].sha256[:12]}); look at the recorded one before deciding"
+            f"({evidence_digest(evidence)[:12]} against {asked[-1].sha256[:12]}); "
+            "look at the recorded one before deciding"
         )
     return asked[-1]
 
@@ -131,7 +132,7 @@ def close_gates_of_run(ledger: Ledger, run: str, state: str) -> None:
     Gates whose evidence cannot be read are left open, because nobody can decide on them.
     """
     with ledger.transaction():
-        for case in readable_or_error([entry for entry in ledger.open_questions() if entry.subject == run], ledger):
+        for case in cases_or_errors([entry for entry in ledger.open_questions() if entry.subject == run], ledger):
             if isinstance(case, GateCase):
                 record_closing(ledger, case, state)
 
@@ -141,15 +142,18 @@ def open_evidence(ledger: Ledger) -> list[Evidence]:
 
 
 def open_cases(ledger: Ledger) -> list[GateCase]:
-    """Return the open gates, oldest first. If a run opened a gate twice, only the newer one is returned."""
+    """Return the open gates, oldest first. If a run opened a gate twice, only the newer opening is returned."""
     asked = ledger.open_questions()
     return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
 
 
-def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Refused]:
-    """Return each open gate, or the error that its evidence causes. One changed entry must not hide the other gates."""
+def cases_or_errors(opening_entries: list[Entry], ledger: Ledger) -> list[GateCase | Refused]:
+    """Return each entry's open gate, or an error if its evidence cannot be read.
+
+    Errors are returned rather than raised, because one manipulated entry must not hide the other gates.
+    """
     cases: list[GateCase | Refused] = []
-    for entry, document in zip(asked, ledger.documents_or_errors(asked), strict=True):
+    for entry, document in zip(opening_entries, ledger.documents_or_errors(opening_entries), strict=True):
         try:
             cases.append(document if isinstance(document, Refused) else open_case(entry, document))
         except Refused as error:
@@ -165,9 +169,9 @@ def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
     return {(entry.subject, entry.body.get("sha256")): entry for entry in ledger.entries(CLOSED, run)}
 
 
-def _closed_after(asked: Entry, closed: Entry | None) -> bool:
-    """Return whether an entry closes this opening, rather than an earlier opening with the same evidence."""
-    return closed is not None and closed.seq > asked.seq
+def _is_closing_of(opening: Entry, closing: Entry | None) -> bool:
+    """Return whether a closing entry belongs to this opening rather than to an earlier one with the same evidence."""
+    return closing is not None and closing.seq > opening.seq
 
 
 def _case(entry: Entry, document: bytes, closed: Entry | None) -> GateCase:
@@ -175,10 +179,12 @@ def _case(entry: Entry, document: bytes, closed: Entry | None) -> GateCase:
         evidence = Evidence.from_bytes(document)
     except ValueError as error:
         what = "what is attached is no evidence"
-        raise Refused(f"entry {entry.seq} of the ledger was changed: {what} ({error_text(error)})") from None
+        raise Refused(
+            f"entry {entry.seq} of the ledger was changed: {what} ({document_error_message(error)})"
+        ) from None
     sha256 = str(entry.body.get(DIGEST_KEY))
     if entry.body != opening_body(evidence) | {DIGEST_KEY: sha256}:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match what it says")
     if entry.subject != evidence.run:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
-    return GateCase(entry, evidence, sha256, closed if _closed_after(entry, closed) else None)
+    return GateCase(entry, evidence, sha256, closed if _is_closing_of(entry, closed) else None)

@@ -1,13 +1,14 @@
 """Summary of a gate for people who are about to decide.
 
-It says who requested the run and why, whom the data is about, what follows, and until when it can be undone.
+It shows who requested the run and why, the number of people in the data, the next steps, and how long a decision can be
+undone.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 
-from tasks.core.escaping import escape_line
+from tasks.core.escaping import escape_to_one_line
 from tasks.core.graph import GATES, STEPS, Gate
 from tasks.gates import evidence_text, signed_request
 from tasks.gates.evidence import Evidence, RequiredDecisions
@@ -18,24 +19,24 @@ from tasks.sources.dataset import Dataset, DatasetSource
 from tasks.trust.gate_statement import GateName
 
 
-def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
+def summary_lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
     purpose, dataset = evidence.purpose, evidence.dataset
     asked = signed_request.request_for_run(ledger, governed, evidence.run)
-    reason = escape_line(asked.request.reason or "") if asked else ""
+    reason = escape_to_one_line(asked.request.reason or "") if asked else ""
     return {
         "asked by": f"{evidence.requester_text}: {reason or 'no reason was given'}",
-        "problem": escape_line(purpose.problem),
-        "for": escape_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
-        **({"people": people_counts(dataset.sources.values())} if dataset else {}),
-        **({"kept readable": kept} if dataset and (kept := kept_readable(dataset)) else {}),
-        "who decides": evidence_text.deciders(evidence.asks),
-        "once it passes": next_steps(evidence, governed),
+        "problem": escape_to_one_line(purpose.problem),
+        "for": escape_to_one_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
+        **({"people": people_counts_text(dataset.sources.values())} if dataset else {}),
+        **({"kept readable": kept} if dataset and (kept := kept_readable_text(dataset)) else {}),
+        "who decides": evidence_text.deciders_text(evidence.asks),
+        "once it passes": next_steps_text(evidence, governed),
         "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
-        + remedy(evidence.gate),
+        + undo_text(evidence.gate),
     }
 
 
-def remedy(gate: GateName) -> str:
+def undo_text(gate: GateName) -> str:
     if gate not in GATES:
         return ""
     if gate == "data":
@@ -46,7 +47,7 @@ def remedy(gate: GateName) -> str:
     return "the model is then in production, until another release is, or hallmark releases rollback"
 
 
-def people_counts(origins: Iterable[DatasetSource]) -> str:
+def people_counts_text(origins: Iterable[DatasetSource]) -> str:
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:
@@ -56,33 +57,35 @@ def people_counts(origins: Iterable[DatasetSource]) -> str:
     return f"{said} (different values in it; one person may have several)" if said else "nobody was found in it"
 
 
-def kept_readable(dataset: Dataset) -> str:
-    return "; ".join(f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept(it)))
+def kept_readable_text(dataset: Dataset) -> str:
+    return "; ".join(
+        f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept_values_text(it))
+    )
 
 
-def found(origin: DatasetSource) -> str:
+def protected_values_text(origin: DatasetSource) -> str:
     count = sum(origin.protected.values())
-    kept = _kept(origin)
+    kept = _kept_values_text(origin)
     return f"{count:,} found{f', {kept}' if kept else ''}" if count else ""
 
 
-def _kept(origin: DatasetSource) -> str:
-    kept = origin.kept_readable
+def _kept_values_text(origin: DatasetSource) -> str:
+    kept = origin.readable_counts
     return f"{sum(kept.values()):,} kept readable ({', '.join(kept)})" if kept else ""
 
 
-def terms(origin: DatasetSource) -> dict[str, str]:
+def source_terms(origin: DatasetSource) -> dict[str, str]:
     return {
         "class": origin.classification,
-        "lawful basis": escape_line(origin.lawful_basis),
-        "licence": escape_line(origin.licence),
-        "region": escape_line(origin.region),
+        "lawful basis": escape_to_one_line(origin.lawful_basis),
+        "licence": escape_to_one_line(origin.licence),
+        "region": escape_to_one_line(origin.region),
         "kept": f"{origin.retention_days:,} days",
-        "approved for": escape_line("; ".join(origin.approved_uses)),
+        "approved for": escape_to_one_line("; ".join(origin.approved_uses)),
     }
 
 
-def next_steps(evidence: Evidence, governed: Governance) -> str:
+def next_steps_text(evidence: Evidence, governed: Governance) -> str:
     if evidence.gate not in GATES:  # a gate of another version
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()
@@ -90,12 +93,12 @@ def next_steps(evidence: Evidence, governed: Governance) -> str:
     for are_gates, steps in groupby(left, lambda step: isinstance(step, Gate)):
         names = [step.name for step in steps]
         if are_gates:
-            parts += [_gate(name, tier, evidence.demo) for name in names]
+            parts += [_gate_text(name, tier, evidence.demo) for name in names]
         else:
             parts.append(f"stage{'s' * (len(names) > 1)} {', '.join(names)}")
     return "; ".join([*parts, f"promotion{' as a demo, not for production' * evidence.demo}"])
 
 
-def _gate(name: str, tier: Tier, demo: bool) -> str:
-    who = evidence_text.deciders(RequiredDecisions.from_policy(tier, name, None, demo))
+def _gate_text(name: str, tier: Tier, demo: bool) -> str:
+    who = evidence_text.deciders_text(RequiredDecisions.from_policy(tier, name, None, demo))
     return f"the {name} gate ({who.partition(';')[0]})"

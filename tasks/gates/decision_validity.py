@@ -1,4 +1,4 @@
-"""Decisions that count at a gate. Each is verified again from its envelope, by the rules in tasks/gates/rules/."""
+"""Decisions that count at a gate. Each decision is verified again from its envelope, by the rules in rules/."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,9 +9,9 @@ from tasks.gates import cases, signed_request
 from tasks.gates.cases import GateCase, OpenedGate
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import all_rules, other_decisions
-from tasks.gates.rules.claim import Claim
-from tasks.gates.rules.other_decisions import PlacedDecision
-from tasks.gates.signed_decision import KIND, Decision, SignedDecision, read
+from tasks.gates.rules.claim import DecisionClaim
+from tasks.gates.rules.other_decisions import RecordedDecision
+from tasks.gates.signed_decision import ENTRY_KIND, Decision, SignedDecision, read_decision
 from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
@@ -34,13 +34,13 @@ class DecisionResult:
 
 
 def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
-    entries = ledger.entries(KIND, case.evidence.subject.sha256)
+    entries = ledger.entries(ENTRY_KIND, case.evidence.subject.sha256)
     results = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
     placed = [
-        PlacedDecision(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
+        RecordedDecision(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
         for w in results
     ]
-    reasons = other_decisions.why_not(placed, earlier_roles(case, ledger, governance))
+    reasons = other_decisions.refusal_reasons(placed, earlier_roles(case, ledger, governance))
     return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(results, reasons, strict=True)]
 
 
@@ -51,37 +51,41 @@ def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dic
         return None
     roles: dict[str, str] = {}
     for gate in GATES[: GATES.index(evidence.gate)]:
-        for earlier in cases.read_all(ledger, evidence.run, gate)[-1:]:
+        for earlier in cases.read_cases(ledger, evidence.run, gate)[-1:]:
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
-            if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
-                results = verify_decisions(earlier, ledger, governance, earlier.closed.time)
+            if earlier.closing_entry and asked == (evidence.tier, evidence.policy_sha256):
+                results = verify_decisions(earlier, ledger, governance, earlier.closing_entry.time)
                 roles = other_decisions.first_roles([w.decision for w in results if w.decision], roles)
     return roles
 
 
-def deadline(case: OpenedGate, asked: GateRules) -> datetime:
-    return case.opening.time + timedelta(days=asked.deadline_days)
+def gate_deadline(case: OpenedGate, asked: GateRules) -> datetime:
+    return case.opening_entry.time + timedelta(days=asked.deadline_days)
 
 
 def _verify_decision(
     entry: Entry, case: GateCase, ledger: Ledger, governance: Governance, now: datetime
 ) -> DecisionResult:
     try:
-        signed = read(entry, governance)
-        own = _own_case(signed, case, ledger)
+        signed = read_decision(entry, governance)
+        own = _case_of_decision(signed, case, ledger)
         if own is not None and own is not case:
             require_requester(own.evidence, ledger, governance)
     except HallmarkError as error:
         return DecisionResult(entry, None, False, str(error))
     if own is None:
         return DecisionResult(entry, signed, False, "it is about evidence that no gate has asked about")
-    why_not = all_rules.why_not(_claim(signed, own, case, governance, now))
+    why_not = all_rules.refusal_reason(_claim(signed, own, case, governance, now))
     return DecisionResult(entry, signed, own is not case, why_not or "")
 
 
-def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Governance, now: datetime) -> Claim:
-    closings = [each.closed for each in (own, case) if each.closed and each.closed.seq < signed.entry.seq]
-    return Claim(
+def _claim(
+    signed: SignedDecision, own: GateCase, case: GateCase, governance: Governance, now: datetime
+) -> DecisionClaim:
+    closings = [
+        each.closing_entry for each in (own, case) if each.closing_entry and each.closing_entry.seq < signed.entry.seq
+    ]
+    return DecisionClaim(
         decision=signed.decision,
         person=signed.person,
         key_fingerprint=signed.keyid,
@@ -93,8 +97,8 @@ def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Go
         effective_at=signed.effective_at,
         recorded_at=signed.entry.time,
         now=now,
-        opened_at=own.opening.time,
-        deadline=deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
+        opened_at=own.opening_entry.time,
+        deadline=gate_deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
         closing_entry=next(iter(closings), None),
     )
 
@@ -102,19 +106,19 @@ def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Go
 def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> RecordedRunRequest:
     """Verify that the evidence names the person who signed the run request, and return the request.
 
-    People may not decide on their own runs, so the requester named in the evidence is not trusted.
+    The evidence alone is not trusted to name the requester, because people are not allowed to decide on their own runs.
 
     Raises:
         Refused: The evidence names another requester, or there is no valid request.
     """
-    asked = signed_request.require(ledger, governance, evidence.run)
+    asked = signed_request.require_request(ledger, governance, evidence.run)
     if not evidence.is_for_request(asked):
         raise Refused(f"the evidence of gate {evidence.gate} names another requester of run {evidence.run} than signed")
     return asked
 
 
-def _own_case(signed: SignedDecision, case: GateCase, ledger: Ledger) -> GateCase | None:
+def _case_of_decision(signed: SignedDecision, case: GateCase, ledger: Ledger) -> GateCase | None:
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
-    earlier = cases.read_all(ledger, signed.decision.run, signed.decision.gate)
+    earlier = cases.read_cases(ledger, signed.decision.run, signed.decision.gate)
     return next((each for each in reversed(earlier) if each.sha256 == signed.evidence_sha256), None)

@@ -8,19 +8,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tasks.core.documents.config import checked_reason
+from tasks.core.documents.config import validate_reason
 from tasks.core.errors import InputError, Refused
 from tasks.core.utc import to_utc
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
-from tasks.gates.decision_validity import deadline, earlier_roles, verify_decisions
-from tasks.gates.evidence import Evidence, require_asks
-from tasks.gates.gates import judge
+from tasks.gates.decision_validity import earlier_roles, gate_deadline, verify_decisions
+from tasks.gates.evidence import Evidence, verify_required_decisions
+from tasks.gates.gates import judge_gate
 from tasks.gates.missing_decisions import eligible_approvers, required_approvals
 from tasks.gates.rules import all_rules, other_decisions
-from tasks.gates.rules.claim import Claim
+from tasks.gates.rules.claim import DecisionClaim
 from tasks.gates.rules.person import roles_for
-from tasks.gates.signed_decision import KIND, Decision, SignedDecision, Verb, statement, unverified_claim
+from tasks.gates.signed_decision import (
+    ENTRY_KIND,
+    Decision,
+    SignedDecision,
+    Verb,
+    decision_statement,
+    unverified_person_and_verb,
+)
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
@@ -28,7 +35,7 @@ from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
-from tasks.trust.statement_checks import changed_error
+from tasks.trust.statement_checks import statements_changed_error
 
 DECISION_VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
@@ -57,8 +64,8 @@ def decide(
 ) -> Entry:
     """Sign a decision about `evidence`, record it and return its entry. Repeating a decision returns the first entry.
 
-    Others can write to the ledger during signing, so the rules are applied before signing and again before the entry is
-    recorded.
+    The rules are applied before signing and again before the entry is recorded, because others can write to the ledger
+    in the meantime.
 
     Args:
         ledger: Ledger to record in.
@@ -80,37 +87,48 @@ def decide(
         ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer
     )
     return signed_entry.sign_and_record(
-        ledger, governance, draft.person, lambda: _draft(ledger, governance, evidence, draft), draft.signer
+        ledger, governance, draft.person, lambda: _draft_or_entry(ledger, governance, evidence, draft), draft.signer
     )
 
 
-def draw_up(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
+def prepare_decision(
+    ledger: Ledger,
+    governance: Governance,
+    evidence: Evidence,
+    person_id: str,
+    requested: DecisionDraft,
+    public_key: str,
 ) -> Entry | Sequence[Draft]:
-    """Return a decision for a person to sign elsewhere, or its ledger entry if it was recorded before.
+    """Return an unsigned decision for a person who signs elsewhere, or its ledger entry if it was recorded before.
 
-    `public_line` is the public key that the person will sign with. The errors are those of `decide`.
+    `public_key` is the public half of the key with which the person will sign. The same errors are raised as by
+    `decide`.
     """
-    draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
-    return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, draft))
+    draft = _valid_draft(ledger, governance, requested, person_id, Signer(public_key, _signs_elsewhere))
+    return signed_entry.prepare_statements(ledger, lambda: _draft_or_entry(ledger, governance, evidence, draft))
 
 
-def dry_run(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
+def try_decision(
+    ledger: Ledger,
+    governance: Governance,
+    evidence: Evidence,
+    person_id: str,
+    requested: DecisionDraft,
+    public_key: str,
 ) -> Entry | Sequence[Draft]:
     """Prepare a decision without a transaction, for callers that only test whether it would be accepted."""
-    return _draft(
+    return _draft_or_entry(
         ledger,
         governance,
         evidence,
-        _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere)),
+        _valid_draft(ledger, governance, requested, person_id, Signer(public_key, _signs_elsewhere)),
     )
 
 
-def record_signed(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft,
+def record_signed_decision(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, requested: DecisionDraft,
     envelope: dict[str, Any],
-    public_line: str,
+    public_key: str,
 ) -> Entry:  # fmt: skip
     """Record a decision that a person has signed elsewhere.
 
@@ -119,15 +137,15 @@ def record_signed(
             it.
         InputError: A value is missing or not valid.
     """
-    draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    draft = _valid_draft(ledger, governance, requested, person_id, Signer(public_key, _signs_elsewhere))
 
     def drafts() -> Entry | Sequence[Draft]:
-        drawn = _draft(ledger, governance, evidence, draft)
+        drawn = _draft_or_entry(ledger, governance, evidence, draft)
         if not isinstance(drawn, Entry):
             _require_latest(ledger, evidence, person_id, envelope)
         return drawn
 
-    return signed_entry.record_signed(ledger, governance, draft.person, drafts, [envelope])
+    return signed_entry.record_signed_statements(ledger, governance, draft.person, drafts, [envelope])
 
 
 def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
@@ -138,9 +156,9 @@ def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope
     try:
         signed = to_utc(datetime.fromisoformat(dsse.unverified_statement(envelope)["predicate"]["time"]))
     except (KeyError, TypeError, ValueError):
-        raise changed_error() from None
-    for entry in ledger.entries(KIND, evidence.subject.sha256):
-        if unverified_claim(entry)[0] == person_id and entry.time > signed:
+        raise statements_changed_error() from None
+    for entry in ledger.entries(ENTRY_KIND, evidence.subject.sha256):
+        if unverified_person_and_verb(entry)[0] == person_id and entry.time > signed:
             raise Refused(f"{person_id} has said something else here since this was signed; look and sign anew")
 
 
@@ -148,20 +166,20 @@ def _signs_elsewhere(_: bytes) -> bytes:
     raise AssertionError("whoever holds this key signs where the key is")
 
 
-def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
+def approve_as_demo_identities(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
     """Record every approval that the gate still needs, signed by demo identities. Failed checks stay failed.
 
     Raises:
         Refused: The environment is not `local`, or the run is not a demo run.
     """
-    if not governance.local:
+    if not governance.is_local:
         raise Refused(f"demo approvals count in environment local alone, this is {governance.policy.environment}")
     if not evidence.demo:
         raise Refused(f"run {evidence.run} was not started with --demo-approvals; its people must decide")
     entries = []
     with ledger.transaction():
-        case = cases.current(ledger, evidence)
-        if judge(evidence, ledger, governance, ledger.now()).state != "waiting":
+        case = cases.current_case(ledger, evidence)
+        if judge_gate(evidence, ledger, governance, ledger.now()).state != "waiting":
             return []
         now = ledger.now()
         weighed = verify_decisions(case, ledger, governance, now)
@@ -179,34 +197,38 @@ class _ValidDraft(DecisionDraft):
 
 
 def _valid_draft(
-    ledger: Ledger, governance: Governance, wanted: DecisionDraft, person_id: str, signer: Signer | None
+    ledger: Ledger, governance: Governance, requested: DecisionDraft, person_id: str, signer: Signer | None
 ) -> _ValidDraft:
-    person = governance.actor(person_id, ledger.now())
-    _require_fields(wanted.verb, wanted.reason, wanted.checks, wanted.expires)
-    signer = governance.signer(person, ledger.now(), signer)
-    tidy = replace(wanted, reason=wanted.reason.strip(), checks=sorted(set(wanted.checks)))
+    person = governance.require_actor(person_id, ledger.now())
+    _require_fields(requested.verb, requested.reason, requested.checks, requested.expires)
+    signer = governance.find_signer(person, ledger.now(), signer)
+    tidy = replace(requested, reason=requested.reason.strip(), checks=sorted(set(requested.checks)))
     return _ValidDraft(tidy.verb, tidy.reason, tidy.role, tidy.checks, tidy.expires, person=person, signer=signer)
 
 
-def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, draft: _ValidDraft) -> Entry | list[Draft]:
+def _draft_or_entry(
+    ledger: Ledger, governance: Governance, evidence: Evidence, draft: _ValidDraft
+) -> Entry | list[Draft]:
     case, now = _current_case(ledger, governance, evidence), ledger.now()
     weighed = verify_decisions(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == draft.person.id]
-    decision = _only_allowed([_claim(role, draft, own, case, governance, now) for role in _roles(draft, evidence, now)])
-    same = next((signed.entry for signed in own if _repeats(signed.decision, decision)), None)
+    decision = _only_allowed(
+        [_claim(role, draft, own, case, governance, now) for role in _candidate_roles(draft, evidence, now)]
+    )
+    same = next((signed.entry for signed in own if _is_repetition(signed.decision, decision)), None)
     if same is not None:
         return same
     _require_consistent(decision, own)
     _require_one_role(decision, own, earlier_roles(case, ledger, governance))
     subject = evidence.subject
-    return [Draft(KIND, subject.sha256, statement(decision, subject.stage, subject.sha256, case.sha256))]
+    return [Draft(ENTRY_KIND, subject.sha256, decision_statement(decision, subject.stage, subject.sha256, case.sha256))]
 
 
-def _roles(draft: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
-    """Return the roles in which the person may decide: the given one, else every required role that they hold.
+def _candidate_roles(draft: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
+    """Return the roles in which the person could decide: the role in the draft, or else each required role they hold.
 
-    If the person holds none, the first required role is returned. The rules then refuse the decision and say
-    why.
+    If the person holds none of the required roles, the first of them is returned, so that the rules refuse the decision
+    with a reason.
     """
     if draft.verb == "withdraw":
         return [""]
@@ -218,7 +240,7 @@ def _roles(draft: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
 
 def _claim(
     role: str, draft: _ValidDraft, own: list[SignedDecision], case: GateCase, governance: Governance, now: datetime
-) -> Claim:
+) -> DecisionClaim:
     evidence = case.evidence
     decision = Decision(
         verb=draft.verb,
@@ -234,10 +256,10 @@ def _claim(
         reason=draft.reason,
         checks=list(draft.checks),
         expires=draft.expires,
-        withdraws=_withdrawn(own, draft.role) if draft.verb == "withdraw" else [],
+        withdraws=_withdrawn_digests(own, draft.role) if draft.verb == "withdraw" else [],
         time=now,
     )
-    return Claim(
+    return DecisionClaim(
         decision=decision,
         person=draft.person,
         key_fingerprint=keys.fingerprint(draft.signer.public_line),
@@ -249,13 +271,13 @@ def _claim(
         effective_at=now,
         recorded_at=now,
         now=now,
-        deadline=deadline(case, governance.policy.gate(evidence.tier, evidence.gate)),
-        closing_entry=case.closed,
+        deadline=gate_deadline(case, governance.policy.gate(evidence.tier, evidence.gate)),
+        closing_entry=case.closing_entry,
     )
 
 
-def _only_allowed(claims: list[Claim]) -> Decision:
-    objections = [all_rules.why_not(claim) for claim in claims]
+def _only_allowed(claims: list[DecisionClaim]) -> Decision:
+    objections = [all_rules.refusal_reason(claim) for claim in claims]
     if all(objections):
         raise Refused(str(objections[0]))
     if len(claims) > 1:
@@ -268,7 +290,7 @@ def _only_allowed(claims: list[Claim]) -> Decision:
 def _require_fields(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
     if verb not in DECISION_VERBS:
         raise InputError(f"expected one of {', '.join(DECISION_VERBS)}, got {verb!r}")
-    checked_reason(reason)
+    validate_reason(reason)
     if verb == "waive" and (not checks or expires is None):
         raise InputError("a waiver names the failed checks it is for and when it expires")
     if verb != "waive" and (checks or expires is not None):
@@ -278,42 +300,45 @@ def _require_fields(verb: str, reason: str, checks: Sequence[str], expires: date
 
 
 def _current_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateCase:
-    case = cases.current(ledger, evidence)
+    case = cases.current_case(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
-    require_asks(evidence, governance.policy)
-    if evidence.demo and not governance.local:
+    verify_required_decisions(evidence, governance.policy)
+    if evidence.demo and not governance.is_local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     return case
 
 
-def _withdrawn(own: list[SignedDecision], role: str | None) -> list[str]:
+def _withdrawn_digests(own: list[SignedDecision], role: str | None) -> list[str]:
     return sorted(s.sha256 for s in own if s.decision.verb != "withdraw" and role in (None, s.decision.role))
 
 
-def _repeats(earlier: Decision, new: Decision) -> bool:
-    """Return whether a new decision repeats an earlier one. An empty withdrawal repeats the last withdrawal."""
+def _is_repetition(earlier: Decision, new: Decision) -> bool:
+    """Return whether a new decision repeats an earlier one.
+
+    A withdrawal with no decision left to withdraw counts as a repetition of an earlier withdrawal in the same run.
+    """
     if new.verb == "withdraw" and not new.withdraws:
         return earlier.verb == "withdraw" and earlier.run == new.run
     return earlier.same_as(new)
 
 
 def _require_consistent(decision: Decision, own: list[SignedDecision]) -> None:
-    """Refuse an empty withdrawal, and an approval by a person whose rejection was not withdrawn."""
+    """Refuse a withdrawal with nothing to withdraw, and an approval by a person whose rejection is still valid."""
     if decision.verb == "withdraw" and not decision.withdraws:
         raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
     if decision.verb == "approve" and any(s.decision.verb == "reject" for s in own):
         raise Refused(f"{decision.person} has rejected at gate {decision.gate}; withdraw that before approving")
 
 
-def _require_one_role(decision: Decision, own: list[SignedDecision], before: dict[str, str] | None) -> None:
-    """Refuse a decision in a second role.
+def _require_one_role(decision: Decision, own: list[SignedDecision], earlier: dict[str, str] | None) -> None:
+    """Refuse a decision in a second role, unless policy allows several roles.
 
-    `before` has each person's role at earlier gates; None if policy allows several roles.
+    `earlier` maps each person to their role at the run's earlier gates. It is None if policy allows several roles.
     """
-    if before is None:
+    if earlier is None:
         return
-    if why_not := other_decisions.second_role(
-        decision, other_decisions.first_roles([signed.decision for signed in own], before)
+    if why_not := other_decisions.refuse_second_role(
+        decision, other_decisions.first_roles([signed.decision for signed in own], earlier)
     ):
         raise Refused(why_not)

@@ -7,7 +7,7 @@ from typing import Literal
 from tasks.core import code_digest
 from tasks.core import facts as facts_module
 from tasks.core.documents.config import FrozenModel
-from tasks.core.documents.document import Document, error_text
+from tasks.core.documents.document import Document, document_error_message
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
@@ -26,11 +26,11 @@ from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
 from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import record_chain
-from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
-from tasks.gates.checks.dataset_diff import DatasetChange, compare
+from tasks.gates.checks.checks import CheckResult, checks_of_gate, evaluate_check, facts_of_every_tier
+from tasks.gates.checks.dataset_diff import DatasetChange, compare_datasets
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.record_chain import RecordReference
-from tasks.gates.signed_request import RecordedRunRequest, WithRequesters
+from tasks.gates.signed_request import RecordedRunRequest, RequestersMixin
 from tasks.inquiry.planted_defects import gate_facts
 from tasks.policy.policy import Policy, RequiredRole, Tier, WaiverRule
 from tasks.sources import sources
@@ -59,7 +59,7 @@ class RequiredDecisions(FrozenModel):
     deadline_days: float
     """Number of days for which the gate accepts decisions, counted from its opening."""
     owners: list[str]
-    """Owners of the sources, each of whom must approve. Empty on demo runs, and if policy does not require their
+    """Owners of the sources, each of whom must approve. Empty in demo runs, and if policy does not require their
     approval."""
     besides_owner: Name | None
     """Role that a second person must fill if one person owns all sources. Null if there are several owners or policy
@@ -76,12 +76,12 @@ class RequiredDecisions(FrozenModel):
             roles=rules.decisions + more,
             waive=rules.waive,
             deadline_days=rules.deadline_days,
-            owners=owners if rules.asks_owners and not demo else [],
+            owners=owners if rules.requires_owners and not demo else [],
             besides_owner=besides,
         )
 
 
-class EvidenceSummary(Document, WithRequesters):
+class EvidenceSummary(Document, RequestersMixin):
     """Short form of a gate's evidence: required decisions and check results, without metrics, dataset and artefacts."""
 
     type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
@@ -148,26 +148,26 @@ class Evidence(EvidenceSummary):
         """Digests of everything except stage outputs: code, graph, versions, parameters and inputs."""
         return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
-    def is_for_request(self, asked: RecordedRunRequest) -> bool:
+    def is_for_request(self, recorded_request: RecordedRunRequest) -> bool:
         """Return whether the evidence belongs to this request and agrees with it in every field that both have."""
-        request = asked.request
+        request = recorded_request.request
         own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
         return own == (
             request.run_id, request.requested_by, request.initiated_by, request.demo_approvals, request.tree_sha256,
-            asked.sha256,
+            recorded_request.sha256,
         )  # fmt: skip
 
 
-def collect(
+def collect_evidence(
     gate: GateName,
     layout: Layout,
     params: Params,
     policy: Policy,
-    asked: RecordedRunRequest,
-    before: "Evidence | None" = None,
-    adopted: PromotedCriteria | None = None,
-    recorded: Mapping[str, SignedRecord] | None = None,
-    declared: Mapping[str, Sha256] = NO_DECLARATIONS,
+    run_request: RecordedRunRequest,
+    last_approved: "Evidence | None" = None,
+    promoted_criteria: PromotedCriteria | None = None,
+    stage_records: Mapping[str, SignedRecord] | None = None,
+    declared_digests: Mapping[str, Sha256] = NO_DECLARATIONS,
 ) -> Evidence:
     """Gather the evidence for a gate from the files of a run.
 
@@ -178,11 +178,11 @@ def collect(
         layout: Paths of the run's files.
         params: Parameters of the run.
         policy: Policy in force.
-        asked: Signed request for the run.
-        before: Evidence of the data gate for the dataset that was approved last; None if there is none.
-        adopted: Acceptance criteria of the last promotion; None if there is none.
-        recorded: Verified stage records, by DVC stage name.
-        declared: Digests of the declarations that the run complies with.
+        run_request: Signed request for the run.
+        last_approved: Evidence of the data gate for the dataset that was approved last; None if there is none.
+        promoted_criteria: Acceptance criteria of the last promotion; None if there is none.
+        stage_records: Verified stage records, by DVC stage name.
+        declared_digests: Digests of the declarations that the run complies with.
 
     Raises:
         InputError: The gate's subject does not exist yet, a file cannot be read, or the risk tier has no gates.
@@ -194,41 +194,41 @@ def collect(
             f"gate {gate} needs {layout.artefacts(SUBJECT_STAGES[gate])}; run stage {SUBJECT_STAGES[gate]} first"
         )
     facts = read_facts(layout, EVIDENCE_STAGES[gate])
-    artefacts = _artefacts(layout, EVIDENCE_STAGES[gate])
-    dataset = _dataset(layout) if gate == "data" else None
-    demo = asked.request.demo_approvals
+    artefacts = _artefact_digests(layout, EVIDENCE_STAGES[gate])
+    dataset = _verified_dataset(layout) if gate == "data" else None
+    demo = run_request.request.demo_approvals
     purpose, bar = Purpose.from_card(params.use_case), AcceptanceCriteria.from_params(params)
-    adopted = adopted if gate == "evaluation" else None
-    facts |= standing_facts(gate, purpose, dataset, bar, adopted)
-    facts |= gate_facts.read_facts(layout) if gate == "data" else {}
+    promoted_criteria = promoted_criteria if gate == "evaluation" else None
+    facts |= facts_of_every_tier(gate, purpose, dataset, bar, promoted_criteria)
+    facts |= gate_facts.read_recall_facts(layout) if gate == "data" else {}
     return Evidence(
         gate=gate,
-        run=asked.request.run_id,
-        requested_by=asked.request.requested_by,
-        initiated_by=asked.request.initiated_by,
-        request_sha256=asked.sha256,
-        tree_sha256=asked.request.tree_sha256,
+        run=run_request.request.run_id,
+        requested_by=run_request.request.requested_by,
+        initiated_by=run_request.request.initiated_by,
+        request_sha256=run_request.sha256,
+        tree_sha256=run_request.request.tree_sha256,
         demo=demo,
         use_case=params.use_case.name,
         tier=params.use_case.risk_tier,
         subject=Subject(stage=SUBJECT_STAGES[gate], sha256=tree_digest(layout.artefacts(SUBJECT_STAGES[gate]))),
         policy_sha256=policy.digest(),
         asks=RequiredDecisions.from_policy(policy.tier(params.use_case.risk_tier), gate, dataset, demo),
-        checks=[check_result(check, facts) for check in checks_of(gate, rules, bar.success_metrics)],
+        checks=[evaluate_check(check, facts) for check in checks_of_gate(gate, rules, bar.success_metrics)],
         purpose=purpose,
         bar=bar,
-        adopted=adopted,
+        adopted=promoted_criteria,
         facts=facts,
         artefacts=artefacts,
         dataset=dataset,
-        change=dataset_change(before, dataset),
-        recorded=record_chain.references(recorded or {}),
-        declared=dict(declared),
+        change=dataset_change(last_approved, dataset),
+        recorded=record_chain.record_references(stage_records or {}),
+        declared=dict(declared_digests),
     )
 
 
-def owners(layout: Layout) -> list[str]:
-    return sorted({item.source.owner for item in sources.load_resolved(layout.sources).sources})
+def source_owners(layout: Layout) -> list[str]:
+    return sorted({item.source.owner for item in sources.load_resolved(layout.sources_path).sources})
 
 
 def read_dataset(layout: Layout) -> Dataset | None:
@@ -239,26 +239,30 @@ def read_dataset(layout: Layout) -> Dataset | None:
         return None
     except (ValueError, OSError) as error:
         raise InputError(
-            f"{path}: is not the manifest of a dataset; run stage split again ({error_text(error)})"
+            f"{path}: is not the manifest of a dataset; run stage split again ({document_error_message(error)})"
         ) from None
 
 
-def _dataset(layout: Layout) -> Dataset:
-    """Return the dataset's manifest after comparing it with the pinned sources, because the run's own code wrote it."""
+def _verified_dataset(layout: Layout) -> Dataset:
+    """Return the dataset's manifest after comparing it with the pinned sources.
+
+    The manifest alone is not trusted, because the run's own code writes it.
+    """
     path, dataset = layout.artefacts("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
-    pinned = {item.source.id: declared_fields(item) for item in sources.load_resolved(layout.sources).sources}
+    pinned = {item.source.id: declared_fields(item) for item in sources.load_resolved(layout.sources_path).sources}
     stated = {name: origin.model_dump(include=set(DECLARED_FIELDS)) for name, origin in dataset.sources.items()}
     if differ := sorted(name for name in {*pinned, *stated} if pinned.get(name) != stated.get(name)):
         raise Refused(
-            f"{path}: what it says of {', '.join(differ)} is not what {layout.sources} says that the run was resolved "
+            f"{path}: what it says of {', '.join(differ)} "
+            f"is not what {layout.sources_path} says that the run was resolved "
             "with; correct stage split, or resolve again"
         )
     return dataset
 
 
-def require_asks(evidence: Evidence, policy: Policy) -> None:
+def verify_required_decisions(evidence: Evidence, policy: Policy) -> None:
     """Verify that the decisions listed in the evidence are those that policy requires.
 
     Raises:
@@ -276,17 +280,18 @@ def require_asks(evidence: Evidence, policy: Policy) -> None:
         )
 
 
-def require_checks(evidence: Evidence, policy: Policy) -> None:
-    """Verify that the checks are those of policy, tier and use case, and that the results follow from the metrics.
+def verify_checks(evidence: Evidence, policy: Policy) -> None:
+    """Verify that the evidence has exactly the required checks, and that their results follow from the metrics.
 
     Raises:
         Refused: Checks, results or metrics differ.
         InputError: The tier is not in policy.yaml or has no gates.
     """
     rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
-    standing = standing_facts(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
+    standing = facts_of_every_tier(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
     wanted = [
-        check_result(check, facts | standing) for check in checks_of(evidence.gate, rules, evidence.bar.success_metrics)
+        evaluate_check(check, facts | standing)
+        for check in checks_of_gate(evidence.gate, rules, evidence.bar.success_metrics)
     ]
     if evidence.checks != wanted or standing != {name: facts.get(name) for name in standing}:
         raise Refused(
@@ -298,21 +303,21 @@ def require_checks(evidence: Evidence, policy: Policy) -> None:
 def dataset_change(before: Evidence | None, now: Dataset | None) -> DatasetChange | None:
     if before is None or before.dataset is None or now is None:
         return None
-    return compare(before.dataset, now, before.run, before.subject.sha256)
+    return compare_datasets(before.dataset, now, before.run, before.subject.sha256)
 
 
-def write(evidence: Evidence, layout: Layout) -> Path:
+def write_evidence(evidence: Evidence, layout: Layout) -> Path:
     """Write the evidence to evidence/GATE.json and return the path. The file's SHA-256 is the evidence's digest."""
-    path = layout.evidence(evidence.gate)
-    write_bytes(path, to_bytes(evidence))
+    path = layout.evidence_path(evidence.gate)
+    write_bytes(path, evidence_bytes(evidence))
     return path
 
 
-def digest(evidence: Evidence) -> str:
+def evidence_digest(evidence: Evidence) -> str:
     return evidence.sha256
 
 
-def to_bytes(evidence: Evidence) -> bytes:
+def evidence_bytes(evidence: Evidence) -> bytes:
     return evidence.serialised
 
 
@@ -324,46 +329,46 @@ def read_facts(layout: Layout, stages: Iterable[str]) -> Facts:
     """
     facts: Facts = {}
     for stage in stages:
-        for folder, name in _folders(stage):
-            facts |= _read(layout.artefacts(folder) / "result.json", name)
+        for folder, name in _output_folders(stage):
+            facts |= _read_facts_file(layout.artefacts(folder) / "result.json", name)
             # Policies are mostly about the candidate's measured figures, so these have the short name.
             measured = stage if folder == "predict/candidate" else name
-            facts |= _read(layout.measurements(folder) / "facts.json", f"measured.{measured}")
+            facts |= _read_facts_file(layout.measurements(folder) / "facts.json", f"measured.{measured}")
     return dict(sorted(facts.items()))
 
 
-def _folders(stage: str) -> list[tuple[str, str]]:
+def _output_folders(stage: str) -> list[tuple[str, str]]:
     return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].output_folders]
 
 
-def _read(path: Path, prefix: str) -> Facts:
+def _read_facts_file(path: Path, prefix: str) -> Facts:
     try:
-        facts = facts_module.parse(read_stage_json(path).get("facts", {}))
+        facts = facts_module.facts_from_json(read_stage_json(path).get("facts", {}))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, OSError) as error:
         raise InputError(
-            f"{path}: expected JSON with a `facts` mapping ({error_text(error)}); run its stage again"
+            f"{path}: expected JSON with a `facts` mapping ({document_error_message(error)}); run its stage again"
         ) from None
     return {f"{prefix}.{name}": fact for name, fact in facts.items()}
 
 
-def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
+def _artefact_digests(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
     digests = input_digests(layout)
     for stage in stages:
         folder = layout.artefacts(stage)
-        digests |= _files(layout, folder)
+        digests |= _file_digests(layout, folder)
     return dict(sorted(digests.items()))
 
 
 def input_digests(layout: Layout) -> dict[str, Sha256]:
     """Return the digests of everything that determines a run's outputs: code, graph, versions, parameters, inputs/."""
-    alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
+    alone = [layout.params_path, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
-    return digests | {"tasks": code_digest.digest_of_all(layout.root)} | _files(layout, layout.inputs)
+    return digests | {"tasks": code_digest.all_stages_digest(layout.root)} | _file_digests(layout, layout.inputs_folder)
 
 
-def _files(layout: Layout, folder: Path) -> dict[str, str]:
+def _file_digests(layout: Layout, folder: Path) -> dict[str, str]:
     prefix = folder.relative_to(layout.root).as_posix()
     try:
         return {f"{prefix}/{path}": sha256 for path, sha256 in tree_manifest(folder).items()}

@@ -10,26 +10,26 @@ from tasks.ledger.ledger import Ledger
 class EvidenceDiff(FrozenModel):
     run: str
     facts: Facts
-    """Metrics of the earlier run `run`, which passed the gate."""
+    """Metrics of the earlier run, which passed the gate."""
     files: list[str]
     """Paths of files that differ or that only one of the two runs has, parameters and inputs first."""
 
-    def value(self, fact: str) -> str:
+    def earlier_value(self, fact: str) -> str:
         return str(self.facts[fact]) if fact in self.facts else ""
 
 
-def since_last_passed(evidence: Evidence, ledger: Ledger) -> EvidenceDiff | None:
-    before = passed_evidence.last_passed(
-        ledger, evidence.use_case, evidence.demo, evidence.gate, other_than=evidence.run
+def diff_since_last_passed(evidence: Evidence, ledger: Ledger) -> EvidenceDiff | None:
+    before = passed_evidence.last_passed_evidence(
+        ledger, evidence.use_case, evidence.demo, evidence.gate, excluded_run=evidence.run
     )
     if before is None:
         return None
     then, now = before.artefacts, evidence.artefacts
     differ = [path for path in then.keys() | now.keys() if then.get(path) != now.get(path)]
     return EvidenceDiff(
-        run=before.run, facts=before.facts, files=sorted(differ, key=lambda path: (_of_a_stage(path), path))
+        run=before.run, facts=before.facts, files=sorted(differ, key=lambda path: (_is_stage_output(path), path))
     )
 
 
-def _of_a_stage(path: str) -> bool:
+def _is_stage_output(path: str) -> bool:
     return path.startswith("artefacts/")

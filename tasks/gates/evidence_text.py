@@ -10,12 +10,12 @@ from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.gates.evidence_diff import EvidenceDiff
 from tasks.gates.gates import CheckStatus, GateStatus
 from tasks.inquiry.planted_defects import gate_facts
-from tasks.sources.dataset import SIDES, Dataset
+from tasks.sources.dataset import PARTITIONS, Dataset
 
 MAX_DIFFERENCES = 5
 
 
-def verdict(standing: GateStatus) -> str:
+def verdict_text(standing: GateStatus) -> str:
     failed = [check for check in standing.checks if not check.holds]
     waived = [check for check in standing.checks if check.holds and check.waived_by]
     checks = f"{len(standing.checks)} check{'s' * (len(standing.checks) != 1)}"
@@ -25,7 +25,7 @@ def verdict(standing: GateStatus) -> str:
     return f"{standing.state}: {said}{waits}"
 
 
-def origin(evidence: Evidence) -> str:
+def origin_text(evidence: Evidence) -> str:
     boxes = {it.sandbox for it in evidence.recorded.values()}
     named = ", ".join(sorted(filter(None, boxes)))
     where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
@@ -34,7 +34,7 @@ def origin(evidence: Evidence) -> str:
     return (said + f"; {taken} of them in an earlier run" * bool(taken)) if evidence.recorded else "nobody signed how"
 
 
-def deciders(asks: RequiredDecisions) -> str:
+def deciders_text(asks: RequiredDecisions) -> str:
     roles = [
         f"every owner of a source ({', '.join(asks.owners)})" if role.owners and asks.owners
         else f"{role.count} in role {role.role}"
@@ -48,11 +48,11 @@ def deciders(asks: RequiredDecisions) -> str:
     )
 
 
-def facts(evidence: Evidence) -> dict[str, str]:
+def evidence_lines(evidence: Evidence) -> dict[str, str]:
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
-        "made by": origin(evidence),
+        "made by": origin_text(evidence),
         **({"masking missed": gate_facts.describe_misses(evidence.facts)} if evidence.dataset else {}),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
@@ -60,24 +60,24 @@ def facts(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def outcome(check: CheckStatus) -> str:
+def outcome_text(check: CheckStatus) -> str:
     if check.waived_by:
         return f"waived by {check.waived_by} until {check.waived_until:%Y-%m-%d}"
     return check.result.verdict
 
 
-def figure(result: CheckResult) -> str:
+def metric_text(result: CheckResult) -> str:
     if result.value is None:
         return "absent"
     return str(Fact(value=result.value, low=result.low, high=result.high))
 
 
-def limit(result: CheckResult) -> str:
+def limit_text(result: CheckResult) -> str:
     bound = "" if result.bound == "value" else f"{result.bound} end "
     return bound + (f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}")
 
 
-def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> Iterator[str]:
+def dataset_lines(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> Iterator[str]:
     """Yield lines about a dataset and its differences from an earlier one.
 
     Args:
@@ -86,11 +86,12 @@ def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = Tru
         approved: Whether the earlier dataset is the one that was approved last.
     """
     if change is None:
-        yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
+        rows = ", ".join(f"{side} {dataset.rows[side]:,}" for side in PARTITIONS)
+        yield f"rows: {rows}; no dataset was approved before"
         return
     which = "approved in" if approved else "of"
     yield f"compared with the dataset {which} run {change.run} ({change.subject_sha256[:12]}):"
-    yield f"rows: {', '.join(f'{side} {arrow(change.rows[side])}' for side in SIDES)}"
+    yield f"rows: {', '.join(f'{side} {change_text(change.rows[side])}' for side in PARTITIONS)}"
     for name, source in change.sources.items():
         if moved := list(_source_changes(source)):
             yield f"source {name}: {', '.join(moved)}"
@@ -100,7 +101,7 @@ def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = Tru
     yield from _difference_line("settings", change.settings)
 
 
-def changed_files(before: EvidenceDiff | None) -> str:
+def changed_files_text(before: EvidenceDiff | None) -> str:
     if before is None:
         return "this gate has let nothing of the use case pass before"
     if not before.files:
@@ -111,7 +112,7 @@ def changed_files(before: EvidenceDiff | None) -> str:
     return f"since run {before.run}, which passed here last, {len(before.files)} files differ: {named}"
 
 
-def counts_by_rule(counts: Mapping[str, int]) -> str:
+def rule_counts_text(counts: Mapping[str, int]) -> str:
     said = [f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     return f" ({', '.join(said)})" if said else ""
 
@@ -121,10 +122,10 @@ def _source_changes(source: SourceChange) -> Iterator[str]:
     if source.content in ("added", "removed"):
         yield from ["removed"] * (source.content == "removed")
         return
-    yield from (f"{name} {arrow(pair)}" for name, pair in source.terms.items())
+    yield from (f"{name} {change_text(pair)}" for name, pair in source.terms.items())
     for name, pair in (("rows", source.taken), ("in the dataset", source.rows)):
         if not pair.unchanged:
-            yield f"{name} {arrow(pair)}"
+            yield f"{name} {change_text(pair)}"
     if not source.aside_share.unchanged:
         yield f"quarantined before the split {_percent(source.aside_share)}"
 
@@ -135,13 +136,13 @@ def _difference_line(
     most: int = MAX_DIFFERENCES,
     shown: Callable[[ValueChange], str] | None = None,
 ) -> Iterator[str]:
-    differ = [f"{name or 'none'} {(shown or arrow)(pair)}" for name, pair in moved.items() if not pair.unchanged]
+    differ = [f"{name or 'none'} {(shown or change_text)(pair)}" for name, pair in moved.items() if not pair.unchanged]
     if differ:
         more = f" and {len(differ) - most} more, which --json has" * (len(differ) > most)
         yield f"{what}: {', '.join(differ[:most])}{more}"
 
 
-def arrow(pair: ValueChange) -> str:
+def change_text(pair: ValueChange) -> str:
     before, now = (_value(value) for value in (pair.before, pair.now))
     return now if pair.unchanged else f"{before} → {now}"
 

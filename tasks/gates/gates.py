@@ -16,11 +16,11 @@ from tasks.core.params.values import Sha256
 from tasks.gates import cases
 from tasks.gates.cases import GateCase, OpenedGate, open_evidence, open_gate
 from tasks.gates.checks.checks import CheckResult
-from tasks.gates.decision_validity import DecisionResult, deadline, require_requester, verify_decisions
-from tasks.gates.evidence import Evidence, EvidenceSummary, require_asks, require_checks
+from tasks.gates.decision_validity import DecisionResult, gate_deadline, require_requester, verify_decisions
+from tasks.gates.evidence import Evidence, EvidenceSummary, verify_checks, verify_required_decisions
 from tasks.gates.missing_decisions import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.gates.rules import run_request
-from tasks.gates.signed_decision import KIND, unverified_claim
+from tasks.gates.signed_decision import ENTRY_KIND, unverified_person_and_verb
 from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -31,10 +31,10 @@ __all__ = [
     "CheckStatus",
     "DecisionStatus",
     "GateStatus",
-    "close",
-    "judge",
+    "close_gate",
     "judge_and_close",
     "judge_case",
+    "judge_gate",
     "open_evidence",
     "open_gate",
 ]
@@ -75,25 +75,25 @@ class GateStatus(FrozenModel):
     checks: list[CheckStatus]
     decisions: list[DecisionStatus]
     waiting_for: list[str]
-    """Descriptions of the missing decisions, also after the gate has expired or failed. A failed check that can be
-    waived keeps the gate waiting."""
+    """Descriptions of the missing decisions, including waivers of failed checks. The list is kept after the gate has
+    expired or failed."""
     deadline: datetime
     as_of: int
     """Sequence number of the newest ledger entry that was taken into account."""
 
 
-def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
-    """Return the state of a gate at the time `now` of the ledger.
+def judge_gate(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
+    """Return the state of a gate at the given ledger time.
 
     Raises:
         Refused: The evidence differs from the recorded evidence, does not follow from policy and metrics, or names
             another requester than the signed request.
     """
-    return judge_case(cases.current(ledger, evidence), ledger, governance, now)
+    return judge_case(cases.current_case(ledger, evidence), ledger, governance, now)
 
 
 def judge_case(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
-    """Return the state of a case, which must be the newest case of its gate.
+    """Return the state of a gate from its newest case.
 
     Raises:
         Refused: The evidence does not follow from policy and metrics, or names another requester than the signed
@@ -101,30 +101,30 @@ def judge_case(case: GateCase, ledger: Ledger, governance: Governance, now: date
     """
     evidence = case.evidence
     asked = require_requester(evidence, ledger, governance)
-    rules = _rules(evidence, governance, asked)
+    rules = _verified_rules(evidence, governance, asked)
     weighed = verify_decisions(case, ledger, governance, now)
-    return status_of(case, rules, weighed, governance, now)
+    return gate_status(case, rules, weighed, governance, now)
 
 
-def status_of(
-    case: OpenedGate, rules: GateRules, weighed: list[DecisionResult], governance: Governance, now: datetime
+def gate_status(
+    case: OpenedGate, rules: GateRules, results: list[DecisionResult], governance: Governance, now: datetime
 ) -> GateStatus:
     question = case.evidence
-    checks = [_check_status(result, weighed) for result in question.checks]
+    checks = [_check_status(result, results) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]
-    missing = missing_waivers(failed, question.asks) + missing_withdrawals(weighed)
-    missing += missing_approvals(question, governance, weighed, now)
-    hopeless = not all(rules.may_waive(result.name) for result in failed)
+    missing = missing_waivers(failed, question.asks) + missing_withdrawals(results)
+    missing += missing_approvals(question, governance, results, now)
+    hopeless = not all(rules.can_waive(result.name) for result in failed)
     return GateStatus(
         gate=question.gate,
         run=question.run,
         evidence_sha256=case.sha256,
-        state=_state(case, rules, now, weighed, hopeless, bool(missing)),
+        state=_gate_state(case, rules, now, results, hopeless, bool(missing)),
         checks=checks,
-        decisions=[_decision_status(w) for w in weighed],
+        decisions=[_decision_status(w) for w in results],
         waiting_for=missing,
-        deadline=deadline(case, rules),
-        as_of=max((w.entry.seq for w in weighed), default=case.opening.seq),
+        deadline=gate_deadline(case, rules),
+        as_of=max((w.entry.seq for w in results), default=case.opening_entry.seq),
     )
 
 
@@ -134,43 +134,45 @@ def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) 
     Both happen in one transaction, so no decision can be recorded in between.
     """
     with ledger.transaction():
-        standing = judge(evidence, ledger, governance, ledger.now())
+        standing = judge_gate(evidence, ledger, governance, ledger.now())
         if standing.state != "waiting":
-            close(ledger, evidence, standing)
+            close_gate(ledger, evidence, standing)
     return standing
 
 
-def close(ledger: Ledger, evidence: Evidence, standing: GateStatus) -> None:
+def close_gate(ledger: Ledger, evidence: Evidence, status: GateStatus) -> None:
     """Close a gate for further decisions. Repeating the call has no effect.
 
     Raises:
         Refused: The status is for other evidence, or a decision was recorded after the gate was judged.
         InputError: The gate is still waiting.
     """
-    if standing.state == "waiting":
+    if status.state == "waiting":
         raise InputError(f"gate {evidence.gate} of run {evidence.run} still waits; only a settled gate can be closed")
     with ledger.transaction():
-        case = cases.current(ledger, evidence)
-        if standing.evidence_sha256 != case.sha256:
+        case = cases.current_case(ledger, evidence)
+        if status.evidence_sha256 != case.sha256:
             raise Refused(f"the standing is that of other evidence than gate {evidence.gate} of run {evidence.run}")
-        if case.closed is not None:
+        if case.closing_entry is not None:
             return
-        if ledger.entries(KIND, evidence.subject.sha256, after=standing.as_of):
+        if ledger.entries(ENTRY_KIND, evidence.subject.sha256, after=status.as_of):
             raise Refused("a decision came in after the gate was judged; judge it again")
-        cases.record_closing(ledger, case, standing.state)
+        cases.record_closing(ledger, case, status.state)
 
 
-def _rules(evidence: Evidence, governance: Governance, asked: RecordedRunRequest) -> GateRules:
-    rules = rules_for(evidence, governance)
-    require_asks(evidence, governance.policy)
+def _verified_rules(evidence: Evidence, governance: Governance, asked: RecordedRunRequest) -> GateRules:
+    rules = rules_for_gate(evidence, governance)
+    verify_required_decisions(evidence, governance.policy)
     for who in sorted(evidence.requesters):
-        if refused := run_request.why_not(who, evidence.tier, governance.policy, governance.people, asked.effective_at):
+        if refused := run_request.refusal_reason(
+            who, evidence.tier, governance.policy, governance.people, asked.effective_at
+        ):
             raise Refused(f"run {evidence.run}: {refused}")
-    require_checks(evidence, governance.policy)
+    verify_checks(evidence, governance.policy)
     return rules
 
 
-def rules_for(evidence: EvidenceSummary, governance: Governance) -> GateRules:
+def rules_for_gate(evidence: EvidenceSummary, governance: Governance) -> GateRules:
     """Return policy's rules for a gate.
 
     Raises:
@@ -181,7 +183,7 @@ def rules_for(evidence: EvidenceSummary, governance: Governance) -> GateRules:
             f"the evidence of gate {evidence.gate} in run {evidence.run} was gathered under another policy "
             f"({evidence.policy_sha256[:12]}, now {governance.policy_sha256[:12]}); gather it again"
         )
-    if evidence.demo and not governance.local:
+    if evidence.demo and not governance.is_local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     return governance.policy.gate(evidence.tier, evidence.gate)
 
@@ -194,7 +196,7 @@ def _check_status(result: CheckResult, weighed: list[DecisionResult]) -> CheckSt
     return CheckStatus(result=result, waived_by=longest.person, waived_until=longest.expires)
 
 
-def _state(
+def _gate_state(
     case: OpenedGate, rules: GateRules, now: datetime, weighed: list[DecisionResult], hopeless: bool, missing: bool
 ) -> GateState:
     if any(w.decision and w.decision.verb == "reject" and not w.is_carried_over for w in weighed):
@@ -203,13 +205,13 @@ def _state(
         return "passed"
     if hopeless:
         return "failed"
-    if (case.closed.time if case.closed else now) > deadline(case, rules):
+    if (case.closing_entry.time if case.closing_entry else now) > gate_deadline(case, rules):
         return "expired"
-    return "failed" if case.closed else "waiting"
+    return "failed" if case.closing_entry else "waiting"
 
 
 def _decision_status(w: DecisionResult) -> DecisionStatus:
-    person, verb = unverified_claim(w.entry)
+    person, verb = unverified_person_and_verb(w.entry)
     decision = w.signed.decision if w.signed else None
     return DecisionStatus(
         seq=w.entry.seq,

@@ -7,7 +7,7 @@ from tasks.gates.decision_validity import DecisionResult
 from tasks.gates.evidence import EvidenceSummary, RequiredDecisions
 from tasks.gates.rules.person import excluded_people
 from tasks.gates.signed_decision import Decision
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
@@ -19,37 +19,41 @@ def missing_waivers(failed: list[CheckResult], asks: RequiredDecisions) -> list[
 
 
 def _remedy(result: CheckResult, asks: RequiredDecisions) -> str:
-    if asks.waive is None or not asks.waive.covers(result.name):
-        other = "another use-case card or other sources" if result.name in STANDING_CHECKS.values() else "other outputs"
+    if asks.waive is None or not asks.waive.allows_waiver_of(result.name):
+        other = (
+            "another use-case card or other sources"
+            if result.name in CHECK_NAMES_OF_EVERY_TIER.values()
+            else "other outputs"
+        )
         return f"{other}: policy lets nobody waive it"
     return f"a waiver by role {asks.waive.role}"
 
 
-def missing_withdrawals(weighed: list[DecisionResult]) -> list[str]:
+def missing_withdrawals(results: list[DecisionResult]) -> list[str]:
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
         "withdraw that"
-        for w in weighed
+        for w in results
         if w.decision and w.is_carried_over and w.decision.verb == "reject"
     ]
 
 
 def missing_approvals(
-    evidence: EvidenceSummary, governance: Governance, weighed: list[DecisionResult], now: datetime
+    evidence: EvidenceSummary, governance: Governance, results: list[DecisionResult], now: datetime
 ) -> list[str]:
     missing = []
-    for role, count, given in required_approvals(evidence, weighed):
+    for role, count, given in required_approvals(evidence, results):
         left = count - len(given)
         if left > 0:
-            able = ", ".join(person.id for person in eligible_approvers(evidence, governance, role, weighed, now))
+            able = ", ".join(person.id for person in eligible_approvers(evidence, governance, role, results, now))
             people = f"of {able}" if able else "and nobody in people.yaml may give it on this run"
             missing.append(f"{left} approval{'s' if left > 1 else ''} in role {role}, {people}")
     return missing
 
 
-def required_approvals(evidence: EvidenceSummary, weighed: list[DecisionResult]) -> list[tuple[str, int, set[str]]]:
+def required_approvals(evidence: EvidenceSummary, results: list[DecisionResult]) -> list[tuple[str, int, set[str]]]:
     """Return each role that must approve, the number of people needed, and the people who have validly approved."""
-    return required_approvals_from(evidence, [w.decision for w in weighed if w.decision])
+    return required_approvals_from(evidence, [w.decision for w in results if w.decision])
 
 
 def required_approvals_from(evidence: EvidenceSummary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
@@ -65,7 +69,7 @@ def required_approvals_from(evidence: EvidenceSummary, counted: list[Decision]) 
 
 
 def eligible_approvers(
-    evidence: EvidenceSummary, governance: Governance, role: str, weighed: list[DecisionResult], now: datetime
+    evidence: EvidenceSummary, governance: Governance, role: str, results: list[DecisionResult], now: datetime
 ) -> list[Person]:
     """Return the people who may still approve in a role.
 
@@ -74,11 +78,11 @@ def eligible_approvers(
     """
     asked = {named.role for named in evidence.asks.roles if named.owners}
     owners = set(evidence.asks.owners) if role in asked else set()
-    said = [w.decision for w in weighed if w.decision]
+    said = [w.decision for w in results if w.decision]
     done = {d.person for d in said if d.verb == "reject" or (d.verb, d.role) == ("approve", role)}
     return [
         person
-        for person in governance.people.with_role(role, now)
+        for person in governance.people.holders_of(role, now)
         if person.id not in done | excluded_people(evidence, role) | evidence.requesters
         and (evidence.demo or not person.demo)
         and (not owners or person.id in owners)
@@ -86,7 +90,7 @@ def eligible_approvers(
 
 
 def _result_text(result: CheckResult) -> str:
-    if result.name in STANDING_CHECKS.values():
+    if result.name in CHECK_NAMES_OF_EVERY_TIER.values():
         return result.why
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]

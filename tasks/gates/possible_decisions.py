@@ -1,6 +1,6 @@
 """Decisions that a person can make at a gate now, for pages that offer only these.
 
-Each possible decision is drawn up by the code that checks it before signing (decisions.py), and then discarded.
+Each possible decision is tried as a dry run, by the code that checks decisions before they are signed (decisions.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 PLACEHOLDER_REASON = "as it would be asked"
-"""Reason for trial decisions. The rules do not depend on it."""
+"""Reason given in the dry run of a decision. The rules do not depend on it."""
 WAIVER_DURATION = timedelta(days=1)
 
 
@@ -69,6 +69,6 @@ def _is_accepted(
         ledger.now() + WAIVER_DURATION if waives else None,
     )  # fmt: skip
     try:
-        return not isinstance(decisions.dry_run(ledger, governance, evidence, person.id, wish, line), Entry)
+        return not isinstance(decisions.try_decision(ledger, governance, evidence, person.id, wish, line), Entry)
     except HallmarkError:
         return False

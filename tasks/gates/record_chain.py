@@ -40,15 +40,15 @@ def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str
     Raises:
         InputError: The worker has no key in people.yaml although it needs one.
     """
-    lines, found = validity.possible_lines(governance.keys_of("worker"), ledger.now()), {}
-    for entry in ledger.entries(stage_record.ENTRY_KIND, run):
+    lines, found = validity.possible_key_lines(governance.keys_of("worker"), ledger.now()), {}
+    for entry in ledger.entries(stage_record.STAGE_ENTRY_KIND, run):
         with suppress(Refused):  # for example signed by a key that was revoked since: the stage runs again
-            record = stage_record.verify(entry.body.get("envelope", {}), lines)
+            record = stage_record.verify_record(entry.body.get("envelope", {}), lines)
             found[record.record.name] = record
     return found
 
 
-def require(
+def require_gate_records(
     gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance
 ) -> dict[str, SignedRecord]:
     """Verify the files that a gate's evidence covers against their stage records, and return the records.
@@ -60,11 +60,11 @@ def require(
     return _verified_records(names, layout, records_of_run(ledger, governance, run), governance)
 
 
-def require_all(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
+def require_all_records(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
     _verified_records(DVC_STAGES, layout, records, governance)
 
 
-def references(records: Mapping[str, SignedRecord]) -> dict[str, RecordReference]:
+def record_references(records: Mapping[str, SignedRecord]) -> dict[str, RecordReference]:
     return {
         name: RecordReference(
             sha256=record.sha256,
@@ -78,23 +78,25 @@ def references(records: Mapping[str, SignedRecord]) -> dict[str, RecordReference
 def _verified_records(
     names: Iterable[str], layout: Layout, records: Mapping[str, SignedRecord], governance: Governance
 ) -> dict[str, SignedRecord]:
-    tree = files.read_json(layout.code)["tree_sha256"]
+    tree = files.read_json(layout.code_path)["tree_sha256"]
     for name in names:
-        if why := _mismatch(name, layout, records.get(name), tree, governance):
+        if why := _mismatch_reason(name, layout, records.get(name), tree, governance):
             raise Refused(f"stage {name}: {why}; {RESUME_COMMAND} {layout.root.name}")
     return {name: records[name] for name in names}
 
 
-def _mismatch(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
+def _mismatch_reason(
+    name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance
+) -> str:
     if record is None:
         return "no signed record that counts says what it read and left"
     if record.record.tree_sha256 != tree_sha256:
         return "its record is of another tree than was asked for"
-    if record.record.environment.sandbox is None and not governance.local:
+    if record.record.environment.sandbox is None and not governance.is_local:
         return f"it ran without a sandbox, which does not count in environment {governance.policy.environment}"
     if differ := _differing_paths(record.outputs, materials.output_digests(name, layout)):
         return f"{differ} changed since it was signed"
-    if differ := _differing_paths(record.record.inputs, materials.read_digests(name, layout)):
+    if differ := _differing_paths(record.record.inputs, materials.material_digests(name, layout)):
         return f"it was made from other {differ}"
     return ""
 

@@ -1,7 +1,7 @@
-"""Reminders of waiting gates: to the roles that have to decide, then to another role, until the gate closes.
+"""Reminders of waiting gates. They go to the roles that have to decide, and later to another role (escalation).
 
-Each notice is recorded in the ledger, in the transaction that looks for earlier ones. It is therefore sent once, even
-if the watch restarts or its clock is wrong. `registry.history.notices` has the texts.
+Each notice is recorded in the ledger, in the transaction that searches for earlier notices. It is therefore sent only
+once, even if the watch restarts or its clock is wrong. `registry.history.notices` has the texts.
 """
 
 from datetime import datetime, timedelta
@@ -9,8 +9,8 @@ from typing import Any
 
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
-from tasks.gates.decision_validity import deadline
-from tasks.gates.gates import GateStatus, judge, judge_and_close
+from tasks.gates.decision_validity import gate_deadline
+from tasks.gates.gates import GateStatus, judge_and_close, judge_gate
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import GateRules
@@ -19,18 +19,18 @@ REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
 """Kinds of the ledger entries for reminders and escalations. The subject of an entry is the run's id."""
 
 
-def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry]:
+def record_due_notices(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry]:
     """Record the notices that are due at a waiting gate, and return the new entries: reminders, escalation, closing.
 
     Raises:
         Refused: The gate cannot be judged under this policy.
     """
     rules, now = governance.policy.gate(case.evidence.tier, case.evidence.gate), ledger.now()
-    if not _due_notices(ledger, case, rules, now) and now <= deadline(case, rules):
+    if not _due_notices(ledger, case, rules, now) and now <= gate_deadline(case, rules):
         return []
     with ledger.transaction():
-        standing = judge(case.evidence, ledger, governance, now)
-        if cases.current(ledger, case.evidence).closed is not None:
+        standing = judge_gate(case.evidence, ledger, governance, now)
+        if cases.current_case(ledger, case.evidence).closing_entry is not None:
             return []
         if standing.state == "expired":
             judge_and_close(ledger, governance, case.evidence)
@@ -45,7 +45,7 @@ def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry
 
 def _due_notices(ledger: Ledger, case: GateCase, rules: GateRules, now: datetime) -> list[tuple[str, dict[str, Any]]]:
     """Return the kind and details of each due notice. If several reminders were missed, only the last is due."""
-    waited = now - case.opening.time
+    waited = now - case.opening_entry.time
     due: list[tuple[str, dict[str, Any]]] = []
     days = [day for day in rules.remind_days if timedelta(days=day) <= waited]
     said = [entry.body.get("after_days") for entry in _sent_notices(ledger, REMINDED, case)] if days else []
@@ -59,7 +59,9 @@ def _due_notices(ledger: Ledger, case: GateCase, rules: GateRules, now: datetime
 
 def _sent_notices(ledger: Ledger, kind: str, case: GateCase) -> list[Entry]:
     entries = ledger.entries(kind, case.evidence.run)
-    return [entry for entry in entries if entry.body.get("sha256") == case.sha256 and entry.seq > case.opening.seq]
+    return [
+        entry for entry in entries if entry.body.get("sha256") == case.sha256 and entry.seq > case.opening_entry.seq
+    ]
 
 
 def _undecided_roles(case: GateCase, standing: GateStatus) -> list[str]:

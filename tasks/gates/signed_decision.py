@@ -13,7 +13,7 @@ from tasks.policy.signed_document import DatedDocument, SignedKind, verify_entry
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
-KIND = "gate.decision"
+ENTRY_KIND = "gate.decision"
 PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"
 Verb = Literal["approve", "reject", "waive", "withdraw"]
 
@@ -53,7 +53,7 @@ class Decision(DatedDocument):
         return left == right
 
 
-DECISION = SignedKind(PREDICATE_TYPE, Decision, "a decision", signer_of=lambda said: said.person)
+DECISION_KIND = SignedKind(PREDICATE_TYPE, Decision, "a decision", signer_of=lambda said: said.person)
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,21 @@ class SignedDecision:
 
     @property
     def effective_at(self) -> datetime:
-        """Time from which the decision is valid: the later of its own time and its ledger entry's.
+        """Time from which the decision is valid: its signing time or its ledger entry's time, whichever is later.
 
         Backdating therefore has no effect.
         """
         return max(self.entry.time, self.decision.time)
 
 
-def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
+def decision_statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
     """Return the in-toto statement to sign. Its subjects are the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
-    return dsse.statement(PREDICATE_TYPE, subject, decision.json_value)
+    return dsse.make_statement(PREDICATE_TYPE, subject, decision.json_value)
 
 
-def read(entry: Entry, governance: Governance) -> SignedDecision:
-    signed = verify_entry(entry, DECISION, governance)
+def read_decision(entry: Entry, governance: Governance) -> SignedDecision:
+    signed = verify_entry(entry, DECISION_KIND, governance)
     decision, person, subjects = signed.document, signed.person, signed.subjects
     assert person is not None, "no machine decides"
     evidence_name = f"evidence/{decision.gate}.json"
@@ -98,8 +98,11 @@ def read(entry: Entry, governance: Governance) -> SignedDecision:
     )
 
 
-def unverified_claim(entry: Entry) -> tuple[str, str]:
-    """Return the person and verb that an entry names, without verification, for messages; `?` if they are missing."""
+def unverified_person_and_verb(entry: Entry) -> tuple[str, str]:
+    """Return the person and the verb that an entry names, for messages; `?` if they are missing.
+
+    The signature of the entry is not verified.
+    """
     try:
         predicate = dsse.unverified_statement(entry.body["envelope"])["predicate"]
         return str(predicate["person"]), str(predicate["verb"])

@@ -24,7 +24,7 @@ from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tasks.trust.validity import CLOCK_TOLERANCE
 
-KIND = "run.requested"
+ENTRY_KIND = "run.requested"
 """Kind of the ledger entries that hold run requests. The subject of an entry is the run's id."""
 PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 MAX_AGE = timedelta(days=7)
@@ -41,7 +41,7 @@ class HasRequesters(Protocol):
     def initiated_by(self) -> list[str]: ...
 
 
-class WithRequesters:
+class RequestersMixin:
     """Base class of documents that name a run's requesters: run requests and gate evidence."""
 
     @property
@@ -53,7 +53,7 @@ class WithRequesters:
         return {self.requested_by, *self.initiated_by}
 
 
-class SignedRunRequest(DatedDocument, WithRequesters):
+class SignedRunRequest(DatedDocument, RequestersMixin):
     """Run request as a person signs it: the predicate of an in-toto statement.
 
     The statement's subject is the run, with the digest of the request.
@@ -68,7 +68,8 @@ class SignedRunRequest(DatedDocument, WithRequesters):
     because it is a SHA-1 in most repositories."""
     params: str
     params_sha256: Sha256 | None
-    """Digest of the params file if the file is not in the commit; null if it is, because the commit then pins it."""
+    """Digest of the params file. Null if the commit contains the file, because the commit then determines its
+    content."""
     governance: str | None
     changes: dict[str, str]
     demo_approvals: bool
@@ -87,7 +88,7 @@ class SignedRunRequest(DatedDocument, WithRequesters):
         return sha256_bytes(canonical_json({key: value for key, value in self.json_value.items() if key != "time"}))
 
 
-REQUEST = SignedKind(
+REQUEST_KIND = SignedKind(
     PREDICATE_TYPE,
     SignedRunRequest,
     "a request for a run",
@@ -106,31 +107,33 @@ class RecordedRunRequest:
     effective_at: datetime
     """Time at which the requester must have had permission to request runs.
 
-    The later of the time in the request and the time of its ledger entry, so backdating has no effect.
+    This is the later of the time in the request and the time of its ledger entry, so backdating has no effect.
     """
 
     @property
     def sha256(self) -> str:
-        return dsse.digest(self.envelope)
+        return dsse.envelope_digest(self.envelope)
 
 
-def sign(request: SignedRunRequest, signer: Signer) -> dict[str, Any]:
+def sign_request(request: SignedRunRequest, signer: Signer) -> dict[str, Any]:
     subject = {f"run/{request.run_id}": request.digest()}
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, subject, request.json_value), signer)
+    return dsse.sign_statement(dsse.make_statement(PREDICATE_TYPE, subject, request.json_value), signer)
 
 
-def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | None = None) -> RecordedRunRequest:
+def verify_request(
+    envelope: dict[str, Any], signers: KeyDirectory, recorded_at: datetime | None = None
+) -> RecordedRunRequest:
     """Verify an envelope and return its request.
 
     Args:
         envelope: Envelope to verify.
         signers: Keys of people and machines.
-        recorded: Time of the ledger entry that holds the envelope; None if there is no entry.
+        recorded_at: Time of the ledger entry that holds the envelope; None if there is no entry.
 
     Raises:
         Refused: The signature is not valid, or the statement is about another run.
     """
-    signed = verify_envelope(envelope, REQUEST, signers, recorded)
+    signed = verify_envelope(envelope, REQUEST_KIND, signers, recorded_at)
     request, known = signed.document, signers.keys_of(signed.person or SCHEDULER)
     if signed.subjects != {f"run/{request.run_id}": request.digest()}:
         raise Refused("the statement's subject is not the run that it asks for")
@@ -138,14 +141,14 @@ def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | N
     return RecordedRunRequest(request, envelope, line, signed.effective_at)
 
 
-def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> RecordedRunRequest:
+def record_request(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> RecordedRunRequest:
     """Record a run request in the ledger and return it. Repeating the call has no effect.
 
     Raises:
         Refused: The request cannot be verified, is too old or is for another environment, or the run already has a
             different request.
     """
-    signed = read(envelope, governance, ledger.now())
+    signed = verify_request(envelope, governance, ledger.now())
     with ledger.transaction():
         known = request_for_run(ledger, governance, signed.request.run_id)
         if known is not None:
@@ -158,7 +161,7 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
                 f"the request for run {signed.request.run_id} was signed for environment "
                 f"{signed.request.environment or 'none'}, and this is {here}; ask here"
             )
-        entry = ledger.append(KIND, signed.request.run_id, {"envelope": envelope})
+        entry = ledger.append(ENTRY_KIND, signed.request.run_id, {"envelope": envelope})
     return replace(signed, effective_at=max(signed.request.time, entry.time))
 
 
@@ -167,10 +170,10 @@ def request_for_run(ledger: Ledger, governance: Governance, run: str) -> Recorde
 
     Later entries about the run do not replace the first valid one.
     """
-    for entry in ledger.entries(KIND, run):
+    for entry in ledger.entries(ENTRY_KIND, run):
         envelope = entry.body.get("envelope")
         try:
-            signed = read(envelope, governance, entry.time) if isinstance(envelope, dict) else None
+            signed = verify_request(envelope, governance, entry.time) if isinstance(envelope, dict) else None
         except HallmarkError:
             continue
         if signed is not None and signed.request.run_id == run:
@@ -178,7 +181,7 @@ def request_for_run(ledger: Ledger, governance: Governance, run: str) -> Recorde
     return None
 
 
-def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest:
+def require_request(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest:
     """Return the run's recorded request.
 
     Raises:
@@ -190,10 +193,10 @@ def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequ
     return asked
 
 
-def named_governance(ledger: Ledger, run: str) -> str | None:
-    for entry in ledger.entries(KIND, run):
+def requested_governance(ledger: Ledger, run: str) -> str | None:
+    for entry in ledger.entries(ENTRY_KIND, run):
         try:
-            return REQUEST.predicate(entry.body["envelope"]).governance
+            return REQUEST_KIND.unverified_document(entry.body["envelope"]).governance
         except (HallmarkError, KeyError, TypeError):
             continue
     return None

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
-from tasks.gates.evidence import Evidence, digest
+from tasks.gates.evidence import Evidence, evidence_digest
 from tasks.gates.gates import GateStatus
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
-from tasks.trust.gate_statement import ANY_OUTPUT, PREDICATE_TYPE, GateName, GateStatement
+from tasks.trust.gate_statement import ANY_OUTPUT, GATE_PREDICATE_TYPE, GateName, GateStatement
 
 
-def write_gate(layout: Layout, evidence: Evidence, standing: GateStatus, governance: Governance) -> Path:
-    if standing.state != "passed" or standing.evidence_sha256 != digest(evidence):
+def write_gate_statement(layout: Layout, evidence: Evidence, standing: GateStatus, governance: Governance) -> Path:
+    if standing.state != "passed" or standing.evidence_sha256 != evidence_digest(evidence):
         raise Refused(f"gate {evidence.gate} of run {evidence.run} has not passed on this evidence ({standing.state})")
     return _write(
         layout,
@@ -28,10 +28,10 @@ def write_gate(layout: Layout, evidence: Evidence, standing: GateStatus, governa
     )
 
 
-def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance) -> Path:
-    """Write the statement that lets a stage continue without decisions, by hand or in a run of tier `experiment`.
+def write_experiment_statement(layout: Layout, gate: GateName, governance: Governance) -> Path:
+    """Write a gate statement that lets the next stage run without decisions.
 
-    Models from such runs cannot be promoted.
+    It is for stages that are run by hand and for runs in risk tier `experiment`, whose models cannot be promoted.
     """
     policy_sha256 = governance.policy.digest()
     claim = GateStatement(gate=gate, subject=ANY_OUTPUT, policy_sha256=policy_sha256, verdict="experiment", demo=False)
@@ -39,6 +39,8 @@ def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance
 
 
 def _write(layout: Layout, claim: GateStatement, subject: dict[str, str], governance: Governance) -> Path:
-    statement = dsse.statement(PREDICATE_TYPE, subject, claim.json_value)
-    dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.signer("gate")))
-    return layout.gate(claim.gate)
+    statement = dsse.make_statement(GATE_PREDICATE_TYPE, subject, claim.json_value)
+    dsse.write_envelope(
+        layout.gate_statement_path(claim.gate), dsse.sign_statement(statement, governance.find_signer("gate"))
+    )
+    return layout.gate_statement_path(claim.gate)

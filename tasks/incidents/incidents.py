@@ -1,7 +1,7 @@
 """Opening, escalation and closing of incidents.
 
-Hallmark opens one incident for each cause. A person with the role that owns the incident closes it, with a reason and a
-signature. Ledger entries without a valid signature have no effect. An incident blocks nothing: a release stays in
+Hallmark opens one incident for each cause. A person in the role that is responsible for the incident closes it with a
+signed reason. Ledger entries without a valid signature have no effect. An incident blocks nothing: a release stays in
 production until a person decides otherwise.
 """
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.documents.config import FrozenModel, IsoTime, checked_reason
+from tasks.core.documents.config import FrozenModel, IsoTime, validate_reason
 from tasks.core.errors import InputError, Refused
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import (
     CLOSED,
-    CLOSING,
+    CLOSING_KIND,
     ESCALATED,
     OPENED,
     Closing,
@@ -31,7 +31,15 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft, DraftFunction
 
-__all__ = ["Incident", "IncidentSummary", "close", "escalate_overdue", "get", "open_if_new", "read_all"]
+__all__ = [
+    "Incident",
+    "IncidentSummary",
+    "close_incident",
+    "escalate_overdue_incidents",
+    "get_incident",
+    "open_incident_if_new",
+    "read_all",
+]
 
 
 class IncidentClosing(FrozenModel):
@@ -42,7 +50,7 @@ class IncidentClosing(FrozenModel):
 
 
 class IncidentSummary(FrozenModel):
-    """Incident as shown by commands and pages. `Opening` describes the first fields."""
+    """Incident as it is shown by commands and pages. The first fields are documented in `Opening`."""
 
     id: str
     what: IncidentKind
@@ -100,54 +108,54 @@ class Incident:
         )
 
 
-def open_if_new(
+def open_incident_if_new(
     ledger: Ledger,
     governance: Governance,
-    what: IncidentKind,
-    about: str,
+    kind: IncidentKind,
+    subject: str,
     facts: dict[str, Any],
     severity: Severity,
     role: str | None,
     text: str,
-    by: str | None = None,
-    answer_by: datetime | None = None,
-    more: dict[str, Any] | None = None,
+    caused_by: str | None = None,
+    escalates_at: datetime | None = None,
+    unsigned_details: dict[str, Any] | None = None,
     recurs: bool = False,
 ) -> Entry | None:
-    """Open an incident, unless one was opened for the same cause before.
+    """Open an incident, unless there already is one for the same cause.
 
     Args:
-        ledger: Ledger to record in.
+        ledger: Ledger in which the incident is recorded.
         governance: Governance in force.
-        what: Kind of the incident.
-        about: Release, or name of a model.
+        kind: Kind of the incident.
+        subject: Label of the release or name of the model that the incident is about.
         facts: JSON values that distinguish the cause from others of the same kind.
         severity: Severity until the incident is escalated.
-        role: Role that may close the incident; None for everybody, if policy names no role.
+        role: Role that is allowed to close the incident; None if policy names no role, so that any person can close it.
         text: Description of the event and of the required action.
-        by: Id of the person who caused the incident and may not close it.
-        answer_by: Time after which the open incident is escalated; None for never.
-        more: Unsigned details for the body of the entry.
-        recurs: Whether the same cause opens a new incident after the earlier one was closed.
+        caused_by: Id of the person who caused the incident and is not allowed to close it; None if unknown.
+        escalates_at: Time at which the incident is escalated if it is still open; None if it is never escalated.
+        unsigned_details: Unsigned details for the body of the ledger entry.
+        recurs: Whether the same cause opens a new incident if the earlier one is closed.
 
     Returns:
-        The entry of the ledger; None if no incident was opened.
+        New ledger entry; None if no incident was opened.
     """
-    cause = cause_digest(what, about, facts)
+    cause = cause_digest(kind, subject, facts)
     with ledger.transaction():
         known = [incident for incident in read_all(ledger, governance) if incident.opening.cause == cause]
         if known and not (recurs and known[-1].closing):
             return None
         opening = Opening(
-            id=f"{what}-{cause[:12]}{f'-{len(known) + 1}' if known else ''}", what=what, about=about, cause=cause,
-            severity=severity, role=role, text=text, by=by, answer_by=answer_by,
+            id=f"{kind}-{cause[:12]}{f'-{len(known) + 1}' if known else ''}", what=kind, about=subject, cause=cause,
+            severity=severity, role=role, text=text, by=caused_by, answer_by=escalates_at,
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
         envelope = signed_incident.sign_with_gate_key(opening, governance)
-        return ledger.append(OPENED, opening.id, {"envelope": envelope, **(more or {})})
+        return ledger.append(OPENED, opening.id, {"envelope": envelope, **(unsigned_details or {})})
 
 
-def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
+def escalate_overdue_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     with ledger.transaction():
         now = ledger.now()
         due = [
@@ -165,12 +173,12 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
     return entries
 
 
-def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
+def close_incident(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
     """Sign the closing of an incident, and record it in the ledger.
 
     Raises:
         InputError: The incident or person is unknown, or the reason is not valid.
-        Refused: The person may not close the incident, or it is closed already.
+        Refused: The person is not allowed to close the incident, or it is already closed.
     """
     person, drafts = draft_closing(ledger, governance, incident_id, person_id, reason)
     return signed_entry.sign_and_record(ledger, governance, person, drafts)
@@ -181,17 +189,17 @@ def draft_closing(
 ) -> tuple[Person, DraftFunction]:
     """Return the person who closes an incident, and a function that drafts the statement to sign.
 
-    The function raises InputError if the incident is unknown, and Refused if the person may not close the incident or
-    it is already closed.
+    The returned function raises InputError if the incident is unknown. It raises Refused if the person is not allowed
+    to close the incident or if the incident is already closed.
 
     Raises:
         InputError: The person is unknown, or the reason is not valid.
     """
-    reason = checked_reason(reason, "what was found and done")
-    person = governance.actor(person_id, ledger.now())
+    reason = validate_reason(reason, "what was found and done")
+    person = governance.require_actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
-        now, incident = ledger.now(), get(ledger, governance, incident_id)
+        now, incident = ledger.now(), get_incident(ledger, governance, incident_id)
         opened = incident.opening
         if why_not := closing_obstacle(opened, person, now):
             raise Refused(why_not)
@@ -201,7 +209,7 @@ def draft_closing(
             id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason,
             environment=opened.environment, time=now,
         )  # fmt: skip
-        return [Draft(CLOSED, incident.id, CLOSING.statement(said))]
+        return [Draft(CLOSED, incident.id, CLOSING_KIND.statement(said))]
 
     return person, draft
 
@@ -209,31 +217,33 @@ def draft_closing(
 def read_all(ledger: Ledger, governance: Governance) -> list[Incident]:
     incidents: dict[str, Incident] = {}
     for entry in ledger.entries(OPENED):
-        opened = signed_incident.opening(entry, governance)
+        opened = signed_incident.read_opening(entry, governance)
         if opened and opened.id not in incidents:
             incidents[opened.id] = Incident(entry, opened, None, None)
-    escalated, closed = (_by_subject(ledger.entries(kind)) for kind in (ESCALATED, CLOSED))
+    escalated, closed = (_entries_by_subject(ledger.entries(kind)) for kind in (ESCALATED, CLOSED))
     return [
-        _with_closing(incident, escalated.get(incident.id, []), closed.get(incident.id, []), governance)
+        _with_escalation_and_closing(incident, escalated.get(incident.id, []), closed.get(incident.id, []), governance)
         for incident in incidents.values()
     ]
 
 
-def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
+def get_incident(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
     known = {incident.id: incident for incident in read_all(ledger, governance)}
     if incident_id not in known:
         raise InputError(f"there is no incident {incident_id!r}; `hallmark incidents list --all` shows every one")
     return known[incident_id]
 
 
-def _by_subject(entries: list[Entry]) -> dict[str, list[Entry]]:
+def _entries_by_subject(entries: list[Entry]) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.subject, []).append(entry)
     return found
 
 
-def _with_closing(incident: Incident, escalated: list[Entry], closed: list[Entry], governance: Governance) -> Incident:
-    raised = (signed_incident.escalation(entry, governance) for entry in escalated)
-    said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
+def _with_escalation_and_closing(
+    incident: Incident, escalated: list[Entry], closed: list[Entry], governance: Governance
+) -> Incident:
+    raised = (signed_incident.read_escalation(entry, governance) for entry in escalated)
+    said = (signed_incident.read_closing(entry, incident.opening, governance) for entry in closed)
     return Incident(incident.entry, incident.opening, next(filter(None, raised), None), next(filter(None, said), None))

@@ -1,4 +1,4 @@
-"""Signed statements about incidents: the gate key signs openings and escalations, a person signs a closing."""
+"""Signed statements about incidents. Openings and escalations are signed with the gate key, closings by a person."""
 
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -21,32 +21,32 @@ Severity = Literal["minor", "major", "critical"]
 
 
 class Opening(DatedDocument):
-    """Opening of an incident: the predicate of an in-toto statement signed by the gate key."""
+    """Opening of an incident: the predicate of an in-toto statement that is signed with the gate key."""
 
     deed: Literal["open"] = "open"
     id: str
     what: IncidentKind
     """Kind of the incident."""
     about: str
-    """Release, or name of a model, that the incident is about."""
+    """Label of the release or name of the model that the incident is about."""
     cause: Sha256
-    """SHA-256 of the cause. If the same cause is detected again, no further incident is opened."""
+    """SHA-256 of the facts that identify the cause. It prevents a second incident for the same cause."""
     severity: Severity
     role: Name | None
-    """Role whose holders may close the incident; null for everybody, if policy names no role."""
+    """Role that is allowed to close the incident; null if policy names no role, so that any person can close it."""
     text: str
-    """Description of the event and of the required action. It names roles but no people, because it is sent to
-    others."""
+    """Description of the event and of the required action. It names roles but no people, because it is sent out in
+    notices."""
     by: str | None
-    """Id of the person who caused the incident and may not close it; null if unknown."""
+    """Id of the person who caused the incident and is not allowed to close it; null if unknown."""
     answer_by: datetime | None
-    """Time after which the incident is escalated if nobody has closed it; null for never."""
+    """Time at which the incident is escalated if it is still open; null if it is never escalated."""
     environment: Name
     time: datetime
 
 
 class Escalation(DatedDocument):
-    """Escalation of an incident: the predicate of an in-toto statement signed by the gate key."""
+    """Escalation of an incident: the predicate of an in-toto statement that is signed with the gate key."""
 
     deed: Literal["escalate"] = "escalate"
     id: str
@@ -57,7 +57,7 @@ class Escalation(DatedDocument):
 
 
 class Closing(DatedDocument):
-    """Closing of an incident: the predicate of an in-toto statement signed by a person."""
+    """Closing of an incident: the predicate of an in-toto statement that a person signs."""
 
     deed: Literal["close"] = "close"
     id: str
@@ -76,7 +76,7 @@ def _subjects(said: Opening | Escalation | Closing) -> dict[str, str]:
     return {said.id: said.cause}
 
 
-OPENING = SignedKind(
+OPENING_KIND = SignedKind(
     PREDICATE_TYPE,
     Opening,
     "an incident",
@@ -84,7 +84,7 @@ OPENING = SignedKind(
     machines=("gate",),
     subjects_of=_subjects,
 )
-ESCALATION = SignedKind(
+ESCALATION_KIND = SignedKind(
     PREDICATE_TYPE,
     Escalation,
     "an escalation",
@@ -92,7 +92,7 @@ ESCALATION = SignedKind(
     machines=("gate",),
     subjects_of=_subjects,
 )
-CLOSING = SignedKind(
+CLOSING_KIND = SignedKind(
     PREDICATE_TYPE,
     Closing,
     "a closing",
@@ -101,42 +101,45 @@ CLOSING = SignedKind(
 )
 
 
-def cause_digest(what: IncidentKind, about: str, facts: dict[str, Any]) -> str:
-    return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
+def cause_digest(kind: IncidentKind, subject: str, facts: dict[str, Any]) -> str:
+    return sha256_bytes(canonical_json({"what": kind, "about": subject, **facts}))
 
 
-def sign_with_gate_key(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
-    kind: SignedKind[Any] = OPENING if isinstance(said, Opening) else ESCALATION
-    return dsse.sign(kind.statement(said), governance.signer("gate", said.time))
+def sign_with_gate_key(statement: Opening | Escalation, governance: Governance) -> dict[str, Any]:
+    kind: SignedKind[Any] = OPENING_KIND if isinstance(statement, Opening) else ESCALATION_KIND
+    return dsse.sign_statement(kind.statement(statement), governance.find_signer("gate", statement.time))
 
 
-def opening(entry: Entry, governance: Governance) -> Opening | None:
-    """Return the opening in an entry; None unless the gate key signed it for this environment."""
-    return _read(entry, governance, OPENING)
+def read_opening(entry: Entry, governance: Governance) -> Opening | None:
+    """Return the opening in a ledger entry; None unless it is signed with the gate key for this environment."""
+    return _read_statement(entry, governance, OPENING_KIND)
 
 
-def escalation(entry: Entry, governance: Governance) -> Escalation | None:
-    return _read(entry, governance, ESCALATION)
+def read_escalation(entry: Entry, governance: Governance) -> Escalation | None:
+    return _read_statement(entry, governance, ESCALATION_KIND)
 
 
-def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
-    """Return the closing in an entry; None if the signature is not valid or the signer may not close the incident."""
-    said = _read(entry, governance, CLOSING)
+def read_closing(entry: Entry, opening_statement: Opening, governance: Governance) -> Closing | None:
+    """Return the closing in a ledger entry; None unless it is validly signed by a person who can close the incident."""
+    said = _read_statement(entry, governance, CLOSING_KIND)
     person = governance.people.get(said.person) if said else None
-    if said is None or person is None or said.cause != opened.cause:
+    if said is None or person is None or said.cause != opening_statement.cause:
         return None
-    return None if closing_obstacle(opened, person, max(entry.time, said.time)) else said
+    return None if closing_obstacle(opening_statement, person, max(entry.time, said.time)) else said
 
 
-def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
-    if person.id == opened.by:
-        return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
-    if opened.role and opened.role not in person.roles_at(at):
-        return f"{person.id} may not close {opened.id}: it takes role {opened.role}"
+def closing_obstacle(opening_statement: Opening, person: Person, moment: datetime) -> str:
+    if person.id == opening_statement.by:
+        return (
+            f"{person.id} may not close {opening_statement.id}: it was their own deed, "
+            "and somebody else has to look at it"
+        )
+    if opening_statement.role and opening_statement.role not in person.roles_at(moment):
+        return f"{person.id} may not close {opening_statement.id}: it takes role {opening_statement.role}"
     return ""
 
 
-def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
+def _read_statement(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
     try:
         signed = verify_entry(entry, kind, governance)
     except HallmarkError:

@@ -1,15 +1,17 @@
-"""Questions about data, for people with access to it. Every data access is entered in the ledger first.
+"""Queries about sources, rows, records and people in the data of runs.
 
-access.py            people and roles with access to single records of a source
+Before a row or a protected value is shown as its source has it, the access is recorded in the ledger.
+
+access.py            rights of people and roles to read single records of a source
 access_entries.py    ledger entries of data access
-disclosure.py        one record or row with the values that its source has
+disclosure.py        one record or row with its original values
 source_row.py        a row, read again from the pinned content of its source
 quarantined_rows.py  quarantined rows of a run, with rule and reason
 masked_samples.py    samples of masked text
 shared_records.py    records that two datasets have in common
-inventory.py         sources with their owners, quality and share of the dataset
-vault_coverage.py    tokens of a run that the vault does not have
-lineage/             index of the datasets that records and people are in
-conflicts/           contradictions, shown side by side
+inventory.py         sources with their owners, quality and contribution to the last dataset
+vault_coverage.py    number of a run's tokens that are missing from the vault
+lineage/             index of the datasets that contain a record or mention a person
+conflicts/           contradictory records, shown side by side
 planted_defects/     score of the stages on planted defects
 """

@@ -1,9 +1,9 @@
-"""Access to single records of a source: by its owner, its steward, or a role in `access`.
+"""Rights to read single records of a source, held by its owner, its steward, and the roles in its `access` list.
 
-The current declaration of the source decides, not the one at the time of the run; in environment `local` that is
-sources.yaml. A role that was removed from `access` therefore has no access to records of old runs either, and a role
-that was added has access to all of them. If a source is no longer declared, the owner and steward that the run recorded
-have access, but no role has.
+The source's current declaration decides, rather than its declaration at the time of the run. In environment `local`,
+the current declaration is sources.yaml. A role that was removed from `access` therefore has no access to records of old
+runs either, and a role that was added has access to all of them. If a source is no longer declared, only the owner and
+the steward that the run recorded have access.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from tasks.sources.sources import Source, load_resolved
 
 
 class RecordedSource(Protocol):
-    """Source as a run recorded it: a `Source`, or a source in the lineage index."""
+    """Source as recorded by a run: either a `Source` or an `IndexedSource` of the lineage index."""
 
     @property
     def id(self) -> str: ...
@@ -33,25 +33,25 @@ class RecordedSource(Protocol):
 
 @dataclass(frozen=True)
 class Access:
-    """Access of a person to single records.
+    """Right of a person to read single records.
 
-    Its methods take a source as a run recorded it, and look up the current declaration of the source.
+    Methods take a source as recorded by a run, and look up the current declaration of that source.
     """
 
     person: Person
     roles: frozenset[str]
     inventory: Mapping[str, Source]
     denial_reason: str = ""
-    """Reason why the person may not read any record of the run; empty if there is none."""
+    """Reason why the person may not read any record of the run; empty if access is not denied."""
 
-    def for_run(self, layout: Layout) -> "Access":
+    def limit_to_run(self, layout: Layout) -> "Access":
         """Return the person's access to records of one run.
 
-        The code of an experiment is not reviewed and could assign a record to the wrong source. Its records are
-        therefore shown only to people with access to all of its sources.
+        The code of an experiment is not reviewed and could assign a record to the wrong source. Records of an
+        experiment are therefore shown only to people with access to all sources of the run.
         """
         unseen = [
-            source.id for each in load_resolved(layout.sources).sources if not self.may_read(source := each.source)
+            source.id for each in load_resolved(layout.sources_path).sources if not self.may_read(source := each.source)
         ]
         if not (layout.is_experiment and unseen):
             return self
@@ -78,14 +78,14 @@ class Access:
 
 
 def access_of_signer(governed: Governance, person_id: str) -> Access:
-    """Return the current access of a person after verifying their identity by a signature with their key.
+    """Verify a person's identity by a signature with their key, and return their current access.
 
-    Raises the errors of `Governance.identify`.
+    Raises the errors of `Governance.require_identity_proof`.
     """
-    return access_of_person(governed, governed.identify(person_id))
+    return access_of_person(governed, governed.require_identity_proof(person_id))
 
 
 def access_of_person(governed: Governance, person: Person) -> Access:
     """Return the current access of a person whose identity has already been verified."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
-    return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))
+    return Access(person, roles, declarations.sources_by_id(open_ledger(governed.state), governed))

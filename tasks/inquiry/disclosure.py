@@ -1,8 +1,8 @@
-"""One record or row as its source has it, for a person with access and a reason; the ledger has an entry first.
+"""Disclosure of one record or row with its original values, to a person with access who gives a reason.
 
-For a record, the texts of `ingest` are shown, with the vault's values in place of their tokens. A row that did not
-become a record is read from its source again. The same applies to every row of an experiment, whose unreviewed code
-could put another person's token into a text.
+The access is recorded in the ledger before anything is shown. For a record, the texts that `ingest` wrote are shown,
+with the vault's values in place of tokens. A row that did not become a record is read from its source again. So is
+every row of an experiment, because its unreviewed code could have put another person's token into a text.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.documents.config import FrozenModel, require_visible
-from tasks.core.documents.document import error_text
+from tasks.core.documents.config import FrozenModel, refuse_hidden_characters
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import DOCUMENT_ERRORS, InputError, Refused
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
@@ -25,8 +25,8 @@ from tasks.sources.vault import open_vault
 from tasks.stages.data.protect.tokens import TOKEN_PATTERN
 from tasks.stages.data.readers.rows import Row
 
-ROW_NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
-RECORD_ID = re.compile("[0-9a-f]{32}")
+ROW_NUMBER_PATTERN = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+RECORD_ID_PATTERN = re.compile("[0-9a-f]{32}")
 
 
 class DisclosedRow(FrozenModel):
@@ -36,13 +36,14 @@ class DisclosedRow(FrozenModel):
     row: int
     """Number of the data row in the source, counted from 1."""
     messages: list[dict[str, str]] = []
-    """Turns of the record, with the source's values in place of tokens if the vault has them. Values masked without a
+    """Turns of the record, with original values in place of the tokens that the vault has. Values masked without a
     token stay masked."""
     labelled_by: str = ""
     columns: dict[str, str | None] = {}
-    """Columns of a row that was read from its source again; empty if the row cannot be parsed."""
+    """Values by column of a row that was read from its source again; empty for a record, and for a row that cannot be
+    parsed."""
     findings: list[str]
-    """Reasons why stages quarantined the row, with the record that was kept in its place if there is one."""
+    """Reasons why stages quarantined the row, each with the record that was kept instead, if any."""
 
 
 class RowLocation(NamedTuple):
@@ -51,12 +52,12 @@ class RowLocation(NamedTuple):
     row: int
 
 
-def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> DisclosedRow:
-    """Return a record or row of a run as its source has it, after recording the access in the ledger.
+def disclose_row(layout: Layout, reference: str, access: Access, reason: str, ledger: Ledger) -> DisclosedRow:
+    """Record an access in the ledger, then return a record or row of a run with its original values.
 
     Args:
         layout: Worktree of the run.
-        wanted: Id of a record, the beginning of its id, or SOURCE:ROW.
+        reference: Id of a record, the beginning of an id, or SOURCE:ROW.
         access: Access of the person.
         reason: Reason to record in the ledger.
         ledger: Ledger of the installation.
@@ -65,13 +66,15 @@ def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: L
         InputError: The record or row does not exist, or is no longer available.
         Refused: The person has no access to the source.
     """
-    require_visible(reason, "the reason")
+    refuse_hidden_characters(reason, "the reason")
     if not (layout.artefacts("ingest") / "result.json").exists():
         raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
-    place = _locate_by_row(layout, wanted) if ":" in wanted else _locate_by_id(layout, wanted)
-    resolved = _source(layout, place.source_id)
-    access.for_run(layout).require_access(resolved.source)
-    if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # the id is entered in the ledger
+    place = _locate_by_row(layout, reference) if ":" in reference else _locate_by_id(layout, reference)
+    resolved = _resolved_source(layout, place.source_id)
+    access.limit_to_run(layout).require_access(resolved.source)
+    if place.record_id is not None and not RECORD_ID_PATTERN.fullmatch(
+        place.record_id
+    ):  # the id is entered in the ledger
         raise Refused(f"files of run {layout.root.name} name a record by what is no id; nothing is shown")
     if place.record_id is None or layout.is_experiment:
         return _disclose_row(layout, place, resolved, access.person.id, reason, ledger)
@@ -89,8 +92,8 @@ def _locate_by_id(layout: Layout, record_id: str) -> RowLocation:
 
 def _locate_by_row(layout: Layout, text: str) -> RowLocation:
     source_id, _, number = text.partition(":")
-    _source(layout, source_id)
-    if not ROW_NUMBER.fullmatch(number):
+    _resolved_source(layout, source_id)
+    if not ROW_NUMBER_PATTERN.fullmatch(number):
         raise InputError(f"{text!r}: expected SOURCE:ROW, and rows count from 1, e.g. {source_id}:57")
     row, rows = int(number), _counted_rows(layout, source_id)
     if row > rows:
@@ -106,11 +109,13 @@ def _counted_rows(layout: Layout, source_id: str) -> int:
         counted = {item["id"]: int(item["counts"]["rows"]) for item in read_stage_json(path)["sources"]}
         return counted[source_id]
     except (OSError, *DOCUMENT_ERRORS) as error:
-        raise InputError(f"{path}: expected the number of rows of each source ({error_text(error)})") from None
+        raise InputError(
+            f"{path}: expected the number of rows of each source ({document_error_message(error)})"
+        ) from None
 
 
-def _source(layout: Layout, source_id: str) -> ResolvedSource:
-    sources = {item.source.id: item for item in load_resolved(layout.sources).sources}
+def _resolved_source(layout: Layout, source_id: str) -> ResolvedSource:
+    sources = {item.source.id: item for item in load_resolved(layout.sources_path).sources}
     if source_id not in sources:
         raise InputError(f"run {layout.root.name} has no source {source_id!r}; it has {', '.join(sources)}")
     return sources[source_id]
@@ -130,7 +135,7 @@ def _disclose_record(layout: Layout, place: RowLocation, person: str, reason: st
         **place._asdict(),
         messages=[turn | {"content": _reveal_tokens(turn["content"], values)} for turn in record["messages"]],
         labelled_by=_reveal_tokens(record["labelled_by"], values),
-        findings=_findings(layout, place),
+        findings=_quarantine_findings(layout, place),
     )
 
 
@@ -140,15 +145,15 @@ def _disclose_row(
     about = f"{place.source_id}:{place.row}"
     access_entries.record_access(ledger, access_entries.ROW_READ, about, person, reason, {"sha256": resolved.sha256})
     item = source_row.read_row(resolved, place.row, layout)
-    columns = source_row.as_texts(item.values) if isinstance(item, Row) else {}
-    return DisclosedRow(**place._asdict(), columns=columns, findings=_findings(layout, place))
+    columns = source_row.format_values(item.values) if isinstance(item, Row) else {}
+    return DisclosedRow(**place._asdict(), columns=columns, findings=_quarantine_findings(layout, place))
 
 
 def _reveal_tokens(text: str, values: dict[str, str]) -> str:
     return TOKEN_PATTERN.sub(lambda match: values.get(match[1], match[0]), text)
 
 
-def _findings(layout: Layout, place: RowLocation) -> list[str]:
+def _quarantine_findings(layout: Layout, place: RowLocation) -> list[str]:
     findings = []
     for entry in quarantined_rows.reasons_for_row(layout, place.source_id, place.row):
         instead = (

@@ -1,4 +1,4 @@
-"""Inventory of sources: owner, quality in the last runs, and share of the last dataset."""
+"""Inventory of sources: owner, quality in past runs, and contribution to the last dataset."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -13,8 +13,8 @@ from tasks.core.files import read_stage_bytes, read_stage_json
 from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
-from tasks.core.steps.data import FILTER_NAMES
-from tasks.sources.dataset import SIDES, Dataset, StageCounts, quarantined_by_rule
+from tasks.core.steps.data import FILTER_STAGE_NAMES
+from tasks.sources.dataset import PARTITIONS, Dataset, StageCounts, count_quarantined_by_rule
 from tasks.sources.sources import Source, Sources
 
 COMPARED_COLUMNS = ("department", "language", "kind")
@@ -27,20 +27,20 @@ class SourceQuality(FrozenModel):
     rows: int
     records: int
     quarantined_share: float
-    """Share of the source's rows that stages have quarantined so far."""
+    """Fraction of the source's rows that stages have quarantined so far."""
     protected: int
     """Number of personal or secret values found in the source's texts."""
 
 
 class SourceShare(FrozenModel):
-    """Effect of leaving a source out of the last dataset."""
+    """Contribution of a source to the last dataset, which would be lost without the source."""
 
     rows: dict[str, int]
     """Number of rows from the source, by partition of the dataset."""
     share: float
-    """Share of the dataset's rows that come from the source."""
+    """Fraction of the dataset's rows that come from the source."""
     only_here: dict[str, list[str]]
-    """Values of department, language and kind that only this source has."""
+    """Values of department, language and kind that no other source has, by column."""
 
 
 class InventoryItem(FrozenModel):
@@ -78,12 +78,14 @@ def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> lis
 def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
     """Return the quality of a source in each run, even if the source is no longer in sources.yaml."""
     return [
-        _quality(layout, ingested[source_id]) for layout, ingested in _governed_results(runs) if source_id in ingested
+        _source_quality(layout, ingested[source_id])
+        for layout, ingested in _governed_results(runs)
+        if source_id in ingested
     ]
 
 
 def _governed_results(runs: Iterable[Path]) -> IngestResults:
-    """Return the results of all runs except experiments, which are left out because their code is not reviewed."""
+    """Return the results of `ingest` of all runs except experiments, whose code is not reviewed."""
     own = (layout for layout in map(Layout, runs) if not layout.is_experiment)
     return [(layout, ingested) for layout in own if (ingested := _ingest_results(layout)) is not None]
 
@@ -101,14 +103,14 @@ def _inventory_item(source: Source, ran: IngestResults, today: date) -> Inventor
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
-        trend=[_quality(layout, entry) for layout, entry in having],
+        trend=[_source_quality(layout, entry) for layout, entry in having],
         loss=_source_share(source.id, last) if last else None,
     )
 
 
-def _quality(layout: Layout, entry: dict[str, Any]) -> SourceQuality:
+def _source_quality(layout: Layout, entry: dict[str, Any]) -> SourceQuality:
     rows, records = entry["counts"]["rows"], entry["counts"]["records"]
-    aside = sum(quarantined_by_rule(_stage_counts(layout, entry)).values())
+    aside = sum(count_quarantined_by_rule(_stage_counts(layout, entry)).values())
     return SourceQuality(
         run=layout.root.name,
         rows=rows,
@@ -123,7 +125,7 @@ def _stage_counts(layout: Layout, entry: dict[str, Any]) -> dict[str, StageCount
     if manifest.exists():
         return Dataset.from_bytes(read_stage_bytes(manifest)).sources[entry["id"]].passages
     said = {"ingest": entry["counts"]}
-    for stage in FILTER_NAMES[1:]:
+    for stage in FILTER_STAGE_NAMES[1:]:
         path = layout.artefacts(stage) / "result.json"
         of_source = read_stage_json(path)["by_source"].get(entry["id"]) if path.exists() else None
         said |= {stage: of_source} if of_source else {}
@@ -138,7 +140,7 @@ def _newest(source_id: str, layout: Layout) -> date | None:
 
 
 def _source_share(source_id: str, layout: Layout) -> SourceShare | None:
-    paths = {side: layout.artefacts("split") / f"{side}.parquet" for side in SIDES}
+    paths = {side: layout.artefacts("split") / f"{side}.parquet" for side in PARTITIONS}
     if not all(path.exists() for path in paths.values()):
         return None
     tables = {side: read_table(path, ["source_id", *COMPARED_COLUMNS]) for side, path in paths.items()}
@@ -152,10 +154,10 @@ def _source_share(source_id: str, layout: Layout) -> SourceShare | None:
         only_here={
             name: lost
             for name in COMPARED_COLUMNS
-            if (lost := sorted(_values(own.values(), name) - _values(others.values(), name)))
+            if (lost := sorted(_distinct_values(own.values(), name) - _distinct_values(others.values(), name)))
         },
     )
 
 
-def _values(tables: Iterable[Any], column: str) -> set[str]:
+def _distinct_values(tables: Iterable[Any], column: str) -> set[str]:
     return {value for table in tables for value in pc.unique(table[column]).to_pylist()}

@@ -1,6 +1,7 @@
-"""Samples of masked text, for people with access to single records: texts after `ingest`, with marked placeholders.
+"""Samples of masked text, for people with access to single records.
 
-The vault is not read. The module `disclosure` reveals values, for a reason that the ledger records.
+Samples are taken from the texts that `ingest` wrote, and placeholders in them are marked. The vault is not read. The
+module `disclosure` reveals values, for a reason that the ledger records.
 """
 
 from collections import Counter
@@ -14,8 +15,8 @@ from tasks.inquiry.access import Access
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
-SAMPLES_PER_CLASS = 2
-MAX_RECORDS = 20_000
+SAMPLES_PER_CATEGORY = 2
+MAX_SEARCHED_RECORDS = 20_000
 CONTEXT_CHARS = 80
 
 
@@ -29,7 +30,7 @@ class Sample(FrozenModel):
     record_id: str
     category: str
     pieces: list[TextPiece]
-    """Placeholder and the text around it, as pieces in order."""
+    """Placeholder and the text around it, divided into pieces in reading order."""
 
 
 class MaskedSamples(FrozenModel):
@@ -42,15 +43,15 @@ def find_samples(layout: Layout, access: Access) -> MaskedSamples:
     path = layout.artefacts("ingest") / "records.parquet"
     if not path.exists():
         raise InputError(f"run {layout.root.name} has no records here; name one that has been through `ingest`")
-    sources = [item.source for item in load_resolved(layout.sources).sources]
-    looker = access.for_run(layout)
+    sources = [item.source for item in load_resolved(layout.sources_path).sources]
+    looker = access.limit_to_run(layout)
     open_to = {source.id for source in sources if looker.may_read(source)}
-    samples = _samples(layout, open_to)
+    samples = _collect_samples(layout, open_to)
     closed = [source.id for source in sources if source.id not in open_to]
     return MaskedSamples(samples=sorted(samples, key=lambda each: (each.source_id, each.category)), closed=closed)
 
 
-def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
+def _collect_samples(layout: Layout, open_to: set[str]) -> list[Sample]:
     found: list[Sample] = []
     counted: Counter[tuple[str, str]] = Counter()
     looked = 0
@@ -61,7 +62,7 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
             if record["source_id"] in open_to:
                 found += _samples_of_record(record, counted)
         looked += len(batch)
-        if looked >= MAX_RECORDS:
+        if looked >= MAX_SEARCHED_RECORDS:
             break
     return found
 
@@ -71,9 +72,9 @@ def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, st
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):
             key = (source_id, match[1])
-            if counted[key] < SAMPLES_PER_CLASS:
+            if counted[key] < SAMPLES_PER_CATEGORY:
                 counted[key] += 1
-                pieces = _context(turn["content"], match.start(), match.end())
+                pieces = _text_around(turn["content"], match.start(), match.end())
                 sample = Sample(
                     source_id=source_id, record_id=str(record["record_id"]), category=key[1], pieces=pieces
                 )  # fmt: skip
@@ -81,7 +82,7 @@ def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, st
     return found
 
 
-def _context(text: str, start: int, end: int) -> list[TextPiece]:
+def _text_around(text: str, start: int, end: int) -> list[TextPiece]:
     first, last = max(0, start - CONTEXT_CHARS), min(len(text), end + CONTEXT_CHARS)
     stretch = f"{'…' * (first > 0)}{text[first:last]}{'…' * (last < len(text))}"
     pieces, at = [], 0

@@ -1,9 +1,7 @@
-"""Rows that the stages of a run quarantined: which, by which rule, why, and which record was kept in their place.
+"""Rows that the stages of a run quarantined, each with the rule, the reason, and the record that was kept instead.
 
 Records that `split` did not draw are only counted: nothing is wrong with them, and a list of them would hide the
-others.
-
-No text or value is included, so everybody who is allowed to see the run is allowed to see its quarantine.
+others. No text or value is included, so everybody who may see the run may see its quarantine.
 """
 
 import csv
@@ -18,20 +16,20 @@ import pyarrow.parquet as pq
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 from tasks.core.files import atomic_file
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
-from tasks.sources.dataset import NOT_DRAWN, STAGES
+from tasks.sources.dataset import COUNTED_STAGES, NOT_SAMPLED_RULE
 from tasks.sources.sources import load_resolved
-from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULES, SPLIT_RULES
+from tasks.stages.data.validate.outcomes import GENERAL_RULES, NEAR_DUPLICATE_RULES, SPLIT_RULES
 
 ROWS_PER_WRITE = 10_000
 SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
 """Sort order of quarantined rows. It is unambiguous, because a row is quarantined at most once."""
 
 
-KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
+KNOWN_RULES = frozenset((*GENERAL_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
 
 
 class RuleCount(FrozenModel):
@@ -42,9 +40,9 @@ class RuleCount(FrozenModel):
 
 
 class QuarantinedRow(FrozenModel):
-    """Quarantined row, which is also a line of the CSV file.
+    """Quarantined row, with the columns of the CSV file.
 
-    No cell can be taken for a spreadsheet formula, because ids, rules and reasons begin with a letter or a digit.
+    No cell can be mistaken for a spreadsheet formula, because ids, rules and reasons begin with a letter or a digit.
     """
 
     source_id: str
@@ -73,18 +71,18 @@ class QuarantinedRows:
     def total(self) -> int:
         return self.table.num_rows
 
-    def counts(self) -> list[RuleCount]:
+    def count_by_rule(self) -> list[RuleCount]:
         """Return the number of rows by source, rule and stage. Within a source, the largest number comes first."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
         counts = [RuleCount(**row) for row in counted.to_pylist()]
         return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
 
-    def first_rows(self, most: int) -> list[QuarantinedRow]:
-        rows = self.table.take(pc.sort_indices(self.table, sort_keys=SORT_ORDER)[:most])
+    def first_rows(self, max_rows: int) -> list[QuarantinedRow]:
+        rows = self.table.take(pc.sort_indices(self.table, sort_keys=SORT_ORDER)[:max_rows])
         return [QuarantinedRow(**row) for row in _with_winner_location(rows, self.layout).to_pylist()]
 
-    def write(self, path: Path) -> None:
+    def write_csv(self, path: Path) -> None:
         rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
         with atomic_file(path) as file:
             file.write(_csv_lines([rows.column_names]))
@@ -98,11 +96,11 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
     Raises:
         InputError: Stage `ingest` has not finished, or a source or rule does not exist.
     """
-    if not _path(layout, STAGES[0]).exists():
+    if not _quarantine_path(layout, COUNTED_STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
     _refuse_unknown_sources(layout, sources)
-    table = _table(layout, pc.field("source_id").isin(list(sources)) if sources else None)
-    over = pc.field("rule") == NOT_DRAWN
+    table = _read_quarantine_tables(layout, pc.field("source_id").isin(list(sources)) if sources else None)
+    over = pc.field("rule") == NOT_SAMPLED_RULE
     aside, not_drawn = table.filter(~over), table.filter(over).num_rows
     _refuse_unknown_rules(layout, rules, aside)
     return QuarantinedRows(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
@@ -110,11 +108,11 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
 
 def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
-    return QuarantinedRows(layout, _table(layout, wanted), 0).first_rows(len(STAGES))
+    return QuarantinedRows(layout, _read_quarantine_tables(layout, wanted), 0).first_rows(len(COUNTED_STAGES))
 
 
 def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
-    known = [item.source.id for item in load_resolved(layout.sources).sources]
+    known = [item.source.id for item in load_resolved(layout.sources_path).sources]
     if unknown := sorted(set(names) - set(known)):
         raise InputError(
             f"run {layout.root.name} has no source {', '.join(map(repr, unknown))}; it has {', '.join(known)}"
@@ -130,12 +128,14 @@ def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Tabl
         )
 
 
-def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
+def _quarantine_path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
     return layout.artefacts(stage) / f"{name}.parquet"
 
 
-def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
-    files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
+def _read_quarantine_tables(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
+    files = [(stage, _quarantine_path(layout, stage)) for stage in COUNTED_STAGES] + [
+        ("split", _quarantine_path(layout, "split", NOT_SAMPLED_RULE))
+    ]
     parts = []
     for stage, path in files:
         if path.exists():
@@ -153,6 +153,6 @@ def _with_winner_location(rows: pa.Table, layout: Layout) -> pa.Table:
 
 def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
     text = io.StringIO()
-    shown = ([escape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    shown = ([escape_hidden(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     csv.writer(text, lineterminator="\n").writerows(shown)
     return text.getvalue().encode()

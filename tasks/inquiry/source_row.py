@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.json_text import MAX_DEPTH, SURROGATES, exceeds_max_depth
+from tasks.core.json_text import MAX_DEPTH, SURROGATE_PATTERN, exceeds_max_depth
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.data.readers import content
@@ -12,7 +12,7 @@ from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
-def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | MalformedRow:
+def read_row(resolved: ResolvedSource, row_number: int, layout: Layout) -> Row | MalformedRow:
     """Return the row with the given number. Rows after it are not read.
 
     Raises:
@@ -21,21 +21,24 @@ def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Mal
     """
     source = resolved.source
     try:
-        with content.read(resolved, layout.root) as pinned:
+        with content.open_pinned_content(resolved, layout.root) as pinned:
             rows = reader_of(source.kind).read(pinned.file, source)
-            return next(item for item in rows if item.number == number)
+            return next(item for item in rows if item.number == row_number)
     except InputError as error:
         raise InputError(
-            f"row {number} of source {source.id} can no longer be shown: that takes the content that run "
+            f"row {row_number} of source {source.id} can no longer be shown: that takes the content that run "
             f"{layout.root.name} pinned, SHA-256 {resolved.sha256} ({resolved.bytes:,} bytes). {error}"
         ) from None
 
 
-def as_texts(values: dict[str, Any]) -> dict[str, str | None]:
-    return {_encodable(name): None if value is None else _encodable(_text(value)) for name, value in values.items()}
+def format_values(values: dict[str, Any]) -> dict[str, str | None]:
+    return {
+        _escape_unencodable(name): None if value is None else _escape_unencodable(_format_value(value))
+        for name, value in values.items()
+    }
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, str):
         return value
     if exceeds_max_depth(value):
@@ -43,6 +46,6 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else str(value)
 
 
-def _encodable(text: str) -> str:
+def _escape_unencodable(text: str) -> str:
     """Replace undecoded bytes and lone surrogates by their code points, because UTF-8 cannot encode them."""
-    return SURROGATES.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
+    return SURROGATE_PATTERN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)

@@ -1,7 +1,7 @@
-"""Number of tokens of a run that the vault does not have.
+"""Number of a run's tokens that are missing from the vault.
 
-The outputs of `ingest` may come from the stage cache. They may have been written with another vault, or before the
-vault was restored from a copy.
+Tokens can be missing if the outputs of `ingest` come from the stage cache. They may have been written with another
+vault, or before the vault was restored from a copy.
 """
 
 from tasks.core.layout import Layout
@@ -12,4 +12,4 @@ from tasks.sources.vault import open_vault
 def count_unknown_tokens(layout: Layout) -> int:
     vault = open_vault(layout.run_state)
     path = layout.artefacts("ingest") / "tokens.parquet"
-    return sum(len(vault.missing(batch["token"].to_pylist())) for batch in read_batches(path))
+    return sum(len(vault.find_missing_tokens(batch["token"].to_pylist())) for batch in read_batches(path))

@@ -1,4 +1,6 @@
-"""The append-only ledger of who did what, and the proofs that nothing in it was changed. It knows keys but no policy.
+"""The append-only ledger of who did what, and the proofs that nothing in it was changed.
+
+This package uses keys, but knows nothing of policy.
 
 ledger.py               the ledger: entries, attached documents and the tree over them
 tables.py               SQL statements for SQLite and Postgres
@@ -9,7 +11,7 @@ entry.py                an entry as a row, as a leaf of the tree and as an objec
 attachments.py          documents attached to entries, and their compression
 kinds.py                kinds of entries, with a description
 open_questions.py       open questions of gates
-leases.py               leases for work that one of several machines does
+leases.py               leases for work that only one of several machines does at a time
 search.py               search by kind, run, person and time
 tree/                   Merkle tree of RFC 9162
 roots.py                roots over ranges of entries, for proofs

@@ -3,8 +3,8 @@
 The entry's body has the document's SHA-256 under `attached`, so everything that covers the entry also covers the
 document: the tree, its heads and proofs. Only the database stores documents compressed; exports and proofs contain them
 uncompressed. Each document is compressed separately with zlib (RFC 1950), so that a damaged one does not affect the
-others. Evidence of 4 to 5 KB takes 1.8 to 2.0 KB. A preset dictionary reduced that to 1.4 to 1.6 KB, but without the
-dictionary no document could ever be read again.
+others. Evidence of 4 to 5 KB takes 1.8 to 2.0 KB. A preset dictionary reduced that to 1.4 to 1.6 KB, but if it were
+lost, no document could be read.
 """
 
 import zlib
@@ -31,18 +31,18 @@ def find_mismatch(seq: int, body: Mapping[str, Any], document: bytes | None) -> 
     return "" if sha256_bytes(document) == named else f"what is attached to entry {seq} of the ledger was changed"
 
 
-def require_fits(document: bytes) -> None:
+def require_document_size(document: bytes) -> None:
     if len(document) > MAX_DOCUMENT_BYTES:
         raise InputError(
             f"{len(document):,} bytes are to be attached to an entry of the ledger, which takes {MAX_DOCUMENT_BYTES:,}"
         )
 
 
-def pack(document: bytes) -> bytes:
+def compress_document(document: bytes) -> bytes:
     return zlib.compress(document, COMPRESSION_LEVEL)
 
 
-def unpack(data: bytes) -> bytes:
+def decompress_document(data: bytes) -> bytes:
     """Decompress a stored document. Return empty bytes if `data` is not a compressed document."""
     try:
         unpacker = zlib.decompressobj()

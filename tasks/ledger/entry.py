@@ -15,18 +15,18 @@ from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.documents.document import require_type
+from tasks.core.documents.document import require_document_type
 from tasks.core.errors import Refused
 from tasks.core.json_text import parse_bounded
 from tasks.ledger.tree import merkle
 
-TYPE: Final = "urn:hallmark:ledger-entry:v1"
-_TYPE = f',"type":"{TYPE}"}}'
+ENTRY_TYPE: Final = "urn:hallmark:ledger-entry:v1"
+_TYPE_SUFFIX = f',"type":"{ENTRY_TYPE}"}}'
 _matches_time_format = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
-"""Matcher of times in the format of `format_time`. It is twice as fast as formatting a parsed time again."""
+"""Matcher of times in the format of `format_time`. Matching is twice as fast as formatting a parsed time again."""
 MAX_LEAF_BYTES = 16 * 2**20
 """Maximum size of a leaf in bytes. Readers of an export refuse longer lines."""
-_json = json.JSONDecoder().decode
+_decode_json = json.JSONDecoder().decode
 _MAX_LEAF_VALUES = 20
 
 
@@ -37,27 +37,32 @@ class Row(NamedTuple):
     subject: str
     body: str
 
-    def leaf(self) -> bytes:
+    def leaf_bytes(self) -> bytes:
         """Return the row as canonical JSON, whose hash is a leaf of the tree.
 
-        Formatting the text here is five times as fast as calling `canonical_json`.
+        Formatting the JSON here is five times as fast as calling `canonical_json`.
 
         Raises:
             Refused: A column has a value of the wrong type.
         """
         try:
             body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
-            return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}{_TYPE}'.encode()
+            text = f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}{_TYPE_SUFFIX}'
+            return text.encode()
         except (TypeError, ValueError) as error:
             raise _changed_error(self, error) from None
 
     def leaf_hash(self) -> bytes:
-        return merkle.leaf_hash(self.leaf())
+        return merkle.leaf_hash(self.leaf_bytes())
 
 
-def require_fits(row: Row) -> None:
-    """Raise Refused if an entry is longer than MAX_LEAF_BYTES, because a recorded entry cannot be removed."""
-    if (size := len(row.leaf())) > MAX_LEAF_BYTES:
+def require_leaf_size(row: Row) -> None:
+    """Verify that an entry is not too long, because it cannot be removed once it is recorded.
+
+    Raises:
+        Refused: The entry is longer than MAX_LEAF_BYTES.
+    """
+    if (size := len(row.leaf_bytes())) > MAX_LEAF_BYTES:
         raise Refused(
             f"an entry of {size:,} bytes was to be recorded, and may have {MAX_LEAF_BYTES:,}; nothing was recorded"
         )
@@ -86,7 +91,7 @@ def parse_leaf(data: bytes) -> Row:
         TypeError: Columns are missing or have the wrong type.
     """
     columns = parse_bounded(data, _MAX_LEAF_VALUES)
-    require_type(columns.pop("type", None), TYPE)
+    require_document_type(columns.pop("type", None), ENTRY_TYPE)
     return Row(**columns)
 
 
@@ -94,7 +99,7 @@ def format_time(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def from_row(row: Row) -> Entry:
+def entry_from_row(row: Row) -> Entry:
     """Convert a row of the table to an entry.
 
     Raises:
@@ -114,7 +119,7 @@ def parse_time_and_body(row: Row) -> tuple[datetime, dict[str, Any]]:
         Refused: The time or the body is malformed, so the row was changed by hand.
     """
     try:
-        moment, body = datetime.fromisoformat(row.time), _json(row.body)
+        moment, body = datetime.fromisoformat(row.time), _decode_json(row.body)
         if not _matches_time_format(row.time):
             raise ValueError(f"time {row.time!r} is not UTC with microseconds")
         if not isinstance(body, dict):

@@ -19,7 +19,7 @@ from tasks.ledger.tree.subtrees import completed_subtrees
 
 MAX_NAMED_ENTRIES = 20
 
-OnProgress = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 
 
 class KnownHead(NamedTuple):
@@ -37,7 +37,7 @@ class Finding(FrozenModel):
 class Report(FrozenModel):
     entries: int
     anchored: int
-    """Number of entries, counted from the first one, that a signed head covers and agrees with."""
+    """Number of entries, counted from the first one, that the newest matching signed head covers."""
     findings: list[Finding]
 
     @computed_field  # type: ignore[prop-decorator]
@@ -48,7 +48,7 @@ class Report(FrozenModel):
 
 
 class BoundedMessages:
-    """Messages about one kind of problem. At most MAX_NAMED_ENTRIES are stored: a hostile file can cause millions."""
+    """Messages about one kind of problem. At most MAX_NAMED_ENTRIES are stored, because a file can cause millions."""
 
     def __init__(self) -> None:
         self._first: list[str] = []
@@ -66,54 +66,56 @@ class BoundedMessages:
 
 
 @dataclass
-class EntryCheck:
+class EntryCheckResult:
     tree: Frontier = field(default_factory=Frontier)
-    ledger: str = ""
+    ledger_id: str = ""
     """Leaf hash of the first entry, which identifies the ledger."""
-    roots: dict[int, str] = field(default_factory=dict)
+    roots_by_size: dict[int, str] = field(default_factory=dict)
     gaps: BoundedMessages = field(default_factory=BoundedMessages)
-    subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
+    expected_subtree_roots: dict[tuple[int, int], str] = field(default_factory=dict)
     """Expected root hashes of full subtrees in hex, by number of the last entry and number of entries."""
     unreadable: BoundedMessages = field(default_factory=BoundedMessages)
     clock_reversals: BoundedMessages = field(default_factory=BoundedMessages)
-    documents: int = 0
+    document_count: int = 0
     open_questions: OpenQuestions = field(default_factory=OpenQuestions)
 
 
-def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], tick: OnProgress) -> EntryCheck:
+def verify_entries(
+    rows: Iterable[RowWithDocument], heads: Iterable[KnownHead], on_progress: ProgressCallback
+) -> EntryCheckResult:
     """Hash and parse every entry, and check its number, time and attached document.
 
     Problems are collected in the result rather than raised.
     """
-    walked, sizes, before = EntryCheck(), {copy.head.size for copy in known}, None
+    walked, sizes, before = EntryCheckResult(), {copy.head.size for copy in heads}, None
     expected, tree = 1, Frontier()
-    for row, document in kept:
+    for row, document in rows:
         if row.seq != expected:
             walked.gaps.add(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
         leaf, time = _verify_entry(RowWithDocument(row, document), walked)
         for subtree in completed_subtrees(tree, leaf):
-            walked.subtrees[subtree.stop, subtree.size] = subtree.root.hex()
+            walked.expected_subtree_roots[subtree.stop, subtree.size] = subtree.root.hex()
         tree = tree.append(leaf)
         if tree.size == 1:
-            walked.ledger = leaf.hex()
+            walked.ledger_id = leaf.hex()
         if tree.size in sizes:
-            walked.roots[tree.size] = tree.root().hex()
+            walked.roots_by_size[tree.size] = tree.root().hex()
         if time and before and time < before:
             walked.clock_reversals.add(f"entry {row.seq} by {(before - time).total_seconds():g} s")
         before = time or before
-        tick(tree.size)
+        on_progress(tree.size)
     walked.tree = tree
     return walked
 
 
-def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
-    size = walked.tree.size
-    findings = _entry_findings(walked) + [
-        _disagreement(walked, copy) for copy in known if not agrees_with_head(walked, copy)
+def make_report(entry_check: EntryCheckResult, heads: list[KnownHead]) -> Report:
+    size = entry_check.tree.size
+    findings = _entry_findings(entry_check) + [
+        _describe_disagreement(entry_check, copy) for copy in heads if not agrees_with_head(entry_check, copy)
     ]
-    held = [copy for copy in known if agrees_with_head(walked, copy)]
-    for where in dict.fromkeys(copy.place for copy in known):
+    held = [copy for copy in heads if agrees_with_head(entry_check, copy)]
+    for where in dict.fromkeys(copy.place for copy in heads):
         own = [copy.head for copy in held if copy.place == where]
         if own:
             newest = max(own, key=lambda head: head.size)
@@ -127,14 +129,14 @@ def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
     return Report(entries=size, anchored=anchored, findings=findings)
 
 
-def agrees_with_head(walked: EntryCheck, copy: KnownHead) -> bool:
+def agrees_with_head(walked: EntryCheckResult, copy: KnownHead) -> bool:
     head = copy.head
-    return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
+    return head.ledger == walked.ledger_id and walked.roots_by_size.get(head.size) == head.root
 
 
-def _verify_entry(kept: RowWithDocument, walked: EntryCheck) -> tuple[bytes, datetime | None]:
+def _verify_entry(kept: RowWithDocument, walked: EntryCheckResult) -> tuple[bytes, datetime | None]:
     row, document = kept
-    walked.documents += document is not None
+    walked.document_count += document is not None
     leaf = bytes(32)
     try:
         leaf = row.leaf_hash()
@@ -148,7 +150,7 @@ def _verify_entry(kept: RowWithDocument, walked: EntryCheck) -> tuple[bytes, dat
     return leaf, time
 
 
-def _entry_findings(walked: EntryCheck) -> list[Finding]:
+def _entry_findings(walked: EntryCheckResult) -> list[Finding]:
     size = walked.tree.size
     findings = [Finding(verdict="wrong", text=text) for text in walked.gaps.texts + walked.unreadable.texts]
     if not findings:
@@ -159,7 +161,7 @@ def _entry_findings(walked: EntryCheck) -> list[Finding]:
     return findings
 
 
-def _disagreement(walked: EntryCheck, copy: KnownHead) -> Finding:
+def _describe_disagreement(walked: EntryCheckResult, copy: KnownHead) -> Finding:
     head, size = copy.head, walked.tree.size
     if head.size > size:
         text = f"the ledger ends at entry {size:,}: entries were taken off its end, or another one stands in its place"

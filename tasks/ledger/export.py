@@ -21,7 +21,7 @@ from typing import IO, Annotated, Any, Literal
 from pydantic import Field, StrictInt
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.documents.document import Document, error_text
+from tasks.core.documents.document import Document, document_error_message
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import atomic_file, open_regular_file
 from tasks.core.json_text import NotCanonical, canonical_json, parse, parse_canonical
@@ -33,7 +33,7 @@ from tasks.ledger.entry_verification import (
     BoundedMessages,
     Finding,
     KnownHead,
-    OnProgress,
+    ProgressCallback,
     Report,
     make_report,
     verify_entries,
@@ -66,7 +66,7 @@ class Header(Document):
     entries: Annotated[StrictInt, Field(ge=0)]
     heads: Annotated[StrictInt, Field(ge=0)]
     keys: list[str]
-    """Public keys that signed the heads. Readers must have obtained each key, or its fingerprint, in another way."""
+    """Public keys that signed the heads. Readers must know each key, or its fingerprint, from a trusted source."""
 
 
 class HeadLine(FrozenModel):
@@ -75,30 +75,30 @@ class HeadLine(FrozenModel):
     """Folder, bucket or git remote in which the head was found."""
 
 
-def export(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
+def export_ledger(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
     """Write all entries and every readable head to a file, atomically."""
-    heads_of, away = _envelopes(keyholder)
+    heads_of, away = _collect_envelopes(keyholder)
     known = sorted(heads_of.items())
-    last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
+    last = ledger.last_seq()  # read after the heads, so that no head covers more entries than the file holds
     header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publication.ledger_keys(keyholder)])
     with atomic_file(path) as file:
-        _write(file, header.serialised)
+        _write_line(file, header.serialised)
         for _, (where, envelope) in known:
-            _write(file, canonical_json({"head": envelope, "where": where}))
+            _write_line(file, canonical_json({"head": envelope, "where": where}))
         for row, document in ledger.rows_with_documents(upto=last):
-            _write(file, row.leaf())
+            _write_line(file, row.leaf_bytes())
             if document is not None:
-                _write(file, canonical_json({DIGEST_KEY: document.decode(errors="replace")}))
+                _write_line(file, canonical_json({DIGEST_KEY: document.decode(errors="replace")}))
     return ExportResult(header, away)
 
 
-def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _: None) -> Report:
+def verify_export(path: Path, trusted: Sequence[str | Key], on_progress: ProgressCallback = lambda _: None) -> Report:
     """Verify an export against trusted public keys.
 
     Args:
         path: File to verify.
         trusted: Trusted keys, each as a `Key`, a public key line, or the fingerprint of a key in the file.
-        tick: Callback with the number of entries verified so far.
+        on_progress: Function that is called with the number of entries verified so far.
 
     Raises:
         InputError: The file cannot be read.
@@ -106,9 +106,9 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
     """
     try:
         with open_regular_file(path) as file:
-            header = _header(file)
-            known, findings = _heads(file, header.heads, trusted_keys(trusted, header.keys))
-            walked = verify_entries(_rows(file), known, tick)
+            header = _read_header(file)
+            known, findings = _read_heads(file, header.heads, parse_trusted_keys(trusted, header.keys))
+            walked = verify_entries(_read_rows(file), known, on_progress)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of an exported ledger") from None
     if walked.tree.size != header.entries:
@@ -121,20 +121,20 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
     return report.model_copy(update={"findings": [*report.findings, *findings, Finding(verdict="told", text=text)]})
 
 
-def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
-    """Convert trusted keys to `Key` objects. Fingerprints are looked up in the `offered` public key lines.
+def parse_trusted_keys(trusted: Sequence[str | Key], offered_keys: list[str]) -> list[Key]:
+    """Convert trusted keys to `Key` objects. Fingerprints are looked up in the `offered_keys` public key lines.
 
     Raises:
-        InputError: A text is neither a public key line nor a fingerprint.
+        InputError: A string is neither a public key line nor a fingerprint.
         Refused: No offered key has a given fingerprint.
     """
-    prints = {keys.fingerprint(line): line for line in offered}
+    prints = {keys.fingerprint(line): line for line in offered_keys}
     counting = []
     for given in trusted:
         if isinstance(given, Key):
             counting.append(given)
         elif not given.startswith("SHA256:"):
-            keys.load_public(given)
+            keys.load_public_key(given)
             counting.append(Key(public_key=given))
         elif given in prints:
             counting.append(Key(public_key=prints[given]))
@@ -144,10 +144,10 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
     return counting
 
 
-def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
+def _collect_envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
-    for where in [*publication.configured_places(keyholder), publication.local_heads(keyholder)]:
+    for where in [*publication.configured_places(keyholder), publication.local_head_place(keyholder)]:
         try:
             there = where.read(where.sizes())
         except (Refused, Unavailable) as error:
@@ -155,27 +155,29 @@ def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, An
             continue
         for size, data in there.items():
             with suppress(Refused):  # `hallmark ledger verify` reports heads that do not count
-                head, envelope = heads.parse(data, publication.ledger_keys(keyholder))
+                head, envelope = heads.parse_head(data, publication.ledger_keys(keyholder))
                 if head.size == size:
                     envelopes[size] = (where.name, envelope)
     return envelopes, away
 
 
-def _write(file: IO[bytes], line: bytes) -> None:
+def _write_line(file: IO[bytes], line: bytes) -> None:
     file.write(line + b"\n")
 
 
-def _header(file: IO[bytes]) -> Header:
+def _read_header(file: IO[bytes]) -> Header:
     try:
-        header = Header.from_value(_parse_canonical(_line(file, MAX_HEADER_BYTES)))
-        list(map(keys.load_public, header.keys))
+        header = Header.from_value(_parse_canonical(_read_line(file, MAX_HEADER_BYTES)))
+        list(map(keys.load_public_key, header.keys))
     except (ValueError, InputError) as error:
-        raise Refused(f"this is no exported ledger: its first line does not say so ({error_text(error)})") from None
+        raise Refused(
+            f"this is no exported ledger: its first line does not say so ({document_error_message(error)})"
+        ) from None
     return header
 
 
-def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHead], list[Finding]]:
-    """Read the lines with heads, and return the valid heads, and findings about the others.
+def _read_heads(file: IO[bytes], count: int, trusted_keys: list[Key]) -> tuple[list[KnownHead], list[Finding]]:
+    """Read the lines with heads, and return the valid heads and findings about all other heads.
 
     Raises:
         Refused: A line is not a head, so the lines after it cannot be interpreted.
@@ -183,12 +185,15 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHea
     known, void, wrong = list[KnownHead](), BoundedMessages(), BoundedMessages()
     for number in range(1, count + 1):
         try:
-            envelope = HeadLine.model_validate(_parse_canonical(_line(file, MAX_HEADER_BYTES))).head
+            envelope = HeadLine.model_validate(_parse_canonical(_read_line(file, MAX_HEADER_BYTES))).head
         except ValueError as error:
-            text = f"the file says that it has {count:,} heads, and line {number + 1} is none ({error_text(error)})"
+            text = (
+                f"the file says that it has {count:,} heads, and line {number + 1} is none "
+                f"({document_error_message(error)})"
+            )
             raise Refused(text) from None
         try:
-            known.append(KnownHead(heads.verify(envelope, those), "the file"))
+            known.append(KnownHead(heads.verify_head(envelope, trusted_keys), "the file"))
         except VoidHead as error:
             void.add(f"head {number} of the file counts for nothing: {error}")
         except (Refused, ValueError, TypeError) as error:
@@ -197,10 +202,10 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHea
     return known, findings + [Finding(verdict="wrong", text=text) for text in wrong.texts]
 
 
-def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
+def _read_rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
     row: Row | None = None
     number = 0
-    while line := _line(file, MAX_DOCUMENT_LINE_BYTES):
+    while line := _read_line(file, MAX_DOCUMENT_LINE_BYTES):
         number += 1
         try:
             if row is not None and line.startswith(_DOCUMENT_LINE_START):
@@ -213,7 +218,7 @@ def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
                     RowWithDocument(row, None) if row else None,
                     ledger_entry.parse_leaf(_require_length(line, ledger_entry.MAX_LEAF_BYTES)),
                 )
-                same = row.leaf() + b"\n" == line
+                same = row.leaf_bytes() + b"\n" == line
         except (Refused, ValueError, TypeError, AttributeError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
         if not same:
@@ -227,13 +232,13 @@ def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
 
 def _parse_canonical(line: bytes) -> Any:
     try:
-        return parse_canonical(line, end=b"\n")
+        return parse_canonical(line, required_suffix=b"\n")
     except NotCanonical as error:
         raise ValueError(f"{error}; it was changed after the export") from None
 
 
 def _parse_document(line: bytes) -> str:
-    """Return the document in a line. Only a JSON string is parsed: other JSON can take thirty times its size."""
+    """Return the document in a line. Only a JSON string is parsed, because other JSON can need much more memory."""
     inside = line.removeprefix(_DOCUMENT_LINE_START).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
@@ -241,7 +246,7 @@ def _parse_document(line: bytes) -> str:
     return text
 
 
-def _line(file: IO[bytes], most: int) -> bytes:
+def _read_line(file: IO[bytes], most: int) -> bytes:
     return _require_length(file.readline(most + 1), most)
 
 

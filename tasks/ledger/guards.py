@@ -58,7 +58,7 @@ _POSTGRES_TRIGGERS = r"""SELECT tgname, prosrc FROM pg_trigger
     UNION SELECT rulename, '' FROM pg_rules WHERE tablename LIKE 'hallmark\_%' AND schemaname = current_schema()"""
 
 
-def guards(dialect: str) -> list[str]:
+def guard_statements(dialect: str) -> list[str]:
     """Return the SQL statements that create the triggers. Executing them again has no effect."""
     return [
         statement.format(table=table, entries=ENTRIES.name)
@@ -91,7 +91,7 @@ def foreign_triggers(connection: Connection) -> list[str]:
 
 
 def _own_triggers(dialect: str) -> dict[str, str]:
-    statements = guards(dialect)
+    statements = guard_statements(dialect)
     if dialect == "sqlite":
         created = (each.replace("IF NOT EXISTS ", "") for each in statements)
         return {each.split()[2]: each for each in created}

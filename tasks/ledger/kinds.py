@@ -5,7 +5,7 @@ from typing import NamedTuple
 DATA_ACCESS_GROUP = "look"
 
 
-class Kind(NamedTuple):
+class EntryKind(NamedTuple):
     kind: str
     subject: str
     body: str
@@ -14,91 +14,100 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("governance.proposed", "digest of the adoption", "`envelope`: policy and people, signed by the first person"),
-    Kind("governance.signed", "digest of the adoption", "`envelope`: the same, signed by another person"),
-    Kind("governance.adopted", "digest of the adoption", "`envelope`: the same with every signature it needed"),
-    Kind("code.signed", "digest of a tree", "`envelope`: somebody signs a version of the code off, or takes that back"),
-    Kind(
+    EntryKind(
+        "governance.proposed", "digest of the adoption",
+        "`envelope`: policy and people, signed by the first person",
+    ),
+    EntryKind("governance.signed", "digest of the adoption", "`envelope`: the same, signed by another person"),
+    EntryKind("governance.adopted", "digest of the adoption", "`envelope`: the same with every signature it needed"),
+    EntryKind(
+        "code.signed", "digest of a tree",
+        "`envelope`: somebody signs a version of the code off, or takes that back",
+    ),
+    EntryKind(
         "declaration.signed", "`source/ID` or `card/NAME`",
         "`envelope`: somebody adopts a source as sources.yaml declares it, or the card of a use case",
     ),
-    Kind("run.requested", "run", "`envelope`: the signed request"),
-    Kind("deployment.declared", "digest of the file", "`envelope`: somebody puts schedules and triggers in force"),
-    Kind("schedule.paused", "schedule or trigger", "`envelope`: somebody lets it rest"),
-    Kind("schedule.resumed", "schedule or trigger", "`envelope`: somebody lets it go on"),
-    Kind(
+    EntryKind("run.requested", "run", "`envelope`: the signed request"),
+    EntryKind("deployment.declared", "digest of the file", "`envelope`: somebody puts schedules and triggers in force"),
+    EntryKind("schedule.paused", "schedule or trigger", "`envelope`: somebody lets it rest"),
+    EntryKind("schedule.resumed", "schedule or trigger", "`envelope`: somebody lets it go on"),
+    EntryKind(
         "occasion.taken", "schedule or trigger, and its time or what happened",
         "`name`, `reason`, `run`, `requested_by`, `installation`; `due`: the time of a schedule; `missed`: how many "
         "times before it passed while nothing ran; `contents`: digest of each source that changed; `envelope`: the "
         "signed request",
     ),
-    Kind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
-    Kind(
+    EntryKind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
+    EntryKind(
         "occasion.passed_over", "as before",
         "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it; of an event that "
         "somebody reported also `requested_by` and `envelope`: the request that they signed",
     ),
-    Kind(
+    EntryKind(
         "run.resolved", "run",
         "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source; `hallmark`: the "
         "version that began it",
     ),
-    Kind(
+    EntryKind(
         "run.stage", "run",
         "`stage`; `outputs`: digest of what the stage left; `read`: digest of each source, dataset, model and gate "
         "that it read; `cached`: whether it came from the cache; `seconds`; `envelope`: the "
         "record of it, file by file with SHA-256, signed by the worker's key",
     ),
-    Kind("run.taken_up", "run", "`installation` and `machine` where the run goes on, if it is another one"),
-    Kind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
-    Kind("run.ended", "run", "`status`, `commit`, `release`"),
-    Kind(
+    EntryKind("run.taken_up", "run", "`installation` and `machine` where the run goes on, if it is another one"),
+    EntryKind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
+    EntryKind("run.ended", "run", "`status`, `commit`, `release`"),
+    EntryKind(
         "gate.asked", "run",
         "`gate`, `use_case`, `requested_by`, `demo`, `roles`, `days`; `attached`: SHA-256 of the evidence",
     ),
-    Kind(
+    EntryKind(
         "gate.decision", "SHA-256 of the gate's subject",
         "`envelope`: approve, reject, waive or withdraw, with the reason",
     ),
-    Kind("gate.reminded", "run", "`gate`; `sha256` of the evidence; `roles`, `deadline`"),
-    Kind("gate.escalated", "run", "`gate`, `sha256`, `roles`, `deadline`; `to`: the role"),
-    Kind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
-    Kind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
-    Kind("source.restored", "source", "`envelope`: its owner gives it again"),
-    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", DATA_ACCESS_GROUP),
-    Kind("vault.read", "record", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
-    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
-    Kind(
+    EntryKind("gate.reminded", "run", "`gate`; `sha256` of the evidence; `roles`, `deadline`"),
+    EntryKind("gate.escalated", "run", "`gate`, `sha256`, `roles`, `deadline`; `to`: the role"),
+    EntryKind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
+    EntryKind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
+    EntryKind("source.restored", "source", "`envelope`: its owner gives it again"),
+    EntryKind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", DATA_ACCESS_GROUP),
+    EntryKind("vault.read", "record", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
+    EntryKind("person.sought", "`person`", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
+    EntryKind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",
     ),
-    Kind(
+    EntryKind(
         "promotion.made", "model",
         "`envelope`: the statement; `intent`: its entry; of a rollback also `order` and `joined`: the signed orders",
     ),
-    Kind("promotion.undone", "model", "`intent`, `reason`, `named`"),
-    Kind("promotion.registered", "model", "`release`; `source`: where its files lie, as MLflow has it"),
-    Kind("promotion.mirrored", "model", "`statement`, `sequence`"),
-    Kind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
-    Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
-    Kind("admission.refused", "model", "`server`, `statement`, `reason`"),
-    Kind(
+    EntryKind("promotion.undone", "model", "`intent`, `reason`, `named`"),
+    EntryKind("promotion.registered", "model", "`release`; `source`: where its files lie, as MLflow has it"),
+    EntryKind("promotion.mirrored", "model", "`statement`, `sequence`"),
+    EntryKind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
+    EntryKind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
+    EntryKind("admission.refused", "model", "`server`, `statement`, `reason`"),
+    EntryKind(
         "admission.rolled_back", "model",
         "`server`, `release`, `tier`, `sequence`; `statement`: the promotion that the ledger lacks; `found`: the "
         "newest that it has",
     ),
-    Kind(
+    EntryKind(
         "run.reproduced", "run", "as `release.reproduced`, of a run whose package is made",
     ),
-    Kind(
+    EntryKind(
         "release.reproduced", "release",
         "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`, `records`",
     ),
-    Kind("incident.opened", "incident", "`envelope`: what happened and which role owns it; of an emergency `order`"),
-    Kind("incident.escalated", "incident", "`envelope`"),
-    Kind("incident.closed", "incident", "`envelope`: who closed it and why; `countersigned` by the gate's key"),
+    EntryKind(
+        "incident.opened", "incident",
+        "`envelope`: what happened and which role owns it; of an emergency `order`",
+    ),
+    EntryKind("incident.escalated", "incident", "`envelope`"),
+    EntryKind("incident.closed", "incident", "`envelope`: who closed it and why; `countersigned` by the gate's key"),
 )  # fmt: skip
 
 
-def of_group(name: str) -> tuple[str, ...]:
+def kinds_in_group(name: str) -> tuple[str, ...]:
     return tuple(kind.kind for kind in KINDS if name and kind.group == name)

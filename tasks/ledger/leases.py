@@ -44,8 +44,8 @@ LEASES = Table(
     comment="who does what one machine does for all; nothing is proven by it",
 )
 INVALID_POSITION = 2**63 - 1
-"""Position that is returned if the stored value is not a number, which SQLite allows. It lies beyond the end of any
-ledger."""
+"""Position that is returned if the stored value is not a number, which SQLite does not prevent. It lies beyond the end
+of any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
 
 
@@ -76,34 +76,34 @@ class Leases:
         """
 
         def turn(connection: Connection) -> Lease:
-            now, held = self._now(connection), _read(connection, name)
+            now, held = self._now(connection), _read_lease(connection, name)
             if held and held.owner != owner and not held.is_over(now):
                 return held
             since = held.since if held and held.owner == owner and not held.is_over(now) else now
             mine = Lease(name, owner, place, since, now + LEASE_DURATION)
-            _write(connection, mine)
+            _write_lease(connection, mine)
             return mine
 
-        return self._write(turn)
+        return self._run_transaction(turn)
 
     def release(self, name: str, owner: str) -> None:
         def turn(connection: Connection) -> None:
-            held = _read(connection, name)
+            held = _read_lease(connection, name)
             if held and held.owner == owner:
-                _write(connection, held._replace(owner="", until=self._now(connection)))
+                _write_lease(connection, held._replace(owner="", until=self._now(connection)))
 
-        self._write(turn)
+        self._run_transaction(turn)
 
-    def get(self, name: str) -> tuple[Lease | None, datetime]:
+    def read_lease(self, name: str) -> tuple[Lease | None, datetime]:
         """Return the current or last lease with this name, and the database's time. Nothing is written."""
         with self._reading() as connection:
-            has_tables = migrations.version(connection, SCHEMA) is not None
-            return _read(connection, name) if has_tables else None, self._now(connection)
+            has_tables = migrations.read_schema_version(connection, SCHEMA) is not None
+            return _read_lease(connection, name) if has_tables else None, self._now(connection)
 
-    def position(self, name: str) -> int | None:
+    def read_position(self, name: str) -> int | None:
         """Return the number of the last ledger entry that holders of the lease have processed, or None if unknown."""
         with self._reading() as connection:
-            has_tables = migrations.version(connection, SCHEMA) is not None
+            has_tables = migrations.read_schema_version(connection, SCHEMA) is not None
             position = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if has_tables else None
         return position if position is None or isinstance(position, int) else INVALID_POSITION
 
@@ -111,19 +111,19 @@ class Leases:
         def turn(connection: Connection) -> None:
             if not connection.scalar(select(func.count()).where(LEASES.c.name == name)):
                 now = self._now(connection)
-                _write(connection, Lease(name, "", "", now, now))
+                _write_lease(connection, Lease(name, "", "", now, now))
             further = LEASES.update().where(LEASES.c.name == name, func.coalesce(LEASES.c.come, -1) < seq)
             connection.execute(further.values(come=seq))
 
-        self._write(turn)
+        self._run_transaction(turn)
 
     def reset_position(self, name: str, seq: int) -> None:
         """Move the position back, for example if it lies beyond the end of a ledger that was restored from a backup."""
         back = LEASES.update().where(LEASES.c.name == name).values(come=seq)
-        self._write(lambda connection: connection.execute(back))
+        self._run_transaction(lambda connection: connection.execute(back))
 
-    def _write(self, turn: Callable[[Connection], Value]) -> Value:
-        with self._reaching():
+    def _run_transaction(self, turn: Callable[[Connection], Value]) -> Value:
+        with self._translating_errors():
             if not self._prepared:
                 migrations.migrate(self._engine, SCHEMA)
                 self._prepared = True
@@ -132,11 +132,13 @@ class Leases:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._reaching(), self._engine.connect().execution_options(takes_turn=False) as connection:
+        with self._translating_errors(), self._engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
-    def _reaching(self) -> AbstractContextManager[None]:
-        return database.unavailable_on_error(f"the ledger at {self._engine.url.render_as_string(hide_password=True)}")
+    def _translating_errors(self) -> AbstractContextManager[None]:
+        return database.translate_database_errors(
+            f"the ledger at {self._engine.url.render_as_string(hide_password=True)}"
+        )
 
     def _now(self, connection: Connection) -> datetime:
         if self._engine.dialect.name == "sqlite":
@@ -145,18 +147,18 @@ class Leases:
 
 
 class LeaseKeeper:
-    def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
-        """Prepare to take the lease, without taking it.
+    def __init__(self, leases: Leases, name: str, installation: str, one_owner: bool = False) -> None:
+        """Initialise without taking the lease.
 
         Args:
             leases: Leases of the database.
             name: Name of the lease.
             installation: Id of the installation.
-            one: Whether all processes of the installation count as one owner. Set it only if something else, such as a
-                file lock, keeps them from working at the same time.
+            one_owner: Whether all processes of the installation count as one owner. Set it only if something else, such
+                as a file lock, keeps them from working at the same time.
         """
         self._leases, self._name = leases, name
-        self._owner = installation if one else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._owner = installation if one_owner else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
         self._place = f"{socket.gethostname()}, installation {installation}, process {os.getpid()}"
         self._until = 0.0
 
@@ -192,7 +194,7 @@ def open_leases(state: Path) -> Leases:
     return Leases(ledger.ledger_engine(state))
 
 
-def _read(connection: Connection, name: str) -> Lease | None:
+def _read_lease(connection: Connection, name: str) -> Lease | None:
     row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
     try:
         return Lease(row.name, row.owner, row.place, _parse_time(row.since), _parse_time(row.until)) if row else None
@@ -204,7 +206,7 @@ def _parse_time(spelled: str) -> datetime:
     return to_utc(datetime.fromisoformat(spelled))
 
 
-def _write(connection: Connection, lease: Lease) -> None:
+def _write_lease(connection: Connection, lease: Lease) -> None:
     row = lease._asdict() | {"since": lease.since.isoformat(), "until": lease.until.isoformat()}
     if not connection.execute(LEASES.update().where(LEASES.c.name == lease.name).values(row)).rowcount:
         connection.execute(LEASES.insert().values(row))

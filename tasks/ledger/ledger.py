@@ -22,7 +22,7 @@ from tasks.core.json_text import canonical_json
 from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Entry, Row, RowWithDocument
-from tasks.ledger.head_files import parse_size
+from tasks.ledger.head_files import parse_tree_size
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import completed_subtrees
 
@@ -42,15 +42,15 @@ DATABASE_FILE = "ledger.db"
 """Name of the SQLite file in `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
 HEADS_FOLDER = "heads"
 LOWEST_SEQ = -(2**63)
-"""Smallest integer that a database can store, so that a query from here on also finds entries that were inserted by
-hand with negative numbers."""
+"""Smallest integer that a database can store. A query that starts here also finds entries with negative numbers, which
+somebody must have inserted by hand."""
 
 
 class Ledger:
     """Append-only ledger of an installation.
 
-    Every method raises Unavailable if the database cannot be reached; nothing has changed in that case. Methods that
-    read entries raise Refused if an entry is malformed, so that Hallmark cannot have written it.
+    If the database cannot be reached, every method raises Unavailable and leaves the ledger unchanged. Methods that
+    read entries raise Refused if an entry is malformed, because Hallmark cannot have written it.
     """
 
     def __init__(self, tables: "Tables", heads: Path | None = None) -> None:
@@ -68,7 +68,7 @@ class Ledger:
     def url(self) -> str:
         return self._tables.url
 
-    def prepare(self) -> None:
+    def prepare_tables(self) -> None:
         """Create the tables if there are none, or migrate the tables of an earlier version.
 
         Raises:
@@ -77,15 +77,15 @@ class Ledger:
         if lost := self.loss_reason():
             raise Unavailable(lost)
         with self._tables.translating_errors():
-            self._tables.prepare()
+            self._tables.create_or_migrate()
 
     def loss_reason(self) -> str:
         """Return an error message if the database was lost; otherwise an empty string.
 
-        It was lost if it has no tables, although a head signed on this machine covers entries.
+        The database counts as lost if it has no tables although a head that was signed on this machine covers entries.
         """
         names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
-        entries = max((parse_size(name) or 0 for name in names), default=0)
+        entries = max((parse_tree_size(name) or 0 for name in names), default=0)
         if not entries:
             return ""
         with self._tables.translating_errors():
@@ -102,7 +102,7 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator["Ledger"]:
-        """Read everything in the block from one connection and one snapshot. The block must not write."""
+        """Use one connection and one snapshot for everything that is read in the block. The block must not write."""
         if getattr(self._open, "connection", None) is not None:
             yield self
             return
@@ -114,36 +114,36 @@ class Ledger:
                 self._open.connection, self._open.only_reads, self._open.ahead = None, False, {}
                 self._open.once = None
 
-    def cached(self, key: Hashable, made: Callable[[], T]) -> T:
-        """Return the result of `made()`. In a `reading` block, the result is cached under `key`."""
+    def cached(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the result of calling the function. In a `reading` block, the result is cached under `key`."""
         kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
         if kept is None:
-            return made()
+            return compute()
         if key not in kept:
-            kept[key] = made()
+            kept[key] = compute()
         return kept[key]
 
-    def preload(self, wanted: Mapping[str, Collection[str]]) -> None:
+    def preload(self, subjects_by_kind: Mapping[str, Collection[str]]) -> None:
         """Load entries by kind and subject with few queries, so that `entries` returns them from memory.
 
         Call it in a `reading` block. The entries are dropped when the block ends.
 
         Args:
-            wanted: Subjects to load, by kind.
+            subjects_by_kind: Subjects to load, by kind.
         """
         assert self._open.only_reads, "what is read ahead would not show what is written"
         ahead: dict[tuple[str | None, str | None], list[Entry]] = {}
-        for kind, subjects in wanted.items():
+        for kind, subjects in subjects_by_kind.items():
             ahead |= {(kind, subject): [] for subject in subjects}
             for row in self._tables.rows_about(self._open.connection, kind, subjects):
-                ahead[kind, row.subject].append(ledger_entry.from_row(row))
+                ahead[kind, row.subject].append(ledger_entry.entry_from_row(row))
         self._open.ahead = ahead
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
-        """Run the block in one transaction on one snapshot. Other writers wait until it ends.
+        """Run the block in one transaction on one snapshot. Other writers wait until the transaction ends.
 
-        The ledger's own methods, and nested calls of `transaction`, join the transaction.
+        Calls of the ledger's methods in the block, including nested calls of `transaction`, join the transaction.
         """
         if getattr(self._open, "connection", None) is not None:
             assert not getattr(self._open, "only_reads", False), "what only reads the ledger writes to it"
@@ -171,23 +171,23 @@ class Ledger:
             InputError: The document is too long.
         """
         if document is not None:
-            attachments.require_fits(document)
+            attachments.require_document_size(document)
             body = body | {attachments.DIGEST_KEY: sha256_bytes(document)}
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
-            before, last = self._tables.frontier(connection), self._tables.last(connection)
+            before, last = self._tables.frontier(connection), self._tables.last_seq(connection)
             if last != before.size:
                 raise Refused(
                     f"the ledger at {self.url} was changed by hand: its last entry is {last}, its tree has "
                     f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
                 )
             row = Row(before.size + 1, ledger_entry.format_time(self.now()), kind, subject, spelled)
-            ledger_entry.require_fits(row)
+            ledger_entry.require_leaf_size(row)
             leaf = row.leaf_hash()
-            self._tables.insert(connection, row, before.append(leaf), completed_subtrees(before, leaf))
+            self._tables.insert_row(connection, row, before.append(leaf), completed_subtrees(before, leaf))
             if document is not None:
-                self._tables.attach(connection, row.seq, document)
-            entry = ledger_entry.from_row(row)
+                self._tables.attach_document(connection, row.seq, document)
+            entry = ledger_entry.entry_from_row(row)
             self._tables.update_open_questions(connection, entry)
         return entry
 
@@ -200,7 +200,7 @@ class Ledger:
             return list(ahead[kind, subject])
         with self._reading() as connection:
             rows = self._tables.rows(connection, after, upto, kind, subject)
-        return [ledger_entry.from_row(row) for row in rows]
+        return [ledger_entry.entry_from_row(row) for row in rows]
 
     def subjects(self, kind: str) -> list[str]:
         with self._reading() as connection:
@@ -220,24 +220,24 @@ class Ledger:
         before = 2**63 - 1 if below is None else below
         while True:
             with self._reading() as connection:
-                page = self._tables.newest(connection, kinds, before, PAGE_ROWS)
-            yield from map(ledger_entry.from_row, page)
+                page = self._tables.newest_rows(connection, kinds, before, PAGE_ROWS)
+            yield from map(ledger_entry.entry_from_row, page)
             if len(page) < PAGE_ROWS:
                 return
             before = page[-1].seq
 
-    def changes_after(self, after: int) -> set[tuple[str, str]]:
+    def changed_subjects_after(self, after: int) -> set[tuple[str, str]]:
         with self._reading() as connection:
-            return self._tables.changes_after(connection, after)
+            return self._tables.changed_subjects_after(connection, after)
 
     def open_questions(self) -> list[Entry]:
         """Return the `gate.asked` entry of each open gate, oldest first.
 
-        The time that this takes does not depend on the length of the ledger.
+        The duration of this query does not depend on the length of the ledger.
         """
         with self._reading() as connection:
             rows = self._tables.rows_by_seq(connection, self._tables.open_question_seqs(connection))
-        return list(map(ledger_entry.from_row, rows))
+        return list(map(ledger_entry.entry_from_row, rows))
 
     def documents(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the document attached to each entry.
@@ -252,7 +252,7 @@ class Ledger:
 
     def documents_or_errors(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
         with self._reading() as connection:
-            documents = self._tables.documents(connection, [entry.seq for entry in entries])
+            documents = self._tables.read_documents(connection, [entry.seq for entry in entries])
         return [_verified_document(entry, documents.get(entry.seq)) for entry in entries]
 
     def rows_with_documents(self, upto: int) -> Iterator[RowWithDocument]:
@@ -278,23 +278,23 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.frontier(connection)
 
-    def subtree(self, stop: int, size: int) -> bytes | None:
+    def subtree_root(self, stop: int, size: int) -> bytes | None:
         """Return the root hash over the `size` entries that end with entry `stop`, or None if it is not stored."""
         with self._reading() as connection:
-            return self._tables.subtree(connection, stop, size)
+            return self._tables.subtree_root(connection, stop, size)
 
-    def subtrees(self) -> dict[tuple[int, int], str]:
+    def subtree_roots(self) -> dict[tuple[int, int], str]:
         """Return the stored root hashes of all subtrees in hex, by number of the last entry and number of entries."""
         with self._reading() as connection:
-            return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
+            return {(stop, size): root for stop, size, root in self._tables.subtree_roots(connection)}
 
-    def last(self) -> int:
+    def last_seq(self) -> int:
         with self._reading() as connection:
-            return self._tables.last(connection)
+            return self._tables.last_seq(connection)
 
-    def count(self) -> int:
+    def count_entries(self) -> int:
         with self._reading() as connection:
-            return self._tables.count(connection)
+            return self._tables.count_entries(connection)
 
     def count_documents(self) -> int:
         with self._reading() as connection:
@@ -344,7 +344,7 @@ def open_ledger(state: Path) -> Ledger:
         InputError: The URL is not valid.
     """
     ledger = get_ledger(state)
-    ledger.prepare()
+    ledger.prepare_tables()
     return ledger
 
 
@@ -364,8 +364,8 @@ def ledger_engine(state: Path) -> "Engine":
     from tasks.ledger.schema import TREE
 
     if configured := os.environ.get(URL_VARIABLE):
-        return database.postgres(database.postgres_url(configured, URL_VARIABLE), TREE.name, ADVISORY_LOCK)
-    return database.sqlite(state / DATABASE_FILE, keep_open=True)
+        return database.postgres_engine(database.parse_postgres_url(configured, URL_VARIABLE), TREE.name, ADVISORY_LOCK)
+    return database.sqlite_engine(state / DATABASE_FILE, keep_open=True)
 
 
 def ledger_exists(state: Path) -> bool:

@@ -1,14 +1,14 @@
-"""Verification of this installation's ledger: every entry is hashed again and compared with every head in reach."""
+"""Verification of this installation's ledger: every entry is hashed again and compared with all available heads."""
 
 from dataclasses import dataclass
 
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.ledger.entry_verification import (
     MAX_NAMED_ENTRIES,
-    EntryCheck,
+    EntryCheckResult,
     Finding,
     KnownHead,
-    OnProgress,
+    ProgressCallback,
     Report,
     make_report,
     verify_entries,
@@ -20,7 +20,12 @@ from tasks.ledger.ledger import Ledger
 from tasks.trust.ledger_keys import LedgerKeys
 
 
-def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: None, elsewhere: bool = True) -> Report:
+def verify_ledger(
+    ledger: Ledger,
+    keyholder: LedgerKeys,
+    on_progress: ProgressCallback = lambda _: None,
+    with_published_heads: bool = True,
+) -> Report:
     """Recompute the tree from all entries, and compare it with the signed heads.
 
     A million entries take half a minute. Memory use does not grow with the number of entries.
@@ -28,25 +33,27 @@ def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: N
     Args:
         ledger: Ledger to verify.
         keyholder: Keys of this installation, and the folder with its heads.
-        tick: Callback with the number of entries verified so far.
-        elsewhere: Whether to compare with published heads as well as with the heads stored on this machine.
+        on_progress: Function that is called with the number of entries verified so far.
+        with_published_heads: Whether to compare with published heads as well as with the heads stored on this machine.
 
     Raises:
         Unavailable: The database cannot be reached.
     """
-    known, findings = known_heads(keyholder, elsewhere)
+    known, findings = collect_known_heads(keyholder, with_published_heads)
     with ledger.transaction():  # so that nothing is appended between the queries
-        last, beside = ledger.last(), _StoredValues.from_ledger(ledger)
-    walked = verify_entries(ledger.rows_with_documents(upto=last), known, tick)
+        last, beside = ledger.last_seq(), _StoredValues.from_ledger(ledger)
+    walked = verify_entries(ledger.rows_with_documents(upto=last), known, on_progress)
     report = make_report(walked, known)
     own = _database_findings(walked, beside)
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 
-def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[KnownHead], list[Finding]]:
+def collect_known_heads(
+    keyholder: LedgerKeys, with_published_heads: bool = True
+) -> tuple[list[KnownHead], list[Finding]]:
     known, findings = [], []
-    here = publication.local_heads(keyholder)
-    others = publication.configured_places(keyholder) if elsewhere else []
+    here = publication.local_head_place(keyholder)
+    others = publication.configured_places(keyholder) if with_published_heads else []
     counting: set[int] = set()
     for where in [here, *others]:
         there, said = _read_heads(where, keyholder)
@@ -57,7 +64,7 @@ def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[Kno
             counting = sizes
         elif all(finding.verdict == "told" for finding in said):
             findings += _missing_heads(sizes, counting, where)
-    if elsewhere and not others:
+    if with_published_heads and not others:
         text = (
             f"{publication.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns "
             "this machine could rewrite both"
@@ -77,7 +84,7 @@ def _read_heads(where: HeadPlace, keyholder: LedgerKeys) -> tuple[list[KnownHead
         return [], [Finding(verdict="wrong", text=str(error))]
     for size, data in sorted(stored.items()):
         try:
-            head, _ = heads.parse(data, publication.ledger_keys(keyholder))
+            head, _ = heads.parse_head(data, publication.ledger_keys(keyholder))
             if head.size != size:
                 raise Refused(f"it is one of {head.size:,} entries")
             known.append(KnownHead(head, where.name))
@@ -101,17 +108,17 @@ class _StoredValues:
     documents: int
     tree: object
     subtrees: dict[tuple[int, int], str]
-    open: set[int]
-    unguarded: list[str]
+    open_question_seqs: set[int]
+    missing_guards: list[str]
     foreign_triggers: list[str]
 
     @staticmethod
     def from_ledger(ledger: Ledger) -> "_StoredValues":
         return _StoredValues(
-            ledger.count(),
+            ledger.count_entries(),
             ledger.count_documents(),
             _stored_tree(ledger),
-            ledger.subtrees(),
+            ledger.subtree_roots(),
             ledger.open_question_seqs(),
             ledger.missing_guards(),
             ledger.foreign_triggers(),
@@ -125,25 +132,25 @@ def _stored_tree(ledger: Ledger) -> object:
         return error
 
 
-def _database_findings(walked: EntryCheck, beside: _StoredValues) -> list[Finding]:
+def _database_findings(walked: EntryCheckResult, beside: _StoredValues) -> list[Finding]:
     wrong, notes = [], []
     if beside.count != walked.tree.size:
         wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "
                      "one number")  # fmt: skip
-    if beside.documents != walked.documents:
-        wrong.append(f"{beside.documents:,} documents are attached, and {walked.documents:,} of them to an entry")
+    if beside.documents != walked.document_count:
+        wrong.append(f"{beside.documents:,} documents are attached, and {walked.document_count:,} of them to an entry")
     if beside.tree != walked.tree:
         wrong.append(f"the tree kept beside the entries is not theirs, which is of {walked.tree}: {beside.tree}")
-    if off := [of for of, root in beside.subtrees.items() if walked.subtrees.get(of) != root]:
+    if off := [of for of, root in beside.subtrees.items() if walked.expected_subtree_roots.get(of) != root]:
         stop, size = off[0]
         wrong.append(f"{len(off):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}")
-    if differ := sorted(beside.open ^ walked.open_questions.seqs):
+    if differ := sorted(beside.open_question_seqs ^ walked.open_questions.seqs):
         wrong.append(
             f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:MAX_NAMED_ENTRIES]}"
         )
     if beside.foreign_triggers:
         names = ", ".join(ascii(name) for name in beside.foreign_triggers)
         wrong.append(f"triggers or rules that are not Hallmark's change what is written to the database: {names}")
-    if beside.unguarded:
-        notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
+    if beside.missing_guards:
+        notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.missing_guards)}"]
     return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in notes]

@@ -34,13 +34,13 @@ def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
     """
     with ledger.reading():
         try:
-            return list(_problems(ledger, keyholder))
+            return list(_find_problems(ledger, keyholder))
         except Refused as error:
             return [str(error)]
 
 
-def _problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
-    tree, last, count = ledger.frontier(), ledger.last(), ledger.count()
+def _find_problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
+    tree, last, count = ledger.frontier(), ledger.last_seq(), ledger.count_entries()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"
         return
@@ -49,8 +49,8 @@ def _problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
         yield f"it ends at entry {last:,}, and the newest head signed here has {head.describe()}: its end was cut off"
         return
     if head:
-        yield from _changes_under_head(head, ledger)
-    yield from _changes_after_head(head, tree, ledger)
+        yield from _find_changes_under_head(head, ledger)
+    yield from _find_changes_after_head(head, tree, ledger)
 
 
 def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
@@ -60,16 +60,16 @@ def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
         return False
 
 
-def _changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
-    """Verify blocks that the head covers.
+def _find_changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
+    """Yield a message for each sampled block under the head in which an entry was changed.
 
-    One inclusion path per block suffices, because the path of a block's first entry depends on the whole block.
+    One inclusion path for each block suffices, because the path of a block's first entry depends on the whole block.
     """
     roots, root = LedgerRoots(ledger), bytes.fromhex(head.root)
     for block in _sample_blocks((head.size + BLOCK_SIZE - 1) // BLOCK_SIZE):
         first = block * BLOCK_SIZE
-        path = merkle.inclusion_path(first, head.size, roots.over)
-        if not merkle.verify_inclusion(root, head.size, roots.over(first, first + 1), first, path):
+        path = merkle.inclusion_path(first, head.size, roots.range_root)
+        if not merkle.verify_inclusion(root, head.size, roots.range_root(first, first + 1), first, path):
             until = min(first + BLOCK_SIZE, head.size)
             yield f"entries {first + 1:,} to {until:,} are not those that the head of {head.describe()} was signed over"
 
@@ -80,10 +80,11 @@ def _sample_blocks(blocks: int) -> list[int]:
     return [*sorted(random.sample(range(blocks - 1), BLOCKS_TO_VERIFY - 1)), blocks - 1]
 
 
-def _changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
-    """Verify the entries after the head, unless there are too many of them.
+def _find_changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
+    """Yield a message if an entry after the head was changed.
 
-    Appended to the head's tree, they must give the stored tree.
+    The entries are appended to the head's tree, and the result is compared with the stored tree. If there are too many
+    entries after the head, they are not checked.
     """
     before = head.tree if head else Frontier()
     if tree.size - before.size > BLOCKS_TO_VERIFY * BLOCK_SIZE:

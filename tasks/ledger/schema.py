@@ -1,7 +1,7 @@
 """Names and columns of the ledger's tables.
 
-Entries and attached documents are append-only (guards.py). The other tables hold values computed from the entries, so
-that they need not be computed from all entries each time.
+Entries and attached documents are append-only (guards.py). The other tables hold values that could also be computed
+from all entries, which would take longer.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text

@@ -1,4 +1,4 @@
-"""Search of entries by kind, subject, run, person and time. It shows what entries say and verifies no signatures."""
+"""Search of entries by kind, subject, run, person and time. Signatures are not verified."""
 
 import sys
 import textwrap
@@ -42,7 +42,7 @@ class EntryFilter(FrozenModel):
         """Full names of the matching kinds, for a query that uses an index; empty if `kind` is None or a prefix."""
         if self.kind and "." in self.kind:
             return (self.kind,)
-        return kinds.of_group(self.kind or "")
+        return kinds.kinds_in_group(self.kind or "")
 
     def matches(self, entry: Entry) -> bool:
         if (
@@ -62,14 +62,14 @@ class EntryFilter(FrozenModel):
         return not self.keys.isdisjoint(_values_of_keys(entry.body, {"keyid"}))
 
 
-def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Entry]:
-    """Return the last `last` matching entries, oldest first, or all of them if `last` is None.
+def find_last(ledger: Ledger, conditions: EntryFilter, limit: int | None) -> list[Entry]:
+    """Return the last `limit` matching entries, oldest first, or all of them if `limit` is None.
 
     Raises:
         Refused: An entry was changed and cannot be read.
     """
-    fit = (entry for row in ledger.rows() if wanted.matches(entry := ledger_entry.from_row(row)))
-    return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
+    fit = (entry for row in ledger.rows() if conditions.matches(entry := ledger_entry.entry_from_row(row)))
+    return list(deque(fit, maxlen=None if limit is None else min(limit, sys.maxsize)))
 
 
 class SearchResult(NamedTuple):
@@ -78,24 +78,24 @@ class SearchResult(NamedTuple):
 
 
 def find_newest(
-    ledger: Ledger, wanted: EntryFilter, most: int, below: int | None = None, looks: int | None = None
+    ledger: Ledger, conditions: EntryFilter, limit: int, below_seq: int | None = None, max_reads: int | None = None
 ) -> SearchResult:
     """Return the newest matching entries, newest first.
 
     Args:
         ledger: Ledger to search.
-        wanted: Conditions.
-        most: Maximum number of entries to return.
-        below: Entry number below which to search; None for no limit.
-        looks: Maximum number of entries to read; None for no limit.
+        conditions: Conditions.
+        limit: Maximum number of entries to return.
+        below_seq: Entry number below which to search; None for no limit.
+        max_reads: Maximum number of entries to read; None for no limit.
 
     Raises:
         Refused: An entry was changed and cannot be read.
     """
     found: list[Entry] = []
-    for number, entry in enumerate(ledger.newest_first(*wanted.exact_kinds, below=below), start=1):
-        found += [entry] * wanted.matches(entry)
-        if len(found) == most or number == looks:
+    for number, entry in enumerate(ledger.newest_first(*conditions.exact_kinds, below=below_seq), start=1):
+        found += [entry] * conditions.matches(entry)
+        if len(found) == limit or number == max_reads:
             return SearchResult(found, entry.seq)
     return SearchResult(found, None)
 
@@ -114,8 +114,8 @@ def decode_envelopes(body: Any) -> Any:
     return {key: decode_envelopes(value) for key, value in body.items()}
 
 
-def summarise(entry: Entry) -> str:
-    """Summarise an entry in one line of KEY=VALUE pairs, SUMMARY_KEYS first. Other long values are left out."""
+def summarise_entry(entry: Entry) -> str:
+    """Summarise an entry in one line of KEY=VALUE pairs, SUMMARY_KEYS first. Long values of other keys are left out."""
     said = {key: str(value) for key, value in _plain_values(decode_envelopes(entry.body)) if value not in ("", None)}
     first = {key: said.pop(key) for key in SUMMARY_KEYS if key in said}
     short = {key: value for key, value in said.items() if len(value) <= MAX_VALUE_CHARS and not _is_digest(value)}

@@ -15,14 +15,14 @@ from tasks.core.databases.migrations import Schema
 from tasks.core.errors import Refused
 from tasks.ledger import attachments, earlier_format
 from tasks.ledger.entry import Entry, Row, parse_time_and_body
-from tasks.ledger.guards import foreign_triggers, guards, missing_guards
+from tasks.ledger.guards import foreign_triggers, guard_statements, missing_guards
 from tasks.ledger.open_questions import ASKED, CLOSED, OpenQuestions
 from tasks.ledger.schema import DOCUMENTS, ENTRIES, METADATA, OPEN_QUESTIONS, SUBTREES, TREE
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import BLOCK_SIZE, Subtree
 
 # Built once: building a statement takes SQLAlchemy longer than executing it takes SQLite.
-INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
+INSERT_ENTRY, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
 SELECT_LAST = select(func.max(ENTRIES.c.seq))
 SELECT_FROM_SEQ = select(ENTRIES).where(ENTRIES.c.seq >= bindparam("first")).order_by(ENTRIES.c.seq).limit(2)
 SELECT_COUNT = select(func.count()).select_from(ENTRIES)
@@ -40,7 +40,7 @@ ROWS_PER_QUERY = 500
 def _create_tables(connection: Connection) -> None:
     METADATA.create_all(connection)
     connection.execute(TREE.insert().values(size=0, peaks=""))
-    for statement in guards(connection.dialect.name):
+    for statement in guard_statements(connection.dialect.name):
         connection.execute(text(statement))
 
 
@@ -49,12 +49,12 @@ def _require_current_format(connection: Connection, writers: Sequence[str]) -> N
         return
     tables = Tables(connection.engine)
     first = tables.rows(connection, 0, BLOCK_SIZE)
-    whole = tables.last(connection) < BLOCK_SIZE
-    root = tables.frontier(connection).root() if whole else tables.subtree(connection, BLOCK_SIZE, BLOCK_SIZE)
+    whole = tables.last_seq(connection) < BLOCK_SIZE
+    root = tables.frontier(connection).root() if whole else tables.subtree_root(connection, BLOCK_SIZE, BLOCK_SIZE)
     earlier_format.require_current_format(first, root, tables.url)
 
 
-SCHEMA = Schema("ledger", METADATA, _create_tables, check=_require_current_format)
+SCHEMA = Schema("ledger", METADATA, _create_tables, check_before_writing=_require_current_format)
 
 
 class Tables:
@@ -68,7 +68,7 @@ class Tables:
         return self._engine.url.render_as_string(hide_password=True)
 
     def translating_errors(self) -> AbstractContextManager[None]:
-        return database.unavailable_on_error(f"the ledger at {self.url}")
+        return database.translate_database_errors(f"the ledger at {self.url}")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -79,7 +79,7 @@ class Tables:
     def reading(self) -> AbstractContextManager[Connection]:
         return self._engine.connect().execution_options(takes_turn=False)
 
-    def prepare(self) -> None:
+    def create_or_migrate(self) -> None:
         migrations.migrate(self._engine, SCHEMA)
 
     def exist(self) -> bool:
@@ -87,23 +87,23 @@ class Tables:
         if file and (not Path(file).exists() or not Path(file).stat().st_size):
             return False
         with self.reading() as connection:
-            return migrations.version(connection, SCHEMA) is not None
+            return migrations.read_schema_version(connection, SCHEMA) is not None
 
-    def insert(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
+    def insert_row(self, connection: Connection, row: Row, tree: Frontier, completed: Sequence[Subtree]) -> None:
         """Insert the next row, and update the stored tree and subtrees.
 
         Raises:
             Refused: The database did not store the row as written.
         """
-        connection.execute(INSERT, row._asdict())
-        connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
-        if finished:
+        connection.execute(INSERT_ENTRY, row._asdict())
+        connection.execute(UPDATE_TREE, {"size": tree.size, "peaks": " ".join(map(bytes.hex, tree.peaks))})
+        if completed:
             connection.execute(
-                INSERT_SUBTREES, [subtree._asdict() | {"root": subtree.root.hex()} for subtree in finished]
+                INSERT_SUBTREES, [subtree._asdict() | {"root": subtree.root.hex()} for subtree in completed]
             )
         stored = [tuple(it) for it in connection.execute(SELECT_FROM_SEQ, {"first": row.seq})]
-        roots = {self.subtree(connection, each.stop, each.size) == each.root for each in finished}
-        self._require_stored(stored == [tuple(row)] and self.frontier(connection) == after and False not in roots)
+        roots = {self.subtree_root(connection, each.stop, each.size) == each.root for each in completed}
+        self._require_stored(stored == [tuple(row)] and self.frontier(connection) == tree and False not in roots)
 
     def rows(
         self,
@@ -125,7 +125,7 @@ class Tables:
             query = query.limit(most)
         return list(map(Row._make, connection.execute(query).fetchall()))
 
-    def newest(self, connection: Connection, kinds: Collection[str], before: int, most: int) -> list[Row]:
+    def newest_rows(self, connection: Connection, kinds: Collection[str], before: int, most: int) -> list[Row]:
         query = select(ENTRIES).where(ENTRIES.c.seq < before, *[ENTRIES.c.kind.in_(kinds)] * bool(kinds))
         return list(map(Row._make, connection.execute(query.order_by(ENTRIES.c.seq.desc()).limit(most)).fetchall()))
 
@@ -139,22 +139,22 @@ class Tables:
             rows += map(Row._make, connection.execute(query).fetchall())
         return sorted(rows, key=lambda row: row.seq)
 
-    def changes_after(self, connection: Connection, after: int) -> set[tuple[str, str]]:
+    def changed_subjects_after(self, connection: Connection, after: int) -> set[tuple[str, str]]:
         return {
             (kind, subject)
             for kind, subject in connection.execute(SELECT_KIND_AND_SUBJECT.where(ENTRIES.c.seq > after))
         }
 
-    def attach(self, connection: Connection, seq: int, document: bytes) -> None:
+    def attach_document(self, connection: Connection, seq: int, document: bytes) -> None:
         """Store the document attached to an entry.
 
         Raises:
             Refused: The database did not store the document.
         """
-        connection.execute(DOCUMENTS.insert().values(seq=seq, data=attachments.pack(document)))
-        self._require_stored(self.documents(connection, [seq]) == {seq: document})
+        connection.execute(DOCUMENTS.insert().values(seq=seq, data=attachments.compress_document(document)))
+        self._require_stored(self.read_documents(connection, [seq]) == {seq: document})
 
-    def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+    def read_documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return the attached documents by seq. Entries without a document are left out.
 
         A document that cannot be decompressed is returned as empty bytes.
@@ -162,12 +162,12 @@ class Tables:
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.in_(some)))
-            documents |= {seq: attachments.unpack(data) for seq, data in rows}
+            documents |= {seq: attachments.decompress_document(data) for seq, data in rows}
         return documents
 
     def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
         rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.between(first, last)))
-        return {seq: attachments.unpack(data) for seq, data in rows}
+        return {seq: attachments.decompress_document(data) for seq, data in rows}
 
     def count_documents(self, connection: Connection) -> int:
         return connection.scalar(SELECT_DOCUMENT_COUNT) or 0
@@ -228,7 +228,7 @@ class Tables:
         except (ValueError, AttributeError):
             raise Refused(f"{TREE.name} in the ledger's database was changed by hand: it holds {stored}") from None
 
-    def subtree(self, connection: Connection, stop: int, size: int) -> bytes | None:
+    def subtree_root(self, connection: Connection, stop: int, size: int) -> bytes | None:
         """Return the root hash of a stored subtree, or None if it is not stored.
 
         Raises:
@@ -241,13 +241,13 @@ class Tables:
             raise Refused(f"{SUBTREES.name} in the ledger's database was changed by hand: it holds {root!r:.80}")
         return bytes.fromhex(root)
 
-    def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
+    def subtree_roots(self, connection: Connection) -> list[tuple[int, int, str]]:
         return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
-    def last(self, connection: Connection) -> int:
+    def last_seq(self, connection: Connection) -> int:
         return connection.scalar(SELECT_LAST) or 0
 
-    def count(self, connection: Connection) -> int:
+    def count_entries(self, connection: Connection) -> int:
         return connection.scalar(SELECT_COUNT) or 0
 
     def missing_guards(self, connection: Connection) -> list[str]:

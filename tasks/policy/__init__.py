@@ -1,15 +1,15 @@
-"""Policy and people: who may do what, by which rules, and since when.
+"""Policy and people: who is allowed to do what, by which rules, and since when.
 
-A change comes into force once the people named by the policy before it have signed it.
+A change comes into force once the people named in the previous policy have signed it.
 
     policy.py            policy.yaml: gates by risk tier, requesters of runs, roles that sign off changes
     gate_rules.py        rules of one gate: checks, roles, waivers, deadlines, keys
     people.py            people.yaml: identities, roles, public keys, machines
-    judge.py             digest of the Hallmark install that judges gates, and whether policy accepts it
+    judge_install.py     digest of the Hallmark install that judges gates, and whether policy accepts it
     proposal.py          changes of people.yaml, to be signed off
     explanation.py       description of a policy in words
     staffing.py          whether enough people hold the roles that policy requires
-    governance.py        policy and people that fit together, and the keys of people and machines
+    governance.py        policy and people that are consistent, and the keys of people and machines
     overview.py          adoptions, people and their keys, for commands and pages
     differences.py       description of the changes that an adoption would make
     adoption.py          signed statement of an adoption, and the chain of adoptions

@@ -1,4 +1,4 @@
-"""Signed adoptions of policy and people, each of which follows from the one before; the root key signs the first.
+"""Signed adoptions of policy and people. Each adoption names the one before it, and the root key signs the first.
 
 An adoption is a DSSE envelope over an in-toto statement `urn:hallmark:governance:v1`. Its predicate (`Adoption`) holds
 all of policy.yaml and people.yaml, including public keys that `hallmark init` created, and the digest of the adoption
@@ -10,8 +10,8 @@ the previous people.yaml decides who holds it. If that policy names no role, whi
 root key signs. Roles and keys that an adoption adds are valid from its time on (effective_times.py), and keys that
 ended stay ended (ended_keys.py).
 
-Nothing here reads a ledger, a clock or a file. `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
-and release bundles hold them, and the fingerprint of the root key.
+Nothing here reads a ledger, a clock or a file. `verify_chain` needs the envelopes, oldest first, as
+`in_force.read_chain` and release bundles hold them, and the fingerprint of the root key.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.policy import effective_times, ended_keys, staffing
 from tasks.policy.ended_keys import KeyEnds
-from tasks.policy.gate_rules import LOCAL, RequiredRole
+from tasks.policy.gate_rules import LOCAL_ENVIRONMENT, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import Policy
 from tasks.trust import dsse, keys
-from tasks.trust.validity import PublicKey, Time
+from tasks.trust.validity import PublicKey, UtcTime
 
 PREDICATE_TYPE = "urn:hallmark:governance:v1"
 Envelope = dict[str, Any]
@@ -49,7 +49,7 @@ class Adoption(Document):
     """Public key of the root, the same for all adoptions of a chain."""
     policy: Policy
     people: People
-    time: Time
+    time: UtcTime
     """Time of the proposal, by the ledger's clock. The signers' keys and roles must be valid at this time."""
 
 
@@ -58,26 +58,26 @@ class AdoptionInForce(NamedTuple):
 
     adoption: Adoption
     people: People
-    """People with roles and keys, each valid from the time of the adoption that added it."""
+    """People with their roles and keys. A role or key is valid from the time of the adoption that added it."""
     key_ends: KeyEnds
-    """Ends of all keys that the adoptions have named, including keys that later adoptions leave out."""
+    """End of each key by fingerprint. Keys that only earlier adoptions contain are included."""
 
 
 class RequiredSignatures(NamedTuple):
     roles: list[RequiredRole]
-    root_key: bool
+    needs_root_key: bool
 
 
 def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> AdoptionInForce:
     """Verify the envelopes of a chain, oldest first, and return the resulting adoption in force.
 
     Raises:
-        Refused: An envelope is not valid, or there is none. The message has its number and the reason.
+        Refused: An envelope is not valid, or there is none. The message contains the envelope's number and the reason.
     """
     in_force: AdoptionInForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
         try:
-            in_force = verify(envelope, in_force, root_fingerprint)
+            in_force = verify_adoption(envelope, in_force, root_fingerprint)
         except HallmarkError as error:
             raise Refused(f"adoption {number} of policy and people does not count: {error}") from None
     if in_force is None:
@@ -85,39 +85,43 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
     return in_force
 
 
-def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fingerprint: str) -> AdoptionInForce:
+def verify_adoption(
+    envelope: Mapping[str, Any], previous: AdoptionInForce | None, root_fingerprint: str
+) -> AdoptionInForce:
     """Verify that an envelope is an adoption that can follow another one.
 
     Args:
         envelope: Envelope with the signatures of the adoption.
-        before: Adoption that the new one must follow; None if the new one must be the first.
+        previous: Adoption that the new one must follow; None if the new one must be the first.
         root_fingerprint: Fingerprint of the root key.
 
     Raises:
         Refused: The envelope is not such an adoption.
     """
-    adoption, older = read(envelope), before.adoption if before else None
+    adoption, older = read_adoption(envelope), previous.adoption if previous else None
     if keys.fingerprint(adoption.root) != root_fingerprint:
         raise Refused(f"it follows from root key {keys.fingerprint(adoption.root)}, expected {root_fingerprint}")
-    require_follows(adoption, older)
-    require_signed(envelope, adoption, older, adoption.time)
-    return apply(adoption, before)
+    require_succession(adoption, older)
+    require_signatures(envelope, adoption, older, adoption.time)
+    return apply_adoption(adoption, previous)
 
 
-def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce:
+def apply_adoption(adoption: Adoption, previous: AdoptionInForce | None) -> AdoptionInForce:
     """Apply an adoption whose signatures were verified, and return the result.
 
     Raises:
         Refused: A key that had ended would be valid again, or a person has no role or key that could ever be valid.
     """
-    ends = ended_keys.carry_over(adoption.people, before.key_ends if before else {}, adoption.time)
+    ends = ended_keys.carry_over_key_ends(adoption.people, previous.key_ends if previous else {}, adoption.time)
     people = (
-        effective_times.effective_people(adoption.people, before.people, adoption.time) if before else adoption.people
+        effective_times.effective_people(adoption.people, previous.people, adoption.time)
+        if previous
+        else adoption.people
     )
     return AdoptionInForce(adoption, people, ends)
 
 
-def read(envelope: Mapping[str, Any]) -> Adoption:
+def read_adoption(envelope: Mapping[str, Any]) -> Adoption:
     """Return the adoption in an envelope without verifying its signatures.
 
     Raises:
@@ -132,25 +136,31 @@ def read(envelope: Mapping[str, Any]) -> Adoption:
 
 def statement_of(adoption: Adoption) -> dict[str, Any]:
     subjects = {"policy": adoption.policy.sha256, "people": adoption.people.sha256}
-    return dsse.statement(PREDICATE_TYPE, subjects, adoption.json_value)
+    return dsse.make_statement(PREDICATE_TYPE, subjects, adoption.json_value)
 
 
-def digest(adoption: Adoption) -> str:
+def adoption_digest(adoption: Adoption) -> str:
     return sha256_bytes(canonical_json(statement_of(adoption)))
 
 
-def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adoption | None, at: datetime) -> None:
-    """Verify that all required signers have signed and nobody else, with keys and roles valid at the time `at`."""
-    parts = signatures(envelope)
-    if before is None:
+def require_signatures(
+    envelope: Mapping[str, Any], adoption: Adoption, previous: Adoption | None, at: datetime
+) -> None:
+    """Verify that all required signers have signed, with keys and roles that were valid at the time `at`.
+
+    Raises:
+        Refused: A signature is missing or not valid, or the root key signed although people have to sign.
+    """
+    parts = split_signatures(envelope)
+    if previous is None:
         if len(parts) != 1:
             raise Refused("the genesis is signed by the root key alone")
-        dsse.verify(parts[0], [adoption.root])
+        dsse.verify_envelope(parts[0], [adoption.root])
         return
-    needed, signed_by = required_signatures(before, adoption), [signer(part, before, at) for part in parts]
-    if (None in signed_by) != needed.root_key:
+    needed, signed_by = required_signatures(previous, adoption), [verified_signer(part, previous, at) for part in parts]
+    if (None in signed_by) != needed.needs_root_key:
         raise Refused(
-            "it lacks the root key's signature" if needed.root_key else "the root key signed where people must"
+            "it lacks the root key's signature" if needed.needs_root_key else "the root key signed where people must"
         )
     people = [person for person in signed_by if person]
     if role := missing_role(needed, people, at):
@@ -158,14 +168,14 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
         raise Refused(f"it lacks the signature of somebody in role {role}; signed by {names}")
 
 
-def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatures:
-    """Return the signatures that policy requires for the changes. A role required for both files signs once."""
+def required_signatures(previous: Adoption, adoption: Adoption) -> RequiredSignatures:
+    """Return the signatures that policy requires for the changes. A role that both files require signs only once."""
     changed = {
-        "policy": before.policy.sha256 != adoption.policy.sha256,
-        "people": before.people.sha256 != adoption.people.sha256,
+        "policy": previous.policy.sha256 != adoption.policy.sha256,
+        "people": previous.people.sha256 != adoption.people.sha256,
     }
     asked: list[list[RequiredRole]] = [
-        getattr(before.policy.changes, what) for what, differs in changed.items() if differs
+        getattr(previous.policy.changes, what) for what, differs in changed.items() if differs
     ]
     if not asked:
         raise Refused("it changes nothing")
@@ -173,36 +183,37 @@ def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatu
     for role in (role for roles in asked for role in roles):
         counts[role.role] = max(counts.get(role.role, 0), role.count)
     return RequiredSignatures(
-        [RequiredRole(role=role, count=count) for role, count in counts.items()], root_key=not all(asked)
+        [RequiredRole(role=role, count=count) for role, count in counts.items()], needs_root_key=not all(asked)
     )
 
 
 def missing_role(needed: RequiredSignatures, signed_by: Sequence[Person], at: datetime) -> str:
     """Return a role whose signature is missing; empty if different signers can be assigned to all roles."""
     able = [(role, frozenset(p.id for p in signed_by if role.role in p.roles_at(at))) for role in needed.roles]
-    short = staffing.first_unfilled([staffing.Need(role.role, role.count, people) for role, people in able])
+    short = staffing.first_unfilled_need([staffing.RoleNeed(role.role, role.count, people) for role, people in able])
     return short.role if short else ""
 
 
-def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | None:
+def verified_signer(signed_part: Mapping[str, Any], previous: Adoption, at: datetime) -> Person | None:
     """Verify a signature and return the person who signed, or None for the root key.
 
     Raises:
-        Refused: The signature is not valid, or its key is unknown, belongs to a demo identity or was not valid then.
+        Refused: The signature is not valid, or its key is unknown, belongs to a demo identity or was not valid at that
+            time.
     """
-    keyid = dsse.unverified_signers(part)[0]
-    if keyid == keys.fingerprint(before.root):
-        dsse.verify(part, [before.root])
+    keyid = dsse.unverified_signers(signed_part)[0]
+    if keyid == keys.fingerprint(previous.root):
+        dsse.verify_envelope(signed_part, [previous.root])
         return None
-    for person in before.people.people:
+    for person in previous.people.people:
         counting = [key.public_key for key in person.keys if key.fingerprint == keyid and key.is_valid(at)]
         if counting and not person.demo:
-            dsse.verify(part, counting)
+            dsse.verify_envelope(signed_part, counting)
             return person
     raise Refused(f"signed by {keyid}, which is no key that counted then of anybody who may sign off changes")
 
 
-def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
+def split_signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
     """Split an envelope into one envelope for each signature.
 
     Raises:
@@ -216,23 +227,23 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
     return parts
 
 
-def merge(parts: Sequence[Mapping[str, Any]]) -> Envelope:
+def merge_signatures(parts: Sequence[Mapping[str, Any]]) -> Envelope:
     by_key = {part["signatures"][0]["keyid"]: part["signatures"][0] for part in parts}
     return {**parts[0], "signatures": [by_key[keyid] for keyid in sorted(by_key)]}
 
 
-def require_follows(adoption: Adoption, before: Adoption | None) -> None:
+def require_succession(adoption: Adoption, before: Adoption | None) -> None:
     place = (adoption.sequence, adoption.previous)
-    if place != ((before.sequence + 1, digest(before)) if before else (1, None)):
+    if place != ((before.sequence + 1, adoption_digest(before)) if before else (1, None)):
         raise Refused(f"it is number {adoption.sequence} and does not follow the one before it here")
     if adoption.environment != adoption.policy.environment or (before and before.environment != adoption.environment):
         raise Refused("an environment is adopted once: another one has a ledger and a root key of its own")
     if before and adoption.root != before.root:
         raise Refused("the root key is one for the whole chain")
-    if any(key.fingerprint == keys.fingerprint(adoption.root) for key in adoption.people.every_key()):
+    if any(key.fingerprint == keys.fingerprint(adoption.root) for key in adoption.people.all_keys()):
         raise Refused("the root key is nobody's, and people.yaml gives it to somebody")
     if before and adoption.time < before.time:
         raise Refused("it was proposed before the one that it follows")
-    installed = [key for key in adoption.people.every_key() if key.installed]
-    if adoption.environment != LOCAL and installed:
-        raise Refused(f"keys made by `hallmark init` count in environment {LOCAL} alone")
+    installed = [key for key in adoption.people.all_keys() if key.installed]
+    if adoption.environment != LOCAL_ENVIRONMENT and installed:
+        raise Refused(f"keys made by `hallmark init` count in environment {LOCAL_ENVIRONMENT} alone")

@@ -30,7 +30,7 @@ from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
-from tasks.trust.statement_checks import changed_error, require_requested
+from tasks.trust.statement_checks import require_requested, statements_changed_error
 from tasks.trust.validity import CLOCK_TOLERANCE
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
@@ -39,16 +39,15 @@ ROOT_VARIABLE = "HALLMARK_ROOT_FINGERPRINT"
 """Environment variable with the fingerprint of the root key. People must receive it by a separate channel."""
 
 MAX_SIGNING_TIME = timedelta(hours=1)
-"""Maximum time between a statement's own time and its proposal, which is the entry with the first signature.
+"""Maximum time between the time in a statement and the ledger entry with its first signature.
 
-If a statement could be older, the roles and keys that it adds would be valid before they were in the ledger. Further
-signatures can take days.
+An older statement would make roles and keys valid before they were in the ledger. Further signatures can take days.
 """
 
 
 @dataclass(frozen=True)
-class Chain:
-    root: str
+class AdoptionChain:
+    root_fingerprint: str
     adoptions: tuple[Adoption, ...]
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
@@ -59,18 +58,18 @@ class Chain:
     """Messages about adoptions under other root keys, for example of an earlier environment or another machine."""
 
     @property
-    def newest(self) -> Adoption | None:
+    def newest_adoption(self) -> Adoption | None:
         return self.in_force.adoption if self.in_force else None
 
-    def signed_by(self, number: int) -> list[str]:
+    def signers_of(self, index: int) -> list[str]:
         """Return the ids of the people who signed an adoption.
 
         Args:
-            number: Index of the adoption in the chain.
+            index: Index of the adoption in the chain.
         """
-        adopted, before = self.adoptions[number], self.adoptions[number - 1] if number else None
-        parts = adoption.signatures(self.envelopes[number])
-        people = [adoption.signer(part, before, adopted.time) if before else None for part in parts]
+        adopted, before = self.adoptions[index], self.adoptions[index - 1] if index else None
+        parts = adoption.split_signatures(self.envelopes[index])
+        people = [adoption.verified_signer(part, before, adopted.time) if before else None for part in parts]
         return [person.id if person else "the root key" for person in people]
 
 
@@ -90,15 +89,15 @@ class Proposal:
 @dataclass(frozen=True)
 class SigningOutcome:
     entry: Entry
-    adopted: bool
-    missing: str
+    is_adopted: bool
+    missing_text: str
 
 
 def root_fingerprint(state: Path) -> str:
     """Return the fingerprint of the root key that this machine trusts.
 
     Raises:
-        InputError: The machine has no root key, or the key on disk is not the pinned one.
+        InputError: The machine has no root key, or the key on disk differs from HALLMARK_ROOT_FINGERPRINT.
     """
     pinned, path = os.environ.get(ROOT_VARIABLE, "").strip(), state / "keys" / f"{ROOT_KEY_NAME}.pub"
     on_disk = _fingerprint_of(path) if path.exists() else ""
@@ -125,8 +124,8 @@ def _fingerprint_of(path: Path) -> str:
         ) from None
 
 
-def trust_root(state: Path, public_line: str) -> None:
-    """Store a root key as the one that this machine trusts.
+def store_root_key(state: Path, public_line: str) -> None:
+    """Store the root key that this machine trusts.
 
     Raises:
         InputError: The machine already trusts another root key.
@@ -139,10 +138,10 @@ def trust_root(state: Path, public_line: str) -> None:
         raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
 
 
-def require_root_of(ledger: Ledger, state: Path) -> None:
+def require_trusted_root(ledger: Ledger, state: Path) -> None:
     """Verify that the ledger has no adoptions, or at least one under the root key that this machine trusts.
 
-    Otherwise this checkout would start a second root of trust in a ledger that others share.
+    Otherwise this checkout would establish a second root of trust in a ledger that others share.
 
     Raises:
         Refused: All adoptions of the ledger are under other root keys.
@@ -166,42 +165,42 @@ def root_fingerprints(ledger: Ledger) -> list[str]:
     fingerprints = dict[str, None]()
     for entry in ledger.entries(ADOPTED):
         with suppress(HallmarkError):
-            fingerprints[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
+            fingerprints[keys.fingerprint(adoption.read_adoption(_envelope(entry.body)).root)] = None
     return list(fingerprints)
 
 
-def create_root(state: Path) -> None:
+def create_root_key(state: Path) -> None:
     if not os.environ.get(ROOT_VARIABLE) and not (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists():
-        keys.create(state / "keys", ROOT_KEY_NAME)
+        keys.create_key_pair(state / "keys", ROOT_KEY_NAME)
 
 
-def read(ledger: Ledger, root: str) -> Chain:
+def read_chain(ledger: Ledger, root: str) -> AdoptionChain:
     """Return the adoptions under a root key.
 
     Entries that cannot be verified are described in the chain's `problems`.
     """
     entries = ledger.entries(ADOPTED)
     rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
-    proposed = _first_times(_signature_entries(ledger))
-    verified, problems, foreign = _verified(root, rows, tuple(proposed.items()))
+    proposed = _first_entry_times(_signature_entries(ledger))
+    verified, problems, foreign = _verify_rows(root, rows, tuple(proposed.items()))
     by_seq = {entry.seq: entry for entry in entries}
     counted = tuple(by_seq[seq] for seq, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
     adoptions = tuple(in_force.adoption for _, in_force in verified)
-    return Chain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
+    return AdoptionChain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
 
 
 @lru_cache(maxsize=8)
-def _verified(
-    root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
+def _verify_rows(
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...], first_times: tuple[tuple[str, datetime], ...]
 ) -> tuple[tuple[tuple[int, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the valid adoptions with the seq of their entries, and the problems under this root key and others.
+    """Return the valid adoptions with their entries' sequence numbers, and the problems with all other entries.
 
-    The result depends only on the arguments, so it can be cached. `proposed` has the time of each statement's first
-    entry.
+    Problems under this root key and under other root keys are returned separately. `first_times` contains the time of
+    each statement's first entry. The result depends only on the arguments, so it can be cached.
     """
     chain: list[tuple[int, AdoptionInForce]] = []
-    first = dict(proposed)
+    first = dict(first_times)
     problems: list[str] = []
     foreign: list[str] = []
     for seq, time, body in rows:
@@ -209,12 +208,16 @@ def _verified(
         reasons = problems
         try:
             envelope = _envelope(parse(body))
-            if keys.fingerprint(adoption.read(envelope).root) != root:
+            if keys.fingerprint(adoption.read_adoption(envelope).root) != root:
                 reasons = foreign
-            in_force = adoption.verify(envelope, before, root)
-            _require_dated(in_force.adoption, min(time, first.get(adoption.digest(in_force.adoption), time)), time)
+            in_force = adoption.verify_adoption(envelope, before, root)
+            _require_plausible_date(
+                in_force.adoption, min(time, first.get(adoption.adoption_digest(in_force.adoption), time)), time
+            )
             if before:  # whatever time the statement says, its keys must also have counted when it was recorded
-                adoption.require_signed(envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time))
+                adoption.require_signatures(
+                    envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time)
+                )
         except HallmarkError as error:
             reasons.append(f"entry {seq} of the ledger adopts nothing here: {error}")
             continue
@@ -222,10 +225,10 @@ def _verified(
     return tuple(chain), tuple(problems), tuple(foreign)
 
 
-def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
-    """Sign an adoption of policy and people, and put it in force if no further signature is missing.
+def sign_adoption(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
+    """Sign an adoption of policy and people, and bring it into force if no other signature is missing.
 
-    Repeating the call has no effect, nor has signing the policy and people that are in force already.
+    The call has no effect if it is repeated, or if these policy and people are already in force.
 
     Args:
         ledger: Ledger in which the signature is recorded.
@@ -242,82 +245,86 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
         wanted = _proposal_or_outcome(ledger, root, policy, people, signer)
     if isinstance(wanted, SigningOutcome):
         return wanted
-    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # may take minutes, so outside a transaction
+    part = dsse.sign_statement(
+        adoption.statement_of(wanted.adoption), signer
+    )  # may take minutes, so outside a transaction
     with ledger.transaction():
         now = _proposal_or_outcome(ledger, root, policy, people, signer)
         if isinstance(now, SigningOutcome):
             return now
         require_requested([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
         if now.signatures and now.adoption != wanted.adoption:  # proposed meanwhile with another time
-            raise changed_error()
-        return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signatures), part)
+            raise statements_changed_error()
+        return _record_signature(ledger, read_chain(ledger, root), Proposal(wanted.adoption, now.signatures), part)
 
 
 def _proposal_or_outcome(
     ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer
 ) -> Proposal | SigningOutcome:
-    chain, now = read(ledger, root), ledger.now()
-    before = chain.newest
+    chain, now = read_chain(ledger, root), ledger.now()
+    before = chain.newest_adoption
     if before and (before.policy, before.people) == (policy, people):
-        return SigningOutcome(chain.entries[-1], adopted=True, missing="")
-    known = (each for each in _proposals(ledger, chain.in_force, now) if each.is_for(policy, people))
+        return SigningOutcome(chain.entries[-1], is_adopted=True, missing_text="")
+    known = (each for each in _valid_proposals(ledger, chain.in_force, now) if each.is_for(policy, people))
     if proposal := next(known, None):
         return proposal
-    statement = _statement(before, policy, people, signer, now)
-    adoption.require_follows(statement, before)
-    adoption.apply(statement, chain.in_force)
+    statement = _next_adoption(before, policy, people, signer, now)
+    adoption.require_succession(statement, before)
+    adoption.apply_adoption(statement, chain.in_force)
     return Proposal(statement, [])
 
 
-def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> SigningOutcome:
-    wanted, before, now = proposal.adoption, chain.newest, ledger.now()
-    adoption.require_follows(wanted, before)
+def _record_signature(ledger: Ledger, chain: AdoptionChain, proposal: Proposal, part: dict[str, Any]) -> SigningOutcome:
+    wanted, before, now = proposal.adoption, chain.newest_adoption, ledger.now()
+    adoption.require_succession(wanted, before)
     if not proposal.signatures:
-        _require_dated(wanted, now, now)
+        _require_plausible_date(wanted, now, now)
     if before:
         _require_signer(part, wanted, before, now)
     kind = SIGNED if proposal.signatures else PROPOSED
     mark = dsse.unverified_signers(part)  # keys in hardware sign with a counter, so bytes differ each time
     same = next((entry for entry, each in proposal.signatures if dsse.unverified_signers(each) == mark), None)
-    entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
-    envelope = adoption.merge([*proposal.envelopes, part])
-    if before and (missing := missing_signatures(wanted, before, adoption.signatures(envelope), now)):
-        return SigningOutcome(entry, adopted=False, missing=missing)
-    adoption.verify(envelope, chain.in_force, chain.root)
-    entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
-    return SigningOutcome(entry, adopted=True, missing="")
+    entry = same or ledger.append(kind, adoption.adoption_digest(wanted), {"envelope": part})
+    envelope = adoption.merge_signatures([*proposal.envelopes, part])
+    if before and (missing := missing_signatures_text(wanted, before, adoption.split_signatures(envelope), now)):
+        return SigningOutcome(entry, is_adopted=False, missing_text=missing)
+    adoption.verify_adoption(envelope, chain.in_force, chain.root_fingerprint)
+    entry = ledger.append(ADOPTED, adoption.adoption_digest(wanted), {"envelope": envelope})
+    return SigningOutcome(entry, is_adopted=True, missing_text="")
 
 
-def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
+def open_proposals(ledger: Ledger, chain: AdoptionChain) -> list[tuple[Adoption, str]]:
     """Return the proposals that can follow the adoption in force, each with a description of its missing signatures."""
-    before, now = chain.newest, ledger.now()
+    before, now = chain.newest_adoption, ledger.now()
     if before is None:
         return []
-    known = _proposals(ledger, chain.in_force, now)
-    return [(each.adoption, missing_signatures(each.adoption, before, each.envelopes, now)) for each in known]
+    known = _valid_proposals(ledger, chain.in_force, now)
+    return [(each.adoption, missing_signatures_text(each.adoption, before, each.envelopes, now)) for each in known]
 
 
-def missing_signatures(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
+def missing_signatures_text(
+    wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime
+) -> str:
     needed, signers = (
         adoption.required_signatures(before, wanted),
-        [adoption.signer(part, before, at) for part in parts],
+        [adoption.verified_signer(part, before, at) for part in parts],
     )
-    if needed.root_key and None not in signers:
+    if needed.needs_root_key and None not in signers:
         return "the root key has to sign"
     people = [person for person in signers if person]
     role = adoption.missing_role(needed, people, at)
-    able = [p.id for p in before.people.with_role(role, at) if not p.demo and p not in people] if role else []
+    able = [p.id for p in before.people.holders_of(role, at) if not p.demo and p not in people] if role else []
     return f"somebody in role {role} has to sign: {', '.join(able) or 'nobody is left who could'}" if role else ""
 
 
-def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
+def _next_adoption(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
     if before:  # an unchanged document keeps its bytes and so its digest, even if today's version writes it differently
         policy = before.policy if policy == before.policy else policy
         people = before.people if people == before.people else people
     return Adoption(
         environment=policy.environment,
         sequence=before.sequence + 1 if before else 1,
-        previous=adoption.digest(before) if before else None,
+        previous=adoption.adoption_digest(before) if before else None,
         root=before.root if before else signer.public_line,
         policy=policy,
         people=people,
@@ -326,29 +333,30 @@ def _statement(before: Adoption | None, policy: Policy, people: People, signer: 
 
 
 def _require_signer(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
-    needed, person = adoption.required_signatures(before, wanted), adoption.signer(part, before, now)
+    needed, person = adoption.required_signatures(before, wanted), adoption.verified_signer(part, before, now)
     asked = [role.role for role in needed.roles]
-    if person is None and not needed.root_key:
+    if person is None and not needed.needs_root_key:
         raise Refused(f"the root key adopts nothing where policy names who does: {', '.join(asked)}")
     if person and not set(asked) & set(person.roles_at(now)):
         raise Refused(f"{person.id} holds {', '.join(person.roles_at(now)) or 'no role'}; this change is signed off by "
                       f"{', '.join(asked) or 'the root key'}")  # fmt: skip
 
 
-def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
-    """Verify that a statement is not dated after its entry (`recorded`) or long before its first one (`proposed`)."""
-    if wanted.time - recorded > CLOCK_TOLERANCE:
-        raise Refused(f"it is dated {format_time(wanted.time)}, and was recorded on {format_time(recorded)}, before "
-                      f"that; set the "
-                      "clock right and sign anew")  # fmt: skip
-    if proposed - wanted.time > MAX_SIGNING_TIME:
-        raise Refused(f"it is dated {format_time(wanted.time)}, and was proposed on {format_time(proposed)}, later "
+def _require_plausible_date(adopted: Adoption, proposed_at: datetime, recorded_at: datetime) -> None:
+    """Verify that a statement is dated neither after its entry (`recorded_at`) nor long before its proposal."""
+    if adopted.time - recorded_at > CLOCK_TOLERANCE:
+        raise Refused(
+            f"it is dated {format_time(adopted.time)}, and was recorded on {format_time(recorded_at)}, before that; "
+            "set the clock right and sign anew"
+        )
+    if proposed_at - adopted.time > MAX_SIGNING_TIME:
+        raise Refused(f"it is dated {format_time(adopted.time)}, and was proposed on {format_time(proposed_at)}, later "
                       f"than the "
                       f"{MAX_SIGNING_TIME // timedelta(minutes=1)} minutes that signing may take; sign "
                       f"anew")  # fmt: skip
 
 
-def _proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) -> list[Proposal]:
+def _valid_proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) -> list[Proposal]:
     """Return the proposals that can follow the adoption in force, oldest first.
 
     Signatures that were not valid at the statement's time, or are not valid now, are left out.
@@ -357,17 +365,17 @@ def _proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) 
     if in_force is None:
         return []
     before, entries = in_force.adoption, _signature_entries(ledger)
-    first = _first_times(entries)
+    first = _first_entry_times(entries)
     for entry in entries:
         try:
-            (part,) = adoption.signatures(_envelope(entry.body))
-            wanted = adoption.read(part)
-            adoption.require_follows(wanted, before)
+            (part,) = adoption.split_signatures(_envelope(entry.body))
+            wanted = adoption.read_adoption(part)
+            adoption.require_succession(wanted, before)
             for moment in (wanted.time, now):
-                adoption.signer(part, before, moment)
-            if (mark := adoption.digest(wanted)) not in proposals:
-                _require_dated(wanted, first.get(mark, entry.time), entry.time)
-                adoption.apply(wanted, in_force)
+                adoption.verified_signer(part, before, moment)
+            if (mark := adoption.adoption_digest(wanted)) not in proposals:
+                _require_plausible_date(wanted, first.get(mark, entry.time), entry.time)
+                adoption.apply_adoption(wanted, in_force)
         except (HallmarkError, ValueError):
             continue
         proposals.setdefault(mark, Proposal(wanted, [])).signatures.append((entry, part))
@@ -378,7 +386,7 @@ def _signature_entries(ledger: Ledger) -> list[Entry]:
     return sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq)
 
 
-def _first_times(entries: Iterable[Entry]) -> dict[str, datetime]:
+def _first_entry_times(entries: Iterable[Entry]) -> dict[str, datetime]:
     """Return the time of the first entry of each statement, by the statement's digest.
 
     An entry with the digest proves that the statement existed at that time.

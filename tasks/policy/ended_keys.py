@@ -1,8 +1,8 @@
 """Ends and revocations of keys, which no later adoption can take back.
 
-They apply to every later holder of the key, also if adoptions in between leave the key out. Ends are carried along the
-chain by fingerprint, across people, demo identities and machines. The end of a key can be postponed until the key has
-ended. A revocation can only be moved to an earlier time.
+They apply to every later holder of the key, even if adoptions in between leave the key out. Ends are carried along the
+chain by fingerprint, across people, demo identities and machines. The end of a key can be postponed as long as the key
+has not ended. A revocation can only be moved to an earlier time.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tasks.trust.validity import Key
 
 
 class KeyEnd(NamedTuple):
-    """Times at which adoptions ended and revoked a key; None if they did not."""
+    """Time at which a key ends, and time as of which it is revoked; each is None if no adoption has set it."""
 
     valid_before: datetime | None
     revoked_as_of: datetime | None
@@ -25,16 +25,16 @@ class KeyEnd(NamedTuple):
 KeyEnds = Mapping[str, KeyEnd]
 
 
-def carry_over(said: People, before: KeyEnds, at: datetime) -> KeyEnds:
+def carry_over_key_ends(adopted: People, before: KeyEnds, at: datetime) -> KeyEnds:
     """Return the ends of all keys after an adoption.
 
     Raises:
         Refused: A key that had ended would be valid again, or a revocation would be taken back.
     """
     ends = dict(before)
-    for whose, key in said.keys_by_holder():
+    for whose, key in adopted.keys_by_holder():
         known = before.get(key.fingerprint, KeyEnd(None, None))
-        _require_stays(whose, key, known, at)
+        _require_stays_ended(whose, key, known, at)
         ended = known.valid_before if known.valid_before and known.valid_before < at else None
         ends[key.fingerprint] = KeyEnd(
             min(filter(None, (ended, key.valid_before)), default=None),
@@ -43,9 +43,9 @@ def carry_over(said: People, before: KeyEnds, at: datetime) -> KeyEnds:
     return ends
 
 
-def _require_stays(whose: str, key: Key, known: KeyEnd, at: datetime) -> None:
+def _require_stays_ended(whose: str, key: Key, known: KeyEnd, at: datetime) -> None:
     mark, anew = f"the key {key.fingerprint} of {whose}", "and would count again; give a new key"
     if known.revoked_as_of and not key.is_revoked(known.revoked_as_of):
         raise Refused(f"{mark} is revoked as of {format_time(known.revoked_as_of)}, {anew}")
-    if known.valid_before and known.valid_before < at and key.clipped(at, None):
+    if known.valid_before and known.valid_before < at and key.clip(at, None):
         raise Refused(f"{mark} ended on {format_time(known.valid_before)}, {anew}")

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.params.values import Name, Text
+from tasks.core.params.values import Name, NonEmptyText
 
-AUDITOR = "auditor"
+AUDITOR_ROLE = "auditor"
 """Role of people who can read every page of the console and change nothing."""
-LOCAL = "local"
+LOCAL_ENVIRONMENT = "local"
 """Name of the environment in which demo identities and keys created by `hallmark init` are valid."""
-STANDING_CHECKS = {
+CHECK_NAMES_OF_EVERY_TIER = {
     "data": "every source is approved for the use case",
     "evaluation": "no success metric asks less than that of the version adopted last",
 }
@@ -23,10 +23,10 @@ MAX_DAYS = 365_000
 """Maximum number of days: a thousand years, so that adding the days to a time always gives a valid date."""
 
 
-def _at_most(most: int, unit: str) -> AfterValidator:
+def _maximum_validator(most: int, unit: str) -> AfterValidator:
     """Return a validator for a maximum.
 
-    Unlike `Field(le=…)`, the validator does not change the JSON schema, under which policies were signed.
+    Unlike `Field(le=…)`, the validator does not change the JSON schema. Policies were signed under the existing schema.
     """
 
     def check(value: float) -> float:
@@ -37,8 +37,8 @@ def _at_most(most: int, unit: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Days = Annotated[float, Field(gt=0), _at_most(MAX_DAYS, "days")]
-Hours = Annotated[float, Field(gt=0), _at_most(24 * MAX_DAYS, "hours")]
+Days = Annotated[float, Field(gt=0), _maximum_validator(MAX_DAYS, "days")]
+Hours = Annotated[float, Field(gt=0), _maximum_validator(24 * MAX_DAYS, "hours")]
 KeyStrength = Literal["installed", "own", "hardware"]
 """Kinds of keys that a gate accepts.
 
@@ -50,9 +50,9 @@ KeyStrength = Literal["installed", "own", "hardware"]
 class Check(FrozenModel):
     """Limit that a metric must meet for the gate to pass without a waiver."""
 
-    name: Text
+    name: NonEmptyText
     """Name of the check, shown on pages and used in waivers."""
-    fact: Text
+    fact: NonEmptyText
     """Name of the metric: `STAGE.NAME`, or `measured.STAGE.NAME` (tasks/core/facts.py)."""
     bound: Literal["value", "low", "high"] = "value"
     """Part of the metric to compare: the point estimate, or the low or high end of its interval."""
@@ -72,15 +72,15 @@ class Check(FrozenModel):
 
 
 class RequiredRole(FrozenModel):
-    """Role that must approve, with the number of people."""
+    """Role in which people must approve, with the required number of people."""
 
     role: Name
     """Name of a role in people.yaml."""
     count: Annotated[int, Field(ge=1)] = 1
     """Number of different people with this role who must approve."""
     owners: bool = False
-    """Whether every owner of a source must approve in this role, and other people cannot. Only at the data gate. On a
-    demo run, a demo identity approves for the owners."""
+    """Whether every owner of a source must approve in this role, and other people cannot. Only at the data gate. In a
+    demo run, a demo identity approves on behalf of the owners."""
 
     @model_validator(mode="after")
     def _all_of_them(self) -> Self:
@@ -93,13 +93,13 @@ class WaiverRule(FrozenModel):
     """Role that may waive failed checks, with a reason and an expiry."""
 
     role: Name
-    """Role that may waive."""
+    """Role that is allowed to waive failed checks."""
     max_days: Days
     """Maximum number of days between the signing of a waiver and its expiry."""
-    checks: Annotated[list[Text], Field(min_length=1)] | None = None
+    checks: Annotated[list[NonEmptyText], Field(min_length=1)] | None = None
     """Names of the checks that may be waived. Null means all checks of the gate, including the checks of every tier."""
 
-    def covers(self, check: str) -> bool:
+    def allows_waiver_of(self, check: str) -> bool:
         return self.checks is None or check in self.checks
 
 
@@ -133,16 +133,16 @@ class GateRules(FrozenModel):
     """Kind of keys with which decisions at this gate must be signed."""
 
     @property
-    def asks_owners(self) -> bool:
+    def requires_owners(self) -> bool:
         return any(role.owners for role in self.decisions)
 
-    def may_waive(self, check: str) -> bool:
-        return self.waive is not None and self.waive.covers(check)
+    def can_waive(self, check: str) -> bool:
+        return self.waive is not None and self.waive.allows_waiver_of(check)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
         for what, names in (
-            ("check", [*STANDING_CHECKS.values(), *(c.name for c in self.checks)]),
+            ("check", [*CHECK_NAMES_OF_EVERY_TIER.values(), *(c.name for c in self.checks)]),
             ("role", [r.role for r in self.decisions]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -161,7 +161,7 @@ class GateRules(FrozenModel):
     @model_validator(mode="after")
     def _waivers_of_its_checks(self) -> Self:
         named = self.waive.checks if self.waive and self.waive.checks and not self.success_metrics else []
-        unknown = sorted(set(named) - {check.name for check in self.checks} - set(STANDING_CHECKS.values()))
+        unknown = sorted(set(named) - {check.name for check in self.checks} - set(CHECK_NAMES_OF_EVERY_TIER.values()))
         if unknown:
             raise ValueError(f"waive: no check of this gate is named {', '.join(unknown)}")
         return self

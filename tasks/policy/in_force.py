@@ -1,4 +1,4 @@
-"""The governance in force: the last adoption, read from the ledger and verified from the root key at each reading.
+"""The governance in force: the last adoption in the ledger, verified from the root key every time it is read.
 
 Only the adopted policy and people are used, even if the folder infra/governance of a checkout or of a run's commit says
 something else. If the folder differs, a warning on stderr says so once, with the command that adopts the folder.
@@ -11,20 +11,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption, adoption_entries, governance
-from tasks.policy.adoption_entries import Chain
+from tasks.policy.adoption_entries import AdoptionChain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
 from tasks.policy.policy import Policy
-from tasks.trust.statement_checks import changed_error
+from tasks.trust.statement_checks import statements_changed_error
 
 GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
 
 
-def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
+def load_in_force(folder: Path, state: Path, ledger: Ledger) -> Governance:
     """Return the governance in force.
 
     Args:
@@ -35,43 +35,44 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
     Raises:
         InputError: Nothing was adopted yet, or sources.yaml contradicts policy and people.
     """
-    governed, chain = read(folder, state, ledger)
+    governed, chain = read_in_force(folder, state, ledger)
     if problems := governance.source_problems(governed.policy, governed.people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
     for problem in chain.problems:
-        _say_once(problem)
+        _warn_once(problem)
     if difference := difference_text(governed, chain.adoptions[-1].people):
-        _say_once(difference)
+        _warn_once(difference)
     return governed
 
 
-def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
+def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, AdoptionChain]:
     """Return the governance in force and the chain of adoptions, without comparing them with the files in the folder.
 
     Raises:
         InputError: Nothing was adopted yet.
     """
-    chain = adoption_entries.read(ledger, adoption_entries.root_fingerprint(state))
+    chain = adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
     if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign_problems))
         reasons = f" ({others})" if others else ""
         raise InputError(
-            f"no policy is in force under root key {chain.root}{reasons}: run `hallmark init`, or where the root key "
+            f"no policy is in force under root key {chain.root_fingerprint}{reasons}: "
+            "run `hallmark init`, or where the root key "
             "is kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
     return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes), chain
 
 
-def require_unchanged(ledger: Ledger, governed: Governance) -> None:
-    """Verify that nothing was adopted since `governed` was read.
+def require_still_in_force(ledger: Ledger, governance: Governance) -> None:
+    """Verify that nothing was adopted since `governance` was read.
 
     Governance from files that were not adopted always passes.
 
     Raises:
         Refused: Another adoption is in force now.
     """
-    if governed.chain and chain(governed.state, ledger).envelopes != governed.chain:
-        raise changed_error()
+    if governance.chain and read_chain(governance.state, ledger).envelopes != governance.chain:
+        raise statements_changed_error()
 
 
 def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
@@ -80,51 +81,54 @@ def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
     Raises:
         InputError: The files are not valid. The message lists all problems.
     """
-    loaded = governance.load(folder, state)
+    loaded = governance.load_governance(folder, state)
     return loaded.policy, with_resolved_keys(loaded)
 
 
-def with_resolved_keys(loaded: Governance) -> People:
+def with_resolved_keys(proposed: Governance) -> People:
     """Return people and machines with their keys: those in people.yaml, or else those created by `hallmark init`.
 
     Raises:
         InputError: A key in people.yaml is one that `hallmark init` created for somebody else.
     """
-    if not loaded.local:
-        return loaded.people
+    if not proposed.is_local:
+        return proposed.people
     people = [
-        person if person.keys else person.model_copy(update={"keys": loaded.keys_of(person)})
-        for person in loaded.people.people
+        person if person.keys else person.model_copy(update={"keys": proposed.keys_of(person)})
+        for person in proposed.people.people
     ]
-    machines = {name: loaded.people.machines.get(name) or Machine(keys=loaded.keys_of(name)) for name in MACHINES}
+    machines = {name: proposed.people.machines.get(name) or Machine(keys=proposed.keys_of(name)) for name in MACHINES}
     try:
         return People(people=people, machines=machines)
     except ValidationError as error:
         raise InputError(
-            f"{loaded.folder / 'people.yaml'}: {error_text(error)}; expected a key of the person's own, and not one "
+            f"{proposed.folder / 'people.yaml'}: {document_error_message(error)}; "
+            "expected a key of the person's own, and not one "
             "that `hallmark init` made for another person or a machine; `hallmark identity create` makes one"
         ) from None
 
 
-def difference_text(governed: Governance, said: People | None = None) -> str:
-    """Return a message with the command to run if the folder's files differ from the governance in force; else empty.
+def difference_text(in_force: Governance, adopted_people: People | None = None) -> str:
+    """Return a message if the folder's files differ from the governance in force, with the command to adopt them.
+
+    The message is empty if the files do not differ.
 
     Args:
-        governed: Governance in force.
-        said: People in the last adoption; None to read them from the chain, which is slow.
+        in_force: Governance in force.
+        adopted_people: People in the last adoption; None to read them from the chain, which is slow.
     """
-    where, said = governed.relative_folder, said or _adopted_people(governed)
+    where, adopted_people = in_force.relative_folder, adopted_people or _adopted_people(in_force)
     try:
-        texts = tuple((governed.folder / name).read_bytes() for name in GOVERNANCE_FILES)
-        keys = tuple(sorted(path.read_bytes() for path in (governed.state / "keys").glob("*.pub")))
-        policy, people = _read(governed.folder, governed.state, texts, keys)
+        texts = tuple((in_force.folder / name).read_bytes() for name in GOVERNANCE_FILES)
+        keys = tuple(sorted(path.read_bytes() for path in (in_force.state / "keys").glob("*.pub")))
+        policy, people = _cached_proposed(in_force.folder, in_force.state, texts, keys)
     except (HallmarkError, OSError) as error:
         return f"{where} cannot be read, and what was adopted before stays in force: {error}"
-    if (policy, people) == (governed.policy, said):
+    if (policy, people) == (in_force.policy, adopted_people):
         return ""
     return (
         f"{where} says something else than what is in force; to adopt it: "
-        f"{_adopt_command(governed, policy, people != said)}"
+        f"{_adopt_command(in_force, policy, people != adopted_people)}"
     )
 
 
@@ -134,28 +138,30 @@ def _adopt_command(governed: Governance, policy: Policy, people_differ: bool) ->
         *(changes.policy if policy != governed.policy else []),
         *(changes.people if people_differ else []),
     ]
-    able = [p.id for role in asked for p in governed.people.with_role(role.role, None) if not p.demo]
+    able = [p.id for role in asked for p in governed.people.holders_of(role.role, None) if not p.demo]
     return f"hallmark policy adopt {governed.relative_folder}" + (f" --as {able[0]}" if able else "")
 
 
-def _adopted_people(governed: Governance) -> People:
+def _adopted_people(in_force: Governance) -> People:
     """Return the people in the last adoption as they were written, without the times from which they are valid."""
-    return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
+    return adoption.read_adoption(in_force.chain[-1]).people if in_force.chain else in_force.people
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]) -> tuple[Policy, People]:
-    """Return policy and people of a folder.
+def _cached_proposed(
+    folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]
+) -> tuple[Policy, People]:
+    """Return policy and people of a folder, from a cache if nothing has changed.
 
-    All arguments together are the cache key: the files and the local public keys.
+    The contents of the files and of the local public keys are arguments because they are part of the cache key.
     """
     return load_proposed(folder, state)
 
 
 @cache
-def _say_once(text: str) -> None:
+def _warn_once(text: str) -> None:
     logging.getLogger("hallmark").warning("hallmark: %s", text)
 
 
-def chain(state: Path, ledger: Ledger) -> Chain:
-    return adoption_entries.read(ledger, adoption_entries.root_fingerprint(state))
+def read_chain(state: Path, ledger: Ledger) -> AdoptionChain:
+    return adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))

@@ -16,8 +16,8 @@ from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.documents.document import Document
 from tasks.core.errors import InputError
-from tasks.core.params.values import Name, Text
-from tasks.policy.gate_rules import AUDITOR, LOCAL, KeyStrength
+from tasks.core.params.values import Name, NonEmptyText
+from tasks.policy.gate_rules import AUDITOR_ROLE, LOCAL_ENVIRONMENT, KeyStrength
 from tasks.trust import hardware_key, keys, passkey
 from tasks.trust.validity import HeldRole, Key
 
@@ -36,25 +36,25 @@ def _person_id(value: str) -> str:
     return value
 
 
-def _as_mapping(key: str) -> BeforeValidator:
+def _text_as_mapping(key: str) -> BeforeValidator:
     """Return a validator that converts plain text to a mapping with one key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
-ISSUER = re.compile(
+ISSUER_PATTERN = re.compile(
     r"(https://[A-Za-z0-9][A-Za-z0-9.-]*|http://(127\.0\.0\.1|localhost|\[::1\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?"
 )
-Keys = list[Annotated[Key, _as_mapping("public_key")]]
+Keys = list[Annotated[Key, _text_as_mapping("public_key")]]
 
 
-class SignIn(FrozenModel):
+class SignInAccount(FrozenModel):
     """Account of a person at an OpenID Connect provider."""
 
     issuer: Annotated[str, Field(max_length=500)]
-    """Address of the provider, as in the `iss` claim of its tokens: https, or http on this machine's loopback."""
+    """URL of the provider, as in the `iss` claim of its tokens. It begins with https, or with http for this machine."""
     subject: Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
-    """Claim `sub` of the provider's tokens. Unlike an e-mail address, it is never given to another person. Write a
-    number in quotation marks."""
+    """Claim `sub` of the provider's tokens. Unlike an e-mail address, it is never given to another person. If it is a
+    number, write it in quotation marks."""
 
     @field_validator("issuer")
     @classmethod
@@ -67,16 +67,16 @@ class Person(FrozenModel):
 
     id: Annotated[Name, AfterValidator(_person_id)]
     """Id of the person in commands and in the ledger."""
-    name: Text
-    """Name of the person on pages."""
-    roles: Annotated[list[Annotated[HeldRole, _as_mapping("role")]], Field(min_length=1)]
+    name: NonEmptyText
+    """Name of the person, shown on pages."""
+    roles: Annotated[list[Annotated[HeldRole, _text_as_mapping("role")]], Field(min_length=1)]
     """Roles, each a name or a mapping with role, valid_after and valid_before. A person whose only role is `auditor`
     can read all pages of the console and change nothing."""
     keys: Keys = []
     """Public keys, each an OpenSSH public key line or a mapping with public_key, valid_after, valid_before,
     revoked_as_of and reason. Keys are ed25519 or in hardware (hardware_key.py, passkey.py). Can be empty only in
     environment `local`, which uses the key that `hallmark init` created under .hallmark/keys/ID."""
-    sign_in: list[SignIn] = []
+    sign_in: list[SignInAccount] = []
     """Accounts at OpenID Connect providers with which the person signs in to the console. An account opens pages but
     cannot sign anything."""
     demo: bool = False
@@ -88,26 +88,26 @@ class Person(FrozenModel):
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.is_valid(at)))
 
     def is_only_auditor(self, at: datetime) -> bool:
-        return set(self.roles_at(at)) == {AUDITOR}
+        return set(self.roles_at(at)) == {AUDITOR_ROLE}
 
     def has_only_passkeys(self) -> bool:
         """Return whether all keys are passkeys. Passkeys work only in a browser, so no command can use them."""
-        return bool(self.keys) and all(passkey.is_public_line(key.public_key) for key in self.keys)
+        return bool(self.keys) and all(passkey.is_passkey_line(key.public_key) for key in self.keys)
 
-    def key_weakness(self, wanted: KeyStrength, environment: str, keyid: str | None = None) -> str:
+    def key_weakness(self, required: KeyStrength, environment: str, keyid: str | None = None) -> str:
         """Return the reason why the person's keys are not strong enough; empty if they are.
 
         Args:
-            wanted: Strength that policy requires.
+            required: Strength that policy requires.
             environment: Environment named in the policy.
             keyid: Fingerprint of the key to judge; None accepts any of the person's keys.
         """
-        if wanted == "installed" and environment == LOCAL:
+        if required == "installed" and environment == LOCAL_ENVIRONMENT:
             return ""
-        if wanted == "hardware":
+        if required == "hardware":
             fits, asked = (
                 [key for key in self.keys if keys.is_in_hardware(key.public_key)],
-                f"in hardware ({hardware_key.KEY_TYPE}, {passkey.KEY_TYPE})",
+                f"in hardware ({hardware_key.HARDWARE_KEY_TYPE}, {passkey.PASSKEY_TYPE})",
             )
         else:
             fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"
@@ -139,26 +139,26 @@ class People(Document):
     under .hallmark/keys/."""
 
     @model_validator(mode="after")
-    def _each_once(self) -> Self:
+    def _require_unique(self) -> Self:
         """Reject ids, accounts and keys that occur twice. With one key under two ids, one human could decide twice."""
         repeated = [
             *_duplicates([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")
         ]
         repeated += _duplicates(list(self._accounts()), "each account at a provider")
         repeated += _duplicates(
-            [(where, key.fingerprint) for where, key in self.placed_keys()], "each key", self._whose
+            [(where, key.fingerprint) for where, key in self.keys_by_path()], "each key", self._holder_of_key
         )
         if repeated:
-            raise config.validation_error(repeated)
+            raise config.make_validation_error(repeated)
         return self
 
-    def every_key(self) -> list[Key]:
-        return [key for _, key in self.placed_keys()]
+    def all_keys(self) -> list[Key]:
+        return [key for _, key in self.keys_by_path()]
 
     def keys_by_holder(self) -> Iterator[tuple[str, Key]]:
-        return ((self._whose(where), key) for where, key in self.placed_keys())
+        return ((self._holder_of_key(where), key) for where, key in self.keys_by_path())
 
-    def placed_keys(self) -> Iterator[tuple[list[str | int], Key]]:
+    def keys_by_path(self) -> Iterator[tuple[list[str | int], Key]]:
         for i, person in enumerate(self.people):
             for j, key in enumerate(person.keys):
                 yield ["people", i, "keys", j], key
@@ -166,7 +166,7 @@ class People(Document):
             for j, key in enumerate(machine.keys):
                 yield ["machines", name, "keys", j], key
 
-    def _whose(self, where: Sequence[str | int]) -> str:
+    def _holder_of_key(self, where: Sequence[str | int]) -> str:
         return self.people[where[1]].id if isinstance(where[1], int) else str(where[1])
 
     def _accounts(self) -> Iterator[tuple[list[str | int], str]]:
@@ -174,7 +174,7 @@ class People(Document):
             for j, account in enumerate(person.sign_in):
                 yield ["people", i, "sign_in", j], f"{account.issuer} {account.subject}"
 
-    def with_account(self, issuer: str, subject: str) -> Person | None:
+    def find_by_account(self, issuer: str, subject: str) -> Person | None:
         for person in self.people:
             if any((each.issuer, each.subject) == (issuer, subject) for each in person.sign_in):
                 return person
@@ -187,12 +187,12 @@ class People(Document):
         machine = self.machines.get(name)
         return machine.keys if machine else []
 
-    def with_role(self, role: str, at: datetime | None) -> list[Person]:
+    def holders_of(self, role: str, at: datetime | None) -> list[Person]:
         return [person for person in self.people if role in person.roles_at(at)]
 
 
 def require_issuer(value: str) -> str:
-    if not ISSUER.fullmatch(value):
+    if not ISSUER_PATTERN.fullmatch(value):
         raise ValueError(
             "expected a provider's address without a query, as in https://login.example.com (http on loopback alone), "
             f"got {value!r}"
@@ -211,9 +211,9 @@ def _duplicates(
         first.setdefault(value, where)
 
 
-def load(governance: Path) -> People:
+def load_people(governance: Path) -> People:
     path = governance / "people.yaml"
-    people = config.load(path, People, merge_keys=False)
-    if any(key.installed for key in people.every_key()):
+    people = config.load_settings(path, People, merge_keys=False)
+    if any(key.installed for key in people.all_keys()):
         raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
     return people

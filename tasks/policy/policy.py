@@ -13,11 +13,20 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.params.base_model import BaseModelParams
-from tasks.core.params.values import Name, Sha256, Text
-from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, EscalationRule, GateRules, Hours, RequiredRole, WaiverRule
+from tasks.core.params.values import Name, NonEmptyText, Sha256
+from tasks.policy.gate_rules import (
+    AUDITOR_ROLE,
+    LOCAL_ENVIRONMENT,
+    Check,
+    EscalationRule,
+    GateRules,
+    Hours,
+    RequiredRole,
+    WaiverRule,
+)
 from tasks.trust.gate_statement import GateName
 
-__all__ = ["LOCAL", "Check", "EscalationRule", "GateRules", "Policy", "RequiredRole", "Tier", "WaiverRule"]
+__all__ = ["LOCAL_ENVIRONMENT", "Check", "EscalationRule", "GateRules", "Policy", "RequiredRole", "Tier", "WaiverRule"]
 
 SCHEDULER: Final = "scheduler"
 
@@ -40,14 +49,14 @@ class BreakGlass(FrozenModel):
     """Roles for an emergency rollback: one that orders it at once, and one that confirms it afterwards."""
 
     role: Name
-    """Role that may order the rollback."""
+    """Role that is allowed to order the rollback."""
     confirm_role: Name
     """Role of the second person, who confirms the rollback."""
     confirm_hours: Hours
     """Number of hours in which the rollback must be confirmed."""
 
 
-NO_SCHEDULER = (
+NO_SCHEDULER_MESSAGE = (
     "policy does not let the scheduler ask for runs of this risk tier; a person asks, with `hallmark run --as ID`, or "
     "policy says `scheduler: true` for the tier"
 )
@@ -74,21 +83,21 @@ class Tier(FrozenModel):
     break_glass: BreakGlass | None = None
     """Rule for emergency rollbacks; null if every rollback needs the roles of the release gate."""
 
-    def request_refusal(self, who: str, roles: Collection[str]) -> str:
-        """Return the reason why somebody may not request a run of this tier; empty if they may.
+    def request_refusal(self, requester: str, roles: Collection[str]) -> str:
+        """Return the reason why a requester is not allowed to request a run of this tier; empty if they are allowed to.
 
         Args:
-            who: Id of a person, or SCHEDULER.
+            requester: Id of a person, or SCHEDULER.
             roles: Roles of the person; empty for the scheduler.
         """
-        if who == SCHEDULER:
-            return "" if self.scheduler else NO_SCHEDULER
-        if set(roles) == {AUDITOR}:
-            return f"{who} is {AUDITOR}, who reads everything and asks for nothing"
+        if requester == SCHEDULER:
+            return "" if self.scheduler else NO_SCHEDULER_MESSAGE
+        if set(roles) == {AUDITOR_ROLE}:
+            return f"{requester} is {AUDITOR_ROLE}, who reads everything and asks for nothing"
         if self.requesters is None or set(roles) & set(self.requesters):
             return ""
         asked = " or ".join(self.requesters) or "nobody but the scheduler"
-        return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
+        return f"to ask for a run of this risk tier takes {asked}; {requester} holds {', '.join(roles) or 'no role'}"
 
     def unsupported_gates(self) -> str:
         """Return the reason why this version of Hallmark cannot execute runs of this tier; empty if it can.
@@ -105,7 +114,7 @@ class Tier(FrozenModel):
             raise ValueError(
                 f"separation: sole_owner {self.separation.sole_owner} is the owners' own role; name another"
             )
-        elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.asks_owners]
+        elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.requires_owners]
         if elsewhere:
             raise ValueError(f"owners of sources decide at the data gate, not at {', '.join(elsewhere)}")
         return self
@@ -127,15 +136,14 @@ class SignOffRoles(FrozenModel):
     people: list[RequiredRole] = []
     """Roles that sign off changes to people.yaml."""
     code: list[RequiredRole] = []
-    """Roles that sign off the version of the code from which runs with gates are made. Environment `local` accepts any
-    version."""
+    """Roles that sign off code versions for runs with gates. Environment `local` accepts any version."""
 
-    def by_subject(self) -> tuple[tuple[str, list[RequiredRole]], ...]:
+    def roles_by_subject(self) -> tuple[tuple[str, list[RequiredRole]], ...]:
         return ("policy", self.policy), ("people", self.people), ("code", self.code)
 
     @model_validator(mode="after")
     def _not_owners(self) -> Self:
-        if any(role.owners for _, roles in self.by_subject() for role in roles):
+        if any(role.owners for _, roles in self.roles_by_subject() for role in roles):
             raise ValueError("owners of sources decide at the data gate, not on changes; leave `owners` out")
         return self
 
@@ -143,18 +151,18 @@ class SignOffRoles(FrozenModel):
 class BaseModels(FrozenModel):
     """Restrictions on base models."""
 
-    licences: list[Text] | None = None
+    licences: list[NonEmptyText] | None = None
     """Allowed licences, each written as in `base_model.licence`; null for any licence. A run with another licence is
     refused."""
-    regions: list[Text] | None = None
-    """Regions in which a provider may answer `hallmark compare`; null for any region. Models of a run always answer on
-    your own machines."""
+    regions: list[NonEmptyText] | None = None
+    """Regions in which a provider is allowed to process requests of `hallmark compare`; null for any region. The models
+    of a run are always executed on your own machines."""
 
-    folders: list[Text] = []
-    """Absolute paths of folders below which base models may lie on the machines that run stages. Folders in the
-    checkout need no entry, unless they are hidden."""
+    folders: list[NonEmptyText] = []
+    """Absolute paths of folders that can contain base models, on the machines that run stages. Folders in the checkout
+    need no entry, unless they are hidden."""
 
-    def require(self, base: BaseModelParams, checkout: Path) -> None:
+    def require_allowed(self, base: BaseModelParams, checkout: Path) -> None:
         self._require_licence(base.licence)
         if base.folder:
             self._require_folder(base.folder, checkout.resolve())
@@ -186,8 +194,8 @@ class Policy(Document):
     changes: SignOffRoles = SignOffRoles()
     """Roles that sign off changes. If empty, which only environment `local` allows, the root key adopts changes."""
     location_variables: list[Variable] = []
-    """Environment variables that a `location` in sources.yaml may use. Without this list, the author of that file could
-    have the value of any variable, for example a password, sent to a server of theirs."""
+    """Environment variables that a `location` in sources.yaml may use. Without this list, the author of sources.yaml
+    could have the value of any variable, for example a password, sent to their own server."""
     base_models: BaseModels = BaseModels()
     """Restrictions on the licences, regions and folders of base models."""
     judges: list[Sha256] = []
@@ -198,8 +206,10 @@ class Policy(Document):
 
     @model_validator(mode="after")
     def _changes_are_signed_off(self) -> Self:
-        if self.environment != LOCAL and not (self.changes.policy and self.changes.people):
-            raise ValueError(f"changes: name who signs off policy and people; only environment {LOCAL} does without")
+        if self.environment != LOCAL_ENVIRONMENT and not (self.changes.policy and self.changes.people):
+            raise ValueError(
+                f"changes: name who signs off policy and people; only environment {LOCAL_ENVIRONMENT} does without"
+            )
         return self
 
     @model_validator(mode="after")
@@ -222,7 +232,7 @@ class Policy(Document):
     def tier_covers(self, tier: str, other: str) -> bool:
         """Return whether an approval in `tier` is also valid in `other`, which must have the same level or a lower one.
 
-        False if one of them has no gates or is not in policy.yaml.
+        The result is False if one of them has no gates or is not in policy.yaml.
         """
         governed = {name: each.level or 0 for name, each in self.tiers.items() if each.gates}
         return tier in governed and other in governed and governed[other] <= governed[tier]
@@ -243,7 +253,7 @@ class Policy(Document):
         return self.sha256
 
 
-def load(governance: Path) -> Policy:
+def load_policy(governance: Path) -> Policy:
     """Read policy.yaml from a governance folder, for adoption.
 
     Raises:
@@ -251,16 +261,18 @@ def load(governance: Path) -> Policy:
             the code.
     """
     path = governance / "policy.yaml"
-    policy = config.load(path, Policy, merge_keys=False)
-    if policy.environment != LOCAL and not policy.changes.code:
-        line = config.line_of(config.read_yaml(path), ["changes"])
+    policy = config.load_settings(path, Policy, merge_keys=False)
+    if policy.environment != LOCAL_ENVIRONMENT and not policy.changes.code:
+        line = config.find_line_number(config.read_yaml(path), ["changes"])
         raise InputError(
-            f"{path}:{line}: changes.code: name the roles that sign off versions of the code; only environment {LOCAL} "
+            f"{path}:{line}: changes.code: name the roles that sign off versions of the code; "
+            f"only environment {LOCAL_ENVIRONMENT} "
             "does without"
         )
     if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.unsupported_gates())}:
         document = config.read_yaml(path)
         raise InputError("\n".join(
-            f"{path}:{config.line_of(document, ['tiers', name])}: tiers.{name}: {why}" for name, why in wrong.items()
+            f"{path}:{config.find_line_number(document, ['tiers', name])}: tiers.{name}: {why}"
+            for name, why in wrong.items()
         ))  # fmt: skip
     return policy

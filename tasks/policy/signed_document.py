@@ -24,7 +24,7 @@ class DatedDocument(Document):
     time: datetime
 
 
-Said = TypeVar("Said", bound=DatedDocument)
+SignedModel = TypeVar("SignedModel", bound=DatedDocument)
 
 
 class PeopleById(Protocol):
@@ -41,23 +41,23 @@ class KeyDirectory(Protocol):
 
 
 @dataclass(frozen=True)
-class SignedKind(Generic[Said]):
+class SignedKind(Generic[SignedModel]):
     uri: str
-    model: type[Said]
+    model: type[SignedModel]
     label: str
     """Name of the kind with its article, such as `a decision`, for error messages."""
-    signer_of: Callable[[Said], str]
+    signer_of: Callable[[SignedModel], str]
     """Function that returns the id of the person or machine that must have signed a document."""
     machines: tuple[MachineName, ...] = ()
     body_key: str = "envelope"
-    subjects_of: Callable[[Said], dict[str, str]] | None = None
+    subjects_of: Callable[[SignedModel], dict[str, str]] | None = None
     """Function that returns the SHA-256 of each subject by name; None if the document does not determine them."""
 
-    def statement(self, said: Said) -> dict[str, Any]:
+    def statement(self, said: SignedModel) -> dict[str, Any]:
         assert self.subjects_of is not None
-        return dsse.statement(self.uri, self.subjects_of(said), said.json_value)
+        return dsse.make_statement(self.uri, self.subjects_of(said), said.json_value)
 
-    def predicate(self, envelope: Mapping[str, Any]) -> Said:
+    def unverified_document(self, envelope: Mapping[str, Any]) -> SignedModel:
         """Return the document in an envelope without verifying its signature.
 
         Raises:
@@ -67,25 +67,25 @@ class SignedKind(Generic[Said]):
 
 
 @dataclass(frozen=True)
-class SignedDocument(Generic[Said]):
-    document: Said
+class SignedDocument(Generic[SignedModel]):
+    document: SignedModel
     person: Person | None
     effective_at: datetime
-    """Time from which the document is in force: the later of its own time and its ledger entry's. Backdating has no
-    effect."""
+    """Time from which the document is valid: its signing time or its ledger entry's time, whichever is later.
+    Backdating therefore has no effect."""
     subjects: dict[str, str]
     envelope: dict[str, Any]
 
     @property
     def sha256(self) -> str:
-        return dsse.digest(self.envelope)
+        return dsse.envelope_digest(self.envelope)
 
     @property
     def keyid(self) -> str:
         return dsse.unverified_signers(self.envelope)[0]
 
 
-def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) -> SignedDocument[Said]:
+def verify_entry(entry: Entry, kind: SignedKind[SignedModel], signers: KeyDirectory) -> SignedDocument[SignedModel]:
     """Verify an entry and return its signed document.
 
     Raises:
@@ -96,15 +96,15 @@ def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) ->
 
 
 def verify_envelope(
-    envelope: Any, kind: SignedKind[Said], signers: KeyDirectory, recorded: datetime | None = None
-) -> SignedDocument[Said]:
+    envelope: Any, kind: SignedKind[SignedModel], signers: KeyDirectory, recorded_at: datetime | None = None
+) -> SignedDocument[SignedModel]:
     """Verify an envelope, for example one in a release, and return its signed document.
 
     Args:
         envelope: Envelope to verify.
         kind: Kind of the document.
         signers: Keys of people and machines.
-        recorded: Time of the ledger entry that holds the envelope; None if there is no entry.
+        recorded_at: Time of the ledger entry that holds the envelope; None if there is no entry.
 
     Raises:
         Refused: The envelope does not contain a signed document of this kind, or the signature is not valid.
@@ -112,16 +112,16 @@ def verify_envelope(
     """
     if not isinstance(envelope, dict):
         raise Refused("there is no signed envelope")
-    said = kind.predicate(envelope)
-    who, at = kind.signer_of(said), max(said.time, recorded or said.time)
-    signer = _signer(who, kind.machines, signers)
-    subjects = dsse.subjects(validity.verify(envelope, signers.keys_of(signer), at, who))
+    said = kind.unverified_document(envelope)
+    who, at = kind.signer_of(said), max(said.time, recorded_at or said.time)
+    signer = _find_signer(who, kind.machines, signers)
+    subjects = dsse.subject_digests(validity.verify_at_time(envelope, signers.keys_of(signer), at, who))
     if kind.subjects_of and subjects != kind.subjects_of(said):
         raise Refused(f"{kind.label} says that it is about something else than what was signed")
     return SignedDocument(said, signer if isinstance(signer, Person) else None, at, subjects, envelope)
 
 
-def _signer(who: str, machines: tuple[MachineName, ...], signers: KeyDirectory) -> Person | MachineName:
+def _find_signer(who: str, machines: tuple[MachineName, ...], signers: KeyDirectory) -> Person | MachineName:
     for machine in MACHINES:
         if machine == who and machine in machines:
             return machine

@@ -1,4 +1,4 @@
-"""Whether enough people hold the roles that policy requires, if different people must decide.
+"""Check whether enough people hold the roles that policy requires, given that different people must decide.
 
 The check of policy.yaml as a whole requires that at least one requester's run could pass every gate of every tier. The
 check of one run uses its actual requester, source owners and current role holders.
@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.documents import config
-from tasks.policy.gate_rules import AUDITOR, GateRules, RequiredRole
+from tasks.policy.gate_rules import AUDITOR_ROLE, GateRules, RequiredRole
 from tasks.policy.people import People, Person
-from tasks.policy.policy import LOCAL, SCHEDULER, Policy, Tier
+from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy, Tier
 
 YamlPath = list[str | int]
 
 
-class Need(NamedTuple):
+class RoleNeed(NamedTuple):
     role: str
     seats: int
     people: frozenset[str]
 
 
-def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
+def policy_problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
     """Return requirements of policy.yaml that nobody can satisfy, each with its line in the file.
 
     Args:
@@ -38,19 +38,20 @@ def problems(policy: Policy, people: People, path: Path, at: datetime | None = N
         path: Path of policy.yaml, for the messages.
         at: Time at which people must hold the roles; None for any time.
     """
-    unmet = [(where, text) for where, text in _problems(policy, people, at)]
+    unmet = [(where, text) for where, text in _located_problems(policy, people, at)]
     document = config.read_yaml(path) if unmet else None
     return [
-        f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: policy that nobody can satisfy: {text}"
+        f"{path}:{config.find_line_number(document, where)}: {'.'.join(map(str, where))}: "
+        f"policy that nobody can satisfy: {text}"
         for where, text in unmet
     ]
 
 
-def run_problem(
+def run_staffing_problem(
     policy: Policy,
     people: People,
     tier_name: str,
-    askers: Collection[str],
+    requesters: Collection[str],
     owners: Sequence[str],
     demo: bool,
     now: datetime,
@@ -61,35 +62,35 @@ def run_problem(
         policy: Policy in force.
         people: People in force.
         tier_name: Risk tier of the run.
-        askers: Ids of the people who requested the run, who may not decide.
+        requesters: Ids of the run's requesters, who are not allowed to decide.
         owners: Ids of the owners of the run's sources.
         demo: Whether demo identities may decide.
         now: Time at which people must hold the roles.
     """
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
-        asked = owners if name == "data" and gate.asks_owners and not demo else []
-        able = {person.id for person in _possible_deciders(policy, people, gate, demo, now)}.difference(askers)
-        for role in _roles(tier, name, gate, owners):
-            held = {person.id for person in people.with_role(role.role, now)}
+        asked = owners if name == "data" and gate.requires_owners and not demo else []
+        able = {person.id for person in _possible_deciders(policy, people, gate, demo, now)}.difference(requesters)
+        for role in _required_roles(tier, name, gate, owners):
+            held = {person.id for person in people.holders_of(role.role, now)}
             lacking = [owner for owner in asked if role.owners and owner not in held & able]
             if lacking:
                 return f"{', '.join(lacking)} must approve their data in role {role.role}, and cannot"
-    missing = _unstaffed(policy, tier, people, askers, owners, demo, now)
+    missing = _staffing_problem(policy, tier, people, requesters, owners, demo, now)
     return f"gates of risk tier {tier_name} could not pass: {missing}" if missing else ""
 
 
-def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
-    yield from _auditor_duties(policy)
+def _located_problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
+    yield from _auditor_problems(policy)
     lacking = set()
-    for where, role, count in _duties(policy):
-        holders = _holders(policy, people, role, at)
+    for where, role, count in _role_duties(policy):
+        holders = _role_holders(policy, people, role, at)
         if len(holders) < count:
             too_few = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
             lacking.add(where[1])
             yield where, f"{too_few}; give somebody the role or change the policy"
-    for what, signers in policy.changes.by_subject():
-        if missing := _shortage([_need_of_command_signers(role, people, at) for role in signers]):
+    for what, signers in policy.changes.roles_by_subject():
+        if missing := _shortage_text([_command_signer_need(role, people, at) for role in signers]):
             alone = sorted(person.id for person in people.people if person.has_only_passkeys())
             told = f"; passkeys sign no changes, and {', '.join(alone)} has nothing else" if alone else ""
             yield ["changes", what], f"each signs once, and {missing}{told}"
@@ -108,12 +109,12 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             yield ["tiers", name], problem
 
 
-def _auditor_duties(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
-    asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _duties(policy)]
-    asked += [(["changes", what], role.role) for what, roles in policy.changes.by_subject() for role in roles]
+def _auditor_problems(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
+    asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _role_duties(policy)]
+    asked += [(["changes", what], role.role) for what, roles in policy.changes.roles_by_subject() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
-    wrong = f"role {AUDITOR} reads and changes nothing; name another"
-    yield from ((where, wrong) for where, role in asked if role == AUDITOR)
+    wrong = f"role {AUDITOR_ROLE} reads and changes nothing; name another"
+    yield from ((where, wrong) for where, role in asked if role == AUDITOR_ROLE)
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
@@ -122,66 +123,66 @@ def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | Non
     if not requesters:
         return f"nobody may ask for a run: {tier.request_refusal('somebody', [])}"
     short = [
-        _unstaffed(policy, tier, people, [requester], [], demo=policy.environment == LOCAL, at=None)
+        _staffing_problem(policy, tier, people, [requester], [], demo=policy.environment == LOCAL_ENVIRONMENT, at=None)
         for requester in requesters
     ]
     return "" if "" in short else f"whoever asks for the run, {short[0]}"
 
 
-def _unstaffed(
+def _staffing_problem(
     policy: Policy,
     tier: Tier,
     people: People,
-    askers: Collection[str],
+    requesters: Collection[str],
     owners: Sequence[str],
     demo: bool,
     at: datetime | None,
 ) -> str:
-    needs: dict[str, Need] = {}
+    needs: dict[str, RoleNeed] = {}
     for name, gate in tier.gates.items():
-        able = {person.id for person in _possible_deciders(policy, people, gate, demo, at)}.difference(askers)
-        for role in _roles(tier, name, gate, owners):
+        able = {person.id for person in _possible_deciders(policy, people, gate, demo, at)}.difference(requesters)
+        for role in _required_roles(tier, name, gate, owners):
             barred = set(owners) if role.role == tier.separation.sole_owner and len(owners) == 1 else set()
-            fit = frozenset(person.id for person in people.with_role(role.role, at) if person.id in able - barred)
+            fit = frozenset(person.id for person in people.holders_of(role.role, at) if person.id in able - barred)
             if len(fit) < role.count:
                 return f"gate {name} wants {role.count} with role {role.role}, and {len(fit)} could decide"
-            before = needs.get(role.role, Need(role.role, 0, fit))
-            needs[role.role] = Need(role.role, max(before.seats, role.count), before.people & fit)
-    missing = "" if tier.separation.two_roles else _shortage(list(needs.values()))
+            before = needs.get(role.role, RoleNeed(role.role, 0, fit))
+            needs[role.role] = RoleNeed(role.role, max(before.seats, role.count), before.people & fit)
+    missing = "" if tier.separation.two_roles else _shortage_text(list(needs.values()))
     return f"nobody may decide in two roles, and {missing}" if missing else ""
 
 
-def _roles(tier: Tier, name: str, gate: GateRules, owners: Sequence[str]) -> list[RequiredRole]:
+def _required_roles(tier: Tier, name: str, gate: GateRules, owners: Sequence[str]) -> list[RequiredRole]:
     besides = tier.separation.sole_owner if name == "data" and len(owners) == 1 else None
     asked = {role.role for role in gate.decisions}
     return [*gate.decisions, *([RequiredRole(role=besides)] if besides and besides not in asked else [])]
 
 
-def _shortage(needs: list[Need]) -> str:
-    need = first_unfilled(needs)
+def _shortage_text(needs: list[RoleNeed]) -> str:
+    need = first_unfilled_need(needs)
     return (
         f"no other person is left for role {need.role} ({', '.join(sorted(need.people)) or 'nobody'})" if need else ""
     )
 
 
-def first_unfilled(needs: list[Need]) -> Need | None:
-    """Return the first role for which not enough different people are left; None if all roles can be filled."""
+def first_unfilled_need(needs: list[RoleNeed]) -> RoleNeed | None:
+    """Return the first role for which no other person is left; None if different people can fill all roles."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
     return next((need for number, need in enumerate(seats) if not _assign_seat(number, seats, taken, set())), None)
 
 
-def _assign_seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:
+def _assign_seat(number: int, seats: list[RoleNeed], seat_by_person: dict[str, int], tried: set[str]) -> bool:
     """Assign a person to a seat, and move others to other seats if necessary (Kuhn's algorithm)."""
     for person in sorted(seats[number].people - tried):
         tried.add(person)
-        if person not in taken or _assign_seat(taken[person], seats, taken, tried):
-            taken[person] = number
+        if person not in seat_by_person or _assign_seat(seat_by_person[person], seats, seat_by_person, tried):
+            seat_by_person[person] = number
             return True
     return False
 
 
-def _duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
+def _role_duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
     wanted: list[tuple[YamlPath, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():
@@ -199,9 +200,11 @@ def _duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
     return wanted
 
 
-def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
+def _role_holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
     """Return the holders of a role. Demo identities are included only in environment `local`."""
-    return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
+    return [
+        person for person in people.holders_of(role, at) if policy.environment == LOCAL_ENVIRONMENT or not person.demo
+    ]
 
 
 def _possible_deciders(
@@ -216,14 +219,14 @@ def _possible_deciders(
     ]
 
 
-def _need_of_command_signers(role: RequiredRole, people: People, at: datetime | None) -> Need:
+def _command_signer_need(role: RequiredRole, people: People, at: datetime | None) -> RoleNeed:
     """Return the number of signers that a change needs in a role, and the people who can sign with a command.
 
     Passkeys work only in a browser, so people who have only passkeys are left out.
     """
-    able = [person for person in people.with_role(role.role, at) if not person.has_only_passkeys()]
-    return Need(role.role, role.count, _real_ids(able))
+    able = [person for person in people.holders_of(role.role, at) if not person.has_only_passkeys()]
+    return RoleNeed(role.role, role.count, _ids_without_demo(able))
 
 
-def _real_ids(people: list[Person]) -> frozenset[str]:
+def _ids_without_demo(people: list[Person]) -> frozenset[str]:
     return frozenset(person.id for person in people if not person.demo)

@@ -15,40 +15,40 @@ from tasks.core.version import OLDEST_RESUMABLE_VERSION
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
-PINNED_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
+PINNED_REQUIREMENT_PATTERN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 MAX_LISTED_LIBRARIES = 5
 
 
-def find_obstacles(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
-    """Return the reasons why outputs may differ, as far as they are known before a stage is executed."""
+def find_obstacles(layout: Layout, release_manifest: Manifest | None, params: Params) -> list[str]:
+    """Return the reasons why outputs may differ that are known before any stage is executed."""
     return [
-        *(_input_differences(layout, released) if released else ()),
-        *_libraries(layout.root / "constraints.txt"),
-        *_machine(params),
+        *(_input_differences(layout, release_manifest) if release_manifest else ()),
+        *_library_differences(layout.root / "constraints.txt"),
+        *_machine_obstacles(params),
     ]
 
 
 def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
-    """Return the reason why sources cannot be read again if an owner has withdrawn one of them, else None."""
-    return withdrawals.block_reason(ledger, governance, release_sources.of_run(layout))
+    """Return the reason why sources cannot be read again if an owner has withdrawn one of them; else None."""
+    return withdrawals.block_reason(ledger, governance, release_sources.sources_of_run(layout))
 
 
-def _input_differences(layout: Layout, released: Manifest) -> Iterator[str]:
-    now = manifest.input_fields(layout, code_digest.digest_of_all(layout.root))
-    if released.tree_sha256 == now["tree_sha256"] and released.code_sha256 != now.pop("code_sha256"):
+def _input_differences(layout: Layout, release_manifest: Manifest) -> Iterator[str]:
+    now = manifest.build_input_fields(layout, code_digest.all_stages_digest(layout.root))
+    if release_manifest.tree_sha256 == now["tree_sha256"] and release_manifest.code_sha256 != now.pop("code_sha256"):
         yield (
             f"the digest of its code was made by a Hallmark before {OLDEST_RESUMABLE_VERSION}, which left docstrings "
             "and comments out, so it cannot be compared; the commit holds the files that the manifest names"
         )
     for name, digest in now.items():
-        if getattr(released, name) != digest:
+        if getattr(release_manifest, name) != digest:
             yield f"{name} of the commit is not the manifest's: the release was made with something else"
 
 
-def _libraries(constraints: Path) -> Iterator[str]:
+def _library_differences(constraints: Path) -> Iterator[str]:
     lines = constraints.read_text().splitlines()
-    wanted = {match[1]: match[2] for line in lines if (match := PINNED_REQUIREMENT.match(line))}
-    installed = {name: _version(name) for name in wanted}
+    wanted = {match[1]: match[2] for line in lines if (match := PINNED_REQUIREMENT_PATTERN.match(line))}
+    installed = {name: _installed_version(name) for name in wanted}
     other = [
         f"{name} {version} (wanted {wanted[name]})"
         for name, version in installed.items()
@@ -62,7 +62,7 @@ def _libraries(constraints: Path) -> Iterator[str]:
         )
 
 
-def _version(name: str) -> str | None:
+def _installed_version(name: str) -> str | None:
     """Return a library's installed version without the build suffix, such as 2.13.0 for torch 2.13.0+cpu."""
     try:
         return metadata.version(name).split("+")[0]
@@ -70,6 +70,6 @@ def _version(name: str) -> str | None:
         return None  # it is for another platform, or of an extra that is not installed
 
 
-def _machine(params: Params) -> Iterator[str]:
+def _machine_obstacles(params: Params) -> Iterator[str]:
     if params.training.device == "gpu":
         yield "trained on GPUs, some of whose kernels give other bits each time"

@@ -1,4 +1,7 @@
-"""Original of a reproduction: a release, or a run with a package, with the digest and the record of each stage."""
+"""Original of a reproduction, with the digest and the record of each stage.
+
+It is a release, or a run with a package.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,28 +26,29 @@ class Original:
     run: str
     commit: str
     digests: Mapping[str, str]
-    """Digest of each stage's output, by folder; for `package`, digest of the payload."""
+    """Digest of each stage's output, by folder. The value for `package` is the digest of the payload."""
     records: Mapping[str, SignedRecord]
-    """Stage records by the stage's name in DVC; empty for a release from a version that had no stage records."""
+    """Stage records, by the stage's name in DVC; empty if the release is from a version of Hallmark without stage
+    records."""
     release: Release | None = None
 
     @staticmethod
-    def of_release(release: Release, governance: Governance) -> "Original":
+    def from_release(release: Release, governance: Governance) -> "Original":
         """Create the original from a release.
 
         Raises:
             Refused: The release is not valid.
         """
         folder = Path(release.bundle)
-        verification.require_valid(folder, governance)
-        wanted = manifest.read(folder / bundle.PAYLOAD).stages | {"package": release.payload_sha256}
-        paths = sorted((folder / bundle.STAGES).glob("*.json"))
-        records = (stage_record.parse_unverified(dsse.read(path)) for path in paths)
+        verification.require_valid_release(folder, governance)
+        wanted = manifest.read_manifest(folder / bundle.PAYLOAD).stages | {"package": release.payload_sha256}
+        paths = sorted((folder / bundle.STAGE_RECORDS).glob("*.json"))
+        records = (stage_record.parse_unverified_record(dsse.read_envelope(path)) for path in paths)
         named = {record.record.name: record for record in records}
         return Original(release.label, release.run, release.commit, wanted, named, release)
 
     @staticmethod
-    def of_run(run: str, commit: str, ledger: Ledger, governance: Governance) -> "Original":
+    def from_run(run: str, commit: str, ledger: Ledger, governance: Governance) -> "Original":
         """Create the original from a run.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Runs: each has its own worktree, and is recorded as git commits on its own ref.
+"""Runs: each run has its own worktree, and its git commits are on its own ref.
 
 git/                 the repository, commits, and their trees and files
 outputs/             outputs of stages, which DVC stores
@@ -7,14 +7,14 @@ reporting/           summary, differences, curves, and synchronisation with MLfl
 run.py               creation and opening of runs; checks and commits of an open run
 installation.py      id of a checkout
 abbreviated_ids.py   lookup of a run by the beginning or end of its id
-stand_in.py          folder that replaces a checkout, with its own state
+stand_in.py          folder with its own state that replaces a checkout
 run_entries.py       ledger entries of a run
 journal.py           state of a run, stage by stage, for people who watch it
 checkout.py          a checkout with its ledger and the governance in force
 governance_cache.py  cache of the governance of runs
 request.py           parameters of the flow `retrain`, before they are signed
-environment.py       environment variables of processes that work for runs
-stage.py             one stage: outputs restored from the cache by a signed record, or computed
+environment.py       environment variables of a run's processes
+stage.py             one stage: its outputs are restored from the cache if a signed record matches, or computed
 run_lock.py          lock that lets one process at a time execute a run
 run_lease.py         lease that lets one machine at a time execute a run
 takeover.py          takeover of a run that another machine began

@@ -8,36 +8,37 @@ from tasks.gates import signed_request
 from tasks.ledger.ledger import ledger_exists, open_ledger
 from tasks.runs import journal
 
-ID_PART = re.compile(r"[a-z0-9-]{4,62}")
+ID_PART_PATTERN = re.compile(r"[a-z0-9-]{4,62}")
 """Pattern of an abbreviated run id. Fewer than four characters would match too many runs."""
-GENERATED_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
-GENERATED_ID_PART = re.compile(
+GENERATED_ID_PATTERN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
+GENERATED_ID_PART_PATTERN = re.compile(
     r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
 )
-"""Pattern of every beginning or end of a generated run id. People cannot choose a run id that matches."""
-MAX_CANDIDATES = 10
+"""Pattern of the beginnings and ends of generated run ids. A run id that a person chooses must not match it."""
+MAX_LISTED_RUNS = 10
 
 
-def expand(state: Path, given: str) -> str:
-    """Return the full id of the only run whose id begins or ends with `given`.
+def expand_run_id(state: Path, abbreviated_id: str) -> str:
+    """Return the full id of the only run whose id begins or ends with `abbreviated_id`.
 
-    If `given` is a full id or matches no run, it is returned unchanged, and the caller reports the unknown run.
+    If `abbreviated_id` is a full id or matches no run, it is returned unchanged, and the caller reports the unknown
+    run.
 
     Raises:
         InputError: More than one run matches; the message lists them.
     """
-    if not ID_PART.fullmatch(given):
-        return given
+    if not ID_PART_PATTERN.fullmatch(abbreviated_id):
+        return abbreviated_id
     known = _known_ids(state)
-    fits = sorted(run for run in known if run.startswith(given) or run.endswith(given))
-    if given in known or not fits:
-        return given
+    fits = sorted(run for run in known if run.startswith(abbreviated_id) or run.endswith(abbreviated_id))
+    if abbreviated_id in known or not fits:
+        return abbreviated_id
     if len(fits) > 1:
-        raise InputError(_ambiguity_message(state, given, fits))
+        raise InputError(_ambiguity_message(state, abbreviated_id, fits))
     return fits[0]
 
 
-def require_unambiguous(state: Path, run_id: str) -> None:
+def require_unambiguous_id(state: Path, run_id: str) -> None:
     """Verify that the id of a new run cannot be confused with the id of another run.
 
     Neither id must be the beginning or end of the other. An id chosen by a person must also not be the beginning or end
@@ -48,22 +49,22 @@ def require_unambiguous(state: Path, run_id: str) -> None:
     """
     if run_id in (asked := _requested_ids(state)):
         return
-    given_out = GENERATED_ID.fullmatch(run_id)
-    if not given_out and GENERATED_ID_PART.fullmatch(run_id):
+    given_out = GENERATED_ID_PATTERN.fullmatch(run_id)
+    if not given_out and GENERATED_ID_PART_PATTERN.fullmatch(run_id):
         raise InputError(
             f"a run cannot be called {run_id!r}: ids such as 20260303-120000-a1b2 begin or end so, and whoever types a "
             "part of one would mean this run; leave run_id out, or give a name in words"
         )
     for known in sorted({*journal.run_ids(state), *asked} - {run_id}):
-        if _is_part(run_id, known) or (_is_part(known, run_id) and not given_out):
+        if _is_beginning_or_end(run_id, known) or (_is_beginning_or_end(known, run_id) and not given_out):
             raise InputError(
                 f"a run cannot be called {run_id!r}: there is run {known}, and one of these begins or ends with the "
                 "other, so that whoever types a part of an id would mean the wrong run; take another name"
             )
 
 
-def _is_part(part: str, run_id: str) -> bool:
-    return bool(ID_PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
+def _is_beginning_or_end(part: str, run_id: str) -> bool:
+    return bool(ID_PART_PATTERN.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
 
 
 def _known_ids(state: Path) -> set[str]:
@@ -71,15 +72,15 @@ def _known_ids(state: Path) -> set[str]:
 
 
 def _requested_ids(state: Path) -> set[str]:
-    return set(open_ledger(state).subjects(signed_request.KIND)) if ledger_exists(state) else set()
+    return set(open_ledger(state).subjects(signed_request.ENTRY_KIND)) if ledger_exists(state) else set()
 
 
 def _ambiguity_message(state: Path, given: str, fits: list[str]) -> str:
-    lines = [f"  {run}{_describe_run(state, run)}" for run in fits[-MAX_CANDIDATES:]]
-    more = [f"  and {len(fits) - MAX_CANDIDATES:,} older ones"] * (len(fits) > MAX_CANDIDATES)
+    lines = [f"  {run}{_describe_run(state, run)}" for run in fits[-MAX_LISTED_RUNS:]]
+    more = [f"  and {len(fits) - MAX_LISTED_RUNS:,} older ones"] * (len(fits) > MAX_LISTED_RUNS)
     return "\n".join([f"{given!r} begins or ends the ids of {len(fits):,} runs; give more of one:", *more, *lines])
 
 
 def _describe_run(state: Path, run: str) -> str:
-    known = journal.read(state, run)
+    known = journal.read_journal(state, run)
     return f"  {known.use_case or 'no use case yet'}, {known.status}" if known else "  not on this machine"

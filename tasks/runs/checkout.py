@@ -31,11 +31,11 @@ class Checkout:
         return installed_governance(self.root, self._proposed)
 
     @cached_property
-    def rules(self) -> GovernanceCache:
+    def governance_cache(self) -> GovernanceCache:
         return GovernanceCache(self.root, self.ledger)
 
     @cached_property
-    def now(self) -> datetime:
+    def ledger_time(self) -> datetime:
         """Ledger time at the first access to this property."""
         return self.ledger.now()
 

@@ -1,6 +1,6 @@
 """Id of a checkout, which distinguishes checkouts that share a Prefect server or a ledger.
 
-`.hallmark/installation.json` holds the id together with the machine, path and inode of the checkout's folder. A copied
+`.hallmark/installation.json` holds the id, the machine, and the path and inode of the checkout's folder. A copied
 checkout has another inode and gets a new id. A moved checkout keeps its id.
 """
 
@@ -13,7 +13,7 @@ from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 
-MACHINE_ID = Path("/etc/machine-id")
+MACHINE_ID_FILE = Path("/etc/machine-id")
 """File with the machine id of systemd and D-Bus. It distinguishes copies that have the same path on different
 machines."""
 
@@ -41,20 +41,20 @@ def installation_id(root: Path) -> str:
     Raises:
         InputError: The file with the id is damaged.
     """
-    path, here = root / ".hallmark" / "installation.json", _describe(root)
-    known = _read(path) if path.exists() else None
+    path, here = root / ".hallmark" / "installation.json", _new_installation(root)
+    known = _read_installation(path) if path.exists() else None
     if known is None:
-        files.create_file(path, _text(here))  # of two simultaneous commands one succeeds
+        files.create_private_file(path, _to_json(here))  # of two simultaneous commands one succeeds
         return installation_id(root)
     if not known.is_same_checkout(here):
-        files.write_bytes(path, _text(here), mode=0o600)
+        files.write_bytes(path, _to_json(here), mode=0o600)
         return here.id
     if known.root != here.root:
-        files.write_bytes(path, _text(here.model_copy(update={"id": known.id})), mode=0o600)
+        files.write_bytes(path, _to_json(here.model_copy(update={"id": known.id})), mode=0o600)
     return known.id
 
 
-def _read(path: Path) -> Installation:
+def _read_installation(path: Path) -> Installation:
     try:
         return Installation.model_validate_json(path.read_bytes())
     except ValidationError:
@@ -64,16 +64,16 @@ def _read(path: Path) -> Installation:
         ) from None
 
 
-def _describe(root: Path) -> Installation:
+def _new_installation(root: Path) -> Installation:
     place = root.resolve().stat()
     return Installation(
         id=secrets.token_hex(4),
-        machine=MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else "",
+        machine=MACHINE_ID_FILE.read_text().strip() if MACHINE_ID_FILE.exists() else "",
         root=str(root.resolve()),
         device=place.st_dev,
         inode=place.st_ino,
     )
 
 
-def _text(named: Installation) -> bytes:
+def _to_json(named: Installation) -> bytes:
     return named.model_dump_json(indent=2).encode()

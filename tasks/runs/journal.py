@@ -11,14 +11,14 @@ from typing import Literal
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.runs.request import checked_run_id, is_run_id
-from tasks.runs.run_lock import is_executing
+from tasks.runs.request import is_run_id, require_run_id
+from tasks.runs.run_lock import is_run_executing
 
-Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
-"""Status of a run. `interrupted` and `unreadable` are never stored: `with_current_status` derives `interrupted`,
-because a killed process cannot store it, and a damaged journal is returned with status `unreadable`."""
+RunStatus = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
+"""Status of a run. Two values are never stored: `interrupted`, which is derived because a killed process cannot store
+it, and `unreadable`, which stands for a damaged journal."""
 
-FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
+FINISHED_STATUSES: tuple[RunStatus, ...] = ("promoted", "unchanged", "experiment", "failed")
 
 
 class StageState(FrozenModel):
@@ -37,11 +37,11 @@ class GateState(FrozenModel):
     decided_by: list[str] = []
 
 
-def in_words(status: Status | str, gates: Mapping[str, GateState]) -> str:
+def status_in_words(status: RunStatus | str, gates: Mapping[str, GateState]) -> str:
     """Return the status of a run in words.
 
-    A failed run whose gate still waits can continue after a waiver. Its status is then, for example, `stopped, the data
-    gate waits`.
+    If a gate of a failed run is still waiting, the run can continue after a waiver. Its status is then, for example,
+    `stopped, the data gate waits`.
     """
     waits = [name for name, line in gates.items() if line.state == "waiting"]
     return f"stopped, the {waits[-1]} gate waits" if status == "failed" and waits else status
@@ -55,14 +55,14 @@ class Journal(FrozenModel):
     price_per_hour: float | None = None
     """Price of one machine hour in USD, from the run's parameters; null before the run is resolved."""
     demo: bool = False
-    status: Status = "running"
+    status: RunStatus = "running"
     flow_run: str | None = None
     """Id of the Prefect flow run that executes the run."""
     commit: str | None = None
     """Latest commit on the run's ref, refs/hallmark/runs/ID."""
     stages: dict[str, StageState] = {}
-    """State of each stage that the flow run has executed, by stage name. A new flow run for the same run starts with an
-    empty mapping."""
+    """State of each stage that the current flow run has executed, by stage name. A new flow run that continues the run
+    starts with an empty mapping."""
     doing: str = ""
     """Description of the current activity between stages and gates; empty during a stage or gate."""
     gates: dict[str, GateState] = {}
@@ -74,12 +74,12 @@ class Journal(FrozenModel):
     unavailable (tasks/core/errors.py)."""
 
     @property
-    def finished(self) -> bool:
-        return self.status in FINISHED
+    def is_finished(self) -> bool:
+        return self.status in FINISHED_STATUSES
 
     @property
-    def in_words(self) -> str:
-        return in_words(self.status, self.gates)
+    def status_in_words(self) -> str:
+        return status_in_words(self.status, self.gates)
 
     @property
     def seconds(self) -> float:
@@ -102,11 +102,11 @@ class Journal(FrozenModel):
         return self.doing or next(iter(at_work), "") or (waits if self.status == "waiting" else "")
 
 
-def path(state: Path, run_id: str) -> Path:
-    return state / "runs" / f"{checked_run_id(run_id)}.json"
+def journal_path(state: Path, run_id: str) -> Path:
+    return state / "runs" / f"{require_run_id(run_id)}.json"
 
 
-def read(state: Path, run_id: str) -> Journal | None:
+def read_journal(state: Path, run_id: str) -> Journal | None:
     """Return the journal of a run; None if there is none.
 
     A damaged journal is returned with status `unreadable`, so that it does not prevent other runs from being listed.
@@ -114,7 +114,7 @@ def read(state: Path, run_id: str) -> Journal | None:
     Raises:
         InputError: `run_id` is not a valid run id.
     """
-    file = path(state, run_id)
+    file = journal_path(state, run_id)
     if not file.is_file():
         return None
     try:
@@ -122,11 +122,11 @@ def read(state: Path, run_id: str) -> Journal | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return _unreadable(run_id, f"{file} cannot be read as the journal of a run")
-    return known if known.run == run_id else _unreadable(run_id, f"{file} is the journal of another run")
+        return _unreadable_journal(run_id, f"{file} cannot be read as the journal of a run")
+    return known if known.run == run_id else _unreadable_journal(run_id, f"{file} is the journal of another run")
 
 
-def _unreadable(run_id: str, problem: str) -> Journal:
+def _unreadable_journal(run_id: str, problem: str) -> Journal:
     error = f"{problem}; `hallmark run --resume {run_id}` writes it anew; where there is no such run, remove it"
     return Journal(run=run_id, requested_by="", status="unreadable", error=error)
 
@@ -136,36 +136,36 @@ def run_ids(state: Path) -> list[str]:
     return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
 
 
-def read_all(state: Path) -> list[Journal]:
+def read_journals(state: Path) -> list[Journal]:
     """Return the journals of all runs of this checkout, oldest first, each with its current status."""
     return _with_current_statuses(
-        state, sorted(run_ids(state), key=lambda name: (_resolved_at(path(state, name)), name))
+        state, sorted(run_ids(state), key=lambda name: (_resolved_at(journal_path(state, name)), name))
     )
 
 
-def read_newest(state: Path, most: int, below: str = "") -> list[Journal]:
-    """Return the journals of the `most` newest runs, newest first, each with its current status.
+def read_newest_journals(state: Path, limit: int, below_id: str = "") -> list[Journal]:
+    """Return the journals of the `limit` newest runs, newest first, each with its current status.
 
-    Runs are sorted by id, which begins with the creation time. If `below` is given, only runs with smaller ids are
+    Runs are sorted by id, which begins with the creation time. If `below_id` is given, only runs with smaller ids are
     returned.
     """
     known = sorted(run_ids(state), reverse=True)
-    return _with_current_statuses(state, [name for name in known if not below or name < below][:most])
+    return _with_current_statuses(state, [name for name in known if not below_id or name < below_id][:limit])
 
 
 def _with_current_statuses(state: Path, wanted: list[str]) -> list[Journal]:
-    return [with_current_status(state, known) for name in wanted if (known := read(state, name))]
+    return [with_current_status(state, known) for name in wanted if (known := read_journal(state, name))]
 
 
 def _resolved_at(file: Path) -> float:
     return Layout(file.with_suffix("")).resolved_at or file.lstat().st_mtime
 
 
-def with_current_status(state: Path, known: Journal) -> Journal:
-    """Return the journal, with status `interrupted` instead of `running` if no process executes the run."""
-    if known.status != "running" or is_executing(state, known.run):
-        return known
-    latest = read(state, known.run) or known  # the run may have ended meanwhile
+def with_current_status(state: Path, journal: Journal) -> Journal:
+    """Return a journal with its current status: `interrupted` instead of `running` if no process executes the run."""
+    if journal.status != "running" or is_run_executing(state, journal.run):
+        return journal
+    latest = read_journal(state, journal.run) or journal  # the run may have ended meanwhile
     return _as_interrupted(latest) if latest.status == "running" else latest
 
 
@@ -177,5 +177,5 @@ def _as_interrupted(known: Journal) -> Journal:
     return known.model_copy(update={"status": "interrupted", "stages": stages})
 
 
-def write(state: Path, journal: Journal) -> None:
-    files.write_bytes(path(state, journal.run), journal.model_dump_json(indent=2).encode())
+def write_journal(state: Path, journal: Journal) -> None:
+    files.write_bytes(journal_path(state, journal.run), journal.model_dump_json(indent=2).encode())

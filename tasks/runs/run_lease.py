@@ -1,9 +1,9 @@
 """Lease that lets one machine at a time execute or fetch a run, if several machines share a ledger.
 
-The lease is renewed while the run executes. It tells other machines at once which machine executes the run, and it
-expires if that machine dies. It does not have to be reliable: the ledger's entry `run.taken_up`, which is read before
-every stage (takeover.py), keeps two machines from continuing the same run. So a lease that expired while a machine
-slept does no harm.
+The lease is renewed while the run executes. It shows other machines which machine executes the run, and it expires if
+that machine dies. The lease does not have to be reliable: before every stage, the ledger's entry `run.taken_up` is read
+(takeover.py), which prevents two machines from continuing the same run. A lease that expires while a machine sleeps
+therefore does no harm.
 """
 
 import os
@@ -18,7 +18,7 @@ from tasks.core.formatting import format_exact_time
 from tasks.ledger import ledger
 from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
-from tasks.runs.request import checked_run_id
+from tasks.runs.request import require_run_id
 
 POLL_SECONDS = 1.0
 RENEW_SECONDS = LEASE_DURATION.total_seconds() / 3
@@ -39,12 +39,12 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
     if not os.environ.get(ledger.URL_VARIABLE):
         yield
         return
-    name = f"run/{checked_run_id(run_id)}"
-    turn = LeaseKeeper(open_leases(root / ".hallmark"), name, installation.installation_id(root), one=True)
+    name = f"run/{require_run_id(run_id)}"
+    turn = LeaseKeeper(open_leases(root / ".hallmark"), name, installation.installation_id(root), one_owner=True)
     with suppress(Unavailable):
-        _take(turn, run_id)
+        _acquire_lease(turn, run_id)
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(turn, ended), daemon=True)
+    renewing = threading.Thread(target=_keep_renewing, args=(turn, ended), daemon=True)
     renewing.start()
     try:
         yield
@@ -55,7 +55,7 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
             turn.release()
 
 
-def _take(turn: LeaseKeeper, run_id: str) -> None:
+def _acquire_lease(turn: LeaseKeeper, run_id: str) -> None:
     first = turn.renew()
     deadline = time.monotonic() + LEASE_DURATION.total_seconds() + POLL_SECONDS
     holder = first
@@ -73,7 +73,7 @@ def _holder_in_words(held: Lease) -> str:
     )
 
 
-def _renew(turn: LeaseKeeper, ended: threading.Event) -> None:
+def _keep_renewing(turn: LeaseKeeper, ended: threading.Event) -> None:
     while not ended.wait(RENEW_SECONDS):
         with suppress(Unavailable):
             turn.renew()

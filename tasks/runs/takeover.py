@@ -22,7 +22,7 @@ from tasks.runs.git.repository import Repository, worktree_git_folder
 from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.request import NO_RUN_MESSAGE
 
-TAKEN_UP = "run.taken_up"
+TAKEOVER_KIND = "run.taken_up"
 """Kind of ledger entry about a takeover. Its subject is the run id; its body names the installation and its machine."""
 ELSEWHERE_MESSAGE = (
     "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
@@ -30,20 +30,19 @@ ELSEWHERE_MESSAGE = (
 CHAMPION_STAGE = "predict@champion"
 
 
-def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
-    """Return whether another installation has taken over the run."""
-    return other_machine(ledger, root, run_id) is not None
+def is_on_other_machine(ledger: Ledger, root: Path, run_id: str) -> bool:
+    return describe_other_machine(ledger, root, run_id) is not None
 
 
-def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
+def describe_other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
     """Return a description of the machine that has taken over the run; None if the run continues here."""
-    takeovers = ledger.entries(TAKEN_UP, run_id)
+    takeovers = ledger.entries(TAKEOVER_KIND, run_id)
     if not takeovers or takeovers[-1].body.get("installation") == installation.installation_id(root):
         return None
     return _installation_in_words(takeovers[-1])
 
 
-def take_over(root: Path, run_id: str) -> float:
+def take_over_run(root: Path, run_id: str) -> float:
     """Fetch a run with its outputs from the remotes, and record in the ledger that it continues on this machine.
 
     Local files of the run are replaced. If the takeover fails, they are restored.
@@ -59,8 +58,8 @@ def take_over(root: Path, run_id: str) -> float:
     """
     remote, ledger = os.environ.get(run.GIT_REMOTE_VARIABLE), open_ledger(root / ".hallmark")
     before = _last_takeover(ledger, run_id)
-    checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
-    if run.recorded_request(root, run_id) is None or not ledger.entries(run_entries.RESOLVED, run_id):
+    checkout, layout, ref = Repository.open(root), run.run_layout(root, run_id), run.run_ref(run_id)
+    if run.find_recorded_request(root, run_id) is None or not ledger.entries(run_entries.RESOLVED_KIND, run_id):
         raise InputError(NO_RUN_MESSAGE.format(run_id))
     if not remote:
         raise InputError(
@@ -68,38 +67,38 @@ def take_over(root: Path, run_id: str) -> float:
             "remote that it was pushed to, and DVC's default remote to the one that has its outputs"
         )
     started = time.monotonic()
-    commit = checkout.fetch(remote, ref)
+    commit = checkout.fetch_ref(remote, ref)
     seconds = time.monotonic() - started
-    aside = layout.request.with_suffix(".aside")
-    with _set_aside(layout):
+    aside = layout.request_path.with_suffix(".aside")
+    with _replacing_local_files(layout):
         checkout.add_worktree(layout.root, commit)
-        if not run.exists_here(layout):
+        if not run.is_on_this_machine(layout):
             raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
         run.open_run(root, run_id).require_unchanged()
         run_entries.require_recorded_outputs(ledger, layout, run_id)
         _require_champion(layout)
-        layout.request.rename(aside)  # renamed back last, as `create` writes it last
-        dvc.configure(layout)
+        layout.request_path.rename(aside)  # renamed back last, as `create` writes it last
+        dvc.configure_dvc(layout)
         started = time.monotonic()
-        dvc.pull(layout)
+        dvc.pull_outputs(layout)
         seconds += time.monotonic() - started
-        checkout.git("update-ref", ref, commit)
-        aside.rename(layout.request)
+        checkout.run_git("update-ref", ref, commit)
+        aside.rename(layout.request_path)
         _record_takeover(ledger, root, run_id, before)
     return seconds
 
 
 def _record_takeover(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
     with ledger.transaction():
-        if _last_takeover(ledger, run_id) > before and (other := other_machine(ledger, root, run_id)):
+        if _last_takeover(ledger, run_id) > before and (other := describe_other_machine(ledger, root, run_id)):
             raise Refused(f"run {run_id} was taken up on another machine meanwhile ({other}); it goes on there")
         ledger.append(
-            TAKEN_UP, run_id, {"installation": installation.installation_id(root), "machine": socket.gethostname()}
+            TAKEOVER_KIND, run_id, {"installation": installation.installation_id(root), "machine": socket.gethostname()}
         )
 
 
 def _last_takeover(ledger: Ledger, run_id: str) -> int:
-    takeovers = ledger.entries(TAKEN_UP, run_id)
+    takeovers = ledger.entries(TAKEOVER_KIND, run_id)
     return takeovers[-1].seq if takeovers else 0
 
 
@@ -114,8 +113,8 @@ def _require_champion(layout: Layout) -> None:
 
     Releases are not pushed to a remote.
     """
-    champion = files.read_json(layout.champion)
-    if champion is None or CHAMPION_STAGE in dvc_lock.stages(layout.root):
+    champion = files.read_json(layout.champion_path)
+    if champion is None or CHAMPION_STAGE in dvc_lock.stage_names(layout.root):
         return
     if not (payload := layout.state / champion["payload"]).is_dir():
         raise Unavailable(
@@ -125,15 +124,15 @@ def _require_champion(layout: Layout) -> None:
 
 
 @contextmanager
-def _set_aside(layout: Layout) -> Iterator[None]:
-    """Move the local files of a run to another folder during the block.
+def _replacing_local_files(layout: Layout) -> Iterator[None]:
+    """Move the local files of a run to another folder during the block, and remove them afterwards.
 
-    They are restored if the block fails, or, after a kill, by the next call.
+    If the block fails, the files are restored. If the process is killed, the next call restores them.
     """
     kept = layout.state / "replaced" / layout.root.name
     places = (layout.root, worktree_git_folder(layout.root))
     if kept.exists():
-        _put_back(kept, places)
+        _restore_folders(kept, places)
     kept.mkdir(parents=True)
     for place in filter(Path.exists, places):
         place.rename(kept / place.name)
@@ -142,23 +141,23 @@ def _set_aside(layout: Layout) -> Iterator[None]:
     except BaseException:
         for place in places:
             shutil.rmtree(place, ignore_errors=True)
-        _put_back(kept, places)
+        _restore_folders(kept, places)
         raise
-    _discard(kept)
+    _remove_folder(kept)
 
 
-def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
-    """Restore the folders, the worktree last: a run counts as present as soon as it has a worktree."""
-    for place in reversed(places):
-        if (kept / place.name).exists():
+def _restore_folders(backup: Path, folders: tuple[Path, ...]) -> None:
+    """Restore the moved folders. The worktree is restored last, because a run with a worktree counts as present."""
+    for place in reversed(folders):
+        if (backup / place.name).exists():
             shutil.rmtree(place, ignore_errors=True)
-            (kept / place.name).rename(place)
-    _discard(kept)
+            (backup / place.name).rename(place)
+    _remove_folder(backup)
 
 
-def _discard(kept: Path) -> None:
+def _remove_folder(folder: Path) -> None:
     """Rename a folder and then remove it, so that a partly removed folder is never restored."""
-    gone = kept.with_name(f"{kept.name}.gone")
+    gone = folder.with_name(f"{folder.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)  # left by a process that was killed within the next two lines
-    kept.rename(gone)
+    folder.rename(gone)
     shutil.rmtree(gone)

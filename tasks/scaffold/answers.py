@@ -1,4 +1,4 @@
-"""Questions that only a person can answer, because no data file does."""
+"""Questions that only a person can answer, because no data file contains the answers."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -28,7 +28,7 @@ QUESTIONS = (
 
 
 class Answers(config.FrozenModel):
-    """Answers of a person to QUESTIONS and PERSONAL_QUESTION."""
+    """The user's answers to QUESTIONS and PERSONAL_QUESTION."""
 
     owner: str
     licence: str
@@ -45,14 +45,14 @@ PERSONAL_QUESTION = Question(
 )
 
 
-def parse_personal(said: Iterable[str]) -> dict[str, Category]:
+def parse_personal(options: Iterable[str]) -> dict[str, Category]:
     """Parse `FIELD=CATEGORY` options. One option can hold several pairs, separated by commas.
 
     Raises:
-        InputError: A part is not FIELD=CATEGORY, or the category does not exist.
+        InputError: A pair is not of the form FIELD=CATEGORY, or the category does not exist.
     """
     fields: dict[str, Category] = {}
-    for pair in filter(None, (part.strip() for text in said for part in text.split(","))):
+    for pair in filter(None, (part.strip() for text in options for part in text.split(","))):
         name, _, category = (part.strip() for part in pair.partition("="))
         if not name or category not in CATEGORIES:
             raise InputError(
@@ -63,7 +63,7 @@ def parse_personal(said: Iterable[str]) -> dict[str, Category]:
     return fields
 
 
-def unanswered_questions(given: dict[str, str | None]) -> Iterator[Question]:
+def unanswered_questions(answers: dict[str, str | None]) -> Iterator[Question]:
     for question in QUESTIONS:
-        if not (given.get(question.name) or "").strip():
+        if not (answers.get(question.name) or "").strip():
             yield question

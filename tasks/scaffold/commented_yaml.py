@@ -1,4 +1,4 @@
-"""YAML in the style of a person: a heading, and a comment beside each guess."""
+"""YAML as a person would write it, with a heading and with a comment after each guessed value."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -13,27 +13,27 @@ Comments = Mapping[str, str]
 NO_COMMENTS: Comments = {}
 
 
-def dump(value: Any, heading: str = "", remarks: Comments = NO_COMMENTS) -> str:
+def dump_with_comments(value: Any, heading: str = "", comments: Comments = NO_COMMENTS) -> str:
     out = StringIO()
     writer = YAML()
     writer.width = LINE_WIDTH
     writer.indent(mapping=2, sequence=4, offset=2)
-    writer.dump(_with_comments(value, remarks, ""), out)
+    writer.dump(_add_comments(value, comments, ""), out)
     return "".join(f"# {line}\n" for line in heading.splitlines()) + out.getvalue()
 
 
-def _with_comments(value: Any, remarks: Comments, where: str) -> Any:
-    """Convert to ruamel's containers, which can have comments. Lists of plain values are written on one line."""
+def _add_comments(value: Any, comments: Comments, key_prefix: str) -> Any:
+    """Convert a value to ruamel's containers, which can have comments. Lists of plain values are put on one line."""
     if isinstance(value, dict):
         made = CommentedMap(
-            (key, _with_comments(item, remarks, f"{where}.{key}".lstrip("."))) for key, item in value.items()
+            (key, _add_comments(item, comments, f"{key_prefix}.{key}".lstrip("."))) for key, item in value.items()
         )
         for key in value:
-            if remark := remarks.get(f"{where}.{key}".lstrip(".")):
+            if remark := comments.get(f"{key_prefix}.{key}".lstrip(".")):
                 made.yaml_add_eol_comment(remark, key)
         return made
     if isinstance(value, list | tuple):
-        row = CommentedSeq(_with_comments(item, remarks, where) for item in value)
+        row = CommentedSeq(_add_comments(item, comments, key_prefix) for item in value)
         if not any(isinstance(item, dict | list) for item in value):
             row.fa.set_flow_style()
         return row

@@ -1,6 +1,6 @@
-"""Detection of the columns of a data file, and a sample of its rows.
+"""Detection of a data file's format and columns, and a sample of its rows.
 
-The same readers are used in runs, so a run can read any file that can be sampled here.
+Runs use the same readers. A run can therefore read any file that can be sampled here.
 """
 
 import random
@@ -13,68 +13,69 @@ from typing import IO, Any, NamedTuple
 
 from tasks.core.errors import InputError
 from tasks.core.formatting import format_share
-from tasks.core.steps.kinds import KINDS_IN_WORDS
+from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.scaffold import file_format
-from tasks.sources.sources import ColumnMapping, Constants, Source
+from tasks.sources.sources import ColumnMapping, Source, SourceConstants
 from tasks.stages.data.readers import content, gzip_content
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 MAX_BYTES = 256 << 20
-"""Maximum size of the file in bytes, both before and after unpacking. Reading this much takes about ten seconds."""
+"""Maximum size of the file in bytes, before and after decompression. Reading this much takes about ten seconds."""
 MAX_SAMPLE_ROWS = 20_000
 """Maximum number of rows in the sample, drawn uniformly from the file."""
 MAX_COLUMNS = 500
 MAX_MALFORMED_SHARE = 0.05
-"""Maximum share of malformed rows, from 0 to 1. Also the value of `data.max_malformed_share` in the new params.yaml."""
+"""Maximum fraction of malformed rows. It is also the value of `data.max_malformed_share` in the new params.yaml."""
 MAX_NAME_CHARS = 80
-"""Maximum number of characters in a column's name. Anything longer is taken for a value."""
+"""Maximum number of characters in a column's name. Longer text is assumed to be a value."""
 MAX_MEMORY_BYTES = 64 << 20
 ADVICE_PATTERNS = (
-    (r"correct `kind` or `location`", f"save it as {KINDS_IN_WORDS}, and give that"),
+    (r"correct `kind` or `location`", f"save it as {SOURCE_KINDS_IN_WORDS}, and give that"),
     (r"set `(encoding|delimiter): (\S+)`( in sources.yaml| there)", r"say --\1 \2"),
     (r"and sources.yaml says", "and --delimiter says"),
     (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
 )
-"""Patterns of advice in readers' errors, each with its replacement for command-line users."""
+"""Regular expressions for advice in readers' error messages, each with a replacement for users of `hallmark new`."""
 
 
 class DataFile(NamedTuple):
     source: Source
-    """Source with the detected format. Its mapping names every column; other required fields have placeholders."""
+    """Source with the detected format. Its mapping includes every column. Other required fields contain
+    placeholders."""
     names: list[str]
     rows: int
     """Number of rows, including malformed ones."""
     malformed: int
     sample: list[Row]
-    """Sample of at most MAX_SAMPLE_ROWS rows, in the order of the file."""
+    """Sample of at most MAX_SAMPLE_ROWS rows, in file order."""
 
 
-def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) -> DataFile:
+def inspect_file(name: str, location: str, root: Path, options: dict[str, str]) -> DataFile:
     """Detect the format of a data file, and read a sample of its rows.
 
     Args:
         name: Name of the use case.
-        location: Path or URL. A relative path is below `root`.
+        location: Path or URL. A relative path starts at `root`.
         root: Root of the checkout.
-        given: Options given by the user, `encoding` and `delimiter`.
+        options: Values of the options `encoding` and `delimiter`, as far as the user set them.
 
     Raises:
-        InputError: The file is not a table with a header, two columns and rows, or no reader accepts it.
+        InputError: The file is too large, is not readable, or has no rows or fewer than two named columns.
     """
-    draft = _draft(name, location, {})
+    draft = _draft_source(name, location, {})
     with _rewrite_errors(name), _unpack(draft, root) as file:
-        known = _draft(name, location, {"kind": file_format.detect_kind(file)})
-        source = known.model_copy(update=file_format.detect_text_format(file, known, given))
-        names = _names(file, source)
-        source = source.model_copy(update={"mapping": _mapping_of_all(names)})
+        known = _draft_source(name, location, {"kind": file_format.detect_kind(file)})
+        source = known.model_copy(update=file_format.detect_text_format(file, known, options))
+        names = _column_names(file, source)
+        source = source.model_copy(update={"mapping": _mapping_of_all_columns(names)})
         file.seek(0)
-        return _sample(file, source, names)
+        return _sample_rows(file, source, names)
 
 
 @contextmanager
 def _rewrite_errors(name: str) -> Iterator[None]:
-    """Rewrite advice in readers' errors for users who have no sources.yaml yet."""
+    """Rewrite advice in readers' error messages for users who do not have a sources.yaml yet."""
     try:
         yield
     except InputError as error:
@@ -84,29 +85,29 @@ def _rewrite_errors(name: str) -> Iterator[None]:
         raise InputError(text) from None
 
 
-def _draft(name: str, location: str, more: dict[str, Any]) -> Source:
+def _draft_source(name: str, location: str, more: dict[str, Any]) -> Source:
     said = {
         "id": name, "kind": "csv", "location": location, "owner": name, "steward": name, "access": ["data_owner"],
         "classification": "confidential", "lawful_basis": "-", "licence": "-", "retention_days": 1, "region": "-",
         "refresh_days": 1, "approved_uses": ["-"], "mapping": ColumnMapping(prompt="-", response="-"),
-        "constants": Constants(task=name),
+        "constants": SourceConstants(task=name),
     }  # fmt: skip
     return Source.model_validate(said | more)
 
 
-def _mapping_of_all(names: list[str]) -> ColumnMapping:
+def _mapping_of_all_columns(names: list[str]) -> ColumnMapping:
     return ColumnMapping(prompt=names[0], response={name: name for name in names})
 
 
 @contextmanager
 def _unpack(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """Yield a private, unpacked copy of the file. Raises InputError if it is too large."""
+    """Yield a private, decompressed copy of the file. Raise InputError if the file is too large."""
     with SpooledTemporaryFile(MAX_MEMORY_BYTES) as packed, SpooledTemporaryFile(MAX_MEMORY_BYTES) as plain:
         with content.open_content(source, root) as file:
             while block := file.read(content.BLOCK_BYTES):
                 packed.write(block)
                 if packed.tell() > MAX_BYTES:
-                    raise _too_large(source)
+                    raise _too_large_error(source)
         if not gzip_content.is_gzip(packed):
             packed.seek(0)
             yield packed
@@ -115,19 +116,19 @@ def _unpack(source: Source, root: Path) -> Iterator[IO[bytes]]:
         try:
             gzip_content.unpack(packed, plain, bounded)
         except InputError as error:
-            raise (_too_large(source) if "max_unpacked_bytes" in str(error) else error) from None
+            raise (_too_large_error(source) if "max_unpacked_bytes" in str(error) else error) from None
         plain.seek(0)
         yield plain
 
 
-def _too_large(source: Source) -> InputError:
+def _too_large_error(source: Source) -> InputError:
     return InputError(
         f"{source.location}: more than {MAX_BYTES:,} bytes, and `hallmark new` looks at no larger file; give it one "
         "with some thousand rows of this, and name the whole as `location` in the sources.yaml that it writes"
     )
 
 
-def _names(file: IO[bytes], source: Source) -> list[str]:
+def _column_names(file: IO[bytes], source: Source) -> list[str]:
     reader = reader_of(source.kind)
     names = list(reader.column_names(file, source))
     where, shown = source.location, [name for name in names if name]
@@ -148,7 +149,7 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
     return names
 
 
-def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
+def _sample_rows(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
     sampled: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in reader_of(source.kind).read(file, source):
@@ -167,10 +168,10 @@ def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
     return DataFile(source, names, rows, malformed, sorted(sampled, key=lambda row: row.number))
 
 
-def require_readable_rows(count: int, rows: int, first: str, source: Source) -> None:
-    """Raise InputError if so many rows are malformed that a run would stop."""
-    if count > MAX_MALFORMED_SHARE * rows:
+def require_readable_rows(malformed: int, rows: int, first_problem: str, source: Source) -> None:
+    """Raise InputError if the number of malformed rows is so large that a run would stop."""
+    if malformed > MAX_MALFORMED_SHARE * rows:
         raise InputError(
-            f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
-            f"{format_share(MAX_MALFORMED_SHARE)}; the first one, {first}. Mend the file"
+            f"{source.location}: {malformed:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
+            f"{format_share(MAX_MALFORMED_SHARE)}; the first one, {first_problem}. Mend the file"
         )

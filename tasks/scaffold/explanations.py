@@ -1,4 +1,4 @@
-"""Guesses with their reasons, and warnings, which the user reads before anything is written."""
+"""Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,10 +13,11 @@ from tasks.stages.data.readers.kinds import reader_of
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
-"""Number of rows of a label below which the user is warned, because all of them could be in the test partition."""
+"""Minimum number of rows of each label. The user is warned about labels with fewer rows, because all of these rows
+could be in the test partition."""
 
 
-def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:
+def explain_params(sample: SampleStatistics, test_share: float, partition_sizes: Sequence[int]) -> Guesses:
     form = parameters.target_form(sample)
     why = {
         "json": "every answer is a JSON object",
@@ -26,26 +27,28 @@ def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int])
     return [
         (f"answers are {'free text' if form == 'text' else form}", why),
         (
-            f"about {sides[0]:,} rows to train on, {sides[1]:,} to test on",
-            f"test_share {share:g} of {sample.prompts:,} prompts",
+            f"about {partition_sizes[0]:,} rows to train on, {partition_sizes[1]:,} to test on",
+            f"test_share {test_share:g} of {sample.distinct_prompts:,} prompts",
         ),
         ("success metrics", "proposed; agree on them before training"),
         ("model and training", "as in the checkout's params.yaml"),
     ]
 
 
-def explain_source(opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics) -> Guesses:
-    source, reader = opened.source, reader_of(opened.source.kind)
-    form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * reader.is_text
+def explain_source(data_file: DataFile, guessed_mapping: GuessedMapping, sample: SampleStatistics) -> Guesses:
+    source, reader = data_file.source, reader_of(data_file.source.kind)
+    form = f"{source.kind}, {data_file.rows:,} rows" + f", {source.encoding}" * reader.is_text
     form += f", columns apart by {source.delimiter!r}" * reader.has_header
     guesses = [(form, "read off the file")]
-    for key, value in mapped.keys.items():
-        guesses.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))
+    for key, value in guessed_mapping.columns_by_key.items():
+        guesses.append(
+            (f"{key}: {', '.join(value) if isinstance(value, dict) else value}", guessed_mapping.reasons[key])
+        )
     guesses += [
         (f"language: {language}", "common words of it")
-        for language in governance_files.language_constants(mapped, sample).values()
+        for language in governance_files.language_constants(guessed_mapping, sample).values()
     ]
-    return guesses + [(f"{name!r} is not read", why) for name, why in mapped.unused_columns.items()]
+    return guesses + [(f"{name!r} is not read", why) for name, why in guessed_mapping.unused_columns.items()]
 
 
 def explain_suite(suite: dict[str, Any]) -> Guesses:
@@ -54,35 +57,36 @@ def explain_suite(suite: dict[str, Any]) -> Guesses:
 
 def _describe_expectation(expectation: dict[str, Any]) -> str:
     kwargs = expectation["kwargs"]
-    said = ", ".join(f"{key} {_shorten(value)}" for key, value in kwargs.items() if key != "column")
+    said = ", ".join(f"{key} {_shortened_value(value)}" for key, value in kwargs.items() if key != "column")
     about = f"{kwargs['column']}: " if "column" in kwargs else ""
     return f"{about}{expectation['type'].removeprefix('expect_').replace('_', ' ')}" + f" ({said})" * bool(said)
 
 
-def _shorten(value: Any) -> str:
+def _shortened_value(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 
 def list_warnings(
-    opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
+    data_file: DataFile, guessed_mapping: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
 ) -> list[str]:
     rows, unspoken = (
         sample.records,
-        not governance_files.language_constants(mapped, sample) and "language" not in mapped.keys,
+        not governance_files.language_constants(guessed_mapping, sample)
+        and "language" not in guessed_mapping.columns_by_key,
     )
     rare = sum(count < RARE_LABEL_ROWS for count in sample.targets.values()) if sample.labels else 0
     said = []
-    if opened.malformed:
-        share = format_share(opened.malformed / opened.rows)
-        said.append(f"{opened.malformed:,} rows cannot be read ({share}); the data gate takes 3 % as it stands")
-    if sample.rejected:
-        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected.most_common())
+    if data_file.malformed:
+        share = format_share(data_file.malformed / data_file.rows)
+        said.append(f"{data_file.malformed:,} rows cannot be read ({share}); the data gate takes 3 % as it stands")
+    if sample.rejected_rows:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected_rows.most_common())
         said.append(f"rows that become no record: {rules}")
-    if sample.repeated > 0.1 * rows:
-        said.append(f"{sample.repeated:,} of {rows:,} rows say what another says; the data gate takes 15 %")
-    if sample.contradicted and parameters.target_form(sample) != "text":
+    if sample.repeated_records > 0.1 * rows:
+        said.append(f"{sample.repeated_records:,} of {rows:,} rows say what another says; the data gate takes 15 %")
+    if sample.contradicting_targets and parameters.target_form(sample) != "text":
         several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
-        said.append(f"{sample.contradicted:,} {several}")
+        said.append(f"{sample.contradicting_targets:,} {several}")
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
@@ -90,22 +94,23 @@ def list_warnings(
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
-    if opened.source.encoding == "cp1252":
+    if data_file.source.encoding == "cp1252":
         said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
     return said + list(_personal_warnings(sample, personal))
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:
-    """Yield warnings about personal values in the answers of a model that is meant to find such values."""
+    """Yield warnings about personal data in the answers, if the model may be meant to find such data."""
     protect = Protection()
     for name, category in personal.items():
-        if (action := protect.action(category)) != "keep":
+        if (action := protect.action_for(category)) != "keep":
             yield (
                 f"the field {name!r} is personal by its purpose, and `protect` says {action}: the model learns with "
                 f"placeholders in its place. One that has to see what stands there needs {category}: keep"
             )
-    if sample.fields and not personal:
+    if sample.distinct_values_by_field and not personal:
         yield (
-            f"answers have the fields {', '.join(sample.fields)}; if one is personal by its purpose, such as a name to "
-            "be found, say so (`personal` in sources.yaml): what recognisers miss of it stays readable"
+            f"answers have the fields {', '.join(sample.distinct_values_by_field)}; if one is personal by its purpose, "
+            "such as a name to be found, say so (`personal` in sources.yaml): "
+            "what recognisers miss of it stays readable"
         )

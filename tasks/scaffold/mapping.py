@@ -1,7 +1,7 @@
-"""Guesses of the column for each part of a record, with reasons.
+"""Guess of the column that contains each part of a record, with reasons.
 
-Column names decide first, if the values fit them. If neither of two text columns has a known name, the column with more
-varied texts is the prompt.
+The guess is based on known column names, if the values fit the name. If neither of two text columns has a known name,
+the column with more varied texts is assumed to be the prompt.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 
 from tasks.core.errors import InputError
 from tasks.core.escaping import first_hidden_character
-from tasks.core.records.record import KINDS
-from tasks.scaffold.columns import MOST_DISTINCT, ColumnProfile
+from tasks.core.records.record import ANSWER_KINDS
+from tasks.scaffold.columns import MAX_DISTINCT_VALUES, ColumnProfile
 
 PROMPT_NAMES = (
     "prompt", "question", "input", "text", "message", "query", "instruction", "request", "utterance", "body", "content",
@@ -37,54 +37,54 @@ DATE_NAMES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 ID_NAMES = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
-MOST_LABELS = 100
-"""Maximum number of distinct values of a column that results are grouped by."""
+MAX_REPORTED_VALUES = 100
+"""Maximum number of distinct values in a column by which results are grouped, such as the language."""
 
 
 class UnclearMapping(Exception):
-    """Error for a file whose prompt or response column cannot be guessed.
+    """Error raised if the prompt or response column of a file cannot be guessed.
 
-    `wanted` lists the command-line options for naming these columns.
+    `wanted` lists the command-line options with which the user can name these columns.
     """
 
-    def __init__(self, wanted: list[str]) -> None:
-        super().__init__(", ".join(wanted))
-        self.wanted = wanted
+    def __init__(self, missing_options: list[str]) -> None:
+        super().__init__(", ".join(missing_options))
+        self.missing_options = missing_options
 
 
 @dataclass
 class GuessedMapping:
-    keys: dict[str, Any] = field(default_factory=dict)
+    columns_by_key: dict[str, Any] = field(default_factory=dict)
     """Column mapping, in the form of `mapping` in sources.yaml."""
     reasons: dict[str, str] = field(default_factory=dict)
     unused_columns: dict[str, str] = field(default_factory=dict)
 
-    def set_key(self, key: str, value: Any, why: str) -> None:
-        self.keys[key], self.reasons[key] = value, why
+    def set_key(self, key: str, value: Any, reason: str) -> None:
+        self.columns_by_key[key], self.reasons[key] = value, reason
 
 
 def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response: Sequence[str]) -> GuessedMapping:
-    """Guess the mapping.
+    """Guess which columns contain the prompt, the response and the other parts of a record.
 
     Args:
         columns: Profiles of the columns.
         prompt: Prompt column named by the user, if any.
-        response: Response columns named by the user. Several columns become fields of one JSON object.
+        response: Response columns named by the user. If there are several, they become fields of one JSON object.
 
     Raises:
-        UnclearMapping: Prompt or response cannot be guessed.
+        UnclearMapping: The prompt or response column cannot be guessed.
         InputError: A named column does not exist, or its name has invisible characters.
     """
     _require_columns(columns, [*([prompt] if prompt else []), *response])
     mapped, left = GuessedMapping(), {column.name: column for column in columns if column.name}
-    chat = next((column for column in left.values() if column.is_mostly(column.chats)), None)
+    chat = next((column for column in left.values() if column.is_mostly(column.chat_values)), None)
     if chat and not (prompt or response):
         mapped.set_key("messages", chat.name, "lists of turns, each with a role")
         del left[chat.name]
     named = {*response, prompt}
-    _labels(mapped, {name: column for name, column in left.items() if name not in named})
-    left = {name: column for name, column in left.items() if name not in mapped.keys.values()}
-    if "messages" not in mapped.keys:
+    _map_labels(mapped, {name: column for name, column in left.items() if name not in named})
+    left = {name: column for name, column in left.items() if name not in mapped.columns_by_key.values()}
+    if "messages" not in mapped.columns_by_key:
         _map_prompt_and_response(mapped, left, prompt, list(response))
     _add_unused_columns(mapped, left)
     _require_visible_names(mapped)
@@ -100,30 +100,32 @@ def _require_columns(columns: Sequence[ColumnProfile], named: Sequence[str]) -> 
         raise InputError("--prompt and --response name the same column twice; each needs its own")
 
 
-def _labels(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
+def _map_labels(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
     for key, names in DATE_NAMES.items():
         column = _find_column(names, left)
-        if column and column.is_mostly(column.dates):
+        if column and column.is_mostly(column.date_values):
             mapped.set_key(key, column.name, "its name, and ISO 8601 dates")
     for key, names in LABEL_NAMES.items():
         column = _find_column(names, left)
-        if column and column.distinct <= MOST_LABELS and column.mean_chars <= 40:
-            mapped.set_key(key, column.name, f"its name, and {column.distinct} short values")
+        if column and column.distinct_count <= MAX_REPORTED_VALUES and column.mean_chars <= 40:
+            mapped.set_key(key, column.name, f"its name, and {column.distinct_count} short values")
     for column in left.values():
-        if column.values and {value.casefold() for value in column.values} <= set(KINDS):
-            mapped.set_key("kind", column.name, f"only {', '.join(sorted(column.values))}")
-        elif column.values and {value.casefold() for value in column.values} <= {"train", "test"}:
-            mapped.set_key("split", column.name, f"only {' and '.join(sorted(column.values))}")
+        if column.value_counts and {value.casefold() for value in column.value_counts} <= set(ANSWER_KINDS):
+            mapped.set_key("kind", column.name, f"only {', '.join(sorted(column.value_counts))}")
+        elif column.value_counts and {value.casefold() for value in column.value_counts} <= {"train", "test"}:
+            mapped.set_key("split", column.name, f"only {' and '.join(sorted(column.value_counts))}")
 
 
 def _map_prompt_and_response(
     mapped: GuessedMapping, left: dict[str, ColumnProfile], prompt: str | None, response: list[str]
 ) -> None:
-    able = {name: column for name, column in left.items() if column.filled and not _is_id(column)}
-    texts = {name: column for name, column in able.items() if column.is_mostly(column.texts) and name not in response}
-    asked, why = _prompt(texts, able, prompt, response)
+    able = {name: column for name, column in left.items() if column.filled_rows and not _is_id_column(column)}
+    texts = {
+        name: column for name, column in able.items() if column.is_mostly(column.text_values) and name not in response
+    }
+    asked, why = _guess_prompt(texts, able, prompt, response)
     rest = {name: column for name, column in able.items() if asked is None or name != asked}
-    answered, because = _response(rest, response)
+    answered, because = _guess_response(rest, response)
     wanted = ["--prompt COLUMN"] * (asked is None) + ["--response COLUMN"] * (answered is None)
     if wanted:
         raise UnclearMapping(wanted)
@@ -131,7 +133,7 @@ def _map_prompt_and_response(
     mapped.set_key("response", answered, because)
 
 
-def _prompt(
+def _guess_prompt(
     texts: dict[str, ColumnProfile], able: dict[str, ColumnProfile], given: str | None, response: list[str]
 ) -> tuple[str | None, str]:
     if given:
@@ -143,29 +145,29 @@ def _prompt(
     if len(rest) == 1:
         return rest[0].name, "the only text beside the answer"
     if len(rest) == 2 == len(able):
-        longer = max(rest, key=lambda column: (column.distinct, column.mean_chars))
+        longer = max(rest, key=lambda column: (column.distinct_count, column.mean_chars))
         return longer.name, "the more varied of two texts"
     return None, ""
 
 
-def _response(rest: dict[str, ColumnProfile], given: list[str]) -> tuple[str | dict[str, str] | None, str]:
+def _guess_response(rest: dict[str, ColumnProfile], given: list[str]) -> tuple[str | dict[str, str] | None, str]:
     if len(given) > 1:
         return {name: name for name in given}, "you named them: one JSON object"
     if given:
         return given[0], "you named it"
     if column := _find_column(RESPONSE_NAMES, rest):
-        what = f"{column.distinct} values that repeat" if column.has_labels else "values that hardly repeat"
+        what = f"{column.distinct_count} values that repeat" if column.has_labels else "values that hardly repeat"
         return column.name, f"its name, and {what}"
     repeating = [column for column in rest.values() if column.has_labels]
     if len(repeating) == 1:
-        return repeating[0].name, f"the only column of values that repeat ({repeating[0].distinct})"
+        return repeating[0].name, f"the only column of values that repeat ({repeating[0].distinct_count})"
     if len(rest) == 1:
         return next(iter(rest)), "the only column left"
     return None, ""
 
 
 def _find_column(names: Sequence[str], columns: dict[str, ColumnProfile]) -> ColumnProfile | None:
-    """Return the column with the first of these names, or else the first column whose name contains one as a word."""
+    """Return the first column with one of these names, or else the first whose name contains one of them as a word."""
     spelled = {name: re.sub(r"[\W_]+", "_", name.casefold()).strip("_") for name in columns}
     for name in names:
         for column, spelling in spelled.items():
@@ -178,22 +180,22 @@ def _find_column(names: Sequence[str], columns: dict[str, ColumnProfile]) -> Col
     return None
 
 
-def _is_id(column: ColumnProfile) -> bool:
-    once = column.distinct in (column.filled, MOST_DISTINCT) and column.mean_chars <= 40
+def _is_id_column(column: ColumnProfile) -> bool:
+    once = column.distinct_count in (column.filled_rows, MAX_DISTINCT_VALUES) and column.mean_chars <= 40
     words = re.sub(r"[\W_]+", "_", column.name.casefold()).strip("_").split("_")
     return once and bool({words[0], words[-1]} & set(ID_NAMES))
 
 
 def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
-    response = mapped.keys.get("response")
-    used = {value for value in mapped.keys.values() if isinstance(value, str)}
+    response = mapped.columns_by_key.get("response")
+    used = {value for value in mapped.columns_by_key.values() if isinstance(value, str)}
     used |= set(response.values()) if isinstance(response, dict) else set()
     for name, column in left.items():
         if name in used:
             continue
-        if not column.filled:
+        if not column.filled_rows:
             mapped.unused_columns[name] = "empty"
-        elif _is_id(column):
+        elif _is_id_column(column):
             mapped.unused_columns[name] = "an id; records have their own, made of source and row"
         else:
             mapped.unused_columns[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
@@ -201,7 +203,7 @@ def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) 
 
 def _require_visible_names(mapped: GuessedMapping) -> None:
     """Raise InputError if a name has invisible characters, which signers of sources.yaml could not see."""
-    for value in mapped.keys.values():
+    for value in mapped.columns_by_key.values():
         for name in value.values() if isinstance(value, dict) else [value]:
             if what := first_hidden_character(name):
                 raise InputError(

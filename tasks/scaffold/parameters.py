@@ -1,13 +1,14 @@
-"""params.yaml of a new use case: its card, and settings that follow from the data.
+"""The params.yaml of a new use case: its use-case card, and settings that follow from the data.
 
-All other settings are copied from the checkout. Lengths in tokens are estimated, because there may be no model yet. A
-token has at least 1.5 bytes of UTF-8, which holds for prose in every script that the sample model supports.
+All other settings are copied from the checkout. Lengths in tokens are estimated, because there may be no model yet. The
+estimate assumes at least 1.5 bytes of UTF-8 for each token. This is true of prose in every script that the sample model
+supports.
 """
 
 import math
 from typing import Any
 
-from tasks.core.params.training import VALIDATION_SETTINGS
+from tasks.core.params.training import SETTINGS_THAT_NEED_VALIDATION
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.commented_yaml import Comments
 from tasks.scaffold.sample_statistics import SampleStatistics
@@ -15,64 +16,70 @@ from tasks.scaffold.suites import round_up
 
 BYTES_PER_TOKEN = 1.5
 TEMPLATE_TOKENS = 64
-"""Number of tokens in the chat template and a short system prompt."""
+"""Estimated number of tokens in the chat template and a short system prompt."""
 TEST_RECORDS = 150
-"""Target number of test records. An unlucky draw leaves about a hundred, enough for a useful interval."""
+"""Target number of test records. Even an unlucky split has about a hundred, enough for a useful confidence interval."""
 MAX_TEST_SHARE = 0.35
 TRAIN_RECORDS = 900
-"""Maximum number of training records for a first run. Training on them takes some minutes on two cores."""
+"""Maximum number of training records in a first run. Training on them takes some minutes on two cores."""
 MIN_VALIDATION_RECORDS = 10
-"""Minimum expected number of validation records. With 10, only one split in 20,000 has none by chance."""
+"""Minimum expected number of validation records. With 10, only one split in 20,000 has no such record by chance."""
 MAX_VALIDATION_SHARE = 0.2
-"""Maximum share of the training records for validation. If MIN_VALIDATION_RECORDS needs more, there is no
-validation."""
-UNKNOWN = "not said yet"
+"""Maximum fraction of the training records that is used for validation. If MIN_VALIDATION_RECORDS requires more, there
+is no validation."""
+UNKNOWN_TEXT = "not said yet"
 SYSTEM_PROMPTS = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
 CONTEXT_TOKENS = 8192
 """Context length of the sample model, in tokens."""
 
 
 def target_form(sample: SampleStatistics) -> str:
-    return "json" if sample.fields else "label" if sample.labels else "text"
+    return "json" if sample.distinct_values_by_field else "label" if sample.labels else "text"
 
 
 def split_sizes(rows: int, sample: SampleStatistics) -> tuple[float, int, int]:
     """Return `data.test_share`, and the approximate numbers of training and test records."""
-    prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
+    prompts = rows * sample.distinct_prompts / (sample.records + sum(sample.rejected_rows.values()))
     share = round(min(MAX_TEST_SHARE, max(0.1, TEST_RECORDS / max(1.0, prompts))), 2)
     test = round(prompts * share)
     return share, min(TRAIN_RECORDS, round(prompts - test)), min(2 * TEST_RECORDS, test)
 
 
-def validation_share(base: dict[str, Any], train: int) -> float:
-    """Return `data.validation_share`: the checkout's share, a larger one for a small data file, or 0 for none."""
-    asked: float = base["data"].get("validation_share") or 0
-    share = max(asked, math.ceil(100 * MIN_VALIDATION_RECORDS / train) / 100)
+def validation_share(checkout_params: dict[str, Any], train_records: int) -> float:
+    """Return `data.validation_share`: the checkout's value, a larger one for a small file, or 0 for no validation."""
+    asked: float = checkout_params["data"].get("validation_share") or 0
+    share = max(asked, math.ceil(100 * MIN_VALIDATION_RECORDS / train_records) / 100)
     return share if asked and share <= max(asked, MAX_VALIDATION_SHARE) else 0
 
 
 def make_params(
-    name: str, answers: Answers, sample: SampleStatistics, rows: int, tier: str, technical: str, business: str,
-    base: dict[str, Any],
+    name: str, answers: Answers, sample: SampleStatistics, rows: int, tier: str, technical_owner: str,
+    business_owner: str, checkout_params: dict[str, Any],
 ) -> tuple[dict[str, Any], Comments]:  # fmt: skip
-    """Return the params.yaml document, and comments on its guesses. `base` is the checkout's params.yaml."""
+    """Return the params.yaml document, and comments on guessed values.
+
+    `checkout_params` is the checkout's params.yaml.
+    """
     what, (share, train, _) = target_form(sample), split_sizes(rows, sample)
     data = {
         "max_malformed_share": 0.05,
         "min_prompt_chars": 1,
         "max_prompt_chars": round_up(1.5 * sample.prompt_chars[1]),
-        "max_target_chars": round_up(1.5 * sample.target_chars),
+        "max_target_chars": round_up(1.5 * sample.max_target_chars),
         "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
         "test_share": share,
-        "validation_share": validation_share(base, train),
+        "validation_share": validation_share(checkout_params, train),
         "train_rows": TRAIN_RECORDS if train == TRAIN_RECORDS else None,
         "test_rows": 2 * TEST_RECORDS,
         "seed": 17,
     }
-    target = _tokens(sample.target_bytes)
-    tuned = {"max_length": _window(1.5 * (sample.prompt_bytes + sample.target_bytes)), "validate_steps": None}
+    target = _max_tokens(sample.max_target_bytes)
+    tuned = {
+        "max_length": _context_window(1.5 * (sample.max_prompt_bytes + sample.max_target_bytes)),
+        "validate_steps": None,
+    }
     if not data["validation_share"]:
-        tuned |= dict.fromkeys(VALIDATION_SETTINGS)
+        tuned |= dict.fromkeys(SETTINGS_THAT_NEED_VALIDATION)
     judged = {
         "target": "json" if what == "json" else "label",
         "label_field": sample.label_field,
@@ -80,35 +87,35 @@ def make_params(
     }
     if what != "json":
         del judged["label_field"]
-    evaluation = {key: value for key, value in base["evaluation"].items() if key != "label_field"}
+    evaluation = {key: value for key, value in checkout_params["evaluation"].items() if key != "label_field"}
     document = {
-        "use_case": _card(name, answers, what, tier, technical, business),
+        "use_case": _use_case_card(name, answers, what, tier, technical_owner, business_owner),
         "prompts": {name: {"system": SYSTEM_PROMPTS[what]}},
         "data": data,
-        "base_model": base["base_model"],
-        "training": base["training"] | tuned,
+        "base_model": checkout_params["base_model"],
+        "training": checkout_params["training"] | tuned,
         "evaluation": judged | {key: value for key, value in evaluation.items() if key not in judged},
     }
-    return document, _remarks(sample, what, validated=bool(data["validation_share"]))
+    return document, _parameter_comments(sample, what, validated=bool(data["validation_share"]))
 
 
-def _card(name: str, answers: Answers, what: str, tier: str, technical: str, business: str) -> dict[str, Any]:
+def _use_case_card(name: str, answers: Answers, what: str, tier: str, technical: str, business: str) -> dict[str, Any]:
     return {
         "name": name,
         "problem": answers.purpose,
-        "users": [UNKNOWN],
+        "users": [UNKNOWN_TEXT],
         "risk_tier": tier,
         "approach": "lora",
-        "approach_reason": f"{UNKNOWN}; low-rank adaptation of a small model is what a first run takes",
+        "approach_reason": f"{UNKNOWN_TEXT}; low-rank adaptation of a small model is what a first run takes",
         "approved_uses": [answers.purpose],
-        "limitations": [f"{UNKNOWN}; trained on one file"],
-        "escalation_path": UNKNOWN,
+        "limitations": [f"{UNKNOWN_TEXT}; trained on one file"],
+        "escalation_path": UNKNOWN_TEXT,
         "owners": {"business": business, "technical": technical, "data": answers.owner},
-        "success_metrics": _metrics(what),
+        "success_metrics": _success_metrics(what),
     }
 
 
-def _metrics(what: str) -> list[dict[str, Any]]:
+def _success_metrics(what: str) -> list[dict[str, Any]]:
     better = {
         "name": "better than the untuned base model",
         "fact": "evaluate.gain_over_base",
@@ -130,8 +137,8 @@ _VALIDATED = "of the training prompts: no step learns from them, and they choose
 _NOT_VALIDATED = "too few rows to set some aside; the weights of the last step are the result"
 
 
-def _remarks(sample: SampleStatistics, what: str, validated: bool) -> Comments:
-    longest, target = sample.prompt_chars[1], sample.target_chars
+def _parameter_comments(sample: SampleStatistics, what: str, validated: bool) -> Comments:
+    longest, target = sample.prompt_chars[1], sample.max_target_chars
     many = {"data.near_duplicates": "answers hardly repeat, so one question may have many right ones"}
     return {
         "use_case.risk_tier": "a tier of governance/policy.yaml",
@@ -147,14 +154,14 @@ def _remarks(sample: SampleStatistics, what: str, validated: bool) -> Comments:
     } | (many if what == "text" else {})
 
 
-def _tokens(size: float) -> int:
-    """Return the maximum number of tokens in a text of `size` bytes."""
-    return min(CONTEXT_TOKENS, round(size / BYTES_PER_TOKEN) + 4)
+def _max_tokens(size_bytes: float) -> int:
+    """Return the maximum number of tokens in a text of `size_bytes` bytes."""
+    return min(CONTEXT_TOKENS, round(size_bytes / BYTES_PER_TOKEN) + 4)
 
 
-def _window(size: float) -> int:
-    """Return the power of two that is large enough for the tokens of a row of `size` bytes."""
-    wanted, length = _tokens(size) + TEMPLATE_TOKENS, 128
+def _context_window(size_bytes: float) -> int:
+    """Return a power of two that is large enough for the number of tokens in a row of `size_bytes` bytes."""
+    wanted, length = _max_tokens(size_bytes) + TEMPLATE_TOKENS, 128
     while length < min(wanted, CONTEXT_TOKENS):
         length *= 2
     return length

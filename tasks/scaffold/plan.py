@@ -1,4 +1,4 @@
-"""All files of a new use case, with guesses and reasons. They are checked as in a run before any file is written."""
+"""All files of a new use case, with guesses and reasons. Before any file is written, all are checked as in a run."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,15 +27,16 @@ from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
-from tasks.scaffold.paths import EXAMPLES_FOLDER, require_free
+from tasks.scaffold.paths import EXAMPLES_FOLDER, require_unused_name
 from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources import sources
-from tasks.sources.sources import ColumnMapping, Constants
+from tasks.sources.sources import ColumnMapping, SourceConstants
 from tasks.stages.data.readers.kinds import reader_of
 
-Read = TypeVar("Read")
+ResultT = TypeVar("ResultT")
 DATASET_SUITE = "dataset"
-"""Name of the suite for all records together. A source of this name would have its suite in the same file."""
+"""Name of the suite for all records together. A source cannot have this name, because both suites would be in the same
+file."""
 
 
 class PlannedFile(NamedTuple):
@@ -53,19 +54,19 @@ class Plan:
     warnings: list[str]
 
 
-def profile_columns(opened: DataFile) -> list[ColumnProfile]:
-    """Return profiles of all columns.
+def profile_columns(data_file: DataFile) -> list[ColumnProfile]:
+    """Return the profiles of all columns.
 
     Raises:
-        InputError: The first line looks like a row of data.
+        InputError: The first line looks like a row of data, not like a header.
     """
-    made = [columns.profile_column(name, opened.sample) for name in opened.names]
-    if reader_of(opened.source.kind).has_header and (
-        data_like := [each for each in made if each.name in each.values and each.has_labels]
+    made = [columns.profile_column(name, data_file.sample) for name in data_file.names]
+    if reader_of(data_file.source.kind).has_header and (
+        data_like := [each for each in made if each.name in each.value_counts and each.has_labels]
     ):
         raise InputError(
-            f"{opened.source.location}: its first line looks like a row of data ({data_like[0].name!r} stands further "
-            "down in the same column too); write a line with the names of the columns above it"
+            f"{data_file.source.location}: its first line looks like a row of data ({data_like[0].name!r} "
+            "stands further down in the same column too); write a line with the names of the columns above it"
         )
     return made
 
@@ -75,42 +76,49 @@ class PlanInput:
     name: str
     tier: str
     answers: Answers
-    opened: DataFile
-    mapped: GuessedMapping
+    data_file: DataFile
+    guessed_mapping: GuessedMapping
     sample: SampleStatistics
 
     @property
-    def rows(self) -> int:
-        """Number of rows that can be read."""
-        return self.opened.rows - self.opened.malformed
+    def readable_rows(self) -> int:
+        """Return the number of rows that can be read."""
+        return self.data_file.rows - self.data_file.malformed
 
 
-def make_plan(root: Path, name: str, tier: str, answers: Answers, opened: DataFile, mapped: GuessedMapping) -> Plan:
+def make_plan(
+    root: Path, name: str, tier: str, answers: Answers, data_file: DataFile, guessed_mapping: GuessedMapping
+) -> Plan:
     """Create the contents of all files, and check them.
 
     Raises:
-        InputError: An answer or a name is not valid in a file.
-        Refused: Nobody could request a run that can pass its gates.
+        InputError: An answer or a name is not valid in one of the files.
+        Refused: No person in people.yaml could request a run that can pass its gates.
     """
-    said = {"mapping": ColumnMapping.model_validate(mapped.keys), "constants": Constants(task=name)}
-    sample = sample_statistics.compute_statistics(opened.sample, opened.source.model_copy(update=said))
-    known, folder = PlanInput(name, tier, answers, opened, mapped, sample), root / EXAMPLES_FOLDER / name
-    rules_files = _policy_and_people(known, root / "infra" / "governance")
-    judged = _read_temporarily(folder, rules_files, lambda trial: rules.load(trial / "governance", root / ".hallmark"))
-    requester = _requester(judged, tier, answers.owner)
-    files = [_params(known, judged, requester, root), _sources(known), *_suites(known), *rules_files]
-    _read_temporarily(folder, files, lambda trial: _load(trial, root))
+    said = {
+        "mapping": ColumnMapping.model_validate(guessed_mapping.columns_by_key),
+        "constants": SourceConstants(task=name),
+    }
+    sample = sample_statistics.compute_statistics(data_file.sample, data_file.source.model_copy(update=said))
+    known, folder = PlanInput(name, tier, answers, data_file, guessed_mapping, sample), root / EXAMPLES_FOLDER / name
+    rules_files = _policy_and_people_files(known, root / "infra" / "governance")
+    judged = _with_temporary_files(
+        folder, rules_files, lambda trial: rules.load_governance(trial / "governance", root / ".hallmark")
+    )
+    requester = _find_requester(judged, tier, answers.owner)
+    files = [_params_file(known, judged, requester, root), _sources_file(known), *_suite_files(known), *rules_files]
+    _with_temporary_files(folder, files, lambda trial: _check_files(trial, root))
     return Plan(
         folder,
         files,
         requester,
         judged.policy.environment,
-        explanations.list_warnings(opened, mapped, sample, answers.personal),
+        explanations.list_warnings(data_file, guessed_mapping, sample, answers.personal),
     )
 
 
-def _policy_and_people(known: PlanInput, folder: Path) -> list[PlannedFile]:
-    _, *sides = parameters.split_sizes(known.rows, known.sample)
+def _policy_and_people_files(known: PlanInput, folder: Path) -> list[PlannedFile]:
+    _, *sides = parameters.split_sizes(known.readable_rows, known.sample)
     classes = parameters.target_form(known.sample) != "text"
     policy, changed = governance_files.adapt_policy(folder, known.tier, (sides[0], sides[1]), classes)
     people, added = governance_files.add_owner(folder, known.answers.owner)
@@ -122,37 +130,41 @@ def _policy_and_people(known: PlanInput, folder: Path) -> list[PlannedFile]:
     ]
 
 
-def _params(known: PlanInput, judged: Governance, requester: str, root: Path) -> PlannedFile:
-    share, *sides = parameters.split_sizes(known.rows, known.sample)
+def _params_file(known: PlanInput, governance: Governance, requester: str, root: Path) -> PlannedFile:
+    share, *sides = parameters.split_sizes(known.readable_rows, known.sample)
     base, business = (
-        config.read_plain(root / "params.yaml"),
-        _business_owner(judged, known.tier, known.answers.owner),
+        config.read_plain_yaml(root / "params.yaml"),
+        _find_business_owner(governance, known.tier, known.answers.owner),
     )
     made, remarks = parameters.make_params(
-        known.name, known.answers, known.sample, known.rows, known.tier, requester, business, base
+        known.name, known.answers, known.sample, known.readable_rows, known.tier, requester, business, base
     )
-    text = commented_yaml.dump(made, _heading(known.name, requester), remarks)
+    text = commented_yaml.dump_with_comments(made, _params_heading(known.name, requester), remarks)
     return PlannedFile("params.yaml", text, explanations.explain_params(known.sample, share, sides))
 
 
-def _sources(known: PlanInput) -> PlannedFile:
-    made, remarks = governance_files.make_sources(known.name, known.opened, known.mapped, known.answers, known.sample)
-    guessed = explanations.explain_source(known.opened, known.mapped, known.sample)
-    return PlannedFile("governance/sources.yaml", commented_yaml.dump(made, _SOURCES, remarks), guessed)
+def _sources_file(known: PlanInput) -> PlannedFile:
+    made, remarks = governance_files.make_sources(
+        known.name, known.data_file, known.guessed_mapping, known.answers, known.sample
+    )
+    guessed = explanations.explain_source(known.data_file, known.guessed_mapping, known.sample)
+    return PlannedFile(
+        "governance/sources.yaml", commented_yaml.dump_with_comments(made, _SOURCES_HEADING, remarks), guessed
+    )
 
 
-def _suites(known: PlanInput) -> list[PlannedFile]:
-    own = suites.source_suite(known.name, known.sample, known.rows, known.mapped.keys)
+def _suite_files(known: PlanInput) -> list[PlannedFile]:
+    own = suites.source_suite(known.name, known.sample, known.readable_rows, known.guessed_mapping.columns_by_key)
     whole = suites.dataset_suite(DATASET_SUITE, known.sample)
     return [
         PlannedFile(
             f"governance/expectations/{known.name}.yaml",
-            commented_yaml.dump(own, _SUITE),
+            commented_yaml.dump_with_comments(own, _SUITE_HEADING),
             explanations.explain_suite(own),
         ),
         PlannedFile(
             f"governance/expectations/{DATASET_SUITE}.yaml",
-            commented_yaml.dump(whole, _DATASET),
+            commented_yaml.dump_with_comments(whole, _DATASET_SUITE_HEADING),
             explanations.explain_suite(whole),
         ),
     ]
@@ -162,10 +174,10 @@ def write_plan(plan: Plan) -> None:
     """Write all files, or none.
 
     Raises:
-        InputError: The folder exists or its name is taken, or the folder cannot be written.
+        InputError: The folder exists, its name is taken, or it cannot be written.
         Unavailable: The disk is full.
     """
-    require_free(plan.folder)
+    require_unused_name(plan.folder)
     try:
         with atomic_folder(plan.folder) as folder:
             _write(folder, plan.files)
@@ -174,12 +186,16 @@ def write_plan(plan: Plan) -> None:
         raise kind(f"{plan.folder}: cannot be written ({error.strerror or error}); nothing was written") from None
 
 
-_SOURCES = "Where the data lies, what its columns mean and who answers for it. Its owner signs this at the data gate."
-_SUITE = "What the data owner expects of the file. Drawn from one file, so that its owner has something to correct."
-_DATASET = "What the data owner expects of all records together."
+_SOURCES_HEADING = (
+    "Where the data lies, what its columns mean and who answers for it. Its owner signs this at the data gate."
+)
+_SUITE_HEADING = (
+    "What the data owner expects of the file. Drawn from one file, so that its owner has something to correct."
+)
+_DATASET_SUITE_HEADING = "What the data owner expects of all records together."
 
 
-def _heading(name: str, requester: str) -> str:
+def _params_heading(name: str, requester: str) -> str:
     return (
         f"Parameters of {name}, written by `hallmark new`. `hallmark params schema` says what each key means.\n"
         f"  hallmark run --as {requester} --params {EXAMPLES_FOLDER}/{name}/params.yaml --governance "
@@ -194,39 +210,46 @@ def _write(folder: Path, files: Sequence[PlannedFile]) -> None:
         path.write_text(file.text, encoding="utf-8")
 
 
-def _read_temporarily(folder: Path, files: Sequence[PlannedFile], read: Callable[[Path], Read]) -> Read:
-    """Write files to a temporary folder and return the result of `read`. Errors name the final paths of the files."""
+def _with_temporary_files(folder: Path, files: Sequence[PlannedFile], action: Callable[[Path], ResultT]) -> ResultT:
+    """Write files to a temporary folder, and return the result of `action` for it.
+
+    Errors name the files' final paths.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         trial = Path(temporary) / folder.name
         _write(trial, files)
         try:
-            return read(trial)
+            return action(trial)
         except HallmarkError as error:
             raise type(error)(str(error).replace(str(trial), str(folder))) from None
 
 
-def _load(trial: Path, root: Path) -> None:
-    parameters_file.load(trial / "params.yaml")
-    sources.load_suites(trial / "governance", sources.load(trial / "governance"))
-    rules.load(trial / "governance", root / ".hallmark")
+def _check_files(folder: Path, root: Path) -> None:
+    parameters_file.load_params(folder / "params.yaml")
+    sources.load_suites(folder / "governance", sources.load_sources(folder / "governance"))
+    rules.load_governance(folder / "governance", root / ".hallmark")
 
 
-def _requester(judged: Governance, tier: str, owner: str) -> str:
+def _find_requester(governance: Governance, tier: str, owner: str) -> str:
     """Return the first person who can request a run that can pass its gates; raise Refused if there is none."""
-    now, rules_of, why = datetime.now(UTC), judged.policy.tier(tier), "people.yaml has nobody else"
-    for person in judged.people.people:
+    now, rules_of, why = datetime.now(UTC), governance.policy.tier(tier), "people.yaml has nobody else"
+    for person in governance.people.people:
         if person.demo or person.id == owner or rules_of.request_refusal(person.id, person.roles_at(now)):
             continue
-        problem = staffing.run_problem(judged.policy, judged.people, tier, [person.id], [owner], False, now)
+        problem = staffing.run_staffing_problem(
+            governance.policy, governance.people, tier, [person.id], [owner], False, now
+        )
         if not problem:
             return person.id
         why = problem
     raise Refused(f"nobody could ask for a run of tier {tier} on data of {owner}: {why}; change --owner or people.yaml")
 
 
-def _business_owner(judged: Governance, tier: str, owner: str) -> str:
-    """Return a person who decides at the evaluation gate, as owner of the use case; the data owner if there is none."""
-    gate = judged.policy.tier(tier).gates.get("evaluation")
+def _find_business_owner(governance: Governance, tier: str, owner: str) -> str:
+    """Return a person who can decide at the evaluation gate, as business owner; the data owner if there is none."""
+    gate = governance.policy.tier(tier).gates.get("evaluation")
     roles = {role.role for role in gate.decisions} if gate else set()
-    able = [each.id for each in judged.people.people if not each.demo and roles & set(each.roles_at(datetime.now(UTC)))]
+    able = [
+        each.id for each in governance.people.people if not each.demo and roles & set(each.roles_at(datetime.now(UTC)))
+    ]
     return able[0] if able else owner

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core.documents.config import checked_reason
+from tasks.core.documents.config import validate_reason
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry, Ledger
@@ -20,32 +20,32 @@ from tasks.scheduling.signed_statements import (
     RESUMED,
     SWITCH,
     Declaration,
-    Switch,
+    ScheduleSwitch,
     SwitchAction,
 )
 
 SWITCH_KINDS = {"pause": PAUSED, "resume": RESUMED}
 
 
-def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
-    """Put a deployments file in force by a signed declaration.
+def declare_deployments(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
+    """Activate a deployments file by a signed declaration.
 
     Returns:
-        Entry of the ledger, or None if the file is in force already and all its declarers still hold a role.
+        Entry of the ledger, or None if the file is active already and everybody who declared it still holds a role.
 
     Raises:
         InputError: The file is not valid, or the person's key is not available.
         Refused: The person holds no role, or is only an auditor.
     """
-    deployments_in_force.parse(text)
-    person = governance.actor(person_id, ledger.now())
+    deployments_in_force.parse_deployments(text)
+    person = governance.require_actor(person_id, ledger.now())
     digest = sha256_bytes(text.encode())
-    before = deployments_in_force.read(ledger, governance)
+    before = deployments_in_force.read_deployments(ledger, governance)
     if before.sha256 == digest and not before.without_declarer:
         return None
 
     def draft() -> Entry | list[Draft]:
-        now = deployments_in_force.read(ledger, governance)
+        now = deployments_in_force.read_deployments(ledger, governance)
         if now.sha256 == digest and not now.without_declarer:
             return ledger.entries(DECLARED, digest)[-1]
         said = Declaration(
@@ -57,54 +57,55 @@ def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -
     return signed_entry.sign_and_record(ledger, governance, person, draft)
 
 
-def switch(
-    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
+def pause_or_resume(
+    ledger: Ledger, governance: Governance, action: SwitchAction, name: str, person_id: str, reason: str
 ) -> Entry:  # fmt: skip
     """Pause or resume a schedule or trigger.
 
     Raises:
-        InputError: No schedule or trigger with this name is in force, or the reason is empty.
+        InputError: There is no schedule or trigger with this name, or the reason is empty.
         Refused: The schedule or trigger is already paused, or is not paused and cannot be resumed.
     """
     return signed_entry.sign_and_record(
-        ledger, governance, *draft_switch(ledger, governance, deed, name, person_id, reason)
+        ledger, governance, *draft_pause_or_resume(ledger, governance, action, name, person_id, reason)
     )
 
 
-def draft_switch(
-    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
+def draft_pause_or_resume(
+    ledger: Ledger, governance: Governance, action: SwitchAction, name: str, person_id: str, reason: str
 ) -> tuple[Person, DraftFunction]:
     """Return the person who pauses or resumes a schedule or trigger, and a function that drafts the statement to sign.
 
     Raises:
-        InputError: The reason is empty, or the person is unknown; the function raises it for an unknown name.
-        Refused: The person holds no role, or is only an auditor; the function raises it if nothing would change.
+        InputError: The reason is empty, or the person is unknown. The returned function raises it for an unknown name.
+        Refused: The person holds no role, or is only an auditor. The returned function raises it if nothing would
+            change.
     """
-    reason = checked_reason(reason)
-    person = governance.actor(person_id, ledger.now())
+    reason = validate_reason(reason)
+    person = governance.require_actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
-        now = deployments_in_force.read(ledger, governance)
-        now.require(name)
-        _require_other(now.paused.get(name), deed, name)
-        said = Switch(
-            deed=deed, name=name, person=person.id, reason=reason, follows=now.predecessor(name),
+        now = deployments_in_force.read_deployments(ledger, governance)
+        now.require_in_force(name)
+        _require_other(now.pauses.get(name), action, name)
+        said = ScheduleSwitch(
+            deed=action, name=name, person=person.id, reason=reason, follows=now.predecessor_digest(name),
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        return [Draft(SWITCH_KINDS[deed], name, SWITCH.statement(said))]
+        return [Draft(SWITCH_KINDS[action], name, SWITCH.statement(said))]
 
     return person, draft
 
 
-def _require_other(paused: Switch | None, deed: str, name: str) -> None:
+def _require_other(paused: ScheduleSwitch | None, deed: str, name: str) -> None:
     if deed == "pause" and paused:
         raise Refused(f"{name} rests already: {paused.person} paused it ({paused.reason})")
     if deed == "resume" and not paused:
         raise Refused(f"{name} does not rest, so there is nothing to resume")
 
 
-def differences(before: Deployments, now: Deployments) -> list[str]:
-    was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+def describe_differences(before: Deployments, now: Deployments) -> list[str]:
+    was, becomes = _flatten(before.model_dump(mode="json")), _flatten(now.model_dump(mode="json"))
     removed = {name for name in before.named if name not in now.named}
     new = {name for name in now.named if name not in before.named}
     lines = [f"{_kind(now, name)} {name} is new: {_timing_in_words(now, name)}" for name in now.named if name in new]
@@ -123,10 +124,10 @@ def differences(before: Deployments, now: Deployments) -> list[str]:
     return lines
 
 
-def _flat(value: Any, where: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+def _flatten(value: Any, where: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
     if not isinstance(value, Mapping):
         return {where: value}
-    return {key: it for name, item in value.items() for key, it in _flat(item, (*where, str(name))).items()}
+    return {key: it for name, item in value.items() for key, it in _flatten(item, (*where, str(name))).items()}
 
 
 def _kind(deployments: Deployments, name: str) -> str:

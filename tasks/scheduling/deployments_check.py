@@ -1,4 +1,4 @@
-"""Checks of a deployments file before it is put in force, and of uncommitted edits that its runs would not see."""
+"""Checks of a deployments file before it is declared, including uncommitted edits that its runs would not use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
 from tasks.runs.git.repository import Repository
 from tasks.runs.requests.commit_files import CommitFiles
-from tasks.scheduling.deployments_file import Deployments, Event, RunSettings, SourceChanged
+from tasks.scheduling.deployments_file import Deployments, EventReported, RunSettings, SourceChanged
 from tasks.sources import sources
 from tasks.sources.sources import Sources
 
-Problem = tuple[tuple[str, ...], str]
-"""Path of keys to a value in the file, and the error message for this value."""
+FileProblem = tuple[tuple[str, ...], str]
+"""Key path of a value in the file, and the error message about this value."""
 
 
 UNCOMMITTED_MESSAGE = (
@@ -24,16 +24,20 @@ UNCOMMITTED_MESSAGE = (
 )
 
 
-def uncommitted_edits(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
-    """Return the files with uncommitted edits, which runs of schedules and triggers would not see, by params file."""
-    head = CommitFiles.head(checkout)
+def find_uncommitted_edits(
+    deployments: Deployments, checkout: Repository, declared_sources: Sources
+) -> dict[str, list[str]]:
+    """Return the files with uncommitted edits, by params file. Runs of schedules and triggers do not use such edits."""
+    head = CommitFiles.at_head(checkout)
     return {
-        params: head.edited_files(params, named.sources)
+        params: head.describe_edited_files(params, declared_sources.sources)
         for params in {asks.params for asks in deployments.named.values()}
     }
 
 
-def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governance) -> tuple[Deployments, str]:
+def check_deployments(
+    path: Path, checkout: Repository, ledger: Ledger, governance: Governance
+) -> tuple[Deployments, str]:
     """Validate a deployments file, and return its content and its text.
 
     Raises:
@@ -41,12 +45,12 @@ def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governan
             committed or not usable, an unknown source, and a risk tier in which the scheduler is not allowed to request
             runs are errors too.
     """
-    deployments = config.load(path, Deployments)
+    deployments = config.load_settings(path, Deployments)
     text = path.read_text(encoding="utf-8")
-    document = yaml_text.load(text, str(path))
-    known = {source.id for source in sources.load(governance.folder).sources}
+    document = yaml_text.parse_with_limits(text, str(path))
+    known = {source.id for source in sources.load_sources(governance.folder).sources}
     problems = [
-        f"{path}:{config.line_of(document, where)}: {'.'.join(where)}: {said}"
+        f"{path}:{config.find_line_number(document, where)}: {'.'.join(where)}: {said}"
         for where, said in _problems(deployments, checkout, ledger, governance, known)
     ]
     if problems:
@@ -56,26 +60,26 @@ def check(path: Path, checkout: Repository, ledger: Ledger, governance: Governan
 
 def _problems(
     deployments: Deployments, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
-) -> Iterator[Problem]:
+) -> Iterator[FileProblem]:
     for section, each in (("schedules", deployments.schedules), ("triggers", deployments.triggers)):
         for name, asks in each.items():
             where = (section, name)
-            for part, said in _problems_of_one(asks, checkout, ledger, governance, known):
+            for part, said in _find_problems(asks, checkout, ledger, governance, known):
                 yield (*where, *part), said
 
 
-def _problems_of_one(
+def _find_problems(
     asks: RunSettings, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
-) -> Iterator[Problem]:
-    head = CommitFiles.head(checkout)
+) -> Iterator[FileProblem]:
+    head = CommitFiles.at_head(checkout)
     if not checkout.has_file(head.commit, asks.params):
         yield ("params",), f"{asks.params} is not committed; a scheduled run is made from committed files"
         return
     try:
-        params = head.params(asks.params, asks.changes)
+        params = head.read_params(asks.params, asks.changes)
         tier = params.use_case.risk_tier
-        who = None if isinstance(asks, Event) else SCHEDULER
-        if who and (why := asking_rules.why_not(who, tier, governance.policy, governance.people, ledger.now())):
+        who = None if isinstance(asks, EventReported) else SCHEDULER
+        if who and (why := asking_rules.refusal_reason(who, tier, governance.policy, governance.people, ledger.now())):
             yield ("params",), f"{asks.params} is of risk tier {tier}: {why}"
     except HallmarkError as error:
         yield (("changes",) if asks.changes else ("params",)), str(error)

@@ -15,7 +15,7 @@ from tasks.core.params.values import Name, Share
 from tasks.incidents.signed_incident import IncidentKind
 from tasks.scheduling import times
 from tasks.scheduling.durations import Duration, LocalTime, format_duration
-from tasks.scheduling.pools import Pool, PoolName, undeclared_pools
+from tasks.scheduling.pools import Pool, PoolName, find_undeclared_pools
 
 DEFAULT_PATH = "infra/prefect/deployments.yaml"
 MIN_INTERVAL = timedelta(minutes=1)
@@ -31,12 +31,12 @@ def _with_yaml_values(changes: Any) -> Any:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
 
 
-def _zone(name: str) -> str:
-    times.time_zone(name)
+def _require_known_zone(name: str) -> str:
+    times.get_time_zone(name)
     return name
 
 
-def _cron(expression: str) -> str:
+def _require_valid_cron(expression: str) -> str:
     times.require_cron(expression)
     return expression
 
@@ -55,8 +55,8 @@ class RunSettings(FrozenModel):
     changes: Annotated[dict[str, str], BeforeValidator(_with_yaml_values)] = {}
     """Parameter overrides by dotted key, as for the option `--set`."""
     pool: PoolName | None = None
-    """Name of the work pool, declared in `pools`, that executes the runs; null: the runner on the machine that requests
-    them."""
+    """Name of the work pool that executes the runs, as declared in `pools`; null for the runner on the machine that
+    requests them."""
     cool_down: Duration | None = None
     """Time after a run request during which this schedule or trigger requests no other run. Due times and events in
     this time are skipped."""
@@ -65,20 +65,20 @@ class RunSettings(FrozenModel):
 class Schedule(RunSettings):
     """Rule that requests runs at certain times, given by either `cron` or `every`."""
 
-    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    cron: Annotated[str, AfterValidator(_require_valid_cron)] | None = None
     """Cron expression with five fields: minute, hour, day of month, month, day of week."""
     every: Annotated[Duration, AfterValidator(_require_min_interval)] | None = None
     """Interval between runs, at least one minute. It is elapsed time, so a day always has 24 hours."""
     anchor: LocalTime | None = None
-    """Local time in `timezone` from which the intervals of `every` are counted; null: 2024-01-01 00:00."""
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Local time in `timezone` from which the intervals of `every` are counted; null for 2024-01-01 00:00."""
+    timezone: Annotated[str, AfterValidator(_require_known_zone)] = "UTC"
     """Name of the time zone in the IANA database, such as Europe/Berlin."""
     missed: Literal["skip", "latest"] = "skip"
     """Handling of due times that passed while Hallmark was not running: `skip` requests no run for them, `latest`
     requests one run for the last of them."""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
+    def _require_cron_or_every(self) -> Self:
         if (self.cron is None) == (self.every is None):
             raise ValueError("expected either `cron` or `every`")
         if self.anchor and self.every is None:
@@ -99,27 +99,27 @@ class Schedule(RunSettings):
         assert self.every is not None
         return f"every {format_duration(self.every)}"
 
-    def due_after(self, moment: datetime) -> Iterator[datetime]:
+    def due_times_after(self, moment: datetime) -> Iterator[datetime]:
         if self.cron:
-            return times.cron_times_after(self.cron, times.time_zone(self.timezone), moment)
+            return times.cron_times_after(self.cron, times.get_time_zone(self.timezone), moment)
         assert self.every is not None
-        return times.interval_times_after(self.every, self._anchor(), moment)
+        return times.interval_times_after(self.every, self._anchor_in_utc(), moment)
 
-    def last_due(self, since: datetime, upto: datetime) -> datetime | None:
+    def last_due_time(self, since: datetime, upto: datetime) -> datetime | None:
         """Return the last due time after `since` and up to `upto`, or None if there is none."""
         if self.cron:
-            return times.last_cron_time(self.cron, times.time_zone(self.timezone), since, upto)
+            return times.last_cron_time(self.cron, times.get_time_zone(self.timezone), since, upto)
         assert self.every is not None
-        number = (upto - self._anchor()) // self.every
-        last = self._anchor() + number * self.every
+        number = (upto - self._anchor_in_utc()) // self.every
+        last = self._anchor_in_utc() + number * self.every
         return last if number >= 0 and since < last else None
 
-    def local_time(self, moment: datetime) -> str:
-        return f"{moment.astimezone(times.time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    def format_local_time(self, moment: datetime) -> str:
+        return f"{moment.astimezone(times.get_time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
-    def _anchor(self) -> datetime:
+    def _anchor_in_utc(self) -> datetime:
         """Return the anchor in UTC, because Python ignores clock changes when it subtracts times of the same zone."""
-        return (self.anchor or DEFAULT_ANCHOR).replace(tzinfo=times.time_zone(self.timezone)).astimezone(UTC)
+        return (self.anchor or DEFAULT_ANCHOR).replace(tzinfo=times.get_time_zone(self.timezone)).astimezone(UTC)
 
 
 class TriggerSettings(RunSettings):
@@ -135,12 +135,12 @@ class SourceChanged(TriggerSettings):
     on: Literal["source_changed"]
     """Kind of trigger: `source_changed`."""
     sources: list[Name] | None = None
-    """Ids of the sources in sources.yaml to watch; null: all sources."""
+    """Ids of the sources in sources.yaml to watch; null for all sources."""
     beyond: Share = 0.0
-    """Share of changed lines (0 to 1) above which the trigger fires; 0: any change. The share is the number of distinct
-    lines that only one of the two versions has, divided by the number of distinct lines in both versions together. It
-    is exact up to 4,096 lines. Above that, it is an estimate with a standard error of at most 0.008. A compressed or
-    binary file counts as changed as a whole."""
+    """Fraction of changed lines (0 to 1) above which the trigger fires; 0 for any change. The fraction is the number of
+    distinct lines that only one of the two versions has, divided by the number of distinct lines in both versions
+    together. It is exact up to 4,096 lines. Above that, it is an estimate with a standard error of at most 0.008. A
+    compressed or binary file counts as changed as a whole."""
     look: Annotated[Duration, AfterValidator(_require_min_interval)] = timedelta(minutes=10)
     """Interval between two checks of the sources."""
 
@@ -181,10 +181,10 @@ class IncidentOpened(TriggerSettings):
     on: Literal["incident"]
     """Kind of trigger: `incident`."""
     what: list[IncidentKind] = []
-    """Kinds of incidents that fire the trigger; empty: all kinds."""
+    """Kinds of incidents that fire the trigger; empty for all kinds."""
 
 
-class Event(TriggerSettings):
+class EventReported(TriggerSettings):
     """Trigger that fires on events that people or machines report with `hallmark trigger`."""
 
     on: Literal["event"]
@@ -192,7 +192,7 @@ class Event(TriggerSettings):
 
 
 Trigger = Annotated[
-    SourceChanged | GovernanceChanged | CardChanged | PromptsChanged | WaiverExpiring | IncidentOpened | Event,
+    SourceChanged | GovernanceChanged | CardChanged | PromptsChanged | WaiverExpiring | IncidentOpened | EventReported,
     Field(discriminator="on"),
 ]
 
@@ -226,7 +226,7 @@ class Retries(FrozenModel):
     """Retries if the stage took longer than `timeouts` allows."""
 
 
-def _known_stage(name: str) -> str:
+def _require_known_stage(name: str) -> str:
     if name not in STAGES:
         raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
     return name
@@ -242,18 +242,18 @@ class Deployments(FrozenModel):
     pools: dict[PoolName, Pool] = {}
     """Work pools by name. The machines of a work pool take runs from one queue."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Maximum number of runs that a runner executes at once; null: 5. Suspended runs do not count. A change takes
+    """Maximum number of runs that a runner executes at once; null for 5. Suspended runs do not count. A change takes
     effect when the runner is restarted."""
     retries: Retries = Retries()
     """Retry settings for failed stages."""
-    timeouts: dict[Annotated[str, AfterValidator(_known_stage)], Duration] = {}
-    """Maximum time for each stage, by stage. A stage without an entry has no limit."""
+    timeouts: dict[Annotated[str, AfterValidator(_require_known_stage)], Duration] = {}
+    """Maximum duration of each stage, by stage name. A stage without an entry has no limit."""
 
     @model_validator(mode="after")
-    def _names_are_of_one(self) -> Self:
+    def _require_unique_names(self) -> Self:
         if both := sorted(set(self.schedules) & set(self.triggers)):
             raise ValueError(f"{', '.join(both)}: the name of a schedule and of a trigger; give one of them another")
-        if wrong := undeclared_pools(self.named, self.pools):
+        if wrong := find_undeclared_pools(self.named, self.pools):
             raise ValueError("; ".join(wrong) + f"; there are {', '.join(self.pools) or 'none'}")
         return self
 
@@ -267,5 +267,5 @@ class Deployments(FrozenModel):
         return given.total_seconds() if given else None
 
 
-def load(path: Path) -> Deployments:
-    return config.load(path, Deployments)
+def load_deployments(path: Path) -> Deployments:
+    return config.load_settings(path, Deployments)

@@ -1,4 +1,4 @@
-"""Schedules and triggers in force, since when, and which are paused, derived from the ledger's signed entries."""
+"""Current schedules and triggers, since when they are active, and which of them are paused, from signed entries."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,30 +15,38 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import SignedDocument, verify_entry
 from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
-from tasks.scheduling.signed_statements import DECLARATION, DECLARED, PAUSED, RESUMED, SWITCH, Declaration, Switch
+from tasks.scheduling.signed_statements import (
+    DECLARATION,
+    DECLARED,
+    PAUSED,
+    RESUMED,
+    SWITCH,
+    Declaration,
+    ScheduleSwitch,
+)
 
 
 @dataclass(frozen=True)
 class DeploymentsInForce:
     deployments: Deployments = field(default_factory=Deployments)
     declaration: Declaration | None = None
-    """Declaration that put the file in force; None if no file is in force."""
-    since: Mapping[str, datetime] = field(default_factory=dict)
-    """Time since which each schedule or trigger has been active, by name: its declaration, the last change of its
-    timing, or the end of its last pause."""
-    paused: Mapping[str, Switch] = field(default_factory=dict)
-    problem: str = ""
-    """Error message if this version cannot read the file in force; otherwise empty."""
+    """Declaration of the current deployments file; None if no file was declared."""
+    active_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Time since which each schedule or trigger has been active, by name. This is the time of its declaration, of the
+    last change of its timing, or of its last resumption."""
+    pauses: Mapping[str, ScheduleSwitch] = field(default_factory=dict)
+    error_text: str = ""
+    """Error message if this version of Hallmark cannot read the current deployments file; otherwise empty."""
     declared_by: Mapping[str, str] = field(default_factory=dict)
-    """Id of the person who declared each schedule or trigger as it is now, by name. Another person who declares it
-    again unchanged does not replace this person."""
+    """Id of the person who declared each schedule or trigger in its current form, by name. If another person declares
+    it again unchanged, the first person remains responsible for it."""
     without_declarer: tuple[str, ...] = ()
     """Names of schedules and triggers whose declarer no longer holds a role. The next person who declares the file
     becomes their declarer."""
     last_switches: Mapping[str, str] = field(default_factory=dict)
     """Digest of the last signed pause or resumption, by name of the schedule or trigger."""
 
-    def predecessor(self, name: str) -> str | None:
+    def predecessor_digest(self, name: str) -> str | None:
         """Return the digest that the next pause or resumption of a schedule or trigger must refer to."""
         return self.last_switches.get(name, self.sha256)
 
@@ -46,15 +54,19 @@ class DeploymentsInForce:
     def sha256(self) -> str | None:
         return self.declaration.file_sha256 if self.declaration else None
 
-    def require(self, name: str) -> None:
-        """Raise InputError unless a schedule or trigger with this name is in force."""
+    def require_in_force(self, name: str) -> None:
+        """Verify that there is a schedule or trigger with this name.
+
+        Raises:
+            InputError: There is none.
+        """
         if name not in self.deployments.named:
             known = ", ".join(self.deployments.named) or "none is in force; `hallmark deploy` puts some in force"
             raise InputError(f"there is no schedule or trigger {name!r}: {known}")
 
 
-def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
-    """Return the schedules and triggers in force. Entries that do not verify under the people in force are ignored."""
+def read_deployments(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
+    """Return the current schedules and triggers. Entries that the people in force cannot have signed are ignored."""
     newest: Declaration | None = None
     problem, deployments = "", Deployments()
     since: dict[str, datetime] = {}
@@ -62,10 +74,10 @@ def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
     content: dict[str, Any] = {}
     by: dict[str, str] = {}
     files: set[str] = set()
-    for signed in _declarations(ledger, governance):
+    for signed in _valid_declarations(ledger, governance):
         newest, problem = signed.document, ""
         try:
-            deployments = parse(newest.text)
+            deployments = parse_deployments(newest.text)
         except InputError as error:
             problem, deployments = str(error), Deployments()
         timing = {name: each.timing for name, each in deployments.named.items()}
@@ -82,11 +94,11 @@ def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
     return DeploymentsInForce(deployments, newest, since, paused, problem, by, orphaned, switched)
 
 
-def _declarations(ledger: Ledger, governance: Governance) -> Iterator[SignedDocument[Declaration]]:
-    """Yield the valid declarations, oldest first. Each counts once, and only after the file that it replaces.
+def _valid_declarations(ledger: Ledger, governance: Governance) -> Iterator[SignedDocument[Declaration]]:
+    """Yield the valid declarations, oldest first.
 
-    If an entry does not verify, for example because its signer has left people.yaml, the declaration after it still
-    counts.
+    Each declaration counts only once, and only if it follows the file that it replaces. If an entry cannot be verified,
+    for example because its signer is no longer in people.yaml, the declaration after it still counts.
     """
     seen: set[str] = set()
     predecessors: set[str | None] = {None}
@@ -113,12 +125,12 @@ def _holds_a_role(person_id: str, governance: Governance, at: datetime) -> bool:
 
 def _read_switches(
     ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
-) -> tuple[dict[str, Switch], dict[str, str]]:
-    """Return the pauses in force by name, and the digest of the last pause or resumption of each name.
+) -> tuple[dict[str, ScheduleSwitch], dict[str, str]]:
+    """Return the current pauses by name, and the digest of the last pause or resumption of each name.
 
-    `since` is modified: a resumed schedule or trigger counts from the end of its pause.
+    `since` is modified: a resumed schedule or trigger is active since the end of its pause.
     """
-    paused: dict[str, Switch] = {}
+    paused: dict[str, ScheduleSwitch] = {}
     last: dict[str, str] = {}
     known: set[str] = set()
     told: set[str] = set()
@@ -142,22 +154,22 @@ def _read_switches(
     return paused, last
 
 
-def _follows_previous(said: Switch, before: str | None, files: set[str]) -> bool:
-    """Return whether a pause or resumption refers to the one before it.
+def _follows_previous(switch: ScheduleSwitch, previous_digest: str | None, declared_files: set[str]) -> bool:
+    """Return whether a pause or resumption refers to the previous one.
 
-    Statements of earlier versions, which had no such reference, always count.
+    Statements of earlier versions of Hallmark have no such reference and always count.
     """
-    if said.follows is None:
+    if switch.follows is None:
         return True
-    return said.follows == before if before else said.follows in files
+    return switch.follows == previous_digest if previous_digest else switch.follows in declared_files
 
 
 @cache
-def parse(text: str) -> Deployments:
+def parse_deployments(text: str) -> Deployments:
     """Parse the text of a deployments file.
 
     Raises:
         InputError: The text is not valid; the message lists all errors with their lines.
     """
-    document = yaml_text.load(text, DEFAULT_PATH)
-    return config.validate({} if document is None else document, Deployments, Path(DEFAULT_PATH))
+    document = yaml_text.parse_with_limits(text, DEFAULT_PATH)
+    return config.validate_document({} if document is None else document, Deployments, Path(DEFAULT_PATH))

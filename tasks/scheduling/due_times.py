@@ -17,32 +17,34 @@ MAX_COUNTED_TIMES = 1000
 
 class DueOccasion(NamedTuple):
     occasion: Occasion
-    passed_over: str
+    skip_reason: str
     """Reason why no run is requested for the occasion; empty if a run is requested."""
 
 
-def due_occasions(standing: DeploymentsInForce, book: OccasionLog, now: datetime) -> Iterator[DueOccasion]:
+def due_occasions(in_force: DeploymentsInForce, log: OccasionLog, now: datetime) -> Iterator[DueOccasion]:
     """Yield the occasions of schedules that are due now.
 
     If more than one due time of a schedule has passed, only the last one becomes an occasion, because two runs at the
     same time would have the same inputs. The occasion states how many due times were missed.
     """
-    for name, schedule in standing.deployments.schedules.items():
-        if name not in standing.paused and (found := _due_occasion(name, schedule, standing.since[name], book, now)):
+    for name, schedule in in_force.deployments.schedules.items():
+        if name not in in_force.pauses and (
+            found := _due_occasion(name, schedule, in_force.active_since[name], log, now)
+        ):
             yield found
 
 
 def _due_occasion(
     name: str, schedule: Schedule, since: datetime, book: OccasionLog, now: datetime
 ) -> DueOccasion | None:
-    since = max(since, book.last_due(name, now) or since)
-    last = schedule.last_due(since, now) if since < now else None
-    if last is None or book.contains(key := f"{name}/{key_time(last)}"):
+    since = max(since, book.last_due_time(name, now) or since)
+    last = schedule.last_due_time(since, now) if since < now else None
+    if last is None or book.contains(key := f"{name}/{format_key_time(last)}"):
         return None
-    passed = times.first_times(schedule.due_after(since), last, MAX_COUNTED_TIMES + 1)
+    passed = times.first_times(schedule.due_times_after(since), last, MAX_COUNTED_TIMES + 1)
     more = f"{MAX_COUNTED_TIMES:,} and more" if len(passed) > MAX_COUNTED_TIMES else str(len(passed) - 1)
     late = now - last > MAX_DELAY
-    reason = f"schedule {name}, due {schedule.local_time(last)} {schedule.timezone}"
+    reason = f"schedule {name}, due {schedule.format_local_time(last)} {schedule.timezone}"
     if late:
         reason += ", missed while nothing ran"
     facts = {"missed": more} if len(passed) > 1 else {}
@@ -53,24 +55,24 @@ def _due_occasion(
     return DueOccasion(occasion, f"nothing asked for it within {MAX_DELAY.seconds // 60} minutes" if skipped else "")
 
 
-def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
+def next_due_times(in_force: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
     """Return the next due times of schedules, at most `count`, in order, each with the name of its schedule.
 
     Paused schedules are left out.
     """
     found = [
         (moment, name)
-        for name, schedule in standing.deployments.schedules.items()
-        if name not in standing.paused
+        for name, schedule in in_force.deployments.schedules.items()
+        if name not in in_force.pauses
         for moment in _first_times(schedule, now, count)
     ]
     return sorted(found)[:count]
 
 
 def _first_times(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
-    for _, moment in zip(range(count), schedule.due_after(now), strict=False):
+    for _, moment in zip(range(count), schedule.due_times_after(now), strict=False):
         yield moment
 
 
-def key_time(moment: datetime) -> str:
+def format_key_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

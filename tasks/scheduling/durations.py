@@ -10,16 +10,16 @@ SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MAX_DURATION = timedelta(days=366)
 
 
-def parse_duration(given: Any) -> timedelta:
+def parse_duration(value: Any) -> timedelta:
     """Parse a duration such as `90s`, `30m`, `6h`, `7d` or `2w`.
 
     Raises:
         ValueError: The text is not a duration, or is out of range.
     """
-    if isinstance(given, timedelta):
-        return given
-    match = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", str(given).strip())
-    if match is None or isinstance(given, bool):
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", str(value).strip())
+    if match is None or isinstance(value, bool):
         raise ValueError("expected a number and a unit: 90s, 30m, 6h, 7d or 2w")
     length = timedelta(seconds=int(match[1]) * SECONDS_BY_UNIT[match[2]])
     if not timedelta(0) < length <= MAX_DURATION:
@@ -44,20 +44,20 @@ def format_duration(length: timedelta) -> str:
     return f"{seconds // SECONDS_BY_UNIT[unit]}{unit}"
 
 
-def parse_local_time(given: Any) -> datetime:
+def parse_local_time(value: Any) -> datetime:
     """Parse a local time without a time zone.
 
     Raises:
         ValueError: The value is not a time, or has a time zone.
     """
-    if zone := getattr(given, "_yaml", {}).get("tz"):
+    if zone := getattr(value, "_yaml", {}).get("tz"):
         raise ValueError(f"it is by the clock of `timezone`, so it takes no zone of its own; leave {zone} out")
-    if isinstance(given, date) and not isinstance(given, datetime):
-        given = given.isoformat()
-    if isinstance(given, datetime):
-        given = given.isoformat()
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = value.isoformat()
+    if isinstance(value, datetime):
+        value = value.isoformat()
     try:
-        moment = datetime.fromisoformat(given)
+        moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError("expected a day and a time, as in 2026-03-02 03:00") from None
     if moment.tzinfo is not None:

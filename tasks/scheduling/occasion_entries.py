@@ -32,12 +32,12 @@ class Occasion:
     params: str
     changes: dict[str, str]
     cool_down: timedelta | None = None
-    due: datetime | None = None
+    due_at: datetime | None = None
     """Time at which the schedule is due; None for a trigger."""
     facts: dict[str, Any] = field(default_factory=dict)
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
-    reported: bool = False
+    is_reported: bool = False
     """Whether a person reported the event. That person then signs a run request, even if no run follows."""
 
 
@@ -47,69 +47,70 @@ class OccasionRequest(NamedTuple):
 
 
 RequestSigner = Callable[[str], OccasionRequest]
-"""Function that signs the request for the run with a given id. It raises the same errors as requesting a run."""
+"""Function that signs a run request with the given run id. It raises the same errors as any other run request."""
 
 
-def record_taken(
-    ledger: Ledger, book: OccasionLog, occasion: Occasion, installation: str, ask: RequestSigner
+def record_occasion(
+    ledger: Ledger, log: OccasionLog, occasion: Occasion, installation: str, sign_request: RequestSigner
 ) -> Entry | None:
     """Record in the ledger that a run is requested for an occasion, or why no run is requested.
 
     Args:
         ledger: Ledger of the installation.
-        book: Occasions that the ledger already has.
+        log: Occasions that the ledger already has.
         occasion: Occasion to record.
         installation: Id of the installation.
-        ask: Function that signs the run request. It is called outside of the transaction, because signing can take
-            time. If it raises an error, nothing is recorded. If no run is requested, it is called only for an event
-            that a person reported, because that person's right to report is checked and their signature recorded in any
-            case.
+        sign_request: Function that signs the run request. It is called outside of the transaction, because signing can
+            take time. If it raises an error, nothing is recorded. If no run is requested, it is called only for an
+            event that a person reported: the person's permission is checked and their signature recorded in any case.
 
     Returns:
         Entry of the ledger, or None if the ledger already had the occasion.
     """
-    if book.update(ledger).contains(occasion.key):
+    if log.update(ledger).contains(occasion.key):
         return None
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
-    why = _cool_down_reason(book, occasion, now)
-    asked = None if why and not occasion.reported else ask(run)
+    why = _cool_down_reason(log, occasion, now)
+    asked = None if why and not occasion.is_reported else sign_request(run)
     with ledger.transaction():
-        if book.update(ledger).contains(occasion.key):
+        if log.update(ledger).contains(occasion.key):
             return None
-        why = why or _cool_down_reason(book, occasion, now)  # another machine may have taken one since
+        why = why or _cool_down_reason(log, occasion, now)  # another machine may have taken one since
         by = {"requested_by": asked.request.requested_by, "envelope": asked.envelope} if asked else {}
         if asked is None or why:
-            return _pass_over(ledger, occasion, why, by if occasion.reported else None)
-        return ledger.append(TAKEN, occasion.key, _body(occasion) | by | {"run": run, "installation": installation})
+            return _append_passed_over(ledger, occasion, why, by if occasion.is_reported else None)
+        return ledger.append(
+            TAKEN, occasion.key, _entry_body(occasion) | by | {"run": run, "installation": installation}
+        )
 
 
-def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
+def record_passed_over(ledger: Ledger, log: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
     with ledger.transaction():
-        return None if book.update(ledger).contains(occasion.key) else _pass_over(ledger, occasion, why)
+        return None if log.update(ledger).contains(occasion.key) else _append_passed_over(ledger, occasion, why)
 
 
-def record_started(ledger: Ledger, book: OccasionLog, key: str, run: str, flow_run: str) -> Entry | None:
+def record_started(ledger: Ledger, log: OccasionLog, key: str, run: str, flow_run: str) -> Entry | None:
     with ledger.transaction():
         if ledger.entries(STARTED, key):
             return None
         entry = ledger.append(STARTED, key, {"run": run, "flow_run": flow_run})
-    book.update(ledger)
+    log.update(ledger)
     return entry
 
 
-def _pass_over(ledger: Ledger, occasion: Occasion, why: str, by: dict[str, Any] | None = None) -> Entry:
-    return ledger.append(PASSED_OVER, occasion.key, _body(occasion) | {"why": why} | (by or {}))
+def _append_passed_over(ledger: Ledger, occasion: Occasion, why: str, by: dict[str, Any] | None = None) -> Entry:
+    return ledger.append(PASSED_OVER, occasion.key, _entry_body(occasion) | {"why": why} | (by or {}))
 
 
-def _body(occasion: Occasion) -> dict[str, Any]:
-    due = occasion.due.isoformat() if occasion.due else None
+def _entry_body(occasion: Occasion) -> dict[str, Any]:
+    due = occasion.due_at.isoformat() if occasion.due_at else None
     pool = {"pool": occasion.pool} if occasion.pool else {}
     return {"name": occasion.name, "reason": occasion.reason, "due": due, **pool, **occasion.facts}
 
 
 def _cool_down_reason(book: OccasionLog, occasion: Occasion, now: datetime) -> str:
-    before = book.last_taken_at(occasion.name, now)
+    before = book.last_taken_time(occasion.name, now)
     if before is None or occasion.cool_down is None or now - before >= occasion.cool_down:
         return ""
     return f"{format_duration(occasion.cool_down)} have not passed since the run of {format_time(before)}"

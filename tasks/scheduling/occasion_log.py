@@ -1,6 +1,6 @@
 """Occasions that the ledger has: taken, passed over, or taken but not handed to Prefect yet.
 
-The watch looks every few seconds, so only new entries are read.
+The watch updates this log every few seconds. Each update therefore reads only the new entries.
 """
 
 from bisect import bisect_right, insort
@@ -33,9 +33,9 @@ class TakenOccasion:
 
 class OccasionLog:
     def __init__(self) -> None:
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._last = 0
         self._keys: set[str] = set()
         self._dues: dict[str, list[datetime]] = {}
@@ -45,47 +45,47 @@ class OccasionLog:
 
     def update(self, ledger: Ledger) -> "OccasionLog":
         """Read the entries that were added to the ledger since the last call. Malformed entries are ignored."""
-        last = ledger.last()
+        last = ledger.last_seq()
         if last < self._last:  # it is another ledger, or an earlier state of this one
-            self._forget()
+            self._reset()
         if last > self._last:
             entries = [
                 entry for kind in (TAKEN, PASSED_OVER, STARTED) for entry in ledger.entries(kind, after=self._last)
             ]
             for entry in sorted(entries, key=lambda entry: entry.seq):
-                self._take(entry)
+                self._add_entry(entry)
             self._last = last
         return self
 
     def contains(self, key: str) -> bool:
         return key in self._keys
 
-    def last_due(self, name: str, now: datetime) -> datetime | None:
-        """Return the last due time of a schedule that the ledger has, up to `now`.
+    def last_due_time(self, name: str, now: datetime) -> datetime | None:
+        """Return the last due time of a schedule in the ledger, up to `now`.
 
-        Later times are ignored: the ledger can have them if a clock was set back.
+        Later times are ignored. The ledger can contain such times if a clock was set back.
         """
         dues = self._dues.get(name, [])
         place = bisect_right(dues, now)
         return dues[place - 1] if place else None
 
-    def find(self, key: str) -> TakenOccasion | None:
+    def find_taken(self, key: str) -> TakenOccasion | None:
         return self._by_key.get(key)
 
     def last_taken(self, name: str) -> TakenOccasion | None:
         return self._taken[name][-1] if self._taken.get(name) else None
 
-    def last_taken_at(self, name: str, now: datetime) -> datetime | None:
+    def last_taken_time(self, name: str, now: datetime) -> datetime | None:
         """Return the time of the last run request of a schedule or trigger, up to `now`."""
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
     def count_taken(self, name: str) -> int:
         return len(self._taken.get(name, []))
 
-    def not_handed_over(self, installation: str) -> list[TakenOccasion]:
+    def pending_occasions(self, installation: str) -> list[TakenOccasion]:
         return [taken for taken in self._waiting.values() if taken.installation == installation]
 
-    def _take(self, entry: Entry) -> None:
+    def _add_entry(self, entry: Entry) -> None:
         if entry.kind == STARTED:
             self._waiting.pop(entry.subject, None)
             return

@@ -34,10 +34,10 @@ class DueTime(FrozenModel):
     """Due time as text, in the time zone of the schedule."""
 
 
-def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:
-    asks, paused, last = standing.deployments.named[name], standing.paused.get(name), log.last_taken(name)
+def make_status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:
+    asks, paused, last = standing.deployments.named[name], standing.pauses.get(name), log.last_taken(name)
     schedule = asks if isinstance(asks, Schedule) else None
-    moment = next(schedule.due_after(now), None) if schedule and not paused else None
+    moment = next(schedule.due_times_after(now), None) if schedule and not paused else None
     return ScheduleStatus(
         name=name,
         kind="schedule" if schedule else "trigger",
@@ -48,17 +48,17 @@ def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datet
         last_run=last.run if last else None,
         last_reason=last.reason if last else None,
         params=asks.params,
-        since=standing.since[name],
+        since=standing.active_since[name],
     )
 
 
-def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[DueTime]:
+def next_due_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[DueTime]:
     schedules = standing.deployments.schedules
     return [
         DueTime(name=name, due=moment, local=_local_time(schedules[name], moment))
-        for moment, name in due_times.next_times(standing, now, count)
+        for moment, name in due_times.next_due_times(standing, now, count)
     ]
 
 
 def _local_time(schedule: Schedule, moment: datetime) -> str:
-    return f"{schedule.local_time(moment)} {schedule.timezone}"
+    return f"{schedule.format_local_time(moment)} {schedule.timezone}"

@@ -15,8 +15,8 @@ class Pool(FrozenModel):
     type: Literal["process", "kubernetes"] = "process"
     """Kind of pool. `process`: machines on which `hallmark work NAME` runs. `kubernetes`: one job for each flow run."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Maximum number of runs that the whole pool executes at once; null: only limited by its workers. Suspended runs do
-    not count."""
+    """Maximum number of runs that the whole pool executes at once; null if only its workers limit the number. Suspended
+    runs do not count."""
     image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
     """Container image for `kubernetes`, pinned by its digest. It must contain Hallmark, and a clone of the project in
     /srv/hallmark."""
@@ -35,5 +35,5 @@ class Pool(FrozenModel):
         return f"{self.type}{most}"
 
 
-def undeclared_pools(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
+def find_undeclared_pools(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
     return [f"{name}: there is no pool {each.pool!r}" for name, each in asks.items() if each.pool not in (None, *pools)]

@@ -1,7 +1,7 @@
 """Changes of the prompts in a params file: the checkout's HEAD compared with the last run of the file.
 
-Both are read from git, so uncommitted edits request no run. Only the content of section `prompts` counts; comments and
-the order of keys do not.
+Both are read from git, so uncommitted edits do not fire a trigger. Only the content of section `prompts` counts;
+comments and the order of keys do not.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from tasks.scheduling import recent_runs
 from tasks.scheduling.deployments_file import PromptsChanged
 from tasks.scheduling.recent_runs import ResolvedRun
 
-SECTION = "prompts"
+PROMPTS_SECTION = "prompts"
 
 
 class PromptChange(NamedTuple):
@@ -27,17 +27,17 @@ class PromptChange(NamedTuple):
     words: str
 
 
-def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptChange | None:
+def find_prompt_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptChange | None:
     """Return the change of the prompts since the last run, or None if there is none.
 
-    If the params file has no earlier run, or the commit of the last run cannot be read in this clone, there is nothing
-    to compare with and the result is None.
+    The result is also None if the params file has no earlier run, or if the commit of the last run cannot be read in
+    this clone.
 
     Raises:
         InputError: The commit HEAD does not have the params file, or the file is not valid YAML.
     """
     checkout = Repository.open(root)
-    now = read_prompts(CommitFiles.head(checkout), trigger.params)
+    now = read_prompts(CommitFiles.at_head(checkout), trigger.params)
     last = _last_run(trigger, ledger)
     before = _prompts_of_run(checkout, last) if last else None
     if last is None or before is None or before == now:
@@ -55,8 +55,8 @@ def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
     Raises:
         InputError: The commit does not have the file.
     """
-    document = config.to_plain(yaml_text.load(commit.read_existing_text(params), params))
-    section = document.get(SECTION) if isinstance(document, Mapping) else None
+    document = config.to_plain_value(yaml_text.parse_with_limits(commit.require_text(params), params))
+    section = document.get(PROMPTS_SECTION) if isinstance(document, Mapping) else None
     return dict(section) if isinstance(section, Mapping) else {}
 
 
@@ -77,7 +77,7 @@ def _last_run(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
 
 
 def _prompt_changes(changes: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in changes.items() if key.partition(".")[0] == SECTION}
+    return {key: value for key, value in changes.items() if key.partition(".")[0] == PROMPTS_SECTION}
 
 
 def _prompts_of_run(checkout: Repository, run: ResolvedRun) -> dict[str, Any] | None:

@@ -10,13 +10,13 @@ from tasks.policy.signed_document import DatedDocument, SignedKind
 DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.resumed"
 """Kinds of ledger entries. The subject of a declaration is the file's digest; the subject of a pause or resumption is
 the name of the schedule or trigger."""
-TYPE = "urn:hallmark:deployment:v1"
+DECLARATION_TYPE = "urn:hallmark:deployment:v1"
 SWITCH_TYPE = "urn:hallmark:schedule-switch:v1"
 SwitchAction = Literal["pause", "resume"]
 
 
 class Declaration(DatedDocument):
-    """Predicate of a signed statement that puts a deployments file in force."""
+    """Predicate of a signed statement that activates a deployments file."""
 
     person: Name
     file_sha256: Sha256
@@ -24,12 +24,12 @@ class Declaration(DatedDocument):
     text: str
     """Content of the deployments file."""
     follows: Sha256 | None
-    """SHA-256 of the deployments file that was in force before; null if there was none."""
+    """SHA-256 of the deployments file that this one replaces; null if there was none."""
     environment: Name
     time: datetime
 
 
-class Switch(DatedDocument):
+class ScheduleSwitch(DatedDocument):
     """Predicate of a signed statement that pauses or resumes a schedule or trigger."""
 
     deed: SwitchAction
@@ -39,17 +39,17 @@ class Switch(DatedDocument):
     reason: str
     follows: Sha256 | None = None
     """Digest of the last signed pause or resumption of the same name, or SHA-256 of the deployments file if there was
-    none. It prevents the statement from being recorded again later. Null if an earlier version, without this field,
-    signed the statement."""
+    none. It prevents the statement from being recorded again later. Null in statements of earlier Hallmark versions,
+    which had no such field."""
     environment: Name
     time: datetime
 
 
 DECLARATION = SignedKind(
-    TYPE, Declaration, "a declaration of schedules", signer_of=lambda said: said.person,
+    DECLARATION_TYPE, Declaration, "a declaration of schedules", signer_of=lambda said: said.person,
     subjects_of=lambda said: {"deployments.yaml": said.file_sha256},
 )  # fmt: skip
 SWITCH = SignedKind(
-    SWITCH_TYPE, Switch, "a pause or its end", signer_of=lambda said: said.person,
+    SWITCH_TYPE, ScheduleSwitch, "a pause or its end", signer_of=lambda said: said.person,
     subjects_of=lambda said: {said.name: sha256_bytes(said.name.encode())},
 )  # fmt: skip

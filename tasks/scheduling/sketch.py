@@ -1,8 +1,8 @@
-"""Sketch of the distinct lines of a text, small enough to store, which shows what share of the lines has changed.
+"""Sketch of the distinct lines of a text, small enough to store. Two sketches show the fraction of changed lines.
 
 A sketch has the smallest keyed hashes of the lines (bottom-k MinHash, Broder 1997). For a text with up to MAX_HASHES
 distinct lines it has all of them, and the comparison is exact. For a longer text it gives an estimate with a standard
-error of at most 0.5 / sqrt(MAX_HASHES) = 0.008. The key is drawn once for each trigger and stays in `.hallmark`,
+error of at most 0.5 / sqrt(MAX_HASHES) = 0.008. The key is generated once for each trigger and stays in `.hallmark`,
 because an unkeyed hash of a short line would reveal the line.
 """
 
@@ -26,7 +26,7 @@ class Sketch(FrozenModel):
 
 def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
     digest, kept, held = hashlib.sha256(), list[int](), set[int]()
-    for line in _lines(blocks, digest.update):
+    for line in _split_lines(blocks, digest.update):
         value = int.from_bytes(hashlib.blake2b(line, digest_size=8, key=key).digest())
         if value in held or (len(kept) == MAX_HASHES and value >= -kept[0]):
             continue
@@ -38,8 +38,8 @@ def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
     return Sketch(sha256=digest.hexdigest(), least=sorted(held))
 
 
-def changed_share(before: Sketch, now: Sketch) -> float:
-    """Return the share (0 to 1) of distinct lines that only one of two texts has; 0 only if the texts are identical."""
+def changed_fraction(before: Sketch, now: Sketch) -> float:
+    """Return the fraction of distinct lines that only one of two texts has, from 0 (identical texts) to 1."""
     if before.sha256 == now.sha256:
         return 0.0
     first, second = set(before.least), set(now.least)
@@ -50,7 +50,7 @@ def changed_share(before: Sketch, now: Sketch) -> float:
     return 1 - both / len(union) if union and both < len(union) else (1.0 if not union else 1 / (len(union) + 1))
 
 
-def _lines(blocks: Iterable[bytes], hear: Callable[[bytes], None]) -> Iterable[bytes]:
+def _split_lines(blocks: Iterable[bytes], hear: Callable[[bytes], None]) -> Iterable[bytes]:
     rest = b""
     for block in blocks:
         hear(block)

@@ -1,11 +1,11 @@
 """Changes of the sources that a trigger watches.
 
-`.hallmark/occasions/NAME.json` has a sketch of each source as of the trigger's last comparison.
+`.hallmark/occasions/NAME.json` contains a sketch of each source from the trigger's last comparison.
 
-A trigger compares what a run would read: for a file in the commit the committed content, so that an edit counts once it
-is committed. The sketches are replaced when a run has been requested for them, or when the last run of the same params
-file, which a person may have requested, has read the same content. If the file is lost, the next check stores the
-current content and compares it with nothing.
+A trigger compares the content that a run would read. If the commit contains the file, this is the committed content, so
+an edit counts only once it is committed. The sketches are replaced when a run has been requested for the new content,
+or when the last run of the same params file has read it, even if a person requested that run. If the file with the
+sketches is lost, the next check only stores new sketches.
 """
 
 import secrets
@@ -28,20 +28,20 @@ from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.scheduling.sketch import Sketch
 from tasks.sources.sources import Source, Sources
-from tasks.stages.data.readers.content import blocks
+from tasks.stages.data.readers.content import read_blocks
 
 
 class StoredSketches(FrozenModel):
     key: str
     """Key of the line hashes, in hex."""
     since: datetime
-    """Time since which the trigger has been active. If it changes, through a pause or new settings, the sketches are
-    made again."""
+    """Time since which the trigger has been active. If this time changes, because of a pause or new settings, new
+    sketches are made."""
     sources: dict[str, Sketch]
 
 
 class SourceChange(FrozenModel):
-    """Change of sources beyond the threshold of a trigger."""
+    """Change of sources that exceeds the threshold of a trigger."""
 
     id: str
     words: str
@@ -49,13 +49,13 @@ class SourceChange(FrozenModel):
     """SHA-256 of the content of every watched source, by source id."""
 
 
-def find_change(
+def find_source_change(
     name: str,
     trigger: SourceChanged,
     since: datetime,
-    named: Sources,
+    declared_sources: Sources,
     ledger: Ledger,
-    book: OccasionLog,
+    log: OccasionLog,
     commit: CommitFiles,
 ) -> SourceChange | None:
     """Return the change of a trigger's sources if it exceeds the threshold. The first check only stores sketches.
@@ -64,9 +64,9 @@ def find_change(
         name: Name of the trigger.
         trigger: Settings of the trigger.
         since: Time since which the trigger has been active.
-        named: Declared sources.
+        declared_sources: Declared sources.
         ledger: Ledger of the installation.
-        book: Occasions in the ledger.
+        log: Occasions in the ledger.
         commit: Commit that a run would use.
 
     Raises:
@@ -74,17 +74,19 @@ def find_change(
         Unavailable: A store or file cannot be reached.
     """
     path = commit.checkout.root / ".hallmark" / "occasions" / f"{name}.json"
-    before = _read(path)
+    before = _read_sketches(path)
     key = bytes.fromhex(before.key) if before else secrets.token_bytes(16)
-    now = {source.id: _sketch(source, commit, key) for source in _watched(name, trigger, named)}
+    now = {
+        source.id: _sketch_source(source, commit, key) for source in _watched_sources(name, trigger, declared_sources)
+    }
     contents = {source: each.sha256 for source, each in now.items()}
-    last = book.last_taken(name)
+    last = log.last_taken(name)
     asked = last is not None and last.body.get("contents") == contents
     anew = before is None or before.since != since or before.sources.keys() != now.keys()
-    if before is None or anew or asked or _last_run_read(contents, trigger, ledger):
-        _write(path, StoredSketches(key=key.hex(), since=since, sources=now), before)
+    if before is None or anew or asked or _was_read_by_last_run(contents, trigger, ledger):
+        _write_sketches(path, StoredSketches(key=key.hex(), since=since, sources=now), before)
         return None
-    shares = {source: sketch.changed_share(before.sources[source], each) for source, each in now.items()}
+    shares = {source: sketch.changed_fraction(before.sources[source], each) for source, each in now.items()}
     wide = {source: share for source, share in shares.items() if share > trigger.beyond}
     if not wide:
         return None
@@ -93,23 +95,23 @@ def find_change(
     return SourceChange(id=digest[:16], words=f"{words} (more than {format_share(trigger.beyond)})", contents=contents)
 
 
-def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
+def _watched_sources(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
     known = {source.id: source for source in named.sources}
     if unknown := sorted(set(trigger.sources or []) - known.keys()):
         raise InputError(f"trigger {name}: sources.yaml has no source {', '.join(unknown)}; it has {', '.join(known)}")
     return [source for id_, source in known.items() if trigger.sources is None or id_ in trigger.sources]
 
 
-def _sketch(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
+def _sketch_source(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
     require_data_location(source, commit.checkout.root)
     try:
         with commit.open_source(source) as file:
-            return sketch.make_sketch(blocks(file, source), key)
+            return sketch.make_sketch(read_blocks(file, source), key)
     except OSError as error:
         raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
 
 
-def _last_run_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
+def _was_read_by_last_run(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
     """Return whether the last run of a trigger's params file read exactly these contents.
 
     Earlier runs do not count, because the runs after them read other contents.
@@ -118,13 +120,13 @@ def _last_run_read(contents: dict[str, str], trigger: SourceChanged, ledger: Led
     return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()
 
 
-def _read(path: Path) -> StoredSketches | None:
+def _read_sketches(path: Path) -> StoredSketches | None:
     try:
         return StoredSketches.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _write(path: Path, seen: StoredSketches, before: StoredSketches | None) -> None:
+def _write_sketches(path: Path, seen: StoredSketches, before: StoredSketches | None) -> None:
     if seen != before:
         files.write_bytes(path, seen.model_dump_json().encode(), mode=0o600)

@@ -20,10 +20,10 @@ from cronsim import CronSim, CronSimError
 
 EVERY_HOUR = "*"
 SEARCH_START = datetime(2024, 1, 1)
-"""Date from which the first due time of a cron expression is searched. It is in a leap year, for expressions with 29
-February."""
+"""Date from which the first due time of a cron expression is searched. It is in a leap year, so that 29 February is
+found."""
 SEARCH_MARGIN = timedelta(days=2)
-"""Time by which a search in local time starts before the given moment. No time zone has ever skipped more."""
+"""Length of time by which a search in local time begins before the given moment. No time zone has ever skipped more."""
 SEARCH_SPANS = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
 MACHINE_DEPENDENT_ZONES = ("localtime", "Factory")
@@ -31,7 +31,7 @@ MACHINE_DEPENDENT_ZONES = ("localtime", "Factory")
 
 
 @cache
-def time_zone(name: str) -> ZoneInfo:
+def get_time_zone(name: str) -> ZoneInfo:
     """Return a time zone of the IANA database.
 
     Raises:
@@ -90,10 +90,13 @@ def cron_times_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator
             last = due
 
 
-def _from_local_time(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Return the first moment at which local time is `wall`, or the moment after the gap if local time skips `wall`."""
-    while (moment := wall.replace(tzinfo=tz, fold=0)) != _round_trip(moment, tz):
-        wall += timedelta(minutes=1)
+def _from_local_time(local_time: datetime, tz: ZoneInfo) -> datetime:
+    """Return the first moment at which local time is `local_time`.
+
+    If local time skips `local_time`, return the moment after the gap.
+    """
+    while (moment := local_time.replace(tzinfo=tz, fold=0)) != _round_trip(moment, tz):
+        local_time += timedelta(minutes=1)
     return moment
 
 
@@ -113,13 +116,13 @@ def last_cron_time(expression: str, tz: ZoneInfo, since: datetime, upto: datetim
     """Return the last due time of a cron expression after `since` and up to `upto`, or None if there is none."""
     for back in SEARCH_SPANS:
         begin = max(since, upto - back)
-        found = deque(_until(cron_times_after(expression, tz, begin), upto), maxlen=1)
+        found = deque(_take_until(cron_times_after(expression, tz, begin), upto), maxlen=1)
         if found or begin == since:
             return found[0] if found else None
     return None
 
 
-def _until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
+def _take_until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
     for moment in moments:
         if moment > upto:
             return
@@ -127,4 +130,4 @@ def _until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
 
 
 def first_times(moments: Iterator[datetime], upto: datetime, most: int) -> list[datetime]:
-    return list(islice(_until(moments, upto), most))
+    return list(islice(_take_until(moments, upto), most))

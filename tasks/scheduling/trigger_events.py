@@ -1,4 +1,4 @@
-"""Occasions of triggers: events that have happened, each with a key, so that it leads to one run only."""
+"""Occasions of triggers: events that have happened. Each event has a key, so that it leads to at most one run."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tasks.core.formatting import format_time
 from tasks.core.params.params import Params
 from tasks.declarations import declarations
 from tasks.declarations import status as declared_standing
-from tasks.declarations.signed_declaration import of_card
+from tasks.declarations.signed_declaration import declare_card
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption_entries
@@ -43,24 +43,32 @@ class TriggerContext:
     book: OccasionLog
 
 
-def find_occasions(name: str, trigger: TriggerSettings, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
+def find_occasions(name: str, trigger: TriggerSettings, since: datetime, context: TriggerContext) -> Iterator[Occasion]:
     """Yield every occasion of a trigger after `since`, oldest first, including occasions for which a run was requested.
 
     Raises:
         HallmarkError: The sources, the params file or the ledger cannot be read.
     """
     look = OCCASION_FINDERS.get(type(trigger))
-    yield from look(name, trigger, since, place) if look else ()
+    yield from look(name, trigger, since, context) if look else ()
 
 
-def make_occasion(name: str, trigger: TriggerSettings, what: str, words: str, **facts: Any) -> Occasion:
+def make_occasion(name: str, trigger: TriggerSettings, event_id: str, description: str, **facts: Any) -> Occasion:
     """Create an occasion of a trigger.
 
-    `what` must be different for each event, because it becomes part of the occasion's key.
+    `event_id` becomes part of the occasion's key, so it must be different for each event.
     """
-    reason = shorten_reason(f"trigger {name}: {words}")
+    reason = shorten_reason(f"trigger {name}: {description}")
     return Occasion(
-        f"{name}/{what}", name, reason, trigger.params, trigger.changes, trigger.cool_down, None, facts, trigger.pool
+        f"{name}/{event_id}",
+        name,
+        reason,
+        trigger.params,
+        trigger.changes,
+        trigger.cool_down,
+        None,
+        facts,
+        trigger.pool,
     )
 
 
@@ -68,48 +76,56 @@ def shorten_reason(reason: str) -> str:
     return reason if len(reason) <= MAX_REASON_CHARS else f"{reason[: MAX_REASON_CHARS - 2]} …"
 
 
-def _source(name: str, trigger: SourceChanged, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    named = sources.load(place.governance.folder)
-    if change := source_changes.find_change(name, trigger, since, named, place.ledger, place.book, _head(place)):
+def _source_occasions(
+    name: str, trigger: SourceChanged, since: datetime, context: TriggerContext
+) -> Iterator[Occasion]:
+    named = sources.load_sources(context.governance.folder)
+    if change := source_changes.find_source_change(
+        name, trigger, since, named, context.ledger, context.book, _head_files(context)
+    ):
         yield make_occasion(name, trigger, change.id, f"sources changed: {change.words}", contents=change.contents)
 
 
-def _governance(name: str, trigger: GovernanceChanged, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
+def _governance_occasions(
+    name: str, trigger: GovernanceChanged, since: datetime, context: TriggerContext
+) -> Iterator[Occasion]:
     """Yield the verified adoptions that led to the governance in force. An invalid adoption starts no run."""
-    for entry in place.ledger.entries(adoption_entries.ADOPTED):
-        if entry.time > since and entry.body.get("envelope") in place.governance.chain:
+    for entry in context.ledger.entries(adoption_entries.ADOPTED):
+        if entry.time > since and entry.body.get("envelope") in context.governance.chain:
             yield make_occasion(name, trigger, entry.subject[:16], "policy or people were adopted")
 
 
-def _card(name: str, trigger: CardChanged, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    """Yield the adoption of a use-case card once HEAD has this card: a run with another card would be refused."""
-    declared = of_card(_params(trigger, place))
-    in_force = declared_standing.read(place.ledger, place.governance).in_force
+def _card_occasions(name: str, trigger: CardChanged, since: datetime, context: TriggerContext) -> Iterator[Occasion]:
+    """Yield the adoption of a use-case card once HEAD contains it, because a run with another card would be refused."""
+    declared = declare_card(_params_at_head(trigger, context))
+    in_force = declared_standing.read_status(context.ledger, context.governance).declarations_by_subject
     known = in_force.get(declared.subject)
     if (
         known
         and known.signatures[-1].effective_at > since
-        and not declarations.why_not(declared, in_force, place.governance.policy)
+        and not declarations.refusal_reason(declared, in_force, context.governance.policy)
     ):
         yield make_occasion(
             name, trigger, known.declared.sha256[:16], f"the use-case {declared.subject} was adopted anew"
         )
 
 
-def _prompts(name: str, trigger: PromptsChanged, _: datetime, place: TriggerContext) -> Iterator[Occasion]:
+def _prompt_occasions(name: str, trigger: PromptsChanged, _: datetime, context: TriggerContext) -> Iterator[Occasion]:
     """Yield a change of the prompts, even if it is older than the trigger, because no run has used them yet."""
-    if change := prompt_changes.find_change(trigger, place.ledger, place.root):
+    if change := prompt_changes.find_prompt_change(trigger, context.ledger, context.root):
         yield make_occasion(name, trigger, change.id, change.words)
 
 
-def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: TriggerContext) -> Iterator[Occasion]:
+def _waiver_occasions(name: str, trigger: WaiverExpiring, _: datetime, context: TriggerContext) -> Iterator[Occasion]:
     """Yield one occasion for each expiring waiver, even if it waives more than one check."""
-    newest = promotions.read(place.ledger, place.governance, _use_case(trigger, place)).newest
+    newest = promotions.read_promotions(
+        context.ledger, context.governance, _use_case(trigger, context)
+    ).newest_statement
     if newest is None:
         return
-    label, soon = newest.promotion.label, place.ledger.now() + timedelta(days=trigger.days_before)
+    label, soon = newest.promotion.label, context.ledger.now() + timedelta(days=trigger.days_before)
     ending: dict[tuple[int | None, datetime], list[str]] = {}
-    for each in waivers.failed_checks(place.ledger, place.governance, newest):
+    for each in waivers.failed_checks(context.ledger, context.governance, newest):
         if each.expires and each.expires <= soon:
             ending.setdefault((each.entry, each.expires), []).append(f"{each.check!r} at the {each.gate} gate")
     for (entry, expires), checks in ending.items():
@@ -117,32 +133,34 @@ def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: TriggerConte
         yield make_occasion(name, trigger, f"{label}/{entry}", words)
 
 
-def _incident(name: str, trigger: IncidentOpened, since: datetime, place: TriggerContext) -> Iterator[Occasion]:
-    for each in incidents.read_all(place.ledger, place.governance):
+def _incident_occasions(
+    name: str, trigger: IncidentOpened, since: datetime, context: TriggerContext
+) -> Iterator[Occasion]:
+    for each in incidents.read_all(context.ledger, context.governance):
         if each.entry.time > since and (not trigger.what or each.opening.what in trigger.what):
             yield make_occasion(name, trigger, each.id, f"incident {each.id} was opened")
 
 
 def _use_case(trigger: TriggerSettings, place: TriggerContext) -> str:
-    return _params(trigger, place).use_case.name
+    return _params_at_head(trigger, place).use_case.name
 
 
-def _params(trigger: TriggerSettings, place: TriggerContext) -> Params:
-    head = _head(place)
-    head.read_existing_text(trigger.params)
-    return head.params(trigger.params, trigger.changes)
+def _params_at_head(trigger: TriggerSettings, place: TriggerContext) -> Params:
+    head = _head_files(place)
+    head.require_text(trigger.params)
+    return head.read_params(trigger.params, trigger.changes)
 
 
-def _head(place: TriggerContext) -> CommitFiles:
-    return CommitFiles.head(Repository.open(place.root))
+def _head_files(place: TriggerContext) -> CommitFiles:
+    return CommitFiles.at_head(Repository.open(place.root))
 
 
 OCCASION_FINDERS: dict[type[TriggerSettings], Callable[[str, Any, datetime, TriggerContext], Iterator[Occasion]]] = {
-    SourceChanged: _source,
-    GovernanceChanged: _governance,
-    CardChanged: _card,
-    PromptsChanged: _prompts,
-    WaiverExpiring: _waiver,
-    IncidentOpened: _incident,
+    SourceChanged: _source_occasions,
+    GovernanceChanged: _governance_occasions,
+    CardChanged: _card_occasions,
+    PromptsChanged: _prompt_occasions,
+    WaiverExpiring: _waiver_occasions,
+    IncidentOpened: _incident_occasions,
 }
 """Functions that find occasions, by kind of trigger. Kind `event` has none, because its events are reported."""

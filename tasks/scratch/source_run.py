@@ -1,4 +1,4 @@
-"""Run whose rows are used: the newest run of the use case, provided that its data gate has passed."""
+"""Run whose rows are used outside of runs. It is the newest run of the use case, and its data gate must have passed."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tasks.runs.requests import earlier_runs
 from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
 
 
-def newest_run(params: Params, layout: Layout) -> Layout:
+def newest_run_with_rows(params: Params, layout: Layout) -> Layout:
     """Return the newest run of the use case that has rows.
 
     Raises:
@@ -29,38 +29,38 @@ def newest_run(params: Params, layout: Layout) -> Layout:
 
 
 def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
-    for other in earlier_runs.earlier_runs(layout, params):
+    for other in earlier_runs.find_earlier_runs(layout, params):
         same = other.params.use_case.name == params.use_case.name
         if same and (other.layout.artefacts("split") / "result.json").is_file():
             yield other.layout, other.params
 
 
-def _require_prompts(params: Params, theirs: Params, run: str) -> None:
-    """Verify that the parameters define every task of the rows, and as the same kind of task.
+def _require_prompts(params: Params, run_params: Params, run_id: str) -> None:
+    """Verify that the parameters define every task of the rows as the same kind of task.
 
-    The kinds are conversations and plain texts. Otherwise a conversation could be trained on as a plain text.
+    A task has either conversations or plain texts. Without this check, conversations could be trained on as plain
+    texts.
     """
-    for task, prompt in theirs.prompts.items():
+    for task, prompt in run_params.prompts.items():
         own = params.prompts.get(task)
         if own is None or (own.text_window is None) != (prompt.text_window is None):
             kind = "conversations" if prompt.text_window is None else "plain texts, with a text_window"
             raise InputError(
-                f"prompts: expected a task {task} of {kind}, since run {run} has rows of it, got "
+                f"prompts: expected a task {task} of {kind}, since run {run_id} has rows of it, got "
                 f"{'none' if own is None else 'one of the other kind'}; put it back, or start a run with these prompts"
             )
 
 
-def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
-    """Verify that training on a run's rows is allowed, and return the gate statement that permits it.
+def require_passed_data_gate(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
+    """Verify that a run's rows may be used for training, and return the gate statement that permits it.
 
-    The statement must fit the policy and the gate keys in force, because a worktree does not prove which keys are
-    valid.
+    The statement is verified against the current policy and gate keys. The run's worktree is not trusted to name them.
 
     Raises:
         Refused: The data gate has not passed, or an owner has withdrawn a source.
     """
     name = run.root.name
-    if reason := withdrawals.block_reason(ledger, governance, release_sources.of_run(run)):
+    if reason := withdrawals.block_reason(ledger, governance, release_sources.sources_of_run(run)):
         raise Refused(f"run {name} may train nothing: {reason}")
     try:
         claim = verify_gate(run, "data", governance.gate_public_keys(ledger.now()), governance.policy.digest())

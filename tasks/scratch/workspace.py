@@ -4,10 +4,10 @@
         .hallmark/                          own checkpoints, tracking and fetched models
             outcomes/KEY.json               outcome of each finished trial, not visible to stages
             keys/worker                     own key, which is not in people.yaml, so its signatures are never accepted
-            models/                         models that the checkout has fetched, and that are fetched here
+            models/                         models that were fetched by the checkout or in this workspace
             runs/NAME/                      a worktree
 
-KEY is the digest of everything that determines an outcome, so that a stored outcome is used only if nothing has
+KEY is the digest of everything that determines an outcome. A stored outcome is therefore used only if nothing has
 changed.
 """
 
@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from tasks.core import code_digest, files
 from tasks.core.layout import EXPERIMENT_TIER, EXPERIMENTS_FOLDER, Layout
-from tasks.core.own_packages import STAGE_CODE
+from tasks.core.own_packages import STAGE_CODE_FOLDER
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
@@ -31,7 +31,7 @@ from tasks.trust import keys
 from tasks.trust.gate_statement import Authority
 
 READY_FILE = "ready"
-"""File that marks a worktree as complete. It is written last."""
+"""Name of the file that marks a worktree as complete. It is written last."""
 
 
 class RowSet(Protocol):
@@ -50,23 +50,23 @@ class Workspace:
         """Open the workspace `.hallmark/FOLDER`, and create it if it does not exist."""
         place = Workspace(checkout / ".hallmark" / folder)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stand_in.fill(place.root, checkout)
+        stand_in.fill_stand_in(place.root, checkout)
         if not (place.state / "keys" / "worker").exists():
-            keys.create(place.state / "keys", "worker")
+            keys.create_key_pair(place.state / "keys", "worker")
         return place
 
     @property
     def state(self) -> Path:
         return self.root / ".hallmark"
 
-    def outcome(self, key: str) -> Path:
+    def outcome_path(self, key: str) -> Path:
         return self.state / "outcomes" / f"{key}.json"
 
-    def worktree(self, name: str) -> Layout:
+    def worktree_layout(self, name: str) -> Layout:
         return Layout(self.state / "runs" / name)
 
-    def remove_unwanted(self, wanted: Collection[str]) -> None:
-        """Remove all stage records and every unwanted worktree.
+    def remove_unwanted_worktrees(self, wanted_names: Collection[str]) -> None:
+        """Remove all stage records, and every worktree whose name is not in `wanted_names`.
 
         If no worktree remains, checkpoints are removed too.
         """
@@ -75,39 +75,43 @@ class Workspace:
         )  # where stages store files between executions, since these are not governed runs
         shutil.rmtree(own / record_store.RECORDS_FOLDER, ignore_errors=True)
         remaining = list((self.state / "runs").glob("*"))
-        for path in (path for path in remaining if path.name not in wanted):
+        for path in (path for path in remaining if path.name not in wanted_names):
             shutil.rmtree(path)
-        if not any(path.name in wanted for path in remaining):
+        if not any(path.name in wanted_names for path in remaining):
             shutil.rmtree(own / "checkpoints", ignore_errors=True)
 
 
 def stage_code_digests() -> dict[str, str]:
-    return code_digest.stage_digests(STAGE_CODE.parent)
+    return code_digest.stage_digests(STAGE_CODE_FOLDER.parent)
 
 
-def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
-    """Create a worktree of the installed code, with `rows` as the output of `split`, unless it exists.
+def create_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
+    """Create a worktree with the installed code and with `rows` as the output of stage `split`.
 
-    Its gate statement is that of an experiment, so its results cannot be promoted. The caller must have verified the
-    gate statement that permits training on these rows.
+    A worktree that exists already is left unchanged. The worktree gets the gate statement of an experiment, so its
+    results cannot be promoted. The caller must first verify that training on these rows is permitted.
     """
     if (layout.root / READY_FILE).exists():
         return
     shutil.rmtree(layout.root, ignore_errors=True)
-    shutil.copytree(STAGE_CODE, layout.root / STAGE_CODE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        STAGE_CODE_FOLDER, layout.root / STAGE_CODE_FOLDER.name, ignore=shutil.ignore_patterns("__pycache__")
+    )
     write_params(layout, params)
     code_digest.write_digests(layout)
-    digest = code_digest.digest_of_all(layout.root)
-    files.write_json(layout.code, {"tree_sha256": digest, "signed_off": True})  # the installed code, which judges runs
-    files.write_json(layout.champion, None)
+    digest = code_digest.all_stages_digest(layout.root)
+    files.write_json(
+        layout.code_path, {"tree_sha256": digest, "signed_off": True}
+    )  # the installed code, which judges runs
+    files.write_json(layout.champion_path, None)
     authority = Authority(
         gate_public_keys=[each.public_key for each in governance.keys_of("gate") if each.revoked_as_of is None],
         policy_sha256=governance.policy.digest(),
         environment=governance.policy.environment,
         tier=EXPERIMENT_TIER,
     )
-    files.write_json(layout.authority, authority.model_dump(mode="json"))
-    statement.write_experiment_gate(layout, "data", governance)
+    files.write_json(layout.authority_path, authority.model_dump(mode="json"))
+    statement.write_experiment_statement(layout, "data", governance)
     with files.atomic_folder(layout.artefacts("split")) as folder:
         rows.write(folder)
         files.write_json(folder / "result.json", {"facts": {}})
@@ -115,11 +119,11 @@ def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Gove
 
 
 def write_params(layout: Layout, params: Params) -> None:
-    """Write params.yaml. A base model folder relative to the checkout is replaced by its absolute path."""
+    """Write params.yaml. A relative path of the base model's folder is resolved against the checkout."""
     base, checkout = params.base_model, layout.state.parents[2]
     if base.folder:
         params = params.model_copy(
             update={"base_model": base.model_copy(update={"folder": str(checkout / base.folder)})}
         )
-    with layout.params.open("w") as file:
+    with layout.params_path.open("w") as file:
         YAML().dump(params.model_dump(mode="json"), file)

@@ -1,10 +1,10 @@
 """Sources of the data, and the personal and secret text in them.
 
 sources.py       inventory of the sources and their suites: sources.yaml, expectations/
-locations.py     comparison of locations
+locations.py     comparison of the locations of sources
 protection.py    categories of personal and secret text, and the action on each
-vault.py         database of the values that tokens stand for, each value encrypted
-vault_keys.py    key of the vault
-vault_writer.py  access of stage `ingest` to the vault, which adds values but cannot read any
+vault.py         encrypted database of the values that tokens stand for
+vault_keys.py    key of the vault, and the keys derived from it
+vault_writer.py  access of stage `ingest` to the vault: the stage can add values but not read them
 dataset.py       manifest of a dataset: artefacts/split/manifest.json
 """

@@ -1,7 +1,8 @@
-"""Manifest of a dataset, artefacts/split/manifest.json. Its owners approve it, and releases trained on it contain it.
+"""Manifest of a dataset, artefacts/split/manifest.json.
 
-The manifest contains counts, digests and the terms of the inventory. It does not contain timestamps, so that the same
-sources give the same manifest.
+The owners of the sources approve the manifest, and every release that is trained on the dataset contains it. It lists
+counts, digests and the terms from sources.yaml. It does not contain timestamps, so that the same sources give the same
+manifest.
 """
 
 from collections import Counter
@@ -11,19 +12,19 @@ from typing import Any, Literal
 from tasks.core.documents.config import FrozenModel
 from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
-from tasks.core.steps.data import FILTER_NAMES
+from tasks.core.steps.data import FILTER_STAGE_NAMES
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
-STAGES = (*FILTER_NAMES, "split")
-NOT_DRAWN = "not_drawn"
-"""Rule name for records that `split` did not sample because params.yaml asks for fewer.
+COUNTED_STAGES = (*FILTER_STAGE_NAMES, "split")
+NOT_SAMPLED_RULE = "not_drawn"
+"""Rule name for records that `split` did not sample because params.yaml limits the number of rows.
 
-These records are valid. Earlier versions counted them as quarantined.
+These records are valid. Earlier versions of Hallmark counted them as quarantined.
 """
-SIDES = ("train", "test")
-SEGMENTS = ("source_id", "department", "language", "kind")
-Value = str | int | float | bool | None
+PARTITIONS = ("train", "test")
+SEGMENT_FIELDS = ("source_id", "department", "language", "kind")
+SettingValue = str | int | float | bool | None
 
 
 class StageCounts(FrozenModel):
@@ -33,11 +34,11 @@ class StageCounts(FrozenModel):
     records: int
     quarantined: dict[str, int]
     not_drawn: int = 0
-    """Number of rows that `split` did not sample because params.yaml asks for fewer. Earlier versions counted them in
-    `quarantined`."""
+    """Number of rows that `split` did not sample because params.yaml limits the number of rows. Earlier versions of
+    Hallmark counted these rows in `quarantined`."""
 
     @property
-    def adds_up(self) -> bool:
+    def counts_add_up(self) -> bool:
         return self.rows == self.records + sum(self.quarantined.values()) + self.not_drawn
 
 
@@ -49,7 +50,7 @@ SIGNED_FIELDS = (
 
 
 class DatasetSource(FrozenModel):
-    """Source of a dataset, as it was declared when the dataset was made."""
+    """Source of a dataset, as it was declared when the dataset was created."""
 
     sha256: Sha256
     """SHA-256 of the source's content."""
@@ -64,62 +65,63 @@ class DatasetSource(FrozenModel):
     refresh_days: int
     approved_uses: list[str]
     passages: dict[str, StageCounts]
-    """Counts of the source's rows in each stage, by stage."""
+    """Row counts of the source in each stage, by name of the stage."""
     rows: dict[str, int]
-    """Number of records in the dataset by partition, `train` or `test`."""
+    """Number of records in each partition of the dataset, `train` and `test`."""
     protected: dict[Category, int]
     """Number of personal or secret values that were found, by category."""
     actions: dict[Category, Action]
-    """Action on each category, including categories that were not found."""
+    """Action on each category, including categories without any values in the source."""
     people: dict[Category, int] | None = None
-    """Number of different values in the dataset's records, for each category that identifies a person. Null if the
-    manifest was made by an earlier version of Hallmark, which did not count them."""
+    """Number of distinct values in the dataset's records, for each category that identifies a person. Null in manifests
+    from earlier versions of Hallmark, which did not count these values."""
 
     @property
     def rows_read(self) -> int:
         return self.passages["ingest"].rows
 
     @property
-    def kept_readable(self) -> dict[str, int]:
-        """Number of values found in each category that the source's `protect` leaves readable (`keep`)."""
+    def readable_counts(self) -> dict[str, int]:
+        """Number of values that were found and left readable, for each category whose action is `keep`."""
         return {name: count for name, count in self.protected.items() if count and self.actions.get(name) == "keep"}
 
     @property
     def quarantined(self) -> dict[str, int]:
-        return quarantined_by_rule(self.passages)
+        return count_quarantined_by_rule(self.passages)
 
     @property
     def quarantined_share(self) -> float:
-        return _share(self.quarantined, self.rows_read)
+        return _quarantined_share(self.quarantined, self.rows_read)
 
     @property
     def quarantined_share_before_split(self) -> float:
-        """Share of the rows read that stages before `split` quarantined. Evidence states this share."""
-        return _share(
-            quarantined_by_rule({name: it for name, it in self.passages.items() if name != "split"}), self.rows_read
+        """Fraction of the source's rows that were quarantined before stage `split`. Evidence contains this value."""
+        return _quarantined_share(
+            count_quarantined_by_rule({name: it for name, it in self.passages.items() if name != "split"}),
+            self.rows_read,
         )
 
 
-def quarantined_by_rule(passages: Mapping[str, StageCounts]) -> dict[str, int]:
+def count_quarantined_by_rule(passages: Mapping[str, StageCounts]) -> dict[str, int]:
     """Count the quarantined rows of a source by rule. All pages, commands and reports use these counts.
 
     Rows that `split` did not sample are not counted, because they are valid.
     """
     rules: Counter[str] = Counter()
     for passage in passages.values():
-        rules.update({rule: rows for rule, rows in passage.quarantined.items() if rule != NOT_DRAWN})
+        rules.update({rule: rows for rule, rows in passage.quarantined.items() if rule != NOT_SAMPLED_RULE})
     return dict(rules)
 
 
-def _share(aside: Mapping[str, int], taken: int) -> float:
-    return sum(aside.values()) / taken if taken else 0.0
+def _quarantined_share(quarantined: Mapping[str, int], rows_read: int) -> float:
+    return sum(quarantined.values()) / rows_read if rows_read else 0.0
 
 
-def declared_fields(item: ResolvedSource) -> dict[str, Any]:
+def declared_fields(resolved_source: ResolvedSource) -> dict[str, Any]:
     """Return the fields of `DatasetSource` that are known before any row is read: terms, actions and pinned digest."""
-    source = item.source
-    actions = {category: source.protect.action(category) for category in CATEGORIES}
-    return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": item.sha256, "actions": actions}
+    source = resolved_source.source
+    actions = {category: source.protect.action_for(category) for category in CATEGORIES}
+    return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": resolved_source.sha256, "actions": actions}
 
 
 DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions")
@@ -131,14 +133,14 @@ class Dataset(Document):
     type: Literal["urn:hallmark:dataset:v1"] = "urn:hallmark:dataset:v1"
     sources: dict[str, DatasetSource]
     counts: dict[str, StageCounts]
-    """Counts of the rows of all sources in each stage, by stage."""
+    """Row counts of all sources together in each stage, by name of the stage."""
     rows: dict[str, int]
-    """Number of records by partition, `train` or `test`."""
+    """Number of records in each partition, `train` and `test`."""
     digests: dict[str, Sha256]
     """SHA-256 of each partition's file, by partition."""
     segments: dict[str, dict[str, dict[str, int]]]
     """Number of records by segment, partition and value, for example segments["language"]["train"]["en"]."""
-    settings: dict[str, Value]
+    settings: dict[str, SettingValue]
     """Values in section `data` of params.yaml, by dotted key."""
 
     @property

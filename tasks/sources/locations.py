@@ -1,4 +1,4 @@
-"""Comparison of locations: two spellings of a location can refer to the same file."""
+"""Comparison of the locations of sources, because two spellings of a location can refer to the same file."""
 
 import os
 import posixpath
@@ -8,24 +8,24 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import fill_variables
 
 
-def normalised(location: str) -> str:
+def normalise_location(location: str) -> str:
     """Normalise the spelling of a location. The result does not depend on the machine."""
     return posixpath.normpath(location).replace("//", "/")
 
 
-def resolved(location: str, root: Path) -> str:
-    """Resolve a location on this machine: fill in variables, follow links, and start relative paths at `root`.
+def resolve_location(location: str, root: Path) -> str:
+    """Resolve a location on this machine: fill in variables, follow links, and resolve relative paths against `root`.
 
     A location that cannot be resolved on this machine is only normalised.
     """
     try:
         filled = fill_variables(location)
     except InputError:  # a variable is not set here
-        return normalised(location)
+        return normalise_location(location)
     scheme, found, rest = filled.partition("://")
     if found:
         return f"{scheme.lower()}://{posixpath.normpath(f'/{rest}').lstrip('/')}"
     try:
         return os.path.realpath(root / Path(filled).expanduser())
     except (OSError, ValueError, RuntimeError):  # the location is not a path
-        return normalised(location)
+        return normalise_location(location)

@@ -31,20 +31,21 @@ CATEGORIES: tuple[Category, ...] = get_args(Category)
 Action = Literal["keep", "mask", "tokenise", "generalise", "drop", "stop"]
 """Action on personal or secret text of a category.
 
-keep        leave the text unchanged; it is still counted
-mask        replace the text by its category: [email]
-tokenise    replace the text by a keyed token, which is the same wherever the same value occurs: [email:k3v9x2ab7dqm]
-generalise  keep the year of a birth date, the network of an IP address or the domain of an e-mail address; else mask
+keep        leave the text unchanged, but count it
+mask        replace the text with its category: [email]
+tokenise    replace the text with a keyed token: [email:k3v9x2ab7dqm]. Equal values have equal tokens.
+generalise  keep the year of a birth date, the network of an IP address or the domain of an e-mail address. Any other
+            text is masked.
 drop        quarantine the whole record
-stop        stop the run, for text that must not be in the source at all
+stop        stop the run, because the source must not contain such text at all
 """
 
 IDENTIFYING_CATEGORIES: frozenset[Category] = frozenset(
     {"name", "email", "phone", "identity", "card", "iban", "account", "medical"}
 )
-"""Categories that identify a person.
+"""Categories whose values identify a person.
 
-Their tokens become the `subjects` of a record, regardless of the action on the text.
+The tokens of these values become the `subjects` of a record, whichever action is set for the category.
 """
 
 
@@ -66,11 +67,13 @@ class Protection(FrozenModel):
     """Action on the numbers of passports, identity cards and driving licences, and on social security and tax
     numbers."""
     card: Action = "tokenise"
-    """Action on payment card numbers, recognised by their check digit, and on their security codes and expiry dates."""
+    """Action on payment card numbers, which are recognised by their check digit, and on the security codes and expiry
+    dates of cards."""
     iban: Action = "tokenise"
     """Action on IBANs."""
     account: Action = "tokenise"
-    """Action on account, customer and contract numbers and sort codes, recognised by the surrounding words."""
+    """Action on account, customer and contract numbers and on sort codes. They are recognised by the surrounding
+    words."""
     birth_date: Action = "generalise"
     """Action on dates of birth. `generalise` keeps the year."""
     network: Action = "mask"
@@ -78,7 +81,7 @@ class Protection(FrozenModel):
     medical: Action = "tokenise"
     """Action on the numbers of medical records and of health insurance."""
     health: Action = "mask"
-    """Action on health conditions of a person."""
+    """Action on mentions of a person's health conditions."""
     credential: Action = "mask"
     """Action on passwords, keys and access tokens."""
     financial: Action = "keep"
@@ -88,7 +91,7 @@ class Protection(FrozenModel):
     internal_only: Action = "drop"
     """Action on internal words, which are listed under `terms` in sources.yaml."""
 
-    def action(self, category: Category) -> Action:
+    def action_for(self, category: Category) -> Action:
         action: Action = getattr(self, category)
         return action
 

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, field_serializer, field_validator, m
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.params.values import NFC, Name, Sha256, Text
-from tasks.core.steps.kinds import known_kind
+from tasks.core.params.values import NFC, Name, NonEmptyText, Sha256
+from tasks.core.steps.kinds import validate_source_kind
 from tasks.sources.protection import Category, Protection, Term
 
 
@@ -26,13 +26,13 @@ class ColumnMapping(FrozenModel):
     prompt: str | None = None
     """Column with the user's text."""
     response: str | dict[Annotated[str, NFC], str] | None = None
-    """Column with the target text. If the target is JSON, a mapping of its fields to columns, from which the JSON
-    object is built."""
+    """Column with the target text. For a JSON target, this can be a mapping of the target's fields to columns, from
+    which the JSON object is built."""
     messages: str | None = None
     """Column with a list of {role, content} turns. The last turn is the target."""
     text: str | None = None
-    """Column with plain text for continued pretraining. Its task requires a `text_window` in section `prompts` of
-    params.yaml. Rules and expectations treat the text as the prompt of a record without a target."""
+    """Column with plain text for continued pretraining. The task of such records requires a `text_window` in section
+    `prompts` of params.yaml. Rules and expectations treat the text as the prompt of a record without a target."""
     kind: str | None = None
     """Column with the kind of answer: answer, refuse, escalate or clarify."""
     language: str | None = None
@@ -44,26 +44,26 @@ class ColumnMapping(FrozenModel):
     policy_tags: str | None = None
     """Column with tags, as a list or as text separated by `;`."""
     effective_from: str | None = None
-    """Column with the date from which a record is valid, in ISO 8601."""
+    """Column with the ISO 8601 date from which a record is valid."""
     retired_at: str | None = None
-    """Column with the date from which a record is no longer used, in ISO 8601."""
+    """Column with the ISO 8601 date from which a record is no longer used."""
     labelled_by: str | None = None
-    """Column with the person or team that labelled a record. Names of people are replaced as set in `protect`."""
+    """Column with the person or team that labelled a record. `protect` sets how names of people are replaced."""
     split: str | None = None
     """Column with the partition that the source prescribes for a record: `train`, `test` or empty."""
 
     @field_validator("response", mode="before")
     @classmethod
-    def _from_pairs(cls, value: Any) -> Any:
+    def _response_from_pairs(cls, value: Any) -> Any:
         return dict(value) if isinstance(value, list) and all(isinstance(pair, list) for pair in value) else value
 
     @field_serializer("response", when_used="json")
-    def _as_pairs(self, value: str | dict[str, str] | None) -> str | list[list[str]] | None:
+    def _response_as_pairs(self, value: str | dict[str, str] | None) -> str | list[list[str]] | None:
         # inputs/sources.json sorts its keys, but the model learns to write the fields in the order given here.
         return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
+    def _require_one_text_form(self) -> Self:
         pair = self.prompt is not None and self.response is not None
         either = self.prompt is not None or self.response is not None
         forms = (pair, self.messages is not None, self.text is not None)
@@ -71,13 +71,13 @@ class ColumnMapping(FrozenModel):
             raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`")
         return self
 
-    def columns(self) -> set[str]:
+    def mapped_columns(self) -> set[str]:
         named = [value for name, value in self if name != "response" and value is not None]
         response = {"": self.response} if isinstance(self.response, str) else self.response or {}
         return set(named) | set(response.values())
 
 
-class Constants(FrozenModel):
+class SourceConstants(FrozenModel):
     """Values that all records of a source share."""
 
     task: Name
@@ -101,13 +101,14 @@ class Constants(FrozenModel):
 
 
 MAX_DAYS = 365_000
-"""Maximum length of a period in days: a thousand years, so that all computed dates are valid in Python."""
+"""Maximum length of a period in days, about a thousand years. With this limit, all computed dates are valid in
+Python."""
 MAX_AUTHORITY = 1_000_000
-"""Maximum absolute value of a source's `authority`, so that it fits into the columns of tables."""
-Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
-Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
-"""Field of a record with a short value from the source. Messages are not labels."""
-Terms = dict[Category, list[Term]]
+"""Maximum absolute value of a source's `authority`. With this limit, it fits into the integer columns of tables."""
+DayCount = Annotated[int, Field(ge=1, le=MAX_DAYS)]
+LabelField = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
+"""Name of a record field with a short value from the source. Messages are not labels."""
+TermsByCategory = dict[Category, list[Term]]
 
 
 def _validated_delimiter(value: str) -> str:
@@ -124,30 +125,29 @@ class Source(FrozenModel):
 
     id: Name
     """Name of the source, used in commands and records."""
-    kind: Annotated[str, AfterValidator(known_kind)]
-    """File format, one of those in `tasks.core.steps.kinds`. Text can be gzip-compressed, regardless of the file's
-    name."""
-    location: Text
+    kind: Annotated[str, AfterValidator(validate_source_kind)]
+    """File format, one of those in `tasks.core.steps.kinds`. A text file can be gzip-compressed, whatever its name
+    is."""
+    location: NonEmptyText
     """Location of the source: an absolute path, a path relative to the repository, or s3://bucket/key. `${NAME}` and
-    `${NAME:-default}` are replaced by environment variables when the file is opened, so that paths of single machines
-    are not committed. policy.yaml lists the permitted variables under `location_variables`. Messages show the location
-    as it is written here, without the values of the variables."""
+    `${NAME:-default}` are replaced with environment variables when the file is opened, so that machine-specific paths
+    need not be committed. policy.yaml lists the permitted variables under `location_variables`. Messages show the
+    location as it is written here, without the values of the variables."""
     encoding: str = "utf-8"
     """Encoding of text, as the name of a Python codec."""
     delimiter: Annotated[str, AfterValidator(_validated_delimiter)] = ","
-    """Delimiter of csv: one character. Write a tab as `"\\t"`."""
+    """Column delimiter in csv files, a single character. Write a tab as `"\\t"`."""
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
-    """Maximum number of bytes to which gzip or Parquet data can unpack; the default is 512 MiB. A source that exceeds
-    this limit or one of the limits below is refused, because a few kilobytes can unpack to more data than memory can
-    hold."""
+    """Maximum size in bytes of unpacked gzip or Parquet data; the default is 512 MiB. A source that exceeds this limit
+    or one of the limits below is refused, because a few kilobytes can unpack to more data than fits into memory."""
     max_rows: Annotated[int, Field(ge=1)] = 2_000_000
     """Maximum number of rows, including blank lines."""
     max_columns: Annotated[int, Field(ge=1)] = 10_000
-    """Maximum number of columns, whether mapped or not. In jsonl each field name counts, and in parquet each part of a
-    list or struct."""
+    """Maximum number of columns, whether mapped or not. In jsonl, each field name counts as a column. In parquet, each
+    part of a list or struct does."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 8 << 20
-    """Maximum size of one row: the number of characters in text files, the number of bytes of the mapped values in
-    parquet. The default is 8 MiB, about 3,000 pages of text."""
+    """Maximum size of one row, in characters for text files and in bytes of the mapped values for parquet. The default
+    of 8,388,608 corresponds to about 3,000 pages of text."""
     owner: Name
     """Person in people.yaml who is responsible for the data and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MAX_AUTHORITY, le=MAX_AUTHORITY)] = 0
@@ -155,65 +155,66 @@ class Source(FrozenModel):
     number is kept."""
     contradictions: Literal["keep", "put_aside"] = "keep"
     """Action on contradictions that neither `authority` nor a date resolves. `keep` keeps all of the records, and
-    `put_aside` quarantines all of them. In both cases the owners can compare the records with `hallmark data
+    `put_aside` quarantines all of them. In both cases, owners can compare the records with `hallmark data
     conflicts`."""
     editions: Literal["said", "dated"] = "said"
     """Rule that decides whether a near-identical record is an older edition. `said`: only if both texts state their
-    edition. `dated`: a later `effective_from` of the other record is enough, for a source that contains a text in two
-    or more dated versions."""
+    edition. `dated`: also if the other record has a later `effective_from`. Choose `dated` for a source that contains
+    several dated versions of the same text."""
     steward: Name
     """Person in people.yaml who maintains the source from day to day."""
     access: Annotated[list[Name], Field(min_length=1)]
-    """Roles whose members are allowed to read single records (`hallmark data show`)."""
+    """Roles whose members are allowed to read individual records (`hallmark data show`)."""
     classification: Literal["public", "internal", "confidential", "restricted"]
     """Level of confidentiality."""
-    lawful_basis: Text
+    lawful_basis: NonEmptyText
     """Legal basis of the processing, for example `legitimate interests (GDPR Art. 6 (1) f)` or `no personal data`."""
-    licence: Text
-    """Licence as an SPDX expression, or a description in words if there is no such expression."""
-    retention_days: Days
+    licence: NonEmptyText
+    """Licence as an SPDX expression, or a description of it if there is no such expression."""
+    retention_days: DayCount
     """Number of days after `effective_from` during which a record can be used. A record is left out from the beginning
     of the month in which this period ends, so that all runs in a month have the same records."""
-    region: Text
+    region: NonEmptyText
     """Region in which the source is stored, for example `eu`."""
-    refresh_days: Days
+    refresh_days: DayCount
     """Maximum age of the newest record in days. A source whose newest record is older counts as stale."""
-    approved_uses: Annotated[list[Text], Field(min_length=1)]
+    approved_uses: Annotated[list[NonEmptyText], Field(min_length=1)]
     """Uses that the data is approved for. A run for any other use fails a check at the data gate."""
     description: str = ""
     """Description of the source."""
     protect: Protection = Protection()
     """Action on each category of personal and secret text."""
-    personal: dict[Annotated[Text, NFC], Category] = {}
-    """Fields of JSON targets that are meant for personal data, with their category, for example `{artist: name}`.
-    Everything in such a field, including nested values and field names, is treated as personal text of that category.
-    So are its words if they occur in the other turns of the record. `protect` sets the action."""
-    labels: dict[Label, list[Annotated[Text, NFC]]] = {}
-    """Permitted values of each label, none of them personal or secret. A row with another value is quarantined, except
-    that another `labelled_by` is treated as a person's name, according to `protect`."""
+    personal: dict[Annotated[NonEmptyText, NFC], Category] = {}
+    """Category of each field of a JSON target that is meant for personal data, for example `{artist: name}`. Everything
+    in such a field, including nested values and field names, is treated as personal text of that category. The words
+    of the field are treated the same way in the other turns of the record. `protect` sets the action."""
+    labels: dict[LabelField, list[Annotated[NonEmptyText, NFC]]] = {}
+    """Permitted values of each label, which must be neither personal nor secret. A row with any other value is
+    quarantined. The label `labelled_by` is an exception: any other value is treated as a person's name, and `protect`
+    sets the action."""
     suite: str | None = None
-    """File with the source's Great Expectations suite, as a path relative to sources.yaml."""
+    """Path of the file with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: ColumnMapping
     """Mapping of columns to the fields of a record."""
-    constants: Constants
+    constants: SourceConstants
     """Values that all records of the source share."""
 
     @property
     def declared_labels(self) -> dict[str, frozenset[str]]:
-        """Values of each label that sources.yaml itself contains, in `labels` and in `constants`."""
-        constants = {name: getattr(self.constants, name) for name in get_args(Label)}
+        """Values of each label that sources.yaml declares for this source, in `labels` and `constants`."""
+        constants = {name: getattr(self.constants, name) for name in get_args(LabelField)}
         one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
         return {name: frozenset([*values, *self.labels.get(name, [])]) for name, values in one_or_more.items()}
 
     @model_validator(mode="after")
-    def _kind_known(self) -> Self:
+    def _refuse_mapped_constants(self) -> Self:
         for name in ("kind", "language", "department", "split"):
             if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
                 raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
         return self
 
     @model_validator(mode="after")
-    def _personal_fields_known(self) -> Self:
+    def _require_known_personal_fields(self) -> Self:
         fields = self.mapping.response
         if isinstance(fields, dict) and (unknown := sorted(self.personal.keys() - fields.keys())):
             raise ValueError(
@@ -229,21 +230,21 @@ class Sources(FrozenModel):
     sources: Annotated[list[Source], Field(min_length=1)]
     """All sources, at least one."""
     dataset_suite: str | None = None
-    """File with the expectation suite for the dataset as a whole, as a path relative to sources.yaml."""
-    terms: Terms = {}
+    """Path of the file with the expectation suite for the dataset as a whole, relative to sources.yaml."""
+    terms: TermsByCategory = {}
     """Words and phrases of the company that count as personal or secret text in every source, by category, for example
     `trade_secret: [Project Halcyon, "HX-*"]`."""
-    edition_words: list[Annotated[Text, NFC]] = []
-    """Words that state the edition of a text if a date or number follows, for example `[Ausgabe vom, Policy no]`. They
-    extend the built-in words in `tasks.stages.data.deduplicate.similarity.markers`. They count only on a separate line,
-    in brackets, or at the end of a heading."""
-    truth: Text | None = None
+    edition_words: list[Annotated[NonEmptyText, NFC]] = []
+    """Words that, followed by a date or number, state the edition of a text, for example `[Ausgabe vom, Policy no]`.
+    They extend the built-in words in `tasks.stages.data.deduplicate.similarity.markers`. They count only on a separate
+    line, in brackets, or at the end of a heading."""
+    truth: NonEmptyText | None = None
     """Path of a CSV table of defects that were planted in the sources, for samples and drills
-    (`tasks.inquiry.planted_defects`). Stages do not read this table. The report states how many of the defects each
-    stage found."""
+    (`tasks.inquiry.planted_defects`). Stages do not read this table. The run's report states how many of the defects
+    each stage found."""
 
     @model_validator(mode="after")
-    def _unique(self) -> Self:
+    def _require_unique_ids(self) -> Self:
         ids = [source.id for source in self.sources]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
@@ -252,23 +253,24 @@ class Sources(FrozenModel):
 
 
 class Expectation(FrozenModel):
-    """Expectation of Great Expectations, with the owner's reason for it."""
+    """Expectation that Great Expectations evaluates, with the owner's reason for it."""
 
-    type: Text
+    type: NonEmptyText
     """Name of the expectation in Great Expectations, in snake case, for example `expect_column_values_to_be_in_set`."""
     kwargs: Annotated[dict[str, Any], NFC] = {}
     """Arguments of the expectation."""
-    why: Text
+    why: NonEmptyText
     """Reason for the expectation in its owner's words, shown next to the result."""
 
 
-class Suite(FrozenModel):
+class ExpectationSuite(FrozenModel):
     """Expectation suite, a file in infra/governance/expectations/.
 
     Expectations can use the columns of records and the columns `prompt` (all turns before the target), `target`,
     `prompt_chars`, `target_chars`, `retention_days_left`, those in `tasks.stages.data.validate.ages` and, for JSON
     targets, `target.FIELD`. Lists are joined by `;`, `messages` is JSON text, and dates are compared with dates such as
-    2024-03-31. `outcome` is set for every row of the sources: `kept`, or the rule that quarantined the row.
+    2024-03-31. The column `outcome` has a value for every row of the sources: `kept`, or the rule that quarantined the
+    row.
     """
 
     name: Name
@@ -284,7 +286,7 @@ class ResolvedSource(FrozenModel):
     sha256: Sha256
     bytes: int
     cutoff: date | None = None
-    """First day of the retention period. Records from before this day are left out."""
+    """First day of the retention period. Records with an earlier `effective_from` are left out."""
 
 
 class ResolvedTruth(FrozenModel):
@@ -298,28 +300,28 @@ class ResolvedSources(FrozenModel):
     """Sources as they were resolved for a run, inputs/sources.json."""
 
     sources: list[ResolvedSource]
-    terms: Terms = {}
+    terms: TermsByCategory = {}
     edition_words: list[str] = []
     truth: ResolvedTruth | None = None
     as_of: date
-    """First day of the run's month. Records that were retired by that day are left out. Stages use this day instead of
-    the system clock."""
+    """First day of the month in which the sources were resolved. Stages use this day as the current date. Records that
+    were retired by this day are left out."""
     vault: str
-    """Fingerprint of the vault's key, from which the tokens are derived."""
+    """Fingerprint of the vault's key. Tokens are derived from this key."""
     python: str | None = None
-    """Version of Python, such as `3.11`, with which the data stages must run, because its Unicode tables affect their
-    outputs. Null if the run was resolved by an earlier version of Hallmark, which did not record it."""
+    """Version of Python, such as `3.11`, with which the data stages must run, because Python's Unicode tables affect
+    their outputs. Null if the run was resolved by an earlier version of Hallmark, which did not record the version."""
 
 
 class Suites(FrozenModel):
     """Expectation suites of a run, inputs/suites.json: one per source, and one for the dataset as a whole."""
 
-    by_source: dict[str, Suite]
-    dataset: Suite | None
+    by_source: dict[str, ExpectationSuite]
+    dataset: ExpectationSuite | None
 
 
-def load(governance: Path) -> Sources:
-    return config.load(governance / "sources.yaml", Sources)
+def load_sources(governance_folder: Path) -> Sources:
+    return config.load_settings(governance_folder / "sources.yaml", Sources)
 
 
 def load_resolved(path: Path) -> ResolvedSources:
@@ -335,7 +337,7 @@ def load_resolved(path: Path) -> ResolvedSources:
         raise InputError(f"{path}: cannot be read ({what}); run `hallmark resolve` to write it") from None
 
 
-def load_suites(governance: Path, sources: Sources) -> Suites:
+def load_suites(governance_folder: Path, sources: Sources) -> Suites:
     """Read every expectation suite that sources.yaml names.
 
     Raises:
@@ -345,7 +347,7 @@ def load_suites(governance: Path, sources: Sources) -> Suites:
     suites, problems = {}, []
     for name in sorted(filter(None, named)):
         try:
-            suites[name] = config.load(governance / name, Suite)
+            suites[name] = config.load_settings(governance_folder / name, ExpectationSuite)
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -361,7 +363,7 @@ def fill_variables(location: str) -> str:
         InputError: A variable without a default is not set, or a `${` is not closed by `}`.
     """
     out = ""
-    for before, name, default in _parts(location):
+    for before, name, default in _split_location(location):
         value = "" if name is None else os.environ.get(name) or default
         if value is None:
             raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
@@ -369,11 +371,11 @@ def fill_variables(location: str) -> str:
     return out
 
 
-def location_variables(named: Iterable[Source]) -> set[str]:
-    return {name for source in named for _, name, _ in _parts(source.location) if name}
+def find_location_variables(sources: Iterable[Source]) -> set[str]:
+    return {name for source in sources for _, name, _ in _split_location(source.location) if name}
 
 
-def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
+def _split_location(location: str) -> Iterator[tuple[str, str | None, str | None]]:
     rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")

@@ -1,9 +1,9 @@
 """Vault: a database with the encrypted values that tokens stand for.
 
-The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). The database without the key
-reveals no value. The key without the database can only compute tokens of values that are already known. `ingest` adds
-values (`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger
-(tasks/inquiry/access_entries.py).
+The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Somebody with the database but not
+the key cannot read any value. Somebody with the key but not the database can only compute the tokens of values that
+they already know. Stage `ingest` adds values (`vault_writer.py`). Only `reveal` reads values, after it has entered the
+access in the ledger (tasks/inquiry/access_entries.py).
 """
 
 import os
@@ -23,14 +23,14 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.layout import is_experiments_state
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
-from tasks.sources.vault_writer import Secret
+from tasks.sources.vault_writer import TokenValue
 
 URL_VARIABLE = vault_keys.URL_VARIABLE
-FILE = f"{vault_keys.FOLDER}/vault.db"
-FORMER_FILE = "vault.db"
+VAULT_FILE = f"{vault_keys.VAULT_FOLDER}/vault.db"
+FORMER_VAULT_FILE = "vault.db"
 NONCE_BYTES = 12
 VALUES_PER_STATEMENT = 500
-ADVISORY_LOCK = 0x7661756C74  # "vault" in ASCII
+ADVISORY_LOCK_ID = 0x7661756C74  # "vault" in ASCII
 
 METADATA = MetaData()
 VALUE_TABLE = Table(
@@ -48,22 +48,22 @@ SCHEMA = Schema("vault", METADATA, METADATA.create_all)
 class Vault:
     """Database of encrypted values, by token.
 
-    Every method raises Unavailable if the database cannot be reached. In that case nothing was changed.
+    Every method raises Unavailable if the database cannot be reached. In that case, nothing is changed.
     """
 
     def __init__(self, engine: Engine, keys: VaultKeys) -> None:
         self._engine, self.keys = engine, keys
-        self._cipher = AESGCM(keys.encryption)
+        self._cipher = AESGCM(keys.encryption_key)
 
-    def prepare(self) -> None:
+    def prepare_tables(self) -> None:
         """Create the tables, or check that existing tables belong to this key.
 
         Raises:
             InputError: The vault was created with another key.
         """
-        with _translated_errors():
+        with _translate_vault_errors():
             migrations.migrate(self._engine, SCHEMA)
-        with self._writing() as connection:
+        with self._write_transaction() as connection:
             known = connection.scalars(select(KEY_TABLE.c.fingerprint)).first()
             if known is None:
                 connection.execute(insert(KEY_TABLE).values(fingerprint=self.keys.fingerprint))
@@ -74,74 +74,74 @@ class Vault:
                     f".hallmark/{vault_keys.KEY_FILE}). Nothing was written"
                 )
 
-    def keep(self, values: Iterable[Secret]) -> int:
-        """Add the values whose tokens are new, all or none of them, and return the number of added values.
+    def add_values(self, values: Iterable[TokenValue]) -> int:
+        """Add the values whose tokens are new, in one transaction, and return their number.
 
-        The values of known tokens are not replaced.
+        Values that the vault already contains are not replaced.
         """
         wanted = {secret.token: secret.value for secret in values}
-        with self._writing() as connection:
-            new = sorted(set(wanted) - self._known(connection, wanted))
-            for part in _chunks(new):
-                rows = [{"token": token, "sealed": self._seal(token, wanted[token])} for token in part]
+        with self._write_transaction() as connection:
+            new = sorted(set(wanted) - self._find_known_tokens(connection, wanted))
+            for part in _split_into_chunks(new):
+                rows = [{"token": token, "sealed": self._encrypt_value(token, wanted[token])} for token in part]
                 connection.execute(insert(VALUE_TABLE), rows)
         return len(new)
 
-    def missing(self, tokens: Collection[str]) -> list[str]:
-        with self._reading() as connection:
-            return sorted(set(tokens) - self._known(connection, tokens))
+    def find_missing_tokens(self, tokens: Collection[str]) -> list[str]:
+        with self._read_connection() as connection:
+            return sorted(set(tokens) - self._find_known_tokens(connection, tokens))
 
-    def reveal(self, tokens: Collection[str], record: Callable[[list[str]], None]) -> dict[str, str]:
-        """Return the values of tokens. Tokens that the vault does not contain are left out.
+    def reveal(self, tokens: Collection[str], record_access: Callable[[list[str]], None]) -> dict[str, str]:
+        """Return the values of tokens, by token. Tokens that the vault does not contain are left out.
 
         Args:
             tokens: Tokens to look up.
-            record: Function that enters the access in the ledger. It is called first; if it raises an exception, no
-                value is read.
+            record_access: Function that enters the access in the ledger. It is called first; if it raises an exception,
+                no value is read.
 
         Raises:
             Refused: A value was changed in the database, or was encrypted with another key.
         """
         wanted = sorted(set(tokens))
-        record(wanted)
+        record_access(wanted)
         values: dict[str, str] = {}
-        with self._reading() as connection:
-            for part in _chunks(wanted):
+        with self._read_connection() as connection:
+            for part in _split_into_chunks(wanted):
                 rows = connection.execute(
                     select(VALUE_TABLE.c.token, VALUE_TABLE.c.sealed).where(VALUE_TABLE.c.token.in_(part))
                 )
-                values |= {token: self._open(token, sealed) for token, sealed in rows}
+                values |= {token: self._decrypt_value(token, sealed) for token, sealed in rows}
         return values
 
-    def _seal(self, token: str, value: str) -> bytes:
+    def _encrypt_value(self, token: str, value: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value.encode(), token.encode())
 
-    def _open(self, token: str, sealed: bytes) -> str:
+    def _decrypt_value(self, token: str, sealed: bytes) -> str:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], token.encode()).decode()
         except (InvalidTag, ValueError):
             raise Refused(f"the vault's value of {token} was changed, or sealed with another key") from None
 
-    def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
+    def _find_known_tokens(self, connection: Connection, tokens: Collection[str]) -> set[str]:
         known: set[str] = set()
-        for part in _chunks(sorted(tokens)):
+        for part in _split_into_chunks(sorted(tokens)):
             known |= set(connection.scalars(select(VALUE_TABLE.c.token).where(VALUE_TABLE.c.token.in_(part))))
         return known
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with _translated_errors(), self._engine.begin() as connection:
+    def _write_transaction(self) -> Iterator[Connection]:
+        with _translate_vault_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _translated_errors(), self._engine.connect().execution_options(takes_turn=False) as connection:
+    def _read_connection(self) -> Iterator[Connection]:
+        with _translate_vault_errors(), self._engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
 
 def open_vault(state: Path) -> Vault:
-    """Open the vault at HALLMARK_VAULT_URL or, if that is not set, the SQLite file of the state folder.
+    """Open the vault at HALLMARK_VAULT_URL or, if that is not set, the SQLite file in the state folder.
 
     The SQLite file is created if necessary.
 
@@ -149,60 +149,64 @@ def open_vault(state: Path) -> Vault:
         InputError: There is no key, or the vault was created with another key.
         Unavailable: The database cannot be reached.
     """
-    keys = vault_keys.load(state)
-    vault = Vault(_engine(state), keys)
-    vault.prepare()
+    keys = vault_keys.load_keys(state)
+    vault = Vault(_make_engine(state), keys)
+    vault.prepare_tables()
     return vault
 
 
-def exists(state: Path) -> bool:
-    """Return whether a vault with a key exists. If so, a lost key must be restored rather than replaced by a new one.
+def vault_exists(state: Path) -> bool:
+    """Return whether the vault was already set up with a key.
+
+    If that key is lost, it must be restored, because the vault cannot be opened with a new key.
 
     Raises:
         Unavailable: The database cannot be reached.
     """
-    if not os.environ.get(URL_VARIABLE) and not ((state / FILE).exists() or (state / FORMER_FILE).exists()):
+    if not os.environ.get(URL_VARIABLE) and not ((state / VAULT_FILE).exists() or (state / FORMER_VAULT_FILE).exists()):
         return False
-    with _translated_errors(), _engine(state).connect().execution_options(takes_turn=False) as connection:
+    with _translate_vault_errors(), _make_engine(state).connect().execution_options(takes_turn=False) as connection:
         return (
             inspect(connection).has_table(KEY_TABLE.name) and connection.scalars(select(KEY_TABLE)).first() is not None
         )
 
 
-def _engine(state: Path) -> Engine:
+def _make_engine(state: Path) -> Engine:
     configured = os.environ.get(URL_VARIABLE)
     if configured and not is_experiments_state(state):
-        return database.postgres(database.postgres_url(configured, URL_VARIABLE), VALUE_TABLE.name, ADVISORY_LOCK)
-    _move(state)
-    return _private_sqlite(state / FILE)
+        return database.postgres_engine(
+            database.parse_postgres_url(configured, URL_VARIABLE), VALUE_TABLE.name, ADVISORY_LOCK_ID
+        )
+    _move_former_vault(state)
+    return _private_sqlite(state / VAULT_FILE)
 
 
-def _move(state: Path) -> None:
-    """Move the vault of an earlier version to its current folder.
+def _move_former_vault(state: Path) -> None:
+    """Move a vault from the place where earlier versions of Hallmark kept it to the current folder.
 
-    The database file is moved last, so that an interrupted move is repeated.
+    The database file is moved last, so that an interrupted move is completed by the next call.
     """
-    before, now = state / FORMER_FILE, state / FILE
+    before, now = state / FORMER_VAULT_FILE, state / VAULT_FILE
     if before.exists() and not now.exists():
         now.parent.mkdir(mode=0o700, exist_ok=True)
         for beside in ("-wal", ""):
-            if (left := before.with_name(f"{FORMER_FILE}{beside}")).exists():
+            if (left := before.with_name(f"{FORMER_VAULT_FILE}{beside}")).exists():
                 left.rename(now.with_name(f"{now.name}{beside}"))
 
 
 def _private_sqlite(path: Path) -> Engine:
     """Open a SQLite file that other users can never read, not even while it is being created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sqlite_journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
-    engine = database.sqlite(path)
+    sqlite_journals.remove_planted_journals(path.parent)  # earlier versions let `ingest`, a run's own code, write here
+    engine = database.sqlite_engine(path)
     path.touch(mode=0o600)
     return engine
 
 
-def _translated_errors() -> AbstractContextManager[None]:
-    return database.unavailable_on_error("the vault")
+def _translate_vault_errors() -> AbstractContextManager[None]:
+    return database.translate_database_errors("the vault")
 
 
-def _chunks(items: list[str]) -> Iterator[list[str]]:
+def _split_into_chunks(items: list[str]) -> Iterator[list[str]]:
     for start in range(0, len(items), VALUES_PER_STATEMENT):
         yield items[start : start + VALUES_PER_STATEMENT]

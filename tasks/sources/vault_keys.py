@@ -1,8 +1,12 @@
 """Key of the vault, and the keys derived from it.
 
-The key is one secret of 32 bytes. HKDF (RFC 5869) derives five values from it: a key that encrypts values, a key that
-makes tokens, a key that seals files that only `ingest` may write, a key that makes the ids of records, and a public
-fingerprint.
+The key is one secret of 32 bytes, from which HKDF (RFC 5869) derives five values:
+
+encryption   key that encrypts values
+tokens       key from which tokens are computed
+seals        key that seals files that only `ingest` may write
+records      key from which the ids of records are computed
+fingerprint  public identifier of the vault's key
 """
 
 import base64
@@ -16,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tasks.core.errors import InputError
-from tasks.core.files import create_file
+from tasks.core.files import create_private_file
 from tasks.core.layout import is_experiments_state
 
 KEY_VARIABLE = "HALLMARK_VAULT_KEY"
@@ -24,8 +28,8 @@ KEY_VARIABLE = "HALLMARK_VAULT_KEY"
 KEY_FILE = Path("keys") / "vault"
 """Path of the file with the vault's key, relative to `.hallmark`. Only the owner of the file is allowed to read it."""
 URL_VARIABLE = "HALLMARK_VAULT_URL"
-FOLDER = "vault"
-"""Folder of the vault's database, relative to `.hallmark`. SQLite writes other files next to the database."""
+VAULT_FOLDER = "vault"
+"""Folder of the vault's database, relative to `.hallmark`. SQLite also writes its journals to this folder."""
 KEY_BYTES = 32
 
 
@@ -43,17 +47,17 @@ class WriterKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class VaultKeys(WriterKeys):
-    encryption: bytes
+    encryption_key: bytes
 
 
-def load(state: Path) -> VaultKeys:
+def load_keys(state: Path) -> VaultKeys:
     """Read the key from HALLMARK_VAULT_KEY or, if that is not set, from its file, and derive the other keys.
 
     Raises:
         InputError: There is no key, the key is not 32 bytes in base64, or other users can read the key file.
     """
     if (spelled := os.environ.get(KEY_VARIABLE)) and not is_experiments_state(state):
-        return derive(_decode(spelled, KEY_VARIABLE))
+        return derive_keys(_decode_key(spelled, KEY_VARIABLE))
     path = state / KEY_FILE
     try:
         mode, spelled = path.stat().st_mode, path.read_text(encoding="ascii")
@@ -64,36 +68,36 @@ def load(state: Path) -> VaultKeys:
         ) from None
     if mode & 0o077:
         raise InputError(f"{path}: others can read the vault's key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")
-    return derive(_decode(spelled, str(path)))
+    return derive_keys(_decode_key(spelled, str(path)))
 
 
-def create(state: Path) -> None:
+def create_key(state: Path) -> None:
     """Write a new key to the key file, unless the file exists or KEY_VARIABLE is set."""
     given = os.environ.get(KEY_VARIABLE) and not is_experiments_state(state)
     if not given and not (state / KEY_FILE).exists():
-        create_file(state / KEY_FILE, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+        create_private_file(state / KEY_FILE, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
 
 
-def derive(secret: bytes) -> VaultKeys:
+def derive_keys(secret: bytes) -> VaultKeys:
     encryption, tokens, seals, records, fingerprint = (
-        _hkdf(secret, purpose) for purpose in ("encryption", "tokens", "seals", "records", "fingerprint")
+        _derive_key(secret, purpose) for purpose in ("encryption", "tokens", "seals", "records", "fingerprint")
     )
     return VaultKeys(
-        encryption=encryption, tokens=tokens, seals=seals, records=records, fingerprint=fingerprint[:16].hex()
+        encryption_key=encryption, tokens=tokens, seals=seals, records=records, fingerprint=fingerprint[:16].hex()
     )
 
 
-def _hkdf(secret: bytes, purpose: str) -> bytes:
+def _derive_key(secret: bytes, purpose: str) -> bytes:
     return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=f"hallmark vault {purpose}".encode()).derive(secret)
 
 
-def _decode(spelled: str, where: str) -> bytes:
+def _decode_key(encoded: str, origin: str) -> bytes:
     try:
-        secret = base64.b64decode(spelled.strip(), validate=True)
+        secret = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         secret = b""
     if len(secret) != KEY_BYTES:
         raise InputError(
-            f"{where}: expected the vault's key as base64 of {KEY_BYTES} bytes; what stands there is not that"
+            f"{origin}: expected the vault's key as base64 of {KEY_BYTES} bytes; what stands there is not that"
         )
     return secret

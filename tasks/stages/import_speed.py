@@ -1,15 +1,16 @@
 """Faster imports in a stage's process: some libraries are hidden, and garbage is rarely collected during imports.
 
 transformers and PEFT look for about forty libraries when they are imported, and load those that are installed. PyTorch
-takes 1.5 s of CPU time. bitsandbytes takes 1.2 s, because it loads PyTorch's compiler.
+takes 1.5 s of CPU time to load. bitsandbytes takes 1.2 s, because it loads PyTorch's compiler.
 """
 
 import gc
 import os
 import sys
 
-FINDER_CLASS = "OwnCode"
-"""Name of the class that start.py adds to `sys.meta_path` in each process that it starts."""
+FINDER_CLASS_NAME = "OwnCode"
+"""Class name of the module finder that start.py adds to `sys.meta_path`. It identifies processes that start.py
+started."""
 DEFAULT_GC_THRESHOLDS = (700, 10, 10)
 
 
@@ -37,4 +38,4 @@ def finish_imports() -> None:
 
 
 def _is_stage_process() -> bool:
-    return any(type(finder).__name__ == FINDER_CLASS for finder in sys.meta_path)
+    return any(type(finder).__name__ == FINDER_CLASS_NAME for finder in sys.meta_path)

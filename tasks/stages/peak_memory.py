@@ -6,8 +6,11 @@ from pathlib import Path
 STATUS_FILE = Path("/proc/self/status")
 
 
-def peak_bytes(gpu: bool) -> int:
-    """Return the peak number of bytes that PyTorch allocated on the GPU or, if `gpu` is false, of resident memory."""
+def peak_memory_bytes(gpu: bool) -> int:
+    """Return the peak memory of this process in bytes.
+
+    If `gpu` is True, this is the memory that PyTorch allocated on the GPU, otherwise the resident memory.
+    """
     if gpu:
         import torch
 

@@ -1,4 +1,4 @@
-"""Check that data stages run with the version of Python with which the sources of their run were resolved."""
+"""Check that data stages run with the version of Python that resolved the sources of their run."""
 
 from tasks.core.errors import InputError
 from tasks.core.graph import DATA_STAGE_NAMES
@@ -6,18 +6,18 @@ from tasks.core.layout import Layout
 from tasks.sources.sources import load_resolved, python_minor_version
 
 
-def require_same_version(stage: str, layout: Layout) -> None:
-    """Verify that a data stage runs with the run's version of Python; other stages are not checked.
+def require_run_python_version(stage: str, layout: Layout) -> None:
+    """Verify that a data stage runs with the run's version of Python. Other stages are not checked.
 
-    The outputs of data stages depend on Python's Unicode tables, and the stage cache shares them between runs with the
-    same version of Python.
+    The outputs of data stages depend on Python's Unicode tables. The stage cache reuses these outputs in all runs with
+    the same version of Python.
 
     Raises:
         InputError: The sources of the run were resolved with another minor version.
     """
-    if stage not in DATA_STAGE_NAMES or not layout.sources.exists():
+    if stage not in DATA_STAGE_NAMES or not layout.sources_path.exists():
         return
-    version = load_resolved(layout.sources).python
+    version = load_resolved(layout.sources_path).python
     if version not in (None, python_minor_version()):
         raise InputError(
             f"the run was resolved with Python {version}, and this is {python_minor_version()}, which may write other "

@@ -20,28 +20,28 @@ from tasks.core.documents import config
 from tasks.core.errors import HallmarkError, is_disk_full
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
-from tasks.core.machine.processes import find
+from tasks.core.machine.processes import find_running_process
 
 UNPROTECTED_STAGE = "ingest"
-"""Stage that reads rows before their personal data is replaced by placeholders."""
-STARTER_VARIABLE = "HALLMARK_STARTED_BY"
-"""Environment variable with the pid of the process that started the stage and waits for its result."""
+"""Name of the stage that reads rows before their personal data is replaced with placeholders."""
+STARTER_PID_VARIABLE = "HALLMARK_STARTED_BY"
+"""Name of the environment variable with the pid of the process that started the stage and waits for its result."""
 
 
-def run_module(module: str, which: str, root: Path) -> None:
+def run_module(module: str, variant: str, root: Path) -> None:
     """Run the stage that a module contains.
 
     Args:
         module: Full name of the module.
-        which: Variant of the stage, such as `base` for `predict@base`; empty for a stage without variants.
+        variant: Variant of the stage, such as `base` for `predict@base`; empty for a stage without variants.
         root: Worktree of the run.
 
     Raises:
         HallmarkError: The stage failed for a reason that a person can correct.
     """
     stage = importlib.import_module(module)
-    checked = config.load_sections(root / "params.yaml", stage.Params)
-    stage.run(checked, Layout(root), *([which] if which else []))
+    checked = config.load_known_sections(root / "params.yaml", stage.Params)
+    stage.run(checked, Layout(root), *([variant] if variant else []))
 
 
 def error_file(root: Path, name: str) -> Path:
@@ -58,28 +58,31 @@ def traceback_without_message(error: BaseException) -> str:
 
 
 def end_after_process(pid: int) -> None:
-    """Wait until the process `pid` has ended, then end this process before it can collide with a rerun of the stage."""
-    while find(pid):
+    """Wait until process `pid` has ended, then end this process.
+
+    It could otherwise collide with a rerun of the stage.
+    """
+    while find_running_process(pid):
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None) -> int:
+def run(name: str, module: str, before_stage: Callable[[Path], None] = lambda _: None) -> int:
     """Run a stage and return its exit code. If the stage fails, its error message is written to `error_file`.
 
     Args:
         name: Name of the stage.
         module: Full name of the stage's module.
-        before: Function that is called with the worktree before the stage. Its errors are reported like those of the
-            stage.
+        before_stage: Function that is called with the worktree before the stage. Its errors are reported like those of
+            the stage.
     """
     escaping.escape_output()
-    if starter := os.environ.get(STARTER_VARIABLE):
+    if starter := os.environ.get(STARTER_PID_VARIABLE):
         threading.Thread(target=end_after_process, args=(int(starter),), daemon=True).start()
     root = Path.cwd().resolve()
     error_file(root, name).unlink(missing_ok=True)
     try:
-        before(root)
+        before_stage(root)
         run_module(module, name.partition("@")[2], root)
     except HallmarkError as error:
         write_bytes(error_file(root, name), str(error).encode())

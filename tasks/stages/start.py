@@ -1,9 +1,10 @@
-"""Start a stage with no code of Hallmark except this worktree's: `python -I tasks/stages/start.py STAGE`.
+"""Start a stage so that it imports no code of Hallmark except this worktree's: `python -I tasks/stages/start.py STAGE`.
 
 dvc.yaml calls this file. The supervisor of a run also passes the module: `STAGE MODULE`. With `-I`, Python imports
 nothing from the current folder and ignores PYTHON* variables, so a `json.py` or `sitecustomize.py` in the worktree or
-on a PYTHONPATH is not executed. Modules of `tasks` are imported from the folder of this file and not from the installed
-Hallmark. They are compiled anew each time, because bytecode can differ from the source that was reviewed and signed.
+on a PYTHONPATH is not executed. Modules of `tasks` are imported from the folder of this file rather than from the
+installed Hallmark. They are compiled anew each time, because bytecode can differ from the source that was reviewed and
+signed.
 
 Processes that a stage starts use this file as well. A process of `multiprocessing` runs it before its work, and Ray
 starts its workers with `python -I tasks/stages/start.py SCRIPT.py`.
@@ -21,7 +22,7 @@ from itertools import dropwhile
 from pathlib import Path
 from types import CodeType
 
-TASKS = Path(__file__).resolve().parents[1]
+TASKS_FOLDER = Path(__file__).resolve().parents[1]
 
 IMPORT_GC_THRESHOLDS = (50_000, 10, 10)
 """Thresholds of the garbage collector during imports.
@@ -45,13 +46,13 @@ class OwnCode(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
         first, *parts = fullname.split(".")
-        if first != TASKS.name:
+        if first != TASKS_FOLDER.name:
             return None
-        place = TASKS.joinpath(*parts)
+        place = TASKS_FOLDER.joinpath(*parts)
         package = place.is_dir()
         file = place / "__init__.py" if package else place.with_name(f"{place.name}.py")
         if not file.is_file():
-            raise ModuleNotFoundError(f"{TASKS} has no source of {fullname}", name=fullname)
+            raise ModuleNotFoundError(f"{TASKS_FOLDER} has no source of {fullname}", name=fullname)
         loader = UncachedLoader(fullname, str(file))
         return spec_from_file_location(
             fullname, file, loader=loader, submodule_search_locations=[str(place)] if package else None
@@ -61,7 +62,7 @@ class OwnCode(MetaPathFinder):
 def main() -> int:
     """Run the stage or the script that the command line names.
 
-    Options before it are ignored: Ray passes options of Python, such as `-s`, before its script.
+    Options before the name are ignored. Ray passes Python options there, such as `-s`.
     """
     gc.set_threshold(*IMPORT_GC_THRESHOLDS)
     given = list(dropwhile(lambda word: word.startswith("-"), sys.argv[1:]))
@@ -73,19 +74,19 @@ def main() -> int:
     return int(stage.main())
 
 
-KEPT_VARIABLES = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
-"""Environment variables that are not removed, because a run sets them for its stages (tasks/runs/environment.py).
+KEPT_PYTHON_VARIABLES = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
+"""Environment variables that `drop_python_variables` keeps, because a run sets them for its stages.
 
-They restrict imports, and they keep bytecode in a folder that only Hallmark writes to.
+They restrict imports, and direct bytecode to a folder that only Hallmark writes to (tasks/runs/environment.py).
 """
 
 
 def drop_python_variables() -> None:
     """Remove environment variables that begin with PYTHON, except KEPT_VARIABLES.
 
-    Ray starts some processes without `-I`, which would obey these variables.
+    Ray starts some processes without `-I`. Python would obey the variables there.
     """
-    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT_VARIABLES]:
+    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT_PYTHON_VARIABLES]:
         del os.environ[name]
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.layout import CACHE_VARIABLE, Layout
+from tasks.core.layout import CACHE_ROOT_VARIABLE, Layout
 from tasks.sources import sources
 from tasks.stages.cluster import cluster_membership
-from tasks.stages.train import points
-from tasks.stages.train.base.model_files import HUB_FILES, is_part_of_a_model
+from tasks.stages.train import curve_points
+from tasks.stages.train.base.model_files import HUB_FILE_PATTERNS, is_model_file
 from tasks.supervise import fetched_models, network, sandbox, settings
-from tasks.supervise.fetched_models import NamedModel
+from tasks.supervise.fetched_models import ModelId
 from tasks.supervise.open_files import OpenFiles
 
 Environment = Mapping[str, str]
@@ -51,11 +51,11 @@ def _no_model(_: Layout) -> None:
     return None
 
 
-def _always(_: Layout) -> bool:
+def _return_true(_: Layout) -> bool:
     return True
 
 
-def _never(_: Layout, __: Environment) -> bool:
+def _return_false(_: Layout, __: Environment) -> bool:
     return False
 
 
@@ -64,65 +64,72 @@ class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _no_folders
     """Folders below .hallmark/ in which the stage keeps files between runs. Each version of the stage's code has its
     own folder."""
-    fetched_model: Callable[[Layout], NamedModel | None] = _no_model
+    fetched_model: Callable[[Layout], ModelId | None] = _no_model
     """Model that the stage is allowed to fetch. It is stored if it has the digest in the parameters
     (`fetched_models.py`)."""
-    outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _no_paths
-    """Files and folders that the stage reads in addition to its inputs."""
+    paths_outside_run: Callable[[Layout, OpenFiles], Iterable[Path]] = _no_paths
+    """Files and folders that the stage can read in addition to its inputs."""
     home_files: tuple[str, ...] = ()
-    """Files below the user's home folder that the stage reads if it has a network."""
-    needs_network: Callable[[Layout, Environment], bool] = _never
+    """Files below the user's home folder that the stage can read if it has a network."""
+    needs_network: Callable[[Layout, Environment], bool] = _return_false
     """Whether the stage needs a network. Without one, it has only a private loopback interface."""
-    ports: Collection[int] = ()
+    allowed_ports: Collection[int] = ()
     """TCP ports to which a stage with a network can connect, in addition to the ports in its settings."""
     variable_prefixes: tuple[str, ...] = ()
-    has_passwords: Callable[[Layout], bool] = _always
-    """Whether the stage gets the variables in `variable_prefixes` and the files in `home_files`, which hold
+    gets_passwords: Callable[[Layout], bool] = _return_true
+    """Whether the stage gets the variables in `variable_prefixes` and the files in `home_files`. Both can hold
     passwords."""
     network_variable_prefixes: tuple[str, ...] = ()
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
-    vault: bool = False
+    can_use_vault: bool = False
     """Whether the stage is allowed to add values to the vault, through its supervisor (`vault_service.py`)."""
-    devices: bool = False
+    can_use_accelerators: bool = False
     """Whether the stage is allowed to use the machine's accelerators. It then also gets the variables in
     `DEVICE_PREFIXES`."""
     live_files: tuple[str, ...] = ()
-    """Files in the stage's folder of measurements that are copied to the worktree while the stage runs."""
+    """Files in the stage's measurement folder that are copied to the worktree while the stage runs."""
 
 
-def of(stage: str) -> Grant:
-    """Return the grant of a stage, which is given by its name in DVC, such as `train` or `predict@base`."""
+def grant_of_stage(stage: str) -> Grant:
+    """Return the grant of the stage with this name in DVC, such as `train` or `predict@base`."""
     return GRANTS.get(stage.partition("@")[0], Grant())
 
 
-def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
-    grant = of(stage)
-    own = grant.variable_prefixes if grant.has_passwords(layout) else ()
+def stage_variables(stage: str, layout: Layout, environment: Environment, has_network: bool) -> dict[str, str]:
+    grant = grant_of_stage(stage)
+    own = grant.variable_prefixes if grant.gets_passwords(layout) else ()
     names = {*COMMON_VARIABLES, *grant.variable_names(layout)}
-    devices = DEVICE_PREFIXES if grant.devices else ()
-    begin = (*COMMON_PREFIXES, *devices, *own, *(grant.network_variable_prefixes if online else ()))
+    devices = DEVICE_PREFIXES if grant.can_use_accelerators else ()
+    begin = (*COMMON_PREFIXES, *devices, *own, *(grant.network_variable_prefixes if has_network else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
-    return given | (_network_variables(layout, environment) if online else {}) | _cache_variable(layout)
+    return given | (_network_variables(layout, environment) if has_network else {}) | _cache_variable(layout)
 
 
 def _network_variables(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of stages with a network. Unreviewed code gets no proxy URL that contains a password."""
+    """Return the environment variables that only stages with a network get.
+
+    Unreviewed code does not get a proxy URL that contains a password.
+    """
     given = {name: environment[name] for name in NETWORK_VARIABLES if name in environment}
     return {name: value for name, value in given.items() if not (layout.has_unreviewed_code and "@" in value)}
 
 
-def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
-    """Return the TCP ports to which a stage with a network can connect; None if this machine cannot block ports."""
+def allowed_ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
+    """Return the TCP ports to which a stage with a network can connect; None if this machine cannot restrict ports."""
     if network.unavailable_reason():
         return None
-    grant, given = of(stage), variables(stage, layout, environment, online=True)
+    grant, given = grant_of_stage(stage), stage_variables(stage, layout, environment, has_network=True)
     files = [path for path in (*_home_paths(grant, layout), *PIP_FILES) if path.is_file()]
     texts = [*given.values(), *(path.read_text(errors="replace") for path in files)]
-    return {*grant.ports, *network.ports_in(texts), *network.parse_ports(environment.get(network.PORTS_VARIABLE, ""))}
+    return {
+        *grant.allowed_ports,
+        *network.find_ports(texts),
+        *network.parse_ports(environment.get(network.PORTS_VARIABLE, "")),
+    }
 
 
-def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of a stage that runs without a sandbox: all except those for the vault.
+def variables_without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
+    """Return the environment variables of a stage that runs without a sandbox: all except those for the vault.
 
     Unreviewed code does not get the variables for a cluster either.
     """
@@ -132,38 +139,40 @@ def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
 
 
 def _cache_variable(layout: Layout) -> dict[str, str]:
-    return {CACHE_VARIABLE: str(layout.run_state)} if layout.is_experiment else {}
+    return {CACHE_ROOT_VARIABLE: str(layout.run_state)} if layout.is_experiment else {}
 
 
-def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFiles) -> dict[Path, int]:
-    """Open the files and folders that a stage reads outside of its run, and return their file descriptors.
+def open_outside_paths(stage: str, layout: Layout, has_network: bool, open_files: OpenFiles) -> dict[Path, int]:
+    """Open the files and folders outside its run that a stage reads, and return their file descriptors.
 
-    Paths that do not exist are skipped. The target of a symbolic link is opened too.
+    Paths that do not exist are skipped. For a symbolic link, the result contains both the link and its target.
 
     Raises:
-        Refused: A symbolic link, which another stage could have created, leads to Hallmark's state folder.
+        Refused: A symbolic link leads to Hallmark's state folder. Another stage could have created the link.
     """
-    grant, places = of(stage), dict[Path, int]()
-    for path in (*grant.outside_paths(layout, opened), *(_home_paths(grant, layout) if online else ())):
-        if opened.open_if_exists(path):
-            for place in (path, _target(path, opened.real_path(path), layout)):
+    grant, places = grant_of_stage(stage), dict[Path, int]()
+    for path in (*grant.paths_outside_run(layout, open_files), *(_home_paths(grant, layout) if has_network else ())):
+        if open_files.open_if_exists(path):
+            for place in (path, _allowed_target(path, open_files.real_path(path), layout)):
                 if place not in places:
-                    places[place] = opened.duplicate(path)
+                    places[place] = open_files.duplicate(path)
     return places
 
 
 def _home_paths(grant: Grant, layout: Layout) -> list[Path]:
     home = sandbox.home_folder()
-    return [home / name for name in grant.home_files] if home and grant.has_passwords(layout) else []
+    return [home / name for name in grant.home_files] if home and grant.gets_passwords(layout) else []
 
 
 def hidden_files(stage: str, layout: Layout) -> tuple[Path, ...]:
     """Return the files that are hidden from a stage: pip.conf of the Python environment, unless the stage needs it."""
-    shown = PIP_FILES[-1].is_file() and not ("PIP_" in of(stage).variable_prefixes and of(stage).has_passwords(layout))
+    shown = PIP_FILES[-1].is_file() and not (
+        "PIP_" in grant_of_stage(stage).variable_prefixes and grant_of_stage(stage).gets_passwords(layout)
+    )
     return PIP_FILES[-1:] if shown else ()
 
 
-def _target(path: Path, real: Path, layout: Layout) -> Path:
+def _allowed_target(path: Path, real: Path, layout: Layout) -> Path:
     # No target in a state folder but the location that the path itself names, or, for a folder that replaces the
     # checkout (`tasks.reproduce`), the same location in the checkout's state.
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
@@ -174,20 +183,20 @@ def _target(path: Path, real: Path, layout: Layout) -> Path:
     return real
 
 
-def _source_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
-    for item in sources.load_resolved(layout.sources).sources:
+def _source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
+    for item in sources.load_resolved(layout.sources_path).sources:
         location = sources.fill_variables(item.source.location)
         if "://" not in location:
             path = layout.resolve_path(str(Path(location).expanduser()))
-            require_data_location(f"source {item.source.id}", opened.real_path(path), layout)
+            require_data_location(f"source {item.source.id}", open_files.real_path(path), layout)
             yield path
 
 
 def require_data_location(subject: str, path: Path, layout: Layout) -> None:
     """Verify that a data file is not in a location for keys, settings or state.
 
-    Such locations are state folders, hidden folders, system folders and paths that a setting names. The author of
-    sources.yaml could otherwise let a run read or digest keys.
+    Such locations are state folders, hidden folders, system folders and paths that a setting names. Without this check,
+    the author of sources.yaml could make a run read keys or publish their digests.
 
     Args:
         subject: Name of the data in the error message, such as `source messages`.
@@ -198,8 +207,8 @@ def require_data_location(subject: str, path: Path, layout: Layout) -> None:
         InputError: The data is in such a location.
     """
     where, checkout = Path(os.path.realpath(path)), layout.state.parent.resolve()
-    named = [place for place in settings.named_places(os.environ) if not checkout.is_relative_to(place)]
-    apart = any(where.is_relative_to(place) for place in (*map(Path, MACHINE_FOLDERS), *named))
+    named = [place for place in settings.configured_paths(os.environ) if not checkout.is_relative_to(place)]
+    apart = any(where.is_relative_to(place) for place in (*map(Path, FORBIDDEN_SYSTEM_FOLDERS), *named))
     places = [
         layout.root.resolve(),
         checkout,
@@ -209,15 +218,15 @@ def require_data_location(subject: str, path: Path, layout: Layout) -> None:
     if apart or any(part.startswith(".") for part in within.parts):
         raise InputError(
             f"{subject}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, in "
-            f"{', '.join(MACHINE_FOLDERS)}, or in a place that a setting such as HALLMARK_KEY names, where no data is; "
-            "correct its location in sources.yaml"
+            f"{', '.join(FORBIDDEN_SYSTEM_FOLDERS)}, or in a place that a setting such as HALLMARK_KEY names, "
+            "where no data is; correct its location in sources.yaml"
         )
 
 
-def _is_hidden(where: Path) -> bool:
+def _is_in_hidden_home_folder(where: Path) -> bool:
     home = sandbox.home_folder()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
-    return bool(within) and within[0].startswith(".") and within[0] not in MODEL_FOLDERS_AT_HOME
+    return bool(within) and within[0].startswith(".") and within[0] not in HIDDEN_FOLDERS_WITH_MODELS
 
 
 def _ingest_folders(layout: Layout) -> Iterator[Path]:
@@ -226,21 +235,22 @@ def _ingest_folders(layout: Layout) -> Iterator[Path]:
 
 def _has_remote_sources(layout: Layout, _: Environment) -> bool:
     return any(
-        "://" in sources.fill_variables(item.source.location) for item in sources.load_resolved(layout.sources).sources
+        "://" in sources.fill_variables(item.source.location)
+        for item in sources.load_resolved(layout.sources_path).sources
     )
 
 
 def _location_variables(layout: Layout) -> Iterable[str]:
-    return sources.location_variables(item.source for item in sources.load_resolved(layout.sources).sources)
+    return sources.find_location_variables(item.source for item in sources.load_resolved(layout.sources_path).sources)
 
 
-def _model_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
+def _model_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
     named = _base_model(layout)
     if folder := named.get("folder"):
         path = layout.state.parent / str(folder)
-        _require_only_model(path, str(named.get("sha256")), layout, opened)
+        _require_only_model(path, str(named.get("sha256")), layout, open_files)
         yield path
-    elif fetched := fetched_models.find(layout, _named_model(named)):
+    elif fetched := fetched_models.find_model(layout, _named_model(named)):
         yield fetched
     if _is_reviewed(layout):
         yield from PIP_CONFIG_PATHS
@@ -250,24 +260,24 @@ def _is_reviewed(layout: Layout) -> bool:
     return not layout.has_unreviewed_code
 
 
-def _require_only_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
-    """Verify that the model folder in the parameters contains only the model with the digest in the parameters.
+def _require_only_model(folder: Path, sha256: str, layout: Layout, open_files: OpenFiles) -> None:
+    """Verify that the folder `base_model.folder` contains only the model with the digest `base_model.sha256`.
 
-    Otherwise the parameters could give a stage access to any folder. The error message does not reveal other contents.
-    A missing folder is reported by the stage itself.
+    Without this check, the parameters could give a stage access to any folder. The error message does not reveal other
+    contents of the folder. A missing folder is reported by the stage itself.
     """
-    where, itself, state = opened.real_path(folder), opened.proc_path(folder), layout.state.resolve()
-    if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
+    where, itself, state = open_files.real_path(folder), open_files.proc_path(folder), layout.state.resolve()
+    if state.is_relative_to(where) or where.is_relative_to(state) or _is_in_hidden_home_folder(where):
         raise InputError(
             f"base_model.folder: {folder} holds more than a model, or lies in {state} or a hidden folder of a home; "
             "give another"
         )
     if not itself.is_dir():
         return
-    if not all(is_part_of_a_model(path) for path in itself.rglob("*") if not path.is_dir()):
+    if not all(is_model_file(path) for path in itself.rglob("*") if not path.is_dir()):
         raise InputError(
-            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(HUB_FILES)}); give one "
-            "that holds the model alone"
+            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(HUB_FILE_PATTERNS)}); "
+            "give one that holds the model alone"
         )
     try:
         found = tree_digest(itself)
@@ -282,26 +292,26 @@ def _require_only_model(folder: Path, sha256: str, layout: Layout, opened: OpenF
 
 def _must_fetch_model(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not fetched_models.find(layout, _named_model(named))
+    return not named.get("folder") and not fetched_models.find_model(layout, _named_model(named))
 
 
-def _fetchable_model(layout: Layout) -> NamedModel | None:
+def _fetchable_model(layout: Layout) -> ModelId | None:
     named = _base_model(layout)
     return None if named.get("folder") else _named_model(named)
 
 
-def _named_model(named: Mapping[str, object]) -> NamedModel:
-    return NamedModel(str(named.get("sha256")), is_folder=not named.get("wheel"))
+def _named_model(named: Mapping[str, object]) -> ModelId:
+    return ModelId(str(named.get("sha256")), is_folder=not named.get("wheel"))
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
-    return _section(layout, "base_model")
+    return _parameter_section(layout, "base_model")
 
 
-def _section(layout: Layout, name: str) -> Mapping[str, object]:
-    section = config.read_yaml(layout.params).get(name)
+def _parameter_section(layout: Layout, name: str) -> Mapping[str, object]:
+    section = config.read_yaml(layout.params_path).get(name)
     if not isinstance(section, Mapping):
-        raise InputError(f"{layout.params}: expected a section {name}")
+        raise InputError(f"{layout.params_path}: expected a section {name}")
     return section
 
 
@@ -314,7 +324,7 @@ def _predicts_on_cluster(layout: Layout, environment: Environment) -> bool:
     """Return whether predictions run on a cluster. `Evaluation.uses_ray` has the same rule for validated parameters."""
     if not _has_cluster(layout, environment):
         return False
-    asked = _section(layout, "evaluation")
+    asked = _parameter_section(layout, "evaluation")
     return asked.get("workers", 1) != 1 or asked.get("device") == "gpu"
 
 
@@ -330,65 +340,65 @@ def _cluster_files(layout: Layout, _: OpenFiles) -> Iterator[Path]:
 
 
 def _champion_paths(layout: Layout) -> Iterator[Path]:
-    if champion := read_json(layout.champion):
+    if champion := read_json(layout.champion_path):
         payload = layout.state / champion["payload"]
         yield payload
         manifest = payload / "manifest.json"
         wanted = read_json(manifest)["stages"].get("base_model") if manifest.is_file() else None
         if wanted and re.fullmatch("[0-9a-f]{64}", str(wanted)):
-            yield layout.base_model(str(wanted))
+            yield layout.base_model_folder(str(wanted))
 
 
-def _predict_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
+def _predict_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
     yield from _champion_paths(layout)
     if _predicts_on_cluster(layout, os.environ):
-        yield from _cluster_files(layout, opened)
+        yield from _cluster_files(layout, open_files)
 
 
 PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""System-wide paths of pip's configuration, which names the package index."""
+"""System-wide locations of pip's configuration. The configuration can name the package index."""
 PIP_FILES = (PIP_CONFIG_PATHS[0], PIP_CONFIG_PATHS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE_FOLDER = ".hallmark"
-MODEL_FOLDERS_AT_HOME = (".cache", ".local")
+HIDDEN_FOLDERS_WITH_MODELS = (".cache", ".local")
 """Hidden folders in the home folder that are allowed to contain a model. Other hidden folders hold keys and
 settings."""
-MACHINE_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
-"""System folders that cannot contain data of a source. Some of them hold keys and passwords."""
+FORBIDDEN_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
+"""System folders in which a source's data is not allowed. Some of them hold keys and passwords."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
         kept_folders=_ingest_folders,
-        outside_paths=_source_paths,
+        paths_outside_run=_source_paths,
         home_files=(".aws/credentials", ".aws/config"),
         needs_network=_has_remote_sources,
         network_variable_prefixes=("AWS_",),
         variable_names=_location_variables,
-        vault=True,
+        can_use_vault=True,
     ),
     "base_model": Grant(
         fetched_model=_fetchable_model,
-        outside_paths=_model_paths,
+        paths_outside_run=_model_paths,
         home_files=(".config/pip/pip.conf", ".pip/pip.conf"),
         needs_network=_must_fetch_model,
         variable_prefixes=("PIP_", "HF_"),
-        has_passwords=_is_reviewed,
+        gets_passwords=_is_reviewed,
     ),
     "train": Grant(
         kept_folders=_checkpoint_folders,
-        outside_paths=_cluster_files,
+        paths_outside_run=_cluster_files,
         needs_network=_has_cluster,
-        ports=cluster_membership.PORT_RANGE,
+        allowed_ports=cluster_membership.PORT_RANGE,
         variable_prefixes=CLUSTER_PREFIXES,
-        has_passwords=_is_reviewed,
-        devices=True,
-        live_files=(points.POINTS_FILE,),
+        gets_passwords=_is_reviewed,
+        can_use_accelerators=True,
+        live_files=(curve_points.POINTS_FILE,),
     ),
     "predict": Grant(
-        outside_paths=_predict_paths,
+        paths_outside_run=_predict_paths,
         needs_network=_predicts_on_cluster,
-        ports=cluster_membership.PORT_RANGE,
+        allowed_ports=cluster_membership.PORT_RANGE,
         network_variable_prefixes=CLUSTER_PREFIXES,
-        devices=True,
+        can_use_accelerators=True,
     ),
 }

@@ -1,4 +1,4 @@
-"""Digests of a stage's materials, which determine its outputs, and digests of the outputs."""
+"""Digests of a stage's materials and outputs. Materials are the inputs that determine the outputs."""
 
 from collections.abc import Mapping
 
@@ -10,16 +10,16 @@ from tasks.core.layout import Layout
 from tasks.trust import stage_record
 
 
-def read_digests(stage: str, layout: Layout) -> dict[str, str]:
+def material_digests(stage: str, layout: Layout) -> dict[str, str]:
     """Return the digests of a stage's materials: code, sections of the parameters, inputs and gate statements.
 
     Inputs that do not exist are omitted.
 
     Raises:
-        InputError: A path is or contains a link.
+        InputError: An input is a link or contains one.
     """
     _, _, which = stage.partition("@")
-    named = {name: layout.root / name for name in DVC_STAGES[stage].dependencies(which)}
+    named = {name: layout.root / name for name in DVC_STAGES[stage].dependency_paths(which)}
     try:
         found = {name: files.path_digest(path) for name, path in named.items() if path.exists()}
     except ValueError as error:
@@ -28,23 +28,23 @@ def read_digests(stage: str, layout: Layout) -> dict[str, str]:
         f"params.yaml#{name}": stage_record.section_digest(value)
         for name, value in parameter_sections(stage, layout).items()
     }
-    return {**found, **sections, stage_record.CODE_MATERIAL: files.read_json(layout.stages)[stage]}
+    return {**found, **sections, stage_record.CODE_MATERIAL: files.read_json(layout.stage_digests_path)[stage]}
 
 
 def parameter_sections(stage: str, layout: Layout) -> Mapping[str, object]:
-    document = config.read_plain(layout.params)
-    return {name: document[name] for name in DVC_STAGES[stage].params if name in document}
+    document = config.read_plain_yaml(layout.params_path)
+    return {name: document[name] for name in DVC_STAGES[stage].param_sections if name in document}
 
 
-def input_marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
+def input_file_stats(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
     """Return the inode, size, mtime and ctime of every file that a stage reads, to detect changes.
 
-    The ctime also changes if another run creates a hard link to the file. If a value has changed, digests must
-    therefore be compared.
+    If a value has changed, digests must be compared: the ctime also changes if another run creates a hard link to the
+    file.
     """
     _, _, which = stage.partition("@")
     named = [
-        layout.root / name for name in (*DVC_STAGES[stage].dependencies(which), "params.yaml", "inputs/stages.json")
+        layout.root / name for name in (*DVC_STAGES[stage].dependency_paths(which), "params.yaml", "inputs/stages.json")
     ]
     paths = [path for top in named for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
     return {

@@ -1,7 +1,7 @@
 """Files and folders outside the run that a stage reads, opened before they are checked.
 
-A path can lead to another file a moment later, because anyone who can write to its folder can replace it with a link.
-The same file descriptor is therefore checked and mounted.
+Anyone who can write to a file's folder could replace the file with a link after the check. The same file descriptor is
+therefore used for the check and for the mount.
 """
 
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 
 
 class OpenFiles:
-    """File descriptors of files and folders, by the path with which they were opened.
+    """File descriptors of files and folders, by the path at which they were opened.
 
-    They are opened with O_PATH, which permits no reading or writing.
+    They are opened with O_PATH, which permits neither reading nor writing.
     """
 
     def __init__(self) -> None:
-        self.handles: dict[Path, int] = {}
+        self.descriptors: dict[Path, int] = {}
         self._duplicates: list[int] = []
 
     def real_path(self, path: Path) -> Path:
@@ -28,25 +28,28 @@ class OpenFiles:
         return self.proc_path(path).readlink() if self.open_if_exists(path) else path.resolve()
 
     def proc_path(self, path: Path) -> Path:
-        """Return the path of the open file in /proc, which stays valid if the file moves; `path` if no file exists."""
-        return Path(f"/proc/self/fd/{self.handles[path]}") if self.open_if_exists(path) else path
+        """Return a path in /proc that leads to the open file even if the file is moved; `path` if no file exists."""
+        return Path(f"/proc/self/fd/{self.descriptors[path]}") if self.open_if_exists(path) else path
 
     def open_if_exists(self, path: Path) -> bool:
-        """Return whether a file or folder exists at `path`. The first call opens it."""
-        if path not in self.handles:
+        """Open the file or folder at `path` unless it is open already, and return whether it exists."""
+        if path not in self.descriptors:
             try:
-                self.handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                self.descriptors[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
             except OSError:
                 return False
         return True
 
     def duplicate(self, path: Path) -> int:
-        """Return another file descriptor of an open path, because bubblewrap closes each one after mounting it."""
-        self._duplicates.append(os.dup(self.handles[path]))
+        """Return a new file descriptor of an open path.
+
+        Each mount needs its own, because bubblewrap closes it afterwards.
+        """
+        self._duplicates.append(os.dup(self.descriptors[path]))
         return self._duplicates[-1]
 
     def close(self) -> None:
-        for handle in (*self.handles.values(), *self._duplicates):
+        for handle in (*self.descriptors.values(), *self._duplicates):
             os.close(handle)
 
 

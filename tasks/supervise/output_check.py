@@ -1,4 +1,4 @@
-"""Check of a stage's outputs: they are accepted only if all of them are regular files in regular folders."""
+"""Check of a stage's outputs. They are accepted only if they consist of regular files and folders."""
 
 import errno
 import os
@@ -15,18 +15,24 @@ MAX_DEPTH = 40
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
-    """Copy the file or folder `name` that a stage has written to `box` to `target`, which is replaced.
+def copy_checked_output(sandbox_folder: Path, name: str, target: Path, stage: str) -> None:
+    """Copy a file or folder that a stage has written, and replace what is at the target.
 
-    The stage must have ended. Other processes can still have its files open and write to them, so only the copies are
-    used.
+    Nothing happens if the stage has not written it. The stage must have ended. Other processes can still have its files
+    open and write to them, so only the copies are used.
+
+    Args:
+        sandbox_folder: Folder to which the stage has written.
+        name: Path of the file or folder in `sandbox_folder`.
+        target: Path of the copy.
+        stage: Name of the stage, for error messages.
 
     Raises:
         Refused: The output contains something other than regular files and folders, such as a link, a pipe, a device, a
             set-user-ID file or a sparse file.
         Unavailable: The disk is full.
     """
-    handle = _open(box, name, stage)
+    handle = _open_output(sandbox_folder, name, stage)
     if handle is None:
         return
     temporary_path = target.with_name(f".{target.name}.taken")
@@ -61,8 +67,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _open(box: Path, name: str, stage: str) -> int | None:
-    handle = os.open(box, OPEN_FLAGS | os.O_DIRECTORY)
+def _open_output(sandbox_folder: Path, name: str, stage: str) -> int | None:
+    handle = os.open(sandbox_folder, OPEN_FLAGS | os.O_DIRECTORY)
     for part in PurePosixPath(name).parts:
         try:
             inner = os.open(part, OPEN_FLAGS, dir_fd=handle)
@@ -76,44 +82,50 @@ def _open(box: Path, name: str, stage: str) -> int | None:
     return handle
 
 
-def _copy_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
-    """Copy the files of one folder by its file descriptor, because its path can lead to another folder by now."""
+def _copy_folder(
+    target: Path, folders: list[str], names: list[str], descriptor: int, output_path: str, stage: str
+) -> None:
+    """Copy the files of the folder with file descriptor `descriptor`. Its path could lead to another folder by now."""
     target.mkdir(mode=0o700)
-    if len(PurePosixPath(place).parts) >= MAX_DEPTH:
+    if len(PurePosixPath(output_path).parts) >= MAX_DEPTH:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
     for name in folders:
-        _require_plain(name, os.stat(name, dir_fd=handle, follow_symlinks=False), f"{place}/{name}", stage)
+        _require_regular(name, os.stat(name, dir_fd=descriptor, follow_symlinks=False), f"{output_path}/{name}", stage)
     for name in names:
-        found = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        _require_plain(name, found, f"{place}/{name}", stage)
-        opened = os.open(name, OPEN_FLAGS, dir_fd=handle)
+        found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        _require_regular(name, found, f"{output_path}/{name}", stage)
+        opened = os.open(name, OPEN_FLAGS, dir_fd=descriptor)
         try:
-            _copy_file(target / name, opened, f"{place}/{name}", stage)
+            _copy_file(target / name, opened, f"{output_path}/{name}", stage)
         finally:
             os.close(opened)
 
 
-def _copy_file(target: Path, handle: int, place: str, stage: str) -> None:
-    _require_plain(target.name, os.fstat(handle), place, stage, handle)
-    with os.fdopen(handle, "rb", closefd=False) as file:
+def _copy_file(target: Path, descriptor: int, output_path: str, stage: str) -> None:
+    _require_regular(target.name, os.fstat(descriptor), output_path, stage, descriptor)
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
         files.copy_open_file(file, target)
     target.chmod(0o600)
 
 
-def _require_plain(name: str, found: os.stat_result, place: str, stage: str, handle: int | None = None) -> None:
-    if why := _problem(name, found, handle):
-        raise Refused(f"stage {stage} left {_printable(PurePosixPath(place))}, which {why}; nothing of it is taken")
+def _require_regular(
+    name: str, file_status: os.stat_result, output_path: str, stage: str, descriptor: int | None = None
+) -> None:
+    if why := _describe_problem(name, file_status, descriptor):
+        raise Refused(
+            f"stage {stage} left {_printable(PurePosixPath(output_path))}, which {why}; nothing of it is taken"
+        )
 
 
 def remove_forcibly(folder: Path) -> None:
-    """Remove a file or folder of any depth, even if its permissions prevent that. Errors are ignored."""
+    """Remove a file or folder of any depth, even if its permissions forbid removal. Errors are ignored."""
     remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
     if remove().returncode:
         subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)
         remove()
 
 
-def _problem(name: str, found: os.stat_result, handle: int | None) -> str | None:
+def _describe_problem(name: str, found: os.stat_result, handle: int | None) -> str | None:
     if not _is_utf8(name):
         return "has a name that is no UTF-8"
     if stat.S_ISDIR(found.st_mode):

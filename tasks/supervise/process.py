@@ -1,4 +1,4 @@
-"""Process of a stage, which is asked to end, and then killed, if the process that started it ends."""
+"""Process of a stage. It is asked to end, and later killed, if the process that waits for its result has ended."""
 
 import contextlib
 import ctypes
@@ -18,70 +18,72 @@ from queue import SimpleQueue
 import psutil
 
 from tasks.core.errors import Unavailable
-from tasks.core.machine.processes import find
+from tasks.core.machine.processes import find_running_process
 from tasks.supervise import network
 
-STOP_SECONDS = 25.0
-"""Time in seconds between the request to end and the kill of a stage. A training run saves a checkpoint in this time
+TERMINATION_SECONDS = 25.0
+"""Time in seconds after which a stage that was asked to end is killed. A training run saves a checkpoint in this time
 (`stages/train/machines/sigterm.py`). DVC and the supervisor have more time (`outputs/dvc.py`)."""
 POLL_SECONDS = 1.0
 SET_CHILD_SUBREAPER = 36
-"""PR_SET_CHILD_SUBREAPER of prctl(2): a descendant whose parent ends becomes a child of this process."""
+"""Number of the prctl(2) option PR_SET_CHILD_SUBREAPER. With it, a descendant whose parent ends becomes a child of this
+process."""
 
 
 @dataclass(frozen=True)
-class Inherited:
-    handles: tuple[int, ...] = ()
+class InheritedResources:
+    descriptors: tuple[int, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class StopRequest:
-    """Flag that a stage was asked to end.
+    """Flag that is set once a stage has been asked to end.
 
-    A signal handler can set it, even while another signal handler is setting it. `threading.Event` would deadlock in
-    this case.
+    A signal handler can set the flag even while another signal handler is setting it. `threading.Event` would deadlock
+    in this case.
     """
 
     def __init__(self) -> None:
         self._queue = SimpleQueue[None]()
-        self._is_asked = False
+        self._is_set = False
 
     def set(self) -> None:
-        self._is_asked = True
+        self._is_set = True
         self._queue.put(None)
 
     def wait(self) -> None:
         self._queue.get()
 
     def is_set(self) -> bool:
-        return self._is_asked
+        return self._is_set
 
 
-def run(
+def run_process(
     command: list[str],
     environment: Mapping[str, str],
-    starter: int | None,
-    boxed: bool = True,
-    over: Callable[[], str | None] = lambda: None,
-    handles: tuple[int, ...] = (),
+    waiting_pid: int | None,
+    is_sandboxed: bool = True,
+    limit_check: Callable[[], str | None] = lambda: None,
+    descriptors: tuple[int, ...] = (),
     ports: Collection[int] | None = None,
 ) -> int:
-    """Run a stage, or the sandbox around it, until all of its processes have ended, and return its exit code.
+    """Run a stage or the sandbox around it, wait until all of its processes have ended, and return its exit code.
 
-    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. It then counts as
-    failed, whatever its own exit code is.
+    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `waiting_pid` ends. It then counts
+    as failed, whatever its own exit code is.
 
     Args:
         command: Command of the stage or of its sandbox.
         environment: Complete environment of the command.
-        starter: Id of the process that waits for the result; None if there is none.
-        boxed: Whether the command is a sandbox around the stage.
-        over: Function that is called once a second. It returns a reason if the stage must end immediately, else None.
-        handles: File descriptors that the command inherits in addition to its standard streams.
+        waiting_pid: Id of the process that waits for the result; None if there is none.
+        is_sandboxed: Whether the command is a sandbox around the stage.
+        limit_check: Function that is called once a second. It returns a reason if the stage must end immediately, else
+            None.
+        descriptors: File descriptors that the command inherits in addition to its standard streams.
         ports: TCP ports to which the stage can connect (`network.py`); None for all.
 
     Raises:
-        Unavailable: The stage was ended for the reason that `over` returned.
+        Unavailable: The stage was ended for the reason that `limit_check` returned.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows of sources
     if sys.platform == "linux":
@@ -92,13 +94,13 @@ def run(
 
     def start() -> "subprocess.Popen[bytes]":
         quiet = subprocess.DEVNULL
-        return subprocess.Popen(command, env=environment, stdin=quiet, start_new_session=True, pass_fds=handles)
+        return subprocess.Popen(command, env=environment, stdin=quiet, start_new_session=True, pass_fds=descriptors)
 
-    with _started(start, ports) as process:
-        threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
-        if starter is not None:
-            threading.Thread(target=_stop_after, args=(starter, asked), daemon=True).start()
-        threading.Thread(target=_enforce_limits, args=(over, end_reasons, process), daemon=True).start()
+    with _start_in_thread(start, ports) as process:
+        threading.Thread(target=_stop_when_asked, args=(asked, process, is_sandboxed), daemon=True).start()
+        if waiting_pid is not None:
+            threading.Thread(target=_stop_when_process_ends, args=(waiting_pid, asked), daemon=True).start()
+        threading.Thread(target=_enforce_limits, args=(limit_check, end_reasons, process), daemon=True).start()
         code = process.wait()
     _kill_children()
     if end_reasons:
@@ -107,17 +109,17 @@ def run(
 
 
 @contextmanager
-def _started(
+def _start_in_thread(
     start: "Callable[[], subprocess.Popen[bytes]]", ports: Collection[int] | None
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Start a process from a separate thread that restricts its own ports, and thereby those of the process.
+    """Start a process from a separate thread, which first restricts the ports for itself and thus for the process.
 
     The thread lives as long as the process, because a sandbox ends with the thread that started it
     (`--die-with-parent`).
     """
     with ThreadPoolExecutor(1) as own:
         if ports is not None:
-            own.submit(network.confine, ports).result()
+            own.submit(network.restrict_connections, ports).result()
         with own.submit(start).result() as process:
             yield process
 
@@ -125,7 +127,7 @@ def _started(
 def _kill_children() -> None:
     """Kill all remaining child processes and wait for them.
 
-    Other processes in a sandbox can keep its first process alive, because they can write to its memory. That process
+    A stage can write to the memory of the first process in its sandbox, and thereby keep it alive. The first process
     has then become a child of this process. When it is killed, the kernel ends all processes in the sandbox.
     """
     while children := psutil.Process().children():
@@ -135,39 +137,41 @@ def _kill_children() -> None:
                 os.waitpid(child.pid, 0)
 
 
-def _enforce_limits(over: Callable[[], str | None], end_reasons: list[str], process: "subprocess.Popen[bytes]") -> None:
+def _enforce_limits(
+    limit_check: Callable[[], str | None], end_reasons: list[str], process: "subprocess.Popen[bytes]"
+) -> None:
     while process.poll() is None:
-        if why := over():
+        if why := limit_check():
             end_reasons.append(why)
             process.kill()
             return
         time.sleep(POLL_SECONDS)
 
 
-def _stop_after(pid: int, asked: StopRequest) -> None:
-    while find(pid):
+def _stop_when_process_ends(pid: int, stop_request: StopRequest) -> None:
+    while find_running_process(pid):
         time.sleep(POLL_SECONDS)
-    asked.set()
+    stop_request.set()
 
 
-def _stop(asked: StopRequest, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
-    """Send SIGTERM to the stage once it is asked to end, and kill it after a time limit.
+def _stop_when_asked(stop_request: StopRequest, process: "subprocess.Popen[bytes]", is_sandboxed: bool) -> None:
+    """Wait until the stage is asked to end, send it SIGTERM, and kill it after STOP_SECONDS.
 
-    The first process in a sandbox is bubblewrap's own. The stage is a child of that process and may not have started
-    yet.
+    SIGTERM must reach the stage itself. In a sandbox, the first process is bubblewrap's own, and the stage is a child
+    of that process that may not have started yet.
     """
-    asked.wait()
-    until, is_sent = time.monotonic() + STOP_SECONDS, False
+    stop_request.wait()
+    until, is_sent = time.monotonic() + TERMINATION_SECONDS, False
     while process.poll() is None and time.monotonic() < until:
-        is_sent = is_sent or _send_stop(process.pid, boxed)
+        is_sent = is_sent or _send_sigterm(process.pid, is_sandboxed)
         time.sleep(0.05)
     process.kill()
 
 
-def _send_stop(pid: int, boxed: bool) -> bool:
+def _send_sigterm(pid: int, is_sandboxed: bool) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         started = psutil.Process(pid)
-        stages = [stage for first in started.children() for stage in first.children()] if boxed else [started]
+        stages = [stage for first in started.children() for stage in first.children()] if is_sandboxed else [started]
         for stage in stages:
             os.kill(stage.pid, signal.SIGTERM)
         return bool(stages)

@@ -1,7 +1,7 @@
-"""Sandbox of a stage, as arguments of bubblewrap.
+"""Sandbox of a stage, as command-line arguments of bubblewrap.
 
-The sandbox has a file system with mounted files only; private /proc, /tmp and /dev; no other processes; a private
-loopback interface unless a network is granted; no capabilities; and only the given environment variables.
+In the sandbox, a stage sees only mounted files, its own processes, and private /proc, /tmp and /dev. It has no
+capabilities, only the given environment variables, and only a private loopback interface unless a network is granted.
 https://github.com/containers/bubblewrap
 """
 
@@ -19,12 +19,12 @@ from tasks.core.errors import Unavailable
 from tasks.supervise import system_call_filter
 
 BUBBLEWRAP = "bwrap"
-OLDEST_VERSION = (0, 8)
-"""First version of bubblewrap that can prevent processes in the sandbox from creating namespaces
+OLDEST_BUBBLEWRAP_VERSION = (0, 8)
+"""Oldest supported version of bubblewrap: the first that can prevent processes in the sandbox from creating namespaces
 (`--disable-userns`)."""
-BIND_FD_VERSION = (0, 10)
-SANDBOX_VARIABLE = "HALLMARK_BOXED"
-"""Environment variable. If it is not empty, a stage must run in a sandbox or fail."""
+OLDEST_VERSION_WITH_BIND_FD = (0, 10)
+REQUIRE_SANDBOX_VARIABLE = "HALLMARK_BOXED"
+"""Name of an environment variable. If its value is not empty, a stage must run in a sandbox or fail."""
 LOCAL_ENVIRONMENT = "local"
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 ETC_FILES = (
@@ -39,24 +39,26 @@ ACCELERATOR_DEVICES = ("dev/nvidia*", "dev/dri", "dev/kfd")
 @dataclass(frozen=True)
 class Sandbox:
     root: Path
-    tree: Path
-    """Folder that is mounted at `root`, read-only."""
-    outputs: Path
-    measured: Path
+    code_folder: Path
+    """Folder that is mounted read-only at `root`."""
+    output_folder: Path
+    measurement_folder: Path
     download_folder: tuple[Path, Path] | None = None
-    """Folder for files that the stage fetches, and the path in the sandbox at which it is mounted with write access."""
+    """Folder for files that the stage fetches, and the path in the sandbox at which this folder is mounted with write
+    access."""
     read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
-    """Read-only mounts by path: the descriptor of an open file, or None to mount the file at that path."""
+    """Read-only mounts, by path in the sandbox. The value is the descriptor of an open file, or None to mount the file
+    that has the same path outside the sandbox."""
     hidden_files: tuple[Path, ...] = ()
     """Files that are hidden from the stage although their folder is mounted for every stage."""
     writable_folders: tuple[Path, ...] = ()
-    network: bool = False
+    has_network: bool = False
     ports: Collection[int] | None = None
-    devices: bool = False
+    has_accelerators: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_used(environment: str) -> bool:
+def uses_sandbox(environment: str) -> bool:
     """Return whether stages run in a sandbox in this environment.
 
     Raises:
@@ -72,18 +74,18 @@ def is_used(environment: str) -> bool:
 def unavailable_reason() -> str | None:
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
-    if (program := _program()) is None:
+    if (program := _bubblewrap_path()) is None:
         return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
-    if _version() < OLDEST_VERSION:
+    if _version_numbers() < OLDEST_BUBBLEWRAP_VERSION:
         return (
-            f"bubblewrap {'.'.join(map(str, OLDEST_VERSION))} or newer is needed, and this is "
-            f"{version_text() or 'unknown'}"
+            f"bubblewrap {'.'.join(map(str, OLDEST_BUBBLEWRAP_VERSION))} or newer is needed, and this is "
+            f"{sandbox_version() or 'unknown'}"
         )
     with system_call_filter.open_filter() as handle:
         tried = subprocess.run(
             [program, *_namespace_options(False, handle), *_system_mounts(), *_python_mounts(),
              sys.executable, "-I", "-c", ""],
-            capture_output=True, text=True, pass_fds=inherited_handles(handle),
+            capture_output=True, text=True, pass_fds=inherited_descriptors(handle),
         )  # fmt: skip
     if not tried.returncode:
         return None
@@ -92,22 +94,24 @@ def unavailable_reason() -> str | None:
 
 
 @cache
-def version_text() -> str:
-    """Return name and version of the sandbox program, such as `bubblewrap 0.11.0`, for stage records."""
-    return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
+def sandbox_version() -> str:
+    """Return the name and version of the sandbox program for stage records, such as `bubblewrap 0.11.0`."""
+    return subprocess.run(
+        [_bubblewrap_path() or BUBBLEWRAP, "--version"], capture_output=True, text=True
+    ).stdout.strip()
 
 
 @cache
-def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in version_text().rpartition(" ")[2].split(".")[:2] if part.isdigit())
+def _version_numbers() -> tuple[int, ...]:
+    return tuple(int(part) for part in sandbox_version().rpartition(" ")[2].split(".")[:2] if part.isdigit())
 
 
 def describe_machine() -> str:
-    """Return architecture, operating system and Python version, which can explain a difference between two runs."""
+    """Return the architecture, operating system and Python version. They can explain differences between two runs."""
     return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
-def _program() -> str | None:
+def _bubblewrap_path() -> str | None:
     """Return the absolute path of bubblewrap. A program in the current folder is never used."""
     found = shutil.which(BUBBLEWRAP)
     return found if found and Path(found).is_absolute() else None
@@ -117,63 +121,68 @@ def require_not_mounted(path: Path) -> None:
     """Verify that `path` is not in a folder that is mounted for every stage.
 
     Raises:
-        Unavailable: Every stage would see the path.
+        Unavailable: The path is in such a folder, so every stage would see it.
     """
-    for place in (*map(Path, SYSTEM_FOLDERS), *_prefixes()):
+    for place in (*map(Path, SYSTEM_FOLDERS), *_python_folders()):
         if path.resolve().is_relative_to(place.resolve()):
             raise Unavailable(
                 f"{path} lies in {place}, which the sandbox of a stage shows; move the checkout or the environment"
             )
 
 
-def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> list[str]:
-    """Return the command that executes `words` in the sandbox.
+def sandbox_command(sandbox: Sandbox, inner_command: Iterable[str], filter_descriptor: int | None = None) -> list[str]:
+    """Return the command that executes `inner_command` in the sandbox.
 
-    The command must be started with only the sandbox's own environment variables: the first process in the sandbox is
-    bubblewrap, and /proc shows the variables with which it was started.
+    The command must be started with no environment variables except those that `environment` returns. The sandbox's
+    first process is bubblewrap, and the stage can read that process's variables in /proc.
 
     Args:
-        box: The sandbox.
-        words: Command to execute in the sandbox.
-        handle: File descriptor of a system call filter, which the command inherits; None for no filter.
+        sandbox: The sandbox.
+        inner_command: Command to execute in the sandbox.
+        filter_descriptor: File descriptor of a system call filter, which the command must inherit; None for no filter.
     """
     return [
         *(
-            _program() or BUBBLEWRAP,
-            *_namespace_options(box.network, handle),
+            _bubblewrap_path() or BUBBLEWRAP,
+            *_namespace_options(sandbox.has_network, filter_descriptor),
             *_system_mounts(),
             *_home_mount(),
             *_python_mounts(),
         ),
-        *(word for path in box.hidden_files for word in _mount("--ro-bind", Path(os.devnull), path)),
-        *_device_mounts(box.devices),
-        *_mount("--ro-bind", box.tree, box.root),
-        *_mount("--bind", box.outputs, box.root / "artefacts"),
-        *_mount("--bind", box.measured, box.root / "measured"),
-        *(_mount("--bind", *box.download_folder) if box.download_folder else ()),
-        *(word for path, opened in box.read_only_mounts.items() for word in _mount_open_file(opened, path)),
-        *(word for path in box.writable_folders for word in _mount("--bind", path, path)),
-        *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
+        *(word for path in sandbox.hidden_files for word in _mount("--ro-bind", Path(os.devnull), path)),
+        *_device_mounts(sandbox.has_accelerators),
+        *_mount("--ro-bind", sandbox.code_folder, sandbox.root),
+        *_mount("--bind", sandbox.output_folder, sandbox.root / "artefacts"),
+        *_mount("--bind", sandbox.measurement_folder, sandbox.root / "measured"),
+        *(_mount("--bind", *sandbox.download_folder) if sandbox.download_folder else ()),
+        *(word for path, opened in sandbox.read_only_mounts.items() for word in _mount_open_file(opened, path)),
+        *(word for path in sandbox.writable_folders for word in _mount("--bind", path, path)),
+        *("--remount-ro", "/", "--chdir", str(sandbox.root), "--", *inner_command),
     ]
 
 
-def environment(box: Sandbox) -> dict[str, str]:
+def sandbox_environment(sandbox: Sandbox) -> dict[str, str]:
     """Return the environment variables in the sandbox.
 
     They are not passed as arguments, because every user can read the arguments of every process.
     """
-    alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
+    alone = (
+        {} if sandbox.has_network else {"GLOO_SOCKET_IFNAME": "lo"}
+    )  # workers choose an address outside the loopback
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home_folder() or "/tmp"),
         "TMPDIR": "/tmp",
         **alone,
-        **box.variables,
+        **sandbox.variables,
     }
 
 
 def home_folder() -> Path | None:
-    """Return the user's home folder, which is empty in the sandbox; None if it does not exist or is the root folder."""
+    """Return the user's home folder; None if it does not exist or is the root folder.
+
+    In the sandbox, this folder is empty.
+    """
     try:
         path = Path.home()
     except RuntimeError:
@@ -181,12 +190,16 @@ def home_folder() -> Path | None:
     return path if path.is_dir() and path != Path("/") else None
 
 
-def inherited_handles(handle: int | None, box: Sandbox | None = None) -> tuple[int, ...]:
-    return tuple(each for each in (handle, *(box.read_only_mounts.values() if box else ())) if each is not None)
+def inherited_descriptors(filter_descriptor: int | None, sandbox: Sandbox | None = None) -> tuple[int, ...]:
+    return tuple(
+        each
+        for each in (filter_descriptor, *(sandbox.read_only_mounts.values() if sandbox else ()))
+        if each is not None
+    )
 
 
-def _namespace_options(network: bool, handle: int | None) -> list[str]:
-    filtered = [] if handle is None else ["--seccomp", str(handle)]
+def _namespace_options(network: bool, filter_descriptor: int | None) -> list[str]:
+    filtered = [] if filter_descriptor is None else ["--seccomp", str(filter_descriptor)]
     alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
     return [
         *(f"--unshare-{name}" for name in alone),
@@ -218,10 +231,10 @@ def _home_mount() -> list[str]:
 
 
 def _python_mounts() -> list[str]:
-    return [word for place in _prefixes() for word in _mount("--ro-bind", place, place)]
+    return [word for place in _python_folders() for word in _mount("--ro-bind", place, place)]
 
 
-def _prefixes() -> list[Path]:
+def _python_folders() -> list[Path]:
     named = (Path(sys.base_prefix), Path(sys.prefix))
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
@@ -234,15 +247,15 @@ def _device_mounts(granted: bool) -> list[str]:
     return described + [word for path in found for word in _mount("--dev-bind", path, path)]
 
 
-def _mount(how: str, source: Path, place: Path) -> list[str]:
-    return [how, str(source), str(place)]
+def _mount(option: str, source: Path, target: Path) -> list[str]:
+    return [option, str(source), str(target)]
 
 
-def _mount_open_file(handle: int | None, place: Path) -> list[str]:
+def _mount_open_file(descriptor: int | None, target: Path) -> list[str]:
     """Return the arguments that mount an open file read-only.
 
-    bubblewrap closes the file descriptor, which leads outside the sandbox, before a process starts in the sandbox.
+    The file descriptor leads outside the sandbox, so bubblewrap closes it before a process starts in the sandbox.
     """
-    if handle is None or _version() < BIND_FD_VERSION:
-        return _mount("--ro-bind", place, place)
-    return ["--ro-bind-fd", str(handle), str(place)]
+    if descriptor is None or _version_numbers() < OLDEST_VERSION_WITH_BIND_FD:
+        return _mount("--ro-bind", target, target)
+    return ["--ro-bind-fd", str(descriptor), str(target)]

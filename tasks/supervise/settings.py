@@ -13,8 +13,8 @@ class Variable(NamedTuple):
     name: str
     meaning: str
     default: str = "–"
-    is_place: bool = False
-    """Whether the value is a path of the installation. A source is not allowed at or below such a path."""
+    is_path: bool = False
+    """Whether the value is a path that belongs to the installation. Sources are not allowed at or below such a path."""
 
 
 RUNNER_PREFIX = "AWS_"
@@ -25,7 +25,7 @@ RUNNER_VARIABLES = (
         "places for [signed heads of the ledger](../concepts/ledger.md#heads), with spaces between them: folders, "
         "`s3://BUCKET/PREFIX`, git remotes",
         "heads stay in `.hallmark/heads`",
-        is_place=True,
+        is_path=True,
     ),
     Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault/vault.db`"),
     Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
@@ -33,7 +33,7 @@ RUNNER_VARIABLES = (
         "HALLMARK_GIT_REMOTE",
         "name or URL of the git remote to which a run is pushed before it is suspended",
         "no push",
-        is_place=True,
+        is_path=True,
     ),
     Variable(
         "HALLMARK_NOTIFY",
@@ -67,25 +67,26 @@ RUNNER_VARIABLES = (
         "what lies between the machines of a Ray cluster that share no disk: `s3://BUCKET/PREFIX`, or a folder that "
         "all of them mount",
         "they share `.hallmark/`",
-        is_place=True,
+        is_path=True,
     ),
     *(
-        Variable(name, f"`{training_storage.boto_name(name)}` for that storage, and for nothing else")
-        for name in training_storage.AWS_VARIABLES
+        Variable(name, f"`{training_storage.aws_variable_name(name)}` for that storage, and for nothing else")
+        for name in training_storage.TRAINING_AWS_VARIABLES
     ),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
     Variable(
         "RAY_AUTH_TOKEN",
         "that token; of the stages `train` gets it, and `predict` where it answers there",
     ),
-    Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token", is_place=True),
+    Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token", is_path=True),
 )
-"""Environment variables that are fixed when a runner starts, like those whose names begin with RUNNER_PREFIX."""
+"""Environment variables that are fixed when a runner starts. The same applies to variables that begin with
+RUNNER_PREFIX."""
 COMMAND_VARIABLES = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),
-    Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none", is_place=True),
-    Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key", is_place=True),
+    Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none", is_path=True),
+    Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key", is_path=True),
     Variable("HALLMARK_PREFECT_PORT", "port of the embedded Prefect server", "4200, or a free port"),
     Variable(
         "HALLMARK_MLFLOW_PORT",
@@ -96,7 +97,7 @@ COMMAND_VARIABLES = (
         "HALLMARK_TRAINING_CACHE",
         "on a machine of a Ray cluster: the folder that keeps models and rows of the training storage",
         "`~/.cache/hallmark/training`",
-        is_place=True,
+        is_path=True,
     ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(
@@ -116,21 +117,21 @@ COMMAND_VARIABLES = (
         "HALLMARK_OIDC_CLIENT_SECRET_FILE",
         "a file that holds the secret of that client",
         "a public client",
-        is_place=True,
+        is_path=True,
     ),
     Variable("HALLMARK_OIDC_NAME", "what the console's button calls that provider", "its host"),
     Variable("HALLMARK_CONSOLE_PASSWORDS", "`off`: nobody signs in to the console with a password", "`on`"),
 )
-LIBRARY_PLACES = (
+LIBRARY_PATH_VARIABLES = (
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "DOCKER_CONFIG", "GNUPGHOME",
     "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN_PATH", "KUBECONFIG", "NETRC", "PGPASSFILE", "PGSERVICEFILE", "PGSSLKEY",
     "PIP_CONFIG_FILE", "RAY_TLS_SERVER_KEY",
 )  # fmt: skip
 
 
-def named_places(environment: Mapping[str, str]) -> Iterator[Path]:
-    names = [each.name for each in (*RUNNER_VARIABLES, *COMMAND_VARIABLES) if each.is_place]
-    for name in (*names, *LIBRARY_PLACES):
+def configured_paths(environment: Mapping[str, str]) -> Iterator[Path]:
+    names = [each.name for each in (*RUNNER_VARIABLES, *COMMAND_VARIABLES) if each.is_path]
+    for name in (*names, *LIBRARY_PATH_VARIABLES):
         value = environment.get(name, "")
         for text in {value, *value.split(), *value.split(os.pathsep)}:
             if "/" in text and "://" not in text:

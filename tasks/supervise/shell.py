@@ -1,9 +1,9 @@
 """`hallmark-stage -c COMMAND`: the shell with which DVC starts a stage of a run, and the supervisor of that stage.
 
-It runs the stage in the sandbox, checks and copies its outputs, and signs a record of its materials and outputs. DVC
-only starts this shell and stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the stage
-is taken from it. The process that starts this shell decides whether a stage may run without a sandbox
-(sandbox.py); the record of such a stage says so.
+The shell runs the stage in the sandbox, checks and copies its outputs, and signs a record of its materials and outputs.
+DVC only starts this shell and stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the
+stage is taken from it. The process that starts this shell decides whether a stage may run without a sandbox
+(sandbox.py). The record states whether the stage ran in a sandbox.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tasks.core.graph import DVC_STAGES
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.stages import python_version
-from tasks.stages.runner import STARTER_VARIABLE, error_file
+from tasks.stages.runner import STARTER_PID_VARIABLE, error_file
 from tasks.supervise import (
     fetched_models,
     grants,
@@ -42,17 +42,18 @@ from tasks.supervise import (
     visible_files,
 )
 from tasks.supervise.limits import Limits
-from tasks.supervise.live_files import copy_live
+from tasks.supervise.live_files import copy_growing_files
 from tasks.supervise.open_files import OpenFiles, open_files
-from tasks.supervise.process import Inherited
+from tasks.supervise.process import InheritedResources
 from tasks.supervise.sandbox import Sandbox
 from tasks.trust import signing_keys, stage_record
 from tasks.trust.keys import Signer
-from tasks.trust.stage_record import Environment, StageRecord
+from tasks.trust.stage_record import StageEnvironment, StageRecord
 
 COMMAND_NAME = "hallmark-stage"
 SANDBOXES_FOLDER = "boxes"
-"""Folder below .hallmark/ with a subfolder for each running stage, whose name begins with the pid of its supervisor."""
+"""Folder below .hallmark/ with a subfolder for each running stage. The subfolder's name begins with the pid of the
+supervisor."""
 LIMITS = Limits()
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -71,14 +72,14 @@ def main() -> int:
         print(f"{COMMAND_NAME}: {stage!r} is no stage; they are {', '.join(DVC_STAGES)}", file=sys.stderr)
         return 2
     try:
-        return run(stage, layout)
+        return run_stage(stage, layout)
     except HallmarkError as error:
         write_bytes(error_file(layout.root, stage), str(error).encode(errors="replace"))
         print(f"{stage}: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def run(stage: str, layout: Layout) -> int:
+def run_stage(stage: str, layout: Layout) -> int:
     """Run a stage, sign its record if it has succeeded, and return its exit code.
 
     Raises:
@@ -86,51 +87,53 @@ def run(stage: str, layout: Layout) -> int:
         Refused: An output is not acceptable, or an input changed while the stage was running.
         Unavailable: There is no sandbox, or the sandbox would show Hallmark's state folder to the stage.
     """
-    signer = signing_keys.for_machine(layout.state / "keys" / "worker")
+    signer = signing_keys.signer_for_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
-    python_version.require_same_version(stage, layout)
-    marks, read = materials.input_marks(stage, layout), materials.read_digests(stage, layout)
+    python_version.require_run_python_version(stage, layout)
+    marks, read = materials.input_file_stats(stage, layout), materials.material_digests(stage, layout)
     start = layout.root / "tasks" / "stages" / "start.py"
-    command = [sys.executable, "-I", str(start), stage, DVC_STAGES[stage].module]
-    starter = int(os.environ[STARTER_VARIABLE]) if STARTER_VARIABLE in os.environ else None
-    if os.environ.get(sandbox.SANDBOX_VARIABLE):
+    command = [sys.executable, "-I", str(start), stage, DVC_STAGES[stage].module_name]
+    starter = int(os.environ[STARTER_PID_VARIABLE]) if STARTER_PID_VARIABLE in os.environ else None
+    if os.environ.get(sandbox.REQUIRE_SANDBOX_VARIABLE):
         made, code = _run_in_sandbox(stage, layout, command, starter)
     else:
-        visible_files.require_code(stage, layout, layout.root)
+        visible_files.require_resolved_code(stage, layout, layout.root)
         made = None
-        with _vault(stage, layout) as vault:
-            variables = {**grants.without_sandbox(layout, os.environ), **vault.variables}
-            code = process.run(command, variables, starter, boxed=False, handles=vault.handles)
+        with _serve_vault(stage, layout) as vault:
+            variables = {**grants.variables_without_sandbox(layout, os.environ), **vault.variables}
+            code = process.run_process(command, variables, starter, is_sandboxed=False, descriptors=vault.descriptors)
     if not code:
-        if materials.input_marks(stage, layout) != marks and materials.read_digests(stage, layout) != read:
+        if materials.input_file_stats(stage, layout) != marks and materials.material_digests(stage, layout) != read:
             raise Refused(f"what stage {stage} reads was changed while it ran; nothing of it is signed")
-        _sign(stage, layout, read, made, signer)
+        _sign_record(stage, layout, read, made, signer)
     return code
 
 
-def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Sandbox | None, signer: Signer) -> None:
+def _sign_record(
+    stage: str, layout: Layout, material_digests: Mapping[str, str], stage_sandbox: Sandbox | None, signer: Signer
+) -> None:
     record = StageRecord(
         name=stage,
-        command=["python", "-I", "tasks/stages/start.py", stage, DVC_STAGES[stage].module],
-        materials=stage_record.materials_of(read),
-        environment=Environment(
+        command=["python", "-I", "tasks/stages/start.py", stage, DVC_STAGES[stage].module_name],
+        materials=stage_record.make_materials(material_digests),
+        environment=StageEnvironment(
             run=layout.root.name,
-            sandbox=sandbox.version_text() if made else None,
-            network=made.network if made else True,
+            sandbox=sandbox.sandbox_version() if stage_sandbox else None,
+            network=stage_sandbox.has_network if stage_sandbox else True,
             platform=sandbox.describe_machine(),
-            packages=sha256_bytes(canonical_json(_packages())),
+            packages=sha256_bytes(canonical_json(_installed_packages())),
             experiment=layout.is_experiment,
         ),
-        tree_sha256=read_json(layout.code)["tree_sha256"],
+        tree_sha256=read_json(layout.code_path)["tree_sha256"],
     )
-    envelope = stage_record.sign(record, materials.output_digests(stage, layout), signer)
-    record_store.store(layout, stage, envelope, record.inputs_sha256)
+    envelope = stage_record.sign_record(record, materials.output_digests(stage, layout), signer)
+    record_store.store_record(layout, stage, envelope, record.inputs_sha256)
 
 
-def _packages() -> list[str]:
-    """Return the name `NAME-VERSION.dist-info` of each installed package.
+def _installed_packages() -> list[str]:
+    """Return the name of each installed package's metadata folder, `NAME-VERSION.dist-info`.
 
-    Reading the metadata of the packages would take a fifth of a second.
+    The metadata itself is not read, because that would take a fifth of a second.
     """
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
@@ -142,98 +145,116 @@ def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int
     sandbox.require_not_mounted(layout.state)
     with _sandbox_folder(layout.state / SANDBOXES_FOLDER) as place, open_files() as read:
         made = _make_sandbox(stage, layout, place, read)
-        over = limits.limit_check(LIMITS, place)
+        over = limits.create_limit_check(LIMITS, place)
         folder = stage.replace("@", "/")
-        live_copies = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
-        with _space_freed(layout, made, place):
-            with system_call_filter.open_filter() as handle, live_copies, _vault(stage, layout) as vault:
+        live_copies = copy_growing_files(
+            grants.grant_of_stage(stage).live_files, made.measurement_folder / folder, layout.measurements(folder)
+        )
+        with _free_space_afterwards(layout, made, place):
+            with system_call_filter.open_filter() as handle, live_copies, _serve_vault(stage, layout) as vault:
                 words, inherited = (
-                    sandbox.command(made, command, handle),
-                    (*sandbox.inherited_handles(handle, made), *vault.handles),
+                    sandbox.sandbox_command(made, command, handle),
+                    (*sandbox.inherited_descriptors(handle, made), *vault.descriptors),
                 )
-                variables = {**sandbox.environment(made), **vault.variables}
-                code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
-            _keep_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
+                variables = {**sandbox.sandbox_environment(made), **vault.variables}
+                code = process.run_process(
+                    words, variables, starter, limit_check=over, descriptors=inherited, ports=made.ports
+                )
+            _store_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
     return made, code
 
 
 @contextmanager
-def _space_freed(layout: Layout, made: Sandbox, place: Path) -> Iterator[None]:
-    """Remove files that unreviewed code has written during the block if the disk then has too little space.
+def _free_space_afterwards(layout: Layout, stage_sandbox: Sandbox, sandbox_folder: Path) -> Iterator[None]:
+    """Remove the files that unreviewed code wrote during the block if the disk has too little space afterwards.
 
-    Checkpoints of reviewed code are kept, because a run is resumed from them.
+    Checkpoints of reviewed code are kept, because a run can be resumed from them.
     """
     if not layout.is_experiment:
         yield
         return
-    began, kept = time.time(), made.writable_folders
+    began, kept = time.time(), stage_sandbox.writable_folders
     with contextlib.ExitStack() as using:
-        using.enter_context(kept_files.in_use(kept))
+        using.enter_context(kept_files.prevent_removal(kept))
         try:
             yield
         finally:
-            if layout.has_unreviewed_code and limits.disk_shortage(LIMITS, place):
-                output_check.remove_forcibly(place)
-                kept_files.mark(kept, began)  # before the lock is released: whoever ends last sees all marks
+            if layout.has_unreviewed_code and limits.describe_disk_shortage(LIMITS, sandbox_folder):
+                output_check.remove_forcibly(sandbox_folder)
+                kept_files.mark_for_removal(
+                    kept, began
+                )  # before the lock is released: whoever ends last sees all marks
                 using.close()
-                kept_files.remove_marked(kept, lambda: bool(limits.disk_shortage(LIMITS, layout.state)))
+                kept_files.remove_marked(kept, lambda: bool(limits.describe_disk_shortage(LIMITS, layout.state)))
 
 
-def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> Sandbox:
-    grant = grants.of(stage)
+def _make_sandbox(stage: str, layout: Layout, sandbox_folder: Path, opened_files: OpenFiles) -> Sandbox:
+    grant = grants.grant_of_stage(stage)
     online = grant.needs_network(layout, os.environ)
     reads = {
         **dict.fromkeys(visible_files.input_paths(stage, layout)),
-        **grants.open_outside_paths(stage, layout, online, read),
+        **grants.open_outside_paths(stage, layout, online, opened_files),
     }
     made = Sandbox(
         root=layout.root,
-        tree=place / "tree",
-        outputs=place / "artefacts",
-        measured=place / "measured",
-        download_folder=(place / fetched_models.MODELS_FOLDER, fetched_models.models_folder(layout))
+        code_folder=sandbox_folder / "tree",
+        output_folder=sandbox_folder / "artefacts",
+        measurement_folder=sandbox_folder / "measured",
+        download_folder=(sandbox_folder / fetched_models.MODELS_FOLDER, fetched_models.models_folder(layout))
         if grant.fetched_model(layout)
         else None,
         read_only_mounts=reads,
         hidden_files=grants.hidden_files(stage, layout),
         writable_folders=tuple(grant.kept_folders(layout)),
-        network=online,
-        ports=grants.ports(stage, layout, os.environ) if online else None,
-        devices=grant.devices,
-        variables=grants.variables(stage, layout, os.environ, online),
+        has_network=online,
+        ports=grants.allowed_ports(stage, layout, os.environ) if online else None,
+        has_accelerators=grant.can_use_accelerators,
+        variables=grants.stage_variables(stage, layout, os.environ, online),
     )
     within = Path(stage.replace("@", "/")).parent
     own = made.download_folder[:1] if made.download_folder else ()
-    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writable_folders):
+    for folder in (
+        made.code_folder,
+        made.output_folder / within,
+        made.measurement_folder / within,
+        *own,
+        *made.writable_folders,
+    ):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    visible_files.lay_out_files(stage, layout, reads, made.tree)
+    visible_files.prepare_stage_folder(stage, layout, reads, made.code_folder)
     return made
 
 
-def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
-    return vault_service.serve(layout.run_state) if grants.of(stage).vault else nullcontext(Inherited())
+def _serve_vault(stage: str, layout: Layout) -> AbstractContextManager[InheritedResources]:
+    return (
+        vault_service.serve_vault(layout.run_state)
+        if grants.grant_of_stage(stage).can_use_vault
+        else nullcontext(InheritedResources())
+    )
 
 
-def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
-    if made.download_folder and (model := grants.of(stage).fetched_model(layout)):
-        fetched_models.store(layout, model, made.download_folder[0], stage)
+def _take_outputs(stage: str, layout: Layout, stage_sandbox: Sandbox) -> None:
+    if stage_sandbox.download_folder and (model := grants.grant_of_stage(stage).fetched_model(layout)):
+        fetched_models.store_model(layout, model, stage_sandbox.download_folder[0], stage)
     folder = stage.replace("@", "/")
     for left, target in zip(
-        (made.outputs, made.measured), layout.output_folders(stage, DVC_STAGES[stage].has_measurements), strict=False
+        (stage_sandbox.output_folder, stage_sandbox.measurement_folder),
+        layout.output_folders(stage, DVC_STAGES[stage].has_measurements),
+        strict=False,
     ):
         if (left / folder).is_file():  # a list of a folder's files has the digest of that folder
             raise Refused(f"stage {stage} left a file in place of the folder {target.relative_to(layout.root)}")
-        output_check.copy_checked(left, folder, target, stage)
+        output_check.copy_checked_output(left, folder, target, stage)
         if layout.has_unreviewed_code:
             table_check.require_bounded_tables(target, stage)
 
 
-def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    """Store the error message of a failed stage if it is a regular file.
+def _store_error(stage: str, layout: Layout, sandbox_folder: Path) -> None:
+    """Copy the error message of a failed stage to the worktree if it is a regular file.
 
     A link could lead to a file that the stage is not allowed to read.
     """
-    said = error_file(place, stage)
+    said = error_file(sandbox_folder, stage)
     with contextlib.suppress(OSError), os.fdopen(os.open(said, output_check.OPEN_FLAGS), "rb") as file:
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:

@@ -1,6 +1,7 @@
-"""Tables that unreviewed code left: measured before they are accepted, because later readers hold them in memory.
+"""Limit on the unpacked size of tables that unreviewed code has written.
 
-A Parquet file of a few kilobytes can repeat one long text until it takes terabytes.
+Later readers hold a table in memory. A Parquet file of a few kilobytes can repeat one long text until it unpacks to
+terabytes.
 """
 
 from pathlib import Path
@@ -9,21 +10,23 @@ from tasks.core.errors import InputError, Refused
 from tasks.supervise import output_check
 
 MAX_EXPANSION = 50
-"""Maximum ratio of unpacked to packed size. Zstandard packs the records of the sample to a fifth."""
-FREE_BYTES = 256 << 20
-"""Unpacked size in bytes that every table may have, because a small table of equal rows packs far better."""
+"""Maximum ratio of unpacked to packed size. With Zstandard, the ratio for the sample's records is 5."""
+ALWAYS_ALLOWED_BYTES = 256 << 20
+"""Unpacked size in bytes that is allowed at any ratio, because a small table of equal rows packs far better."""
 
 
 def require_bounded_tables(folder: Path, stage: str) -> None:
-    """Remove the accepted folder if a Parquet file in it unpacks to more than 256 MiB and more than 50 times its size.
+    """Verify that no Parquet file in a folder unpacks to more than 256 MiB and more than 50 times its size.
+
+    If the verification fails, the folder is removed.
 
     Raises:
-        Refused: A table is larger, or cannot be read.
+        Refused: A table is too large, or cannot be read.
     """
     from tasks.stages.data.readers import bounded_tables  # pyarrow takes a fifth of a second to import
 
     for path in sorted(folder.rglob("*.parquet")):
-        most = max(FREE_BYTES, MAX_EXPANSION * path.stat().st_size)
+        most = max(ALWAYS_ALLOWED_BYTES, MAX_EXPANSION * path.stat().st_size)
         try:
             bounded_tables.require_bounded(path, most)
         except (InputError, OSError, ValueError) as error:

@@ -1,9 +1,9 @@
-"""Vault service for stage `ingest`, which adds values through its supervisor and cannot read any.
+"""Vault service with which stage `ingest` adds values to the vault. The stage cannot read values.
 
 `tasks.sources.vault_writer` is the client.
 
-Values in the vault do not change: a request adds values under their own tokens, or lists tokens to find out which of
-them are missing. Any other message of a stage ends the service.
+A request adds values under their own tokens, or asks which of the given tokens the vault lacks. No request changes a
+value that is in the vault. Any other message from the stage ends the service.
 """
 
 import socket
@@ -16,16 +16,24 @@ from typing import Any
 
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, Refused
 from tasks.sources.protection import CATEGORIES
-from tasks.sources.vault_writer import ERRORS, MAX_MESSAGE_BYTES, SOCKET_VARIABLE, Secret, VaultWriter, decode, encode
-from tasks.stages.data.protect.tokens import token
-from tasks.supervise.process import Inherited
+from tasks.sources.vault_writer import (
+    ERRORS_BY_NAME,
+    MAX_MESSAGE_BYTES,
+    SOCKET_VARIABLE,
+    TokenValue,
+    VaultWriter,
+    decode_message,
+    encode_message,
+)
+from tasks.stages.data.protect.tokens import make_token
+from tasks.supervise.process import InheritedResources
 
 MAX_VALUE_LENGTH = 2**16
 """Maximum number of characters in a value. Values that recognisers find are far shorter."""
 
 
 @contextmanager
-def serve(state: Path) -> Iterator[Inherited]:
+def serve_vault(state: Path) -> Iterator[InheritedResources]:
     """Serve one stage's requests to the vault of the state folder `state` until the block ends.
 
     Yields:
@@ -33,66 +41,66 @@ def serve(state: Path) -> Iterator[Inherited]:
     """
     own, theirs = socket.socketpair()
     with own, theirs:
-        thread = threading.Thread(target=_serve, args=(state, own), daemon=True)
+        thread = threading.Thread(target=_answer_requests, args=(state, own), daemon=True)
         thread.start()
         try:
-            yield Inherited((theirs.fileno(),), {SOCKET_VARIABLE: str(theirs.fileno())})
+            yield InheritedResources((theirs.fileno(),), {SOCKET_VARIABLE: str(theirs.fileno())})
         finally:
-            _shut_down(own)
+            _shut_down_connection(own)
             thread.join()
 
 
-def _shut_down(own: socket.socket) -> None:
-    """Shut the connection down for every process that has the other end, because a stage can have passed it on."""
+def _shut_down_connection(supervisor_socket: socket.socket) -> None:
+    """Shut down the connection. A mere close would not suffice if the stage has passed its end to another process."""
     with suppress(OSError):
-        own.shutdown(socket.SHUT_RDWR)
+        supervisor_socket.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(state: Path, own: socket.socket) -> None:
+def _answer_requests(state: Path, supervisor_socket: socket.socket) -> None:
     from tasks.sources.vault import open_vault  # takes a fifth of a second, while the stage starts
 
     vault: VaultWriter | None = None
     ended = (EOFError, OSError, *DOCUMENT_ERRORS)
     try:
-        with Connection(own.dup().detach()) as stage, suppress(*ended):
+        with Connection(supervisor_socket.dup().detach()) as stage, suppress(*ended):
             while True:
-                request = decode(stage.recv_bytes(MAX_MESSAGE_BYTES))
+                request = decode_message(stage.recv_bytes(MAX_MESSAGE_BYTES))
                 try:
                     vault = vault or open_vault(state)
                     answer = {"given": REQUEST_HANDLERS[request["do"]](vault, request)}
                 except HallmarkError as error:
-                    kind = next(name for name, kind in ERRORS.items() if isinstance(error, kind))
+                    kind = next(name for name, kind in ERRORS_BY_NAME.items() if isinstance(error, kind))
                     answer = {"error": kind, "message": str(error)}
-                stage.send_bytes(encode(answer))
+                stage.send_bytes(encode_message(answer))
     finally:
-        _shut_down(own)
+        _shut_down_connection(supervisor_socket)
 
 
-def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
+def _handle_begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
     keys = vault.keys
     secret = {"tokens": keys.tokens, "seals": keys.seals, "records": keys.records}
     return {name: key.hex() for name, key in secret.items()} | {"fingerprint": keys.fingerprint}
 
 
-def _keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
-    secrets = [Secret(made, value) for made, value in request["values"]]
+def _handle_keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
+    secrets = [TokenValue(made, value) for made, value in request["values"]]
     for secret in secrets:
         if len(secret.value) > MAX_VALUE_LENGTH:
             raise Refused(
                 f"ingest would keep a value of {len(secret.value):,} characters, and may {MAX_VALUE_LENGTH:,}"
             )
         category = secret.token.partition(":")[0]
-        if category not in CATEGORIES or token(category, secret.value, vault.keys.tokens) != secret.token:
+        if category not in CATEGORIES or make_token(category, secret.value, vault.keys.tokens) != secret.token:
             raise Refused(f"ingest would keep a value under {secret.token}, which is not its token")
-    return vault.keep(secrets)
+    return vault.add_values(secrets)
 
 
-def _missing(vault: VaultWriter, request: Mapping[str, Any]) -> list[str]:
-    return vault.missing(request["tokens"])
+def _handle_missing(vault: VaultWriter, request: Mapping[str, Any]) -> list[str]:
+    return vault.find_missing_tokens(request["tokens"])
 
 
 REQUEST_HANDLERS: Mapping[str, Callable[[VaultWriter, Mapping[str, Any]], Any]] = {
-    "begin": _begin,
-    "keep": _keep,
-    "missing": _missing,
+    "begin": _handle_begin,
+    "keep": _handle_keep,
+    "missing": _handle_missing,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.core.files import copy, sha256_file
+from tasks.core.files import copy_file, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
@@ -22,21 +22,21 @@ SPLIT_FILES = ("train.parquet", "validation.parquet")
 
 @dataclass(frozen=True)
 class SweepRows:
-    split: Path
-    demo: bool
+    split_folder: Path
+    is_demo: bool
     made_with: Mapping[str, str]
-    """Data parameters of the run that differ from the current ones, in the format of option `--set`."""
+    """Data parameters of the run that differ from the current parameters, named as for option `--set`."""
 
     @property
     def run(self) -> str:
-        return self.split.parents[1].name
+        return self.split_folder.parents[1].name
 
     def write(self, folder: Path) -> None:
         for name in SPLIT_FILES:
-            copy(self.split / name, folder / name)
+            copy_file(self.split_folder / name, folder / name)
 
     def digests(self) -> list[str]:
-        return [sha256_file(self.split / name) for name in SPLIT_FILES]
+        return [sha256_file(self.split_folder / name) for name in SPLIT_FILES]
 
 
 def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Governance) -> SweepRows:
@@ -47,8 +47,8 @@ def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Gove
         Refused: The run's data gate has not passed, or an owner has withdrawn a source.
         InputError: The run has no validation rows, or its rows do not match the prompts.
     """
-    run = source_run.newest_run(params, layout)
-    statement = source_run.require_passed(run, ledger, governance)
+    run = source_run.newest_run_with_rows(params, layout)
+    statement = source_run.require_passed_data_gate(run, ledger, governance)
     split = run.artefacts("split")
     validation = split / "validation.parquet"
     if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # runs of an earlier version have no file
@@ -56,6 +56,6 @@ def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Gove
             f"a sweep goes by the loss on the validation rows, and run {run.root.name} has none; set "
             "data.validation_share in params.yaml, and let a run with it pass its data gate"
         )
-    theirs, own = (it.data.model_dump(mode="json") for it in (params_file.load(run.params), params))
+    theirs, own = (it.data.model_dump(mode="json") for it in (params_file.load_params(run.params_path), params))
     others = {f"data.{name}": json.dumps(value) for name, value in theirs.items() if own[name] != value}
     return SweepRows(split, statement.demo, others)

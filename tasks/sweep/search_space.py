@@ -1,4 +1,7 @@
-"""Parameters to vary, as `KEY=VALUE,VALUE,…` or `KEY=LOW..HIGH`. A value may be a list: `[a,b],[a]`."""
+"""Parameters that a sweep varies, given as `KEY=VALUE,VALUE,…` or `KEY=LOW..HIGH`.
+
+A value can itself be a list, as in `KEY=[a,b],[a]`.
+"""
 
 import itertools
 import math
@@ -8,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.params.training import VALIDATION_SETTINGS, Training
+from tasks.core.params.training import SETTINGS_THAT_NEED_VALIDATION, Training
 
 PARAMS_SECTION = "training."
-EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
-VALUE_SEPARATOR = re.compile(r",(?![^\[]*\])")
+OVER_OPTION_EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
+VALUE_SEPARATOR_PATTERN = re.compile(r",(?![^\[]*\])")
 """Pattern of a comma that is not inside brackets."""
 MAX_COMBINATIONS = 1_000
 
 
 @dataclass(frozen=True)
-class Axis:
-    """Parameter that a sweep varies, with its values or with the bounds of a range."""
+class SearchAxis:
+    """Parameter that a sweep varies, with a list of values or with the bounds of a range."""
 
     key: str
     values: tuple[str, ...] = ()
@@ -28,7 +31,7 @@ class Axis:
     is_integer: bool = False
     """Whether both bounds are integers. Then all suggested values are integers too."""
 
-    def suggest(self, trial: Any) -> str:
+    def suggest_value(self, trial: Any) -> str:
         """Return a value suggested by Optuna. Ranges are searched on a logarithmic scale."""
         if self.values:
             return str(trial.suggest_categorical(self.key, self.values))
@@ -46,13 +49,14 @@ class Axis:
         return tuple(f"{value:.3g}" for value in (self.low, math.sqrt(self.low * self.high), self.high))
 
 
-def parse_axes(given: Sequence[str]) -> list[Axis]:
+def parse_axes(axis_texts: Sequence[str]) -> list[SearchAxis]:
     """Parse the values of the option `--over`.
 
     Raises:
-        InputError: A value is malformed, or names a parameter that a trial cannot change or that was named before.
+        InputError: A value is malformed, a parameter is named twice or cannot be varied, or there are too many
+            combinations.
     """
-    axes = [_axis(text) for text in given]
+    axes = [_parse_axis(text) for text in axis_texts]
     keys = [axis.key for axis in axes]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(f"--over names {', '.join(twice)} twice; name each parameter once, with all its values")
@@ -63,33 +67,35 @@ def parse_axes(given: Sequence[str]) -> list[Axis]:
     return axes
 
 
-def _axis(text: str) -> Axis:
+def _parse_axis(text: str) -> SearchAxis:
     key, equals, said = text.partition("=")
     if not equals or not said:
-        raise InputError(f"--over {text}: expected KEY=VALUE,VALUE or KEY=LOW..HIGH, e.g. {EXAMPLE}")
+        raise InputError(f"--over {text}: expected KEY=VALUE,VALUE or KEY=LOW..HIGH, e.g. {OVER_OPTION_EXAMPLE}")
     if key.removeprefix(PARAMS_SECTION) not in Training.model_fields or not key.startswith(PARAMS_SECTION):
         raise InputError(
             f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
             "`hallmark params schema` lists them"
         )
-    if key.removeprefix(PARAMS_SECTION) in VALIDATION_SETTINGS:
+    if key.removeprefix(PARAMS_SECTION) in SETTINGS_THAT_NEED_VALIDATION:
         raise InputError(f"--over {key}: all trials are looked at alike; set it with --set")
     if ".." not in said:
-        values = tuple(value.strip() for value in VALUE_SEPARATOR.split(said))
+        values = tuple(value.strip() for value in VALUE_SEPARATOR_PATTERN.split(said))
         if len(set(values)) < len(values) or len(values) < 2 or not all(values):
             raise InputError(f"--over {text}: expected two values or more, each once")
-        return Axis(key, values)
+        return SearchAxis(key, values)
     low, _, high = said.partition("..")
     try:
-        axis = Axis(key, low=float(low), high=float(high), is_integer=low.strip().isdigit() and high.strip().isdigit())
+        axis = SearchAxis(
+            key, low=float(low), high=float(high), is_integer=low.strip().isdigit() and high.strip().isdigit()
+        )
     except ValueError:
-        raise InputError(f"--over {text}: expected two numbers, e.g. {EXAMPLE}") from None
+        raise InputError(f"--over {text}: expected two numbers, e.g. {OVER_OPTION_EXAMPLE}") from None
     if not 0 < axis.low < axis.high < math.inf:
         raise InputError(f"--over {text}: expected a low end above 0 and a high end above that")
     return axis
 
 
-def combinations(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
+def value_combinations(axes: Sequence[SearchAxis]) -> Iterator[Mapping[str, str]]:
     """Yield every combination of listed values. For a range, the values in `Axis.sample_values` are used."""
     for values in itertools.product(*(axis.sample_values for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

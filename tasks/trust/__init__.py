@@ -7,10 +7,10 @@ passkey.py           WebAuthn keys, with which people sign in a browser
 signing_keys.py      choice of the key that signs for a person: a file or the ssh-agent
 ssh_agent.py         client of a running ssh-agent
 model_key.py         P-256 key that signs models
-validity.py          validity periods of keys and roles, and verification of statements at a time
+validity.py          validity periods of keys and roles, and verification with the keys that were valid at a given time
 dsse.py              in-toto statements in DSSE envelopes, in canonical form
-statement_checks.py  checks that a statement signed elsewhere is the requested one and recent
-gate_statement.py    gates/NAME.json, as stages and promotion read it
+statement_checks.py  checks that a statement signed elsewhere is recent and is the one that was requested
+gate_statement.py    gate statements, gates/NAME.json, and their verification
 stage_record.py      signed record of a stage's inputs and outputs
 ledger_keys.py       interface through which the ledger gets its keys
 """

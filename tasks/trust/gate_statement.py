@@ -1,7 +1,8 @@
-"""Gate statements, gates/NAME.json, as read by the stages behind a gate.
+"""Gate statements, gates/NAME.json, and their verification by the stages after a gate.
 
 A gate statement contains no time, person or run. So the same inputs give the same bytes (ed25519 signatures are
-deterministic), and stages that depend on it can be restored from the stage cache. `tasks.gates.statement` writes it.
+deterministic), and stages that depend on it can be restored from the stage cache. `tasks.gates.statement` writes gate
+statements.
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,14 @@ from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.values import Sha256
 from tasks.trust import dsse
 
-PREDICATE_TYPE = "urn:hallmark:gate:v1"
+GATE_PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANY_OUTPUT = "*"
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""Name of a gate. Only its form is validated here, because the policy in force lists the gates."""
+"""Name of a gate. Only its format is validated here. The policy in force determines which gates exist."""
 
 
 class Authority(FrozenModel):
-    """Content of inputs/authority.json: the keys whose gate statements the stages of a run accept."""
+    """Content of inputs/authority.json, which determines the gate statements that the stages of a run accept."""
 
     gate_public_keys: list[str]
     """OpenSSH public key lines of the installation's gate key."""
@@ -36,7 +37,7 @@ class Authority(FrozenModel):
 
 
 class GateStatement(Document):
-    """Predicate of a gate statement, which lets the stages after a gate run."""
+    """Predicate of a gate statement. The stages after the gate refuse to run without this statement."""
 
     gate: GateName
     subject: Sha256 | Literal["*"]
@@ -46,12 +47,12 @@ class GateStatement(Document):
     demo: bool
 
 
-def read_predicate(statement: dict[str, Any]) -> GateStatement:
-    return dsse.read_predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
+def read_gate_predicate(statement: dict[str, Any]) -> GateStatement:
+    return dsse.read_predicate(statement, GATE_PREDICATE_TYPE, GateStatement, "a gate statement")
 
 
 def require_gate(layout: Layout, gate: GateName) -> None:
-    """Verify that a gate let the current output pass. A stage after the gate calls this function before it runs.
+    """Verify that the current output has passed a gate. Each stage after the gate calls this function when it starts.
 
     Raises:
         Refused: gates/GATE.json is missing, its signature is not valid, or it is about another output, gate or policy.
@@ -61,45 +62,48 @@ def require_gate(layout: Layout, gate: GateName) -> None:
     claim = verify_gate(layout, gate, authority.gate_public_keys, authority.policy_sha256)
     if claim.verdict == "experiment" and authority.tier != EXPERIMENT_TIER:
         raise Refused(
-            f"{layout.gate(gate)} is for experiments, this run is of risk tier {authority.tier}; {_remedy(gate)}"
+            f"{layout.gate_statement_path(gate)} is for experiments, this run is of risk tier {authority.tier}; "
+            f"{_remedy_text(gate)}"
         )
 
 
-def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha256: str) -> GateStatement:
+def verify_gate(layout: Layout, gate: GateName, public_lines: Sequence[str], policy_sha256: str) -> GateStatement:
     """Verify a gate's statement, and return its predicate.
 
-    Statements of experiments are verified too; the caller decides whether the `verdict` is acceptable.
+    Gate statements of experiments are accepted as well, so the caller must check the `verdict`.
 
     Args:
         layout: Worktree with the statement and the output that it is about.
         gate: Name of the gate.
-        lines: Public key lines, one of which must have signed.
-        policy_sha256: Digest of the policy that must have been in force.
+        public_lines: Public key lines. The signature must be from one of these keys.
+        policy_sha256: Expected digest of the policy under which the statement was signed.
 
     Raises:
         Refused: The statement is missing, its signature is not valid, or it is about another output, gate or policy.
     """
-    path = layout.gate(gate)
+    path = layout.gate_statement_path(gate)
     try:
-        statement = dsse.verify(dsse.read(path), lines)
-        claim = read_predicate(statement)
+        statement = dsse.verify_envelope(dsse.read_envelope(path), public_lines)
+        claim = read_gate_predicate(statement)
     except Refused as error:
-        raise Refused(f"gate {gate} is not passed: {error}; {_remedy(gate)}") from None
+        raise Refused(f"gate {gate} is not passed: {error}; {_remedy_text(gate)}") from None
     if claim.gate != gate:
-        raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_remedy(gate)}")
+        raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_remedy_text(gate)}")
     if claim.policy_sha256 != policy_sha256:
-        raise Refused(f"{path} was given under another policy; {_remedy(gate)}")
+        raise Refused(f"{path} was given under another policy; {_remedy_text(gate)}")
     output = layout.artefacts(statement["subject"][0]["name"])
     if claim.verdict == "passed" and claim.subject != _output_digest(output):
-        raise Refused(f"{output} is not the output that gate {gate} let pass; {_remedy(gate)}")
+        raise Refused(f"{output} is not the output that gate {gate} let pass; {_remedy_text(gate)}")
     return claim
 
 
 def read_authority(layout: Layout) -> Authority:
     try:
-        return Authority.model_validate(read_json(layout.authority))
+        return Authority.model_validate(read_json(layout.authority_path))
     except (OSError, ValueError) as error:
-        raise InputError(f"{layout.authority}: cannot be read ({error}); run `hallmark resolve` to write it") from None
+        raise InputError(
+            f"{layout.authority_path}: cannot be read ({error}); run `hallmark resolve` to write it"
+        ) from None
 
 
 def _output_digest(folder: Path) -> str:
@@ -109,7 +113,7 @@ def _output_digest(folder: Path) -> str:
         raise Refused(str(error)) from None
 
 
-def _remedy(gate: str) -> str:
+def _remedy_text(gate: str) -> str:
     return (
         f"`hallmark run` asks gate {gate} and goes on when it passes (`hallmark gates list` shows what waits); "
         f"for an experiment by hand run `hallmark resolve`"

@@ -1,12 +1,13 @@
-"""OpenSSH ed25519 keys in a FIDO2 authenticator, made with `ssh-keygen -t ed25519-sk`. For WebAuthn see passkey.py.
+"""OpenSSH ed25519 keys in a FIDO2 authenticator, created with `ssh-keygen -t ed25519-sk`. For WebAuthn see passkey.py.
 
-https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.u2f: such a key does not sign the message but
+Such a key does not sign the message itself. It signs the following bytes
+(https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.u2f):
 
     sha256(application) || flags || counter || sha256(message)
 
-and its owner has to touch the authenticator, which sets a bit of the flags. A signature here is the ed25519 signature,
-the flags and the counter, concatenated to 69 bytes, so that it has only one encoding. Nothing stored here proves that
-a key is in hardware; the people who sign off people.yaml vouch for it.
+The owner has to touch the authenticator, which then sets a bit in the flags. A signature here is the concatenation of
+the ed25519 signature, the flags and the counter. It has 69 bytes and only one encoding. No stored data proves that a
+key is in hardware; the people who sign off people.yaml vouch for it.
 """
 
 import base64
@@ -21,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tasks.core.errors import InputError
 from tasks.trust import ed25519
 
-KEY_TYPE = "sk-ssh-ed25519@openssh.com"
+HARDWARE_KEY_TYPE = "sk-ssh-ed25519@openssh.com"
 APPLICATION_PREFIX = b"ssh:"
-"""Prefix of the application string of ssh keys. Keys for web sites in the same authenticator have another application
-string."""
+"""Prefix of the application string of ssh keys. The authenticator can also contain keys for web sites, whose
+application strings do not have this prefix."""
 SIGNATURE_BYTES, COUNTER_BYTES = 64, 4
 USER_PRESENT = 0x01
 """Flag "user present", which the authenticator sets if its owner touched it."""
@@ -49,46 +50,51 @@ class HardwareKey:
         self.key.verify(signature[:SIGNATURE_BYTES], stated)
 
 
-def is_public_line(line: str) -> bool:
-    return line.split()[:1] == [KEY_TYPE]
+def is_hardware_key_line(line: str) -> bool:
+    return line.split()[:1] == [HARDWARE_KEY_TYPE]
 
 
-def load(line: str) -> HardwareKey:
+def load_hardware_key(line: str) -> HardwareKey:
     """Load a hardware key from its public key line.
 
     Raises:
         InputError: The line is not the public key line of a hardware key for ssh.
     """
     try:
-        kind, key, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))
-        if "\n" in line.strip() or kind != KEY_TYPE.encode() or not application.startswith(APPLICATION_PREFIX):
+        kind, key, application = split_ssh_strings(base64.b64decode(line.split()[1], validate=True))
+        if "\n" in line.strip() or kind != HARDWARE_KEY_TYPE.encode() or not application.startswith(APPLICATION_PREFIX):
             raise ValueError("of another kind, or for something else than ssh")
-        return HardwareKey(ed25519.public_key(key), application)
+        return HardwareKey(ed25519.load_public_key(key), application)
     except (ValueError, IndexError, struct.error, binascii.Error) as error:
         shown = line if len(line) <= 60 else f"{line[:57]}…"
-        raise InputError(f"expected one public key line `{KEY_TYPE} AAAA… comment`, got {shown!r} ({error})") from None
+        raise InputError(
+            f"expected one public key line `{HARDWARE_KEY_TYPE} AAAA… comment`, got {shown!r} ({error})"
+        ) from None
 
 
-def signature_from_wire(rest: bytes) -> bytes:
-    """Convert an OpenSSH signature to the 69 bytes that are stored here: ed25519 signature, flags and counter.
+def convert_ssh_signature(signature_fields: bytes) -> bytes:
+    """Convert an OpenSSH signature to the 69 bytes of a signature here: ed25519 signature, flags and counter.
 
     Args:
-        rest: Bytes of the OpenSSH signature after its type.
+        signature_fields: Bytes of the OpenSSH signature after its type.
 
     Raises:
-        InvalidSignature: The signature has another form.
+        InvalidSignature: The signature does not have the expected format.
     """
-    if len(rest) != 4 + SIGNATURE_BYTES + 1 + COUNTER_BYTES or struct.unpack_from(">I", rest)[0] != SIGNATURE_BYTES:
+    if (
+        len(signature_fields) != 4 + SIGNATURE_BYTES + 1 + COUNTER_BYTES
+        or struct.unpack_from(">I", signature_fields)[0] != SIGNATURE_BYTES
+    ):
         raise InvalidSignature
-    return rest[4:]
+    return signature_fields[4:]
 
 
-def ssh_strings(blob: bytes) -> list[bytes]:
-    """Return the length-prefixed strings in the binary form of an OpenSSH public key.
+def split_ssh_strings(blob: bytes) -> list[bytes]:
+    """Split the binary form of an OpenSSH public key into its length-prefixed strings.
 
     Raises:
-        ValueError: A string is truncated.
-        struct.error: A length is truncated.
+        ValueError: A string is shorter than its length prefix says.
+        struct.error: A length prefix is truncated.
     """
     found = []
     while blob:

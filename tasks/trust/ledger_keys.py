@@ -1,4 +1,4 @@
-"""Interface through which the ledger gets the keys that sign and verify its heads, without a dependency on policy."""
+"""Interface through which the ledger gets the keys for its heads, so that it does not depend on `tasks.policy`."""
 
 from pathlib import Path
 from typing import Literal, Protocol
@@ -17,5 +17,5 @@ class LedgerKeys(Protocol):
     def keys_of(self, who: Literal["ledger"], /) -> list[Key]:
         """Return all keys of the ledger, including keys that are no longer valid or not yet valid."""
 
-    def signer(self, who: Literal["ledger"], /) -> Signer:
+    def find_signer(self, who: Literal["ledger"], /) -> Signer:
         """Return a signer with the ledger's current key."""

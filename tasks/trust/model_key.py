@@ -1,6 +1,7 @@
-"""Key of the installation that signs models: NIST P-256, because OpenSSF Model Signing does not support ed25519.
+"""Key with which an installation signs models. It is a NIST P-256 key, because OpenSSF Model Signing lacks ed25519.
 
-The promotion statement, which the gate key signs, names the public key, so it is trusted as much as the gate key.
+The public key is part of the promotion statement, which is signed with the gate key. So the model key is trusted as
+much as the gate key.
 """
 
 from pathlib import Path
@@ -10,15 +11,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tasks.core.errors import InputError
-from tasks.core.files import create_file
+from tasks.core.files import create_private_file
 
 FILE_NAME = "model-signing"
 
 
-def create(folder: Path) -> None:
+def create_model_key(folder: Path) -> None:
     """Create the private key `folder/model-signing` (PEM, mode 0600) unless it exists."""
     key = ec.generate_private_key(ec.SECP256R1())
-    create_file(
+    create_private_file(
         folder / FILE_NAME,
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
@@ -33,7 +34,7 @@ def private_key_path(folder: Path) -> Path:
     return file
 
 
-def public_pem(folder: Path) -> bytes:
+def read_public_pem(folder: Path) -> bytes:
     """Return the public key in PEM, the format that `model_signing verify key --public_key` expects.
 
     Raises:

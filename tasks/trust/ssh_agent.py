@@ -1,7 +1,8 @@
-"""Client of a running ssh-agent, which lists its ed25519 keys and signs with them. Private keys never leave the agent.
+"""Client of a running ssh-agent. It lists the agent's ed25519 keys and has the agent sign with them.
 
-Messages: https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/. Form of signatures: RFC 8709 for ed25519 keys,
-hardware_key.py for keys in hardware.
+Private keys never leave the agent. The format of messages is specified in
+https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/, and that of ed25519 signatures in RFC 8709. For signatures
+of keys in hardware see hardware_key.py.
 """
 
 import base64
@@ -16,26 +17,26 @@ from tasks.trust import hardware_key, keys
 from tasks.trust.keys import Signer
 
 SOCKET_VARIABLE = "SSH_AUTH_SOCK"
-KEY_TYPES = (b"ssh-ed25519", hardware_key.KEY_TYPE.encode())
+KEY_TYPES = (b"ssh-ed25519", hardware_key.HARDWARE_KEY_TYPE.encode())
 LIST_REQUEST, LIST_RESPONSE, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 """Message types of the two requests and their responses."""
 TIMEOUT_SECONDS = 120.0
 """Timeout for a response in seconds. An agent may ask its owner for confirmation before it signs."""
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Maximum size of a message in bytes, which is OpenSSH's limit."""
+"""Maximum size of a message in bytes, the same as in OpenSSH."""
 
 
 def is_running() -> bool:
     return bool(os.environ.get(SOCKET_VARIABLE))
 
 
-def public_lines() -> list[str]:
+def list_public_lines() -> list[str]:
     """Return the public key lines of the agent's keys that Hallmark supports. The list is empty if the agent is locked.
 
     Raises:
         Unavailable: The agent does not respond, or its response cannot be parsed.
     """
-    answer = _exchange(bytes([LIST_REQUEST]), LIST_RESPONSE)
+    answer = _send_request(bytes([LIST_REQUEST]), LIST_RESPONSE)
     if answer is None:
         return []
     if len(answer) < 4:
@@ -60,11 +61,11 @@ def _is_supported(line: str) -> bool:
     return True
 
 
-def signer(line: str) -> Signer:
-    return Signer(line, lambda data: sign(line, data))
+def make_agent_signer(line: str) -> Signer:
+    return Signer(line, lambda data: sign_with_agent(line, data))
 
 
-def sign(line: str, data: bytes) -> bytes:
+def sign_with_agent(line: str, data: bytes) -> bytes:
     """Have the agent sign data with a key, and verify the signature.
 
     Raises:
@@ -79,7 +80,7 @@ def sign(line: str, data: bytes) -> bytes:
     )
     if len(message) > MAX_MESSAGE_BYTES:
         raise Refused(f"{len(data):,} bytes are more than an ssh-agent signs; sign with the key's file")
-    answer = _exchange(message, SIGN_RESPONSE)
+    answer = _send_request(message, SIGN_RESPONSE)
     mark = keys.fingerprint(line)
     if answer is None:
         raise Refused(
@@ -89,9 +90,11 @@ def sign(line: str, data: bytes) -> bytes:
     kind, rest = _split_string(_split_string(answer)[0])
     try:
         signature = (
-            hardware_key.signature_from_wire(rest) if hardware_key.is_public_line(line) else _split_string(rest)[0]
+            hardware_key.convert_ssh_signature(rest)
+            if hardware_key.is_hardware_key_line(line)
+            else _split_string(rest)[0]
         )
-        keys.verify(line, signature, data)
+        keys.verify_signature(line, signature, data)
     except InvalidSignature:
         raise Refused(
             f"the ssh-agent gave a signature that is not one of {mark} ({kind.decode(errors='replace')})"
@@ -99,10 +102,10 @@ def sign(line: str, data: bytes) -> bytes:
     return signature
 
 
-def _exchange(message: bytes, wanted: int) -> bytes | None:
-    """Send a message to the agent, and return its response without the type.
+def _send_request(message: bytes, expected_type: int) -> bytes | None:
+    """Send a message to the agent, and return its response without the type byte.
 
-    A response of another type than `wanted` means a refusal, for which None is returned.
+    Return None if the response does not have the type `expected_type`, which means that the agent refuses the request.
     """
     where = os.environ.get(SOCKET_VARIABLE, "")
     try:
@@ -110,8 +113,8 @@ def _exchange(message: bytes, wanted: int) -> bytes | None:
             agent.settimeout(TIMEOUT_SECONDS)
             agent.connect(where)
             agent.sendall(_length_prefixed(message))
-            length = struct.unpack(">I", _receive(agent, 4))[0]
-            answer = _receive(agent, length) if 0 < length <= MAX_MESSAGE_BYTES else b"\0"
+            length = struct.unpack(">I", _receive_exactly(agent, 4))[0]
+            answer = _receive_exactly(agent, length) if 0 < length <= MAX_MESSAGE_BYTES else b"\0"
     except TimeoutError:
         raise Unavailable(
             f"the ssh-agent at {where} did not answer within {TIMEOUT_SECONDS:g} s; ask it anew"
@@ -121,10 +124,10 @@ def _exchange(message: bytes, wanted: int) -> bytes | None:
             f"the ssh-agent at {where} ({SOCKET_VARIABLE}) does not answer ({error}); start one, or unset "
             f"{SOCKET_VARIABLE}"
         ) from None
-    return answer[1:] if answer[0] == wanted else None
+    return answer[1:] if answer[0] == expected_type else None
 
 
-def _receive(agent: socket.socket, size: int) -> bytes:
+def _receive_exactly(agent: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
         part = agent.recv(size - len(data))

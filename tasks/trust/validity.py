@@ -1,7 +1,7 @@
-"""Validity periods of keys and roles, and verification of statements with the keys that were valid at a time.
+"""Validity periods of keys and roles, and verification of statements with the keys that were valid at a given time.
 
-Field names are those of OpenSSH's allowed_signers, see ssh-keygen(1). A period includes its start and excludes its end,
-so that if one key replaces another on a date, exactly one of them is valid at any time.
+Fields are named as in OpenSSH's allowed_signers file, see ssh-keygen(1). A period includes its start and excludes its
+end. So if one key replaces another on a date, exactly one of them is valid at any time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
-from tasks.core.params.values import Name, Text
+from tasks.core.params.values import Name, NonEmptyText
 from tasks.core.utc import to_utc
 from tasks.trust import dsse, keys
 
@@ -44,25 +44,25 @@ def _validated_key_line(value: str) -> str:
     return value
 
 
-Time = Annotated[datetime, BeforeValidator(_parse_time), AfterValidator(to_utc)]
+UtcTime = Annotated[datetime, BeforeValidator(_parse_time), AfterValidator(to_utc)]
 PublicKey = Annotated[str, AfterValidator(_validated_key_line)]
 
 
 class Period(FrozenModel):
-    valid_after: Time | None = None
-    """Start of the validity; default: the time of the adoption. It has no effect before the adoption
-    (tasks/policy/effective_times.py)."""
-    valid_before: Time | None = None
-    """End of the validity, exclusive; default: no end."""
+    valid_after: UtcTime | None = None
+    """Start of the validity, by default the time of the adoption. A key or role that is added by a later adoption than
+    the first is never valid before that adoption (tasks/policy/effective_times.py)."""
+    valid_before: UtcTime | None = None
+    """End of the validity, exclusive; null if there is no end."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _require_order(self) -> Self:
         if self.valid_after and self.valid_before and self.valid_before <= self.valid_after:
             raise ValueError(f"valid_before ({format_time(self.valid_before)}) is not after valid_after "
                              f"({format_time(self.valid_after)})")  # fmt: skip
         return self
 
-    def clipped(self, begin: datetime | None, end: datetime | None) -> Self | None:
+    def clip(self, begin: datetime | None, end: datetime | None) -> Self | None:
         """Return the part of this period between `begin` and `end` (exclusive), or None if there is none."""
         after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
         before = min((moment for moment in (self.valid_before, end) if moment), default=None)
@@ -92,16 +92,16 @@ class Key(Period):
 
     public_key: PublicKey
     """OpenSSH public key line of an ed25519 key, an ed25519 key in hardware or a passkey."""
-    revoked_as_of: Time | None = None
-    """Time from which another person may have had the key. Everything that was signed with it from then on is void,
-    even if the revocation is entered later."""
-    reason: Text | None = None
+    revoked_as_of: UtcTime | None = None
+    """Time from which another person may have had the key. Everything that was signed with the key since then is void,
+    even if the revocation is recorded later."""
+    reason: NonEmptyText | None = None
     """Reason for the revocation."""
     installed: bool = False
     """Whether `hallmark init` created the key; set in adoptions, never in people.yaml."""
 
     @model_validator(mode="after")
-    def _reasoned(self) -> Self:
+    def _require_revocation_reason(self) -> Self:
         if (self.revoked_as_of is None) != (self.reason is None):
             raise ValueError("revoked_as_of and reason belong together: say both, or neither")
         return self
@@ -121,7 +121,7 @@ class Key(Period):
     def is_valid(self, at: datetime) -> bool:
         return self.state(at) == "current"
 
-    def state_text(self, at: datetime) -> str:
+    def describe_state(self, at: datetime) -> str:
         moments = {"later": self.valid_after, "ended": self.valid_before, "revoked": self.revoked_as_of}
         words = {"current": "counts", "later": "counts only from", "ended": "ended on", "revoked": "is revoked as of"}
         state = self.state(at)
@@ -129,33 +129,37 @@ class Key(Period):
         return f"{words[state]}{since}" + (f" ({self.reason})" if state == "revoked" else "")
 
 
-def valid_lines(those: Iterable[Key], at: datetime) -> list[str]:
-    return [key.public_key for key in those if key.is_valid(at)]
+def valid_key_lines(candidate_keys: Iterable[Key], at: datetime) -> list[str]:
+    return [key.public_key for key in candidate_keys if key.is_valid(at)]
 
 
-def possible_lines(those: Iterable[Key], by: datetime) -> list[str]:
+def possible_key_lines(candidate_keys: Iterable[Key], existed_at: datetime) -> list[str]:
     """Return the public key lines of keys that may have signed a document without a time.
 
-    The document existed at the time `by`, but may have been signed long before. Expired keys are therefore included.
-    Revoked keys are not, because the document may have been signed after the revocation.
+    The document existed at the time `existed_at`, but may have been signed long before. Expired keys are therefore
+    included. Revoked keys are not, because the document may have been signed after the revocation.
     """
-    return [key.public_key for key in those if key.has_begun(by) and not key.is_revoked(by)]
+    return [key.public_key for key in candidate_keys if key.has_begun(existed_at) and not key.is_revoked(existed_at)]
 
 
-def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whose: str) -> dict[str, Any]:
-    """Verify an envelope with the keys that are valid at a time, and return its statement.
+def verify_at_time(
+    envelope: Mapping[str, Any], candidate_keys: Sequence[Key], at: datetime, signer_name: str
+) -> dict[str, Any]:
+    """Verify an envelope with the keys that are valid at a given time, and return its statement.
 
     Args:
         envelope: DSSE envelope.
-        those: Keys of the expected signer.
+        candidate_keys: Keys of the expected signer.
         at: Time at which the key must be valid.
-        whose: Name of the signer, for error messages.
+        signer_name: Name of the signer, for error messages.
 
     Raises:
-        Refused: The signature was not made by any of these keys, or the key is not valid at that time.
+        Refused: The signature is not from any of these keys, or the key is not valid at that time.
     """
     signers = dsse.unverified_signers(envelope)
-    for key in those:
+    for key in candidate_keys:
         if key.fingerprint in signers and not key.is_valid(at):
-            raise Refused(f"{whose}'s key {key.fingerprint} {key.state_text(at)}, and this is of {format_time(at)}")
-    return dsse.verify(envelope, valid_lines(those, at))
+            raise Refused(
+                f"{signer_name}'s key {key.fingerprint} {key.describe_state(at)}, and this is of {format_time(at)}"
+            )
+    return dsse.verify_envelope(envelope, valid_key_lines(candidate_keys, at))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.backup import contents, state_verification
-from tasks.backup.restore import restore
-from tasks.backup.save import save
+from tasks.backup.restore import restore_backup
+from tasks.backup.save import save_backup
 from tasks.core import files
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates import cases, decisions
@@ -53,7 +53,7 @@ def checkout_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path)
 def saved_once(tmp_path_factory: pytest.TempPathFactory, checkout_once: Path) -> Path:
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
-        save(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
+        save_backup(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
     return folder
 
 
@@ -115,19 +115,21 @@ def rewrite(backup: Path, **said: object) -> None:
 
 
 def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp_path: Path) -> None:
-    manifest = save(house.root, tmp_path / "backup", with_keys=True)
-    assert manifest.entries == house.ledger.last() and manifest.root == house.root_of_trust
-    restore(there, tmp_path / "backup")
-    back = in_force.load(
+    manifest = save_backup(house.root, tmp_path / "backup", with_keys=True)
+    assert manifest.entries == house.ledger.last_seq() and manifest.root == house.root_of_trust
+    restore_backup(there, tmp_path / "backup")
+    back = in_force.load_in_force(
         there / "infra" / "governance", there / ".hallmark", ledger := open_ledger(there / ".hallmark")
     )
-    assert ledger_verification.verify(ledger, back).verdict == "holds"
+    assert ledger_verification.verify_ledger(ledger, back).verdict == "holds"
     (release,) = releases.list_releases(ledger, back)
-    assert release.bundle.startswith(str(there)) and releases.verify(Path(release.bundle), back).verdict == "valid"
+    assert (
+        release.bundle.startswith(str(there)) and releases.verify_release(Path(release.bundle), back).verdict == "valid"
+    )
     (waiting,) = cases.open_evidence(ledger)
     decisions.decide(ledger, back, waiting, "owner", "approve", "as before the disk broke")
     assert git(there, "rev-parse", "refs/hallmark/runs/run-1") == git(house.root, "rev-parse", "HEAD")
-    assert publication.publish(ledger, back).newest, "it goes on from the head that was backed up"
+    assert publication.publish(ledger, back).newest_head, "it goes on from the head that was backed up"
 
 
 @pytest.mark.attack(rights="disk", stopped="what a backup says of its root key is compared with what it holds")
@@ -135,14 +137,14 @@ def test_the_root_of_somebody_else_is_not_shown_for_that_of_the_backup(backup: P
     """A backup of another project whose manifest names the root key that the owner told."""
     rewrite(backup, root=f"SHA256:{'A' * 43}")
     with pytest.raises(Refused, match="its manifest says that its root key is SHA256:AAAA"):
-        restore(there, backup)
+        restore_backup(there, backup)
     assert not (there / ".hallmark").exists()
 
 
 def test_it_is_for_its_owner_alone_and_keys_are_in_it_only_on_request(house: House, tmp_path: Path) -> None:
     for with_keys in (False, True):
         target = tmp_path / f"backup-{with_keys}"
-        save(house.root, target, with_keys)
+        save_backup(house.root, target, with_keys)
         assert target.stat().st_mode & 0o777 == 0o700
         private = [path for path in (target / "state" / "keys").iterdir() if path.suffix != ".pub"]
         assert bool(private) is with_keys
@@ -158,7 +160,7 @@ def test_it_is_taken_while_another_process_writes(house: House, tmp_path: Path) 
             assert other.stdout and other.stdout.readline() == "ready\n"
             for number in range(2):
                 publication.publish(house.ledger, house.governance)
-                manifest = save(house.root, tmp_path / f"backup-{number}", with_keys=False)
+                manifest = save_backup(house.root, tmp_path / f"backup-{number}", with_keys=False)
                 assert manifest.entries >= publication.newest_head(house.governance).size  # type: ignore[union-attr]
         finally:
             other.kill()
@@ -169,9 +171,9 @@ def test_a_plain_copy_of_the_file_lacks_what_was_recorded_last(house: House, tmp
     """Why there is a command for it."""
     house.ledger.append("test.entry", "x", {})
     shutil.copyfile(house.state / "ledger.db", tmp_path / "copied.db")
-    save(house.root, tmp_path / "backup", with_keys=False)
+    save_backup(house.root, tmp_path / "backup", with_keys=False)
     copied, backed_up = (_count(path) for path in (tmp_path / "copied.db", tmp_path / "backup" / "state" / "ledger.db"))
-    assert copied < backed_up == house.ledger.last()
+    assert copied < backed_up == house.ledger.last_seq()
 
 
 def _count(database: Path) -> int:
@@ -192,19 +194,19 @@ def test_every_file_that_is_changed_missing_or_added_is_refused(backup: Path, th
         for change in (before[:-1] + bytes([before[-1] ^ 1]), None):
             path.write_bytes(change) if change is not None else path.unlink()
             with pytest.raises(HallmarkError):
-                restore(there, backup)
+                restore_backup(there, backup)
             assert not (there / ".hallmark").exists(), path
         path.write_bytes(before)
         path.chmod(mode)
     (backup / "state" / "more").write_text("more")
     with pytest.raises(Refused, match="more"):
-        restore(there, backup)
+        restore_backup(there, backup)
     (backup / "state" / "more").unlink()
     (backup / "state" / "link").symlink_to("/etc/passwd")
     with pytest.raises(Refused, match="link"):
-        restore(there, backup)
+        restore_backup(there, backup)
     (backup / "state" / "link").unlink()
-    restore(there, backup)
+    restore_backup(there, backup)
 
 
 def test_commits_that_were_exchanged_are_refused(house: House, backup: Path, there: Path) -> None:
@@ -215,7 +217,7 @@ def test_commits_that_were_exchanged_are_refused(house: House, backup: Path, the
     bundle.chmod(0o600)
     git(checkout, "bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
     with pytest.raises(Refused, match=r"refs\.bundle"):
-        restore(there, backup)
+        restore_backup(there, backup)
     assert not (there / ".hallmark").exists() and not git(there, "for-each-ref", "refs/hallmark/")
 
 
@@ -223,10 +225,10 @@ def test_a_shallow_clone_is_refused_until_it_is_whole(house: House, tmp_path: Pa
     shallow = shallow_clone(house, tmp_path / "shallow")
     shutil.copytree(house.state, shallow / ".hallmark")
     with pytest.raises(Refused, match="git fetch --unshallow"):
-        save(shallow, tmp_path / "another", with_keys=False)
+        save_backup(shallow, tmp_path / "another", with_keys=False)
     assert not (tmp_path / "another").exists()
     git(shallow, "fetch", "--quiet", "--unshallow")
-    manifest = save(shallow, tmp_path / "another", with_keys=False)
+    manifest = save_backup(shallow, tmp_path / "another", with_keys=False)
     assert {"refs.bundle", "state/ledger.db"} <= manifest.files.keys()
 
 
@@ -254,7 +256,7 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: P
     digest = files.sha256_file(backup / "state" / "ledger.db")
     rewrite(backup, files=contents.read_manifest(backup).files | {"state/ledger.db": digest})
     with pytest.raises(Refused, match="does not hold"):
-        restore(there, backup)
+        restore_backup(there, backup)
     assert not (there / ".hallmark").exists()
 
 
@@ -269,7 +271,7 @@ def test_a_database_with_triggers_of_somebody_else_is_not_restored(
     connection.close()
     rewrite(backup, files=contents.read_manifest(backup).files | {f"state/{name}": files.sha256_file(database)})
     with pytest.raises(Refused, match="'planted'"):
-        restore(there, backup)
+        restore_backup(there, backup)
     assert not (there / ".hallmark").exists()
 
 
@@ -285,30 +287,30 @@ def test_an_interrupted_restore_leaves_nothing_half(
     where = {"require_unchanged": contents, "require_valid": state_verification, "rename": Path}[step]
     monkeypatch.setattr(where, step, dies)
     with pytest.raises(KeyboardInterrupt):
-        restore(there, backup)
+        restore_backup(there, backup)
     monkeypatch.undo()
     monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
     assert sorted(path.name for path in there.iterdir()) == before
-    restore(there, backup)
+    restore_backup(there, backup)
 
 
 def test_an_interrupted_backup_leaves_nothing(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_verification, "require_valid", dies)
+    monkeypatch.setattr(state_verification, "require_valid_state", dies)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        save(house.root, tmp_path / "backup", with_keys=True)
+        save_backup(house.root, tmp_path / "backup", with_keys=True)
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_nothing_is_written_over(house: House, tmp_path: Path) -> None:
-    save(house.root, backup := tmp_path / "backup", with_keys=False)
+    save_backup(house.root, backup := tmp_path / "backup", with_keys=False)
     before = listing(house.state)
     with pytest.raises(InputError, match="is there already"):
-        save(house.root, backup, with_keys=False)
+        save_backup(house.root, backup, with_keys=False)
     with pytest.raises(InputError, match="name a folder elsewhere"):
-        save(house.root, house.state / "backup", with_keys=False)
+        save_backup(house.root, house.state / "backup", with_keys=False)
     with pytest.raises(InputError, match="nothing is written over"):
-        restore(house.root, backup)
+        restore_backup(house.root, backup)
     assert listing(house.state) == before
 
 
@@ -317,13 +319,13 @@ def test_a_folder_that_is_no_backup_is_told(there: Path, tmp_path: Path, broken:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "manifest.json").write_text(broken)
     with pytest.raises(Refused, match="no backup can be read here"):
-        restore(there, tmp_path / "folder")
+        restore_backup(there, tmp_path / "folder")
 
 
 def test_a_disk_that_is_away_is_told(house: House, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(HallmarkError):
-        save(house.root, tmp_path / "file" / "backup", with_keys=False)
+        save_backup(house.root, tmp_path / "file" / "backup", with_keys=False)
 
 
 PLANTED = ("state/prefect/secret", "state/cache/runs/ab/abcd/abcd", "state/runs/run-1/inputs/request.json", "notes.txt")
@@ -340,5 +342,5 @@ def test_nothing_comes_back_that_no_backup_holds(backup: Path, there: Path, name
     planted.write_text("known")
     rewrite(backup, files=contents.read_manifest(backup).files | {name: files.sha256_file(planted)})
     with pytest.raises(Refused, match=f"lists what no backup holds: '{name}'"):
-        restore(there, backup)
+        restore_backup(there, backup)
     assert not (there / ".hallmark").exists()

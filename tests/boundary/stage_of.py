@@ -14,7 +14,7 @@ from unittest.mock import patch
 from tasks.core import code_digest
 from tasks.core.files import sha256_file, write_json
 from tasks.core.layout import Layout
-from tasks.supervise.sandbox import SANDBOX_VARIABLE
+from tasks.supervise.sandbox import REQUIRE_SANDBOX_VARIABLE
 from tasks.trust import keys
 from tests.forking import Forking
 
@@ -54,19 +54,19 @@ class Ended:
 def a_run(folder: Path) -> Layout:
     """The worktree of a run in a checkout with keys, ledger, vault, caches and another run, a secret in each."""
     layout = Layout(folder / "checkout" / ".hallmark" / "runs" / "r1")
-    layout.inputs.mkdir(parents=True)
+    layout.inputs_folder.mkdir(parents=True)
     for name in SECRETS:
         path = layout.state / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(SECRET)
-    keys.create(layout.state / "keys", "worker")
-    layout.params.write_text("data: {}\nuse_case: {success_metrics: [harder]}\n")
-    write_json(layout.code, {"tree_sha256": "0" * 64})
+    keys.create_key_pair(layout.state / "keys", "worker")
+    layout.params_path.write_text("data: {}\nuse_case: {success_metrics: [harder]}\n")
+    write_json(layout.code_path, {"tree_sha256": "0" * 64})
     for name in ("dvc.yaml", "dvc.lock", "inputs/sources.json", "gates/data.json", "artefacts/ingest/rows.parquet"):
         path = layout.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("as it was")
-    layout.sources.unlink()
+    layout.sources_path.unlink()
     return layout
 
 
@@ -86,8 +86,13 @@ def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, st
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
     (layout.root / CLEAN).write_text(text)
-    write_json(layout.stages, {"clean": code_digest.stage_digest(layout.root, "clean")})
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], SANDBOX_VARIABLE: "1", **(more or {})}
+    write_json(layout.stage_digests_path, {"clean": code_digest.stage_digest(layout.root, "clean")})
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        REQUIRE_SANDBOX_VARIABLE: "1",
+        **(more or {}),
+    }
     words = ("-c", "python -I tasks/stages/start.py clean")
     if more:
         command = [Path(sys.executable).with_name("hallmark-stage"), *words]

@@ -12,7 +12,7 @@ from tasks.runs import journal
 from tasks.runs.request import RunRequest
 from tasks.runs.requests.resolution import read_params
 from tasks.runs.requests.signed_requests import require_matching_request
-from tasks.runs.run import layout_of
+from tasks.runs.run import run_layout
 from tests.governed.fixtures import folder, house, made  # noqa: F401
 from tests.governed.house import House
 
@@ -29,7 +29,7 @@ RUN_IDS = [
 def test_a_run_id_leads_nowhere(tmp_path: Path, run: str) -> None:
     with pytest.raises(ValidationError):
         RunRequest(run_id=run)
-    for looked in (lambda: layout_of(tmp_path, run), lambda: journal.path(tmp_path, run)):
+    for looked in (lambda: run_layout(tmp_path, run), lambda: journal.journal_path(tmp_path, run)):
         with pytest.raises(InputError, match="there is no run"):
             looked()
     assert list(tmp_path.iterdir()) == []
@@ -97,7 +97,7 @@ ENVELOPES: dict[str, Any] = {
 @pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=ENVELOPES.keys())
 def test_what_is_no_envelope_asks_for_nothing(house: House, envelope: Any) -> None:  # noqa: F811
     with pytest.raises(Refused):
-        signed_request.read(envelope, house.governance)
+        signed_request.verify_request(envelope, house.governance)
 
 
 @pytest.mark.attack(

@@ -13,8 +13,8 @@ import uvicorn
 
 from infra.prefect import access
 from tasks.core.layout import Layout
-from tasks.core.steps.data import LAST_FILTER
-from tasks.sources.sources import Suite, Suites
+from tasks.core.steps.data import LAST_FILTER_STAGE
+from tasks.sources.sources import ExpectationSuite, Suites
 from tasks.stages.data.validate import validate
 from tests.answering import listening
 from tests.console.servers import free_port, served
@@ -119,7 +119,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | Non
             f"{json.dumps(f'http://127.0.0.1:{port}{CHANGE}?probe={quote(name)}')}; return {deed} }})"
             for name, deed in PROBES.items()
         )
-        text = PAGE.replace("DEEDS", deeds).replace("SECRET", access.secret(root))
+        text = PAGE.replace("DEEDS", deeds).replace("SECRET", access.server_secret(root))
         config = uvicorn.Config(answers, "127.0.0.1", port, lifespan="off", log_level="critical")
         with served(config), listening(text) as (other, _):
             page = seen(f"http://rebound.example:{other}/", tmp_path_factory.mktemp("home"))
@@ -175,11 +175,11 @@ def data_docs(place: Path, text: str) -> Path:
     run = Run(place)
     (run.root / "x.csv").write_bytes(table(messages(1)))
     run.resolve(source("x.csv", description=text, licence=text, lawful_basis=text))
-    run.put(LAST_FILTER, [record(text, number=number) for number in range(3)])
+    run.put(LAST_FILTER_STAGE, [record(text, number=number) for number in range(3)])
     in_set = {"type": "expect_column_values_to_be_in_set", "why": text}
     columns = [in_set | {"kwargs": {"column": name, "value_set": [text]}} for name in ("prompt", "language")]
     asked = {"name": "checks", "expectations": columns}
-    run.put_suites(Suites(by_source={}, dataset=Suite.model_validate(asked)))
+    run.put_suites(Suites(by_source={}, dataset=ExpectationSuite.model_validate(asked)))
     validate.run(params(), run.layout)
     return run.layout.artefacts("validate") / "docs" / "dataset.html"
 

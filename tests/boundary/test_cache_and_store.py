@@ -21,7 +21,7 @@ from tasks.ledger.heads import heads
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.supervise import record_store
 from tasks.trust import dsse, keys, stage_record
-from tasks.trust.stage_record import Environment, StageRecord
+from tasks.trust.stage_record import StageEnvironment, StageRecord
 from tests.answering import Quiet, serving
 from tests.boundary.stage_of import a_run, sparse
 from tests.patience import patience
@@ -77,7 +77,7 @@ def test_a_record_that_is_something_else_is_none(tmp_path: Path, what: str) -> N
     path = record_of(layout)
     ODD[what](path)
     with at_most(10):
-        assert record_store.find(layout, "clean", READ, ["ssh-ed25519 AAAA"], boxed=True) is None
+        assert record_store.find_record(layout, "clean", READ, ["ssh-ed25519 AAAA"], needs_sandbox=True) is None
 
 
 def signed(layout: Layout, **more: object) -> tuple[str, dict[str, object]]:
@@ -85,13 +85,15 @@ def signed(layout: Layout, **more: object) -> tuple[str, dict[str, object]]:
     said = {
         "name": "clean",
         "command": ["python"],
-        "materials": stage_record.materials_of(READ),
-        "environment": Environment(run="r0", sandbox="bubblewrap", network=False, platform="p", packages="c" * 64),
+        "materials": stage_record.make_materials(READ),
+        "environment": StageEnvironment(run="r0", sandbox="bubblewrap", network=False, platform="p", packages="c" * 64),
         "tree_sha256": "d" * 64,
     }
-    signer = keys.signer_of(keys.load_private(layout.state / "keys" / "worker"))
+    signer = keys.make_signer(keys.load_private_key(layout.state / "keys" / "worker"))
     line = (layout.state / "keys" / "worker.pub").read_text()
-    return line, stage_record.sign(StageRecord.model_validate(said | more), {"artefacts/clean/x": "e" * 64}, signer)
+    return line, stage_record.sign_record(
+        StageRecord.model_validate(said | more), {"artefacts/clean/x": "e" * 64}, signer
+    )
 
 
 CHANGES: dict[str, Callable[[dict[str, object]], object]] = {
@@ -112,15 +114,17 @@ def test_a_record_that_is_written_otherwise_is_none(tmp_path: Path, how: str) ->
     line, envelope = signed(layout)
     path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
-    assert record_store.find(layout, "clean", READ, [line], boxed=True) is not None, "as it was signed it is one"
+    assert record_store.find_record(layout, "clean", READ, [line], needs_sandbox=True) is not None, (
+        "as it was signed it is one"
+    )
     text = CHANGES[how](envelope)
     path.write_bytes(text if isinstance(text, bytes) else str(text).encode())
-    assert record_store.find(layout, "clean", READ, [line], boxed=True) is None
+    assert record_store.find_record(layout, "clean", READ, [line], needs_sandbox=True) is None
 
 
 @pytest.mark.attack(rights="disk", stopped="a record is of the work that it names, whatever its file is called")
 @pytest.mark.parametrize(
-    "other", [{"name": "split"}, {"materials": stage_record.materials_of({"tasks": "f" * 64})}, {"no": "key"}]
+    "other", [{"name": "split"}, {"materials": stage_record.make_materials({"tasks": "f" * 64})}, {"no": "key"}]
 )
 def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: dict[str, object]) -> None:
     layout = a_run(tmp_path)
@@ -128,7 +132,7 @@ def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: di
     path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
     counts = [] if "no" in other else [line]
-    assert record_store.find(layout, "clean", READ, counts, boxed=True) is None
+    assert record_store.find_record(layout, "clean", READ, counts, needs_sandbox=True) is None
 
 
 @pytest.mark.attack(rights="disk", stopped="what a lock of DVC's says is read where it can be, and signed by nobody")
@@ -136,7 +140,7 @@ def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: di
 def test_a_lock_that_is_something_else_is_none(tmp_path: Path, what: str) -> None:
     layout = a_run(tmp_path)
     line, envelope = signed(layout)
-    record = stage_record.verify_executed(envelope, [line])
+    record = stage_record.verify_executed_record(envelope, [line])
     ODD[what](layout.state / "records" / f"{record.sha256}.lock.json")
     assert record_store.read_lock_entry(layout, record) is None
 
@@ -158,7 +162,7 @@ HEADS = {
 @pytest.mark.parametrize("what", list(HEADS))
 def test_an_object_in_place_of_a_head_is_refused(what: str) -> None:
     with pytest.raises(Refused):
-        heads.parse(HEADS[what], [])
+        heads.parse_head(HEADS[what], [])
 
 
 @pytest.mark.attack(rights="disk", stopped="a head's file is named for its size alone")
@@ -167,7 +171,7 @@ def test_an_object_in_place_of_a_head_is_refused(what: str) -> None:
              "000000000019.json.bak", "000000000019.JSON", "1e12.json", "000000000019.json/"]
 )  # fmt: skip
 def test_a_name_in_a_store_that_is_no_heads_is_passed_over(name: str) -> None:
-    assert head_files.parse_size(name) is None
+    assert head_files.parse_tree_size(name) is None
 
 
 OBJECT = b"text,label\n" + b"a,b\n" * 20

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import status
-from tasks.declarations.signed_declaration import DECLARATION, KIND
+from tasks.declarations.signed_declaration import DECLARATION_KIND, ENTRY_KIND
 from tasks.gates import policy_tests
 from tasks.runs.git import commit_tree
 from tasks.runs.git.repository import Repository
@@ -41,14 +41,14 @@ def clone(tmp_path: Path) -> Path:
     return cloned(tmp_path / "clone")
 
 
-def brought(clone: Path, run: str = "r1") -> tuple[commit_tree.Tree, Path]:
+def brought(clone: Path, run: str = "r1") -> tuple[commit_tree.CommitTree, Path]:
     """The tree of HEAD, and a run's worktree of it."""
     checkout = Repository.open(clone)
-    at = checkout.commit_of("HEAD")
+    at = checkout.commit_id("HEAD")
     worktree = clone / ".hallmark" / "runs" / run
     worktree.parent.mkdir(parents=True, exist_ok=True)
     checkout.add_worktree(worktree, at)
-    return commit_tree.read(checkout, at), worktree
+    return commit_tree.read_tree(checkout, at), worktree
 
 
 ATTRIBUTES = ["ident", "text eol=crlf", "filter=lfs", "export-subst", "merge=ours", "diff=x"]
@@ -146,17 +146,17 @@ def test_no_hook_of_the_clone_runs(clone: Path, tmp_path: Path) -> None:
     _, worktree = brought(clone)
     (worktree / "dvc.lock").write_text("x")
     checkout = Repository.open(clone)
-    checkout.commit_all(worktree, ["dvc.lock"], "made", "hallmark")
+    checkout.commit_paths(worktree, ["dvc.lock"], "made", "hallmark")
     (clone / "new").write_text("x")
-    checkout.snapshot()
-    checkout.git("update-ref", "refs/hallmark/runs/r1", "HEAD")
+    checkout.commit_snapshot()
+    checkout.run_git("update-ref", "refs/hallmark/runs/r1", "HEAD")
     assert not touched.exists()
     git(clone, "commit", "--allow-empty", "-m", "by hand")
     assert touched.exists(), "the hooks are such as git runs"
 
 
 @pytest.fixture(scope="module")
-def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, commit_tree.Tree]:
+def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, commit_tree.CommitTree]:
     """A clone, another repository beside it, and the tree of the clone."""
     place = tmp_path_factory.mktemp("surrounded")
     clone, other = cloned(place / "clone"), place / "else"
@@ -193,7 +193,7 @@ def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, co
     ids=lambda given: next(iter(given)),
 )
 def test_variables_lead_git_nowhere_else(
-    surrounded: tuple[Path, Path, commit_tree.Tree], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    surrounded: tuple[Path, Path, commit_tree.CommitTree], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
     clone, other, before = surrounded
     touched = other / "touched"
@@ -202,7 +202,7 @@ def test_variables_lead_git_nowhere_else(
     after, worktree = brought(clone, next(iter(variables)).lower().replace("_", "-"))
     checkout = Repository.open(clone)
     checkout.uncommitted_changes()
-    checkout.snapshot()
+    checkout.commit_snapshot()
     assert after.sha256 == before.sha256
     assert {entry.path for entry in after.entries} == {"tasks/clean.py"}
     assert (worktree / "tasks" / "clean.py").read_text() == CODE and not touched.exists()
@@ -242,12 +242,15 @@ def test_what_was_adopted_before_does_not_come_back(outside: House, times: int) 
     require(outside, narrow)
     (old,) = (
         entry
-        for entry in outside.ledger.entries(KIND)
-        if "engineer" in DECLARATION.predicate(entry.body["envelope"]).declared.source.access
+        for entry in outside.ledger.entries(ENTRY_KIND)
+        if "engineer" in DECLARATION_KIND.unverified_document(entry.body["envelope"]).declared.source.access
     )
     for _ in range(times):
-        outside.ledger.append(KIND, old.subject, old.body)
-    assert status.read(outside.ledger, outside.governance).in_force["source/tickets"].declared == narrow
+        outside.ledger.append(ENTRY_KIND, old.subject, old.body)
+    assert (
+        status.read_status(outside.ledger, outside.governance).declarations_by_subject["source/tickets"].declared
+        == narrow
+    )
     with pytest.raises(Refused, match="access differ"):
         require(outside, wide)
 
@@ -282,7 +285,7 @@ def test_cases_of_a_policy_are_refused_in_words(tmp_path: Path, text: str) -> No
     touched = tmp_path / "touched"
     (tmp_path / "policy_tests.yaml").write_text(text.replace("TOUCHED", str(touched)))
     with pytest.raises(InputError):
-        policy_tests.load(tmp_path)
+        policy_tests.load_cases(tmp_path)
     assert not touched.exists()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tasks.backup.restore import restore
-from tasks.backup.save import save
+from tasks.backup.restore import restore_backup
+from tasks.backup.save import save_backup
 from tasks.core.errors import HallmarkError
 from tasks.core.files import sha256_file
 from tasks.core.json_text import canonical_json
@@ -41,7 +41,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Hous
 def saved(tmp_path_factory: pytest.TempPathFactory, house: House) -> Path:
     """A backup of it, to copy."""
     backup = tmp_path_factory.mktemp("saved") / "backup"
-    save(house.checkout(), backup, with_keys=False)
+    save_backup(house.checkout(), backup, with_keys=False)
     return backup
 
 
@@ -94,7 +94,7 @@ def litter(house: House, *kinds: str) -> None:
         for subject in ("triage", "run-1", "run-2", "source/tickets", "card/triage"):
             for body in ODD.values():
                 house.ledger.append(kind, subject, body)
-    assert status.read(house.ledger, house.governance).in_force == {}
+    assert status.read_status(house.ledger, house.governance).declarations_by_subject == {}
     assert hallmark_json(house.checkout(), "releases", "list") == before
     for command in ("gates list --all", "incidents list --all", "code list", "policy show"):
         hallmark(house.checkout(), *command.split())
@@ -173,7 +173,7 @@ def test_what_is_no_plain_file_of_a_backup_is_not_put_back(
     other = clone(house.root, tmp_path / "clone")
     change(backup)
     with pytest.raises(HallmarkError, match="changed, missing or added"):
-        restore(other, backup)
+        restore_backup(other, backup)
     assert not (other / ".hallmark").exists()
 
 
@@ -187,7 +187,7 @@ def test_a_run_of_a_backup_is_made_nowhere_else(house: House, backup: Path, tmp_
     (victim / "work").write_text("of somebody else")
     listed(backup, lambda manifest: manifest.update(runs=[name.replace("VICTIM", str(victim))]))
     try:
-        restore(other, backup)
+        restore_backup(other, backup)
     except HallmarkError:
         assert not (other / ".hallmark").exists()
     assert (victim / "work").read_text() == "of somebody else"

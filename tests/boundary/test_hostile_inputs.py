@@ -165,7 +165,7 @@ def test_a_model_folder_leads_nowhere(tmp_path: Path, how: str) -> None:
         (model / "more").symlink_to(tmp_path / "secret" / "key" if "weights" in how else "..")
     base = BaseModelParams(folder="model", sha256=digest, licence="MIT")
     with pytest.raises(InputError, match=r"^base_model\.(folder|sha256): "):
-        origins.local_folder(base, layout)
+        origins.verify_local_folder(base, layout)
 
 
 def own_code(model: Path, mark: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_model_brings_no_code(
     plant(model, mark)
     monkeypatch.setattr("builtins.input", lambda *_: "n")
     try:
-        base_model.check_model(model)
+        base_model.require_trainable_model(model)
         AutoTokenizer.from_pretrained(model).apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
     except Exception as error:
         assert "custom code" in str(error) or "unsafe" in str(error)
@@ -232,7 +232,7 @@ def test_figures_that_are_none_reach_no_gate(tmp_path: Path, what: str) -> None:
     path = tmp_path / "result.json"
     path.write_text(FACTS[what], errors="surrogateescape")
     with pytest.raises(InputError, match="run its stage again"):
-        evidence._read(path, "evaluate")
+        evidence._read_facts_file(path, "evaluate")
 
 
 @pytest.mark.attack(rights="commit", stopped="what sources.yaml says is checked before anything is opened")

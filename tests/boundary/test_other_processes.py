@@ -61,7 +61,7 @@ import os, sys
 from tasks.supervise import process
 for number in map(int, sys.argv[1].split(",")):
     os.set_inheritable(number, True)
-sys.exit(process.run(sys.argv[2:], {"PATH": os.environ["PATH"]}, None))
+sys.exit(process.run_process(sys.argv[2:], {"PATH": os.environ["PATH"]}, None))
 """
 NUMBERS = "import os; found = os.listdir('/proc/self/fd'); open('artefacts/numbers', 'w').write(' '.join(found))"
 
@@ -74,14 +74,14 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, set[str]
     key.write_text("secret")
     ends = {"a key": [os.open(key, os.O_RDONLY)], "a folder": [os.open(place, os.O_RDONLY)], "a pipe": [*os.pipe()]}
     every = [end for kind in ends.values() for end in kind]
-    words = sandbox.command(made, [sys.executable, "-I", "-c", NUMBERS])
+    words = sandbox.sandbox_command(made, [sys.executable, "-I", "-c", NUMBERS])
     command = [sys.executable, "-c", HANDED, ",".join(map(str, every)), *words]
     try:
         subprocess.run(command, pass_fds=every, check=True, timeout=patience(60))
     finally:
         for end in every:
             os.close(end)
-    numbers = set((made.outputs / "numbers").read_text().split())
+    numbers = set((made.output_folder / "numbers").read_text().split())
     return {kind: set(map(str, own)) for kind, own in ends.items()}, numbers
 
 
@@ -114,7 +114,7 @@ def test_it_types_nothing_into_the_terminal_of_who_started_it(tmp_path: Path) ->
     settings = termios.tcgetattr(side)
     settings[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(side, termios.TCSANOW, settings)
-    words = sandbox.command(made, [sys.executable, "-I", "-c", TYPES])
+    words = sandbox.sandbox_command(made, [sys.executable, "-I", "-c", TYPES])
     command = [sys.executable, "-c", HANDED.replace("map(int, sys.argv[1].split(','))", "()"), "1", *words]
     try:
         subprocess.run(
@@ -126,4 +126,4 @@ def test_it_types_nothing_into_the_terminal_of_who_started_it(tmp_path: Path) ->
     finally:
         os.close(main)
         os.close(side)
-    assert (made.outputs / "tried").exists() and waiting == b"\0" * 4
+    assert (made.output_folder / "tried").exists() and waiting == b"\0" * 4

@@ -45,8 +45,8 @@ def project(founded_once: Path) -> Iterator[Path]:  # noqa: F811
     house.ledger.close()
     git(made, "init", "--quiet")
     commit(made, "A checkout")
-    before = os.umask(files.UMASK)
-    access.secret(made)
+    before = os.umask(files.STATE_UMASK)
+    access.server_secret(made)
     (made / ".hallmark" / "runs" / "r1" / "inputs").mkdir(parents=True)
     (made / ".hallmark" / "runs" / "r1" / "inputs" / "rows").write_text("raw")
     os.umask(before)
@@ -149,11 +149,11 @@ def test_a_name_that_another_user_took_in_tmp_leads_nowhere(tmp_path: Path, left
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "work").write_text("of the owner")
-    place = Path(f"/tmp/{connection.FOLDER_PREFIX}999999999-{os.getpid()}")
+    place = Path(f"/tmp/{connection.SESSION_FOLDER_PREFIX}999999999-{os.getpid()}")
     words = {"a link": ("ln", "-s", str(victim)), "a folder": ("mkdir",), "a file": ("touch",)}[left]
     assert as_nobody(*words, str(place)).returncode == 0
     try:
-        with connection.session_folder() as folder:
+        with connection.ray_session_folder() as folder:
             assert (victim / "work").read_text() == "of the owner"
             assert folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o777 == 0o700
         assert not folder.exists()
@@ -184,7 +184,7 @@ def test_a_file_is_written_through_nothing_that_lies_there(
 @needs_root
 @pytest.mark.attack(rights="orchestrator", stopped="no process gets the secret on its command line")
 def test_who_sees_every_process_sees_no_secret(project: Path) -> None:
-    secret = access.secret(project)
+    secret = access.server_secret(project)
     given = access.server_environment(project, "http://127.0.0.1:1/api")
     process = subprocess.Popen(["sleep", "60"], env=given)
     try:

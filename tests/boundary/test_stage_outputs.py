@@ -48,7 +48,7 @@ except OSError as error:
         for how, way in ways.items()
     }
     found = inside_each(replace(made, read_only_mounts={given.parent: None}, writable_folders=(kept.parent,)), asked)
-    return found, {path.name for path in made.outputs.iterdir()}
+    return found, {path.name for path in made.output_folder.iterdir()}
 
 
 @pytest.mark.attack(rights="stage", stopped="files are not linked from one mount to another")
@@ -131,7 +131,7 @@ def test_why_it_failed_is_read_to_an_end(tmp_path: Path, plant: Callable[[Path],
     (place / "measured").mkdir(parents=True)
     layout.root.mkdir(parents=True)
     plant(place / "measured" / "clean.error")
-    shell._keep_error("clean", layout, place)
+    shell._store_error("clean", layout, place)
     said = layout.root / "measured" / "clean.error"
     assert not said.exists() or said.stat().st_size <= shell.MAX_ERROR_BYTES
 
@@ -145,7 +145,7 @@ def test_a_link_for_its_whole_folder_moves_nothing(tmp_path: Path, place: str) -
     outputs.mkdir(parents=True)
     (outputs / "clean").symlink_to(layout.state / place)
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        output_check.copy_checked(outputs, "clean", layout.artefacts("clean"), "clean")
+        output_check.copy_checked_output(outputs, "clean", layout.artefacts("clean"), "clean")
     assert as_it_is(layout.state) == before
 
 
@@ -158,6 +158,6 @@ def test_what_it_leaves_is_nobody_elses_to_read(tmp_path: Path, mode: int) -> No
     (outputs / "x").write_text("x")
     for path in (outputs / "x", outputs):
         path.chmod(mode if path.is_dir() or not mode & stat.S_ISGID else 0o777)
-    output_check.copy_checked(outputs.parent, "clean", layout.artefacts("clean"), "clean")
+    output_check.copy_checked_output(outputs.parent, "clean", layout.artefacts("clean"), "clean")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.artefacts("clean"), layout.artefacts("clean") / "x")}
     assert modes <= {0o700, 0o600}

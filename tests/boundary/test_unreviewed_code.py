@@ -14,7 +14,7 @@ from tasks.runs.requests import source_resolution
 from tasks.runs.run import Run
 from tasks.stages.train.base import origins
 from tasks.supervise import fetched_models, grants
-from tasks.supervise.fetched_models import NamedModel
+from tasks.supervise.fetched_models import ModelId
 from tasks.supervise.open_files import open_files
 from tests.checkouts import Checkouts
 from tests.sandbox import inside, make, needs_sandbox
@@ -61,15 +61,15 @@ def outside(run: Run, stage: str, online: bool = False) -> list[Path]:
 )
 def test_an_experiment_gets_no_password(unreviewed: Run, stage: str, name: str, value: str) -> None:
     online = stage == "base_model"
-    assert not grants.of("ingest").needs_network(unreviewed.layout, {})
-    assert name not in grants.variables(stage, unreviewed.layout, {name: value}, online)
+    assert not grants.grant_of_stage("ingest").needs_network(unreviewed.layout, {})
+    assert name not in grants.stage_variables(stage, unreviewed.layout, {name: value}, online)
 
 
 def test_code_that_was_signed_off_gets_them(reviewed: Run) -> None:
     given = {"HF_TOKEN": SECRET, "PIP_INDEX_URL": SECRET, "HTTPS_PROXY": PROXY}
-    assert grants.variables("base_model", reviewed.layout, given, online=True).items() >= given.items()
-    assert "AWS_SECRET_ACCESS_KEY" in grants.variables(
-        "ingest", reviewed.layout, {"AWS_SECRET_ACCESS_KEY": SECRET}, online=True
+    assert grants.stage_variables("base_model", reviewed.layout, given, has_network=True).items() >= given.items()
+    assert "AWS_SECRET_ACCESS_KEY" in grants.stage_variables(
+        "ingest", reviewed.layout, {"AWS_SECRET_ACCESS_KEY": SECRET}, has_network=True
     )
 
 
@@ -90,10 +90,14 @@ def test_an_experiment_gets_no_cluster(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     for layout, has in ((reviewed.layout, given), (unreviewed.layout, {"CUDA_VISIBLE_DEVICES": "0"})):
-        online = grants.of(stage).needs_network(layout, given)
+        online = grants.grant_of_stage(stage).needs_network(layout, given)
         assert online is (has is given)
         own = {"HALLMARK_KEPT_AT": str(layout.run_state)}
-        assert grants.variables(stage, layout, given, online) == grants.without_sandbox(layout, given) == has | own
+        assert (
+            grants.stage_variables(stage, layout, given, online)
+            == grants.variables_without_sandbox(layout, given)
+            == has | own
+        )
         with open_files() as read:
             assert (token in grants.open_outside_paths(stage, layout, online, read)) is online
 
@@ -133,7 +137,7 @@ except PermissionError:
     rights="commit", stopped="an experiment is compared with no champion of sources that are not public"
 )
 def test_an_experiment_reads_no_champion_of_confidential_sources(project: Path, unreviewed: Run) -> None:
-    assert read_json(unreviewed.layout.champion) is None
+    assert read_json(unreviewed.layout.champion_path) is None
     assert not [path for path in outside(unreviewed, "predict@champion") if path.is_relative_to(project / ".hallmark")]
     manifest = project / ".hallmark" / "releases" / "tiny-1" / "payload" / "dataset" / "manifest.json"
     text = manifest.read_text()
@@ -142,7 +146,7 @@ def test_an_experiment_reads_no_champion_of_confidential_sources(project: Path, 
         public = create(project, "public", by="colleague", changes=EXPERIMENT)
     finally:
         manifest.write_text(text)
-    assert read_json(public.layout.champion)["release"] == "tiny-1"
+    assert read_json(public.layout.champion_path)["release"] == "tiny-1"
 
 
 def test_signed_off_code_is_given_the_champion_and_its_one_base_model(project: Path, reviewed: Run) -> None:
@@ -221,7 +225,7 @@ def test_the_truth_is_no_key(layout: Layout, name: str) -> None:
         (checkout / each).write_text(SECRET)
     (checkout / "link").symlink_to(checkout / ".git" / "config")
     with pytest.raises(InputError, match=r"^truth: .*where no data is"):
-        source_resolution._truth(name, layout.root)
+        source_resolution._resolve_truth(name, layout.root)
 
 
 @pytest.mark.attack(rights="stage", stopped="a list of a model's files is not kept in the model's place")
@@ -230,15 +234,15 @@ def test_a_list_of_files_is_not_the_model(layout: Layout, tmp_path: Path) -> Non
     for folder in (model, box):
         folder.mkdir()
     (model / "model.safetensors").write_bytes(b"weights")
-    wanted = NamedModel(tree_digest(model), is_folder=True)
+    wanted = ModelId(tree_digest(model), is_folder=True)
     (box / wanted.sha256).write_bytes(canonical_json(tree_manifest(model)))
-    fetched_models.store(layout, wanted, box, "base_model")
-    assert fetched_models.find(layout, wanted) is None
+    fetched_models.store_model(layout, wanted, box, "base_model")
+    assert fetched_models.find_model(layout, wanted) is None
     left = layout.state / "models" / wanted.sha256
     assert not left.exists()
     left.write_bytes(canonical_json(tree_manifest(model)))  # as an earlier version kept it
-    layout.params.write_text(f"base_model: {{hub: a/b, revision: x, sha256: {wanted.sha256}}}\n")
-    assert grants.of("base_model").needs_network(layout, {})
+    layout.params_path.write_text(f"base_model: {{hub: a/b, revision: x, sha256: {wanted.sha256}}}\n")
+    assert grants.grant_of_stage("base_model").needs_network(layout, {})
     base = BaseModelParams(hub="a/b", revision="a" * 40, sha256=wanted.sha256, licence="MIT")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(origins, "from_hub", lambda *_: model.rename(tmp_path / "downloaded"))
@@ -248,13 +252,13 @@ def test_a_list_of_files_is_not_the_model(layout: Layout, tmp_path: Path) -> Non
 @pytest.mark.attack(rights="stage", stopped="what an experiment fetches is kept where governed runs do not look")
 def test_what_an_experiment_fetches_is_its_own(layout: Layout, tmp_path: Path) -> None:
     tried = Layout(layout.state / "runs" / "tried")
-    write_json(tried.authority, {"tier": "experiment"})
+    write_json(tried.authority_path, {"tier": "experiment"})
     for number, (keeps, known_to) in enumerate([(tried, {tried}), (layout, {tried, layout})]):
         box = tmp_path / f"box{number}"
         model = box / "model"
         model.mkdir(parents=True)
         (model / "model.safetensors").write_text(str(number))
-        named = NamedModel(tree_digest(model), is_folder=True)
+        named = ModelId(tree_digest(model), is_folder=True)
         model.rename(box / named.sha256)
-        fetched_models.store(keeps, named, box, "base_model")
-        assert {each for each in (tried, layout) if fetched_models.find(each, named)} == known_to
+        fetched_models.store_model(keeps, named, box, "base_model")
+        assert {each for each in (tried, layout) if fetched_models.find_model(each, named)} == known_to

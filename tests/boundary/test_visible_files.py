@@ -56,16 +56,16 @@ def grown(folder: Path) -> Layout:
     """A run that has all inputs that the table of grants asks for."""
     layout = a_run(folder)
     for name, stage in DVC_STAGES.items():
-        for item in stage.dependencies(name.partition("@")[2]):
+        for item in stage.dependency_paths(name.partition("@")[2]):
             path = layout.root / item if "." in item else layout.root / item / "x"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("as it was")
     (layout.root / "data.csv").write_text("text,label\na,b\n")
-    layout.params.write_text(f"data: {{}}\nuse_case: {{name: t}}\nbase_model: {{hub: a/b, sha256: {'0' * 64}}}\n")
-    write_json(layout.champion, {"payload": "releases/a-1/payload"})
-    write_json(layout.authority, {"tier": "low"})
+    layout.params_path.write_text(f"data: {{}}\nuse_case: {{name: t}}\nbase_model: {{hub: a/b, sha256: {'0' * 64}}}\n")
+    write_json(layout.champion_path, {"payload": "releases/a-1/payload"})
+    write_json(layout.authority_path, {"tier": "low"})
     write_json(
-        layout.sources,
+        layout.sources_path,
         {
             "sources": [
                 {
@@ -82,7 +82,7 @@ def grown(folder: Path) -> Layout:
         },
     )  # fmt: skip
     (layout.root / "tasks").symlink_to(ROOT / "tasks")
-    write_json(layout.stages, code_digest.stage_digests(ROOT))
+    write_json(layout.stage_digests_path, code_digest.stage_digests(ROOT))
     (layout.root / "tasks").unlink()
     return layout
 
@@ -109,7 +109,7 @@ SYSTEM = ["/usr", "/opt", sys.prefix, sys.base_prefix]
 def test_no_path_of_a_stage_leads_to_what_another_keeps(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    monkeypatch.setattr(shell.visible_files, "require_code", lambda *_: None)
+    monkeypatch.setattr(shell.visible_files, "require_resolved_code", lambda *_: None)
     monkeypatch.setattr(shell.visible_files.code_digest, "stage_files", lambda *_: [])
     with open_files() as read:
         made = shell._make_sandbox(stage, layout, tmp_path / "place", read)
@@ -121,10 +121,10 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
     rights="stage", stopped="no stage sees a vault: neither that of governed runs nor that of experiments"
 )
 def test_no_path_of_an_experiment_leads_to_a_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell.visible_files, "require_code", lambda *_: None)
+    monkeypatch.setattr(shell.visible_files, "require_resolved_code", lambda *_: None)
     monkeypatch.setattr(shell.visible_files.code_digest, "stage_files", lambda *_: [])
     layout = grown(tmp_path / "grown")
-    write_json(layout.authority, {"tier": EXPERIMENT_TIER})
+    write_json(layout.authority_path, {"tier": EXPERIMENT_TIER})
     for name in ("keys/vault", "vault/vault.db"):
         (layout.run_state / name).parent.mkdir(parents=True)
         (layout.run_state / name).write_text("the experiments' own")

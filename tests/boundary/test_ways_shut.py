@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from flows import lifecycle
-from flows.suspended_runs import _names_a_run
+from flows.suspended_runs import _has_valid_run_id
 from infra import checkout_folder
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
@@ -132,7 +132,7 @@ def test_a_journal_deletes_no_file_of_anybody(tmp_path: Path, name: str) -> None
     def opened() -> bool:
         victim.write_text("secret")
         hot_journal(place / "vault.db", victim)
-        yes = bool(sqlite_journals.remove_planted(place)) if guarded else True
+        yes = bool(sqlite_journals.remove_planted_journals(place)) if guarded else True
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(place / "vault.db")) as connection:
             connection.execute("SELECT * FROM t").fetchall()
         return yes and victim.exists()
@@ -149,7 +149,7 @@ def test_a_journal_of_its_own_stays(tmp_path: Path) -> None:
     (tmp_path / "short-journal").write_bytes(b"")
     (tmp_path / "folder-journal").mkdir()
     os.mkfifo(tmp_path / "pipe-journal")
-    assert sqlite_journals.remove_planted(tmp_path) == [tmp_path / "pipe-journal"]
+    assert sqlite_journals.remove_planted_journals(tmp_path) == [tmp_path / "pipe-journal"]
 
 
 @pytest.mark.attack(rights="stage", stopped="no link leads to the folder that is taken, at any height")
@@ -160,7 +160,7 @@ def test_the_outputs_of_another_run_are_not_taken(tmp_path: Path, link: str) -> 
     (left / link).parent.mkdir(parents=True)
     (left / link).symlink_to(other if link == "predict" else other / "base")
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        output_check.copy_checked(left, "predict/base", tmp_path / "run" / "base", "predict@base")
+        output_check.copy_checked_output(left, "predict/base", tmp_path / "run" / "base", "predict@base")
     assert (other / "base").is_dir() and not (tmp_path / "run").exists()
 
 
@@ -188,11 +188,11 @@ def test_a_disk_without_files_ends_a_stage(tmp_path: Path, monkeypatch: pytest.M
     free = {"f_blocks": 10**9, "f_bfree": 10**9, "f_bavail": 10**9, "f_frsize": 4096}
     found = SimpleNamespace(f_files=1_000_000, f_favail=9_000, **free)
     monkeypatch.setattr(os, "statvfs", lambda place: found)
-    assert "takes 9,000 more files" in (limits.limit_check(Limits(), tmp_path)() or "")
+    assert "takes 9,000 more files" in (limits.create_limit_check(Limits(), tmp_path)() or "")
     found.f_favail = 10_001
-    assert limits.limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None
+    assert limits.create_limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None
     found.f_files = found.f_favail = 0
-    assert limits.limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None, (
+    assert limits.create_limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None, (
         "some file systems count none"
     )
 
@@ -207,7 +207,7 @@ DEEP = b"[" * 200_000
 ], ids=["deep", "a pipe", "a folder", "large", "without end"])  # fmt: skip
 def test_a_record_of_places_that_is_none_is_nothing(layout: Layout, plant: Callable[[Path], object]) -> None:
     record: Any = SimpleNamespace(record=SimpleNamespace(taken_from=None), sha256="0" * 64)
-    path = record_store._lock(layout.run_state, record)
+    path = record_store._lock_entry_path(layout.run_state, record)
     path.parent.mkdir()
     plant(path)
     assert record_store.read_lock_entry(layout, record) is None
@@ -220,7 +220,7 @@ def test_figures_that_are_none_are_an_error(tmp_path: Path, data: bytes) -> None
     path = tmp_path / "result.json"
     path.write_bytes(data)
     with pytest.raises(InputError, match="expected JSON with a `facts` mapping"):
-        evidence._read(path, "split")
+        evidence._read_facts_file(path, "split")
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a flow run counts by an id that is one")
@@ -228,8 +228,8 @@ def test_figures_that_are_none_are_an_error(tmp_path: Path, data: bytes) -> None
 def test_an_id_of_somebody_elses_is_no_path(tmp_path: Path, run: Any) -> None:
     made: Any = SimpleNamespace(parameters={"request": {"run_id": run}})
     with pytest.raises(InputError):
-        lifecycle.run_id(made)
-    assert not _names_a_run(made)
+        lifecycle.run_id_of_flow_run(made)
+    assert not _has_valid_run_id(made)
     with pytest.raises(InputError), run_lock.hold_run_lock(tmp_path, str(run)):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -241,27 +241,27 @@ def test_parameters_of_another_form_are_no_run(request_: Any) -> None:
     """The flow run has an id of its own, as one without parameters."""
     created, number = datetime(2026, 1, 1, tzinfo=UTC), uuid4()
     made: Any = SimpleNamespace(parameters={"request": request_}, created=created, id=number)
-    assert lifecycle.run_id(made) == derived_run_id(created, number.hex)
+    assert lifecycle.run_id_of_flow_run(made) == derived_run_id(created, number.hex)
 
 
 def test_to_ask_for_a_lock_empties_no_file(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("stages: {}")
-    with locks.try_hold(tmp_path / "dvc.lock"):
+    with locks.try_exclusive_lock(tmp_path / "dvc.lock"):
         assert (tmp_path / "dvc.lock").read_text() == "stages: {}"
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a server that died leaves a secret that opens nothing any more")
 def test_the_secret_of_a_server_that_died_is_not_used_again(tmp_path: Path) -> None:
     """Whoever takes its port is told the secret by every command that asks it."""
-    access.folder(tmp_path).mkdir(parents=True)
-    before = access.secret(tmp_path)
+    access.prefect_folder(tmp_path).mkdir(parents=True)
+    before = access.server_secret(tmp_path)
     gone = Process(pid=2**22 - 1, started=0.0)
     up = RunningPrefect(api="http://127.0.0.1:9/api", server=gone, runner=gone)
-    (access.folder(tmp_path) / "up.json").write_text(up.model_dump_json())
+    (access.prefect_folder(tmp_path) / "up.json").write_text(up.model_dump_json())
     assert server._ended_unexpectedly(tmp_path)
     access.secret_file(tmp_path).unlink()
-    assert access.secret(tmp_path) != before
-    (access.folder(tmp_path) / "up.json").write_text(up.model_copy(update={"server": None}).model_dump_json())
+    assert access.server_secret(tmp_path) != before
+    (access.prefect_folder(tmp_path) / "up.json").write_text(up.model_copy(update={"server": None}).model_dump_json())
     assert not server._ended_unexpectedly(tmp_path), "somebody else's server has no secret of ours"
 
 
@@ -272,7 +272,7 @@ def test_the_state_of_another_user_is_refused(tmp_path: Path) -> None:
     state.mkdir(mode=0o777)
     os.chown(state, 65534, 65534)
     with pytest.raises(InputError, match=r"belongs to another user \(65534\); work as that user"):
-        checkout_folder.keep_private(state, print)
+        checkout_folder.make_private(state, print)
     os.chown(state, 0, 0)
-    checkout_folder.keep_private(state, print)
+    checkout_folder.make_private(state, print)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700

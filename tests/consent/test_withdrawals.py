@@ -14,10 +14,10 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.declarations import declarations, signing
-from tasks.gates.signed_request import record
+from tasks.gates.signed_request import record_request
 from tasks.ledger.ledger import Entry
 from tasks.policy import governance
-from tasks.runs.requests.resolution import resolve
+from tasks.runs.requests.resolution import resolve_run
 from tasks.sources import sources, vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.trust import dsse, keys
@@ -46,11 +46,11 @@ def folder(house: House) -> Path:
 
 
 def withdraw(house: House, who: str = "owner", name: str = "tickets", reason: str = "consent ended") -> Entry:
-    return withdrawals.withdraw(house.ledger, house.governance, name, who, reason)
+    return withdrawals.withdraw_source(house.ledger, house.governance, name, who, reason)
 
 
 def restore(house: House, who: str = "owner", name: str = "tickets", reason: str = "a mistake") -> Entry:
-    return withdrawals.restore(house.ledger, house.governance, name, who, reason)
+    return withdrawals.restore_source(house.ledger, house.governance, name, who, reason)
 
 
 def held(house: House, *names: str) -> str | None:
@@ -63,34 +63,34 @@ def held_back(house: House, *uses: UsedSource) -> str | None:
 
 def adopt(house: House, who: str) -> None:
     """The tickets, as sources.yaml declares them."""
-    inventory = sources.load(folder(house))
-    declared = declarations.of_sources(inventory, sources.load_suites(folder(house), inventory))
-    signing.sign(house.ledger, house.governance, who, declared[:1], "mine")
+    inventory = sources.load_sources(folder(house))
+    declared = declarations.declarations_of_sources(inventory, sources.load_suites(folder(house), inventory))
+    signing.sign_declarations(house.ledger, house.governance, who, declared[:1], "mine")
 
 
 def forge(house: House, kind: str, name: str, who: str, key: str, **changes: Any) -> None:
     """Append a statement that `who` is said to have made and the holder of `key` signed."""
     plain = {"verb": "withdraw", "source": name, "person": who, "reason": "r", "restores": None}
     predicate = plain | {"time": house.ledger.now().isoformat()} | changes
-    statement = dsse.statement(withdrawals.PREDICATE_TYPE, {name: "0" * 64}, predicate)
-    house.ledger.append(kind, name, {"envelope": dsse.sign(statement, house.key(key))})
+    statement = dsse.make_statement(withdrawals.PREDICATE_TYPE, {name: "0" * 64}, predicate)
+    house.ledger.append(kind, name, {"envelope": dsse.sign_statement(statement, house.key(key))})
 
 
 def standing(house: House) -> withdrawals.Withdrawal:
-    ((found,),) = withdrawals.in_force(house.ledger, house.governance).values()
+    ((found,),) = withdrawals.withdrawals_in_force(house.ledger, house.governance).values()
     return found
 
 
 def by(house: House, name: str = "tickets") -> list[str | None]:
     """Who withdrew it, of those that stand."""
-    return [each.person for each in withdrawals.in_force(house.ledger, house.governance).get(name, [])]
+    return [each.person for each in withdrawals.withdrawals_in_force(house.ledger, house.governance).get(name, [])]
 
 
 def new_key(house: House, who: str = "owner") -> None:
     """The person has another key from now on."""
     for file in (house.state / "keys" / who, house.state / "keys" / f"{who}.pub"):
         file.unlink()
-    keys.create(house.state / "keys", who)
+    keys.create_key_pair(house.state / "keys", who)
 
 
 def test_a_withdrawn_source_holds_back_what_uses_it_and_says_who_why_and_what_to_do(owned: House) -> None:
@@ -290,7 +290,9 @@ def test_other_governance_files_give_a_source_again_for_themselves_alone(owned: 
     """`--governance` may name files in which anybody owns anything."""
     withdraw(owned)
     theirs = shutil.copytree(folder(owned), tmp_path / "theirs")
-    other = House(owned.layout, owned.params, governance.load(theirs, owned.state), owned.ledger, owned.state)
+    other = House(
+        owned.layout, owned.params, governance.load_governance(theirs, owned.state), owned.ledger, owned.state
+    )
     declare(other, "both", "both")
     restore(other, "both")
     assert by(other) == [] and by(owned) == ["owner"]
@@ -326,8 +328,10 @@ def resolved_with(house: House, run: str, owner: str, at: int, name: str = "lett
     """A run made at a time, with a source."""
     pinned = ResolvedSource(source=source("old.csv", id=name, owner=owner), sha256=content * 64, bytes=1)
     layout = Layout(house.state / "runs" / run)
-    write_json(layout.sources, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json"))
-    os.utime(layout.sources, (at, at))
+    write_json(
+        layout.sources_path, ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32).model_dump(mode="json")
+    )
+    os.utime(layout.sources_path, (at, at))
     return layout
 
 
@@ -349,7 +353,7 @@ def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: UsedSourc
     (owned.state.parent / "x").mkdir()
     (owned.state.parent / "link.csv").symlink_to("tickets.csv")
     assert held_back(owned, use) is None
-    withdrawals.withdraw(owned.ledger, owned.governance, "tickets", "owner", "consent ended", ["2" * 64])
+    withdrawals.withdraw_source(owned.ledger, owned.governance, "tickets", "owner", "consent ended", ["2" * 64])
     told = held_back(owned, use) or ""
     assert "source tickets was withdrawn by owner" in told
     assert "other is the same, by its content or where it lies" in told
@@ -386,10 +390,10 @@ def test_a_source_that_only_runs_still_have_is_withdrawn_by_who_owned_it(owned: 
     resolved_with(owned, "zz", "owner", at=1)
     resolved_with(owned, "20260302-120000-aaaa", "both", at=2)
     broken = resolved_with(owned, "20260303-120000-aaaa", "both", at=3)
-    write_json(broken.sources, {})
+    write_json(broken.sources_path, {})
     others = "20260304-120000-aaaa"
     resolved_with(owned, others, "asker", at=4)
-    record(owned.ledger, owned.governance, owned.sign_request(others, governance="theirs"))
+    record_request(owned.ledger, owned.governance, owned.sign_request(others, governance="theirs"))
     with pytest.raises(Refused, match="owner does not own source letters; only both may"):
         withdraw(owned, "owner", "letters")
     withdraw(owned, "both", "letters")
@@ -411,12 +415,12 @@ def test_a_person_taken_out_of_people_yaml_is_asked_back(owned: House) -> None:
 def test_a_new_run_that_names_the_source_is_refused(owned: House, tmp_path: Path) -> None:
     layout = Layout(tmp_path / "checkout")
     (layout.state).mkdir(parents=True)
-    vault_keys.create(layout.state)
+    vault_keys.create_key(layout.state)
     for name in IDS:
         (layout.root / f"{name}.csv").write_bytes(table(messages(3)))
-    resolve(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
+    resolve_run(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
     withdraw(owned)
-    layout.sources.unlink()
+    layout.sources_path.unlink()
     with pytest.raises(Refused, match="source tickets was withdrawn by owner"):
-        resolve(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
-    assert not layout.sources.exists()
+        resolve_run(owned.params, owned.ledger, owned.governance, layout, "0" * 64)
+    assert not layout.sources_path.exists()

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from infra.console import accounts
 from infra.console.accounts import Accounts
-from infra.console.app import BY_PASSWORD, application
+from infra.console.app import PASSWORDS_ONLY, application
 from infra.console.database import open_database
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
@@ -74,10 +74,10 @@ def copy_of_lived_in(checkouts: Checkouts, shared: Path, folder: Path) -> Path:
 def live_in(project: Path) -> Path:
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     write_journal(project, whole_run.RUN, "promoted", release="tiny-1")
-    control.declare(ledger, governed, "ml-engineer", SCHEDULES)
+    control.declare_deployments(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
     wait_at_data_gate(project, FAILING, **{"data.seed": "3", "data.train_rows": "5"})
-    incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major",
+    incidents.open_incident_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major",
                           "risk_officer",
                         "A waiver of tiny-1 has expired.")  # fmt: skip
     passwords = Accounts(open_database(project / ".hallmark"))
@@ -96,10 +96,10 @@ def wait_at_data_gate(project: Path, run_id: str, **changes: str) -> str:
     return asked.sha256
 
 
-def write_journal(project: Path, run: str, status: journal.Status, **more: object) -> None:
+def write_journal(project: Path, run: str, status: journal.RunStatus, **more: object) -> None:
     stages = {"ingest": StageState(state="done", seconds=3.2), "split": StageState(state="cached", seconds=0.4)}
     known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status=status, stages=stages, **more)
-    journal.write(project / ".hallmark", known)
+    journal.write_journal(project / ".hallmark", known)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def console(lived_in: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def serving(root: Path, sign_in_by: SignInMethods = BY_PASSWORD) -> Iterator[str]:
+def serving(root: Path, sign_in_by: SignInMethods = PASSWORDS_ONLY) -> Iterator[str]:
     """A console of a checkout in a thread of this process; gives its address."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"

@@ -131,10 +131,10 @@ def test_no_page_sends_a_reader_elsewhere(client: TestClient, path: str) -> None
 
 def test_who_lost_their_role_or_session_is_out(client: TestClient, lived_in: Path) -> None:
     sessions = Sessions(open_database(lived_in / ".hallmark"))
-    sessions.end_all("colleague")  # those of tests before
+    sessions.end_sessions_of("colleague")  # those of tests before
     signed_in(client, "colleague")
     assert client.get("/").status_code == 200
-    assert sessions.end_all("colleague") == 1
+    assert sessions.end_sessions_of("colleague") == 1
     assert client.get("/").status_code == 303
     client.cookies.set(session_cookie_name(ORIGIN), "made up")
     assert client.get("/api/runs").status_code == 401

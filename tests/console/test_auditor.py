@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from infra.console.actions import SIGNINGS
+from infra.console.actions import SIGNABLE_STATEMENTS
 from infra.console.app import application
 from infra.console.pages import PAGES
 from infra.console.site import Site
@@ -38,14 +38,14 @@ def test_an_auditor_reads_every_page(reader: TestClient, path: str) -> None:
 
 def test_an_auditor_is_offered_no_switch_of_a_schedule(reader: TestClient, root: Path) -> None:
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    control.declare(ledger, governed, "ml-engineer", "schedules: {nightly: {every: 1h}}")
+    control.declare_deployments(ledger, governed, "ml-engineer", "schedules: {nightly: {every: 1h}}")
     assert "hallmark schedule pause" in seated(reader.app, root, "ml-engineer").get("/schedules/nightly").text
     page = reader.get("/schedules/nightly")
     assert page.status_code == 200 and "hallmark schedule" not in page.text and "data-asked" not in page.text
 
 
 @pytest.mark.attack(rights="visitor", stopped="an auditor changes nothing, whatever a page lets them ask")
-@pytest.mark.parametrize("path", [f"{each.path}/{verb}" for each in SIGNINGS for verb in ("draw", "decide")])
+@pytest.mark.parametrize("path", [f"{each.path}/{verb}" for each in SIGNABLE_STATEMENTS for verb in ("draw", "decide")])
 def test_no_signing_route_takes_anything_of_an_auditor(reader: TestClient, root: Path, path: str) -> None:
     """The same of an engineer is judged by what it says."""
     filled = path.format(run="none", gate="data", incident="none", label="none-1", name="none")

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from infra.console.app import application, session_cookie_name
 from infra.console.oidc.provider import Provider
 from infra.console.oidc.settings import ProviderSettings, SignInMethods, sign_in_methods
-from infra.console.oidc.transactions import MAX_SIGN_IN_SECONDS, Transactions
+from infra.console.oidc.transactions import MAX_SIGN_IN_SECONDS, SignInTransactions
 from infra.console.site import Site
 from tasks.core.errors import InputError, Refused, Unavailable
 from tests.checkouts import Checkouts
@@ -146,9 +146,9 @@ def test_a_client_says_who_it_is_as_the_provider_offers(
     provider = Provider(
         ProviderSettings(issuer=lying.url, client_id=CLIENT, client_secret=secret, name="x"), f"{ORIGIN}/back"
     )
-    going, _ = Transactions().begin("/", 0)
+    going, _ = SignInTransactions().begin_sign_in("/", 0)
     lying.nonce = going.nonce
-    assert provider.subject({"code": "a code"}, going) == "owner-1"
+    assert provider.exchange_code({"code": "a code"}, going) == "owner-1"
     ((_, headers, said),) = [each for each in lying.asked if each[0] == "/token"]
     assert (headers.get("Authorization"), said | body) == (header, said)
 
@@ -270,13 +270,13 @@ def test_no_sign_in_leads_elsewhere(client: TestClient, lying: Lying, to: str) -
 
 
 def test_a_sign_in_that_takes_too_long_is_over() -> None:
-    made = Transactions()
-    going, cookie = made.begin("/", 0)
+    made = SignInTransactions()
+    going, cookie = made.begin_sign_in("/", 0)
     with pytest.raises(Refused, match="took longer than 10 minutes"):
-        made.complete(cookie, going.state, MAX_SIGN_IN_SECONDS + 1)
-    assert made.complete(cookie, going.state, MAX_SIGN_IN_SECONDS) == going
+        made.complete_sign_in(cookie, going.state, MAX_SIGN_IN_SECONDS + 1)
+    assert made.complete_sign_in(cookie, going.state, MAX_SIGN_IN_SECONDS) == going
     with pytest.raises(Refused, match="did not begin in this browser"):
-        Transactions().complete(cookie, going.state, 1)
+        SignInTransactions().complete_sign_in(cookie, going.state, 1)
 
 
 OTHERWISE = [
@@ -303,7 +303,10 @@ def test_a_provider_that_answers_otherwise(client: TestClient, lying: Lying, pat
 
 
 def asking(lying: Lying) -> Callable[[], str]:
-    provider, (going, _) = Provider(by(lying.url).provider, f"{ORIGIN}/sign-in/callback"), Transactions().begin("/", 0)
+    provider, (going, _) = (
+        Provider(by(lying.url).provider, f"{ORIGIN}/sign-in/callback"),
+        SignInTransactions().begin_sign_in("/", 0),
+    )
     return lambda: provider.authorization_url(going)
 
 

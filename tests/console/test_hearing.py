@@ -14,7 +14,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
 from tasks.trust import keys, stage_record
-from tasks.trust.stage_record import Environment, StageRecord
+from tasks.trust.stage_record import StageEnvironment, StageRecord
 from tests.console.conftest import FAILING
 from tests.console.visits import reader_of
 
@@ -25,13 +25,13 @@ SECRET = "my name is Ada Lovelace"
 def spoken(lived_in: Path) -> Iterator[Journal]:
     """A run whose stages put a row into an error and into the words of their progress."""
     state = lived_in / ".hallmark"
-    before = journal.read(state, FAILING)
+    before = journal.read_journal(state, FAILING)
     assert before
     stages = {"ingest": StageState(state="done"), "clean": StageState(state="running", progress=f"3/9 {SECRET}")}
     said = before.model_copy(update={"stages": stages, "error": f"stage clean: the row {SECRET}\n{SECRET}"})
-    journal.write(state, said)
+    journal.write_journal(state, said)
     yield said
-    journal.write(state, before)
+    journal.write_journal(state, before)
 
 
 @pytest.mark.attack(rights="commit", stopped="what a stage says is for who may see single records of all its sources")
@@ -54,14 +54,14 @@ def test_how_far_it_is_and_that_it_failed_is_for_all(app: FastAPI, spoken: Journ
 )
 def test_names_of_an_experiments_files(app: FastAPI, lived_in: Path) -> None:
     layout = Layout(lived_in / ".hallmark" / "runs" / FAILING)
-    before = layout.authority.read_bytes()
-    write_json(layout.authority, json.loads(before) | {"tier": EXPERIMENT_TIER})
+    before = layout.authority_path.read_bytes()
+    write_json(layout.authority_path, json.loads(before) | {"tier": EXPERIMENT_TIER})
     try:
         refused = reader_of(app, "ml-engineer").get(f"/runs/{FAILING}/artefacts")
         assert refused.status_code == 409 and "names of files of run" in refused.text
         assert reader_of(app, "data-owner").get(f"/runs/{FAILING}/artefacts").status_code == 200
     finally:
-        layout.authority.write_bytes(before)
+        layout.authority_path.write_bytes(before)
 
 
 @pytest.mark.attack(rights="commit", stopped="a page that no gate looked at is for who may see the run's records")
@@ -85,12 +85,14 @@ def test_pages_that_no_gate_looked_at(app: FastAPI, lived_in: Path, page: str) -
 )
 def test_names_of_an_experiments_files_in_its_record(app: FastAPI, lived_in: Path) -> None:
     state, run = lived_in / ".hallmark", "20260104-000000-beef"
-    shutil.copytree(Layout(state / "runs" / FAILING).inputs, Layout(state / "runs" / run).inputs)
-    where = Environment(run=run, sandbox="bubblewrap", network=False, platform="p", packages="c" * 64, experiment=True)
+    shutil.copytree(Layout(state / "runs" / FAILING).inputs_folder, Layout(state / "runs" / run).inputs_folder)
+    where = StageEnvironment(
+        run=run, sandbox="bubblewrap", network=False, platform="p", packages="c" * 64, experiment=True
+    )
     said = StageRecord(name="clean", command=["python"], materials=[], environment=where, tree_sha256="d" * 64)
-    signer = keys.signer_of(keys.load_private(state / "keys" / "worker"))
-    envelope = stage_record.sign(said, {f"artefacts/clean/{SECRET}": "e" * 64}, signer)
-    entry = open_ledger(state).append(stage_record.ENTRY_KIND, run, {"stage": "clean", "envelope": envelope})
+    signer = keys.make_signer(keys.load_private_key(state / "keys" / "worker"))
+    envelope = stage_record.sign_record(said, {f"artefacts/clean/{SECRET}": "e" * 64}, signer)
+    entry = open_ledger(state).append(stage_record.STAGE_ENTRY_KIND, run, {"stage": "clean", "envelope": envelope})
     try:
         closed = reader_of(app, "ml-engineer").get(f"/ledger/{entry.seq}").text
         assert SECRET not in closed and "names of files may hold texts of records" in closed

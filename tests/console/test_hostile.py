@@ -63,7 +63,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
         error = text if number % 2 else None
         known = Journal(run=f"2026-{number:04}", requested_by=text, use_case=text, status="failed", error=error,
                         stages=stages, release=text)  # fmt: skip
-        journal.write(folder / ".hallmark", known)
+        journal.write_journal(folder / ".hallmark", known)
     Accounts(open_database(folder / ".hallmark")).set_password("data-owner", PASSWORD)
     return folder
 

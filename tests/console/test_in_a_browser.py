@@ -57,8 +57,8 @@ def test_a_data_owner_decides_with_the_key_of_their_browser(browser: Any, consol
 
     ledger = open_ledger(console.root / ".hallmark")
     governed = installed_governance(console.root, None)
-    entry = ledger.entries(signed_decision.KIND)[-1]
-    signed = signed_decision.read(entry, governed)
+    entry = ledger.entries(signed_decision.ENTRY_KIND)[-1]
+    signed = signed_decision.read_decision(entry, governed)
     assert (signed.decision.person, signed.decision.verb) == ("data-owner", "approve")
     assert signed.keyid in {key.fingerprint for key in governed.people.get("data-owner").keys}
     assert signed.evidence_sha256 == asked_of(page)["wish"]["evidence"]
@@ -96,7 +96,7 @@ def test_evidence_that_changed_and_reasons_are_not_lost(owner: Any, console: Con
     page.go_back()
     assert page.input_value(".signed [name=reason]") == "half a sentence"
     decided = [
-        signed_decision.unverified_claim(each)
+        signed_decision.unverified_person_and_verb(each)
         for each in open_ledger(console.root / ".hallmark").entries("gate.decision")
     ]
     assert ("data-owner", "reject") not in decided
@@ -137,7 +137,7 @@ def test_a_failed_check_is_waived_with_its_last_day(officer: Any, console: Conso
     page.click("text=Sign and record")
     page.wait_for_selector("#recorded:has-text('waive')")
     ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
-    said = signed_decision.read(ledger.entries(signed_decision.KIND)[-1], governed).decision
+    said = signed_decision.read_decision(ledger.entries(signed_decision.ENTRY_KIND)[-1], governed).decision
     assert (said.verb, said.person, said.checks) == ("waive", "risk-officer", ["enough rows"])
     assert f"{said.expires:%Y-%m-%dT%H:%M:%S}" == f"{last}T23:59:59"
     page.goto(f"{console.origin}/waivers")
@@ -149,7 +149,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(owner: Any, con
     page.goto(f"{console.origin}/gates/{FAILING}/data")
     choose(page, "reject")
     page.fill(".signed [name=reason]", "a long text")
-    Sessions(open_database(console.root / ".hallmark")).end_all("data-owner")
+    Sessions(open_database(console.root / ".hallmark")).end_sessions_of("data-owner")
     page.click("text=Sign and record")
     page.wait_for_selector(".told:has-text('your session is over')")
     other = page.context.new_page()
@@ -164,7 +164,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(owner: Any, con
     page.dblclick("text=Sign and record")
     page.wait_for_selector("#recorded:has-text('reject')")
     ledger = open_ledger(console.root / ".hallmark")
-    said = [signed_decision.unverified_claim(each) for each in ledger.entries("gate.decision")]
+    said = [signed_decision.unverified_person_and_verb(each) for each in ledger.entries("gate.decision")]
     assert said.count(("data-owner", "reject")) == 1, "a double click is one decision"
 
 
@@ -192,7 +192,7 @@ def test_a_schedule_rests_and_goes_on_by_its_page(engineer: Any, console: Consol
         page.wait_for_selector(f".badge:has-text('{state}')")
         assert "Recorded: nightly" in page.inner_text("#recorded")
     ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
-    assert not deployments_in_force.read(ledger, governed).paused and not page.faults
+    assert not deployments_in_force.read_deployments(ledger, governed).pauses and not page.faults
 
 
 def pages() -> list[str]:

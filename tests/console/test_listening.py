@@ -44,7 +44,7 @@ async def body(request: Request) -> int:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    config = connections.uvicorn_config(app, free_port(), behind=False)
+    config = connections.uvicorn_config(app, free_port(), behind_proxy=False)
     with served(config):
         yield config.port
 

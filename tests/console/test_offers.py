@@ -94,7 +94,7 @@ def steps(root: Path) -> Iterator[str]:
         ("risk-officer", FAILING, "waive"),
     ):
         ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-        case = cases.read_all(ledger, run)[-1]
+        case = cases.read_cases(ledger, run)[-1]
         waiver: dict[str, Any] = {}
         if verb == "waive":
             failed = tuple(check.name for check in case.evidence.checks if check.verdict == "failed")

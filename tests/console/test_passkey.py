@@ -68,12 +68,12 @@ def test_a_passkey_signs_where_a_key_of_the_browser_does_not_count(browser: Any,
     page.fill(".signed [name=reason]", "touched")
     page.click("text=Sign and record")
     page.wait_for_selector("text=Withdraw my decision")
-    entry = open_ledger(named.root / ".hallmark").entries(signed_decision.KIND)[-1]
+    entry = open_ledger(named.root / ".hallmark").entries(signed_decision.ENTRY_KIND)[-1]
     governed = installed_governance(named.root, None)
-    signed = signed_decision.read(entry, governed)
+    signed = signed_decision.read_decision(entry, governed)
     (line,) = (key.public_key for key in governed.people.get("data-owner").keys if key.fingerprint == signed.keyid)
     assert (signed.decision.verb, signed.decision.reason) == ("approve", "touched")
-    assert signed.keyid == mark and passkey.is_public_line(line) and passkey.load(line).rp_id == "localhost"
+    assert signed.keyid == mark and passkey.is_passkey_line(line) and passkey.load_passkey(line).rp_id == "localhost"
     assert not page.faults
 
 

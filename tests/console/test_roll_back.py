@@ -71,7 +71,7 @@ def test_a_rollback_is_ordered_on_the_page_of_the_release(browser: Any, console:
         page.evaluate("document.querySelector('.told').textContent = ''")
     page.click("text=Sign the order")
     page.wait_for_selector("#recorded:has-text('triage-1 is champion again')")
-    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
+    newest = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME).newest_statement
     assert newest and (newest.promotion.label, newest.promotion.action) == ("triage-1", "rollback")
     assert newest.promotion.requested_by == "risk-officer" and not page.faults
     assert not page.query_selector(".signed"), "it is champion"
@@ -97,5 +97,5 @@ def test_an_order_that_came_too_late_moves_nothing(browser: Any, console: Consol
     page.click("text=Sign the order")
     page.wait_for_selector(".told.wrong")
     assert "has changed while it was being signed" in page.inner_text(".told")
-    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
+    newest = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME).newest_statement
     assert newest and newest.sha256 == asked and not incidents.read_all(succeeded.ledger, succeeded.governance)

@@ -46,11 +46,11 @@ def test_who_may_not_see_records_sees_counts_alone(app: FastAPI, lived_in: Path)
     client = reader_of(app, "ml-engineer")
     said = client.get(ROWS).json()
     assert said["masked"] == {"samples": [], "closed": ["messages"]} and said["counts"] and said["conflicts"] == []
-    before = open_ledger(lived_in / ".hallmark").last()
+    before = open_ledger(lived_in / ".hallmark").last_seq()
     asked = {"record": "messages:1", "reason": "curious", "form_token": form_token(client)}
     answer = client.post(SHOWN, data=asked)
     assert answer.status_code == 409 and "may not look at records of messages" in answer.text
-    assert open_ledger(lived_in / ".hallmark").last() == before
+    assert open_ledger(lived_in / ".hallmark").last_seq() == before
 
 
 def test_a_record_is_shown_for_a_reason_that_the_ledger_keeps(app: FastAPI, lived_in: Path) -> None:
@@ -126,7 +126,7 @@ def unasked(lived_in: Path, running: Layout) -> Layout:
     artefacts = running.root / "artefacts"
     shutil.rmtree(artefacts, ignore_errors=True)
     shutil.copytree(waiting.root / "artefacts", artefacts, copy_function=shutil.copyfile)
-    shutil.copyfile(waiting.sources, running.sources)
+    shutil.copyfile(waiting.sources_path, running.sources_path)
     for path in artefacts.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return running

@@ -58,10 +58,10 @@ def test_a_use_case_has_its_success_duration_and_cost() -> None:
         row("promoted", 3600),
         row("promoted", 0),
     ]
-    tally = runs._tally("tiny", newest_first)
+    tally = runs._use_case_summary("tiny", newest_first)
     assert (tally.runs, tally.success, tally.seconds, tally.cost) == (5, 0.75, 3600, 1)
     assert [bar.status for bar in tally.bars] == ["promoted", "promoted", "failed", "promoted", "waiting"]
-    assert runs._tally("none yet", [row("running", 3)]).success is None
+    assert runs._use_case_summary("none yet", [row("running", 3)]).success is None
 
 
 def test_who_was_champion_from_when_until_when(app: FastAPI) -> None:
@@ -96,13 +96,13 @@ def test_a_script_keeps_nobody_else_out(lived_in: Path, monkeypatch: pytest.Monk
 
 
 def test_one_person_is_answered_so_often_at_once() -> None:
-    rates = RateLimits(a_minute=100, at_once=2)
-    with rates.request("script"), rates.request("script"):
-        with pytest.raises(TooManyRequests), rates.request("script"):
+    rates = RateLimits(max_per_minute=100, max_parallel=2)
+    with rates.count_request("script"), rates.count_request("script"):
+        with pytest.raises(TooManyRequests), rates.count_request("script"):
             pass
-        with rates.request("other"):
+        with rates.count_request("other"):
             pass
-    with rates.request("script"):
+    with rates.count_request("script"):
         pass
 
 
@@ -122,13 +122,13 @@ def test_a_curve_that_is_none_leaves_the_rest(odd: str, tmp_path: Path) -> None:
     path = tmp_path / "curve.json"
     path.write_text("[" * 100_000 if odd == "nested" else json.dumps(CURVES[odd]))
     with pytest.raises(Refused, match="files of run one cannot be read as ours are"):
-        training._of(path, "one")
+        training._read_training(path, "one")
 
 
 @pytest.mark.attack(rights="stage", stopped="a curve of many steps is drawn by some of them")
 def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     path, steps = tmp_path / "curve.json", 60_000
     path.write_text(json.dumps([{"step": step, "loss": 2 - step / steps, "lr": 0.1} for step in range(1, steps + 1)]))
-    drawn = training._of(path, "one")
+    drawn = training._read_training(path, "one")
     assert drawn and drawn.steps == steps and len(drawn.loss.split()) <= 1_000
     assert drawn.last < 1.001 and "nan" not in drawn.loss

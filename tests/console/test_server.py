@@ -58,16 +58,16 @@ def test_others_reach_no_console_without_sign_in(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"origin": 1}', "\x00"])
 def test_a_damaged_file_is_no_console(tmp_path: Path, content: str) -> None:
-    server.folder(tmp_path).mkdir(parents=True)
-    (server.folder(tmp_path) / "up.json").write_text(content)
+    server.console_folder(tmp_path).mkdir(parents=True)
+    (server.console_folder(tmp_path) / "up.json").write_text(content)
     assert server.find(tmp_path) is None and not server.stop(tmp_path)
 
 
 def test_it_comes_back_on_the_port_that_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_CONSOLE_PORT", raising=False)
-    server.folder(tmp_path).mkdir(parents=True)
-    assert server._port(tmp_path) == server.PORT
-    (server.folder(tmp_path) / "port").write_text("4711")
-    assert server._port(tmp_path) == 4711
+    server.console_folder(tmp_path).mkdir(parents=True)
+    assert server._preferred_port(tmp_path) == server.DEFAULT_PORT
+    (server.console_folder(tmp_path) / "port").write_text("4711")
+    assert server._preferred_port(tmp_path) == 4711
     monkeypatch.setitem(os.environ, "HALLMARK_CONSOLE_PORT", "4712")
-    assert server._port(tmp_path) == 4712
+    assert server._preferred_port(tmp_path) == 4712

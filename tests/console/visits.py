@@ -40,7 +40,7 @@ def visiting(app: FastAPI, origin: str = ORIGIN, **how: Any) -> TestClient:
 def signed_in(client: TestClient, person: str) -> TestClient:
     """Give a client of a `console_of` a session of a person's, as a right password does (test_accounts.py)."""
     sessions = Sessions(open_database(client.app.state.root / ".hallmark"))
-    client.cookies.set(session_cookie_name(ORIGIN), sessions.begin(person, datetime.now(UTC)))
+    client.cookies.set(session_cookie_name(ORIGIN), sessions.begin_session(person, datetime.now(UTC)))
     return client
 
 
@@ -52,7 +52,7 @@ def reader_of(app: FastAPI, person: str) -> TestClient:
 def seated(app: FastAPI, root: Path, person: str) -> TestClient:
     """Somebody who is signed in, and whose requests carry the token of their forms."""
     client = visiting(app)
-    token = Sessions(open_database(root / ".hallmark")).begin(person, datetime.now(UTC))
+    token = Sessions(open_database(root / ".hallmark")).begin_session(person, datetime.now(UTC))
     client.cookies.set(session_cookie_name(ORIGIN), token)
     (form_token,) = re.findall('data-form-token="([^"]+)"', client.get("/key").text)
     client.headers["x-form-token"] = form_token

@@ -20,7 +20,7 @@ def check(root: Path, folder: Path) -> None:
     assert described["description"] == "Minimum number of words of a target; null: any number."
     assert f"`{PARAMETER}`" in PAGES["reference/params.md"]() and f"`{RULE}`" in PAGES["reference/rules.md"]()
     assert root / f"tasks/stages/data/clean/filters/{RULE}.py" in code_digest.stage_files(root, "clean")
-    assert RULE in KNOWN_RULES and RULE in outcomes.OTHER_RULES
+    assert RULE in KNOWN_RULES and RULE in outcomes.GENERAL_RULES
 
     run = Run(folder)
     assert run.clean(RECORDS).counts.records == 2, "off unless its parameter says otherwise"
@@ -31,7 +31,7 @@ def check(root: Path, folder: Path) -> None:
 
     run.put("deduplicate", RECORDS[:1])
     clean.run(params(**{PARAMETER: 2}), run.layout)
-    assert RULE in outcomes.frame(run.layout, None)[outcomes.COLUMN].cat.categories
+    assert RULE in outcomes.outcome_frame(run.layout, None)[outcomes.OUTCOME_COLUMN].cat.categories
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def check_stages(run: Run) -> None:
     written = (run.layout.artefacts("ingest") / "result.json").read_bytes()
     run.put_results(run.records_of("ingest"))
     (run.layout.artefacts("ingest") / "result.json").write_bytes(written)
-    assert outcomes.frame(run.layout, None)[outcomes.COLUMN].value_counts()[RULE] == 1
+    assert outcomes.outcome_frame(run.layout, None)[outcomes.OUTCOME_COLUMN].value_counts()[RULE] == 1
 
 
 def check_new(root: Path, file: Path) -> None:
@@ -51,7 +51,7 @@ def check_new(root: Path, file: Path) -> None:
     file.write_text(pairs(letters(100)))
     command = [sys.executable, "-m", "infra.cli", "new", "garden", "--from", str(file), *ANSWERS]
     subprocess.run(command, cwd=root, check=True)
-    (declared,) = sources.load(root / "examples" / "garden" / "governance").sources
+    (declared,) = sources.load_sources(root / "examples" / "garden" / "governance").sources
     assert (declared.kind, declared.mapping.prompt, declared.mapping.response) == ("pairs", "letter", "topic")
 
 

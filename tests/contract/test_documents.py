@@ -15,16 +15,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.docs import cli, code, schema
-from infra.docs.markdown import anchor
+from infra.docs.markdown import heading_anchor
 from infra.docs.pages import PAGES
 from tasks.compare.base_models import BaseModelFile
 from tasks.core.documents import config, yaml_text
 from tasks.core.params.params import Params
-from tasks.gates.policy_tests import Cases
+from tasks.gates.policy_tests import PolicyTestFile
 from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass, Policy
 from tasks.scheduling.deployments_file import Deployments
-from tasks.sources.sources import Source, Sources, Suite
+from tasks.sources.sources import ExpectationSuite, Source, Sources
 from tasks.supervise import settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ GENERATED = {ROOT / "docs" / path: page for path, page in PAGES.items()}
 DOCUMENTS = [*(path for path in WRITTEN if path not in HISTORY), *(p for p in GENERATED if p.name != "changelog.md")]
 SETTINGS = [ROOT / "params.yaml", *sorted((ROOT / "examples").rglob("params.yaml"))]
 """Their comments name commands too."""
-COMMANDS: dict[str, typer.core.TyperCommand] = dict(cli.commands())
+COMMANDS: dict[str, typer.core.TyperCommand] = dict(cli.list_commands())
 
 
 @cache
@@ -137,7 +137,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @cache
 def headings(document: Path) -> set[str]:
-    return {anchor(line.strip("# ")) for line in re.findall(r"^#+ .*", without_code(text_of(document)), re.M)}
+    return {heading_anchor(line.strip("# ")) for line in re.findall(r"^#+ .*", without_code(text_of(document)), re.M)}
 
 
 def without_code(text: str) -> str:
@@ -170,7 +170,7 @@ def blocks(language: str) -> list[Any]:
 
 def of_params(given: dict[str, Any]) -> object:
     """Some sections of params.yaml: the rest is as in the repository's."""
-    document = config.to_plain(config.read_yaml(ROOT / "params.yaml"))
+    document = config.to_plain_value(config.read_yaml(ROOT / "params.yaml"))
     changed = {section: document[section] | values for section, values in given.items()}
     return Params.model_validate(document | changed)
 
@@ -178,8 +178,8 @@ def of_params(given: dict[str, Any]) -> object:
 SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "sources": Sources.model_validate,
     "people": People.model_validate,
-    "cases": Cases.model_validate,
-    "name": Suite.model_validate,
+    "cases": PolicyTestFile.model_validate,
+    "name": ExpectationSuite.model_validate,
     "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     **dict.fromkeys(("training", "evaluation", "use_case"), of_params),
@@ -196,21 +196,21 @@ def public_key() -> str:
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_yaml_in_the_documents_is_right(block: str) -> None:
     filled = re.sub(r"ssh-ed25519 AAAA…", lambda _: public_key(), block)
-    document = config.to_plain(yaml_text.load(filled, "a block"))
+    document = config.to_plain_value(yaml_text.parse_with_limits(filled, "a block"))
     assert SCHEMAS[next(iter(document))](document)
 
 
 FILES = {
-    "params": Params, "policy": Policy, "people": People, "sources": Sources, "suite": Suite,
+    "params": Params, "policy": Policy, "people": People, "sources": Sources, "suite": ExpectationSuite,
     "deployments": Deployments,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_key_of_a_settings_file_has_a_meaning(file: str) -> None:
-    known = {section.reference: section for section in schema.sections(FILES[file].model_json_schema())}
+    known = {section.reference: section for section in schema.list_sections(FILES[file].model_json_schema())}
     keys = [(each.path, *item) for each in known.values() for item in each.schema.get("properties", {}).items()]
-    assert [(path, key) for path, key, value in keys if not schema.meaning(value, known)] == []
+    assert [(path, key) for path, key, value in keys if not schema.key_description(value, known)] == []
     assert [each.path for each in known.values() if each.path and not each.schema.get("description")] == []
 
 
@@ -222,7 +222,7 @@ def test_python_in_the_documents_compiles(block: str) -> None:
 def test_the_guide_shows_a_source_with_every_required_key_and_no_other() -> None:
     text = (ROOT / "docs" / "guides" / "use-case.md").read_text()
     (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
-    document = config.to_plain(yaml_text.load(shown, "use-case.md"))
+    document = config.to_plain_value(yaml_text.parse_with_limits(shown, "use-case.md"))
     required = {key for key, field in Source.model_fields.items() if field.is_required()}
     assert document["sources"][0].keys() == required
 
@@ -268,6 +268,6 @@ ROOMS = [path for top in code.TOP_PACKAGES for path in sorted((ROOT / top).rglob
 
 
 def test_the_map_of_the_code_says_something_of_every_room() -> None:
-    told = dict(code.packages())
-    shown = {name(path.parent) for path in ROOMS if len(path.parent.relative_to(ROOT).parts) <= code.DEPTH}
+    told = dict(code.package_summaries())
+    shown = {name(path.parent) for path in ROOMS if len(path.parent.relative_to(ROOT).parts) <= code.MAX_DEPTH}
     assert told.keys() == shown and all(told.values())

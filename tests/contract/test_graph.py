@@ -13,17 +13,17 @@ from tasks.core.graph import DVC_STAGES, STAGES, STEPS, SUBJECT_STAGES, Gate, St
 from tasks.core.steps import data
 
 ROOT = Path(__file__).parents[2]
-DATA_STAGES = [stage for stage in STAGES.values() if stage.module.startswith("tasks.stages.data.")]
+DATA_STAGES = [stage for stage in STAGES.values() if stage.module_name.startswith("tasks.stages.data.")]
 
 
 def flow_steps() -> list[tuple[str, str]]:
-    """("stages", NAME) and ("gate", NAME) in the order in which flows/retrain.py calls them."""
+    """("run_stages", NAME) and ("pass_gate", NAME) in the order in which flows/retrain.py calls them."""
     tree = ast.parse((ROOT / "flows" / "retrain.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     steps = []
     for call in sorted(calls, key=lambda node: node.lineno):
         names = [name for arg in call.args for name in names_in(arg)]
-        if call.func.id in ("stages", "gate"):
+        if call.func.id in ("run_stages", "pass_gate"):
             steps += [(call.func.id, str(name)) for name in names]
     return steps
 
@@ -37,7 +37,7 @@ def names_in(argument: ast.expr) -> tuple[object, ...]:
 
 def test_the_flow_takes_every_step_in_the_order_of_the_table() -> None:
     table = [
-        (("gate", step.name) if isinstance(step, Gate) else ("stages", run))
+        (("pass_gate", step.name) if isinstance(step, Gate) else ("run_stages", run))
         for step in STEPS
         for run in ([step.name] if isinstance(step, Gate) else step.dvc_names)
     ]
@@ -45,7 +45,7 @@ def test_the_flow_takes_every_step_in_the_order_of_the_table() -> None:
 
 
 def test_dvc_yaml_is_that_of_the_table() -> None:
-    assert (ROOT / "dvc.yaml").read_text() == graph.dvc_yaml(), "run: python -m tasks.core.graph > dvc.yaml"
+    assert (ROOT / "dvc.yaml").read_text() == graph.render_dvc_yaml(), "run: python -m tasks.core.graph > dvc.yaml"
 
 
 def test_the_stages_of_data_are_those_of_their_list() -> None:
@@ -60,7 +60,7 @@ def outputs(steps: list[Stage | Gate]) -> set[str]:
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_reads_only_what_was_made_before_it(stage: Stage) -> None:
     before = outputs(list(STEPS[: STEPS.index(stage)]))
-    reads = [path for key in (list(stage.variants) or [""]) for path in stage.dependencies(key)]
+    reads = [path for key in (list(stage.variants) or [""]) for path in stage.dependency_paths(key)]
     made = [path for path in reads if path.startswith(("artefacts/", "gates/"))]
     assert all(any(path == out or path.startswith(f"{out}/") for out in before) for path in made)
 
@@ -68,29 +68,29 @@ def test_a_stage_reads_only_what_was_made_before_it(stage: Stage) -> None:
 def test_a_gate_right_after_another_looks_at_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     after = STEPS.index(Gate("data")) + 1
     monkeypatch.setattr(graph, "STEPS", (*STEPS[:after], Gate("second"), *STEPS[after:]))
-    assert graph.evidence_stages("second") == graph.EVIDENCE_STAGES["data"]
-    assert {gate: graph.evidence_stages(gate) for gate in graph.GATES} == graph.EVIDENCE_STAGES
+    assert graph.find_evidence_stages("second") == graph.EVIDENCE_STAGES["data"]
+    assert {gate: graph.find_evidence_stages(gate) for gate in graph.GATES} == graph.EVIDENCE_STAGES
 
 
 @pytest.mark.parametrize("gate", SUBJECT_STAGES)
 def test_what_stands_behind_a_gate_is_a_stage_that_verifies_its_statement(gate: str) -> None:
     """But behind those after the last stage, which promotion judges."""
-    behind = [stage for stage in STAGES.values() if gate in stage.gates]
+    behind = [stage for stage in STAGES.values() if gate in stage.required_gates]
     assert behind or not any(isinstance(step, Stage) for step in STEPS[STEPS.index(Gate(gate)) :])
     for stage in behind:
-        source = (ROOT / f"{stage.module.replace('.', '/')}.py").read_text()
-        assert re.search(rf'require_gate\(layout, "{gate}"\)', source), f"{stage.module} calls it before all else"
+        source = (ROOT / f"{stage.module_name.replace('.', '/')}.py").read_text()
+        assert re.search(rf'require_gate\(layout, "{gate}"\)', source), f"{stage.module_name} calls it before all else"
 
 
 @pytest.mark.parametrize("stage", DATA_STAGES, ids=lambda stage: stage.name)
 def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: Stage) -> None:
-    assert "inputs/sources.json" in stage.inputs, "it names the version that decides a data stage's bytes"
+    assert "inputs/sources.json" in stage.input_paths, "it names the version that decides a data stage's bytes"
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_is_given_the_sections_of_params_that_it_declares(stage: Stage) -> None:
-    given = tuple(importlib.import_module(stage.module).Params.model_fields)
-    assert given == stage.params, f"Params in {stage.module} and its line in tasks/core/graph.py"
+    given = tuple(importlib.import_module(stage.module_name).Params.model_fields)
+    assert given == stage.param_sections, f"Params in {stage.module_name} and its line in tasks/core/graph.py"
 
 
 PATHS = re.compile(r"layout\.(sources|suites|champion|code|authority|stages)\b|layout\.stage\(f?\"([\w/]+)")
@@ -108,7 +108,7 @@ def named(stage: Stage) -> Iterator[str]:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_declares_the_files_that_its_code_names(stage: Stage) -> None:
-    reads = {path for key in (list(stage.variants) or [""]) for path in stage.dependencies(key)}
+    reads = {path for key in (list(stage.variants) or [""]) for path in stage.dependency_paths(key)}
     own = {f"artefacts/{folder}" for folder in (stage.name, *stage.output_folders)}
     for path in set(named(stage)) - own - {f"inputs/{name}.json" for name in GIVEN}:
         declared = any(read == path or read.startswith(f"{path}/") or path.startswith(f"{read}/") for read in reads)

@@ -51,7 +51,7 @@ def test_every_look_at_personal_data_is_found_as_one() -> None:
     """A look has its person and reason in its body; what somebody signs has them in its envelope."""
     fields = documented()
     looked_at = {kind for kind, named in fields.items() if {"person", "reason"} <= named and "envelope" not in named}
-    assert looked_at == set(kinds.of_group(kinds.DATA_ACCESS_GROUP)) == set(get_args(access_entries.AccessKind))
+    assert looked_at == set(kinds.kinds_in_group(kinds.DATA_ACCESS_GROUP)) == set(get_args(access_entries.AccessKind))
 
 
 def test_what_appends_names_its_kind_by_a_constant() -> None:

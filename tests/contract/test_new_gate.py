@@ -24,7 +24,9 @@ FOLLOWING = (
 def test_what_follows_from_a_new_gate(tmp_path: Path) -> None:
     tree = ChangedTree(tmp_path / "tree")
     tree.insert("tasks/core/graph.py", '    Gate("compliance"),\n', before='    Gate("release"),\n')
-    tree.insert("flows/retrain.py", '        gate(run, "compliance")\n', before='        gate(run, "release")\n')
+    tree.insert(
+        "flows/retrain.py", '        pass_gate(run, "compliance")\n', before='        pass_gate(run, "release")\n'
+    )
     for policy in POLICIES:
         tree.insert(policy, RULES, before="      release:\n")
     tree.run("-m", "pytest", "-q", "-x", *FOLLOWING)

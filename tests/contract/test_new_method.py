@@ -9,7 +9,7 @@ METHOD = '''"""IA3 (arXiv:2205.05638): vectors that rescale keys, values and fee
 
 from typing import TYPE_CHECKING
 
-from tasks.core.params.training_methods.method import Adapter, Method, Shapes, module_name
+from tasks.core.params.training_methods.method import Adapter, Method, LayerShapes, module_name
 
 if TYPE_CHECKING:
     from peft import IA3Config
@@ -24,7 +24,7 @@ def config(_: object) -> "IA3Config":
     return IA3Config(**modules, task_type="CAUSAL_LM")
 
 
-def count_weights(_: object, layers: Shapes) -> int:
+def count_weights(_: object, layers: LayerShapes) -> int:
     outputs = sum(shape[0] for name, shape in layers.items() if module_name(name) in ATTENTION)
     return outputs + sum(shape[1] for name, shape in layers.items() if module_name(name) in FEED_FORWARD)
 

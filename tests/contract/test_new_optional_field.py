@@ -31,7 +31,9 @@ def console(tmp_path: Path, checkouts: Checkouts) -> Iterator[Console]:
     """The console of the changed tree, for a checkout with an open incident."""
     root = checkouts.ready(tmp_path / "project")
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {}, "major", "risk_officer", "It has expired.")
+    incidents.open_incident_if_new(
+        ledger, governed, "waiver-expired", "tiny-1", {}, "major", "risk_officer", "It has expired."
+    )
     Accounts(open_database(root / ".hallmark")).set_password("risk-officer", PASSWORD)
     tree = ChangedTree(tmp_path / "tree")
     tree.insert(DOCUMENT, before="    reason: str\n    environment: Name\n", text=FIELD)

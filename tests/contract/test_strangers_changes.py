@@ -23,7 +23,7 @@ FILTER = Filter(
     reason=lambda record: f"{len(record.target.split())} words",
 )
 '''
-FILTER_LINE = '''    min_target_words: Annotated[int | None, Field(ge=1), Rule("target_too_few_words")] = None
+FILTER_LINE = '''    min_target_words: Annotated[int | None, Field(ge=1), QuarantineRule("target_too_few_words")] = None
     """Minimum number of words of a target; null: any number."""
 '''
 READER = '''"""Reader of lines of `name=value` pairs with `|` between them."""
@@ -32,21 +32,21 @@ from collections.abc import Iterator
 from typing import IO
 
 from tasks.sources.sources import Source
-from tasks.stages.data.readers.columns import check_mapped
-from tasks.stages.data.readers.decoding import open_text, plain_beginning, read_beginning
-from tasks.stages.data.readers.limits import lines_of, refuse_rows
+from tasks.stages.data.readers.columns import check_mapped_columns
+from tasks.stages.data.readers.decoding import open_text, strip_encoding_bytes, read_beginning
+from tasks.stages.data.readers.limits import read_limited_lines, check_row_count
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
-    for number, line in enumerate(lines_of(open_text(file, source), source), start=1):
-        refuse_rows(number, source)
+    for number, line in enumerate(read_limited_lines(open_text(file, source), source), start=1):
+        check_row_count(number, source)
         values = dict(pair.split("=", 1) for pair in line.strip().split("|") if "=" in pair)
         if not values:
             yield MalformedRow(number, "not_a_pair", f"line {number}: expected name=value")
             continue
         if number == 1:
-            check_mapped(values, source)
+            check_mapped_columns(values, source)
         yield Row(number, values)
 
 
@@ -55,7 +55,7 @@ def column_names(file: IO[bytes], source: Source) -> list[str]:
     return [pair.partition("=")[0] for pair in first.split("|")]
 
 
-READER = Reader(read, column_names, recognises=lambda head: b"=" in plain_beginning(head).partition(b" ")[0])
+READER = Reader(read, column_names, recognises=lambda head: b"=" in strip_encoding_bytes(head).partition(b" ")[0])
 '''
 READER_LINE = '    "pairs": ("not_a_pair",),\n'
 TESTS = (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.records.answer_label import NO_LABEL, label_of
+from tasks.core.records.answer_label import NO_LABEL, extract_label
 from tasks.stages.data.deduplicate.similarity.target_form import normalise_target
-from tasks.stages.evaluate.answers import judge_of
+from tasks.stages.evaluate.answers import create_judge
 from tests.stages.data.build import Run, params, record
 
 JSON = {"target": "json", "label_field": "intent"}
@@ -46,9 +46,9 @@ def test_what_clean_keeps_has_one_label_in_split_and_evaluate(
     kept = len(run.records_of("clean")) == 2
     train, test = record("one", other, number=1, split="train"), record("two", target, number=2, split="test")
     only_in_test = run.split([train, test], evaluation).labels_only_in_test
-    judged = judge_of(how.evaluation, [other]).judge(target, target)
+    judged = create_judge(how.evaluation, [other]).judge(target, target)
     assert judged.right == kept
-    assert [judged.label] == only_in_test or judged.label in (NO_LABEL, label_of(other, how.evaluation))
+    assert [judged.label] == only_in_test or judged.label in (NO_LABEL, extract_label(other, how.evaluation))
 
 
 @pytest.mark.parametrize("target", UNREADABLE)
@@ -72,11 +72,11 @@ def test_a_target_that_evaluate_could_not_read_is_put_aside_with_its_reason(tmp_
 )  # fmt: skip
 def test_labels_that_are_one(one: str, other: str) -> None:
     how = params(JSON).evaluation
-    assert label_of(one, how) == label_of(other, how)
+    assert extract_label(one, how) == extract_label(other, how)
 
 
 def test_space_around_a_whole_answer_is_no_part_of_its_label() -> None:
-    assert label_of(" card\n", params(WHOLE).evaluation) == "card"
+    assert extract_label(" card\n", params(WHOLE).evaluation) == "card"
 
 
 def test_duplicates_are_compared_with_the_numbers_that_evaluate_compares() -> None:
@@ -88,4 +88,4 @@ def test_duplicates_are_compared_with_the_numbers_that_evaluate_compares() -> No
 def test_the_label_field_is_compared_as_texts_are_stored(setting: str, is_ascii: bool) -> None:
     how = params({"target": "json", "label_field": setting}).evaluation
     for name in ("cafe\u0301", "caf\u00e9"):
-        assert label_of(json.dumps({name: "a"}, ensure_ascii=is_ascii), how) == "a"
+        assert extract_label(json.dumps({name: "a"}, ensure_ascii=is_ascii), how) == "a"

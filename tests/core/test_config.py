@@ -25,12 +25,12 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def problems(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(InputError) as caught:
-        params.load(path := written(tmp_path, text))
+        params.load_params(path := written(tmp_path, text))
     return str(caught.value).replace(str(path), "params.yaml").splitlines()
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:
-    assert params.load(written(tmp_path, GOOD)).training.lora_rank == 4
+    assert params.load_params(written(tmp_path, GOOD)).training.lora_rank == 4
 
 
 def test_every_mistake_is_reported_with_its_line(tmp_path: Path) -> None:
@@ -201,11 +201,11 @@ def test_a_schema_describes_fields_by_their_docstrings() -> None:
 )
 def test_a_reason_that_says_nothing_is_refused(reason: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        config.checked_reason(reason, "say why")
+        config.validate_reason(reason, "say why")
 
 
 def test_a_reason_is_kept_without_blanks_around_it() -> None:
-    assert config.checked_reason(" 原因 1\n", "say why") == "原因 1"
+    assert config.validate_reason(" 原因 1\n", "say why") == "原因 1"
 
 
 def test_a_policy_and_people_that_were_read_before_are_not_parsed_again(
@@ -215,6 +215,6 @@ def test_a_policy_and_people_that_were_read_before_are_not_parsed_again(
     monkeypatch.setattr(config, "_CACHE", {})
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "people.yaml").write_text(PEOPLE)
-    first = policy.load(tmp_path), people.load(tmp_path)
+    first = policy.load_policy(tmp_path), people.load_people(tmp_path)
     monkeypatch.setattr(config, "parse_yaml", None)
-    assert (policy.load(tmp_path), people.load(tmp_path)) == first
+    assert (policy.load_policy(tmp_path), people.load_people(tmp_path)) == first

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.files import UMASK, atomic_file, atomic_folder, copy_tree, read_json, write_json
+from tasks.core.files import STATE_UMASK, atomic_file, atomic_folder, copy_tree, read_json, write_json
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
@@ -72,13 +72,13 @@ def test_a_copied_folder_is_as_private_as_what_it_is_copied_to(tmp_path: Path) -
     (source / "deeper" / "file").write_text("content")
     for path in (source, source / "deeper", source / "deeper" / "file"):
         path.chmod(0o777)
-    before = os.umask(UMASK)
+    before = os.umask(STATE_UMASK)
     try:
         copy_tree(source, target)
     finally:
         os.umask(before)
     assert (target / "deeper" / "file").read_text() == "content"
-    assert not any(path.stat().st_mode & UMASK for path in (target, *target.rglob("*")))
+    assert not any(path.stat().st_mode & STATE_UMASK for path in (target, *target.rglob("*")))
 
 
 def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:

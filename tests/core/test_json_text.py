@@ -84,7 +84,7 @@ def test_a_second_spelling_is_not_canonical(data: bytes) -> None:
     with pytest.raises(json_text.NotCanonical):
         json_text.parse_canonical(data)
     canonical = json_text.canonical_json(json.loads(data))
-    assert json_text.parse_canonical(canonical + b"\n", end=b"\n") == json.loads(data)
+    assert json_text.parse_canonical(canonical + b"\n", required_suffix=b"\n") == json.loads(data)
 
 
 def test_json_of_others_is_counted_before_it_is_parsed() -> None:

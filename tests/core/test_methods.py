@@ -35,7 +35,7 @@ def layout(tmp_path: Path) -> Layout:
     payload = layout.state / "releases" / "triage-1" / "payload"
     write_json(payload / "manifest.json", {"method": "third", "stages": {"base_model": base(layout)}})
     champion = {"release": "triage-1", "version": 1, "sha256": tree_digest(payload)}
-    write_json(layout.champion, {**champion, "payload": payload.relative_to(layout.state).as_posix()})
+    write_json(layout.champion_path, {**champion, "payload": payload.relative_to(layout.state).as_posix()})
     return layout
 
 
@@ -71,8 +71,8 @@ def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout)
     with pytest.raises(ValidationError, match="Input should be 'lora'"):
         Training.model_validate({"method": "third"})
     for use in (
-        lambda: package.trained_folder(layout, "third"),
-        lambda: models.locate(layout, "champion"),
+        lambda: package.trained_weights_folder(layout, "third"),
+        lambda: models.locate_model(layout, "champion"),
         lambda: base_models.copy_base_model(layout, told(layout)),
     ):
         with pytest.raises(Refused, match="training method 'third' is not one that this version"):
@@ -81,12 +81,12 @@ def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout)
 
 def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "METHODS", {**METHODS, "third": THIRD})
-    assert package.trained_folder(layout, "third") == layout.artefacts("train") / "adapter"
-    located = models.locate(layout, "champion")
+    assert package.trained_weights_folder(layout, "third") == layout.artefacts("train") / "adapter"
+    located = models.locate_model(layout, "champion")
     assert located is not None and located.form == ADAPTER
-    assert base_models.copy_base_model(layout, told(layout)) == layout.base_model(base(layout))
-    assert methods.for_approach("lora")[-1] == "third"
-    assert methods.other_settings("third") == METHODS["lora"].settings
+    assert base_models.copy_base_model(layout, told(layout)) == layout.base_model_folder(base(layout))
+    assert methods.methods_for_approach("lora")[-1] == "third"
+    assert methods.required_unused_settings("third") == METHODS["lora"].own_settings
     (layout.artefacts("train") / "adapter").rename(layout.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method third leaves adapter in .*, found model"):
-        package.trained_folder(layout, "third")
+        package.trained_weights_folder(layout, "third")

@@ -48,11 +48,11 @@ BROKEN = Schema("things", METADATA, METADATA.create_all, (to_second, interrupted
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
-        yield database.sqlite(tmp_path / "things.db")
+        yield database.sqlite_engine(tmp_path / "things.db")
         return
     url = request.getfixturevalue("cluster")
     sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema, hallmark_things_writers")
-    yield database.postgres(database.postgres_url(url, "URL"), "hallmark_things", 7)
+    yield database.postgres_engine(database.parse_postgres_url(url, "URL"), "hallmark_things", 7)
 
 
 def things(engine: Engine) -> list[tuple[object, ...]]:
@@ -70,24 +70,24 @@ def test_an_earlier_one_is_brought_forward_once(engine: Engine, capsys: pytest.C
     assert f"was made by an earlier Hallmark, {VERSION}; " in told
     assert "s3cret" not in told
     migrations.migrate(engine, THIRD)
-    assert things(engine) == [("a", 8), ("b", 8)] and migrations.is_current(engine, THIRD)
+    assert things(engine) == [("a", 8), ("b", 8)] and migrations.is_schema_current(engine, THIRD)
     assert capsys.readouterr().err == ""
 
 
 def test_a_new_one_is_made_as_the_newest(engine: Engine) -> None:
     migrations.migrate(engine, THIRD)
-    assert things(engine) == [] and migrations.is_current(engine, THIRD)
+    assert things(engine) == [] and migrations.is_schema_current(engine, THIRD)
 
 
 def test_one_without_a_version_is_of_the_first(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     with engine.begin() as connection:
         first(connection)
-    assert migrations.is_current(engine, FIRST)
+    assert migrations.is_schema_current(engine, FIRST)
     migrations.migrate(engine, SECOND)
     assert things(engine) == [("a", 7), ("b", 7)]
     assert f"was made by an earlier Hallmark, {UNKNOWN_VERSION}; " in capsys.readouterr().err
     with engine.connect() as connection:
-        assert migrations.writers(connection, SECOND) == [VERSION], "from now on it names who wrote it"
+        assert migrations.read_writer_versions(connection, SECOND) == [VERSION], "from now on it names who wrote it"
 
 
 def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> None:
@@ -97,7 +97,7 @@ def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> No
     words = rf"made by a newer Hallmark, 0\.10\.0 \(things schema 3, this version, {VERSION}, knows 2\); install"
     with pytest.raises(Unavailable, match=words):
         migrations.migrate(engine, SECOND)
-    assert migrations.is_current(engine, THIRD)
+    assert migrations.is_schema_current(engine, THIRD)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> No
 def test_a_version_that_no_hallmark_wrote_is_refused_in_words_and_nothing_is_copied(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], held: list[str], told: str
 ) -> None:
-    engine = database.sqlite(tmp_path / "things.db")
+    engine = database.sqlite_engine(tmp_path / "things.db")
     migrations.migrate(engine, FIRST)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM hallmark_things_schema"))
@@ -124,18 +124,18 @@ def test_an_interrupted_step_has_not_happened_and_is_taken_next_time(engine: Eng
     migrations.migrate(engine, FIRST)
     with pytest.raises(KeyboardInterrupt):
         migrations.migrate(engine, BROKEN)
-    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
+    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_schema_current(engine, SECOND)
     migrations.migrate(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)]
 
 
 def test_a_copy_of_the_file_is_kept_before_the_first_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    engine = database.sqlite(tmp_path / "things.db")
+    engine = database.sqlite_engine(tmp_path / "things.db")
     migrations.migrate(engine, FIRST)
     migrations.migrate(engine, THIRD)
     kept = tmp_path / "things.db.schema1"
     assert str(kept) in capsys.readouterr().err
-    assert things(database.sqlite(kept)) == [("a",), ("b",)]
+    assert things(database.sqlite_engine(kept)) == [("a",), ("b",)]
 
 
 KILLED = """
@@ -149,15 +149,15 @@ def killed(connection):
     os._exit(9)
 
 schema = of.Schema("things", of.METADATA, of.first, (of.to_second, killed))
-migrations.migrate(database.sqlite(Path(sys.argv[1])), schema)
+migrations.migrate(database.sqlite_engine(Path(sys.argv[1])), schema)
 """
 
 
 def test_a_process_killed_in_the_middle_of_a_step_leaves_it_undone(tmp_path: Path) -> None:
-    engine = database.sqlite(tmp_path / "things.db")
+    engine = database.sqlite_engine(tmp_path / "things.db")
     migrations.migrate(engine, FIRST)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "things.db")], cwd=ROOT)
     assert killed.returncode == 9
-    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
+    assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_schema_current(engine, SECOND)
     migrations.migrate(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)]

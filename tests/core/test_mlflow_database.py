@@ -10,7 +10,9 @@ from tests import forking
 from tests.forking import Forked
 from tests.patience import wait_until
 
-SCRIPT = "import sys; from tasks.core.databases import mlflow_database; mlflow_database.create(sys.argv[1])"
+SCRIPT = (
+    "import sys; from tasks.core.databases import mlflow_database; mlflow_database.create_mlflow_tables(sys.argv[1])"
+)
 
 
 def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,11 +42,11 @@ def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path, mo
     assert [it.name for it in client.search_experiments()] == ["Default"]
     made = file.stat().st_ino
     client.create_experiment("kept")
-    mlflow_database.create(uri)
+    mlflow_database.create_mlflow_tables(uri)
     assert file.stat().st_ino == made and MlflowClient(uri).get_experiment_by_name("kept")
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "postgresql://h/d", "sqlite://", "sqlite:////{0}/a.db?mode=ro"])
 def test_other_addresses_are_left_to_mlflow(tmp_path: Path, uri: str) -> None:
-    mlflow_database.create(uri.format(str(tmp_path).lstrip("/")))
+    mlflow_database.create_mlflow_tables(uri.format(str(tmp_path).lstrip("/")))
     assert not [*tmp_path.iterdir()]

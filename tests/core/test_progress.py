@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core import progress
 from tasks.core.graph import STAGES
-from tasks.core.progress import Progress
+from tasks.core.progress import ProgressReporter
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,9 +23,9 @@ def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_work_goes_on_where_nobody_listens_any_more() -> None:
     program = """
 import sys
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 for _ in range(3):
-    announce("train", "x")
+    print_progress("train", "x")
 sys.stderr.write("done")
 """
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -41,11 +41,11 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
-    work = Progress("predict@base", 120, after=17, then="17 requests one at a time")
+    work = ProgressReporter("predict@base", 120, work_after=17, later_work="17 requests one at a time")
     work.began -= 10
     work.report(40)
     assert lines(capsys) == ["progress predict@base 40/137 4.0 rows/s eta 20 s, then 17 requests one at a time"]
-    ingest = Progress("ingest", 100_000)
+    ingest = ProgressReporter("ingest", 100_000)
     ingest.began -= 1
     ingest.report(20_000, "tickets")
     (line,) = lines(capsys)
@@ -54,18 +54,18 @@ def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) ->
 
 def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever was estimated, and whatever part of the work a stretch is."""
-    first, last = Progress("s", 3, after=2), Progress("s", 2, "requests", before=3)
+    first, last = ProgressReporter("s", 3, work_after=2), ProgressReporter("s", 2, "requests", work_before=3)
     for done in range(4):
         first.report(done)
     for done in range(3):
         last.report(done)
     for done in range(6):
-        Progress("s", 3).report(done)
-    progress.announce_count("s", 5, 5, "")
+        ProgressReporter("s", 3).report(done)
+    progress.print_progress_count("s", 5, 5, "")
     counts = [
         (int(count["done"]), int(count["total"]))
         for line in lines(capsys)
-        if (reported := progress.parse(line)) and (count := progress.COUNT.match(reported.text))
+        if (reported := progress.parse_progress_line(line)) and (count := progress.COUNT_PATTERN.match(reported.text))
     ]
     assert counts and all(done < total for done, total in counts)
     assert [done for done, total in counts if total == 5] == [0, 1, 2, 3, 3, 4]
@@ -73,7 +73,7 @@ def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_more_than_was_estimated_is_counted_without_a_total(capsys: pytest.CaptureFixture[str]) -> None:
     """As of a Parquet file, whose line ends say nothing."""
-    work = Progress("ingest", 0)
+    work = ProgressReporter("ingest", 0)
     work.began -= 1
     work.report(5000, "chats")
     (line,) = lines(capsys)
@@ -82,7 +82,7 @@ def test_more_than_was_estimated_is_counted_without_a_total(capsys: pytest.Captu
 
 def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "INTERVAL_SECONDS", 60)
-    work = Progress("clean", 10)
+    work = ProgressReporter("clean", 10)
     for done in range(10):
         work.report(done)
     assert lines(capsys) == []
@@ -102,7 +102,7 @@ def test_only_one_module_prints_how_far_a_stage_is() -> None:
     assert printing == []
 
 
-@pytest.mark.parametrize("module", sorted({stage.module for stage in STAGES.values()}))
+@pytest.mark.parametrize("module", sorted({stage.module_name for stage in STAGES.values()}))
 def test_every_stage_says_what_it_does(module: str) -> None:
     """Words or counts; a stage that works in silence cannot be told from one that hangs."""
     text = (ROOT / f"{module.replace('.', '/')}.py").read_text()
@@ -112,9 +112,9 @@ def test_every_stage_says_what_it_does(module: str) -> None:
 
 
 def test_a_count_becomes_a_share() -> None:
-    assert progress.parse("progress train 120/480 loss 0.412") == ("120/480 loss 0.412", 25.0)
-    assert progress.parse("progress base_model checking its digest") == ("checking its digest", None)
-    assert progress.parse("progress train") is None and progress.parse("epoch 1/2") is None
+    assert progress.parse_progress_line("progress train 120/480 loss 0.412") == ("120/480 loss 0.412", 25.0)
+    assert progress.parse_progress_line("progress base_model checking its digest") == ("checking its digest", None)
+    assert progress.parse_progress_line("progress train") is None and progress.parse_progress_line("epoch 1/2") is None
 
 
 @pytest.mark.attack(rights="stage", stopped="a figure of a progress line is of the size that figures have")
@@ -122,7 +122,7 @@ def test_a_count_becomes_a_share() -> None:
     "said", ["9" * 400 + "/1", "1/" + "9" * 400, "9" * 5_000 + "/" + "9" * 5_000, "1/0", "7/3", "0/0", "x" * 10**6]
 )
 def test_an_odd_count_is_bounded(said: str) -> None:
-    reported = progress.parse(f"progress train {said} rows")
+    reported = progress.parse_progress_line(f"progress train {said} rows")
     assert reported and len(reported.text) <= progress.MAX_TEXT_CHARS
     assert not re.search(r"\d{16}", reported.text)
     assert reported.percent is None or 0 <= reported.percent <= 100

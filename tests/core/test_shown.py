@@ -21,12 +21,12 @@ from tasks.core import escaping
 from tasks.core.errors import InputError
 from tasks.core.escaping import (
     HIDDEN_CHARACTERS,
-    escape,
-    escape_line,
+    escape_hidden,
     escape_markdown,
+    escape_to_one_line,
     escaped_json,
     first_hidden_character,
-    inline_code,
+    format_inline_code,
 )
 from tasks.core.files import write_json
 from tasks.core.pages import escape_value as put_in
@@ -47,14 +47,14 @@ def test_every_character_without_a_form_is_hidden() -> None:
     told = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) in formless]
     assert not [f"U+{ord(one):04X}" for one in told if not RAW.match(one) and one not in SEEN | {"\n", "\t"}]
     assert all(map(RAW.match, "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")), "letters to Unicode, with no form either"
-    assert escape("Grüße, שלום, 你好 👍 é\n\tx") == "Grüße, שלום, 你好 👍 é\n\tx"
+    assert escape_hidden("Grüße, שלום, 你好 👍 é\n\tx") == "Grüße, שלום, 你好 👍 é\n\tx"
 
 
 @given(st.text(alphabet=st.characters()))
 def test_what_is_shown_holds_nothing_hidden_and_is_shown_the_same_again(text: str) -> None:
-    assert not RAW.search(escape(text)) and escape(escape(text)) == escape(text)
-    assert "\n" not in escape_line(text) and "\t" not in escape_line(text)
-    assert (first_hidden_character(text) is None) == (escape(text.replace("\u200c", "").replace("\u200d",
+    assert not RAW.search(escape_hidden(text)) and escape_hidden(escape_hidden(text)) == escape_hidden(text)
+    assert "\n" not in escape_to_one_line(text) and "\t" not in escape_to_one_line(text)
+    assert (first_hidden_character(text) is None) == (escape_hidden(text.replace("\u200c", "").replace("\u200d",
     "")) == text.translate(
         {0x200C: None, 0x200D: None}))  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_markdown_shows_text_literally(text: str) -> None:
         html = render(f"{before}{escape_markdown(text)}")
         assert set(re.findall(r"</?(\w+)", html)) == {"p"}, html
         assert not RAW.search(html)
-    assert set(re.findall(r"</?(\w+)", render(inline_code(text)))) == {"p", "code"}
+    assert set(re.findall(r"</?(\w+)", render(format_inline_code(text)))) == {"p", "code"}
 
 
 @pytest.mark.parametrize(

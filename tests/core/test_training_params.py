@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.stages.train.model import equipment
+from tasks.stages.train.model import machine_requirements
 from tests.stages.evaluate import house
 
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}
@@ -79,12 +79,12 @@ def test_a_name_that_no_file_could_have_is_refused_before_a_run() -> None:
 
 
 def test_without_its_library_a_method_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(equipment, "find_spec", lambda _: None)
-    equipment.require(Training())
+    monkeypatch.setattr(machine_requirements, "find_spec", lambda _: None)
+    machine_requirements.require_software(Training())
     with pytest.raises(InputError, match=r"qlora needs bitsandbytes, .* pip install 'hallmark\[qlora\]'"):
-        equipment.require(Training(method="qlora"))
+        machine_requirements.require_software(Training(method="qlora"))
     with pytest.raises(InputError, match=r"flash needs flash_attn, .* or set training.attention to auto"):
-        equipment.require(Training(device="gpu", precision="bf16", attention="flash"))
+        machine_requirements.require_software(Training(device="gpu", precision="bf16", attention="flash"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.version import VERSION, minor_version
-from tasks.policy import judge
+from tasks.policy import judge_install
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ def test_every_file_names_the_version_that_is_stored() -> None:
     assert chart["version"] == chart["appVersion"] == VERSION
     headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
     assert headings[0].startswith(f"## {VERSION}"), "the changelog says from which version on something is so"
-    assert judge.current().version == VERSION
+    assert judge_install.current_judge().version == VERSION
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ MERGED = (
 def test_what_means_too_much_or_nothing_is_refused_at_once(text: str, said: str) -> None:
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(InputError, match=said):
-        yaml_text.load(text, "f")
+        yaml_text.parse_with_limits(text, "f")
     assert time.process_time() - begun < patience(10), "a second on a quick machine; without a bound, minutes"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20, "kilobytes"
 
@@ -53,12 +53,17 @@ def test_what_means_too_much_or_nothing_is_refused_at_once(text: str, said: str)
 def test_values_that_are_too_many_without_any_alias_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_text, "MAX_VALUES", 500)
     with pytest.raises(InputError, match=r"f:1: more than 500 values"):
-        yaml_text.load("a: [" + "1," * 510 + "]", "f")
+        yaml_text.parse_with_limits("a: [" + "1," * 510 + "]", "f")
 
 
 def test_anchors_and_merges_that_mean_little_are_read() -> None:
-    document = yaml_text.load("a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}\nd: [*a, *a]", "f")
-    assert config.to_plain(document) == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}, "d": [{"x": 1}, {"x": 1}]}
+    document = yaml_text.parse_with_limits("a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}\nd: [*a, *a]", "f")
+    assert config.to_plain_value(document) == {
+        "a": {"x": 1},
+        "b": {"x": 1},
+        "c": {"x": 1, "y": 2},
+        "d": [{"x": 1}, {"x": 1}],
+    }
 
 
 def test_all_yaml_is_read_here() -> None:

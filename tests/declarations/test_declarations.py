@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import declarations, signed_declaration, signing, status
-from tasks.declarations.signed_declaration import KIND, DeclaredCard, DeclaredDocument, DeclaredSource
+from tasks.declarations.signed_declaration import ENTRY_KIND, DeclaredCard, DeclaredDocument, DeclaredSource
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
@@ -32,7 +32,7 @@ LEAD = PARAMS["use_case"] | {"owners": {"business": "lead", "technical": "lead",
 def outside(house: House) -> House:
     """A house outside environment local, with a second owner, a second lead and a higher tier."""
     for name in ("second", "lead-two", "demo-lead"):
-        keys.create(house.state / "keys", name)
+        keys.create_key_pair(house.state / "keys", name)
     reload(house, placed("production"), keyed(PEOPLE + MORE, house.state))
     return house
 
@@ -47,24 +47,24 @@ NONE: dict[str, Any] = {"by_source": {}, "dataset": None}
 
 def source(suites: dict | None = None, terms: dict | None = None, **changes: Any) -> DeclaredSource:
     checked = Source.model_validate(SOURCE | changes), Suites.model_validate(suites or NONE)
-    return signed_declaration.of_source(*checked, terms or {}, [])
+    return signed_declaration.declare_source(*checked, terms or {}, [])
 
 
 def card(evaluation: dict | None = None, **changes: Any) -> DeclaredCard:
     said = PARAMS | {"use_case": LEAD | changes, "evaluation": PARAMS["evaluation"] | (evaluation or {})}
-    return signed_declaration.of_card(Params.model_validate(said))
+    return signed_declaration.declare_card(Params.model_validate(said))
 
 
 def sign(house: House, who: str, *declared: DeclaredDocument, reason: str = "looked at it") -> None:
-    signing.sign(house.ledger, house.governance, who, declared, reason)
+    signing.sign_declarations(house.ledger, house.governance, who, declared, reason)
 
 
 def require(house: House, *declared: DeclaredDocument) -> None:
-    declarations.require(house.ledger, house.governance, declared)
+    declarations.require_in_force(house.ledger, house.governance, declared)
 
 
 def waits(house: House, declared: DeclaredDocument) -> list[str]:
-    return signing.missing_owners(declared, status.read(house.ledger, house.governance), house.governance)
+    return signing.missing_owners(declared, status.read_status(house.ledger, house.governance), house.governance)
 
 
 def signed_first(house: House, declared: DeclaredDocument, owner: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def signed_first(house: House, declared: DeclaredDocument, owner: str) -> dict[s
         declared=declared, owners=[owner], follows=None, environment="production", person=owner, reason="r",
         time=house.ledger.now(),
     )  # fmt: skip
-    return dsse.sign(signed_declaration.DECLARATION.statement(said), house.key(owner))
+    return dsse.sign_statement(signed_declaration.DECLARATION_KIND.statement(said), house.key(owner))
 
 
 @pytest.mark.attack(rights="commit", stopped="a source is read as its owner adopted it, outside environment local")
@@ -153,7 +153,7 @@ def test_a_place_is_known_however_it_is_written(outside: House, how: str) -> Non
     sign(outside, "second", copied)
     assert waits(outside, copied) == ["owner"]
     envelope = signed_first(outside, copied, "second")
-    outside.ledger.append(KIND, copied.subject, {"envelope": envelope})
+    outside.ledger.append(ENTRY_KIND, copied.subject, {"envelope": envelope})
     assert not waits(outside, copied), "by the ledger alone it is in force"
     with pytest.raises(Refused, match="source/own lies where source/tickets lies, and owner has not signed it"):
         require(outside, copied)
@@ -204,7 +204,7 @@ def test_for_an_owner_who_left_somebody_signs_who_signs_people_off(outside: Hous
 def test_who_is_not_asked_adopts_nothing(outside: House, who: str, declared: DeclaredDocument, told: str) -> None:
     with pytest.raises(Refused, match=told):
         sign(outside, who, declared)
-    assert not outside.ledger.entries(KIND)
+    assert not outside.ledger.entries(ENTRY_KIND)
 
 
 def test_a_reason_is_given_and_twice_is_once(outside: House) -> None:
@@ -214,7 +214,7 @@ def test_a_reason_is_given_and_twice_is_once(outside: House) -> None:
         sign(outside, "nobody", source())
     sign(outside, "owner", source())
     sign(outside, "owner", source(), reason="again")
-    assert len(outside.ledger.entries(KIND)) == 1
+    assert len(outside.ledger.entries(ENTRY_KIND)) == 1
 
 
 @pytest.mark.attack(rights="database", stopped="an old declaration counts in its own place alone, once")
@@ -222,8 +222,8 @@ def test_an_old_declaration_written_anew_adopts_nothing(outside: House) -> None:
     lax, strict = source(access=["data-owner", "engineer"]), source()
     for each in (strict, lax, strict):
         sign(outside, "owner", each)
-    for entry in outside.ledger.entries(KIND)[:2]:  # the last is `lax`, which once followed what is in force now
-        outside.ledger.append(KIND, entry.subject, entry.body)
+    for entry in outside.ledger.entries(ENTRY_KIND)[:2]:  # the last is `lax`, which once followed what is in force now
+        outside.ledger.append(ENTRY_KIND, entry.subject, entry.body)
     require(outside, strict)
     with pytest.raises(Refused):
         require(outside, lax)
@@ -235,16 +235,16 @@ def test_what_was_signed_and_held_back_adopts_nothing_later(outside: House) -> N
     lax, strict = source(access=["data-owner", "engineer"]), source()
     envelope = signed_first(outside, lax, "owner")
     sign(outside, "owner", strict)
-    outside.ledger.append(KIND, lax.subject, {"envelope": envelope})
+    outside.ledger.append(ENTRY_KIND, lax.subject, {"envelope": envelope})
     require(outside, strict)
 
 
 @pytest.mark.attack(rights="database", stopped="a declaration counts by signature, subject, environment and owners")
 def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
     sign(outside, "owner", source())
-    (entry,) = outside.ledger.entries(KIND)
+    (entry,) = outside.ledger.entries(ENTRY_KIND)
     other = entry.body["envelope"]
-    said = signed_declaration.DECLARATION.predicate(other)
+    said = signed_declaration.DECLARATION_KIND.unverified_document(other)
     for changes, key in (
         ({"environment": "staging"}, "owner"),
         ({"owners": ["owner", "second"]}, "owner"),
@@ -253,15 +253,17 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
         ({"follows": "0" * 64}, "owner"),
     ):
         changed = said.model_copy(update={"declared": source(region="us")} | changes)
-        envelope = dsse.sign(signed_declaration.DECLARATION.statement(changed), outside.key(key))
-        outside.ledger.append(KIND, "source/tickets", {"envelope": envelope})
-    swapped = dsse.statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.json_value)
-    outside.ledger.append(KIND, "source/tickets", {"envelope": dsse.sign(swapped, outside.key("owner"))})
-    outside.ledger.append(KIND, "source/tickets", {"envelope": None})
-    now = status.read(outside.ledger, outside.governance)
-    assert {name: each.declared for name, each in now.in_force.items()} == {
+        envelope = dsse.sign_statement(signed_declaration.DECLARATION_KIND.statement(changed), outside.key(key))
+        outside.ledger.append(ENTRY_KIND, "source/tickets", {"envelope": envelope})
+    swapped = dsse.make_statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.json_value)
+    outside.ledger.append(
+        ENTRY_KIND, "source/tickets", {"envelope": dsse.sign_statement(swapped, outside.key("owner"))}
+    )
+    outside.ledger.append(ENTRY_KIND, "source/tickets", {"envelope": None})
+    now = status.read_status(outside.ledger, outside.governance)
+    assert {name: each.declared for name, each in now.declarations_by_subject.items()} == {
         "source/tickets": source()
-    } and not now.unfinished
+    } and not now.partial_signatures
 
 
 def metric(**changes: Any) -> dict:
@@ -316,16 +318,16 @@ def test_a_lower_tier_than_that_in_force_is_less(outside: House) -> None:
 
 def test_the_experiment_tier_asks_for_no_card(outside: House) -> None:
     params = Params.model_validate(PARAMS | {"use_case": LEAD | {"risk_tier": "experiment"}})
-    assert declarations.of_params(params, outside.governance.policy) == []
+    assert declarations.declarations_of_params(params, outside.governance.policy) == []
 
 
 def test_local_takes_what_the_files_say(house: House) -> None:
     require(house, source(), card())
-    assert declarations.complied_with(house.ledger, house.governance, [source()]) == {}
+    assert declarations.declarations_complied_with(house.ledger, house.governance, [source()]) == {}
     sign(house, "owner", source())
-    assert list(declarations.complied_with(house.ledger, house.governance, [source(), source(id="b")])) == [
-        "source/tickets"
-    ]
+    assert list(
+        declarations.declarations_complied_with(house.ledger, house.governance, [source(), source(id="b")])
+    ) == ["source/tickets"]
 
 
 def test_the_same_said_in_other_bytes_is_the_same(outside: House) -> None:
@@ -338,5 +340,5 @@ def test_the_same_said_in_other_bytes_is_the_same(outside: House) -> None:
 
 def test_what_is_in_force_says_whose_data_is_whose(outside: House) -> None:
     sign(outside, "owner", source())
-    known = declarations.inventory(outside.ledger, outside.governance)
+    known = declarations.sources_by_id(outside.ledger, outside.governance)
     assert {name: each.access for name, each in known.items()} == {"tickets": ["data-owner"]}

@@ -56,7 +56,7 @@ def processes() -> Iterator[Forking]:
     with importing(
         "torch",
         "transformers.models.llama.modeling_llama",
-        *{DVC_STAGES[name].module for name in STAGES + WITH_A_MODEL},
+        *{DVC_STAGES[name].module_name for name in STAGES + WITH_A_MODEL},
     ) as made:
         yield made
 
@@ -172,7 +172,7 @@ def test_training_outlives_a_disk_that_runs_full_at_a_checkpoint_and_goes_on(
 
 def require_whole(folders: Iterable[Path]) -> None:
     for folder in folders:
-        assert checkpoints.read(folder), f"{folder.name} is half-written"
+        assert checkpoints.read_checkpoint(folder), f"{folder.name} is half-written"
 
 
 def come_to_its_end(processes: Forking, project: Path, disk_of_checkpoints: Path, before: str) -> None:

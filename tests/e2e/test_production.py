@@ -12,7 +12,7 @@ from unittest.mock import patch
 import psutil
 import pytest
 
-from tasks.runs.run_lock import is_executing
+from tasks.runs.run_lock import is_run_executing
 from tests import costs, patience, wheels
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
@@ -130,6 +130,6 @@ def released(hallmark: Production) -> None:
 
 def executed(project: Path, run: str) -> bool:
     """Whether a process holds the run, or is a stage in its worktree."""
-    return is_executing(project / ".hallmark", run) or any(
+    return is_run_executing(project / ".hallmark", run) or any(
         f"runs/{run}" in title(each) for each in psutil.process_iter()
     )

@@ -175,7 +175,7 @@ def test_the_cache_of_another_clone_trains_nothing_without_the_gate(released: Pa
     git(other, "fetch", "--quiet", "origin", f"refs/hallmark/runs/{whole_run.RUN}")
     git(other, "checkout", "--quiet", "FETCH_HEAD")
     shutil.copytree(released / ".hallmark" / "cache", other / ".hallmark" / "cache")
-    dvc.configure(Layout(other))
+    dvc.configure_dvc(Layout(other))
     subprocess.run([*dvc.DVC_COMMAND, "checkout", "split", "base_model"], cwd=other, check=True, capture_output=True)
     gate = other / "gates" / "data.json"
     kept = gate.read_bytes()

@@ -113,7 +113,9 @@ def test_readme_says_what_is_asked_for() -> None:
 
 
 def test_every_check_of_the_data_gate_holds_with_the_files_that_ship(sample: Run) -> None:
-    found = evidence.collect("data", sample.layout, sample.params, sample.governance().policy, sample.signed_request)
+    found = evidence.collect_evidence(
+        "data", sample.layout, sample.params, sample.governance().policy, sample.signed_request
+    )
     assert {check.name: check.verdict for check in found.checks if check.verdict != "passed"} == {}
     assert {check.fact for check in found.checks} >= {"validate.failed_expectations", "split.train_rows"}
     assert found.demo and found.tier == "limited"
@@ -126,9 +128,9 @@ def through_the_stages(root: Path, data: Path) -> Layout:
     layout = Layout(root)
     (root / "examples/support_triage").mkdir(parents=True)
     (root / "examples/support_triage/data").symlink_to(data)
-    build.Run(root).resolve_inventory(sources.load(ROOT / "infra/governance"))
+    build.Run(root).resolve_inventory(sources.load_sources(ROOT / "infra/governance"))
     for stage in (ingest, clean, deduplicate):
-        stage.run(params.load(ROOT / "params.yaml"), layout)
+        stage.run(params.load_params(ROOT / "params.yaml"), layout)
     return layout
 
 

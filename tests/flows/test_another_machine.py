@@ -10,7 +10,7 @@ from flows.suspended_runs import SuspendedRuns
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.takeover import TAKEN_UP
+from tasks.runs.takeover import TAKEOVER_KIND
 from tests.checkouts import Checkouts
 from tests.governed.postgres import new_database
 from tests.in_process import hallmark
@@ -65,7 +65,7 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Flows, Flows]) -> None:
     assert f"run {run} was fetched, with its outputs: " in told
     there.execute(there.look(flow_run))
     ledger = open_ledger(second / ".hallmark")
-    (taken,) = ledger.entries(TAKEN_UP, run)
+    (taken,) = ledger.entries(TAKEOVER_KIND, run)
     assert [entry for entry in ledger.entries(cases.CLOSED, run) if entry.seq > taken.seq], "it went on"
     known = status(second, run)
     assert known["gates"]["data"]["decided_by"] == ["data-owner"]

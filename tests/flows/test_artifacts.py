@@ -33,16 +33,16 @@ def made(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def judged(run: Run) -> Any:
     artifacts.score_planted_values(SimpleNamespace(layout=run.layout))  # type: ignore[arg-type]
-    return planted_defects.read(run.layout)
+    return planted_defects.read_planted_defects(run.layout)
 
 
 def test_the_data_gate_gets_the_recall_of_masking_by_class(made: Run) -> None:
-    assert gate_facts.read_facts(made.layout) == {}
+    assert gate_facts.read_recall_facts(made.layout) == {}
     assert gate_facts.describe_misses({}).startswith("not measured here: nobody planted values in these sources")
     (made.root / "truth.csv").write_text(TRUTH + "src,2,credential,,message number 0\n")
     made.resolve(source("data.csv"), truth="truth.csv")
     artifacts.score_planted_values(SimpleNamespace(layout=made.layout))  # type: ignore[arg-type]
-    found = gate_facts.read_facts(made.layout)
+    found = gate_facts.read_recall_facts(made.layout)
     assert {name: fact.value for name, fact in found.items()} == {
         "planted.recall_name": 1, "planted.recall_credential": 0, "planted.recall_all": 11 / 25
     }  # fmt: skip

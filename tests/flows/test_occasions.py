@@ -16,7 +16,7 @@ from tasks.runs import installation
 from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
 from tasks.scheduling import control, occasion_entries, requests, trigger_events
-from tasks.scheduling.deployments_file import Event
+from tasks.scheduling.deployments_file import EventReported
 from tasks.scheduling.occasion_log import STARTED, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
@@ -42,7 +42,9 @@ def flows(tmp_path: Path, checkouts: Checkouts, prefect_server: Server) -> Itera
 
 
 def declare(project: Path, text: str) -> None:
-    control.declare(open_ledger(project / ".hallmark"), installed_governance(project, None), "ml-engineer", text)
+    control.declare_deployments(
+        open_ledger(project / ".hallmark"), installed_governance(project, None), "ml-engineer", text
+    )
 
 
 def soon(project: Path) -> tuple[datetime, str]:
@@ -57,9 +59,13 @@ def soon(project: Path) -> tuple[datetime, str]:
 def take_event(project: Path, key: str) -> str:
     """As a command or a runner does that is killed once the ledger has the occasion. Returns the run's id."""
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
-    occasion = trigger_events.make_occasion("upstream", Event(on="event"), f"event/{key}", "the export is there")
+    occasion = trigger_events.make_occasion(
+        "upstream", EventReported(on="event"), f"event/{key}", "the export is there"
+    )
     ask = requests.request_signer(Repository.open(project), ledger, governed, occasion)
-    entry = occasion_entries.record_taken(ledger, OccasionLog(), occasion, installation.installation_id(project), ask)
+    entry = occasion_entries.record_occasion(
+        ledger, OccasionLog(), occasion, installation.installation_id(project), ask
+    )
     assert entry is not None and entry.kind == TAKEN
     return str(entry.body["run"])
 
@@ -92,14 +98,14 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     reason = "trigger upstream: the export is there"
     known = status(project, left)
     assert (known["status"], known["reason"]) == ("waiting", reason)
-    assert signed_request.require(ledger, governed, left).request.reason == reason
+    assert signed_request.require_request(ledger, governed, left).request.reason == reason
 
-    known, asked = status(project, scheduled), signed_request.require(ledger, governed, scheduled)
+    known, asked = status(project, scheduled), signed_request.require_request(ledger, governed, scheduled)
     assert known["status"] == "waiting" and asked.request.requested_by == known["requested_by"] == "scheduler"
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]
     assert asked.request.changes == {"training.seed": "7"}
     assert f"reason: {known['reason']}" in hallmark(project, "runs", "show", scheduled)
-    event = OccasionLog().update(ledger).find("upstream/event/export-1")
+    event = OccasionLog().update(ledger).find_taken("upstream/event/export-1")
     (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
     assert event and create_flow_run(flows.client, project, event) == entry.body["flow_run"], (
         "asked again it is the same"

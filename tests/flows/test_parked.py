@@ -13,7 +13,7 @@ from flows.partial_work import PartialFailure
 from flows.suspended_runs import FULL_CHECK_SECONDS, SuspendedRuns
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.gates import cases, evidence, signed_request
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
@@ -21,7 +21,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal
 from tasks.runs.request import RunRequest
-from tasks.runs.run import installed_governance, layout_of, open_run
+from tasks.runs.run import installed_governance, open_run, run_layout
 from tasks.trust import dsse
 from tests.checkouts import Checkouts
 from tests.governed.house import put_result
@@ -51,10 +51,12 @@ def ask(project: Path, ledger: Ledger, run: str, here: bool = True) -> Evidence:
     governed, made = installed_governance(project, None), Layout(project.parent / run)
     put_result(made.artefacts("package"), rows=sum(map(ord, run)))
     envelope = signed(project, RunRequest(run_id=run, requested_by="ml-engineer"))[1]
-    known = signed_request.request_for_run(ledger, governed, run) or signed_request.record(ledger, governed, envelope)
+    known = signed_request.request_for_run(ledger, governed, run) or signed_request.record_request(
+        ledger, governed, envelope
+    )
     if here:
-        dsse.write(layout_of(project, run).request, known.envelope)
-    found = evidence.collect("release", made, load(project / "params.yaml"), governed.policy, known)
+        dsse.write_envelope(run_layout(project, run).request_path, known.envelope)
+    found = evidence.collect_evidence("release", made, load_params(project / "params.yaml"), governed.policy, known)
     return cases.open_gate(ledger, found)
 
 
@@ -62,7 +64,7 @@ def ask(project: Path, ledger: Ledger, run: str, here: bool = True) -> Evidence:
 def parked(project: Path, asked: dict[str, Evidence]) -> SuspendedRuns:
     """After its first look at everything."""
     found = SuspendedRuns(project)
-    assert found.decided_runs(whole=True) == set()
+    assert found.find_decided_runs(full_check=True) == set()
     return found
 
 
@@ -87,9 +89,9 @@ def test_nothing_new_costs_one_question_and_opens_no_run(
         raise AssertionError("a run was opened")
 
     monkeypatch.setattr("flows.suspended_runs.GovernanceCache", opened)
-    assert parked.decided_runs(whole=False) == set() and len(statements) == 1
+    assert parked.find_decided_runs(full_check=False) == set() and len(statements) == 1
     ledger.append("run.stage", "another run", {})
-    assert parked.decided_runs(whole=False) == set() and len(statements) == 3, "what runs do answers no gate"
+    assert parked.find_decided_runs(full_check=False) == set() and len(statements) == 3, "what runs do answers no gate"
 
 
 def test_a_decision_answers_one_until_it_is_resumed(
@@ -97,20 +99,20 @@ def test_a_decision_answers_one_until_it_is_resumed(
 ) -> None:
     governed = installed_governance(project, None)
     decide(ledger, governed, asked[RUNS[2]], "risk-officer", "approve", "fine")
-    assert parked.decided_runs(whole=False) == set(), "its own machine sees to the third"
+    assert parked.find_decided_runs(full_check=False) == set(), "its own machine sees to the third"
     decide(ledger, governed, asked[RUNS[0]], "risk-officer", "approve", "fine")
-    assert parked.decided_runs(whole=False) == {RUNS[0]}
-    assert parked.decided_runs(whole=False) == {RUNS[0]}, "it may not have parked yet"
-    assert SuspendedRuns(project).decided_runs(whole=True) == {RUNS[0]}, "whoever starts anew sees the same"
+    assert parked.find_decided_runs(full_check=False) == {RUNS[0]}
+    assert parked.find_decided_runs(full_check=False) == {RUNS[0]}, "it may not have parked yet"
+    assert SuspendedRuns(project).find_decided_runs(full_check=True) == {RUNS[0]}, "whoever starts anew sees the same"
     decide(ledger, governed, asked[RUNS[0]], "risk-officer", "withdraw", "not fine")
-    assert SuspendedRuns(project).decided_runs(whole=True) == set()
+    assert SuspendedRuns(project).find_decided_runs(full_check=True) == set()
 
 
 def test_one_that_is_closed_goes_on_to_say_so(
     project: Path, parked: SuspendedRuns, ledger: Ledger, asked: dict[str, Evidence]
 ) -> None:
-    cases.record_closing(ledger, cases.current(ledger, asked[RUNS[0]]), "expired")
-    assert parked.decided_runs(whole=False) == {RUNS[0]}
+    cases.record_closing(ledger, cases.current_case(ledger, asked[RUNS[0]]), "expired")
+    assert parked.find_decided_runs(full_check=False) == {RUNS[0]}
 
 
 def test_another_policy_answers_all_that_are_here(project: Path, parked: SuspendedRuns, ledger: Ledger) -> None:
@@ -118,10 +120,10 @@ def test_another_policy_answers_all_that_are_here(project: Path, parked: Suspend
     before = policy.read_text()
     policy.write_text(before.replace("at_least: 10", "at_least: 11"))
     adopt(project)
-    assert parked.decided_runs(whole=False) == {RUNS[1]}
+    assert parked.find_decided_runs(full_check=False) == {RUNS[1]}
     policy.write_text(before)
     adopt(project)
-    assert SuspendedRuns(project).decided_runs(whole=True) == set()
+    assert SuspendedRuns(project).find_decided_runs(full_check=True) == set()
 
 
 def test_a_run_that_ends_since_policy_changed_closes_its_gate(
@@ -133,19 +135,21 @@ def test_a_run_that_ends_since_policy_changed_closes_its_gate(
     create(project, run)
     asked = ask(project, ledger, run)
     waits = {"release": GateState(state="waiting")}
-    journal.write(project / ".hallmark", Journal(run=run, requested_by="ml-engineer", gates=waits))
+    journal.write_journal(project / ".hallmark", Journal(run=run, requested_by="ml-engineer", gates=waits))
     before = policy.read_text()
     policy.write_text(before.replace("at_least: 10", "at_least: 11"))
     adopt(project)
-    assert run in parked.decided_runs(whole=False)
+    assert run in parked.find_decided_runs(full_check=False)
     with pytest.raises(Refused, match="policy changed"):
         gates.require_same_policy(open_run(project, run))
     policy.write_text(before)
     adopt(project)
 
     (closed,) = ledger.entries(cases.CLOSED, run)
-    assert (closed.body["state"], closed.body["sha256"]) == ("void", evidence.digest(asked))
-    assert run not in parked.decided_runs(whole=False) and run not in SuspendedRuns(project).decided_runs(whole=True)
+    assert (closed.body["state"], closed.body["sha256"]) == ("void", evidence.evidence_digest(asked))
+    assert run not in parked.find_decided_runs(full_check=False) and run not in SuspendedRuns(
+        project
+    ).find_decided_runs(full_check=True)
     assert run not in {each.run for each in cases.open_evidence(ledger)}
 
 
@@ -214,7 +218,7 @@ def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
         raise ConnectionError("Prefect is away")
 
     parked, looks = SuspendedRuns(project), []
-    look = parked.decided_runs
+    look = parked.find_decided_runs
     monkeypatch.setattr("flows.suspended_runs.get_client", away)
     monkeypatch.setattr(parked, "decided_runs", lambda whole: looks.append(whole) or look(whole))
     for _ in range(3):

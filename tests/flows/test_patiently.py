@@ -32,8 +32,8 @@ timeouts: {train: 2h}
 def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Run:
     project = checkouts.ready(tmp_path_factory.mktemp("project"))
     run = create(project, "one")
-    control.declare(open_ledger(project / ".hallmark"), run.governance(), "ml-engineer", FILE)
-    journal.write(run.layout.state, Journal(run="one", requested_by="ml-engineer"))
+    control.declare_deployments(open_ledger(project / ".hallmark"), run.governance(), "ml-engineer", FILE)
+    journal.write_journal(run.layout.state, Journal(run="one", requested_by="ml-engineer"))
     return run
 
 
@@ -49,7 +49,7 @@ class Failing:
 
     def __init__(self, patch: pytest.MonkeyPatch, *failures: HallmarkError) -> None:
         self.left, self.waited, self.most = list(failures), list[float](), list[float | None]()
-        patch.setattr(stages, "stage", self)
+        patch.setattr(stages, "run_stage", self)
         patch.setattr(stages, "time", SimpleNamespace(monotonic=time.monotonic, sleep=self.waited.append))
 
     def __call__(self, run: Run, name: str, most: float | None = None) -> StageOutcome:
@@ -81,8 +81,8 @@ def test_each_kind_of_failure_has_its_own_tries(run: Run, monkeypatch: pytest.Mo
 
 def test_how_often_a_stage_was_tried_stands_in_the_journal(run: Run) -> None:
     for state in ("running", "failed", "running", "failed", "running", "done"):
-        stages._line(run, "split", StageState(state=state))
-    known = journal.read(run.layout.state, run.id)
+        stages._update_stage_state(run, "split", StageState(state=state))
+    known = journal.read_journal(run.layout.state, run.id)
     assert known and known.stages["split"] == StageState(state="done", tries=3)
 
 
@@ -112,7 +112,11 @@ def test_a_stage_that_takes_too_long_is_ended_with_all_its_processes(run: Run) -
     before = stages_here()  # workers of other tests
     with pytest.raises(TimeLimitExceeded, match=r"stage ingest took longer than the 0\.4 s that it has, and was ended"):
         stage.provide_outputs(
-            run.layout, "ingest", stage.load_worker(run.governance(), run.ledger()), lambda _: None, most=0.4
+            run.layout,
+            "ingest",
+            stage.load_worker_keys(run.governance(), run.ledger()),
+            lambda _: None,
+            max_seconds=0.4,
         )
     assert not stages_here() - before
     assert not (Path(run.layout.artefacts("ingest")) / "result.json").exists()

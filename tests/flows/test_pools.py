@@ -20,7 +20,7 @@ from tasks.gates import cases, signed_request
 from tasks.ledger.leases import LEASE_DURATION, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import installation, run_entries
-from tasks.runs.takeover import TAKEN_UP
+from tasks.runs.takeover import TAKEOVER_KIND
 from tasks.scheduling.occasion_log import TAKEN
 from tests.checkouts import Checkouts
 from tests.governed.postgres import new_database
@@ -102,16 +102,17 @@ def hostile(client: SyncPrefectClient, ledger: Ledger, evil: Path) -> None:
     """Whoever reaches Prefect's API has the deployment and the pool name other code and commands."""
     script = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {evil}"}}
     client.create_deployment(
-        flow_id=client.create_flow_from_name(deployment_names.FLOW_NAME), name=deployment_names.pool_deployment(ledger,
-        "small"),
-        work_pool_name=deployment_names.work_pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
+        flow_id=client.create_flow_from_name(deployment_names.FLOW_NAME),
+        name=deployment_names.pool_deployment_name(ledger, "small"),
+        work_pool_name=deployment_names.work_pool_name(ledger, "small"),
+        pull_steps=[script], entrypoint=f"{evil}.py:evil",
         job_variables={"command": f"touch {evil}", "env": {"PYTHONPATH": str(evil.parent)}},
     )  # fmt: skip
     template = {
         "job_configuration": {"command": f"touch {evil}"},
         "variables": {"type": "object", "properties": {}},
     }
-    pools._update(client, deployment_names.work_pool(ledger, "small"), base_job_template=template)
+    pools._update(client, deployment_names.work_pool_name(ledger, "small"), base_job_template=template)
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a worker executes what is installed, whatever Prefect says of code")
@@ -137,19 +138,19 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         (taken,) = ledger.entries(TAKEN)
         run = str(taken.body["run"])
         wait_until((path / "parking").exists, "the second machine to be in the run", seconds=120, saw=log.read_text)
-    assert ledger.entries(run_entries.RESOLVED, run) and not ledger.entries(TAKEN_UP, run)
-    assert signed_request.named_governance(ledger, run) is None and not evil.exists()
+    assert ledger.entries(run_entries.RESOLVED_KIND, run) and not ledger.entries(TAKEOVER_KIND, run)
+    assert signed_request.requested_governance(ledger, run) is None and not evil.exists()
 
     assert pool_rescheduling.reschedule_abandoned(first) == [], "it may be out of reach for a moment"
     shift(open_leases(first / ".hallmark"), LEASE_DURATION, f"run/{run}")  # in place of waiting
     assert pool_rescheduling.reschedule_abandoned(first) == [run]
-    (flow_run,) = flows.all(deployment_names.pool_deployment(ledger, "small"))
+    (flow_run,) = flows.all(deployment_names.pool_deployment_name(ledger, "small"))
     assert flow_run.name == run and flow_run.state and flow_run.state.message == pool_rescheduling.GONE_MESSAGE
     monkeypatch.setenv("HALLMARK_ROOT", str(first))
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(flow_run.id))
     monkeypatch.setenv(lifecycle.POOL_VARIABLE, "1")
     execute_here()
-    (taken_up,) = ledger.entries(TAKEN_UP, run)
+    (taken_up,) = ledger.entries(TAKEOVER_KIND, run)
     assert taken_up.body["installation"] == installation.installation_id(first)
     assert status(first, run)["status"] == "waiting" and ledger.entries(cases.ASKED, run)
     hallmark(first, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
@@ -165,7 +166,7 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
         asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
     waiting = flows.look(UUID(asked["flow_run"]))
     assert (
-        waiting.work_pool_name == deployment_names.work_pool(ledger, "small")
+        waiting.work_pool_name == deployment_names.work_pool_name(ledger, "small")
         and waiting.state
         and waiting.state.is_scheduled()
     )

@@ -26,7 +26,7 @@ def tasks() -> dict[str, Task]:  # type: ignore[type-arg]
 
 def test_no_task_keeps_its_result_or_looks_for_one() -> None:
     found = tasks()
-    assert {"flows.stages.stage", "flows.lifecycle.resolve", "flows.gates.ask"} <= found.keys()
+    assert {"flows.stages.run_stage", "flows.lifecycle.resolve_run", "flows.gates.request_decision"} <= found.keys()
     assert {name for name, one in found.items() if one.persist_result is not False} == set()
     assert {name for name, one in found.items() if one.cache_policy not in (NO_CACHE, NONE)} == set()
     assert retrain.persist_result is False

@@ -54,7 +54,7 @@ def waiting(flows: Flows) -> FlowRun:
 def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path, flows: Flows) -> None:
     before = set(journal.run_ids(project / ".hallmark"))
     flow_run = flows.execute(flows.ask())
-    run = lifecycle.run_id(flow_run)
+    run = lifecycle.run_id_of_flow_run(flow_run)
     assert status(project, run)["status"] == "waiting"
     policy = project / "infra" / "governance" / "policy.yaml"
     text = policy.read_text()

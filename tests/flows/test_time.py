@@ -33,11 +33,11 @@ def passes(project: Path) -> tuple[list[str], list[str]]:
 
 @pytest.mark.attack(rights="database", stopped="what cannot be read is told, and the rest is looked at all the same")
 def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / outbox.FOLDER
+    ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / outbox.OUTBOX_FOLDER
     ledger.append(cases.ASKED, "run-x", {"gate": "data"}, b"junk")
     ask(project, ledger, RUNS[0])
     ledger.append(ledger_rollback.ENTRY_KIND, "triage", {"release": "any words"})
-    outbox.store(project / ".hallmark", "1-whole", ledger_rollback.ENTRY_KIND, "triage", RECORD)
+    outbox.store_record(project / ".hallmark", "1-whole", ledger_rollback.ENTRY_KIND, "triage", RECORD)
     (kept / "0-torn.json").write_text("{")
 
     clock(ledger.now() + timedelta(days=400), monkeypatch)

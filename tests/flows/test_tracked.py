@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from flows.mlflow_updates import SHOWN_FILE, MlflowSync
+from flows.mlflow_updates import LAST_UPDATE_FILE, MlflowSync
 from flows.partial_work import PartialFailure
 from tasks.core import files
 from tasks.core.errors import Unavailable
@@ -34,16 +34,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 def anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No MLflow run, and nothing that was shown."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (project / ".hallmark" / SHOWN_FILE).unlink(missing_ok=True)
+    (project / ".hallmark" / LAST_UPDATE_FILE).unlink(missing_ok=True)
     client = MlflowClient(tracking_uri(Layout(project)))
     for run in runs(project):
         client.delete_run(run.info.run_id)
 
 
-def note(project: Path, status: journal.Status, train: Any = "done", **more: Any) -> None:
+def note(project: Path, status: journal.RunStatus, train: Any = "done", **more: Any) -> None:
     stages = {"split": StageState(state="cached"), "train": StageState(state=train, progress=str(time.monotonic()))}
     known = Journal(run=RUN, requested_by="ml-engineer", use_case="tiny", status=status, stages=stages, **more)
-    journal.write(project / ".hallmark", known)
+    journal.write_journal(project / ".hallmark", known)
 
 
 def runs(project: Path) -> list[Any]:
@@ -181,8 +181,8 @@ def test_a_run_before_its_training_is_none_and_one_that_is_broken_keeps_no_other
     other = Journal(run="broken", requested_by="x", status="failed", stages={"train": StageState(state="failed")})
     early = Journal(run="early", requested_by="x", use_case="tiny", status="failed")
     for known in (other, early):
-        journal.write(project / ".hallmark", known)
-    os.utime(journal.path(project / ".hallmark", "broken"), (1, 1))
+        journal.write_journal(project / ".hallmark", known)
+    os.utime(journal.journal_path(project / ".hallmark", "broken"), (1, 1))
     note(project, "promoted")
     with pytest.raises(PartialFailure, match="run broken is not shown in MLflow"):
         MlflowSync(project).update()

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.lifecycle import run_id
+from flows.lifecycle import run_id_of_flow_run
 from flows.suspended_runs import flow_runs_in_state
 from infra.prefect import access, client, logs, server
 from infra.prefect.server import RunningPrefect
@@ -141,7 +141,7 @@ def guest(
     assert up is not None
     with pytest.MonkeyPatch.context() as theirs:
         theirs.setenv("PREFECT_API_URL", up.api)
-        theirs.setenv("PREFECT_API_AUTH_STRING", access.secret(project))
+        theirs.setenv("PREFECT_API_AUTH_STRING", access.server_secret(project))
         told = hallmark(folder, "run", "--as", "ml-engineer")
     assert "secret" not in told, "that server's pages are somebody else's"
     yield folder
@@ -154,20 +154,20 @@ def test_each_takes_its_own_runs(project: Path, interrupted: Command, guest: Pat
     assert theirs["run"] not in [line["run"] for line in hallmark_json(project, "status")]
     with prefect(project) as asked:
         for root, run in ((project, interrupted.run), (guest, theirs["run"])):
-            assert [run_id(one) for one in flow_runs_in_state(root, asked, StateType.PAUSED)] == [run]
+            assert [run_id_of_flow_run(one) for one in flow_runs_in_state(root, asked, StateType.PAUSED)] == [run]
     ledger = open_ledger(project / ".hallmark")
-    said = [line.text for line in logs.read(project, ledger, interrupted.run, [])]
+    said = [line.text for line in logs.read_log_lines(project, ledger, interrupted.run, [])]
     assert "Beginning flow run" in said[0] and any("stage ingest" in text for text in said), said
-    assert logs.read(project, ledger, theirs["run"], []) == [], "another's lines, on the same server"
+    assert logs.read_log_lines(project, ledger, theirs["run"], []) == [], "another's lines, on the same server"
 
 
 def test_a_guest_is_told_of_a_wrong_secret_and_keeps_none(
     project: Path, interrupted: Command, guest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    up, secret = server.find(guest), access.secret(project).encode()
+    up, secret = server.find(guest), access.server_secret(project).encode()
     assert up is not None and up.server is None
     assert not [path for path in (guest / ".hallmark").rglob("*") if path.is_file() and secret in path.read_bytes()]
-    assert json.loads((access.folder(guest) / "up.json").read_text())["server"] is None
+    assert json.loads((access.prefect_folder(guest) / "up.json").read_text())["server"] is None
     monkeypatch.setattr(os, "environ", os.environ | {"PREFECT_API_AUTH_STRING": "not the owner's"})
     with pytest.raises(Unavailable, match="wants another PREFECT_API_AUTH_STRING"):
         client.state_of(guest, up, status(project, interrupted.run)["flow_run"])

@@ -20,14 +20,14 @@ from flows.scheduling import OccasionHandler
 from infra.doctor import diagnostics
 from infra.prefect import access, watch_status
 from infra.prefect.watch import Watch
-from infra.processes import OWN_PROCESS
+from infra.processes import HALLMARK_PROCESS
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases
-from tasks.gates.signed_decision import KIND
+from tasks.gates.signed_decision import ENTRY_KIND
 from tasks.ledger.leases import LEASE_DURATION, Lease, Leases, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import installation
-from tasks.runs.environment import isolated
+from tasks.runs.environment import isolated_environment
 from tasks.runs.run import installed_governance
 from tasks.scheduling import control
 from tasks.scheduling.occasion_log import TAKEN
@@ -64,21 +64,21 @@ def declare(ledger: Ledger, root: Path) -> datetime:
     """A schedule, and when it is due first."""
     anchor = ledger.now() + timedelta(seconds=patience(2))
     text = f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}'}}\n"
-    control.declare(ledger, installed_governance(root, None), "ml-engineer", text)
+    control.declare_deployments(ledger, installed_governance(root, None), "ml-engineer", text)
     return anchor
 
 
 @contextlib.contextmanager
 def watch(root: Path, api: str = "") -> Iterator["subprocess.Popen[str]"]:
     """As `hallmark watch` becomes it."""
-    access.folder(root).mkdir(parents=True, exist_ok=True)
-    given = isolated(access.client_environment(root, api, own=False))
+    access.prefect_folder(root).mkdir(parents=True, exist_ok=True)
+    given = isolated_environment(access.client_environment(root, api, is_own_server=False))
     if not api:
         del given["PREFECT_API_URL"]
     with log_file(root).open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", *OWN_PROCESS, "infra.prefect.watch"],
-            cwd=access.folder(root),
+            [sys.executable, "-I", *HALLMARK_PROCESS, "infra.prefect.watch"],
+            cwd=access.prefect_folder(root),
             env=given,
             stderr=log,
             text=True,
@@ -91,7 +91,7 @@ def watch(root: Path, api: str = "") -> Iterator["subprocess.Popen[str]"]:
 
 
 def log_file(root: Path) -> Path:
-    return access.folder(root) / "watch.log"
+    return access.prefect_folder(root) / "watch.log"
 
 
 def until(done: Callable[[], object], what: str, root: Path) -> None:
@@ -124,7 +124,7 @@ def outlive(database: Cluster, root: Path, flows: Flows, process: "subprocess.Po
     until(woken, "the run to be woken", root)
     with flows.no_further_than(*DATA_STAGE_NAMES, "base_model"):
         flows.execute(parked)
-    (decision,), (closing,) = ledger.entries(KIND), ledger.entries(cases.CLOSED, run)
+    (decision,), (closing,) = ledger.entries(ENTRY_KIND), ledger.entries(cases.CLOSED, run)
     assert decision.seq < closing.seq and closing.body["state"] == "passed"
     assert status(root, run)["gates"]["data"]["decided_by"] == ["data-owner"]
     assert any(entry.body["stage"] == "base_model" for entry in ledger.entries("run.stage", run)), "it went on"
@@ -139,9 +139,9 @@ def test_one_watches_for_all_and_another_takes_over(
     first, second = machines
     ledger, leases = open_ledger(first / ".hallmark"), open_leases(first / ".hallmark")
     ours, theirs = installation.installation_id(first), installation.installation_id(second)
-    assert watch_status.read(first) == watch_status.WatchStatus("nobody has watched yet", True)
+    assert watch_status.read_watch_status(first) == watch_status.WatchStatus("nobody has watched yet", True)
     with watch(first) as one:
-        until(lambda: ours in watch_status.read(second).words, "the first machine to watch", first)
+        until(lambda: ours in watch_status.read_watch_status(second).description, "the first machine to watch", first)
         with prefect_server.used(), prefect_server.client() as client, watch(second, prefect_server.api) as other:
             until(lambda: "watches since" in log_file(second).read_text(), "the second to see the first", second)
             declare(ledger, first)
@@ -151,20 +151,26 @@ def test_one_watches_for_all_and_another_takes_over(
             one.send_signal(signal.SIGKILL)
             one.wait()
             shift(leases, LEASE_DURATION)  # in place of waiting
-            until(lambda: theirs in watch_status.read(first).words, "the second to take over", second)
+            until(
+                lambda: theirs in watch_status.read_watch_status(first).description, "the second to take over", second
+            )
             declare(ledger, first)
             until(lambda: len(ledger.entries(TAKEN)) == 2, "the second to ask for a run", second)
             assert asked(ledger) == [ours, theirs], "each occasion once"
 
             outlive(database, second, Flows(second, client), other)
-            until(lambda: theirs in watch_status.read(first).words, "the second to have its lease again", second)
+            until(
+                lambda: theirs in watch_status.read_watch_status(first).description,
+                "the second to have its lease again",
+                second,
+            )
             other.send_signal(signal.SIGTERM)
             assert other.wait(timeout=patience(60)) == 0
-    found = watch_status.read(first)
-    assert found.words.startswith("nobody for ") and not found.is_missing, "who is told to end lets go"
+    found = watch_status.read_watch_status(first)
+    assert found.description.startswith("nobody for ") and not found.is_missing, "who is told to end lets go"
 
     def line() -> diagnostics.ReportLine:
-        (found,) = diagnostics.run(first, {"watch": diagnostics.DIAGNOSTICS["watch"]})
+        (found,) = diagnostics.run_diagnostics(first, {"watch": diagnostics.DIAGNOSTICS["watch"]})
         return found
 
     assert not line().do, "nothing waits"
@@ -189,7 +195,7 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     monkeypatch.setattr("tasks.ledger.leases.datetime", None)
     look(late.handle_schedules)
     assert asked(ledger) == [installation.installation_id(first)], "the ledger's time is the database's"
-    looking = OccasionHandler(second, leads=lambda: False)
+    looking = OccasionHandler(second, is_leader=lambda: False)
     due = declare(ledger, first)
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
     look(looking.handle_schedules)
@@ -209,16 +215,18 @@ def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
     monkeypatch.setattr(Leases, "acquire", slowly)
     ours = Watch(tmp_path)
     with ThreadPoolExecutor(2) as pool:
-        renewal = pool.submit(ours.renew, tmp_path)
+        renewal = pool.submit(ours.renew_lease, tmp_path)
         began.wait()
-        end = pool.submit(ours.release)
+        end = pool.submit(ours.release_lease)
         futures.wait([end], timeout=0.5)  # it must not end before the renewal
         goes_on.set()
         assert renewal.result() == ["this process watches"] and end.result() is None
-    assert ours.renew(tmp_path) == [] and watch_status.read(tmp_path).words.startswith("nobody for ")
+    assert ours.renew_lease(tmp_path) == [] and watch_status.read_watch_status(tmp_path).description.startswith(
+        "nobody for "
+    )
 
 
 def test_this_process_is_the_one_that_is_named(tmp_path: Path) -> None:
-    assert str(os.getpid()) not in watch_status.read(tmp_path).words and not list(tmp_path.iterdir()), (
-        "asking makes nothing"
-    )
+    assert str(os.getpid()) not in watch_status.read_watch_status(tmp_path).description and not list(
+        tmp_path.iterdir()
+    ), "asking makes nothing"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.gates import gate
-from flows.stages import stages
+from flows.gates import pass_gate
+from flows.stages import run_stages
 from flows.suspended_runs import SuspendedRuns
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
@@ -39,13 +39,13 @@ def run(project: Path) -> Run:
 
 def test_between_the_gate_and_training_the_next_stage_does_not_start(project: Path, run: Run) -> None:
     hallmark(project, *WITHDRAW)
-    for step in (lambda: stages(run, "base_model", "tokenise", "train"), lambda: gate(run, "data")):
+    for step in (lambda: run_stages(run, "base_model", "tokenise", "train"), lambda: pass_gate(run, "data")):
         with pytest.raises(Refused, match=f"run {run.id} stops: source messages was withdrawn by data-owner on"):
             step()
-    assert not run.layout.artefacts("base_model").exists() and not run.layout.evidence("data").exists()
+    assert not run.layout.artefacts("base_model").exists() and not run.layout.evidence_path("data").exists()
     told = hallmark(project, *RESTORE)
     assert "source messages is given again" in told
-    assert run.withdrawal() is None
+    assert run.withdrawal_reason() is None
 
 
 def test_who_does_not_own_it_is_told(project: Path) -> None:

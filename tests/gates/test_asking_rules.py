@@ -14,11 +14,11 @@ ASKED = POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n")
 @pytest.mark.parametrize(
     ("rule", "who", "word"),
     [
-        (run_request.known_requester, "stranger", "stranger is not in people.yaml"),
-        (run_request.any_role, "gone", "gone held no role on"),
-        (run_request.demo_identity, "demo-owner", "is a demo identity, which counts in environment local alone"),
-        (run_request.tier_requesters, "lead", "takes engineer; lead holds ml-lead"),
-        (run_request.tier_requesters, "scheduler", "does not let the scheduler"),
+        (run_request.refuse_unknown_requester, "stranger", "stranger is not in people.yaml"),
+        (run_request.refuse_without_role, "gone", "gone held no role on"),
+        (run_request.refuse_demo_identity, "demo-owner", "is a demo identity, which counts in environment local alone"),
+        (run_request.refuse_for_tier, "lead", "takes engineer; lead holds ml-lead"),
+        (run_request.refuse_for_tier, "scheduler", "does not let the scheduler"),
     ],
 )
 def test_each_rule_refuses_in_its_words(house: House, rule: object, who: str, word: str) -> None:
@@ -27,13 +27,16 @@ def test_each_rule_refuses_in_its_words(house: House, rule: object, who: str, wo
     person, now = house.governance.people.get(who), datetime.now(UTC)
     case = run_request.RequestClaim(who, person, "low", policy, now)
     assert next(each for each in run_request.RULES if each(case)) is rule
-    assert word in str(run_request.why_not(who, "low", policy, house.governance.people, now))
+    assert word in str(run_request.refusal_reason(who, "low", policy, house.governance.people, now))
 
 
 def test_a_role_counts_at_the_moment_that_is_asked_about(house: House) -> None:
     governed, ended = house.governance, datetime(2026, 1, 1, tzinfo=UTC)
-    assert run_request.why_not("gone", "low", governed.policy, governed.people, ended - timedelta(seconds=1)) is None
-    assert run_request.why_not("gone", "low", governed.policy, governed.people, ended)
-    assert run_request.why_not("asker", "low", governed.policy, governed.people, ended) is None
+    assert (
+        run_request.refusal_reason("gone", "low", governed.policy, governed.people, ended - timedelta(seconds=1))
+        is None
+    )
+    assert run_request.refusal_reason("gone", "low", governed.policy, governed.people, ended)
+    assert run_request.refusal_reason("asker", "low", governed.policy, governed.people, ended) is None
     with pytest.raises(InputError, match="risk tier 'high' is not in policy"):
-        run_request.why_not("asker", "high", governed.policy, governed.people, ended)
+        run_request.refusal_reason("asker", "high", governed.policy, governed.people, ended)

@@ -18,7 +18,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.gates import cases, evidence, gates
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_decision import KIND, Decision, statement
+from tasks.gates.signed_decision import ENTRY_KIND, Decision, decision_statement
 from tasks.ledger import attachments
 from tasks.ledger.ledger import Entry
 from tasks.trust import dsse, keys
@@ -44,12 +44,12 @@ def plant(house: House, about: Evidence, person: str, key: Ed25519PrivateKey | N
         "withdraws": [],
         "time": house.ledger.now(),
     }
-    of = {"stage": about.subject.stage, "subject": about.subject.sha256, "evidence": evidence.digest(about)}
+    of = {"stage": about.subject.stage, "subject": about.subject.sha256, "evidence": evidence.evidence_digest(about)}
     of |= {name: changes.pop(name) for name in list(changes) if name in of}
     decision = Decision.model_validate(fields | changes)
-    said = statement(decision, of["stage"], of["subject"], of["evidence"])
-    envelope = dsse.sign(said, key or house.key(person))
-    return house.ledger.append(KIND, about.subject.sha256, {"envelope": envelope})
+    said = decision_statement(decision, of["stage"], of["subject"], of["evidence"])
+    envelope = dsse.sign_statement(said, key or house.key(person))
+    return house.ledger.append(ENTRY_KIND, about.subject.sha256, {"envelope": envelope})
 
 
 def test_the_plant_itself_is_sound(house: House, asked: Evidence) -> None:
@@ -109,7 +109,7 @@ def test_nor_under_a_false_key_id_nor_by_the_gates_own_key(house: House, asked: 
     envelope = plant(house, asked, "owner", house.key("gate")).body["envelope"]
     genuine = house.decide(house.ask(run="run-2"), "owner").body["envelope"]
     envelope["signatures"][0]["keyid"] = genuine["signatures"][0]["keyid"]
-    house.ledger.append(KIND, asked.subject.sha256, {"envelope": envelope})
+    house.ledger.append(ENTRY_KIND, asked.subject.sha256, {"envelope": envelope})
     assert "the signature does not match" in house.why_not(asked)
 
 
@@ -119,7 +119,7 @@ def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House, 
     for file in ("owner", "owner.pub"):
         (house.state / "keys" / file).unlink()
     reload(house)
-    keys.create(house.state / "keys", "owner")
+    keys.create_key_pair(house.state / "keys", "owner")
     assert house.judge(asked).state == "waiting"
 
 
@@ -138,7 +138,7 @@ def test_an_old_key_stops_counting_when_people_yaml_has_a_new_one(house: House, 
     ],
 )
 def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, asked: Evidence, body: dict) -> None:
-    house.ledger.append(KIND, asked.subject.sha256, body)
+    house.ledger.append(ENTRY_KIND, asked.subject.sha256, body)
     house.decide(asked, "owner")
     standing = house.judge(asked)
     assert standing.state == "passed"
@@ -149,7 +149,9 @@ def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, 
 def test_another_statement_signed_by_the_right_person_is_no_decision(house: House, asked: Evidence) -> None:
     envelope = house.decide(house.ask(run="run-2", by="both"), "owner").body["envelope"]
     payload = dsse.unverified_statement(envelope) | {"predicateType": "urn:hallmark:promotion:v1"}
-    house.ledger.append(KIND, asked.subject.sha256, {"envelope": dsse.sign(payload, house.key("owner"))})
+    house.ledger.append(
+        ENTRY_KIND, asked.subject.sha256, {"envelope": dsse.sign_statement(payload, house.key("owner"))}
+    )
     assert "not a decision" in house.why_not(asked)
 
 
@@ -158,26 +160,26 @@ class TestReplay:
     def test_of_an_evaluation_decision_from_another_run(self, house: House) -> None:
         envelope = house.decide(house.ask("evaluation", run="run-1"), "lead").body["envelope"]
         later = house.ask("evaluation", run="run-2")
-        house.ledger.append(KIND, later.subject.sha256, {"envelope": envelope})
+        house.ledger.append(ENTRY_KIND, later.subject.sha256, {"envelope": envelope})
         assert "only data decisions carry over" in house.why_not(later)
 
     def test_at_another_gate(self, house: House) -> None:
         envelope = house.decide(house.ask(), "owner").body["envelope"]
         other = house.ask("release")
-        house.ledger.append(KIND, other.subject.sha256, {"envelope": envelope})
+        house.ledger.append(ENTRY_KIND, other.subject.sha256, {"envelope": envelope})
         assert "it is about gate data" in house.why_not(other)
 
     def test_for_another_output(self, house: House) -> None:
         envelope = house.decide(house.ask(run="run-1"), "owner").body["envelope"]
         (house.layout.artefacts("split") / "train.txt").write_text("rowz")
         other = house.ask(run="run-2")
-        house.ledger.append(KIND, other.subject.sha256, {"envelope": envelope})
+        house.ledger.append(ENTRY_KIND, other.subject.sha256, {"envelope": envelope})
         assert "it is about another output" in house.why_not(other)
 
     def test_of_an_approval_that_was_withdrawn(self, house: House, asked: Evidence) -> None:
         envelope = house.decide(asked, "owner").body["envelope"]
         house.decide(asked, "owner", "withdraw")
-        house.ledger.append(KIND, asked.subject.sha256, {"envelope": envelope})
+        house.ledger.append(ENTRY_KIND, asked.subject.sha256, {"envelope": envelope})
         assert house.judge(asked).state == "waiting"
         assert "withdrawn by entry" in house.why_not(asked)
 
@@ -185,14 +187,14 @@ class TestReplay:
         asked = house.ask("evaluation")
         house.decide(asked, "lead")
         envelope = house.decide(asked, "risk-one").body["envelope"]
-        house.ledger.append(KIND, asked.subject.sha256, {"envelope": envelope})
+        house.ledger.append(ENTRY_KIND, asked.subject.sha256, {"envelope": envelope})
         plant(house, asked, "risk-one", role="risk", reason="other words")
         assert house.judge(asked).state == "waiting"
         assert "says the same as entry" in house.why_not(asked)
 
     def test_of_somebody_elses_withdrawal_takes_nothing_back(self, house: House, asked: Evidence) -> None:
         approval = house.decide(asked, "owner").body["envelope"]
-        plant(house, asked, "both", verb="withdraw", role="", withdraws=[dsse.digest(approval)])
+        plant(house, asked, "both", verb="withdraw", role="", withdraws=[dsse.envelope_digest(approval)])
         assert house.judge(asked).state == "passed"
 
 
@@ -203,8 +205,8 @@ def test_a_decision_after_the_gate_closed_changes_nothing(house: House, asked: E
     plant(house, asked, "both", verb="reject", role="risk", reason="too late")
     assert house.judge(asked).state == "passed"
     assert "(passed) and takes no more decisions" in house.why_not(asked)
-    approval = house.ledger.entries(KIND)[0].body["envelope"]
-    plant(house, asked, "owner", verb="withdraw", role="", withdraws=[dsse.digest(approval)])
+    approval = house.ledger.entries(ENTRY_KIND)[0].body["envelope"]
+    plant(house, asked, "owner", verb="withdraw", role="", withdraws=[dsse.envelope_digest(approval)])
     assert house.judge(asked).state == "passed"
 
 
@@ -254,7 +256,7 @@ def test_a_data_decision_that_denies_its_demo_run_does_not_carry_over(house: Hou
 
 @pytest.mark.attack(rights="database", stopped="a gate is judged from the signatures, not from its closing")
 def test_a_gate_closed_by_hand_as_passed_has_not_passed(house: House, asked: Evidence) -> None:
-    body = {"gate": "data", "sha256": evidence.digest(asked), "state": "passed"}
+    body = {"gate": "data", "sha256": evidence.evidence_digest(asked), "state": "passed"}
     house.ledger.append(cases.CLOSED, asked.run, body)
     assert house.judge(asked).state == "failed"
 
@@ -274,14 +276,14 @@ def attached_to(house: House, seq: int) -> list[bytes]:
     with sqlite3.connect(house.state / "ledger.db") as connection:
         found = connection.execute("SELECT data FROM hallmark_ledger_attached WHERE seq = ?", (seq,)).fetchall()
     connection.close()
-    return [attachments.unpack(data) for (data,) in found]
+    return [attachments.decompress_document(data) for (data,) in found]
 
 
 def exchange(house: House, seq: int, change: Any) -> None:
     """Attach something else to an entry."""
     body = json.loads(attached_to(house, seq)[0])
     change(body)
-    data = attachments.pack(canonical_json(body)).hex()
+    data = attachments.compress_document(canonical_json(body)).hex()
     raw(house, f"UPDATE hallmark_ledger_attached SET data = X'{data}' WHERE seq = {seq}")
 
 
@@ -333,7 +335,7 @@ class TestEditedRows:
         house.ask(run="run-1")
         raw(house, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2")
         with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence is of another run"):
-            cases.read_all(house.ledger, "run-9")
+            cases.read_cases(house.ledger, "run-9")
 
     def test_a_row_of_another_run_that_cannot_be_read_stops_only_that_run(self, house: House) -> None:
         first = house.ask(run="run-1")

@@ -137,11 +137,11 @@ def test_the_key_must_be_that_of_the_person(house: House, asked: Evidence, tmp_p
     for wrong in (house.key("both"), house.key("gate")):
         with pytest.raises(Refused, match=r"the key SHA256:\S+ is not one that owner can sign with .* has SHA256:"):
             house.decide(asked, "owner", signer=wrong)
-    line = keys.create(tmp_path / "brought", "owner")
+    line = keys.create_key_pair(tmp_path / "brought", "owner")
     reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, keys: [{line}],"))
     with pytest.raises(Refused, match="is not one that owner can sign with"):  # the key of init counts no more
         house.decide(asked, "owner")
-    house.decide(asked, "owner", signer=keys.signer_of(keys.load_private(tmp_path / "brought" / "owner")))
+    house.decide(asked, "owner", signer=keys.make_signer(keys.load_private_key(tmp_path / "brought" / "owner")))
     assert house.judge(asked).state == "passed"
 
 
@@ -149,7 +149,7 @@ def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> N
     (house.state / "keys" / "owner").unlink()
     with pytest.raises(InputError, match=r"owner is wanted, and none is at \S+/keys/owner; put it there"):
         house.decide(house.ask(), "owner")
-    line = keys.create(tmp_path / "brought", "owner")
+    line = keys.create_key_pair(tmp_path / "brought", "owner")
     reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, keys: [{line}],"))
     with pytest.raises(InputError, match=r"owner is wanted, and none is at \S+/keys/owner; put it there"):
         house.decide(house.ask(), "owner")
@@ -157,8 +157,8 @@ def test_without_a_key_the_way_to_one_is_told(house: House, tmp_path: Path) -> N
 
 def test_what_is_signed_names_evidence_subject_and_policy(house: House, asked: Evidence) -> None:
     envelope = house.decide(asked, "owner").body["envelope"]
-    statement = dsse.verify(envelope, [house.line("owner")])
-    assert dsse.subjects(statement) == {
+    statement = dsse.verify_envelope(envelope, [house.line("owner")])
+    assert dsse.subject_digests(statement) == {
         "split": asked.subject.sha256,
         "evidence/data.json": house.judge(asked).evidence_sha256,
     }

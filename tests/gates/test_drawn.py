@@ -18,20 +18,22 @@ APPROVE = DecisionDraft("approve", "looked at it")
 
 def drawn(house: House, wish: DecisionDraft = APPROVE) -> dict[str, Any]:
     """The statement that `owner` is asked to sign."""
-    (draft,) = decisions.draw_up(house.ledger, house.governance, house.ask(), "owner", wish, line(house))
+    (draft,) = decisions.prepare_decision(house.ledger, house.governance, house.ask(), "owner", wish, line(house))
     return draft.statement
 
 
 def line(house: House) -> str:
-    return keys.without_comment(house.line("owner"))
+    return keys.strip_comment(house.line("owner"))
 
 
 def signed(house: House, statement: dict[str, Any], who: str = "owner") -> dict[str, Any]:
-    return dsse.sign(statement, house.key(who))
+    return dsse.sign_statement(statement, house.key(who))
 
 
 def take(house: House, envelope: dict[str, Any], wish: DecisionDraft = APPROVE) -> Entry:
-    return decisions.record_signed(house.ledger, house.governance, house.ask(), "owner", wish, envelope, line(house))
+    return decisions.record_signed_decision(
+        house.ledger, house.governance, house.ask(), "owner", wish, envelope, line(house)
+    )
 
 
 def test_what_was_drawn_and_signed_elsewhere_counts(house: House) -> None:
@@ -40,7 +42,7 @@ def test_what_was_drawn_and_signed_elsewhere_counts(house: House) -> None:
     assert entry.body == {"envelope": envelope} and take(house, envelope) == entry, "twice is once"
     standing = house.judge(house.ask())
     assert standing.state == "passed" and isinstance(
-        decisions.draw_up(house.ledger, house.governance, house.ask(), "owner", APPROVE, line(house)), Entry
+        decisions.prepare_decision(house.ledger, house.governance, house.ask(), "owner", APPROVE, line(house)), Entry
     )
 
 
@@ -79,15 +81,15 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
 def test_what_was_changed_before_it_was_signed_is_not_recorded(house: House, change: str) -> None:
     statement = drawn(house)
     CHANGES[change](statement)
-    before = house.ledger.last()
+    before = house.ledger.last_seq()
     with pytest.raises(HallmarkError):
         take(house, signed(house, statement))
-    assert house.ledger.last() == before
+    assert house.ledger.last_seq() == before
 
 
 def test_anothers_signature_is_not_recorded(house: House) -> None:
     statement = drawn(house)
-    forged = dsse.unverified_envelope(canonical_json(statement), line(house), b"x" * 64)
+    forged = dsse.make_unverified_envelope(canonical_json(statement), line(house), b"x" * 64)
     for envelope in (signed(house, statement, "both"), forged):
         with pytest.raises(Refused):
             take(house, envelope)

@@ -9,9 +9,9 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import sha256_file, tree_digest, write_json
 from tasks.gates import evidence, evidence_text, missing_decisions
-from tasks.gates.checks.checks import check_result
+from tasks.gates.checks.checks import evaluate_check
 from tasks.gates.evidence import Evidence, RequiredDecisions
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.policy import Check, WaiverRule
 from tests.governed.house import House, put_result
 
@@ -39,13 +39,13 @@ def test_figures_come_from_results_and_measurements_under_their_names(house: Hou
 def test_success_metrics_judged_at_evaluation_are_checks_of_that_gate_only(house: House) -> None:
     assert [check.name for check in house.collect("evaluation").checks] == [
         "good enough",
-        STANDING_CHECKS["evaluation"],
+        CHECK_NAMES_OF_EVERY_TIER["evaluation"],
         "fast",
     ]
     assert [check.name for check in house.collect("data").checks] == [
         "enough rows",
         "new fact",
-        STANDING_CHECKS["data"],
+        CHECK_NAMES_OF_EVERY_TIER["data"],
     ]
     assert house.collect("release").checks == []
 
@@ -82,7 +82,7 @@ def test_it_states_whom_policy_asks_who_may_waive_and_by_when(house: House) -> N
 )
 def test_verdicts(fact, bound, at_least, at_most, optional, verdict) -> None:
     check = Check(name="c", fact="s.f", bound=bound, at_least=at_least, at_most=at_most, optional=optional)
-    result = check_result(check, {"s.f": fact} if fact else {})
+    result = evaluate_check(check, {"s.f": fact} if fact else {})
     assert result.verdict == verdict
     assert result.value == (fact.value if fact else None)
 
@@ -97,27 +97,27 @@ def test_verdicts(fact, bound, at_least, at_most, optional, verdict) -> None:
 )
 def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own_words(note: str, why: str) -> None:
     check = Check(name="c", fact="validate.placeholders_only_in_target", at_most=0)
-    result = check_result(check, {check.fact: Fact(value=0.5, note=note)})
+    result = evaluate_check(check, {check.fact: Fact(value=0.5, note=note)})
     assert (result.why, result.verdict) == (why, "failed")
     assert "is 0.5, wanted at most 0" in missing_decisions.missing_waivers([result], RequiredDecisions(
         roles=[], waive=None, deadline_days=1, owners=[], besides_owner=None
     ))[0]  # fmt: skip
     other = Check(name="c", fact="validate.other", at_most=0)
-    assert check_result(other, {other.fact: Fact(value=0.5, note=note)}).why == ""
+    assert evaluate_check(other, {other.fact: Fact(value=0.5, note=note)}).why == ""
 
 
 def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) -> None:
-    assert evidence_text.facts(house.collect("data"))["masking missed"].startswith("not measured here")
+    assert evidence_text.evidence_lines(house.collect("data"))["masking missed"].startswith("not measured here")
     counts = {"category": "address", "values": 16, "truth": 200, "hit": 150, "marked": 150, "right": 150}
     write_json(house.layout.measurements("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
     found = house.collect("data")
     assert found.facts["planted.recall_address"].value == 0.75
     wanted = "address 25% (150 of 200 characters of 16 planted values)"
-    assert evidence_text.facts(found)["masking missed"] == wanted and "masking missed" not in evidence_text.facts(
-        house.collect("evaluation")
-    )
+    assert evidence_text.evidence_lines(found)[
+        "masking missed"
+    ] == wanted and "masking missed" not in evidence_text.evidence_lines(house.collect("evaluation"))
     check = Check(name="c", fact="planted.recall_address", at_least=0.8)
-    assert check_result(check, found.facts).verdict == "failed", "policy may ask for it"
+    assert evaluate_check(check, found.facts).verdict == "failed", "policy may ask for it"
     house.layout.measurements("planted.json").write_text("{}")
     with pytest.raises(InputError, match="is not what a drill found"):
         house.collect("data")
@@ -125,15 +125,15 @@ def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) 
 
 def test_the_written_file_has_the_digest_that_decisions_bind_to(house: House) -> None:
     found = house.collect()
-    path = evidence.write(found, house.layout)
+    path = evidence.write_evidence(found, house.layout)
     assert path == house.layout.root / "evidence" / "data.json"
-    assert sha256_file(path) == evidence.digest(found)
+    assert sha256_file(path) == evidence.evidence_digest(found)
     assert Evidence.model_validate_json(path.read_bytes()) == found
     assert found.subject.sha256 == tree_digest(house.layout.artefacts("split"))
 
 
 def test_every_file_looked_at_has_its_digest(house: House) -> None:
-    house.layout.params.write_text("x: 1")
+    house.layout.params_path.write_text("x: 1")
     found = house.collect().artefacts
     assert set(found) == {
         "artefacts/ingest/result.json",
@@ -144,17 +144,17 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
         "params.yaml",
         "tasks",
     }
-    assert found.pop("tasks") == code_digest.digest_of_all(house.layout.root)
+    assert found.pop("tasks") == code_digest.all_stages_digest(house.layout.root)
     assert all(sha256_file(house.layout.root / path) == digest for path, digest in found.items())
 
 
 @pytest.mark.parametrize("path", ["artefacts/split/train.txt", "artefacts/ingest/result.json", "params.yaml"])
 def test_one_changed_byte_changes_the_evidence(house: House, path: str) -> None:
-    house.layout.params.write_text("x: 1")
-    before = evidence.digest(house.collect())
+    house.layout.params_path.write_text("x: 1")
+    before = evidence.evidence_digest(house.collect())
     file = house.layout.root / path
     file.write_bytes(file.read_bytes() + b" ")
-    assert evidence.digest(house.collect()) != before
+    assert evidence.evidence_digest(house.collect()) != before
 
 
 def test_a_missing_figure_fails_its_check_and_raises_nothing(house: House) -> None:

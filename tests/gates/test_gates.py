@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
 from tasks.gates import cases, evidence, gates
-from tasks.gates.decisions import decide_demo
+from tasks.gates.decisions import approve_as_demo_identities
 from tasks.gates.evidence import Evidence
 from tests.governed.house import PEOPLE, POLICY, House, keyed, put_result, reload
 from tests.patience import wait_until
@@ -202,11 +202,11 @@ def test_a_gate_that_nobody_may_decide_says_so(house: House) -> None:
 
 def test_a_gate_is_closed_once_and_never_while_it_waits(house: House, asked: Evidence) -> None:
     with pytest.raises(InputError, match="still waits"):
-        gates.close(house.ledger, asked, house.judge(asked))
+        gates.close_gate(house.ledger, asked, house.judge(asked))
     house.decide(asked, "owner")
     standing = house.judge(asked)
-    gates.close(house.ledger, asked, standing)
-    gates.close(house.ledger, asked, standing)
+    gates.close_gate(house.ledger, asked, standing)
+    gates.close_gate(house.ledger, asked, standing)
     assert house.settle(asked).state == "passed"
     assert len(house.ledger.entries(cases.CLOSED)) == 1
 
@@ -216,7 +216,7 @@ def test_a_decision_between_judging_and_closing_is_not_lost(house: House, asked:
     standing = house.judge(asked)
     house.decide(asked, "both", "reject", "stop", role="data-owner")
     with pytest.raises(Refused, match="judge it again"):
-        gates.close(house.ledger, asked, standing)
+        gates.close_gate(house.ledger, asked, standing)
     assert house.settle(asked).state == "rejected"
 
 
@@ -225,7 +225,7 @@ def test_the_standing_of_one_gate_closes_no_other(house: House) -> None:
     house.decide(one, "owner")
     standing = house.judge(one)
     with pytest.raises(Refused, match="standing is that of other evidence"):
-        gates.close(house.ledger, two, standing)
+        gates.close_gate(house.ledger, two, standing)
 
 
 def test_gates_of_several_runs_wait_side_by_side(house: House) -> None:
@@ -257,7 +257,7 @@ class TestCarryingOver:
 
     def test_not_where_other_expectations_were_asked(self, house: House) -> None:
         house.decide(house.ask(run="run-1"), "owner")
-        write_json(house.layout.suites, {"by_source": {}, "dataset": None})
+        write_json(house.layout.suites_path, {"by_source": {}, "dataset": None})
         later = house.ask(run="run-2")
         assert house.judge(later).state == "waiting"
         assert house.why_not(later) == "other expectations were asked then"
@@ -321,16 +321,16 @@ class TestDemoApprovals:
         asked = house.ask("evaluation", demo=True)
         house.decide(asked, "lead")
         house.decide(asked, "both")
-        entries = decide_demo(house.ledger, house.governance, asked)
+        entries = approve_as_demo_identities(house.ledger, house.governance, asked)
         assert [d.person for d in house.judge(asked).decisions] == ["lead", "both", "demo-risk"]
         assert len(entries) == 1
         assert house.judge(asked).state == "passed"
-        assert decide_demo(house.ledger, house.governance, asked) == []
+        assert approve_as_demo_identities(house.ledger, house.governance, asked) == []
 
     def test_a_failed_check_stays_failed(self, house: House) -> None:
         fail_a_check(house)
         asked = house.ask(demo=True)
-        decide_demo(house.ledger, house.governance, asked)
+        approve_as_demo_identities(house.ledger, house.governance, asked)
         standing = house.judge(asked)
         assert standing.state == "waiting"
         assert [d.verb for d in standing.decisions] == ["approve"]
@@ -338,25 +338,25 @@ class TestDemoApprovals:
 
     def test_not_on_a_real_run(self, house: House) -> None:
         with pytest.raises(Refused, match="was not started with --demo-approvals"):
-            decide_demo(house.ledger, house.governance, house.ask())
+            approve_as_demo_identities(house.ledger, house.governance, house.ask())
         assert house.judge(house.ask()).decisions == []
 
     def test_not_by_whoever_asked_for_the_run(self, house: House) -> None:
         asked = house.ask(demo=True, by="demo-owner")
-        assert decide_demo(house.ledger, house.governance, asked) == []
+        assert approve_as_demo_identities(house.ledger, house.governance, asked) == []
         assert house.judge(asked).state == "waiting"
 
     def test_not_over_a_demo_persons_own_rejection(self, house: House) -> None:
         house.decide(house.ask(run="run-1", demo=True), "demo-owner", "reject", "no")
         later = house.ask(run="run-2", demo=True)
-        assert decide_demo(house.ledger, house.governance, later) == []
+        assert approve_as_demo_identities(house.ledger, house.governance, later) == []
         assert house.judge(later).state == "waiting"
 
     def test_not_outside_environment_local(self, house: House) -> None:
         asked = house.ask(demo=True)
         outside(house)
         with pytest.raises(Refused, match="environment local alone, this is production"):
-            decide_demo(house.ledger, house.governance, asked)
+            approve_as_demo_identities(house.ledger, house.governance, asked)
         again = house.ask(demo=True)
         with pytest.raises(Refused, match="environment local alone, this is production"):
             house.decide(again, "owner")
@@ -374,4 +374,4 @@ def test_outside_local_people_decide_with_the_keys_in_people_yaml(house: House) 
     asked = house.ask()
     house.decide(asked, "owner", signer=house.key("owner"))
     assert house.judge(asked).state == "passed"
-    assert evidence.digest(asked) == house.judge(asked).evidence_sha256
+    assert evidence.evidence_digest(asked) == house.judge(asked).evidence_sha256

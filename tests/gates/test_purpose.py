@@ -9,9 +9,9 @@ from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import gates
-from tasks.gates.checks.purpose import unapproved
+from tasks.gates.checks.purpose import unapproved_uses
 from tasks.gates.evidence import Evidence
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tests.gates.test_attacks import plant
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import PARAMS, POLICY, House, put_result, reload
@@ -99,8 +99,8 @@ def test_tiers_say_which_is_higher(house: House, levels: tuple[str, str], told: 
 
 
 def test_a_use_is_allowed_in_the_same_words() -> None:
-    assert unapproved(["Sort  messages"], {"tickets": ["train", "sort messages"]}) == []
-    assert unapproved(["sort messages", "rank people"], {"tickets": ["sort messages"], "mails": []}) == [
+    assert unapproved_uses(["Sort  messages"], {"tickets": ["train", "sort messages"]}) == []
+    assert unapproved_uses(["sort messages", "rank people"], {"tickets": ["sort messages"], "mails": []}) == [
         "tickets is not approved for 'rank people' (approved: 'sort messages')",
         "mails is not approved for 'sort messages' (approved: nothing)",
         "mails is not approved for 'rank people' (approved: nothing)",
@@ -118,10 +118,10 @@ def test_a_use_that_an_owner_has_not_approved_fails_the_data_gate_in_every_tier(
     assert "policy lets nobody waive it" in wanted and "b is not" not in wanted
     with pytest.raises(Refused, match="policy lets nobody waive"):
         expires = house.ledger.now().replace(year=house.ledger.now().year + 1)
-        house.decide(asked, "both", "waive", role="risk", checks=[STANDING_CHECKS["data"]], expires=expires)
-    reload(house, POLICY.replace("max_days: 30}", f"max_days: 400, checks: [{STANDING_CHECKS['data']}]}}"))
+        house.decide(asked, "both", "waive", role="risk", checks=[CHECK_NAMES_OF_EVERY_TIER["data"]], expires=expires)
+    reload(house, POLICY.replace("max_days: 30}", f"max_days: 400, checks: [{CHECK_NAMES_OF_EVERY_TIER['data']}]}}"))
     again = house.ask()
-    house.decide(again, "both", "waive", role="risk", checks=[STANDING_CHECKS["data"]], expires=expires)
+    house.decide(again, "both", "waive", role="risk", checks=[CHECK_NAMES_OF_EVERY_TIER["data"]], expires=expires)
     house.decide(again, "owner")
     assert house.judge(again).state == "passed"
 
@@ -171,7 +171,7 @@ def test_evidence_that_denies_a_laxer_metric_is_refused(house: House, change: An
 
 
 def test_a_success_metric_does_not_share_a_name_with_a_check(house: House) -> None:
-    for name in ("good enough", STANDING_CHECKS["evaluation"]):
+    for name in ("good enough", CHECK_NAMES_OF_EVERY_TIER["evaluation"]):
         card(house, success_metrics=[METRIC | {"name": name}])
         with pytest.raises(InputError, match="more than one check named"):
             house.collect("evaluation")

@@ -31,8 +31,8 @@ def after(monkeypatch: pytest.MonkeyPatch) -> After:
 
     def recorded(house: House, days: float) -> list[tuple[str, float | str]]:
         asked = cases.open_cases(house.ledger)[0]
-        clock(asked.opening.time + timedelta(days=days), monkeypatch)
-        return [said(entry) for entry in reminders.remind(house.ledger, house.governance, asked)]
+        clock(asked.opening_entry.time + timedelta(days=days), monkeypatch)
+        return [said(entry) for entry in reminders.record_due_notices(house.ledger, house.governance, asked)]
 
     return recorded
 
@@ -74,9 +74,11 @@ def test_a_clock_that_jumps_back_and_forth_repeats_nothing(slow: House, after: A
 def test_two_monitors_at_once_say_it_once(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
     slow.ask()
     asked = cases.open_cases(slow.ledger)[0]
-    clock(asked.opening.time + timedelta(days=2), monkeypatch)
+    clock(asked.opening_entry.time + timedelta(days=2), monkeypatch)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: reminders.remind(open_ledger(slow.state), slow.governance, asked), range(4)))
+        list(
+            pool.map(lambda _: reminders.record_due_notices(open_ledger(slow.state), slow.governance, asked), range(4))
+        )
     assert len(slow.ledger.entries(reminders.REMINDED)) == 1
 
 
@@ -84,7 +86,7 @@ def test_at_the_deadline_the_gate_closes_once_and_takes_no_decision(slow: House,
     asked = slow.ask()
     case = cases.open_cases(slow.ledger)[0]
     assert after(slow, 10.1) == [("gate.closed", "expired")]
-    assert reminders.remind(slow.ledger, slow.governance, case) == []
+    assert reminders.record_due_notices(slow.ledger, slow.governance, case) == []
     assert cases.open_cases(slow.ledger) == [] and slow.judge(asked).state == "expired"
     assert len(slow.ledger.entries(cases.CLOSED)) == 1
 

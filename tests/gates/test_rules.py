@@ -15,7 +15,7 @@ from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import write_json
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import all_rules
-from tasks.gates.signed_decision import DECISION
+from tasks.gates.signed_decision import DECISION_KIND
 from tasks.ledger.ledger import Entry
 from tasks.registry.verify import decision_checks
 from tasks.registry.verify.attestations import ReleaseDecision
@@ -139,51 +139,56 @@ class Case:
 
 WAIVER = {"verb": "waive", "role": "risk", "checks": ["enough rows"]}
 CASES = [
-    Case("gate", "it is about gate release", says={"gate": "release"}, signed=False),
-    Case("signed_output", "its evidence is about another output", says={"subject": OTHER}, signed=False),
-    Case("signed_purpose", "another use case or risk tier than it says", says={"tier": "high"}, signed=False),
-    Case("output", "about another output", says={"stage": "package"}, signed=False),
+    Case("refuse_other_gate", "it is about gate release", says={"gate": "release"}, signed=False),
+    Case("refuse_mismatched_output", "its evidence is about another output", says={"subject": OTHER}, signed=False),
     Case(
-        "policy", "made under another policy", signed=False,
+        "refuse_mismatched_purpose", "another use case or risk tier than it says", says={"tier": "high"}, signed=False,
+    ),
+    Case("refuse_other_output", "about another output", says={"stage": "package"}, signed=False),
+    Case(
+        "refuse_other_policy", "made under another policy", signed=False,
         arrange=later(change=lambda house: reload(house, POLICY.replace("max_days: 30", "max_days: 20"))),
     ),
-    Case("evidence", "only data decisions carry over", "lead", {"role": "ml-lead"}, later("evaluation"), signed=False),
     Case(
-        "expectations", "other expectations were asked then", signed=False, released=False,
-        arrange=later(change=lambda house: write_json(house.layout.suites, {"by_source": {}, "dataset": None})),
+        "refuse_other_evidence", "only data decisions carry over", "lead", {"role": "ml-lead"}, later("evaluation"),
+        signed=False,
     ),
-    Case("purpose", "it was made for use case triage", arrange=later(change=other_purpose), signed=False),
-    Case("any_role", "no role on", "gone"),
-    Case("own_run", "asker asked for run run-1; nobody decides on their own run", "asker"),
-    Case("demo_run", "it was made on a demo run", arrange=later(demo=True), signed=False),
-    Case("demo_identity", "demo-owner is a demo identity", "demo-owner"),
-    Case("role_asked", "does not ask role risk to approve; it asks data-owner", "both", {"role": "risk"}),
-    Case("role_held", "lead did not hold role data-owner on", "lead"),
     Case(
-        "second_person", "both owns all sources of this run", "both", {"role": "risk"},
+        "refuse_other_expectations", "other expectations were asked then", signed=False, released=False,
+        arrange=later(change=lambda house: write_json(house.layout.suites_path, {"by_source": {}, "dataset": None})),
+    ),
+    Case("refuse_other_purpose", "it was made for use case triage", arrange=later(change=other_purpose), signed=False),
+    Case("refuse_without_role", "no role on", "gone"),
+    Case("refuse_own_run", "asker asked for run run-1; nobody decides on their own run", "asker"),
+    Case("refuse_demo_run", "it was made on a demo run", arrange=later(demo=True), signed=False),
+    Case("refuse_demo_identity", "demo-owner is a demo identity", "demo-owner"),
+    Case("refuse_unrequired_role", "does not ask role risk to approve; it asks data-owner", "both", {"role": "risk"}),
+    Case("refuse_role_not_held", "lead did not hold role data-owner on", "lead"),
+    Case(
+        "refuse_sole_owner", "both owns all sources of this run", "both", {"role": "risk"},
         owned_by_both("  low:\n", "  low:\n    separation: {sole_owner: risk}\n"),
     ),
     Case(
-        "only_owners", "owner owns no source of this run",
+        "refuse_non_owner", "owner owns no source of this run",
         arrange=owned_by_both("{role: data-owner}", "{role: data-owner, owners: true}"),
     ),
-    Case("key_strength", "policy asks for a key that people.yaml gives, and owner has none there", arrange=own_keys),
-    Case("after_closing", "takes no more decisions", arrange=closed, released=False),
-    Case("after_deadline", "the deadline of gate data passed", late=20, signed=False, released=False),
-    Case("dated_ahead", "it says that it was signed on", late=0.01, signed=False),
-    Case("dated_back", "before its gate was asked", late=-0.01, signed=False, released=False),
-    Case("complete", "a waiver needs a reason", "both", WAIVER, short(), signed=False),
+    Case("refuse_weak_key", "policy asks for a key that people.yaml gives, and owner has none there", arrange=own_keys),
+    Case("refuse_after_closing", "takes no more decisions", arrange=closed, released=False),
+    Case("refuse_after_deadline", "the deadline of gate data passed", late=20, signed=False, released=False),
+    Case("refuse_postdated", "it says that it was signed on", late=0.01, signed=False),
+    Case("refuse_backdated", "before its gate was asked", late=-0.01, signed=False, released=False),
+    Case("refuse_incomplete", "a waiver needs a reason", "both", WAIVER, short(), signed=False),
     Case(
-        "same_result", "check 'enough rows' came out differently", "both", WAIVER, waivable_by_rows, 1,
+        "refuse_changed_result", "check 'enough rows' came out differently", "both", WAIVER, waivable_by_rows, 1,
         signed=False, released=False,
     ),
-    Case("check_failed", "did not fail; waivers are for none", "both", WAIVER, ahead=1),
+    Case("refuse_check_not_failed", "did not fail; waivers are for none", "both", WAIVER, ahead=1),
     Case(
-        "allowed", "lets nobody waive 'enough rows'", "both", WAIVER,
+        "refuse_unwaivable", "lets nobody waive 'enough rows'", "both", WAIVER,
         short(under("max_days: 30}", "max_days: 30, checks: [new fact]}")), 1,
     ),
-    Case("max_duration", "may last 30 days", "both", WAIVER, short(), 31),
-    Case("not_expired", "the waiver expired on", "both", WAIVER, short(), -1),
+    Case("refuse_too_long", "may last 30 days", "both", WAIVER, short(), 31),
+    Case("refuse_expired", "the waiver expired on", "both", WAIVER, short(), -1),
     Case("repeated", "says the same as", arrange=said_before, signed=False),
     Case("second_role", "both decides in role data-owner in this run", "both", WAIVER, in_another_role, 1),
 ]  # fmt: skip
@@ -192,7 +197,9 @@ CASES = [
 def test_no_rule_is_without_a_case() -> None:
     """`withdrawn` is tried below: it takes a decision that counts until then."""
     beside_others = ["repeated", "second_role"]
-    assert sorted(case.rule for case in CASES) == sorted([*(rule.__name__ for rule in all_rules.RULES), *beside_others])
+    assert sorted(case.rule for case in CASES) == sorted(
+        [*(rule.__name__ for rule in all_rules.SINGLE_DECISION_RULES), *beside_others]
+    )
 
 
 @pytest.mark.attack(rights="approver", stopped="one table of rules, asked by all who ask")
@@ -229,7 +236,7 @@ def offline(house: House, asked: Evidence) -> str:
     """Why a release does not hold that has all of the decisions that were made; empty where it does."""
     those = [released(house, entry) for entry in house.ledger.entries("gate.decision")]
     try:
-        decision_checks.require_valid(those, asked, house.governance.policy, house.ledger.now(), {})
+        decision_checks.require_valid_decisions(those, asked, house.governance.policy, house.ledger.now(), {})
     except Refused as error:
         return str(error)
     return ""
@@ -238,10 +245,10 @@ def offline(house: House, asked: Evidence) -> str:
 def released(house: House, entry: Entry) -> ReleaseDecision:
     """A decision of the ledger as it stands in a release."""
     envelope = entry.body["envelope"]
-    decision = DECISION.predicate(envelope)
+    decision = DECISION_KIND.unverified_document(envelope)
     person = house.governance.people.get(decision.person)
     assert person
-    mark, key = dsse.digest(envelope), dsse.unverified_signers(envelope)[0]
+    mark, key = dsse.envelope_digest(envelope), dsse.unverified_signers(envelope)[0]
     return ReleaseDecision(
-        decision, person, dsse.subjects(dsse.unverified_statement(envelope)), key, mark, f"{entry.seq}.json"
+        decision, person, dsse.subject_digests(dsse.unverified_statement(envelope)), key, mark, f"{entry.seq}.json"
     )

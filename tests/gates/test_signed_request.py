@@ -15,15 +15,15 @@ from tests.governed.house import POLICY, House, raw, reload, request
 
 
 def sign(house: House, by: str, key: str, **more: object) -> dict:
-    return signed_request.sign(request("run-1", by, False, house.ledger.now(), **more), house.key(key))
+    return signed_request.sign_request(request("run-1", by, False, house.ledger.now(), **more), house.key(key))
 
 
 def test_a_request_is_on_the_ledger_once_and_read_back(house: House) -> None:
     envelope = house.sign_request()
-    first = signed_request.record(house.ledger, house.governance, envelope)
-    assert signed_request.record(house.ledger, house.governance, envelope) == first
+    first = signed_request.record_request(house.ledger, house.governance, envelope)
+    assert signed_request.record_request(house.ledger, house.governance, envelope) == first
     assert signed_request.request_for_run(house.ledger, house.governance, "run-1") == first
-    [entry] = house.ledger.entries(signed_request.KIND)
+    [entry] = house.ledger.entries(signed_request.ENTRY_KIND)
     assert (entry.subject, entry.body) == ("run-1", {"envelope": envelope})
 
 
@@ -40,15 +40,15 @@ def test_a_request_is_on_the_ledger_once_and_read_back(house: House) -> None:
 )
 def test_nobody_asks_in_anothers_name(house: House, by: str, key: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        signed_request.record(house.ledger, house.governance, sign(house, by, key))
-    assert not house.ledger.entries(signed_request.KIND)
+        signed_request.record_request(house.ledger, house.governance, sign(house, by, key))
+    assert not house.ledger.entries(signed_request.ENTRY_KIND)
 
 
 def test_a_run_is_asked_for_once(house: House) -> None:
     house.request("run-1", by="asker")
     for again in (house.sign_request("run-1", by="owner"), house.sign_request("run-1", changes={"data.seed": "2"})):
         with pytest.raises(Refused, match="run run-1 was asked for already, by asker"):
-            signed_request.record(house.ledger, house.governance, again)
+            signed_request.record_request(house.ledger, house.governance, again)
 
 
 @pytest.mark.attack(rights="database", stopped="the requester's signature names the run")
@@ -57,22 +57,24 @@ def test_what_was_signed_cannot_be_changed_or_used_for_another_run(house: House)
     for change in ({"run_id": "run-2"}, {"changes": {"data.seed": "2"}}, {"demo_approvals": True}):
         statement = dsse.unverified_statement(envelope)
         statement["predicate"] |= change
-        forged = envelope | {"payload": dsse.sign(statement, house.key("owner"))["payload"]}
+        forged = envelope | {"payload": dsse.sign_statement(statement, house.key("owner"))["payload"]}
         with pytest.raises(Refused, match="signature does not match"):
-            signed_request.record(house.ledger, house.governance, forged)
-    house.ledger.append(signed_request.KIND, "run-2", {"envelope": envelope})
+            signed_request.record_request(house.ledger, house.governance, forged)
+    house.ledger.append(signed_request.ENTRY_KIND, "run-2", {"envelope": envelope})
     assert signed_request.request_for_run(house.ledger, house.governance, "run-2") is None
     statement = dsse.unverified_statement(envelope)
     statement["subject"][0]["name"] = "run/run-3"
     with pytest.raises(Refused, match="the statement's subject is not the run"):
-        signed_request.record(house.ledger, house.governance, dsse.sign(statement, house.key("asker")))
+        signed_request.record_request(
+            house.ledger, house.governance, dsse.sign_statement(statement, house.key("asker"))
+        )
 
 
 @pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_another_statement_of_the_same_person_is_no_request(house: House) -> None:
     decision = house.decide(house.ask(), "owner").body["envelope"]
     with pytest.raises(Refused, match="is a urn:hallmark:gate-decision:v1, not a request"):
-        signed_request.record(house.ledger, house.governance, decision)
+        signed_request.record_request(house.ledger, house.governance, decision)
 
 
 @pytest.mark.attack(rights="worker", stopped="the ledger's time of the request")
@@ -82,28 +84,28 @@ def test_another_statement_of_the_same_person_is_no_request(house: House) -> Non
     ids=["a week old", "dated ahead"],
 )
 def test_a_request_begins_a_run_only_while_it_is_fresh(house: House, age: timedelta, why: str) -> None:
-    stale = signed_request.sign(request("run-1", "asker", False, house.ledger.now() - age), house.key("asker"))
+    stale = signed_request.sign_request(request("run-1", "asker", False, house.ledger.now() - age), house.key("asker"))
     with pytest.raises(Refused, match=why):
-        signed_request.record(house.ledger, house.governance, stale)
+        signed_request.record_request(house.ledger, house.governance, stale)
 
 
 def test_a_run_that_began_goes_on_however_long_it_takes(house: House) -> None:
     envelope = house.sign_request()
-    signed_request.record(house.ledger, house.governance, envelope)
+    signed_request.record_request(house.ledger, house.governance, envelope)
     long_ago = "2020-01-01T00:00:00.000000Z"
     raw(house, f"UPDATE hallmark_ledger SET time = '{long_ago}' WHERE kind = 'run.requested'")
-    assert signed_request.record(house.ledger, house.governance, envelope).envelope == envelope
+    assert signed_request.record_request(house.ledger, house.governance, envelope).envelope == envelope
 
 
 @pytest.mark.attack(rights="database", stopped="the first request that verifies counts")
 def test_a_request_planted_beside_the_real_one_changes_nothing(house: House) -> None:
     """By the database's owner, before and after; also one that its person really signed."""
-    house.ledger.append(signed_request.KIND, "run-1", {"envelope": sign(house, "asker", "owner")})
-    house.ledger.append(signed_request.KIND, "run-1", {"envelope": 7})
+    house.ledger.append(signed_request.ENTRY_KIND, "run-1", {"envelope": sign(house, "asker", "owner")})
+    house.ledger.append(signed_request.ENTRY_KIND, "run-1", {"envelope": 7})
     real = house.request("run-1", by="asker")
     asked = house.ask()
-    house.ledger.append(signed_request.KIND, "run-1", {"envelope": house.sign_request("run-1", by="owner")})
-    assert signed_request.require(house.ledger, house.governance, "run-1") == real
+    house.ledger.append(signed_request.ENTRY_KIND, "run-1", {"envelope": house.sign_request("run-1", by="owner")})
+    assert signed_request.require_request(house.ledger, house.governance, "run-1") == real
     with pytest.raises(Refused, match="asker asked for run run-1"):
         house.decide(asked, "asker", role="data-owner")
 
@@ -157,7 +159,7 @@ def test_the_scheduler_is_nobody_and_decides_nothing(house: House) -> None:
 @pytest.mark.parametrize("named", ["staging", None])
 def test_a_request_counts_where_it_was_signed_for(house: House, named: str | None) -> None:
     with pytest.raises(Refused, match=rf"was signed for environment {named or 'none'}, and this is local; ask here"):
-        signed_request.record(house.ledger, house.governance, sign(house, "asker", "asker", environment=named))
+        signed_request.record_request(house.ledger, house.governance, sign(house, "asker", "asker", environment=named))
 
 
 @pytest.mark.attack(rights="approver", stopped="who declares a schedule has asked for its runs")
@@ -165,7 +167,7 @@ def test_who_declared_a_schedule_decides_on_none_of_its_runs(house: House) -> No
     """Whether they say so or not: the evidence is of the request that the scheduler signed."""
     reload(house, POLICY.replace("  low:\n", "  low:\n    scheduler: true\n"))
     envelope = sign(house, SCHEDULER, SCHEDULER, initiated_by=["owner"])
-    recorded = signed_request.record(house.ledger, house.governance, envelope)
+    recorded = signed_request.record_request(house.ledger, house.governance, envelope)
     asked = house.ask()
     assert asked.requester_text == "scheduler, as owner declared"
     with pytest.raises(Refused, match="owner asked for run run-1; nobody decides on their own run"):
@@ -179,6 +181,6 @@ def test_who_declared_a_schedule_decides_on_none_of_its_runs(house: House) -> No
 def test_a_schedule_asks_for_nothing_that_who_declared_it_may_not_ask_for(house: House) -> None:
     reload(house, POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n    scheduler: true\n"))
     envelope = sign(house, SCHEDULER, SCHEDULER, initiated_by=["owner"])
-    signed_request.record(house.ledger, house.governance, envelope)
+    signed_request.record_request(house.ledger, house.governance, envelope)
     with pytest.raises(Refused, match=r"run run-1: .*owner"):
         house.settle(house.ask())

@@ -26,7 +26,7 @@ def passed(house: House) -> House:
 def let_pass(house: House, run: str = "run-1", **kwargs) -> Path:
     asked = house.ask(run=run, **kwargs)
     house.decide(asked, "owner")
-    return statement.write_gate(house.layout, asked, house.settle(asked), house.governance)
+    return statement.write_gate_statement(house.layout, asked, house.settle(asked), house.governance)
 
 
 def test_a_passed_gate_lets_the_stages_behind_it_run(passed: House) -> None:
@@ -34,10 +34,12 @@ def test_a_passed_gate_lets_the_stages_behind_it_run(passed: House) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes_whoever_ran_and_decided_when(passed: House) -> None:
-    first = passed.layout.gate("data").read_bytes()
+    first = passed.layout.gate_statement_path("data").read_bytes()
     let_pass(passed, run="run-2", by="lead")
-    assert passed.layout.gate("data").read_bytes() == first
-    claim = dsse.verify(dsse.read(passed.layout.gate("data")), [passed.line("gate")])["predicate"]
+    assert passed.layout.gate_statement_path("data").read_bytes() == first
+    claim = dsse.verify_envelope(dsse.read_envelope(passed.layout.gate_statement_path("data")), [passed.line("gate")])[
+        "predicate"
+    ]
     assert set(claim) == {"gate", "subject", "policy_sha256", "verdict", "demo"}
 
 
@@ -56,13 +58,13 @@ def take_evaluation_statement(house: House) -> None:
     asked = house.ask("evaluation")
     for person in ("lead", "risk-one", "both"):
         house.decide(asked, person)
-    made = statement.write_gate(house.layout, asked, house.settle(asked), house.governance)
-    shutil.copy(made, house.layout.gate("data"))
+    made = statement.write_gate_statement(house.layout, asked, house.settle(asked), house.governance)
+    shutil.copy(made, house.layout.gate_statement_path("data"))
 
 
 def sign_it_oneself(house: House) -> None:
-    payload = dsse.unverified_statement(dsse.read(house.layout.gate("data")))
-    dsse.write(house.layout.gate("data"), dsse.sign(payload, house.key("owner")))
+    payload = dsse.unverified_statement(dsse.read_envelope(house.layout.gate_statement_path("data")))
+    dsse.write_envelope(house.layout.gate_statement_path("data"), dsse.sign_statement(payload, house.key("owner")))
 
 
 def change_policy(house: House) -> None:
@@ -77,20 +79,24 @@ ATTACKS: dict[str, tuple[Callable[[House], object], str]] = {
     "rename_output": (lambda house: (split(house) / "train.txt").rename(split(house) / "test.txt"), OTHER),
     "link_output": (lambda house: (split(house) / "more").symlink_to("/"), "symbolic link"),
     "remove_output": (lambda house: shutil.rmtree(split(house)), OTHER),
-    "remove_statement": (lambda house: house.layout.gate("data").unlink(), "gate data is not passed"),
+    "remove_statement": (lambda house: house.layout.gate_statement_path("data").unlink(), "gate data is not passed"),
     "respell_statement": (
-        lambda house: write_json(house.layout.gate("data"), read_json(house.layout.gate("data"))),
+        lambda house: write_json(
+            house.layout.gate_statement_path("data"), read_json(house.layout.gate_statement_path("data"))
+        ),
         "not in canonical form",
     ),
     "take_evaluation_statement": (take_evaluation_statement, "the statement of something else"),
     "sign_it_oneself": (sign_it_oneself, "is signed by"),
     "use_a_decision": (
-        lambda house: dsse.write(house.layout.gate("data"), house.ledger.entries("gate.decision")[0].body["envelope"]),
+        lambda house: dsse.write_envelope(
+            house.layout.gate_statement_path("data"), house.ledger.entries("gate.decision")[0].body["envelope"]
+        ),
         "is signed by",
     ),
     "change_policy": (change_policy, "under another policy"),
     "use_experiment_statement": (
-        lambda house: statement.write_experiment_gate(house.layout, "data", house.governance),
+        lambda house: statement.write_experiment_statement(house.layout, "data", house.governance),
         "is for experiments, this run is of risk tier low",
     ),
 }
@@ -105,7 +111,7 @@ def test_a_way_around_the_gate_is_refused(passed: House, attack: Callable[[House
 
 
 def test_every_byte_of_the_statement_matters(passed: House) -> None:
-    path = passed.layout.gate("data")
+    path = passed.layout.gate_statement_path("data")
     original = path.read_bytes()
     for position in range(0, len(original), 7):
         path.write_bytes(original[:position] + bytes([original[position] ^ 1]) + original[position + 1 :])
@@ -127,19 +133,23 @@ def test_every_byte_of_the_statement_matters(passed: House) -> None:
     ids=["any output", "an experiment", "failed", "another gate", "with a run in it", "a digest in capitals"],
 )
 def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_it(passed: House, change: dict) -> None:
-    payload = dsse.unverified_statement(dsse.read(passed.layout.gate("data")))
+    payload = dsse.unverified_statement(dsse.read_envelope(passed.layout.gate_statement_path("data")))
     payload["predicate"] |= change
-    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
+    dsse.write_envelope(
+        passed.layout.gate_statement_path("data"), dsse.sign_statement(payload, passed.governance.find_signer("gate"))
+    )
     with pytest.raises(Refused):
         require_gate(passed.layout, "data")
 
 
 @pytest.mark.attack(rights="worker", stopped="what a statement is, is part of what is signed")
 def test_the_gates_key_signs_other_statements_that_are_not_taken_for_its_own(passed: House) -> None:
-    payload = dsse.unverified_statement(dsse.read(passed.layout.gate("data"))) | {
+    payload = dsse.unverified_statement(dsse.read_envelope(passed.layout.gate_statement_path("data"))) | {
         "predicateType": "urn:hallmark:promotion:v1"
     }
-    dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
+    dsse.write_envelope(
+        passed.layout.gate_statement_path("data"), dsse.sign_statement(payload, passed.governance.find_signer("gate"))
+    )
     with pytest.raises(Refused, match="is a urn:hallmark:promotion:v1, not a gate statement"):
         require_gate(passed.layout, "data")
 
@@ -148,7 +158,7 @@ def test_experiments_run_with_any_output_under_tier_experiment_only(house: House
     authority(house, tier="experiment")
     with pytest.raises(Refused, match="for an experiment by hand run `hallmark resolve`"):
         require_gate(house.layout, "data")
-    statement.write_experiment_gate(house.layout, "data", house.governance)
+    statement.write_experiment_statement(house.layout, "data", house.governance)
     require_gate(house.layout, "data")
     (split(house) / "train.txt").write_text("rowz")
     require_gate(house.layout, "data")
@@ -160,29 +170,29 @@ def test_experiments_run_with_any_output_under_tier_experiment_only(house: House
 def test_a_gate_that_has_not_passed_on_this_evidence_is_never_written(house: House) -> None:
     asked, other = house.ask(run="run-1"), house.ask("release", run="run-2")
     with pytest.raises(Refused, match="has not passed on this evidence"):
-        statement.write_gate(house.layout, asked, house.judge(asked), house.governance)
+        statement.write_gate_statement(house.layout, asked, house.judge(asked), house.governance)
     house.decide(asked, "owner")
     with pytest.raises(Refused, match="has not passed on this evidence"):
-        statement.write_gate(house.layout, other, house.judge(asked), house.governance)
-    assert not house.layout.gate("data").exists()
+        statement.write_gate_statement(house.layout, other, house.judge(asked), house.governance)
+    assert not house.layout.gate_statement_path("data").exists()
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"gate_public_keys": 3}'])
 def test_without_a_sound_authority_file_no_stage_runs(passed: House, text: str | None) -> None:
-    passed.layout.authority.unlink()
+    passed.layout.authority_path.unlink()
     if text is not None:
-        passed.layout.authority.write_text(text)
+        passed.layout.authority_path.write_text(text)
     with pytest.raises(InputError, match="run `hallmark resolve`"):
         require_gate(passed.layout, "data")
 
 
 def test_an_authority_with_somebody_elses_key_accepts_nothing_of_ours(passed: House) -> None:
-    value = read_json(passed.layout.authority)
+    value = read_json(passed.layout.authority_path)
     value["gate_public_keys"] = [passed.line("owner")]
-    write_json(passed.layout.authority, value)
+    write_json(passed.layout.authority_path, value)
     with pytest.raises(Refused, match="is signed by"):
         require_gate(passed.layout, "data")
-    write_json(passed.layout.authority, value | {"gate_public_keys": ["nonsense"]})
+    write_json(passed.layout.authority_path, value | {"gate_public_keys": ["nonsense"]})
     with pytest.raises(InputError, match="public key line"):
         require_gate(passed.layout, "data")
     assert canonical_json(value)

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from tasks.core.errors import HallmarkError
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases, gates
-from tasks.gates.evidence import Evidence, to_bytes
+from tasks.gates.evidence import Evidence, evidence_bytes
 from tasks.gates.overview import OpenGate, open_gates
 from tasks.ledger import attachments
 from tasks.ledger.ledger import open_ledger
@@ -72,7 +72,9 @@ def test_each_takes_less_than_five_kilobytes_of_the_ledger(waiting: House) -> No
     asked = waiting.ledger.open_questions()
     documents = waiting.ledger.documents(asked)
     assert len(asked) == GATES and min(map(len, documents)) > 9000
-    taken = [len(json.dumps(e.body)) + len(attachments.pack(d)) for e, d in zip(asked, documents, strict=True)]
+    taken = [
+        len(json.dumps(e.body)) + len(attachments.compress_document(d)) for e, d in zip(asked, documents, strict=True)
+    ]
     assert max(taken) + 600 < LEDGER_BYTES, "which leaves room for the row's other columns and the indexes"
 
 
@@ -134,7 +136,7 @@ def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: Hous
     house.decide(asked, "owner")
     (entry,) = house.ledger.entries("gate.decision")
     envelope = entry.body["envelope"]
-    forged = dsse.sign(dsse.unverified_statement(envelope), house.key("both"))
+    forged = dsse.sign_statement(dsse.unverified_statement(envelope), house.key("both"))
     raw(house, f"DELETE FROM hallmark_ledger WHERE seq = {entry.seq}")
     house.ledger.append(entry.kind, entry.subject, {"envelope": forged})
     (glance,) = look(house)
@@ -146,7 +148,7 @@ def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkey
     for number in range(8):
         house.ledger.append("a" if number % 2 else "b", "x", {"n": number})
     assert [entry.body["n"] for entry in house.ledger.newest_first("b")] == [6, 4, 2, 0]
-    assert house.ledger.changes_after(6) == {("b", "x"), ("a", "x")}
+    assert house.ledger.changed_subjects_after(6) == {("b", "x"), ("a", "x")}
 
 
 def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,4 +173,6 @@ def test_within_one_reading_nothing_is_written_and_nothing_new_is_seen(house: Ho
         with pytest.raises(AssertionError, match="only reads"):
             house.ledger.append("a", "x", {})
     assert len(house.ledger.entries("a", "x")) == 1
-    assert to_bytes(cases.open_evidence(house.ledger)[0]) == house.ledger.documents(house.ledger.open_questions())[0]
+    assert (
+        evidence_bytes(cases.open_evidence(house.ledger)[0]) == house.ledger.documents(house.ledger.open_questions())[0]
+    )

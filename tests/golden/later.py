@@ -53,7 +53,7 @@ def _rebuild(kinds: list[Model]) -> None:
     for kind in kinds:
         kind.model_rebuild(force=True)
     proof._PROOF.rebuild(force=True)
-    adoption_entries._verified.cache_clear()  # another version is another process
+    adoption_entries._verify_rows.cache_clear()  # another version is another process
 
 
 @contextmanager
@@ -69,5 +69,5 @@ def one_column_more(module: Any, table: str) -> Iterator[None]:
         step(connection)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "SCHEMA", Schema(schema.name, schema.tables, make, (*schema.steps, step)))
+        patched.setattr(module, "SCHEMA", Schema(schema.name, schema.tables, make, (*schema.migration_steps, step)))
         yield

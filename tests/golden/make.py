@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tasks.backup.save import snapshot
+from tasks.backup.save import copy_database
 from tasks.consent import withdrawals
 from tasks.core.files import atomic_folder, write_bytes, write_json
 from tasks.core.json_text import canonical_json
@@ -32,8 +32,8 @@ from tasks.registry.admit import admission
 from tasks.registry.promote import emergency_rollback, promotion
 from tasks.registry.promote.mlflow_mirror import RegistryClient
 from tasks.sources import vault
-from tasks.sources.vault import Secret
-from tasks.stages.data.protect.tokens import token
+from tasks.sources.vault_writer import TokenValue
+from tasks.stages.data.protect.tokens import make_token
 from tasks.trust import keys
 from tests.registry import house as house_module
 from tests.registry.house import NAME, House
@@ -84,17 +84,17 @@ def _live(house: House) -> None:
     _adopt(house)
     _release(house, "run-2", b"better")
     declare(house)
-    withdrawals.withdraw(ledger, house.governance, "tickets", "owner", "consent ended")
-    withdrawals.restore(ledger, house.governance, "tickets", "owner", "a mistake")
+    withdrawals.withdraw_source(ledger, house.governance, "tickets", "owner", "consent ended")
+    withdrawals.restore_source(ledger, house.governance, "tickets", "owner", "a mistake")
     for person in ("risk-officer", "second"):
         promotion.rollback(ledger, house.governance, "triage-1", person, "wrong queue")
     promotion.rollback(ledger, house.governance, "triage-2", "night", "wrong queue again", break_glass=True)
-    emergency_rollback.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
-    incidents.open_if_new(
+    emergency_rollback.confirm_rollback(ledger, house.governance, "triage-2", "risk-officer", "it was right")
+    incidents.open_incident_if_new(
         ledger, house.governance, "alias-moved", "triage-2", {"alias": "champion"}, "minor", "risk", "It was moved.",
-        answer_by=ledger.now(),
+        escalates_at=ledger.now(),
     )  # fmt: skip
-    incidents.escalate_overdue(ledger, house.governance)
+    incidents.escalate_overdue_incidents(ledger, house.governance)
     admission.admit(ledger, house.governance, NAME, "server-1")
     open_gate = house.begin("run-3", b"third")
     house.open(open_gate, "data")
@@ -134,36 +134,36 @@ def _adopt(house: House) -> None:
     path.write_text(path.read_text().replace("name: Engineer", "name: Chief engineer"))
     policy, people = in_force.load_proposed(house.governance.folder, house.state)
     for person in ("risk-officer", "second"):
-        signer = keys.signer_of(keys.load_private(house.state / "keys" / person))
-        adoption_entries.sign(house.ledger, house.root_of_trust, policy, people, signer)
-    house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
+        signer = keys.make_signer(keys.load_private_key(house.state / "keys" / person))
+        adoption_entries.sign_adoption(house.ledger, house.root_of_trust, policy, people, signer)
+    house.governance = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
 
 
 def _vault(house: House) -> dict[str, Any]:
     opened = vault.open_vault(house.state)
-    secrets = [Secret(token("name", name, opened.keys.tokens), name) for name in NAMES]
-    opened.keep(secrets)
+    secrets = [TokenValue(make_token("name", name, opened.keys.tokens), name) for name in NAMES]
+    opened.add_values(secrets)
     return {"vault": {secret.token: secret.value for secret in secrets}}
 
 
 def _lineage(house: House) -> dict[str, Any]:
-    tokens = [token("name", name, vault.open_vault(house.state).keys.tokens) for name in NAMES]
+    tokens = [make_token("name", name, vault.open_vault(house.state).keys.tokens) for name in NAMES]
     of = IndexedSource(id="tickets", sha256="1" * 64, owner="owner", steward="owner")
     about = tables.IndexedDataset(sha256="d" * 64, use_case=NAME, sources=(of,), rows={"train": 1, "test": 1})
     records = [IndexedRecord(tables.record_key(one), "tickets", row, side) for row, (one, side) in enumerate(zip(
         RECORDS, ("train", "test"), strict=True), start=1)]  # fmt: skip
     mentions = [Mention(tables.subject_key(t), record.key) for t, record in zip(tokens, records, strict=True)]
     indexing.write_index(house.state, about, records, mentions)
-    with tables.writing(house.state) as connection:
+    with tables.open_for_writing(house.state) as connection:
         connection.execute(RUNS.insert(), {"dataset": 1, "run": "run-1"})
     return {"dataset": about.sha256, "records": list(RECORDS), "subjects": tokens}
 
 
 def _keep(house: House, target: Path, facts: dict[str, Any]) -> None:
     state, ledger = target / "state", house.ledger
-    for name in ("ledger.db", vault.FILE, "lineage.db"):
+    for name in ("ledger.db", vault.VAULT_FILE, "lineage.db"):
         (state / name).parent.mkdir(exist_ok=True)
-        snapshot(house.state / name, state / name)
+        copy_database(house.state / name, state / name)
         with sqlite3.connect(state / name) as database:
             database.execute("PRAGMA page_size=1024")  # most pages of the usual size would be empty
             database.execute("VACUUM")
@@ -173,7 +173,7 @@ def _keep(house: House, target: Path, facts: dict[str, Any]) -> None:
     for folder in ("heads", "releases", "bases"):
         shutil.copytree(house.state / folder, state / folder, ignore=shutil.ignore_patterns(".*"))
     shutil.copytree(house.governance.folder, target / "governance")
-    export.export(ledger, house.governance, target / "ledger.jsonl")
+    export.export_ledger(ledger, house.governance, target / "ledger.jsonl")
     write_bytes(target / "adoptions.json", canonical_json(list(house.governance.chain)))
     first = json.loads(min((house.state / "heads").glob("*.json")).read_bytes())
     proofs = {
@@ -183,7 +183,12 @@ def _keep(house: House, target: Path, facts: dict[str, Any]) -> None:
     for name, proof in proofs.items():
         write_bytes(target / f"{name}.json", canonical_json(proof.model_dump(mode="json")))
     ledger_key = keys.fingerprint((house.state / "keys" / "ledger.pub").read_text().strip())
-    known = {"root": house.root_of_trust, "ledger_key": ledger_key, "entries": ledger.count(), "champion": "triage-2"}
+    known = {
+        "root": house.root_of_trust,
+        "ledger_key": ledger_key,
+        "entries": ledger.count_entries(),
+        "champion": "triage-2",
+    }
     write_json(target / "facts.json", known | facts)
 
 

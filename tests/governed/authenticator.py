@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tasks.trust import passkey
-from tasks.trust.hardware_key import KEY_TYPE
+from tasks.trust.hardware_key import HARDWARE_KEY_TYPE
 
 TOUCHED, VERIFIED = 0x01, 0x04
 
@@ -39,8 +39,8 @@ class Authenticator:
         self.key, self.application, self.flags, self.counter = Ed25519PrivateKey.generate(), application, TOUCHED, 0
         self.others: list[bytes] = []
         raw = self.key.public_key().public_bytes_raw()
-        self.blob = packed(KEY_TYPE.encode()) + packed(raw) + packed(application)
-        self.line = f"{KEY_TYPE} {base64.b64encode(self.blob).decode()} token"
+        self.blob = packed(HARDWARE_KEY_TYPE.encode()) + packed(raw) + packed(application)
+        self.line = f"{HARDWARE_KEY_TYPE} {base64.b64encode(self.blob).decode()} token"
 
     def sign(self, message: bytes) -> bytes:
         """An ed25519 signature, flags and counter."""
@@ -58,7 +58,7 @@ class Authenticator:
         if message[0] != 13 or blob != self.blob:
             return bytes([5])
         signature = self.sign(rest[4 : 4 + struct.unpack_from(">I", rest)[0]])
-        return bytes([14]) + packed(packed(KEY_TYPE.encode()) + packed(signature[:64]) + signature[64:])
+        return bytes([14]) + packed(packed(HARDWARE_KEY_TYPE.encode()) + packed(signature[:64]) + signature[64:])
 
 
 class Token:
@@ -69,12 +69,12 @@ class Token:
         self.flags, self.counter = TOUCHED | VERIFIED, 0
         self.said: dict[str, object] = {"type": "webauthn.get", "origin": f"https://{rp_id}", "crossOrigin": False}
         point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self.blob = b"".join(map(packed, (passkey.KEY_TYPE.encode(), passkey.CURVE, point, rp_id.encode())))
-        self.line = f"{passkey.KEY_TYPE} {base64.b64encode(self.blob).decode()} token"
+        self.blob = b"".join(map(packed, (passkey.PASSKEY_TYPE.encode(), passkey.CURVE_NAME, point, rp_id.encode())))
+        self.line = f"{passkey.PASSKEY_TYPE} {base64.b64encode(self.blob).decode()} token"
 
     def sign(self, message: bytes) -> bytes:
         self.counter += 1
-        client_data = json.dumps({"challenge": passkey.challenge(message)} | self.said).encode()
+        client_data = json.dumps({"challenge": passkey.webauthn_challenge(message)} | self.said).encode()
         after = bytes([self.flags]) + struct.pack(">I", self.counter)
         digests = [hashlib.sha256(part).digest() for part in (self.rp_id.encode(), client_data)]
         made = self.key.sign(digests[0] + after + digests[1], ec.ECDSA(hashes.SHA256()))

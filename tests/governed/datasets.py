@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.sources.dataset import SIGNED_FIELDS, STAGES, Dataset, declared_fields
+from tasks.sources.dataset import COUNTED_STAGES, SIGNED_FIELDS, Dataset, declared_fields
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, source
 
@@ -31,7 +31,7 @@ def origin(rows: int, content: str = "1", **said: Any) -> dict[str, Any]:
     """A source of which one in ten rows is empty and two of what is left are for testing; `said` in sources.yaml."""
     left = rows - rows // 10
     passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
-    passages |= {stage: passage(left) for stage in STAGES[2:]}
+    passages |= {stage: passage(left) for stage in COUNTED_STAGES[2:]}
     pinned = ResolvedSource(source=source("a.csv", **SAID | said), sha256=content * 64, bytes=1)
     return declared_fields(pinned) | {
         "passages": passages,
@@ -52,7 +52,7 @@ def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
         "sources": sources,
         "counts": {
             "ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10),
-            **{stage: passage(train + test) for stage in STAGES[2:]},
+            **{stage: passage(train + test) for stage in COUNTED_STAGES[2:]},
         },
         "rows": {"train": train, "test": test},
         "digests": {"train": "4" * 64, "test": "5" * 64},
@@ -73,5 +73,5 @@ def put(layout: Layout, found: Dataset) -> None:
         for name, one in found.sources.items()
     ]
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
-    write_json(layout.sources, resolved.model_dump(mode="json"))
+    write_json(layout.sources_path, resolved.model_dump(mode="json"))
     write_json(layout.artefacts("split") / "manifest.json", found.model_dump(mode="json"))

@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house as every test finds it; made once, since every key and the ledger are flushed to disk."""
     root = tmp_path_factory.mktemp("made")
     write_governance(root / "governance")
-    governance.initialise(root / STATE, governance.load(root / "governance", root / STATE).people)
+    governance.create_vault_and_keys(root / STATE, governance.load_governance(root / "governance", root / STATE).people)
     open_ledger(root / STATE).close()
     layout = Layout(root / "run")
     put_result(layout.artefacts("ingest"), rows=210)

@@ -104,15 +104,17 @@ class House:
     def request(self, run: str = "run-1", by: str = "asker", demo: bool = False) -> RecordedRunRequest:
         """A run's request on the ledger, where there is none yet."""
         known = signed_request.request_for_run(self.ledger, self.governance, run)
-        return known or signed_request.record(self.ledger, self.governance, self.sign_request(run, by, demo))
+        return known or signed_request.record_request(self.ledger, self.governance, self.sign_request(run, by, demo))
 
     def sign_request(self, run: str = "run-1", by: str = "asker", demo: bool = False, **more: object) -> dict:
         where = {"environment": self.governance.policy.environment}
-        return signed_request.sign(request(run, by, demo, self.ledger.now(), **where, **more), self.key(by))
+        return signed_request.sign_request(request(run, by, demo, self.ledger.now(), **where, **more), self.key(by))
 
     def collect(self, gate: str = "data", adopted: PromotedCriteria | None = None, **asked: object) -> Evidence:
         request = self.request(**asked)
-        return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, request, adopted=adopted)
+        return evidence_module.collect_evidence(
+            gate, self.layout, self.params, self.governance.policy, request, promoted_criteria=adopted
+        )
 
     def ask(self, gate: str = "data", **kwargs) -> Evidence:
         return gates.open_gate(self.ledger, self.collect(gate, **kwargs))
@@ -121,7 +123,7 @@ class House:
         return gates.open_gate(self.ledger, found)
 
     def judge(self, evidence: Evidence, now=None) -> gates.GateStatus:
-        return gates.judge(evidence, self.ledger, self.governance, now or self.ledger.now())
+        return gates.judge_gate(evidence, self.ledger, self.governance, now or self.ledger.now())
 
     def decide(self, evidence: Evidence, person: str, verb: str = "approve", reason: str = "seen", **more) -> Entry:
         return decide(self.ledger, self.governance, evidence, person, verb, reason, **more)
@@ -131,7 +133,7 @@ class House:
 
     def key(self, name: str) -> Signer:
         """Of a person or machine, as `hallmark init` made it."""
-        return keys.signer_of(keys.load_private(self.state / "keys" / name))
+        return keys.make_signer(keys.load_private_key(self.state / "keys" / name))
 
     def line(self, name: str) -> str:
         return self.key(name).public_line
@@ -153,7 +155,7 @@ def copied(before: Path, root: Path) -> House:
     """A house, whose files are closed, in another place."""
     copy_tree(before, root)
     state = root / STATE
-    known = governance.load(root / "governance", state)
+    known = governance.load_governance(root / "governance", state)
     return House(Layout(root / "run"), READ, known, open_ledger(state), state)
 
 
@@ -190,7 +192,7 @@ def authority_of(governed: Governance, tier: str = "low") -> Authority:
 
 
 def authority(house: House, tier: str = "low") -> None:
-    write_json(house.layout.authority, authority_of(house.governance, tier).model_dump(mode="json"))
+    write_json(house.layout.authority_path, authority_of(house.governance, tier).model_dump(mode="json"))
 
 
 def keyed(people: str, state: Path) -> str:
@@ -206,4 +208,4 @@ def reload(house: House, policy: str = POLICY, people: str = PEOPLE) -> None:
     house.governance.folder.mkdir(exist_ok=True)
     (house.governance.folder / "policy.yaml").write_text(policy)
     (house.governance.folder / "people.yaml").write_text(people)
-    house.governance = governance.load(house.governance.folder, house.state)
+    house.governance = governance.load_governance(house.governance.folder, house.state)

@@ -17,7 +17,7 @@ CLOSED_BY = pytest.mark.attack(rights="approver", stopped="the role that owns an
 def opened(house: House, **changes: object) -> Entry | None:
     given = {"what": "waiver-expired", "about": "triage-1", "facts": FACTS, "severity": "major", "role": "risk",
              "text": "a waiver expired"} | changes  # fmt: skip
-    return incidents.open_if_new(house.ledger, house.governance, **given)
+    return incidents.open_incident_if_new(house.ledger, house.governance, **given)
 
 
 def the_one(house: House) -> Incident:
@@ -26,7 +26,7 @@ def the_one(house: House) -> Incident:
 
 
 def close(house: House, person: str, reason: str = "looked into") -> Entry:
-    return incidents.close(house.ledger, house.governance, the_one(house).id, person, reason)
+    return incidents.close_incident(house.ledger, house.governance, the_one(house).id, person, reason)
 
 
 def test_a_cause_opens_one_incident_and_another_cause_another(house: House) -> None:
@@ -73,16 +73,16 @@ def test_who_may_not_close_it(house: House, person: str, reason: str, error: typ
 
 def test_it_escalates_once_when_nobody_answers_in_time(house: House) -> None:
     opened(house, answer_by=house.ledger.now() + timedelta(hours=1))
-    assert incidents.escalate_overdue(house.ledger, house.governance) == []
+    assert incidents.escalate_overdue_incidents(house.ledger, house.governance) == []
     opened(house, facts={}, answer_by=house.ledger.now() - timedelta(seconds=1))
-    (entry,) = incidents.escalate_overdue(house.ledger, house.governance)
-    assert incidents.escalate_overdue(house.ledger, house.governance) == []
-    late = incidents.get(house.ledger, house.governance, entry.subject)
+    (entry,) = incidents.escalate_overdue_incidents(house.ledger, house.governance)
+    assert incidents.escalate_overdue_incidents(house.ledger, house.governance) == []
+    late = incidents.get_incident(house.ledger, house.governance, entry.subject)
     assert (late.state, late.severity) == ("escalated", "critical")
     house.ledger.append(entry.kind, entry.subject, {"envelope": {}})  # nobody signed it, so it takes nothing back
-    assert incidents.get(house.ledger, house.governance, late.id).state == "escalated"
-    incidents.close(house.ledger, house.governance, late.id, "risk-one", "late, but done")
-    assert incidents.get(house.ledger, house.governance, late.id).state == "closed"
+    assert incidents.get_incident(house.ledger, house.governance, late.id).state == "escalated"
+    incidents.close_incident(house.ledger, house.governance, late.id, "risk-one", "late, but done")
+    assert incidents.get_incident(house.ledger, house.governance, late.id).state == "closed"
 
 
 @pytest.mark.attack(rights="database", stopped="the closing person's signature")

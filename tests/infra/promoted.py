@@ -19,4 +19,6 @@ def promote(ledger: Ledger, governed: Governance, **said: Any) -> None:
         "bar": AcceptanceCriteria(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     }  # fmt: skip
     promotion = Promotion(**usual | said)
-    ledger.append(promotions.PROMOTED, promotion.name, {"envelope": promotions.sign(promotion, "0" * 64, governed)})
+    ledger.append(
+        promotions.PROMOTED, promotion.name, {"envelope": promotions.sign_promotion(promotion, "0" * 64, governed)}
+    )

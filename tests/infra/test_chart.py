@@ -96,7 +96,7 @@ def test_notes_say_the_next_commands() -> None:
     assert done.returncode == 0, done.stderr
     notes = done.stdout.partition("NOTES:")[2]
     assert "exec deploy/hallmark-watch -- hallmark init" in notes
-    assert f"port-forward deploy/hallmark-console {console.PORT}" in notes
+    assert f"port-forward deploy/hallmark-console {console.DEFAULT_PORT}" in notes
     for secret in re.findall(r"[sS]ecret: (hallmark-[\w-]+)", (CHART / "values.yaml").read_text()):
         assert secret in notes or secret == "hallmark-console-proxy", f"{secret} is not told of"
 

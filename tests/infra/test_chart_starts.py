@@ -106,7 +106,7 @@ def _bind(to: str) -> str:
 
 
 def test_prefect_asks_for_its_secret(project: Path) -> None:
-    at = f"http://127.0.0.1:{server.PORT}"
+    at = f"http://127.0.0.1:{server.DEFAULT_PORT}"
     given = {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////tmp/db/prefect.db",
              "PREFECT_SERVER_API_AUTH_STRING": "hallmark:secret"}  # fmt: skip
     asked = [(f"{at}/api/health", ""), (f"{at}/api/flows/x", ""), (at, "")]
@@ -115,13 +115,13 @@ def test_prefect_asks_for_its_secret(project: Path) -> None:
 
 def test_mlflow_asks_for_its_password_under_its_own_name(project: Path, tmp_path: Path) -> None:
     (tmp_path / "sign_in.ini").write_text(SIGN_IN)
-    at = f"http://127.0.0.1:{mlflow_server.PORT}"
+    at = f"http://127.0.0.1:{mlflow_server.DEFAULT_PORT}"
     given = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////tmp/db/mlflow.db", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://artifacts/",
              "MLFLOW_FLASK_SERVER_SECRET_KEY": "secret", "MLFLOW_AUTH_ADMIN_PASSWORD": "a long password",
              "MLFLOW_AUTH_CONFIG_PATH": "/srv/mlflow/sign_in.ini"}  # fmt: skip
     asked = [
         (f"{at}/health", "10.1.2.3:5000"),
-        (at, f"hallmark-mlflow.hallmark.svc:{mlflow_server.PORT}"),
+        (at, f"hallmark-mlflow.hallmark.svc:{mlflow_server.DEFAULT_PORT}"),
         (at, "evil.example"),
     ]
     mounts = {"/srv/mlflow": tmp_path, "/tmp/db": project / ".hallmark" / "mlflow"}
@@ -139,7 +139,7 @@ def mounts(project: Path) -> dict[str, Path]:
 
 
 def test_the_console_shows_its_entrance(mounts: dict[str, Path]) -> None:
-    at = f"http://127.0.0.1:{console.PORT}"
+    at = f"http://127.0.0.1:{console.DEFAULT_PORT}"
     assert answers("console", {}, [(f"{at}/sign-in", "")], mounts) == [200]
 
 

@@ -26,10 +26,10 @@ def test_a_path_that_is_not_theirs_is_told_in_words_and_a_defect_is_not() -> Non
         raise error
 
     with pytest.raises(InputError, match=r"/x: this path cannot be used \(Permission denied\)"):
-        lazy_commands._reporting_path_errors(verb)(error=PermissionError(errno.EACCES, "Permission denied", "/x"))
+        lazy_commands._with_path_errors_reported(verb)(error=PermissionError(errno.EACCES, "Permission denied", "/x"))
     for error in (OSError(errno.EIO, "Input/output error", "/x"), PermissionError(errno.EACCES, "Permission denied")):
         with pytest.raises(OSError, match=r"error|denied"):
-            lazy_commands._reporting_path_errors(verb)(error=error)
+            lazy_commands._with_path_errors_reported(verb)(error=error)
 
 
 def test_params_are_checked_with_file_and_line(project: Path) -> None:

@@ -55,12 +55,12 @@ def test_a_run_under_other_governance_is_looked_at_by_its_own_people(project: Pa
     run.deduplicate([record("Where is my card")])
     asked = ("data", "conflicts", "three", "--as", "their-auditor")
     assert "'their-auditor' is nobody" in hallmark(project, *asked, code=2)
-    request, ours = run.layout.request, RunRequest(run_id="three", requested_by="ml-engineer", governance="theirs")
+    request, ours = run.layout.request_path, RunRequest(run_id="three", requested_by="ml-engineer", governance="theirs")
     envelope = signed(project, ours)[1]
-    dsse.write(request, envelope)
+    dsse.write_envelope(request, envelope)
     told = hallmark(project, *asked, code=1)
     assert f"{request} is not the request that the ledger has" in told, "whoever wrote it there"
-    signed_request.record(open_ledger(project / ".hallmark"), installed_governance(project, "theirs"), envelope)
+    signed_request.record_request(open_ledger(project / ".hallmark"), installed_governance(project, "theirs"), envelope)
     assert "0 of 0 conflicts of run three" in hallmark(project, *asked)
     request.write_text("{}")
     assert "request.json is not the request that the ledger has" in hallmark(project, *asked, code=1)
@@ -73,7 +73,7 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
     run.ingest(table(rows))
     for stage in (clean, deduplicate):
         stage.run(params(), run.layout)
-    journal.write(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
+    journal.write_journal(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
     told = hallmark(project, "data", "quarantine")
     assert "src exact_duplicate deduplicate 3" in " ".join(told.split())
     assert "column 'label' is empty" in told and "src, row " in told and "4 of 4 rows that run two quarantined" in told

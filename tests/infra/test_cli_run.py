@@ -21,8 +21,8 @@ from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
-from tasks.policy import judge
-from tasks.policy.judge import Judge
+from tasks.policy import judge_install
+from tasks.policy.judge_install import JudgeInstall
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run_lock import hold_run_lock
@@ -81,7 +81,7 @@ def test_a_flow_run_that_ends_without_an_account_is_told(
     """The journal says running for ever: another process holds the run, the disk is full, the process was killed."""
     monkeypatch.setattr(run_progress, "PREFECT_SECONDS", 0.1)
     monkeypatch.setattr(client, "state_of", lambda *_: (state, message))
-    journal.write(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
+    journal.write_journal(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
     up = RunningPrefect(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
     with pytest.raises(error, match=wanted):
         run_progress.show_until_done(tmp_path, up, "r1", "f1", quiet=True)
@@ -89,12 +89,12 @@ def test_a_flow_run_that_ends_without_an_account_is_told(
 
 def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) -> None:
     state = project / ".hallmark"
-    journal.write(state, Journal(run="r1", requested_by="ml-engineer"))
+    journal.write_journal(state, Journal(run="r1", requested_by="ml-engineer"))
     with hold_run_lock(state, "r1"):
         told = tiny_project.hallmark(project, "run", "--resume", "r1", code=1)
     assert "r1 is being executed by another process" in told
     assert "interrupted" in hallmark(project, "runs", "show", "r1")
-    journal.path(state, "r1").unlink()
+    journal.journal_path(state, "r1").unlink()
     assert not (state / "prefect" / "up.json").exists()
 
 
@@ -106,11 +106,14 @@ def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatc
 def test_settings_are_compared_and_not_kept() -> None:
     environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
     kept = EnvironmentDigests.of_environment(environment)
-    assert kept.differing(environment | {"PATH": "/usr/bin"}) == []
-    assert kept.differing({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
-    assert kept.differing(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
-    assert kept.differing(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
-    assert kept.differing(environment, {"DATA_ROOT", "NONE"}) == []
+    assert kept.differing_names(environment | {"PATH": "/usr/bin"}) == []
+    assert kept.differing_names({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == [
+        "AWS_SECRET_ACCESS_KEY",
+        "RAY_ADDRESS",
+    ]
+    assert kept.differing_names(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
+    assert kept.differing_names(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
+    assert kept.differing_names(environment, {"DATA_ROOT", "NONE"}) == []
     assert "secret" not in kept.model_dump_json()
 
 
@@ -125,10 +128,10 @@ def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """The project with processes that do nothing in the place of its runner, started with DATA_ROOT=/data, and of its
     console."""
     monkeypatch.setenv("DATA_ROOT", "/data")
-    with idle(access.folder(project)) as runner, idle(pages.folder(project)) as console:
+    with idle(access.prefect_folder(project)) as runner, idle(pages.console_folder(project)) as console:
         up = remote_prefect(runner)
         shown = pages.RunningServer(origin="http://127.0.0.1:2", port=2, process=console)
-        files = [access.folder(project) / "up.json", pages.folder(project) / "up.json"]
+        files = [access.prefect_folder(project) / "up.json", pages.console_folder(project) / "up.json"]
         for file, document in zip(files, (up, shown), strict=True):
             write_json(file, document.model_dump(mode="json"))
         yield project
@@ -150,7 +153,9 @@ def test_a_runner_of_another_version_is_asked_to_start_anew(with_runner: Path, m
     write_json(file, read_json(file) | {"hallmark": "a" * 64})
     told = hallmark(with_runner, "run", "--as", "ml-engineer", code=2)
     assert "the runner executes another Hallmark (SHA-256 aaaaaaaaaaaa) than this command: `hallmark down`" in told
-    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="a" * 64, editable=False))
+    monkeypatch.setattr(
+        judge_install, "current_judge", lambda: JudgeInstall(version="1", sha256="a" * 64, editable=False)
+    )
     assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up")
 
 
@@ -188,10 +193,10 @@ def test_a_run_that_goes_on_reads_from_where_its_own_sources_say(
     run.root.mkdir(parents=True)
     (run.root / "data.csv").write_bytes(table(messages(2)))
     run.resolve(source("${DATA_NAME:-data}.csv"))
-    journal.write(with_runner / ".hallmark", Journal(run="moved", requested_by="ml-engineer"))
+    journal.write_journal(with_runner / ".hallmark", Journal(run="moved", requested_by="ml-engineer"))
     monkeypatch.setenv("DATA_NAME", "other")
     assert "other settings: DATA_NAME." in hallmark(with_runner, "run", "--resume", "moved", code=2)
-    journal.path(with_runner / ".hallmark", "moved").unlink()
+    journal.journal_path(with_runner / ".hallmark", "moved").unlink()
 
 
 @pytest.mark.parametrize("port", ["abc", "99999", "-1", "4200.0", "9" * 5000, "٤٢"])

@@ -27,18 +27,20 @@ def project(project: Path) -> Path:
     """With a run that waits at its release gate."""
     run = create(project, RUN)
     put_result(run.layout.artefacts("package"))
-    asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.signed_request)
+    asked = evidence.collect_evidence("release", run.layout, run.params, run.governance().policy, run.signed_request)
     cases.open_gate(run.ledger(), asked)
-    run.commit("Ask at the release gate")
+    run.commit_files("Ask at the release gate")
     gates = {"release": GateState(state="waiting", waiting_for=["somebody"])}
-    journal.write(project / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))
+    journal.write_journal(
+        project / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates)
+    )
     return project
 
 
 @pytest.fixture
 def running(project: Path) -> Iterator[Process]:
     """A process in the place of the original's runner, and up.json that names it."""
-    with idle(access.folder(project)) as runner:
+    with idle(access.prefect_folder(project)) as runner:
         write_json(project / ".hallmark" / "prefect" / "up.json", remote_prefect(runner).model_dump(mode="json"))
         yield runner
 
@@ -50,7 +52,7 @@ def copy(project: Path, running: Process, tmp_path: Path) -> Path:
 
 def test_down_in_a_copy_stops_nothing_of_the_original(project: Path, running: Process, copy: Path) -> None:
     assert hallmark(copy, "down") == "nothing was up\n"
-    assert running.alive() and server.find(project) is not None
+    assert running.is_alive() and server.find(project) is not None
 
 
 def test_a_copy_finds_no_server_up(project: Path, running: Process, copy: Path) -> None:
@@ -67,9 +69,9 @@ def test_a_checkout_that_was_moved_still_finds_its_own(project: Path, running: P
 
 def test_a_copy_is_another_installation_and_stays_one(project: Path, copy: Path) -> None:
     ours, theirs = installation.installation_id(project), installation.installation_id(copy)
-    assert ours != theirs and deployment_names.full_runner_deployment(
+    assert ours != theirs and deployment_names.full_runner_deployment_name(
         project
-    ) != deployment_names.full_runner_deployment(copy)
+    ) != deployment_names.full_runner_deployment_name(copy)
     assert (installation.installation_id(project), installation.installation_id(copy)) == (ours, theirs)
 
 

@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.gates import decisions, evidence, gates, passed_evidence
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
-from tasks.sources.dataset import SIDES, STAGES, Dataset, DatasetSource, StageCounts, declared_fields
+from tasks.sources.dataset import COUNTED_STAGES, PARTITIONS, Dataset, DatasetSource, StageCounts, declared_fields
 from tasks.sources.sources import ResolvedSource
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.stages.data.build import source, stages
@@ -56,10 +56,10 @@ def project(project: Path) -> Path:
 def ask(run: Run) -> Evidence:
     for stage in stages(validate=True).values():
         stage.run(run.params, run.layout)
-    before = passed_evidence.last_passed(run.ledger(), run.params.use_case.name, demo=False)
+    before = passed_evidence.last_passed_evidence(run.ledger(), run.params.use_case.name, demo=False)
     policy = run.governance().policy
     return gates.open_gate(
-        run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.signed_request, before)
+        run.ledger(), evidence.collect_evidence("data", run.layout, run.params, policy, run.signed_request, before)
     )
 
 
@@ -103,13 +103,13 @@ def test_no_value_of_a_record_is_in_the_evidence(project: Path) -> None:
 
 def test_every_rule_is_told() -> None:
     rules = {f"rule_{number}": number + 1 for number in range(12)}
-    passages = {stage: StageCounts(rows=99, records=99, quarantined={}) for stage in STAGES}
+    passages = {stage: StageCounts(rows=99, records=99, quarantined={}) for stage in COUNTED_STAGES}
     passages["clean"] = StageCounts(rows=99, records=21, quarantined=rules)
     known = declared_fields(ResolvedSource(source=source("data.csv"), sha256="0" * 64, bytes=1))
-    sides = dict.fromkeys(SIDES, 10)
+    sides = dict.fromkeys(PARTITIONS, 10)
     origin = DatasetSource(**known, passages=passages, rows=sides, protected={})
     made = Dataset(sources={"src": origin}, counts=passages, rows=sides, digests={}, segments={}, settings={})
     with console.capture() as capture:
-        dataset_table.show(made, None)
+        dataset_table.print_dataset(made, None)
     told = capture.get()
     assert all(f"{rule} {count}" in told for rule, count in rules.items()) and "…" not in told

@@ -38,7 +38,9 @@ def _files(project: Path) -> dict[Path, bytes]:
 def todo(project: Path, look: str) -> str:
     """What a look found, and what it asks for."""
     return " ".join(
-        f"{line.says}: {line.do}" for line in diagnostics.run(project, {look: diagnostics.DIAGNOSTICS[look]}) if line.do
+        f"{line.says}: {line.do}"
+        for line in diagnostics.run_diagnostics(project, {look: diagnostics.DIAGNOSTICS[look]})
+        if line.do
     )
 
 

@@ -22,7 +22,7 @@ OTHERS = {
 
 def test_the_schemas_are_those_of_the_code() -> None:
     wanted = {f"{each.name}.json": formats.schema_text(each) for each in formats.FORMATS}
-    there = {path.name: path.read_text() for path in formats.FOLDER.glob("*.json")}
+    there = {path.name: path.read_text() for path in formats.FORMATS_FOLDER.glob("*.json")}
     assert there == wanted, "run `python -m infra.formats`"
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.gates import cases, evidence, signed_request
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_decision import KIND, read
+from tasks.gates.signed_decision import ENTRY_KIND, read_decision
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.runs.request import RunRequest
@@ -42,11 +42,13 @@ def ask(project: Path, reason: str | None = None, **facts: float) -> Evidence:
     elsewhere = Layout(project.parent / "elsewhere")
     put_result(elsewhere.artefacts("package"), **facts)
     state = project / ".hallmark"
-    governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
+    governed, ledger = governance.load_governance(project / "infra" / "governance", state), open_ledger(state)
     request = RunRequest(run_id=RUN, requested_by="ml-engineer", reason=reason)
     known = signed_request.request_for_run(ledger, governed, RUN)
-    known = known or signed_request.record(ledger, governed, signed(project, request)[1])
-    asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, known)
+    known = known or signed_request.record_request(ledger, governed, signed(project, request)[1])
+    asked = evidence.collect_evidence(
+        "release", elsewhere, load_params(project / "params.yaml"), governed.policy, known
+    )
     return cases.open_gate(ledger, asked)
 
 
@@ -126,7 +128,7 @@ class Terminal:
 
 
 def decided(project: Path) -> int:
-    return len(open_ledger(project / ".hallmark").entries(KIND))
+    return len(open_ledger(project / ".hallmark").entries(ENTRY_KIND))
 
 
 def test_at_a_terminal_the_evidence_is_shown_and_what_was_shown_is_signed(project: Path) -> None:
@@ -146,9 +148,9 @@ def test_at_a_terminal_the_evidence_is_shown_and_what_was_shown_is_signed(projec
     terminal.until("[y/N]")
     code, told = terminal.answer("y")
     assert code == 0 and "the gate is passed" in told
-    governed = governance.load(project / "infra" / "governance", project / ".hallmark")
-    (entry,) = open_ledger(project / ".hallmark").entries(KIND)
-    assert read(entry, governed).evidence_sha256 == evidence.digest(asked)
+    governed = governance.load_governance(project / "infra" / "governance", project / ".hallmark")
+    (entry,) = open_ledger(project / ".hallmark").entries(ENTRY_KIND)
+    assert read_decision(entry, governed).evidence_sha256 == evidence.evidence_digest(asked)
 
 
 @pytest.mark.attack(rights="worker", stopped="what was shown is what is signed")
@@ -166,12 +168,12 @@ def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -
 @pytest.mark.attack(rights="worker", stopped="what was shown is what is signed")
 def test_a_script_approves_only_what_a_person_has_seen(project: Path) -> None:
     bring_keys(project)
-    seen = evidence.digest(ask(project))
+    seen = evidence.evidence_digest(ask(project))
     assert f"evidence SHA-256 {seen}" in " ".join(hallmark(project, "gates", "show", RUN, "release").split())
     assert "expected the first 12 or more" in hallmark(project, *APPROVE, "--evidence", seen[:11], code=2)
     ask(project, other=1)
     assert f"not {seen[:12]}; look at it again" in hallmark(project, *APPROVE, "--evidence", seen[:12], code=1)
     assert decided(project) == 0
-    now = evidence.digest(ask(project, other=1))
+    now = evidence.evidence_digest(ask(project, other=1))
     document = hallmark_json(project, *APPROVE, "--evidence", now)
     assert (document["state"], document["evidence_sha256"]) == ("passed", now)

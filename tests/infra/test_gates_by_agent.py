@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.gates.signed_decision import KIND, read
+from tasks.gates.signed_decision import ENTRY_KIND, read_decision
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.asking_agent import AskingAgent, needs_ssh_agent, started
@@ -54,9 +54,9 @@ def test_the_owner_agrees_and_others_have_written_meanwhile(project: Path, agent
     agent.answer("yes")
     told, _ = process.communicate()
     assert process.returncode == 0 and f"recorded as entry {between.seq + 1} of the ledger: {WHO}, approve" in told
-    (entry,) = ledger.entries(KIND)
-    governed = governance.load(project / "infra" / "governance", project / ".hallmark")
-    assert read(entry, governed).person.id == WHO
+    (entry,) = ledger.entries(ENTRY_KIND)
+    governed = governance.load_governance(project / "infra" / "governance", project / ".hallmark")
+    assert read_decision(entry, governed).person.id == WHO
 
 
 def test_the_owner_refuses_and_nothing_is_recorded(project: Path, agent: AskingAgent) -> None:
@@ -64,4 +64,4 @@ def test_the_owner_refuses_and_nothing_is_recorded(project: Path, agent: AskingA
     agent.answer("no")
     told, _ = process.communicate()
     assert process.returncode == 1 and "its owner said no" in told and "Traceback" not in told
-    assert not open_ledger(project / ".hallmark").entries(KIND)
+    assert not open_ledger(project / ".hallmark").entries(ENTRY_KIND)

@@ -25,7 +25,7 @@ from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
-from tasks.sources.sources import Sources, Suite
+from tasks.sources.sources import ExpectationSuite, Sources
 from tests.checkouts import Checkouts
 from tests.console.visits import console_of, reader_of
 from tests.core.test_shown import HOSTILE, RAW
@@ -44,7 +44,7 @@ FILES: dict[str, type[FrozenModel]] = {
     "infra/governance/sources.yaml": Sources,
     "infra/governance/people.yaml": People,
     "infra/governance/policy.yaml": Policy,
-    "infra/governance/expectations/messages.yaml": Suite,
+    "infra/governance/expectations/messages.yaml": ExpectationSuite,
 }
 NAMES = {"id", "location", "truth", "suite", "owner", "steward", "folder", "column", "prompt", "intent", "queue",
          "type", "department", "business", "technical", "data"}  # fmt: skip
@@ -88,7 +88,7 @@ def test_hidden_characters_are_refused_in_every_text_of_a_file(plain: Path, name
     for where in leaves(document):
         before = put(document, where, "MIT\x1b[8m")
         with pytest.raises(InputError, match=r"it holds the character <U\+001B>, which nobody sees"):
-            config.validate(document, FILES[name], plain / name)
+            config.validate_document(document, FILES[name], plain / name)
         put(document, where, before)
 
 
@@ -98,13 +98,13 @@ def test_a_refusal_names_the_line(plain: Path) -> None:
         changed(path, lambda text: text.replace(b"licence: CC0-1.0", rb'licence: "CC0\u202e"')),
         pytest.raises(InputError, match=r"sources\.yaml:7: sources\.0\.licence: it holds the character <U\+202E>"),
     ):
-        config.load(path, Sources)
+        config.load_settings(path, Sources)
 
 
 @pytest.mark.parametrize("reason", ["fine\x1b[2J", "fine \u2066", "fine\x9b"])
 def test_a_reason_with_hidden_characters_is_not_signed(reason: str) -> None:
     with pytest.raises(InputError, match="the reason: it holds the character"):
-        config.require_visible(reason, "the reason")
+        config.refuse_hidden_characters(reason, "the reason")
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
         for name, model in FILES.items():
             document, taken = read(folder / name), 0
             for where in leaves(document):
-                if where[-1] in NAMES or (model, where[-1]) == (Suite, "name"):
+                if where[-1] in NAMES or (model, where[-1]) == (ExpectationSuite, "name"):
                     continue
                 before = put(document, where, TEXT)
                 try:
-                    config.validate(document, model, folder / name)
+                    config.validate_document(document, model, folder / name)
                     taken += 1
                 except InputError:
                     put(document, where, before)
@@ -134,13 +134,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
         run = create(folder, "one")
         governed, ledger, asked = run.governance(), run.ledger(), ask(run)
         decisions.decide(ledger, governed, asked, "data-owner", "reject", TEXT)
-        withdrawals.withdraw(ledger, governed, "messages", "data-owner", TEXT)
-        withdrawals.restore(ledger, governed, "messages", "data-owner", TEXT)
+        withdrawals.withdraw_source(ledger, governed, "messages", "data-owner", TEXT)
+        withdrawals.restore_source(ledger, governed, "messages", "data-owner", TEXT)
         stages = {"ingest": StageState(state="running", progress=TEXT)}
         told = Journal(run="one", requested_by="ml-engineer", use_case=TEXT, status="failed", error=TEXT, stages=stages)
-        journal.write(folder / ".hallmark", told)
+        journal.write_journal(folder / ".hallmark", told)
         texts: dict[str, Any] = {"files": {TEXT: "0" * 64}, "approved_by": {"data": [TEXT]}, "reason": TEXT}
-        promote(ledger, governed, run="one", commit=run.commit(TEXT), **texts)
+        promote(ledger, governed, run="one", commit=run.commit_files(TEXT), **texts)
         yield folder
 
 

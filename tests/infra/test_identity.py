@@ -36,13 +36,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def read(project: Path) -> People:
-    return people.load(project / "infra" / "governance")
+    return people.load_people(project / "infra" / "governance")
 
 
 def test_a_key_that_takes_anothers_place_is_proposed_and_the_other_ends(project: Path) -> None:
     made = (project / ".hallmark" / "keys" / "owner.pub").read_text()
     told = hallmark_json(project, "identity", "create", "owner", "--out", str(project / "key"), "--replace")
-    assert told["fingerprint"] == keys.fingerprint(keys.public_line(keys.load_private(project / "key")))
+    assert told["fingerprint"] == keys.fingerprint(keys.make_public_line(keys.load_private_key(project / "key")))
     old, new = read(project).get("owner").keys
     assert (old.fingerprint, new.fingerprint) == (keys.fingerprint(made), told["fingerprint"])
     assert old.valid_before == new.valid_after and abs((new.valid_after - datetime.now(UTC)).total_seconds()) < 60
@@ -64,8 +64,8 @@ def test_commands_change_the_file_one_after_another(
         held.append(locks.is_held(project / ".hallmark" / "editing.lock"))
         return False
 
-    monkeypatch.setattr(proposal, "propose", look)
-    mark = keys.fingerprint(keys.create(tmp_path, "key"))
+    monkeypatch.setattr(proposal, "propose_changes", look)
+    mark = keys.fingerprint(keys.create_key_pair(tmp_path, "key"))
     more = ["--key", mark, "--as-of", "2026-03-01", "--reason", "lost"] if "revoke" in change else []
     hallmark(project, "identity", *change.split(), *more)
     assert held == [True]
@@ -97,7 +97,7 @@ def test_a_key_that_lies_where_hallmark_looks_first_is_told(project: Path, tmp_p
 
 
 def test_an_existing_key_is_brought_once_and_revoked(project: Path) -> None:
-    line, brought = keys.create(project / "brought", "id"), str(project / "brought" / "id")
+    line, brought = keys.create_key_pair(project / "brought", "id"), str(project / "brought" / "id")
     said = hallmark(project, "identity", "import", "gate", brought)
     assert "it counts once adopted: hallmark policy adopt infra/governance" in said.replace("\n", " ")
     text = (project / FILE).read_text()
@@ -126,14 +126,14 @@ def test_a_key_with_a_passphrase_is_made_at_a_terminal(
     assert not (tmp_path / "clerk").exists()
     hallmark(project, *make)
     with pytest.raises(keys.PassphraseRequired):
-        keys.load_private(tmp_path / "clerk")
-    line = keys.public_line(keys.load_private(tmp_path / "clerk", b"one"))
+        keys.load_private_key(tmp_path / "clerk")
+    line = keys.make_public_line(keys.load_private_key(tmp_path / "clerk", b"one"))
     assert [key.fingerprint for key in read(project).get("clerk").keys] == [keys.fingerprint(line)]
 
 
 @needs_ssh_agent
 def test_the_key_that_an_agent_has_is_brought(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (keys.create(tmp_path, name) for name in ("first", "second"))
+    first, second = (keys.create_key_pair(tmp_path, name) for name in ("first", "second"))
     bring = ("identity", "import", "guest", "--name", "Guest", "--role", "risk", "--agent")
     with started(tmp_path / "agent") as agent:
         monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, agent.environment[ssh_agent.SOCKET_VARIABLE])

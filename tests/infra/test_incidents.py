@@ -11,9 +11,9 @@ from tests.in_process import hallmark, hallmark_json
 def test_an_incident_is_listed_shown_and_closed_by_whose_it_is(project: Path) -> None:
     assert "no incident is open" in hallmark(project, "incidents", "list")
     ledger = open_ledger(project / ".hallmark")
-    governed = in_force.load(project / "infra" / "governance", project / ".hallmark", ledger)
+    governed = in_force.load_in_force(project / "infra" / "governance", project / ".hallmark", ledger)
     told = "the alias was moved to version 1"
-    incidents.open_if_new(ledger, governed, "alias-moved", "tiny", {}, "major", "risk_officer", told)
+    incidents.open_incident_if_new(ledger, governed, "alias-moved", "tiny", {}, "major", "risk_officer", told)
     (listed,) = hallmark_json(project, "incidents", "list")
     assert (listed["what"], listed["about"], listed["role"], listed["state"]) == (
         "alias-moved", "tiny", "risk_officer", "open"

@@ -29,9 +29,9 @@ PLANTED = ("sitecustomize.py", "usercustomize.py", "json.py", "json/tool.py", "p
 
 def probe(root: Path, code: str) -> str:
     """Run Python code as the runner of a checkout; return what it prints."""
-    process = processes.spawn(access.folder(root), "probe", ["-c", code], dict(os.environ))
+    process = processes.spawn_process(access.prefect_folder(root), "probe", ["-c", code], dict(os.environ))
     psutil.Process(process.pid).wait(timeout=patience(60))
-    return (access.folder(root) / "probe.log").read_text()
+    return (access.prefect_folder(root) / "probe.log").read_text()
 
 
 @pytest.mark.attack(rights="commit", stopped="server, runner and flow runs start isolated")

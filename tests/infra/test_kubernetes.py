@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from infra.processes import OWN_PROCESS
+from infra.processes import HALLMARK_PROCESS
 from tasks.stages.train.machines import notice
 from tests.chart import SETS, WHERE, Change, Manifest, Pod, manifests, of_kind, pods, spec_of, training_policy
 from tests.helm import NAMESPACE
@@ -212,7 +212,7 @@ def test_a_machine_has_its_notice_before_it_goes() -> None:
     for group, seconds in zip(cluster["spec"]["workerGroupSpecs"], (120, 25), strict=True):
         spec = group["template"]["spec"]
         told = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-        assert told == ["python", "-I", *OWN_PROCESS, notice.__name__, str(seconds)]
+        assert told == ["python", "-I", *HALLMARK_PROCESS, notice.__name__, str(seconds)]
         assert spec["terminationGracePeriodSeconds"] == seconds
     head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
     assert "lifecycle" not in head["containers"][0]

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from infra import mlflow_server
 from infra.prefect import server
 from tasks.stages.cluster import cluster_membership
-from tasks.stages.cluster.connection import STORE_BYTES
+from tasks.stages.cluster.connection import OBJECT_STORE_BYTES
 from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
 from tests.helm import EXAMPLES
 from tests.infra.test_ray_cluster import ray_ports
@@ -19,8 +19,8 @@ RAY = (cluster_membership.PORT_RANGE.start, cluster_membership.PORT_RANGE.stop -
 ANY: Ports = frozenset()
 TO_RAY = frozenset({(DEFAULT_PORT, None), RAY})
 WITHIN: dict[tuple[str, str], Ports] = {
-    **{(part, "prefect"): frozenset({(server.PORT, None)}) for part in ("watch", "worker", "runner")},
-    **{(part, "mlflow"): frozenset({(mlflow_server.PORT, None)}) for part in ("watch", "runner")},
+    **{(part, "prefect"): frozenset({(server.DEFAULT_PORT, None)}) for part in ("watch", "worker", "runner")},
+    **{(part, "mlflow"): frozenset({(mlflow_server.DEFAULT_PORT, None)}) for part in ("watch", "runner")},
     ("runner", "training"): TO_RAY,
     ("training", "runner"): frozenset({RAY}),
     ("training", "training"): ANY,
@@ -68,7 +68,7 @@ def test_people_reach_the_pages_alone() -> None:
         for each in policy["spec"].get("ingress") or []
         if pages in each["from"]
     }
-    assert open_to == {"prefect": server.PORT, "mlflow": mlflow_server.PORT, "console": 8443}
+    assert open_to == {"prefect": server.DEFAULT_PORT, "mlflow": mlflow_server.DEFAULT_PORT, "console": 8443}
 
 
 @pytest.mark.parametrize("which", SETS)
@@ -77,7 +77,7 @@ def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
     ports = ray_ports()
     for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
         given = group["rayStartParams"]
-        assert given.items() >= (ports | {"object-store-memory": str(STORE_BYTES)}).items()
+        assert given.items() >= (ports | {"object-store-memory": str(OBJECT_STORE_BYTES)}).items()
         (container,) = group["template"]["spec"]["containers"]
         for probe in ("readinessProbe", "livenessProbe"):
             assert str(container[probe]["httpGet"]["port"]) == ports["dashboard-agent-listen-port"]

@@ -7,9 +7,9 @@ import kubernetes_validate
 import pytest
 from prefect.utilities.templating import apply_values
 
-from infra.prefect.pools import COMMAND, base_job_template
+from infra.prefect.pools import FLOW_RUN_COMMAND, base_job_template
 from tasks.core.errors import InputError
-from tasks.scheduling.deployments_file import load
+from tasks.scheduling.deployments_file import load_deployments
 from tasks.scheduling.pools import Pool
 
 IMAGE = f"registry.example/hallmark@sha256:{'a' * 64}"
@@ -33,7 +33,7 @@ def test_the_pod_is_bounded_and_has_no_token() -> None:
     shut = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert container["securityContext"] == git["securityContext"] == shut and git["image"] == IMAGE
     assert container["resources"]["limits"].keys() == {"cpu", "memory", "ephemeral-storage"}
-    assert (container["image"], container["command"]) == (IMAGE, COMMAND)
+    assert (container["image"], container["command"]) == (IMAGE, FLOW_RUN_COMMAND)
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a pool's job template has no variable that a flow run could give")
@@ -41,7 +41,7 @@ def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
     """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
     given = {"image": "evil", "command": "touch /evil", "job_manifest": {"kind": "Pod"}, "namespace": "kube-system"}
     wanted = base_job_template(POOL)["job_configuration"]
-    assert apply_values(copy.deepcopy(wanted), given) == wanted and wanted["command"] == " ".join(COMMAND)
+    assert apply_values(copy.deepcopy(wanted), given) == wanted and wanted["command"] == " ".join(FLOW_RUN_COMMAND)
     assert "{{" not in json.dumps(base_job_template(POOL)) and not base_job_template(POOL)["variables"]["properties"]
 
 
@@ -59,4 +59,4 @@ def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
 def test_a_pool_that_is_declared_wrong_is_told(tmp_path, text: str, told: str) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "deployments.yaml").write_text(text)
     with pytest.raises(InputError, match=told):
-        load(tmp_path / "deployments.yaml")
+        load_deployments(tmp_path / "deployments.yaml")

@@ -71,7 +71,7 @@ def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fing
     verify = ("ledger", "verify", "--file", "all.jsonl", "--key")
     assert "the ledger holds" in hallmark(outside, *verify, fingerprint)
     assert "Give --key" in hallmark(outside, *verify[:-1], code=2)
-    wrong = keys.fingerprint(keys.create(outside, "another"))
+    wrong = keys.fingerprint(keys.create_key_pair(outside, "another"))
     assert "no key with the fingerprint" in hallmark(outside, *verify, wrong, code=1)
     text = (outside / "all.jsonl").read_text()
     (outside / "all.jsonl").write_text(text.replace("run-3", "run-4", 1))

@@ -17,7 +17,7 @@ from tasks.inquiry.lineage import indexing
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json, run_command
 from tests.infra.promoted import promote
@@ -66,9 +66,9 @@ def release(folder: Path, layout: Layout) -> None:
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
         base_model_sha256="0" * 64, stages={"split": tree_digest(layout.artefacts("split"))},
-        **manifest.input_fields(layout, code_digest.digest_of_all(layout.root)),
+        **manifest.build_input_fields(layout, code_digest.all_stages_digest(layout.root)),
     )  # fmt: skip
-    path = bundle.folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
+    path = bundle.release_folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
     write_json(path, told.model_dump(mode="json"))
 
 
@@ -89,7 +89,7 @@ def signed(project: Path) -> dict[str, Any]:
 def test_the_records_of_a_release_are_those_of_the_signed_manifest(project: Path) -> None:
     counted = Counter((row["source"], row["side"]) for row in hallmark_json(project, "data", "records", RELEASE))
     origins = signed(project)
-    assert counted == {(name, side): origins[name]["rows"][side] for name in origins for side in SIDES}
+    assert counted == {(name, side): origins[name]["rows"][side] for name in origins for side in PARTITIONS}
     for row in hallmark_json(project, "data", "records", RELEASE):
         assert (row["owner"], row["licence"]) == (OWNERS[row["source"]], f"licence of {row['source']}")
 

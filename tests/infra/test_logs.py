@@ -68,7 +68,7 @@ def asked(project: Path, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
 
 def test_a_line_is_what_the_server_keeps(asked: tuple[Path, Ledger], odd: Odd) -> None:
     odd.said = [LINE | {"level": 77, "message": "x" * 10_000}] * 300
-    lines = logs.read(*asked, "one", [])
+    lines = logs.read_log_lines(*asked, "one", [])
     assert len(lines) == logs.MAX_LINES and {(line.level, len(line.text)) for line in lines} == {
         ("other", logs.MAX_LINE_LENGTH)
     }
@@ -88,7 +88,7 @@ def test_a_line_is_what_the_server_keeps(asked: tuple[Path, Ledger], odd: Odd) -
 def test_what_is_no_answer_of_prefects_is_told(asked: tuple[Path, Ledger], odd: Odd, what: str, said: Any) -> None:
     setattr(odd, what, said)
     with pytest.raises(Unavailable, match=r"says something else than Prefect does|does not answer"):
-        logs.read(*asked, "one", [])
+        logs.read_log_lines(*asked, "one", [])
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="an answer that never ends is not waited for")
@@ -98,4 +98,4 @@ def test_an_answer_without_end_is_not_waited_for(
     monkeypatch.setattr(logs, "RESPONSE_TIMEOUT_SECONDS", 0.5)
     odd.seconds_a_byte = 0.1
     with pytest.raises(Unavailable):
-        logs.read(*asked, "one", [])
+        logs.read_log_lines(*asked, "one", [])

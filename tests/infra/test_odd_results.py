@@ -67,7 +67,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.setenv("HALLMARK_ROOT", str(tmp_path))
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).touch()
-    journal.write(tmp_path / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="experiment"))
+    journal.write_journal(tmp_path / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="experiment"))
     (tmp_path / ".hallmark").chmod(0o700)
     layout = Layout(tmp_path / ".hallmark" / "runs" / RUN)
     for name, content in GOOD.items():

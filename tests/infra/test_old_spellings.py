@@ -31,7 +31,7 @@ from tests.in_process import hallmark
     ],
 )
 def test_an_earlier_spelling_is_the_current_one(capsys: pytest.CaptureFixture[str], old: str, new: str) -> None:
-    assert old_spellings.replace_old(old.split()) == new.split()
+    assert old_spellings.replace_old_spelling(old.split()) == new.split()
     assert f"write: hallmark {new}\n" in capsys.readouterr().err
 
 
@@ -52,12 +52,12 @@ def test_an_earlier_spelling_is_the_current_one(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_a_current_spelling_stays(capsys: pytest.CaptureFixture[str], current: str) -> None:
-    assert old_spellings.replace_old(current.split()) == current.split()
+    assert old_spellings.replace_old_spelling(current.split()) == current.split()
     assert capsys.readouterr().err == ""
 
 
 def test_each_earlier_spelling_has_a_current_command_and_is_not_listed() -> None:
-    for old, new in old_spellings.RENAMED.items():
+    for old, new in old_spellings.CURRENT_SPELLINGS.items():
         group, verb = new.split()
         found = command_table.ALL[group]
         assert isinstance(found, CommandGroup) and verb in found.commands and old.split()[1] not in found.commands

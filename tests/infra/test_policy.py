@@ -36,7 +36,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 @pytest.fixture
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
-    in_force._say_once.cache_clear()
+    in_force._warn_once.cache_clear()
     return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
 
@@ -112,7 +112,7 @@ def test_an_environment_of_its_own_begins_with_a_root_key_kept_elsewhere(project
 
 
 def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path: Path, monkeypatch) -> None:
-    other = keys.fingerprint(keys.create(tmp_path / "other", "root"))
+    other = keys.fingerprint(keys.create_key_pair(tmp_path / "other", "root"))
     told = hallmark(
         project, "policy", "adopt", "infra/governance", "--root-key", str(tmp_path / "other" / "root"), code=2
     )
@@ -135,7 +135,7 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
         and "--new-root" in told
     )
     assert not any(path.exists() for path in held), "no second root key was made"
-    keys.create(project / ".hallmark" / "keys", "root")
+    keys.create_key_pair(project / ".hallmark" / "keys", "root")
     second = hallmark(project, "identity", "root").strip()
     assert f"this checkout trusts {second}" in hallmark(project, "init", code=1)
     assert "in force from now on" in hallmark(project, "init", "--new-root")

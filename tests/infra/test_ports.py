@@ -28,8 +28,8 @@ def test_nobody_else_answers_to_the_name(stranger: socket.socket) -> None:
     port = stranger.getsockname()[1]
     with stranger:
         assert ports.free_port(port) == port, "by its address it is free"
-        assert ports.free_port(port, by_name=True) is None
-    both = ports.bind_loopback(port, by_name=True)
+        assert ports.free_port(port, for_localhost=True) is None
+    both = ports.bind_loopback(port, for_localhost=True)
     assert [each.getsockname()[:2] for each in both] == [("127.0.0.1", port), ("::1", port)]
     for each in both:
         each.listen()
@@ -38,11 +38,11 @@ def test_nobody_else_answers_to_the_name(stranger: socket.socket) -> None:
             socket.create_server((host, port), family=family)
     for each in both:
         each.close()
-    assert ports.free_port(port, by_name=True) == port
+    assert ports.free_port(port, for_localhost=True) == port
 
 
 def test_any_port_is_the_same_at_both() -> None:
-    both = ports.bind_loopback(0, by_name=True)
+    both = ports.bind_loopback(0, for_localhost=True)
     assert len({each.getsockname()[1] for each in both}) == 1
     for each in both:
         each.close()

@@ -68,7 +68,7 @@ def said(project: Path) -> str:
 
 @pytest.fixture(scope="module")
 def up(project: Path, said: str) -> RunningPrefect:
-    assert str(access.secret_file(project)) in said and access.secret(project) not in said
+    assert str(access.secret_file(project)) in said and access.server_secret(project) not in said
     found = server.find(project)
     assert found is not None and found.server is not None
     return found
@@ -103,7 +103,7 @@ def test_no_socket_answers_without_the_secret(project: Path, up: RunningPrefect)
 
 
 def test_the_secret_is_for_its_owner_alone(project: Path, up: RunningPrefect) -> None:
-    secret = access.secret(project)
+    secret = access.server_secret(project)
     assert access.secret_file(project).stat().st_mode & 0o777 == 0o600
     started = [psutil.Process(one.pid) for one in (up.server, up.runner) if one]
     every = [*started, *(child for one in started for child in one.children(recursive=True))]
@@ -112,12 +112,12 @@ def test_the_secret_is_for_its_owner_alone(project: Path, up: RunningPrefect) ->
     assert [path for path in files if holds(path, secret.encode())] == [access.secret_file(project)]
     access.secret_file(project).chmod(0o640)
     with pytest.raises(InputError, match="others can read"):
-        access.secret(project)
+        access.server_secret(project)
     access.secret_file(project).chmod(0o600)
 
 
 def test_a_server_that_was_started_with_another_secret_is_told(project: Path, up: RunningPrefect) -> None:
-    secret = access.secret(project)
+    secret = access.server_secret(project)
     access.secret_file(project).write_text("another")
     told = hallmark(project, "run", "--as", "ml-engineer", code=3)
     access.secret_file(project).write_text(secret)
@@ -173,7 +173,7 @@ def scheduled(project: Path, up: RunningPrefect, touched: Path) -> dict[str, obj
         def begun() -> bool:
             """Stop the flow run for each look: its stages are cached, so it would park within a second."""
             to_all(flow_run_processes(up), signal.SIGSTOP)
-            if any(known.stages for known in journal.read_all(project / ".hallmark")):
+            if any(known.stages for known in journal.read_journals(project / ".hallmark")):
                 return True
             to_all(flow_run_processes(up), signal.SIGCONT)
             return False
@@ -207,12 +207,12 @@ def rejected(
     """A run of `prefect deployment run`, without parameters, that is rejected at its gate; while it is parked, results
     are planted for all its stages."""
     made = tmp_path_factory.mktemp("planted") / "made"
-    own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(project)}
+    own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.server_secret(project)}
     command = [
         Path(sys.executable).with_name("prefect"),
         "deployment",
         "run",
-        deployment_names.full_runner_deployment(project),
+        deployment_names.full_runner_deployment_name(project),
     ]
     done = subprocess.run(command, env=os.environ | own, cwd=made.parent, check=True, capture_output=True, text=True)
 
@@ -223,7 +223,7 @@ def rejected(
     (line,) = wait_until(parked, "the run to park", seconds=120, every=0.3, saw=lambda: done.stdout)
     run = str(line["run"])
     assert line["requested_by"] == "scheduler"
-    storage = access.folder(project) / "storage" / str(line["flow_run"])
+    storage = access.prefect_folder(project) / "storage" / str(line["flow_run"])
     storage.parent.mkdir(mode=0o700, exist_ok=True)
     for stage in DATA_STAGE_NAMES:
         path = storage / stage
@@ -257,16 +257,16 @@ def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
 ) -> None:
     """Others may have listened on the server's port since, and been told the secret."""
     assert up.server is not None
-    before, shown = access.secret(project), pages.find(project)
+    before, shown = access.server_secret(project), pages.find(project)
     for process in (up.runner, up.server):
         psutil.Process(process.pid).kill()
-    wait_until(lambda: not (up.runner.alive() or up.server.alive()), "both to be gone")
+    wait_until(lambda: not (up.runner.is_alive() or up.server.is_alive()), "both to be gone")
     hallmark(project, "up")
     again = server.find(project)
     assert again is not None and again.server is not None and again.watch is not None
     assert {again.server, again.runner, again.watch}.isdisjoint({up.server, up.runner, up.watch})
-    assert not any(one and one.alive() for one in (up.server, up.watch)), "none is left of those before"
+    assert not any(one and one.is_alive() for one in (up.server, up.watch)), "none is left of those before"
     assert pages.find(project) == shown, "the console went on"
-    assert access.secret(project) != before
+    assert access.server_secret(project) != before
     with prefect(project) as client:
-        assert deployment(client, project).name == deployment_names.runner_deployment(project)
+        assert deployment(client, project).name == deployment_names.runner_deployment_name(project)

@@ -84,7 +84,7 @@ def test_no_route_answers_without_the_secret(root: Path, headers: dict[str, str]
     """Also without the CSRF protection, which refuses what would change something before the secret is looked at."""
     for protected in ("true", "false"):
         with served(root, protected) as app:
-            found = [*routes(app, access.secret(root)), ("get", "/api/openapi.json"), ("get", "/api/docs")]
+            found = [*routes(app, access.server_secret(root)), ("get", "/api/openapi.json"), ("get", "/api/docs")]
             answers = ask(app, *found, headers=headers)
         assert len(found) > 150
         told = {one: answer.status_code for one, answer in zip(found, answers, strict=True)}
@@ -97,7 +97,7 @@ def test_a_page_of_another_origin_neither_reads_nor_writes(root: Path) -> None:
     """Also in a browser that has the secret."""
     asks = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization,content-type"}  # fmt: skip
-    change, known = ("patch", f"/api/deployments/{uuid4()}"), basic(access.secret(root))
+    change, known = ("patch", f"/api/deployments/{uuid4()}"), basic(access.server_secret(root))
     with served(root) as app:
         (refused,) = ask(app, ("options", change[1]), headers=asks)
         (own,) = ask(app, ("options", change[1]), headers=asks | {"Origin": UI})
@@ -120,7 +120,7 @@ def test_no_other_spelling_of_a_setting_counts(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_empty_secret_opens_nothing(tmp_path: Path) -> None:
-    access.secret(tmp_path)
+    access.server_secret(tmp_path)
     access.secret_file(tmp_path).write_text("\n")
     with pytest.raises(InputError, match="no secret in it"):
         access.server_environment(tmp_path, f"{UI}/api")

@@ -30,8 +30,8 @@ from infra.processes import Process
 root = Path(sys.argv[1])
 nobody = Process(pid=1, started=0.0)
 up = RunningPrefect(api="http://127.0.0.1:9/api", server=None, runner=nobody)
-with client.connected(root, up):
-    from flows.watch import reschedule
+with client.connected_client(root, up):
+    from flows.watch import reschedule_flow_run
 """
 CARELESS = "from prefect import flow"
 

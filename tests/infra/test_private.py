@@ -41,8 +41,8 @@ def test_a_run_made_in_a_process_of_that_umask_is_shut_too(tmp_path: Path, check
     project = checkouts.ready(tmp_path / "project")
     os.umask(0o077)
     made = create(project, "one")
-    journal.write(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))
-    assert made.layout.params.exists() and open_to_others(project / ".hallmark") == []
+    journal.write_journal(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))
+    assert made.layout.params_path.exists() and open_to_others(project / ".hallmark") == []
 
 
 @pytest.mark.attack(rights="disk", stopped="no other user's folder keeps a runner from starting")
@@ -52,6 +52,6 @@ def test_a_runner_keeps_nothing_where_other_users_do(tmp_path: Path) -> None:
     from infra.prefect import runner
 
     before = tempfile.gettempdir()
-    with runner.storage_in(tmp_path):
+    with runner.prefect_storage_in(tmp_path):
         made = Runner(name="hallmark")
     assert made._tmp_dir.is_relative_to(tmp_path) and tempfile.gettempdir() == before

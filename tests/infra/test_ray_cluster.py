@@ -9,7 +9,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from ruamel.yaml import YAML
 
 from tasks.stages.cluster import cluster_membership
-from tasks.stages.cluster.connection import STORE_BYTES
+from tasks.stages.cluster.connection import OBJECT_STORE_BYTES
 from tests.helm import CHART
 from tests.tiny_project import ROOT
 
@@ -43,7 +43,7 @@ def ray_ports() -> dict[str, str]:
 def test_ray_listens_where_the_guide_says_and_asks_for_a_token(of: str) -> None:
     command = cluster()[f"{of}_start_ray_commands"][-1]
     given = dict(word.removeprefix("--").partition("=")[::2] for word in shlex.split(command) if word.startswith("--"))
-    assert given.items() >= (ray_ports() | {"object-store-memory": str(STORE_BYTES)}).items()
+    assert given.items() >= (ray_ports() | {"object-store-memory": str(OBJECT_STORE_BYTES)}).items()
     assert "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=" in command
     if of == "head":
         assert (given["num-cpus"], given["num-gpus"], given["include-dashboard"]) == ("0", "0", "false")

@@ -6,7 +6,7 @@ import pytest
 
 from infra.cli import occasion_context
 from infra.doctor import diagnostics
-from tasks.core.documents.config import load
+from tasks.core.documents.config import load_settings
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
@@ -41,7 +41,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs that Prefect is asked for, which these tests do not start."""
     runs: list[str] = []
 
-    def begin(at: occasion_context.Context, taken: object, as_json: bool) -> str:
+    def begin(at: occasion_context.OccasionContext, taken: object, as_json: bool) -> str:
         runs.append(taken.run)
         return "flow-run"
 
@@ -50,7 +50,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_file_that_comes_with_hallmark_is_right_and_starts_nothing() -> None:
-    shipped = load(ROOT / DEFAULT_PATH, Deployments)
+    shipped = load_settings(ROOT / DEFAULT_PATH, Deployments)
     assert not shipped.named and shipped.concurrency and shipped.retries.away and shipped.retries.died
 
 
@@ -59,7 +59,7 @@ def test_what_stands_in_its_comments_is_right_too(project: Path) -> None:
     text = (ROOT / DEFAULT_PATH).read_text().replace("{}\n#", "\n#").replace("\n#  ", "\n  ")
     text = text.replace("[tickets]", "[messages]")
     (project / "shown.yaml").write_text(text)
-    shown = load(project / "shown.yaml", Deployments)
+    shown = load_settings(project / "shown.yaml", Deployments)
     assert set(shown.schedules) == {"nightly"} and len(shown.triggers) == 8 and shown.timeouts
     told = hallmark(project, "deploy", "shown.yaml", *AS, "--no-start", "--yes")
     assert "trigger waivers is new: waiver_expiring" in told and "in force, signed by ml-engineer" in told
@@ -112,10 +112,10 @@ triggers: {data: {on: source_changed, sources: [nix]}}
 def test_every_mistake_of_a_file_is_told_with_its_line(project: Path, text: str, told: list[str]) -> None:
     (project / "wrong.yaml").write_text(text)
     (project / "new.yaml").write_text((project / "params.yaml").read_text())
-    entries = open_ledger(project / ".hallmark").count()
+    entries = open_ledger(project / ".hallmark").count_entries()
     said = hallmark(project, "deploy", "wrong.yaml", *AS, "--no-start", code=2)
     assert [line for line in told if line not in said] == [], said
-    assert open_ledger(project / ".hallmark").count() == entries
+    assert open_ledger(project / ".hallmark").count_entries() == entries
 
 
 def test_a_tier_that_takes_no_scheduler_takes_no_schedule(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,15 +146,15 @@ def test_who_asks_for_the_run_of_a_schedule_now_signs_for_it(project: Path, hand
         said = hallmark_json(project, "schedule", "run", "nightly", *AS, "--reason", "new tickets")
     ledger = open_ledger(project / ".hallmark")
     (entry,) = ledger.entries(TAKEN, said["key"])
-    asked = signed_request.REQUEST.predicate(entry.body["envelope"])
+    asked = signed_request.REQUEST_KIND.unverified_document(entry.body["envelope"])
     assert (asked.requested_by, asked.reason) == ("ml-engineer", "nightly, asked for now: new tickets")
     assert asked.changes == {"training.epochs": "2"} and handed[-1] == said["run"] and len(set(handed)) == 2
     assert hallmark_json(project, "schedule", "list")[0]["last_run"] == said["run"]
     said = hallmark_json(project, "schedule", "run", "nightly", "--as", "scheduler")
     (entry,) = ledger.entries(TAKEN, said["key"])
-    assert signed_request.read(entry.body["envelope"], installed_governance(project, None)).request.requested_by == (
-        "scheduler"
-    ), "a machine that has its key"
+    assert signed_request.verify_request(
+        entry.body["envelope"], installed_governance(project, None)
+    ).request.requested_by == ("scheduler"), "a machine that has its key"
     assert not ledger.entries(STARTED)
     assert "data-owner" in hallmark(project, "schedule", "run", "nightly", "--as", "nobody", code=2)
 
@@ -173,14 +173,14 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
     stranger = hallmark(project, "trigger", "upstream", "--reason", "x", "--as", "mallory", "--key", "export-3", code=2)
     assert "'mallory' is nobody in people.yaml" in stranger
     (entry,) = [entry for entry in ledger.entries(PASSED_OVER) if entry.body["name"] == "upstream"]
-    signed = signed_request.read(entry.body["envelope"], installed_governance(project, None), entry.time)
+    signed = signed_request.verify_request(entry.body["envelope"], installed_governance(project, None), entry.time)
     assert entry.subject == "upstream/event/export-2", "an event that nobody signs takes no key"
     assert entry.body["requested_by"] == signed.request.requested_by == "ml-engineer"
 
 
 def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:
     def lines() -> str:
-        found = diagnostics.run(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})
+        found = diagnostics.run_diagnostics(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})
         return " ".join(f"{line.says} {line.do}" for line in found)
 
     assert "3 in force" in lines()
@@ -199,7 +199,10 @@ def test_what_is_not_committed_waits_and_a_run_is_judged_by_what_is(project: Pat
         told = hallmark(project, "schedule", "list")
         assert f"params.yaml {says}" in told and f"source messages (examples/messages.csv) {says}" in told
         assert all(len(row["uncommitted"]) == 2 for row in hallmark_json(project, "schedule", "list"))
-        found = [line.says for line in diagnostics.run(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})]
+        found = [
+            line.says
+            for line in diagnostics.run_diagnostics(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})
+        ]
         assert f"params.yaml {says}" in found
         assert hallmark_json(project, "schedule", "run", "nightly", *AS)["run"] == handed[-1]
 

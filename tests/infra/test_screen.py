@@ -41,10 +41,10 @@ def test_what_is_at_work_is_told_with_the_time_since() -> None:
     told = ProgressDisplay(console)
     told.ended = ticks = Ticks()
     with told:
-        told.working("base_model", "fetching wheel x==1")
-        told.began -= 65
+        told.show_step("base_model", "fetching wheel x==1")
+        told.step_started_at -= 65
         wait_for("  … base_model fetching wheel x==1 1 min", written)
-        told.working("train", "7/210 loss 1.3 eta 6 min 06 s")
+        told.show_step("train", "7/210 loss 1.3 eta 6 min 06 s")
         wait_for("  … train 7/210 loss 1.3 eta 6 min 06 s\n", written)  # with the time remaining it needs no other
         told.line("train done")
         before = ticks.count
@@ -69,7 +69,7 @@ escaping.escape_output()
 from infra.cli.shared import console
 from infra.cli.progress_display import ProgressDisplay
 with ProgressDisplay(console) as told:
-    told.working("train")
+    told.show_step("train")
     input()
     told.line("hostile \\x1b[2J text")
     print("as \\x1b[2J print says it")
@@ -97,6 +97,6 @@ def test_in_a_terminal_the_line_that_moves_is_obeyed_and_text_is_not() -> None:
 
 def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressDisplay(None) as told:
-        told.working("verifying")
-        assert not told.ticking.is_alive()
+        told.show_step("verifying")
+        assert not told.refresh_thread.is_alive()
     assert capsys.readouterr().out == ""

@@ -25,19 +25,19 @@ def waiting(project: Path) -> Path:
     ask(project)
     for one, status in ((RUN, "waiting"), (OTHER, "failed")):
         told = Journal(run=one, requested_by="ml-engineer", use_case="tiny", status=status)
-        journal.write(project / ".hallmark", told)
+        journal.write_journal(project / ".hallmark", told)
     return project
 
 
 @pytest.mark.parametrize("part", ["abcd", "-abcd", "20260101-000000-a", RUN])
 def test_a_run_is_found_by_what_it_alone_begins_or_ends_with(waiting: Path, part: str) -> None:
-    assert abbreviated_ids.expand(waiting / ".hallmark", part) == RUN
+    assert abbreviated_ids.expand_run_id(waiting / ".hallmark", part) == RUN
 
 
 @pytest.mark.parametrize("part", ["bcd", "000000", "ABCD", "../runs", "zzzz", "", "x" * 5000])
 def test_what_fits_no_run_stays_what_was_said(waiting: Path, part: str) -> None:
     """Three characters are too few, the middle of an id does not count, and what is no id at all leads nowhere."""
-    assert abbreviated_ids.expand(waiting / ".hallmark", part) == part
+    assert abbreviated_ids.expand_run_id(waiting / ".hallmark", part) == part
 
 
 def test_a_part_of_several_names_them_all(waiting: Path) -> None:
@@ -52,9 +52,9 @@ def test_commands_take_a_part_of_an_id(waiting: Path, of_run: list[str]) -> None
 
 
 def test_an_id_that_is_the_beginning_of_another_is_itself(waiting: Path) -> None:
-    journal.write(waiting / ".hallmark", Journal(run="beef", requested_by="ml-engineer"))
-    assert abbreviated_ids.expand(waiting / ".hallmark", "beef") == "beef"
-    journal.path(waiting / ".hallmark", "beef").unlink()
+    journal.write_journal(waiting / ".hallmark", Journal(run="beef", requested_by="ml-engineer"))
+    assert abbreviated_ids.expand_run_id(waiting / ".hallmark", "beef") == "beef"
+    journal.journal_path(waiting / ".hallmark", "beef").unlink()
 
 
 @pytest.mark.attack(rights="approver", stopped="no run is called as a part of another's id")
@@ -65,22 +65,25 @@ def test_no_run_is_called_as_a_part_of_another(waiting: Path, name: str, monkeyp
     monkeypatch.setenv("HALLMARK_ROOT", str(waiting))
     with pytest.raises(InputError, match=f"a run cannot be called '{name}'"):
         create(waiting, name)
-    with pytest.raises(InputError, match="a run cannot be called"), lifecycle.lifecycle(RunRequest(run_id=name), None):
+    with (
+        pytest.raises(InputError, match="a run cannot be called"),
+        lifecycle.run_lifecycle(RunRequest(run_id=name), None),
+    ):
         raise AssertionError("it began")
     assert name not in journal.run_ids(waiting / ".hallmark"), "nor does what failed keep the name"
-    assert abbreviated_ids.expand(waiting / ".hallmark", "abcd") == RUN
+    assert abbreviated_ids.expand_run_id(waiting / ".hallmark", "abcd") == RUN
 
 
 def test_ids_that_are_given_out_are_free_whatever_runs_are_called(tmp_path: Path) -> None:
     """Else whoever takes a name would keep the runs of a day from beginning."""
     for one in ("2027", "20270101", "ab12", "weekly"):
-        journal.write(tmp_path, Journal(run=one, requested_by="ml-engineer"))
+        journal.write_journal(tmp_path, Journal(run=one, requested_by="ml-engineer"))
     for given in ("20270101-000000-ab12", "20270101-000000-0000ab12", new_run_id(), "week", "abc", "letters"):
         if given == "week":
             with pytest.raises(InputError, match="there is run weekly"):
-                abbreviated_ids.require_unambiguous(tmp_path, given)
+                abbreviated_ids.require_unambiguous_id(tmp_path, given)
         else:
-            abbreviated_ids.require_unambiguous(tmp_path, given)
+            abbreviated_ids.require_unambiguous_id(tmp_path, given)
 
 
 @pytest.mark.parametrize("words", [[], ["release"], ["abcd"], ["abcd", "release"]])

@@ -33,7 +33,7 @@ def project(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatc
 def asked(up: RunningServer, path: str, password: str = "", content: bytes | None = None) -> int:
     headers = {"content-type": "application/json"}
     if password:
-        headers["authorization"] = f"Basic {b64encode(f'{mlflow_server.USER}:{password}'.encode()).decode()}"
+        headers["authorization"] = f"Basic {b64encode(f'{mlflow_server.USER_NAME}:{password}'.encode()).decode()}"
     request = urllib.request.Request(f"{up.origin}{path}", content, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -46,7 +46,7 @@ def asked(up: RunningServer, path: str, password: str = "", content: bytes | Non
 @pytest.mark.attack(rights="registry", stopped="MLflow's pages ask for a password, and change nothing for who has it")
 def test_who_knows_the_password_may_look_and_nobody_else(project: Path) -> None:
     """What lies in the server's folder is no code of its."""
-    planted = mlflow_server.folder(project) / "mlflow" / "__init__.py"
+    planted = mlflow_server.mlflow_folder(project) / "mlflow" / "__init__.py"
     planted.parent.mkdir(parents=True)
     planted.write_text(f"import pathlib; pathlib.Path({str(project / 'ran')!r}).touch(); raise SystemExit")
     with mlflow_mirror.RegistryClient(project / ".hallmark") as client:
@@ -106,4 +106,4 @@ def test_none_is_started_where_another_is_named_or_none_is_wanted(
     monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "99999")
     with pytest.raises(InputError, match="HALLMARK_MLFLOW_PORT: expected a port from 1 to 65535, 0 for any free one"):
         mlflow_server.start(project, print)
-    assert not (mlflow_server.folder(project) / "up.json").exists()
+    assert not (mlflow_server.mlflow_folder(project) / "up.json").exists()

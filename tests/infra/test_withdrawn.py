@@ -66,7 +66,7 @@ def test_a_withdrawn_source_that_sources_yaml_names_no_longer_is_told(project: P
     counts = {"rows": 3, "records": 3, "quarantined": {}}
     result = Layout(state / "runs" / "old").artefacts("ingest") / "result.json"
     write_json(result, {"sources": [{"id": "messages", "counts": counts}]})
-    journal.write(state, Journal(run="old", requested_by="ml-engineer", status="failed"))
+    journal.write_journal(state, Journal(run="old", requested_by="ml-engineer", status="failed"))
     edit(owned_by, "id: messages", "id: letters")
     told = hallmark(project, "data", "list")
     assert "messages is not in sources.yaml; in runs: old; in releases: none" in told

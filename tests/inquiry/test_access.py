@@ -48,8 +48,8 @@ def govern(run: Run, *sources: Source) -> Governance:
     (folder / "policy.yaml").write_text(POLICY)
     (folder / "people.yaml").write_text(PEOPLE)
     write_json(folder / "sources.yaml", {"sources": [one.model_dump(mode="json") for one in sources]})  # JSON is YAML
-    loaded = governance.load(folder, run.layout.state)
-    governance.initialise(run.layout.state, loaded.people)
+    loaded = governance.load_governance(folder, run.layout.state)
+    governance.create_vault_and_keys(run.layout.state, loaded.people)
     return loaded
 
 
@@ -60,9 +60,9 @@ def test_outside_local_nobody_puts_themselves_on_the_list(old: Run) -> None:
     ledger = open_ledger(old.layout.state)
     with pytest.raises(Refused, match="auditor may not look at records of src: that takes who owned it"):
         look(old, governed, "auditor")
-    inventory = sources.load(governed.folder)
-    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
-    signing.sign(ledger, governed, "owner", declared, "mine")
+    inventory = sources.load_sources(governed.folder)
+    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    signing.sign_declarations(ledger, governed, "owner", declared, "mine")
     write_json(governed.folder / "sources.yaml", {"sources": [source("data.csv", **OTHER).model_dump(mode="json")]})
     with pytest.raises(Refused, match="that takes its owner, its steward, or role data_owner"):
         look(old, governed, "auditor")
@@ -74,12 +74,12 @@ def outside_local(run: Run) -> Governance:
     folder, state = run.root / "governance", run.layout.state
     (folder / "policy.yaml").write_text(POLICY.replace("environment: local", "environment: production"))
     (folder / "people.yaml").write_text(keyed(PEOPLE, state))
-    return governance.load(folder, state)
+    return governance.load_governance(folder, state)
 
 
 def look(run: Run, governed: Governance, who: str) -> disclosure.DisclosedRow:
     record = run.records_of("ingest")[0]["record_id"]
-    return disclosure.disclose(
+    return disclosure.disclose_row(
         run.layout, record, access.access_of_signer(governed, who), "a test", open_ledger(run.layout.state)
     )
 
@@ -146,9 +146,9 @@ def test_a_demo_identity_looks_in_environment_local_alone(old: Run) -> None:
     people[1]["demo"] = True
     machines = {name: {"keys": keys[name]} for name in MACHINES}
     write_json(folder / "people.yaml", {"people": people, "machines": machines})
-    assert look(old, governance.load(folder, old.layout.state), "steward").row == 1
+    assert look(old, governance.load_governance(folder, old.layout.state), "steward").row == 1
     (folder / "policy.yaml").write_text(POLICY.replace("local", "prod"))
-    elsewhere = governance.load(folder, old.layout.state)
+    elsewhere = governance.load_governance(folder, old.layout.state)
     assert look(old, elsewhere, "owner").row == 1
     with pytest.raises(Refused, match="steward is a demo identity, which counts in environment local alone"):
         look(old, elsewhere, "steward")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from infra.cli.data.conflicts import _show
 from tasks.core.errors import InputError, Refused
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.inquiry.access import Access
@@ -61,7 +61,7 @@ def judged(run: Run, records: list[dict[str, Any]], authority: int = 0, says: An
         for name, (owner, rank) in owners.items()
     ]  # fmt: skip
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
-    write_json(run.layout.sources, resolved.model_dump(mode="json"))
+    write_json(run.layout.sources_path, resolved.model_dump(mode="json"))
     places = [{"record_id": r["record_id"], "source_id": r["source_id"], "row": n} for n, r in enumerate(records, 11)]
     run.put_rows(places)
 
@@ -85,7 +85,7 @@ def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
     run = Run(tmp_path / ".hallmark" / "runs" / "r1")
     judged(run, [each | {"source_id": "a"} for each in two()])
     assert found(run, "ada").pairs, "of a governed run she may see what is of her source"
-    write_json(run.layout.authority, {"tier": EXPERIMENT_TIER})
+    write_json(run.layout.authority_path, {"tier": EXPERIMENT_TIER})
     assert found(run, "auditor").pairs
     with pytest.raises(
         Refused, match=r"ada may see none .* those of an experiment are for who may see all .* b as well"
@@ -111,7 +111,7 @@ def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, s
     assert (sides["b"].row, sides["b"].owner, sides["b"].effective_from) == (12, "bob", date(2025, 1, 1))
     assert sides["a"].kept == sides["b"].kept == kept
     said = ("both are kept", "both kept") if kept else ("neither is kept", "neither kept")
-    assert said[0] in terminal(found(run)) and said[1] in html_page.render(found(run))
+    assert said[0] in terminal(found(run)) and said[1] in html_page.render_conflicts_page(found(run))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_more_than_asked_for_are_counted(run: Run) -> None:
     ])  # fmt: skip
     shown = found(run, "ada", most=2)
     assert (len(shown.pairs), shown.total) == (2, 3)
-    assert "2 of 3 pairs" in html_page.render(shown)
+    assert "2 of 3 pairs" in html_page.render_conflicts_page(shown)
 
 
 def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_shown_and_do_nothing(run: Run) -> None:
     judged(run, two(f"{LONG} {HOSTILE}", f"{LONG} {HOSTILE}"))
-    html = html_page.render(found(run))
+    html = html_page.render_conflicts_page(found(run))
     assert "<script" not in html and "<img" not in html and "default-src 'none'" in html
     assert "&lt;script&gt;alert(1)" in html and "{{ 7*7 }}" in html and "&lt;U+202E&gt;gnp.exe" in html
     told = terminal(found(run))
@@ -213,5 +213,5 @@ def test_long_texts_are_compared_in_time() -> None:
 
 
 def test_unseen_characters_are_spelled_out_and_others_left() -> None:
-    assert escape("a\u200bb\x9b\u2066c") == "a<U+200B>b<U+009B><U+2066>c"
-    assert escape("Grüße, שלום, 你好 👍\n\tx") == "Grüße, שלום, 你好 👍\n\tx"
+    assert escape_hidden("a\u200bb\x9b\u2066c") == "a<U+200B>b<U+009B><U+2066>c"
+    assert escape_hidden("Grüße, שלום, 你好 👍\n\tx") == "Grüße, שלום, 你好 👍\n\tx"

@@ -18,9 +18,9 @@ from tasks.inquiry.lineage import indexing, queries, tables
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import People
 from tasks.sources import vault_keys
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 from tasks.sources.sources import Sources
-from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.protect.tokens import make_token
 from tests.stages.data.build import SEVERAL, Run, messages, params, several, source, stages, table, worded
 
 PERSON = {"text": "My name is Ada Lovelace and my card is lost", "label": "label0"}
@@ -58,12 +58,12 @@ def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -
 def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path) -> None:
     first = dataset(run, [*messages(20), PERSON])
     second = dataset(run, [*messages(30), PERSON, PERSON | {"text": "Ada Lovelace once more, hello"}])
-    key = vault_keys.load(state).tokens
-    found = queries.memberships_of_subjects(state, [token("name", "ada  LOVELACE", key)])
+    key = vault_keys.load_keys(state).tokens
+    found = queries.memberships_of_subjects(state, [make_token("name", "ada  LOVELACE", key)])
     assert sorted((m.dataset, m.row) for m in found) == sorted(
         [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
     )
-    assert queries.memberships_of_subjects(state, [token("name", "Somebody Else", key)]) == []
+    assert queries.memberships_of_subjects(state, [make_token("name", "Somebody Else", key)]) == []
     stored = b"".join(path.read_bytes() for path in state.glob(f"{tables.DATABASE_FILE}*"))
     assert stored and b"Lovelace" not in stored
 
@@ -72,9 +72,11 @@ def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     """The second of two equal records is a duplicate: the run has it, a release would not."""
     made = dataset(run, [*messages(20), PERSON, PERSON])
     assert made.rows[tables.QUARANTINED] == 1
-    found = queries.memberships_of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
+    found = queries.memberships_of_subjects(
+        state, [make_token("name", "Ada Lovelace", vault_keys.load_keys(state).tokens)]
+    )
     kept, gone = sorted(found, key=lambda member: member.side == tables.QUARANTINED)
-    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, tables.QUARANTINED)
+    assert (kept.row, kept.side in PARTITIONS, gone.row, gone.side) == (21, True, 22, tables.QUARANTINED)
     assert [member.row for member in queries.memberships_of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
@@ -95,7 +97,7 @@ def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
     before = rows(state)
     assert indexing.add_dataset(run.layout, "tests") == made
-    assert rows(state) == before and queries.datasets(state) == [made]
+    assert rows(state) == before and queries.list_datasets(state) == [made]
 
 
 def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
@@ -117,9 +119,9 @@ def test_an_index_is_written_whole_or_not_at_all(run: Run, state: Path, table: s
         dataset(run, [*messages(30), PERSON])
     whole = {name: found for name, found in rows(state).items() if name != tables.RUNS.name}
     if table == tables.RUNS.name:  # by then the dataset is indexed, and its run follows when it is asked again
-        assert len(queries.datasets(state)) == 2
+        assert len(queries.list_datasets(state)) == 2
     else:
-        assert whole == {name: before[name] for name in whole} and queries.datasets(state) == [first]
+        assert whole == {name: before[name] for name in whole} and queries.list_datasets(state) == [first]
     sql(state, "DROP TRIGGER full")
     made = indexing.add_dataset(run.layout, "tests")
     assert (
@@ -159,7 +161,7 @@ def test_two_records_whose_ids_begin_alike_are_both_found(tmp_path: Path) -> Non
 def test_nothing_indexed_is_no_answer_and_leaves_no_file(tmp_path: Path) -> None:
     assert (
         queries.memberships_of_record(tmp_path, "0" * 32)
-        == queries.datasets(tmp_path)
+        == queries.list_datasets(tmp_path)
         == queries.runs_with_dataset(tmp_path, "0" * 64)
         == []
     )
@@ -170,7 +172,7 @@ def test_an_index_of_an_earlier_version_is_refused_in_words(run: Run, state: Pat
     made = dataset(run, messages(20))
     (state / "lineage").mkdir()
     for question in (
-        lambda: queries.datasets(state),
+        lambda: queries.list_datasets(state),
         lambda: queries.memberships_of_dataset(state, made.sha256),
         lambda: queries.memberships_of_record(state, "0" * 32),
         lambda: queries.memberships_of_subjects(state, ["name:abc"]),
@@ -194,7 +196,7 @@ def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, st
     write_json(path, manifest)
     with pytest.raises(AssertionError, match=r"lineage: the manifest has .* records of "):
         indexing.add_dataset(run.layout, "triage")
-    assert queries.datasets(state) == [], "and nothing of it is kept"
+    assert queries.list_datasets(state) == [], "and nothing of it is kept"
 
 
 def sql(state: Path, statement: str) -> list[Any]:
@@ -213,7 +215,7 @@ def shown(run: Run, person: str, reason: str = "the person asked") -> disclosure
     record, who = next(r for r in run.records_of("ingest") if r["subjects"]), PEOPLE.get(person)
     assert who is not None
     ledger = open_ledger(run.layout.state)
-    return disclosure.disclose(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
+    return disclosure.disclose_row(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
 
 
 def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: Run) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT_TIER
-from tasks.core.records.record import SCHEMA, write_table
+from tasks.core.records.record import RECORD_SCHEMA, write_table
 from tasks.inquiry import masked_samples
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
@@ -35,12 +35,12 @@ def sampled(root: Path) -> Run:
     named = [source("x", id=name, owner=owner, steward=owner, access=["nobody"]) for name, owner in OWNERS.items()]
     pinned = [ResolvedSource(source=each, sha256="0" * 64, bytes=1) for each in named]
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
-    write_json(made.layout.sources, resolved.model_dump(mode="json"))
+    write_json(made.layout.sources_path, resolved.model_dump(mode="json"))
     texts = [(name, text) for name, those in TEXTS.items() for text in those]
     rows = [record(text, number=number, source_id=name) for number, (name, text) in enumerate(texts)]
     path = made.layout.artefacts("ingest") / "records.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+    write_table(pa.Table.from_pylist(rows, schema=RECORD_SCHEMA), path)
     return made
 
 
@@ -63,7 +63,7 @@ def test_an_owner_sees_two_of_each_class_of_their_own_sources(run: Run) -> None:
 
 def test_of_an_experiment_nobody_sees_one_sources_alone(tmp_path: Path) -> None:
     experiment = sampled(tmp_path / ".hallmark" / "runs" / "r1")
-    write_json(experiment.layout.authority, {"tier": EXPERIMENT_TIER})
+    write_json(experiment.layout.authority_path, {"tier": EXPERIMENT_TIER})
     assert found(experiment, "bob") == masked_samples.MaskedSamples(samples=[], closed=[*OWNERS])
 
 
@@ -76,7 +76,7 @@ def test_each_placeholder_of_a_stretch_is_marked(run: Run) -> None:
 def test_a_long_text_is_cut_around_it(run: Run) -> None:
     path = run.layout.artefacts("ingest") / "records.parquet"
     text = "a" * 300 + " [email:eeeeeeeeeeee] " + "b" * 300
-    write_table(pa.Table.from_pylist([record(text, source_id="chats")], schema=SCHEMA), path)
+    write_table(pa.Table.from_pylist([record(text, source_id="chats")], schema=RECORD_SCHEMA), path)
     (sample,) = found(run, "ada").samples
     shown = "".join(piece.text for piece in sample.pieces)
     assert shown.startswith("…aaa") and shown.endswith("bbb…") and "[email:eeeeeeeeeeee]" in shown and len(shown) < 200

@@ -8,11 +8,11 @@ from tasks.core.errors import InputError, Refused
 from tasks.inquiry.access import Access
 from tasks.inquiry.access_entries import PERSON_SOUGHT
 from tasks.inquiry.lineage import indexing, person_search
-from tasks.inquiry.lineage.person_search import PersonSearch
+from tasks.inquiry.lineage.person_search import PersonSearchResult
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys
-from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.protect.tokens import make_token
 from tests.stages.data.build import OWNERS, SEVERAL, Run, messages, params, several, stages, worded
 
 ADA = "Ada Lovelace"
@@ -53,25 +53,25 @@ def ledger(run: Run) -> Ledger:
     return open_ledger(run.layout.state)
 
 
-def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> PersonSearch:
+def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> PersonSearchResult:
     return person_search.find_person(run.layout.state, value, access, reason, ledger(run))
 
 
-def counts(found: PersonSearch) -> dict[str, int]:
-    return {name: n for name in SEVERAL if (n := sum(one.source_id == name for one in found.members))}
+def counts(found: PersonSearchResult) -> dict[str, int]:
+    return {name: n for name in SEVERAL if (n := sum(one.source_id == name for one in found.memberships))}
 
 
 @pytest.mark.parametrize("name", SEVERAL)
 def test_an_owner_is_answered_about_their_own_source_alone(done: Run, name: str) -> None:
     found = sought(done, looker(done, OWNERS[name]))
     assert counts(found) == {name: NAMED[name]}
-    assert [line.split()[0] for line in found.closed] == sorted(set(SEVERAL) - {name})
+    assert [line.split()[0] for line in found.unsearched_sources] == sorted(set(SEVERAL) - {name})
 
 
 def test_what_is_closed_is_named_whether_the_person_is_there_or_not(done: Run) -> None:
     known, unknown = (sought(done, looker(done, "reader"), value) for value in (ADA, "Grace Hopper"))
-    assert unknown.members == [] and unknown.closed == known.closed
-    assert "emails takes its owner, its steward, or role auditor" in known.closed
+    assert unknown.memberships == [] and unknown.unsearched_sources == known.unsearched_sources
+    assert "emails takes its owner, its steward, or role auditor" in known.unsearched_sources
 
 
 def test_roles_open_what_the_sources_give_them(done: Run) -> None:
@@ -95,7 +95,7 @@ def test_the_look_is_on_the_ledger_without_the_value(done: Run) -> None:
     sought(done, looker(done, "reader"), "Grace Hopper")
     first, second = ledger(done).entries(PERSON_SOUGHT)
     assert (first.body["person"], first.body["reason"]) == ("reader", WHY)
-    assert token("name", ADA, vault_keys.load(done.layout.state).tokens) in first.body["tokens"]
+    assert make_token("name", ADA, vault_keys.load_keys(done.layout.state).tokens) in first.body["tokens"]
     assert "Lovelace" not in json.dumps([first.body, first.subject]) and first.body["tokens"] != second.body["tokens"]
 
 
@@ -117,5 +117,5 @@ def test_a_reason_and_a_value_are_asked_for(done: Run, value: str, reason: str, 
 
 def test_where_nothing_is_indexed_nobody_is_refused(run: Run) -> None:
     run.resolve(*several(run.root, {"tickets": messages(3)}))
-    assert sought(run, looker(run, "stranger")) == PersonSearch([], [])
+    assert sought(run, looker(run, "stranger")) == PersonSearchResult([], [])
     assert len(ledger(run).entries(PERSON_SOUGHT)) == 1

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.inquiry.planted_defects import score, value_score
-from tasks.inquiry.planted_defects.character_score import count_characters, score_classes
+from tasks.inquiry.planted_defects.character_score import count_characters, score_categories
 from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedValue, RowLocation
 from tasks.inquiry.planted_defects.masked_spans import find_masked_spans
 from tasks.inquiry.planted_defects.score import PlantedScore
 from tasks.sources.protection import Protection
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.deduplicate.verdicts import REASONS
+from tasks.stages.data.deduplicate.verdicts import REASONS_BY_RULE
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect import actions
 from tasks.stages.data.protect.detected_span import DetectedSpan
@@ -123,7 +123,7 @@ def test_a_table_without_its_first_line_is_refused_without_its_values(run: Run) 
 
 def test_kinds_name_rules_that_deduplicate_has_and_the_report_explains() -> None:
     named = {rule for kind in DEFECT_KINDS.values() if kind.stage == "deduplicate" for rule in kind.rules}
-    assert named == REASONS.keys() == RULE_DESCRIPTIONS.keys()
+    assert named == REASONS_BY_RULE.keys() == RULE_DESCRIPTIONS.keys()
 
 
 def test_training_text_in_a_fixed_test_set_is_judged(run: Run) -> None:
@@ -158,7 +158,7 @@ def test_what_was_replaced_is_recovered(words: list[str], hidden: list[str], cat
     for value, after in zip(hidden, words[1:], strict=False):
         found.append(DetectedSpan(len(text), len(text) + len(value), category))
         text += value + after
-    protected = actions.replace(text, found, Protection(), b"k" * 32, actions.Outcome())
+    protected = actions.replace_spans(text, found, Protection(), b"k" * 32, actions.ProtectionOutcome())
     covered = {
         i for span in find_masked_spans(text, protected) for i in range(span.start, span.end) if not text[i].isspace()
     }
@@ -181,7 +181,7 @@ def test_every_place_of_a_value_counts_once_and_as_a_whole_word() -> None:
 
 
 def test_a_class_taken_for_another_counts_as_found() -> None:
-    found = score_classes(
+    found = score_categories(
         count_characters("call 123 now", [DetectedSpan(5, 8, "phone")], [DetectedSpan(5, 12, "account")])
     )
     assert found["phone"].recall == 1.0 and found["phone"].marked == 0

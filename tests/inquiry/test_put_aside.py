@@ -13,7 +13,7 @@ from tasks.core.records.record import read_table, write_table
 from tasks.inquiry import inventory, quarantined_rows
 from tasks.inquiry.quarantined_rows import QuarantinedRow, QuarantinedRows
 from tasks.sources import dataset as dataset_of
-from tasks.sources.dataset import STAGES, Dataset, StageCounts
+from tasks.sources.dataset import COUNTED_STAGES, Dataset, StageCounts
 from tests.stages.data.build import Run, messages, params, source, stages, table
 
 SECRET = "Zanzibar"
@@ -54,7 +54,7 @@ def found(run: Run, *rules: str, sources: tuple[str, ...] = ("b",)) -> dict[int,
 
 
 def lines(asked: QuarantinedRows, path: Path) -> list[dict[str, str]]:
-    asked.write(path)
+    asked.write_csv(path)
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -64,14 +64,14 @@ def test_every_place_states_one_figure_for_a_source(done: Run) -> None:
     dataset = Dataset.from_bytes((done.layout.artefacts("split") / "manifest.json").read_bytes())
     for name, origin in dataset.sources.items():
         listed: Counter[str] = Counter()
-        for count in quarantined_rows.read_quarantine(done.layout, [name]).counts():
+        for count in quarantined_rows.read_quarantine(done.layout, [name]).count_by_rule():
             listed[count.rule] += count.rows
         assert dict(listed) == origin.quarantined
         (quality,) = inventory.quality_trend(name, [done.layout.root])
         assert quality.quarantined_share == pytest.approx(origin.quarantined_share, abs=1e-4)
         assert quality.quarantined_share == pytest.approx(listed.total() / origin.rows_read, abs=1e-4)
     split = StageCounts(rows=9, records=4, quarantined={"prompt_in_test": 2, "not_drawn": 3})
-    assert dataset_of.quarantined_by_rule({"split": split}) == {"prompt_in_test": 2}, (
+    assert dataset_of.count_quarantined_by_rule({"split": split}) == {"prompt_in_test": 2}, (
         "an earlier version counted what it left"
     )
 
@@ -105,8 +105,8 @@ def test_rows_come_by_source_and_row_and_the_first_are_enough(done: Run) -> None
 
 
 def test_counts_are_those_of_the_stages(done: Run) -> None:
-    counts = quarantined_rows.read_quarantine(done.layout).counts()
-    for stage in STAGES:
+    counts = quarantined_rows.read_quarantine(done.layout).count_by_rule()
+    for stage in COUNTED_STAGES:
         by_rule = done.result(stage)["counts"]["quarantined"]
         for rule, rows in by_rule.items():
             assert sum(one.rows for one in counts if (one.stage, one.rule) == (stage, rule)) == rows
@@ -120,7 +120,7 @@ def test_counts_are_those_of_the_stages(done: Run) -> None:
 def test_records_that_were_not_drawn_are_counted_apart(done: Run) -> None:
     """In = out + put aside + not drawn, of every source too; and of one record it is told."""
     asked, over = quarantined_rows.read_quarantine(done.layout), done.records_of("split", "not_drawn")
-    assert "not_drawn" not in {one.rule for one in asked.counts()} and asked.not_drawn == len(over) > 20
+    assert "not_drawn" not in {one.rule for one in asked.count_by_rule()} and asked.not_drawn == len(over) > 20
     counts = done.result("split")["counts"]
     assert counts["rows"] == counts["records"] + sum(counts["quarantined"].values()) + counts["not_drawn"]
     assert counts["not_drawn"] == asked.not_drawn
@@ -140,7 +140,7 @@ def test_what_an_earlier_version_put_among_the_others_is_counted_apart_too(done:
     write_table(pa.concat_tables(parts), folder / "quarantine.parquet")
     (folder / "not_drawn.parquet").unlink()
     before = quarantined_rows.read_quarantine(done.layout)
-    assert (before.not_drawn, before.counts()) == (now.not_drawn, now.counts())
+    assert (before.not_drawn, before.count_by_rule()) == (now.not_drawn, now.count_by_rule())
 
 
 def test_sources_and_rules_narrow_it(done: Run) -> None:
@@ -148,7 +148,7 @@ def test_sources_and_rules_narrow_it(done: Run) -> None:
     assert set(found(done, "missing_target", "field_count", sources=("a", "b"))) == {21, 27}
     assert found(done, "missing_target", sources=("a",)) == {}
     nothing = quarantined_rows.read_quarantine(done.layout, (), ["near_test"])
-    assert (nothing.total, nothing.counts(), nothing.first_rows(5)) == (0, [], [])
+    assert (nothing.total, nothing.count_by_rule(), nothing.first_rows(5)) == (0, [], [])
 
 
 def test_a_source_or_rule_that_there_is_not_is_told_with_those_there_are(done: Run) -> None:
@@ -171,7 +171,12 @@ def test_a_run_is_told_as_far_as_it_has_come(run: Run) -> None:
 def test_a_run_that_put_nothing_aside_has_nothing_to_tell(run: Run, tmp_path: Path) -> None:
     run.ingest(table(messages(3)))
     asked = quarantined_rows.read_quarantine(run.layout)
-    assert (asked.total, asked.counts(), asked.first_rows(5), lines(asked, tmp_path / "all.csv")) == (0, [], [], [])
+    assert (asked.total, asked.count_by_rule(), asked.first_rows(5), lines(asked, tmp_path / "all.csv")) == (
+        0,
+        [],
+        [],
+        [],
+    )
 
 
 def test_the_file_has_every_row_and_no_value_and_is_the_same_again(done: Run, tmp_path: Path) -> None:
@@ -182,7 +187,7 @@ def test_the_file_has_every_row_and_no_value_and_is_the_same_again(done: Run, tm
     ]
     assert SECRET not in path.read_text()
     before = path.read_bytes()
-    quarantined_rows.read_quarantine(done.layout).write(path)
+    quarantined_rows.read_quarantine(done.layout).write_csv(path)
     assert path.read_bytes() == before and [one.name for one in path.parent.iterdir()] == ["all.csv"]
 
 

@@ -33,7 +33,7 @@ ROWS: list[dict[str, Any]] = [*({**row, "note": ""} for row in messages(3)), BAD
 
 
 def show(run: Run, wanted: str, person: Person = OWNER, reason: str = "a test") -> DisclosedRow:
-    return disclosure.disclose(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
+    return disclosure.disclose_row(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
 
 
 def looked(run: Run) -> list[Entry]:
@@ -149,7 +149,7 @@ def test_what_is_no_text_is_told_as_json_would_have_it() -> None:
         "deep": reduce(lambda inner, _: [inner], range(900), "x"),
         "raw": b"\xff",
     }
-    told, deep = source_row.as_texts(values), "<lists and objects in more than 100 others>"
+    told, deep = source_row.format_values(values), "<lists and objects in more than 100 others>"
     assert [*told.values()] == ["2025-01-02", None, "true", '["x", {"y": null}]', "<U+D800>", deep, "b'\\xff'"]
 
 
@@ -209,13 +209,13 @@ def test_what_cannot_be_recorded_is_not_read(ingested: Run) -> None:
         connection.execute("DROP TABLE hallmark_ledger")
     (ingested.root / "data.csv").unlink()  # reading it would be another error
     with pytest.raises(Unavailable):
-        disclosure.disclose(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
+        disclosure.disclose_row(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
 
 
 def test_a_run_before_ingest_has_no_rows(run: Run) -> None:
     for wanted in ("src:1", "0a"):
         with pytest.raises(InputError, match=r"has no records here; name a run that has been through `ingest`"):
-            disclosure.disclose(
+            disclosure.disclose_row(
                 run.layout, wanted, Access(OWNER, frozenset(), {}), "a test", open_ledger(run.layout.state)
             )
 

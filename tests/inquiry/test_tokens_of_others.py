@@ -43,7 +43,7 @@ def test_a_token_that_a_source_writes_reveals_nothing(run: Run, where: str) -> N
         says = {"protect": {"email": "generalise"}, "personal": {"m": "email"}}
         rows = [{"text": "hello there", "label": json.dumps({"m": f"x@{token.partition(':')[2]}"})}]
     of_both(run, rows, **says)
-    shown = disclosure.disclose(run.layout, "own:1", run.access(OTHER), "a test", open_ledger(run.layout.state))
+    shown = disclosure.disclose_row(run.layout, "own:1", run.access(OTHER), "a test", open_ledger(run.layout.state))
     assert shown.messages and VALUE not in str(shown)
 
 
@@ -51,7 +51,7 @@ def test_a_reason_that_shows_as_nothing_is_none(run: Run) -> None:
     of_both(run, [{"text": "hello there", "label": "yes"}])
     ledger = open_ledger(run.layout.state)
     with pytest.raises(InputError, match="say in words why"):
-        disclosure.disclose(run.layout, "own:1", run.access(OTHER), "\u2800", ledger)
+        disclosure.disclose_row(run.layout, "own:1", run.access(OTHER), "\u2800", ledger)
     assert ledger.entries() == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import infra.cli
 from tasks.gates import cases, gates, statement
-from tasks.gates.signed_decision import KIND, Verb, read
+from tasks.gates.signed_decision import ENTRY_KIND, Verb, read_decision
 from tasks.incidents import incidents, signed_incident
 from tasks.ledger.heads import publication
 from tasks.registry.admit import admission
@@ -67,9 +67,9 @@ def promote() -> None:
 def settle() -> None:
     """As flows/gates.py does it, before the run's commit."""
     house = open_house(Path.cwd())
-    (case,) = cases.read_all(house.ledger, DECIDED, "evaluation")
+    (case,) = cases.read_cases(house.ledger, DECIDED, "evaluation")
     standing = gates.judge_and_close(house.ledger, house.governance, case.evidence)
-    statement.write_gate(house.run(DECIDED), case.evidence, standing, house.governance)
+    statement.write_gate_statement(house.run(DECIDED), case.evidence, standing, house.governance)
     print("written")
 
 
@@ -77,7 +77,7 @@ def decided(run: str, verb: Verb) -> Callable[[House], list[int]]:
     """How often somebody decided so at the evaluation gate of a run, under a signature that counts."""
 
     def times(house: House) -> list[int]:
-        found = (read(entry, house.governance).decision for entry in house.ledger.entries(KIND))
+        found = (read_decision(entry, house.governance).decision for entry in house.ledger.entries(ENTRY_KIND))
         return [sum((d.run, d.gate, d.verb) == (run, "evaluation", verb) for d in found)]
 
     return times
@@ -85,8 +85,8 @@ def decided(run: str, verb: Verb) -> Callable[[House], list[int]]:
 
 def stands(run: str, state: str) -> Callable[[House], bool]:
     def so(house: House) -> bool:
-        (case,) = cases.read_all(house.ledger, run, "evaluation")
-        return gates.judge(case.evidence, house.ledger, house.governance, house.ledger.now()).state == state
+        (case,) = cases.read_cases(house.ledger, run, "evaluation")
+        return gates.judge_gate(case.evidence, house.ledger, house.governance, house.ledger.now()).state == state
 
     return so
 
@@ -95,7 +95,10 @@ def statements(label: str, action: str) -> Callable[[House], list[int]]:
     """Promotion statements of a release, and of a rollback with its incident where the glass was broken for it."""
 
     def times(house: House) -> list[int]:
-        found = [signed.promotion for signed in promotions.read(house.ledger, house.governance, NAME).valid]
+        found = [
+            signed.promotion
+            for signed in promotions.read_promotions(house.ledger, house.governance, NAME).valid_statements
+        ]
         return [sum((p.label, p.action) == (label, action) for p in found)]
 
     return times
@@ -127,7 +130,7 @@ def let_through(house: House) -> bool:
 
 
 def undone(house: House) -> list[int]:
-    return [len(house.ledger.entries(intents.UNDONE, NAME))]
+    return [len(house.ledger.entries(intents.UNDONE_KIND, NAME))]
 
 
 def at_the_gate(verb: Verb, run: str, then: str) -> Deed:

@@ -49,8 +49,8 @@ def start(root: Path) -> None:
     (folder / "people.yaml").write_text(CROWD)
     for name in ("dvc.yaml", "params.yaml"):
         (root / name).touch()
-    governance.initialise(state, governance.load(folder, state).people)
-    adoption_entries.create_root(state)
+    governance.create_vault_and_keys(state, governance.load_governance(folder, state).people)
+    adoption_entries.create_root_key(state)
     adopt(folder, state, open_ledger(state), "root")
     house = open_house(root)
     house.release("run-1", WEIGHTS["triage-1"])
@@ -63,7 +63,7 @@ def start(root: Path) -> None:
     admission.admit(house.ledger, house.governance, NAME)
     for number in range(KEPT):
         kept = {"kind": "admission.admitted", "subject": NAME, "body": {"number": number}, "happened": "before"}
-        write_json(state / outbox.FOLDER / f"2026010{number}T000000-{number}.json", kept)
+        write_json(state / outbox.OUTBOX_FOLDER / f"2026010{number}T000000-{number}.json", kept)
     house.ledger.close()
 
 
@@ -105,4 +105,4 @@ def promote_until(house: House, module: object, step: str) -> None:
 def open_house(root: Path) -> House:
     folder, state = root / "infra" / "governance", root / ".hallmark"
     ledger = open_ledger(state)
-    return House(root, in_force.load(folder, state, ledger), ledger)
+    return House(root, in_force.load_in_force(folder, state, ledger), ledger)

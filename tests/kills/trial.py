@@ -219,7 +219,7 @@ def _count(found: Outcome, times: list[int], when: str, may_lack: bool) -> None:
 def served() -> list[str]:
     """A server that starts gets what the newest statement names, whole; what is wrong with that, in words."""
     house = open_house(Path.cwd())
-    newest = promotions.read(house.ledger, house.governance, NAME).newest
+    newest = promotions.read_promotions(house.ledger, house.governance, NAME).newest_statement
     admitted = admission.admit_in_checkout(house.root, NAME)
     weights = (admitted.model / "adapter_model.safetensors").read_bytes()
     if newest is None or (admitted.label, weights) != (newest.promotion.label, WEIGHTS.get(newest.promotion.label)):
@@ -238,12 +238,12 @@ def watched() -> list[str]:
 def whole(deed: Deed) -> list[str]:
     """What is wrong after all."""
     house = open_house(Path.cwd())
-    newest = promotions.read(house.ledger, house.governance, NAME)
+    newest = promotions.read_promotions(house.ledger, house.governance, NAME)
     wrong = [*newest.problems, *served(), *_ledger(house), *_releases(house), *_files(house)]
-    assert newest.newest is not None
-    if newest.newest.promotion.label != deed.champion:
-        wrong.append(f"{newest.newest.promotion.label} is champion, {deed.champion} was to be")
-    if pending := intents.pending(house.ledger):
+    assert newest.newest_statement is not None
+    if newest.newest_statement.promotion.label != deed.champion:
+        wrong.append(f"{newest.newest_statement.promotion.label} is champion, {deed.champion} was to be")
+    if pending := intents.pending_intents(house.ledger):
         wrong.append(f"still pending: {pending}")
     try:
         if not deed.settled(house):
@@ -255,7 +255,7 @@ def whole(deed: Deed) -> list[str]:
 
 def _ledger(house: House) -> list[str]:
     publication.publish(house.ledger, house.governance)
-    report = ledger_check.verify(house.ledger, house.governance)
+    report = ledger_check.verify_ledger(house.ledger, house.governance)
     return [finding.text for finding in report.findings if finding.verdict == "wrong"]
 
 
@@ -265,7 +265,7 @@ def _releases(house: House) -> list[str]:
     champions = [r.label for r in known if releases.CHAMPION in r.aliases]
     wrong = [] if len(champions) == 1 else [f"champions: {champions}"]
     for release in known:
-        verified = releases.verify(Path(release.bundle), house.governance)
+        verified = releases.verify_release(Path(release.bundle), house.governance)
         wrong += [] if verified.ok else [f"{release.label} does not verify: {verified.against}"]
     there = sorted(p.name for p in (house.state / "releases").iterdir() if not p.name.startswith("."))
     return wrong + ([] if there == sorted(str(r.label) for r in known) else [f"releases/ holds {there}"])

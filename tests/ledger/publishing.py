@@ -25,7 +25,7 @@ def published(house: House) -> publication.Publication:
 
 
 def verified(house: House) -> Report:
-    return ledger_check.verify(house.ledger, house.governance)
+    return ledger_check.verify_ledger(house.ledger, house.governance)
 
 
 def said(house: House, verdict: str) -> str:

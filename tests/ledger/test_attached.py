@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases
-from tasks.gates.evidence import Evidence, to_bytes
+from tasks.gates.evidence import Evidence, evidence_bytes
 from tasks.ledger import attachments
 from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
@@ -38,18 +38,18 @@ def test_documents_come_back_as_they_were(ledger: Ledger, tmp_path: Path) -> Non
     given = [b"", b"{}", random.Random(1).randbytes(3000), *(b"%d" % n for n in range(600))]
     entries = [ledger.append("a", "x", {"n": n}, one) for n, one in enumerate(given)]
     assert ledger.documents(entries) == given and open_ledger(tmp_path).documents(entries[::-1]) == given[::-1]
-    assert [kept.document for kept in ledger.rows_with_documents(upto=ledger.last())] == given
+    assert [kept.document for kept in ledger.rows_with_documents(upto=ledger.last_seq())] == given
 
 
 def test_what_was_packed_against_a_dictionary_cannot_be_read() -> None:
     """Some versions before the first release did so; whoever opens such a ledger is told that the entry was changed."""
     packer = zlib.compressobj(9, zdict=b"approved_by requested_by")
-    assert attachments.unpack(packer.compress(b"requested_by") + packer.flush()) == b""
+    assert attachments.decompress_document(packer.compress(b"requested_by") + packer.flush()) == b""
 
 
 def test_evidence_takes_half_of_its_bytes(house: House) -> None:
-    document = to_bytes(house.collect())
-    assert len(attachments.pack(document)) < len(document) / 2
+    document = evidence_bytes(house.collect())
+    assert len(attachments.compress_document(document)) < len(document) / 2
 
 
 def test_what_is_too_long_is_refused_and_nothing_recorded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,10 @@ UPDATE = "UPDATE hallmark_ledger_attached SET data = {} WHERE seq = {}"
 INSERT = "INSERT INTO hallmark_ledger_attached SELECT {}, data FROM hallmark_ledger_attached WHERE seq = 2"
 DELETE = "DELETE FROM hallmark_ledger_attached"
 FORGED = {
-    "changed": (UPDATE.format(f"X'{attachments.pack(b'{}').hex()}'", 2), "entry 2 of the ledger was changed"),
+    "changed": (
+        UPDATE.format(f"X'{attachments.compress_document(b'{}').hex()}'", 2),
+        "entry 2 of the ledger was changed",
+    ),
     "swapped": (
         UPDATE.format("(SELECT data FROM hallmark_ledger_attached WHERE seq = 2)", 4),
         "entry 4 of the ledger was",
@@ -72,7 +75,7 @@ FORGED = {
     "no bytes": (UPDATE.format("'text'", 4), "entry 4 of the ledger was changed"),
     "longer": (UPDATE.format("data || X'00'", 2), "entry 2 of the ledger was changed"),
     "a bomb": (
-        UPDATE.format(f"X'{attachments.pack(bytes(65 * 2**20)).hex()}'", 2),
+        UPDATE.format(f"X'{attachments.compress_document(bytes(65 * 2**20)).hex()}'", 2),
         "entry 2 of the ledger was changed",
     ),
     "missing": (f"{DELETE} WHERE seq = 4", "what is attached to entry 4 of the ledger is missing"),
@@ -92,11 +95,11 @@ def test_an_attachment_that_is_changed_shows(asked: House, tmp_path: Path, forge
     assert "taken off: hallmark_ledger_no_update" in said(asked, "told")
     if forgery not in ("added", "added to nothing"):
         with pytest.raises(Refused, match=r"what is attached to entry \d"):
-            cases.read_all(asked.ledger)
+            cases.read_cases(asked.ledger)
     if forgery != "added to nothing":
         path = tmp_path / "ledger.jsonl"
-        ledger_export.export(asked.ledger, asked.governance, path)
-        assert ledger_export.verify(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
+        ledger_export.export_ledger(asked.ledger, asked.governance, path)
+        assert ledger_export.verify_export(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
 
 
 @pytest.mark.attack(rights="database", stopped="triggers on the table")
@@ -112,12 +115,12 @@ def test_an_attachment_that_is_changed_shows(asked: House, tmp_path: Path, forge
     ],
 )
 def test_triggers_stop_every_way_to_change_it(asked: House, change: str) -> None:
-    before = cases.read_all(asked.ledger)
+    before = cases.read_cases(asked.ledger)
     connection = sqlite3.connect(asked.state / "ledger.db")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(change)
     connection.close()
-    assert cases.read_all(asked.ledger) == before
+    assert cases.read_cases(asked.ledger) == before
 
 
 def test_the_last_entrys_attachment_cannot_be_replaced(house: House) -> None:
@@ -139,11 +142,11 @@ def test_a_gate_hidden_or_shown_again_shows(asked: House, change: str) -> None:
 
 def test_an_export_has_the_evidence_as_it_is(asked: House, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
-    ledger_export.export(asked.ledger, asked.governance, path)
+    ledger_export.export_ledger(asked.ledger, asked.governance, path)
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     texts = [line["attached"] for line in lines if "attached" in line]
     assert [Evidence.model_validate_json(text).run for text in texts] == ["run-1", "run-2"]
-    report = ledger_export.verify(path, publication.ledger_keys(asked.governance))
+    report = ledger_export.verify_export(path, publication.ledger_keys(asked.governance))
     assert (report.verdict, report.entries) == ("holds", 7)
 
 
@@ -162,11 +165,11 @@ def test_a_changed_attachment_of_an_export_is_refused(
     asked: House, tmp_path: Path, forge: Callable[[list[bytes], int], None]
 ) -> None:
     path = tmp_path / "ledger.jsonl"
-    ledger_export.export(asked.ledger, asked.governance, path)
+    ledger_export.export_ledger(asked.ledger, asked.governance, path)
     first = next(at for at, line in enumerate(path.read_bytes().splitlines()) if line.startswith(b'{"attached"'))
     rewrite(path, lambda found: forge(found, first))
     try:
-        assert ledger_export.verify(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
+        assert ledger_export.verify_export(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
     except Refused as error:
         assert "line" in str(error)
 
@@ -177,13 +180,13 @@ def test_a_proof_has_what_is_attached_and_holds_for_nothing_else(asked: House) -
         ledger_proof.prove_inclusion(asked.ledger, asked.governance, 4).model_dump_json()
     )
     assert Evidence.model_validate_json(proof["attached"]).run == "run-2"
-    assert "entry 4, gate.asked of" in ledger_proof.verify(ledger_proof.parse(proof), keys)
+    assert "entry 4, gate.asked of" in ledger_proof.verify_proof(ledger_proof.parse_proof(proof), keys)
     for other in (None, "", proof["attached"].replace("run-2", "run-3"), "\ud800"):
         with pytest.raises(Refused, match=r"what is attached to entry 4|no proof"):
-            ledger_proof.verify(ledger_proof.parse(proof | {"attached": other}), keys)
+            ledger_proof.verify_proof(ledger_proof.parse_proof(proof | {"attached": other}), keys)
     plain = json.loads(ledger_proof.prove_inclusion(asked.ledger, asked.governance, 7).model_dump_json())
     with pytest.raises(Refused, match="something is attached to entry 7"):
-        ledger_proof.verify(ledger_proof.parse(plain | {"attached": "more"}), keys)
+        ledger_proof.verify_proof(ledger_proof.parse_proof(plain | {"attached": "more"}), keys)
 
 
 def test_what_is_asked_again_takes_the_place_of_what_was(house: House) -> None:
@@ -191,7 +194,7 @@ def test_what_is_asked_again_takes_the_place_of_what_was(house: House) -> None:
     put_result(house.layout.artefacts("split"), train_rows=300)
     again = house.ask(run="run-1")
     assert cases.open_evidence(house.ledger) == [again]
-    cases.record_closing(house.ledger, cases.read_all(house.ledger)[0], "expired")
+    cases.record_closing(house.ledger, cases.read_cases(house.ledger)[0], "expired")
     assert cases.open_evidence(house.ledger) == [again], "what was closed is not what stands open"
-    cases.record_closing(house.ledger, cases.current(house.ledger, again), "expired")
+    cases.record_closing(house.ledger, cases.current_case(house.ledger, again), "expired")
     assert cases.open_evidence(house.ledger) == [] and verified(house).verdict == "holds"

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.gates import cases, gates
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_decision import KIND
+from tasks.gates.signed_decision import ENTRY_KIND
 from tests import forking
 from tests.forking import Forked, Forking
 from tests.governed.house import House
@@ -24,7 +24,7 @@ from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import open_ledger
 folder, state, evidence, *args = sys.argv[1:]
-governed, ledger = governance.load(Path(folder), Path(state)), open_ledger(Path(state))
+governed, ledger = governance.load_governance(Path(folder), Path(state)), open_ledger(Path(state))
 evidence = Evidence.model_validate_json(Path(evidence).read_bytes())
 print("ready", flush=True)
 """
@@ -97,7 +97,7 @@ def test_one_person_deciding_twice_at_once_decides_once(house: House, processes:
     asked = house.ask()
     first, second = race(house, *(start(processes, house, asked, DECIDE, "owner", "approve") for _ in range(2)))
     assert first == second
-    assert len(house.ledger.entries(KIND)) == 1
+    assert len(house.ledger.entries(ENTRY_KIND)) == 1
 
 
 def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house: House, processes: Forking) -> None:

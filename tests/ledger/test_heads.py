@@ -19,10 +19,12 @@ from tests.ledger.publishing import append, published, said, verified
 
 def test_a_head_says_what_the_ledger_holds(kept: House, away: Path) -> None:
     assert sorted(path.name for path in away.iterdir()) == ["000000000003.json", "000000000006.json"]
-    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publication.ledger_keys(kept.governance))
+    head, envelope = heads.parse_head(
+        (away / "000000000006.json").read_bytes(), publication.ledger_keys(kept.governance)
+    )
     (first, *_), before = kept.ledger.rows(), list(kept.ledger.rows(upto=6))
     assert head.ledger == first.leaf_hash().hex() and head.size == 6 and head.time >= kept.ledger.entries()[5].time
-    assert dsse.subjects(dsse.unverified_statement(envelope)) == {"ledger": head.root}
+    assert dsse.subject_digests(dsse.unverified_statement(envelope)) == {"ledger": head.root}
     tree = head.tree
     for row in kept.ledger.rows(after=6):
         tree = tree.append(row.leaf_hash())
@@ -46,7 +48,7 @@ def test_a_ledger_that_is_as_it_was_verifies_and_what_no_head_covers_is_said(kep
 
 
 def test_an_empty_ledger_has_no_head_and_verifies(house: House) -> None:
-    assert published(house).newest is None
+    assert published(house).newest_head is None
     assert verified(house).verdict == "holds"
     assert "names no place" in said(house, "told")
 
@@ -57,7 +59,7 @@ def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: P
     assert done.delivered == {} and "there is no such folder" not in str(away) and str(away) in done.unavailable[0]
     assert verified(kept).verdict == "incomplete" and "not compared with the heads there" in said(kept, "away")
     append(kept, 1)
-    assert published(kept).newest is not None
+    assert published(kept).newest_head is not None
     (tmp_path / "unmounted").rename(away.parent)
     assert "lacks 2 heads" in said(kept, "told")
     assert published(kept).delivered == {str(away): 2}
@@ -66,14 +68,14 @@ def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: P
 
 def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tmp_path: Path) -> None:
     (away / "000000000003.json").write_text("no JSON")
-    done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "one.jsonl")
+    done = ledger_export.export_ledger(kept.ledger, kept.governance, tmp_path / "one.jsonl")
     assert (done.header.heads, done.unavailable) == (2, [])
     away.parent.rename(tmp_path / "unmounted")
-    done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "two.jsonl")
+    done = ledger_export.export_ledger(kept.ledger, kept.governance, tmp_path / "two.jsonl")
     assert done.header.heads == 2 and str(away) in done.unavailable[0]
     key = publication.ledger_keys(kept.governance)
     for name in ("one.jsonl", "two.jsonl"):
-        assert ledger_export.verify(tmp_path / name, key).verdict == "holds"
+        assert ledger_export.verify_export(tmp_path / name, key).verdict == "holds"
 
 
 def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
@@ -89,8 +91,8 @@ def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
 
     with monkeypatch.context() as patched:
         patched.setattr(publication, "configured_places", meanwhile)
-        ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
-    report = ledger_export.verify(tmp_path / "all.jsonl", publication.ledger_keys(kept.governance))
+        ledger_export.export_ledger(kept.ledger, kept.governance, tmp_path / "all.jsonl")
+    report = ledger_export.verify_export(tmp_path / "all.jsonl", publication.ledger_keys(kept.governance))
     assert report.verdict == "holds", report
 
 
@@ -103,8 +105,8 @@ def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Pa
     append(kept, 1)
     assert published(kept).delivered == {str(away): 1}
     append(kept, 1)
-    assert publication.publish(kept.ledger, theirs).newest is not None
-    assert {head.head.size for head in ledger_check.known_heads(theirs)[0]} == {3, 6, 8, 9, 10}
+    assert publication.publish(kept.ledger, theirs).newest_head is not None
+    assert {head.head.size for head in ledger_check.collect_known_heads(theirs)[0]} == {3, 6, 8, 9, 10}
     assert verified(kept).verdict == "holds"
 
 
@@ -113,7 +115,10 @@ def test_another_head_that_came_to_a_place_meanwhile_is_told(kept: House, monkey
     add = FolderPlace.add
 
     def raced(self: FolderPlace, given: dict[int, bytes]) -> None:
-        add(self, dict.fromkeys(given, b"{}") if self.name != publication.local_heads(kept.governance).name else given)
+        add(
+            self,
+            dict.fromkeys(given, b"{}") if self.name != publication.local_head_place(kept.governance).name else given,
+        )
         add(self, given)
 
     monkeypatch.setattr(FolderPlace, "add", raced)

@@ -23,12 +23,12 @@ def forged(house: House, size: int, **changes: object) -> bytes:
     tree = publication.newest_head(house.governance)
     assert tree is not None
     head = tree.model_copy(update={"size": size, **changes})
-    statement = dsse.statement(heads.HEAD_TYPE, {"ledger": head.root}, head.model_dump(mode="json"))
-    return canonical_json(dsse.sign(statement, house.key("ledger")))
+    statement = dsse.make_statement(heads.HEAD_TYPE, {"ledger": head.root}, head.model_dump(mode="json"))
+    return canonical_json(dsse.sign_statement(statement, house.key("ledger")))
 
 
 def other_key(house: House, data: bytes) -> bytes:
-    return canonical_json(dsse.sign(dsse.unverified_statement(json.loads(data)), house.key("owner")))
+    return canonical_json(dsse.sign_statement(dsse.unverified_statement(json.loads(data)), house.key("owner")))
 
 
 def dated(data: bytes, time: str) -> bytes:
@@ -101,20 +101,20 @@ def rekeyed(house: House, ended: str) -> None:
     old, folder = house.line("ledger"), house.state / "keys"
     (folder / "ledger").rename(folder / "old-ledger")
     (folder / "ledger.pub").rename(folder / "old-ledger.pub")
-    keys.create(folder, "ledger")
+    keys.create_key_pair(folder, "ledger")
     held = f"[{{public_key: '{old}', {ended}}}, '{house.line('ledger')}']"
     reload(house, people=PEOPLE + f"machines: {{ledger: {{keys: {held}}}}}\n")
 
 
 @pytest.mark.attack(rights="disk", stopped="heads by a revoked key count for nothing")
 def test_heads_of_a_revoked_key_do_not_count_and_the_next_goes_on_from_those_before(kept: House, away: Path) -> None:
-    three = heads.parse((away / "000000000003.json").read_bytes(), publication.ledger_keys(kept.governance))[0]
+    three = heads.parse_head((away / "000000000003.json").read_bytes(), publication.ledger_keys(kept.governance))[0]
     rekeyed(kept, f"revoked_as_of: '{three.time + timedelta(microseconds=1)}', reason: stolen")
     report = verified(kept)
     assert (report.verdict, report.anchored) == ("holds", 3)
     assert said(kept, "told").count("1 signed heads in") == 2 and "is revoked as of" in said(kept, "told")
     done = published(kept)
-    assert (done.delivered, done.void, done.newest and done.newest.size) == ({str(away): 1}, 1, 8)
+    assert (done.delivered, done.void_heads, done.newest_head and done.newest_head.size) == ({str(away): 1}, 1, 8)
     assert verified(kept).anchored == 8 and "lacks" not in said(kept, "told")
     assert published(kept).delivered == {str(away): 0}
 
@@ -124,10 +124,10 @@ def test_a_revoked_key_replaces_no_head(kept: House, away: Path) -> None:
     published(kept)
     eight = away / "000000000008.json"
     rekeyed(kept, f"revoked_as_of: '{kept.ledger.now().isoformat()}', reason: stolen")
-    head = heads.parse(eight.read_bytes(), publication.ledger_keys(kept.governance))[0]
+    head = heads.parse_head(eight.read_bytes(), publication.ledger_keys(kept.governance))[0]
     later = head.model_copy(update={"time": kept.ledger.now()})
     eight.chmod(0o644)
-    eight.write_bytes(canonical_json(heads.sign(later, kept.key("old-ledger"))))
+    eight.write_bytes(canonical_json(heads.sign_head(later, kept.key("old-ledger"))))
     append(kept, 1)
     with pytest.raises(Refused, match="has another head of 8 entries than was signed here"):
         published(kept)
@@ -150,15 +150,17 @@ def test_what_only_says_that_a_revoked_key_signed_it_is_wrong(kept: House, away:
 def test_another_statement_by_the_ledgers_key_is_no_head(kept: House, kind: str, subject: str) -> None:
     head = publication.newest_head(kept.governance)
     assert head is not None
-    envelope = dsse.sign(dsse.statement(kind, {subject: head.root}, head.model_dump(mode="json")), kept.key("ledger"))
+    envelope = dsse.sign_statement(
+        dsse.make_statement(kind, {subject: head.root}, head.model_dump(mode="json")), kept.key("ledger")
+    )
     with pytest.raises(Refused, match="a signed statement that is no head"):
-        heads.verify(envelope, publication.ledger_keys(kept.governance))
+        heads.verify_head(envelope, publication.ledger_keys(kept.governance))
 
 
 def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House) -> None:
     """`identity create ledger --replace` ends it at once, and heads go on being signed with it until the adoption."""
     rekeyed(kept, "valid_before: 2026-01-01")
-    assert published(kept).void == 2 and verified(kept).anchored == 8
+    assert published(kept).void_heads == 2 and verified(kept).anchored == 8
     (kept.state / "keys" / "ledger").unlink()
     (kept.state / "keys" / "old-ledger").rename(kept.state / "keys" / "ledger")
     append(kept, 1)

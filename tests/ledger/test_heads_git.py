@@ -27,7 +27,7 @@ def test_each_head_is_a_commit(house: House, remote: Path) -> None:
     assert published(house).delivered == {str(remote): 1}
     assert git(remote, "log", "--format=%s", "refs/hallmark/ledger") == "Ledger of 5 entries\nLedger of 3 entries"
     head = git(remote, "show", "refs/hallmark/ledger:head.json")
-    assert heads.parse(head.encode(), publication.ledger_keys(house.governance))[0].size == 5
+    assert heads.parse_head(head.encode(), publication.ledger_keys(house.governance))[0].size == 5
     assert published(house).delivered == {str(remote): 0} and verified(house).anchored == 5
 
 
@@ -43,7 +43,7 @@ def test_another_machine_that_pushed_meanwhile_is_taken_up(
 ) -> None:
     from tasks.ledger.heads.places.git import GitPlace
 
-    fetch, calls = GitPlace._fetch, []
+    fetch, calls = GitPlace._update_clone, []
 
     def late(self: GitPlace) -> None:
         fetch(self)
@@ -53,7 +53,7 @@ def test_another_machine_that_pushed_meanwhile_is_taken_up(
             commit = git(remote, "commit-tree", tree, "-p", "refs/hallmark/ledger", "-m", "Ledger of 4 entries")
             git(remote, "update-ref", "refs/hallmark/ledger", commit)
 
-    monkeypatch.setattr(GitPlace, "_fetch", late)
+    monkeypatch.setattr(GitPlace, "_update_clone", late)
     assert published(house).delivered == {str(remote): 1}
     assert git(remote, "log", "--format=%s", "refs/hallmark/ledger").splitlines()[:2] == [
         "Ledger of 5 entries", "Ledger of 4 entries",

@@ -67,7 +67,7 @@ def test_what_is_put_into_a_folder_stops_nothing_else(
         published(kept)
     assert len(list(other.glob("*.json"))) == 3
     assert "the head of 999 entries" in said(kept, "wrong") and verified(kept).anchored == 8
-    assert export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl").header.heads == 3
+    assert export.export_ledger(kept.ledger, kept.governance, tmp_path / "all.jsonl").header.heads == 3
 
 
 @pytest.mark.attack(rights="disk", stopped="the size of a head is bounded before git unpacks it, and so are its digits")

@@ -27,7 +27,7 @@ def test_what_is_changed_before_the_last_published_head_shows(kept: House, kind:
         shutil.copytree(kept.state, copy, ignore=shutil.ignore_patterns("heads"))
         told = tamper(copy / "ledger.db", kind, 6, rng)
         governed = dataclasses.replace(kept.governance, state=copy)
-        assert ledger_check.verify(open_ledger(copy), governed).verdict == "wrong", told
+        assert ledger_check.verify_ledger(open_ledger(copy), governed).verdict == "wrong", told
 
 
 def test_where_a_change_is_can_be_read_off_the_heads(kept: House) -> None:
@@ -128,7 +128,7 @@ def test_an_entry_that_is_no_text_is_told_without_a_traceback(kept: House, tmp_p
     edit(kept, "UPDATE hallmark_ledger SET subject = CAST(x'ff' AS TEXT) WHERE seq = 7", mended=False)
     assert "entry 7 of the ledger was changed" in publication.publish_if_changed(kept.ledger, kept.governance)[0]
     with pytest.raises(Refused, match="entry 7 of the ledger was changed"):
-        ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
+        ledger_export.export_ledger(kept.ledger, kept.governance, tmp_path / "all.jsonl")
     assert not (tmp_path / "all.jsonl").exists()
 
 

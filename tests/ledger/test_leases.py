@@ -26,7 +26,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def shift(found: Leases, by: timedelta, name: str = "watch") -> None:
     """As the row is for somebody whose time is `by` later than now."""
-    lease, _ = found.get(name)
+    lease, _ = found.read_lease(name)
     assert lease is not None
     earlier = {"since": (lease.since - by).isoformat(), "until": (lease.until - by).isoformat()}
     with found._engine.begin() as connection:
@@ -35,7 +35,7 @@ def shift(found: Leases, by: timedelta, name: str = "watch") -> None:
 
 def test_one_has_it_and_another_only_once_its_term_is_over(state: Path) -> None:
     found, other = open_leases(state), open_leases(state)
-    assert found.get("watch")[0] is None, "reading makes no table"
+    assert found.read_lease("watch")[0] is None, "reading makes no table"
     first = found.acquire("watch", "one", "machine one")
     assert first.owner == "one" and other.acquire("watch", "two", "machine two") == first
     again = found.acquire("watch", "one", "machine one")
@@ -50,7 +50,7 @@ def test_one_has_it_and_another_only_once_its_term_is_over(state: Path) -> None:
     assert found.acquire("watch", "one", "machine one").owner == "two", "nobody lets go of another's"
     other.release("watch", "two")
     assert found.acquire("watch", "one", "machine one").owner == "one"
-    assert open_ledger(state).count() == 1, "nothing of it is an entry"
+    assert open_ledger(state).count_entries() == 1, "nothing of it is an entry"
 
 
 def test_of_many_at_once_one_has_it(state: Path) -> None:
@@ -108,12 +108,12 @@ def test_a_process_knows_whether_it_still_has_it(state: Path, monkeypatch: pytes
 
 def test_how_far_they_have_come_never_goes_back(state: Path) -> None:
     found = open_leases(state)
-    assert found.position("notices") is None
+    assert found.read_position("notices") is None
     for seq in (5, 3, 7):
         found.advance_position("notices", seq)
-    assert found.position("notices") == 7
-    assert found.acquire("notices", "one", "machine one").owner == "one" and found.position("notices") == 7
-    assert (datetime.now(UTC) - found.get("notices")[1]) < timedelta(minutes=1)
+    assert found.read_position("notices") == 7
+    assert found.acquire("notices", "one", "machine one").owner == "one" and found.read_position("notices") == 7
+    assert (datetime.now(UTC) - found.read_lease("notices")[1]) < timedelta(minutes=1)
 
 
 @pytest.mark.skipif(
@@ -136,7 +136,7 @@ def test_what_is_no_number_counts_as_further_than_any_ledger_until_it_is_taken_b
     wrong = "'abc'" if found._engine.dialect.name == "sqlite" else "4611686018427387904"
     with found._engine.begin() as connection:
         connection.execute(text(f"UPDATE hallmark_leases SET come = {wrong}"))
-    assert (found.position("notices") or 0) >= 2**62
+    assert (found.read_position("notices") or 0) >= 2**62
     found.reset_position("notices", 3)
     found.advance_position("notices", 4)
-    assert found.position("notices") == 4
+    assert found.read_position("notices") == 4

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.json_text import canonical_json
-from tasks.ledger.entry import TYPE
+from tasks.ledger.entry import ENTRY_TYPE
 from tasks.ledger.ledger import Ledger, Row, open_ledger
 from tests import forking
 from tests.forking import Forking
@@ -43,7 +43,7 @@ def test_entries_come_back_as_appended_with_the_time_in_utc(ledger: Ledger, tmp_
 @given(st.integers(), *[st.text()] * 4)
 def test_a_leaf_is_the_canonical_json_of_the_columns(seq: int, time: str, kind: str, subject: str, body: str) -> None:
     row = Row(seq, time, kind, subject, body)
-    assert row.leaf() == canonical_json(row._asdict() | {"type": TYPE})
+    assert row.leaf_bytes() == canonical_json(row._asdict() | {"type": ENTRY_TYPE})
 
 
 def test_a_transaction_lands_whole_or_not_at_all(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.json_text import canonical_json
-from tasks.ledger.entry import TYPE, Row
+from tasks.ledger.entry import ENTRY_TYPE, Row
 from tasks.ledger.export import Header
 from tasks.trust import keys
 from tests import forking
@@ -24,7 +24,7 @@ def header(**said: object) -> str:
 
 
 def entry(seq: int) -> str:
-    return Row(seq, "", "", "", "").leaf().decode()
+    return Row(seq, "", "", "", "").leaf_bytes().decode()
 
 
 EXPORTS = {
@@ -37,7 +37,7 @@ EXPORTS = {
     "a head of lists": header(heads=1) + "\n" + LISTS,
     "entries without a number": header() + "\n" + (entry(9) + "\n") * 50_000,
     "an entry of lists": header() + "\n" + LISTS,
-    "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS, "type": TYPE}),
+    "an entry with a body of lists": header() + "\n" + json.dumps({"body": LISTS, "type": ENTRY_TYPE}),
     "lists attached": header() + f"\n{entry(1)}\n" + '{"attached":' + LISTS + "}",
     "a line without end": header() + "\n" + "x" * 20_000_000,
     "a header without end": "x" * 20_000_000,
@@ -80,7 +80,7 @@ def refused(processes: Forking, kind: str, file: Path, key: str) -> tuple[int, s
 
 @pytest.fixture(scope="module")
 def key(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return keys.create(tmp_path_factory.mktemp("keys"), "ledger").strip()
+    return keys.create_key_pair(tmp_path_factory.mktemp("keys"), "ledger").strip()
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -39,11 +39,11 @@ def test_a_head_on_a_full_disk_is_none_and_the_next_one_is_whole(house: House) -
         filler = fill(heads)
         with pytest.raises(Unavailable, match="No space left"):
             published(house)
-        assert publication.local_heads(house.governance).sizes() == set()
+        assert publication.local_head_place(house.governance).sizes() == set()
         told = publication.publish_if_changed(house.ledger, house.governance)
         assert len(told) == 1 and "No space left" in told[0]
         filler.unlink()
-        newest = published(house).newest
+        newest = published(house).newest_head
         assert newest is not None and newest.size == 2 and verified(house).anchored == 2
 
 
@@ -57,7 +57,7 @@ def test_a_full_place_is_away_and_gets_its_heads_later(
         assert "No space left" in published(house).unavailable[0]
         filler.unlink()
         assert published(house).delivered == {str(tmp_path / "disk"): 1}
-        assert ledger_check.verify(house.ledger, house.governance).verdict == "holds"
+        assert ledger_check.verify_ledger(house.ledger, house.governance).verdict == "holds"
 
 
 def test_a_gate_on_a_full_disk_is_not_asked(house: House, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_gate_on_a_full_disk_is_not_asked(house: House, tmp_path: Path) -> Non
         with pytest.raises(Unavailable, match="nothing was recorded"):
             for _ in range(100):  # the file may have some room of its own
                 house.ask()
-                cases.record_closing(house.ledger, cases.read_all(house.ledger)[-1], "expired")
+                cases.record_closing(house.ledger, cases.read_cases(house.ledger)[-1], "expired")
                 house.ledger.append("a", "x", {"blob": "x" * 100_000})
         entries = house.ledger.entries()
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))

@@ -68,10 +68,10 @@ def test_what_is_read_in_one_block_is_of_one_moment(url: str, tmp_path: Path) ->
     ledger = open_ledger(tmp_path)
     ledger.append("a", "x", {})
     with ledger.reading():
-        assert ledger.last() == 1
+        assert ledger.last_seq() == 1
         open_ledger(tmp_path).append("b", "x", {})
-        assert ledger.last() == 1 and len(ledger.entries()) == 1
-    assert ledger.last() == 2
+        assert ledger.last_seq() == 1 and len(ledger.entries()) == 1
+    assert ledger.last_seq() == 2
 
 
 def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_role_that_may_connect_and_no_more_keeps_nobody_from_writing(
             connection.exec_driver_sql("ROLLBACK")
         open_ledger(tmp_path).append("b", "x", {})
         assert open_leases(tmp_path).acquire("watch", "me", "here")
-    assert ledger.last() == 2
+    assert ledger.last_seq() == 2
 
 
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(

@@ -18,7 +18,7 @@ from tasks.ledger import export as ledger_export
 from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publication
-from tasks.ledger.proof import Inclusion
+from tasks.ledger.proof import InclusionProof
 from tasks.policy.people import Machine
 from tasks.trust import keys
 from tasks.trust.validity import Key
@@ -53,7 +53,7 @@ def stored(proof: ledger_proof.Proof) -> dict[str, Any]:
 @pytest.mark.parametrize("seq", range(1, 10))
 def test_every_entry_under_the_head_is_proved(signed: House, seq: int) -> None:
     proof = stored(ledger_proof.prove_inclusion(signed.ledger, signed.governance, seq))
-    said = ledger_proof.verify(ledger_proof.parse(proof), known(signed))
+    said = ledger_proof.verify_proof(ledger_proof.parse_proof(proof), known(signed))
     assert f"entry {seq}, a.b of" in said and "9 entries" in said
 
 
@@ -72,7 +72,7 @@ def test_without_a_head_there_is_nothing_to_prove_by(house: House) -> None:
 def test_an_older_head_is_shown_to_be_the_beginning(signed: House) -> None:
     for old in (4, 9):
         made = ledger_proof.prove_consistency(signed.ledger, signed.governance, head_file(signed, old))
-        said = ledger_proof.verify(ledger_proof.parse(stored(made)), known(signed))
+        said = ledger_proof.verify_proof(ledger_proof.parse_proof(stored(made)), known(signed))
         assert f"the head of {old} entries" in said and "is the beginning of" in said
 
 
@@ -116,21 +116,23 @@ def test_a_forged_proof_is_refused(signed: House, forge: Callable[[dict[str, Any
     proof = stored(ledger_proof.prove_inclusion(signed.ledger, signed.governance, 3))
     forge(proof)
     with pytest.raises(Refused):
-        ledger_proof.verify(ledger_proof.parse(proof), known(signed))
+        ledger_proof.verify_proof(ledger_proof.parse_proof(proof), known(signed))
 
 
 def test_a_proof_under_a_head_of_somebody_elses_is_refused(signed: House) -> None:
     proof = ledger_proof.prove_inclusion(signed.ledger, signed.governance, 3)
     stranger = signed.key("owner").public_line
     with pytest.raises(Refused, match="signed by"):
-        ledger_proof.verify(proof, [Key(public_key=stranger)])
-    assert isinstance(proof, Inclusion) and ledger_proof.verify(proof, [Key(public_key=stranger), *known(signed)])
+        ledger_proof.verify_proof(proof, [Key(public_key=stranger)])
+    assert isinstance(proof, InclusionProof) and ledger_proof.verify_proof(
+        proof, [Key(public_key=stranger), *known(signed)]
+    )
 
 
 @pytest.fixture
 def file(signed: House, tmp_path: Path) -> Path:
     path = tmp_path / "ledger.jsonl"
-    header = ledger_export.export(signed.ledger, signed.governance, path).header
+    header = ledger_export.export_ledger(signed.ledger, signed.governance, path).header
     assert (header.entries, header.heads) == (11, 2)
     return path
 
@@ -138,7 +140,7 @@ def file(signed: House, tmp_path: Path) -> Path:
 def test_an_export_verifies_with_the_public_key_alone(signed: House, file: Path) -> None:
     line = known(signed)[0].public_key
     for key in (line, keys.fingerprint(line)):
-        report = ledger_export.verify(file, [key])
+        report = ledger_export.verify_export(file, [key])
         assert (report.verdict, report.entries, report.anchored) == ("holds", 11, 9)
     told = " ".join(finding.text for finding in report.findings if finding.verdict == "told")
     assert "entries 10 to 11 came after" in told and "cannot be seen from the file" in told
@@ -175,7 +177,7 @@ def test_the_lines_of_an_export_are_what_is_hashed(signed: House, file: Path) ->
 def test_a_changed_export_is_refused(signed: House, file: Path, forge: Callable[[list[bytes]], None]) -> None:
     rewrite(file, forge)
     with contextlib.suppress(Refused):
-        assert ledger_export.verify(file, known(signed)).verdict == "wrong"
+        assert ledger_export.verify_export(file, known(signed)).verdict == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -199,11 +201,11 @@ def test_nothing_more_stands_in_a_line_of_an_export(
     """Nothing covers the lines before the entries, so that each has one form."""
     rewrite(file, lambda found: found.__setitem__(number, found[number].replace(old, new, 1)))
     with pytest.raises(Refused, match=re.escape(told)):
-        ledger_export.verify(file, known(signed))
+        ledger_export.verify_export(file, known(signed))
 
 
 @pytest.mark.timeout(10)
-@pytest.mark.parametrize("read", [ledger_proof.read, lambda path: ledger_export.verify(path, [])])
+@pytest.mark.parametrize("read", [ledger_proof.read_proof, lambda path: ledger_export.verify_export(path, [])])
 def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises((OSError, InputError), match="it is no file"):
@@ -215,23 +217,23 @@ def test_an_export_of_another_ledger_with_a_key_of_its_own_is_refused(signed: Ho
     stranger = signed.key("owner").public_line
     mark = keys.fingerprint(stranger)
     with pytest.raises(Refused, match="no key with the fingerprint"):
-        ledger_export.verify(file, [mark])
+        ledger_export.verify_export(file, [mark])
     header = json.loads(file.read_bytes().splitlines()[0])
     rewrite(file, lambda found: found.__setitem__(0, canonical_json({**header, "keys": [stranger]})))
-    report = ledger_export.verify(file, [mark])
+    report = ledger_export.verify_export(file, [mark])
     assert report.verdict == "wrong" and "no head in the file is signed" in str(report.findings)
 
 
 @pytest.mark.parametrize("key", ["ssh-rsa AAAA", "SHA256", ""])
 def test_a_key_that_is_none_is_an_input_error(signed: House, file: Path, key: str) -> None:
     with pytest.raises(InputError, match="expected one OpenSSH public key line"):
-        ledger_export.verify(file, [key])
+        ledger_export.verify_export(file, [key])
 
 
 def test_heads_of_a_key_count_until_it_is_revoked(signed: House) -> None:
     """One that took its place goes on from them."""
     line, own = known(signed)[0].public_key, signed.governance.people
-    new = keys.create(signed.state / "keys", "newer")
+    new = keys.create_key_pair(signed.state / "keys", "newer")
     now = signed.ledger.now()
     revoked = Key(public_key=line, revoked_as_of=now, reason="laptop stolen")
     machines = {"ledger": Machine(keys=[revoked, Key(public_key=new)])}
@@ -239,11 +241,11 @@ def test_heads_of_a_key_count_until_it_is_revoked(signed: House) -> None:
     (signed.state / "keys" / "newer").replace(signed.state / "keys" / "ledger")
     later = dataclasses.replace(signed.governance, people=people)
     done = publication.publish(signed.ledger, later)
-    assert done.newest is not None and done.newest.size == 11
-    assert ledger_check.verify(signed.ledger, later).verdict == "holds"
-    assert ledger_proof.prove_inclusion(signed.ledger, later, 3).key == keys.without_comment(new)
+    assert done.newest_head is not None and done.newest_head.size == 11
+    assert ledger_check.verify_ledger(signed.ledger, later).verdict == "holds"
+    assert ledger_proof.prove_inclusion(signed.ledger, later, 3).key == keys.strip_comment(new)
     early = Key(public_key=line, revoked_as_of=signed.ledger.entries()[0].time, reason="laptop stolen")
     people = own.model_copy(update={"machines": own.machines | {"ledger": Machine(keys=[early, Key(public_key=new)])}})
-    found = ledger_check.verify(signed.ledger, dataclasses.replace(signed.governance, people=people))
+    found = ledger_check.verify_ledger(signed.ledger, dataclasses.replace(signed.governance, people=people))
     assert (found.verdict, found.anchored) == ("holds", 11), "by the newer key's head alone"
     assert "laptop stolen" in str([finding for finding in found.findings if finding.verdict == "told"])

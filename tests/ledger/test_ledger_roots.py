@@ -80,16 +80,16 @@ def test_every_entry_is_proved_with_kept_roots_and_without(
     append(house, size)
     published(house)
     with_kept = [Prover(house.ledger, house.governance).prove_inclusion(seq) for seq in range(1, size + 1)]
-    assert len(house.ledger.subtrees()) == sum(size // 2**level for level in range(2, 7))
+    assert len(house.ledger.subtree_roots()) == sum(size // 2**level for level in range(2, 7))
     edit(house, f"DELETE FROM {KEPT} WHERE stop > 4", mended=False)
     without = [Prover(house.ledger, house.governance).prove_inclusion(seq) for seq in range(1, size + 1)]
     assert with_kept == without
-    assert ledger_check.verify(house.ledger, house.governance).verdict == "holds"
+    assert ledger_check.verify_ledger(house.ledger, house.governance).verdict == "holds"
 
 
 def test_what_is_kept_are_the_roots_over_the_entries(grown: House) -> None:
     leaves = [row.leaf_hash() for row in grown.ledger.rows()]
-    kept = grown.ledger.subtrees()
+    kept = grown.ledger.subtree_roots()
     assert {size for _, size in kept} == {256, 512, 1024}
     for (stop, size), root in kept.items():
         assert tree_hash(leaves[stop - size : stop]).hex() == root
@@ -100,7 +100,7 @@ def test_a_wrong_root_proves_nothing_and_is_found(grown: House, root: str) -> No
     edit(grown, f"UPDATE {KEPT} SET root = '{root}' WHERE stop = 512 AND size = 512", mended=False)
     with pytest.raises(Refused, match=r"does not show|changed by hand"):
         Prover(grown.ledger, grown.governance).prove_inclusion(700)
-    report = ledger_check.verify(grown.ledger, grown.governance)
+    report = ledger_check.verify_ledger(grown.ledger, grown.governance)
     wrong = [finding.text for finding in report.findings if finding.verdict == "wrong"]
     assert wrong == ["1 roots kept beside the entries are not theirs, first that of 512 up to 512"]
 

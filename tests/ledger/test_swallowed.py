@@ -42,10 +42,10 @@ def plant(house: House, *statements: str) -> None:
 )  # fmt: skip
 def test_what_the_database_does_not_store_is_not_said_to_be_recorded(kept: House, statement: str) -> None:
     plant(kept, statement)
-    before = kept.ledger.last()
+    before = kept.ledger.last_seq()
     with pytest.raises(Refused, match="did not store what was written, so nothing was recorded: a trigger or rule"):
         kept.ledger.append(ASKED, "run-1", {"gate": "data"}, document=b"evidence")
-    assert kept.ledger.last() == before and not kept.ledger.open_questions()
+    assert kept.ledger.last_seq() == before and not kept.ledger.open_questions()
     assert "triggers or rules that are not Hallmark's change what is written to the database: 'planted'" in said(
         kept, "wrong"
     )
@@ -74,7 +74,7 @@ def test_triggers_and_rules_of_postgres(postgres: str, tmp_path: Path, monkeypat
     sql(url, "CREATE RULE ruled AS ON UPDATE TO hallmark_ledger_tree DO INSTEAD NOTHING")
     with pytest.raises(Refused, match="did not store what was written"):
         ledger.append("b", "x", {})
-    assert ledger.last() == 1 and ledger.foreign_triggers() == ["planted", "ruled"]
+    assert ledger.last_seq() == 1 and ledger.foreign_triggers() == ["planted", "ruled"]
     weaker = "CREATE OR REPLACE FUNCTION hallmark_ledger_check_next() RETURNS trigger LANGUAGE plpgsql AS"
     sql(url, f"{weaker} $$ BEGIN RETURN NEW; END $$")
     assert ledger.foreign_triggers() == ["hallmark_ledger_next", "planted", "ruled"]

@@ -43,10 +43,10 @@ class Runner:
         book = (book or OccasionLog()).update(self.ledger)
         done = []
         for each in due_times.due_occasions(now, book, self.ledger.now()):
-            if each.passed_over:
-                entry = occasion_entries.record_passed_over(self.ledger, book, each.occasion, each.passed_over)
+            if each.skip_reason:
+                entry = occasion_entries.record_passed_over(self.ledger, book, each.occasion, each.skip_reason)
             else:
-                entry = occasion_entries.record_taken(self.ledger, book, each.occasion, "here", signs)
+                entry = occasion_entries.record_occasion(self.ledger, book, each.occasion, "here", signs)
             done += [(entry.kind, entry.subject)] if entry else []
         return done
 
@@ -132,5 +132,5 @@ def test_the_next_times_of_all_come_in_order() -> None:
     deployments = Deployments.model_validate({"schedules": both})
     now = DeploymentsInForce(deployments, None, dict.fromkeys(both, SINCE), {"rests": None})
     begin = at("2026-03-20 00:30:00")
-    assert [name for _, name in due_times.next_times(now, begin, 4)] == ["b", "a", "a", "b"]
-    assert due_times.next_times(now, begin, 1)[0][0] - begin == timedelta(minutes=30)
+    assert [name for _, name in due_times.next_due_times(now, begin, 4)] == ["b", "a", "a", "b"]
+    assert due_times.next_due_times(now, begin, 1)[0][0] - begin == timedelta(minutes=30)

@@ -8,7 +8,7 @@ from tasks.core.errors import InputError
 from tasks.gates import signed_request
 from tasks.runs.git.repository import Repository
 from tasks.runs.requests.commit_files import CommitFiles
-from tasks.runs.run_entries import RESOLVED
+from tasks.runs.run_entries import RESOLVED_KIND
 from tasks.scheduling import prompt_changes, trigger_events
 from tasks.scheduling.deployments_file import Deployments
 from tasks.scheduling.occasion_log import OccasionLog
@@ -35,8 +35,8 @@ class Checkout:
         """A run of HEAD that has been resolved."""
         commit = {"commit": git(self.root, "rev-parse", "HEAD")}
         envelope = self.house.sign_request(run, params=params, **commit | more)
-        signed_request.record(self.house.ledger, self.house.governance, envelope)
-        self.house.ledger.append(RESOLVED, run, {"sources": {}})
+        signed_request.record_request(self.house.ledger, self.house.governance, envelope)
+        self.house.ledger.append(RESOLVED_KIND, run, {"sources": {}})
 
     def look(self, **trigger: object) -> list[tuple[str, str]]:
         """Key and reason of what the trigger answers to, as the watch asks."""
@@ -115,4 +115,4 @@ def test_an_experiment_with_the_new_prompts_is_no_run_of_the_triggers_tier(check
 
 def test_a_file_without_the_section_has_no_prompts(checkout: Checkout) -> None:
     checkout.commit("- a list\n", "list.yaml")
-    assert prompt_changes.read_prompts(CommitFiles.head(Repository.open(checkout.root)), "list.yaml") == {}
+    assert prompt_changes.read_prompts(CommitFiles.at_head(Repository.open(checkout.root)), "list.yaml") == {}

@@ -14,7 +14,7 @@ def taken(house: House, run: str, envelope: object) -> OccasionRequest:
     """As somebody writes it who reaches the ledger's database."""
     body = {"name": "nightly", "reason": "r", "due": None, "run": run, "installation": "here", "envelope": envelope}
     house.ledger.append(TAKEN, f"nightly/{run}", body)
-    (waiting,) = OccasionLog().update(house.ledger).not_handed_over("here")
+    (waiting,) = OccasionLog().update(house.ledger).pending_occasions("here")
     return requests.read_request(waiting)
 
 
@@ -38,11 +38,13 @@ def test_the_request_of_another_run_is_asked_for_no_second_time(house: House) ->
 
 
 def test_a_reason_is_part_of_what_is_signed_and_older_requests_have_none(house: House) -> None:
-    said = signed_request.record(house.ledger, house.governance, house.sign_request("run-1", reason="why")).request
+    said = signed_request.record_request(
+        house.ledger, house.governance, house.sign_request("run-1", reason="why")
+    ).request
     other = house.sign_request("run-1", reason="another")
     assert said.reason == "why"
     with pytest.raises(Refused, match="was asked for already"):
-        signed_request.record(house.ledger, house.governance, other)
+        signed_request.record_request(house.ledger, house.governance, other)
     older = {key: value for key, value in said.json_value.items() if key != "reason"}
     read = signed_request.SignedRunRequest.from_value(older)
     assert read.reason is None and "reason" not in read.json_value, "its digest is what it was"

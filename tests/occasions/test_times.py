@@ -10,12 +10,12 @@ from tasks.scheduling import durations, times
 from tasks.scheduling.deployments_file import Schedule
 
 BERLIN, SANTIAGO, LORD_HOWE = (
-    times.time_zone(name) for name in ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")
+    times.get_time_zone(name) for name in ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")
 )
 
 
 def dues(cron: str, zone: str, after: str, count: int) -> list[str]:
-    tz = times.time_zone(zone)
+    tz = times.get_time_zone(zone)
     begin = datetime.fromisoformat(after).replace(tzinfo=tz)
     return [
         f"{moment.astimezone(tz):%m-%d %H:%M%z}" for moment in islice(times.cron_times_after(cron, tz, begin), count)
@@ -71,17 +71,22 @@ def test_it_does_not_matter_from_where_one_looks() -> None:
 def test_an_interval_counts_time_as_it_passes() -> None:
     daily = Schedule(every="1d", anchor="2026-03-27 03:00", timezone="Europe/Berlin")
     assert daily.in_words == "every 1d"
-    found = [daily.local_time(moment) for moment in islice(daily.due_after(datetime(2026, 3, 27, tzinfo=UTC)), 3)]
+    found = [
+        daily.format_local_time(moment)
+        for moment in islice(daily.due_times_after(datetime(2026, 3, 27, tzinfo=UTC)), 3)
+    ]
     assert found == ["2026-03-27 03:00", "2026-03-28 03:00", "2026-03-29 04:00"]
-    assert daily.last_due(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC)) == datetime(
+    assert daily.last_due_time(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC)) == datetime(
         2026, 3, 29, 2, tzinfo=UTC
     )
-    assert daily.last_due(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)) is None, "not before it"
+    assert daily.last_due_time(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)) is None, (
+        "not before it"
+    )
 
 
 def test_the_last_time_is_found_however_long_ago_it_was() -> None:
     yearly = Schedule(cron="0 3 29 2 *", timezone="Europe/Berlin")
-    assert yearly.last_due(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)) == datetime(
+    assert yearly.last_due_time(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)) == datetime(
         2024, 2, 29, 2, tzinfo=UTC
     )
 
@@ -108,7 +113,7 @@ def test_what_is_no_cron_or_never_comes_is_refused(cron: str, why: str) -> None:
 @pytest.mark.parametrize("name", ["Europe/Berln", "../../etc/passwd", "", "/etc/localtime", "CET+1"])
 def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="there is no time zone"):
-        times.time_zone(name)
+        times.get_time_zone(name)
 
 
 @pytest.mark.parametrize("name", ["localtime", "Factory"])

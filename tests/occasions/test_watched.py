@@ -12,7 +12,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs.git.repository import Repository
 from tasks.runs.requests.commit_files import CommitFiles
 from tasks.runs.requests.source_resolution import resolve_source
-from tasks.runs.run_entries import RESOLVED
+from tasks.runs.run_entries import RESOLVED_KIND
 from tasks.scheduling import occasion_entries, sketch, source_changes, trigger_events
 from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog
@@ -31,18 +31,18 @@ def of(lines: list[str]) -> sketch.Sketch:
 
 def test_the_share_that_changed_is_exact_for_thousands_of_lines() -> None:
     lines = [f"row {number}" for number in range(1000)]
-    assert sketch.changed_share(of(lines), of(lines)) == 0
-    assert sketch.changed_share(of(lines), of(lines[:-10] + [f"new {n}" for n in range(10)])) == pytest.approx(
+    assert sketch.changed_fraction(of(lines), of(lines)) == 0
+    assert sketch.changed_fraction(of(lines), of(lines[:-10] + [f"new {n}" for n in range(10)])) == pytest.approx(
         20 / 1010
     )
-    assert sketch.changed_share(of(lines), of([f"other {line}" for line in lines])) == 1
-    assert 0 < sketch.changed_share(of(lines), of(lines[::-1])) < 0.002, "another order is other bytes"
-    assert sketch.changed_share(of([]), of(lines)) == 1 and sketch.changed_share(of(["", ""]), of([""])) > 0
+    assert sketch.changed_fraction(of(lines), of([f"other {line}" for line in lines])) == 1
+    assert 0 < sketch.changed_fraction(of(lines), of(lines[::-1])) < 0.002, "another order is other bytes"
+    assert sketch.changed_fraction(of([]), of(lines)) == 1 and sketch.changed_fraction(of(["", ""]), of([""])) > 0
 
 
 def test_of_a_long_source_it_is_an_estimate() -> None:
     lines = [f"row {number}" for number in range(100_000)]
-    share = sketch.changed_share(of(lines), of(lines[:90_000]))
+    share = sketch.changed_fraction(of(lines), of(lines[:90_000]))
     assert share == pytest.approx(0.1, abs=4 * 0.5 / sketch.MAX_HASHES**0.5)
 
 
@@ -77,15 +77,17 @@ class Watch:
         git(self.root, "commit", "-qm", "messages")
 
     def head(self) -> CommitFiles:
-        return CommitFiles.head(Repository.open(self.root))
+        return CommitFiles.at_head(Repository.open(self.root))
 
     def look(self) -> source_changes.SourceChange | None:
         book = OccasionLog().update(self.ledger)
-        return source_changes.find_change("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
+        return source_changes.find_source_change(
+            "data", self.trigger, self.since, self.named, self.ledger, book, self.head()
+        )
 
     def take(self, change: source_changes.SourceChange) -> str:
         occasion = trigger_events.make_occasion("data", self.trigger, change.id, change.words, contents=change.contents)
-        entry = occasion_entries.record_taken(self.ledger, OccasionLog(), occasion, "here", signs)
+        entry = occasion_entries.record_occasion(self.ledger, OccasionLog(), occasion, "here", signs)
         assert entry is not None
         return entry.kind
 
@@ -149,12 +151,12 @@ def test_an_edit_asks_for_nothing_until_it_is_committed_and_then_for_one_run(wat
     assert watch.look() is None
     watch.write(*ROWS[:50])
     assert watch.look() is None, "no run would read it"
-    assert watch.head().edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    assert watch.head().describe_edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
     watch.commit(*ROWS[:50])
     change = watch.look()
     assert change and change.contents == {"messages": resolve_source(watch.named.sources[0], watch.root).sha256}
     watch.take(change)
-    assert watch.look() is None and not watch.head().edited_files("params.yaml", watch.named.sources)
+    assert watch.look() is None and not watch.head().describe_edited_files("params.yaml", watch.named.sources)
     watch.file.unlink()
     assert watch.look() is None, "the commit still holds it"
 
@@ -168,7 +170,7 @@ def test_a_committed_link_leads_to_what_a_run_would_read(watch: Watch) -> None:
     assert watch.look() is None
     (watch.root / "real.csv").write_text("\n".join(ROWS[:50]))
     assert watch.look() is None
-    assert watch.head().edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    assert watch.head().describe_edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
     git(watch.root, "commit", "-qam", "other rows")
     assert watch.look()
 
@@ -196,8 +198,8 @@ def test_only_the_last_run_of_the_triggers_tier_stands_in_for_one(
     read = {"old": old, "new": resolve_source(watch.named.sources[0], root).sha256}
     for number, (content, changes) in enumerate(runs):
         envelope = house.sign_request(f"run-{number}", changes=changes)
-        signed_request.record(house.ledger, house.governance, envelope)
-        house.ledger.append(RESOLVED, f"run-{number}", {"sources": {"messages": read[content]}})
+        signed_request.record_request(house.ledger, house.governance, envelope)
+        house.ledger.append(RESOLVED_KIND, f"run-{number}", {"sources": {"messages": read[content]}})
     assert bool(watch.look()) is asked
 
 

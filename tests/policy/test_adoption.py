@@ -28,7 +28,7 @@ EASIER = TWO.replace("at_least: 100}", "at_least: 50}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root(house.state)
+    adoption_entries.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -37,7 +37,7 @@ def adopt(house: House, signer: str, policy: str = POLICY, people: str = PEOPLE)
     (house.governance.folder / "policy.yaml").write_text(policy)
     (house.governance.folder / "people.yaml").write_text(people)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return adoption_entries.sign(house.ledger, root(house), *what, house.key(signer))
+    return adoption_entries.sign_adoption(house.ledger, root(house), *what, house.key(signer))
 
 
 def root(house: House) -> str:
@@ -45,14 +45,14 @@ def root(house: House) -> str:
 
 
 def newest(house: House) -> Adoption:
-    found = adoption_entries.read(house.ledger, root(house)).newest
+    found = adoption_entries.read_chain(house.ledger, root(house)).newest_adoption
     assert found
     return found
 
 
 def rows(house: House) -> float:
     """What the policy in force asks: enough rows."""
-    loaded = in_force.load(house.governance.folder, house.state, house.ledger)
+    loaded = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
     return loaded.policy.gate("low", "data").checks[0].at_least or 0
 
 
@@ -66,23 +66,23 @@ def forged(house: House, signer: str, **changes: Any) -> dict[str, Any]:
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     policy, people = in_force.load_proposed(house.governance.folder, house.state)
     fields = {
-        "environment": "local", "sequence": before.sequence + 1, "previous": adoption.digest(before),
+        "environment": "local", "sequence": before.sequence + 1, "previous": adoption.adoption_digest(before),
         "root": before.root, "policy": policy, "people": people, "time": house.ledger.now(),
     }  # fmt: skip
     statement = adoption.statement_of(Adoption.model_validate(fields | changes))
-    envelope = dsse.sign(statement, house.key(signer))
+    envelope = dsse.sign_statement(statement, house.key(signer))
     house.ledger.append(ADOPTED, "0" * 64, {"envelope": envelope})
     return envelope
 
 
 def why_not(house: House) -> str:
-    return adoption_entries.read(house.ledger, root(house)).problems[-1]
+    return adoption_entries.read_chain(house.ledger, root(house)).problems[-1]
 
 
 def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
     assert rows(house) == 100
     done = adopt(house, "risk-one", OTHER)
-    assert (done.adopted, rows(house)) == (True, 50)
+    assert (done.is_adopted, rows(house)) == (True, 50)
     assert adopt(house, "risk-one", OTHER) == done, "the same again is the same"
     assert [entry.kind for entry in house.ledger.entries()] == [
         "governance.proposed", "governance.adopted", "governance.proposed", "governance.adopted"
@@ -94,7 +94,7 @@ def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
 
 @pytest.mark.attack(rights="commit", stopped="policy and people in force are those adopted in the ledger")
 def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    in_force._say_once.cache_clear()
+    in_force._warn_once.cache_clear()
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     assert rows(house) == 100
     assert "says something else than what is in force" in caplog.text
@@ -116,11 +116,11 @@ def test_a_person_with_the_key_of_somebody_else_is_a_mistake_of_the_file(house: 
 def test_several_sign_and_each_once(house: House) -> None:
     adopt(house, "risk-one", TWO)
     first = adopt(house, "risk-one", EASIER)
-    assert first.missing == "somebody in role risk has to sign: both"
+    assert first.missing_text == "somebody in role risk has to sign: both"
     assert adopt(house, "risk-one", EASIER) == first, "one person is one signature"
     assert rows(house) == 100
     second = adopt(house, "both", EASIER)
-    assert (second.adopted, rows(house)) == (True, 50)
+    assert (second.is_adopted, rows(house)) == (True, 50)
     assert len(envelopes(house)[-1]["signatures"]) == 2
 
 
@@ -176,9 +176,9 @@ def test_older_adoptions_do_not_come_back(house: House) -> None:
         house.ledger.append(ADOPTED, "0" * 64, {"envelope": replayed})
         assert "does not follow the one before it" in why_not(house)
     assert rows(house) == 50
-    old = adoption.read(first)
+    old = adoption.read_adoption(first)
     forged(house, "root", policy=old.policy, people=old.people, sequence=1, previous=None)
-    forged(house, "risk-one", policy=old.policy, people=old.people, sequence=2, previous=adoption.digest(old))
+    forged(house, "risk-one", policy=old.policy, people=old.people, sequence=2, previous=adoption.adoption_digest(old))
     assert rows(house) == 50
     adopt(house, "risk-one", POLICY)
     assert rows(house) == 100, "going back is an adoption like any other"
@@ -191,7 +191,7 @@ def test_what_was_signed_under_an_older_policy_counts_no_more(house: House) -> N
     other = TWO.replace("new fact", "newer fact")
     adopt(house, "risk-one", other)
     adopt(house, "both", other)
-    assert adopt(house, "both", EASIER).missing == "somebody in role risk has to sign: risk-one"
+    assert adopt(house, "both", EASIER).missing_text == "somebody in role risk has to sign: risk-one"
     assert rows(house) == 100
 
 
@@ -233,7 +233,7 @@ def test_signatures_have_one_order_and_are_each_there_once(house: House) -> None
 def test_a_chain_wants_its_root_its_beginning_and_its_order(house: House, tmp_path: Path) -> None:
     adopt(house, "risk-one", OTHER)
     chain = envelopes(house)
-    foreign = keys.fingerprint(keys.create(tmp_path / "foreign", "root"))
+    foreign = keys.fingerprint(keys.create_key_pair(tmp_path / "foreign", "root"))
     for wrong, fingerprint in (
         (chain, foreign), (chain[1:], root(house)), (chain[::-1], root(house)), ([], root(house)),
         ([chain[0], chain[0]], root(house)),
@@ -248,7 +248,7 @@ def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkey
     trusted = root(house)
     for path in (house.state / "keys").glob("root*"):
         path.unlink()
-    keys.create(house.state / "keys", "root")
+    keys.create_key_pair(house.state / "keys", "root")
     with pytest.raises(InputError, match=r"no policy is in force under root key .*it follows from root key"):
         rows(house)
     monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, trusted)
@@ -256,7 +256,7 @@ def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkey
         rows(house)
     (house.state / "keys" / "root.pub").unlink()
     assert rows(house) == 100, "the fingerprint alone is enough"
-    adoption_entries.create_root(house.state)
+    adoption_entries.create_root_key(house.state)
     assert not (house.state / "keys" / "root.pub").exists(), "no key is made where one is pinned"
 
 
@@ -265,7 +265,7 @@ def test_a_deleted_adoption_falls_back_and_is_seen_to_differ(house: House, caplo
     adopt(house, "risk-one", OTHER)
     assert rows(house) == 50
     raw(house, f"DELETE FROM hallmark_ledger WHERE seq = {house.ledger.entries(ADOPTED)[-1].seq}")
-    in_force._say_once.cache_clear()
+    in_force._warn_once.cache_clear()
     assert rows(house) == 100
     assert "says something else than what is in force" in caplog.text
 
@@ -291,7 +291,7 @@ def test_the_same_in_another_spelling_counts_for_nothing(house: House) -> None:
     chain = envelopes(house)
     statement = dsse.unverified_statement(chain[1])
     statement["subject"][0]["digest"]["sha256"] = "0" * 64
-    other = dsse.sign(statement, house.key("risk-one"))
+    other = dsse.sign_statement(statement, house.key("risk-one"))
     with pytest.raises(Refused, match="about other digests than what it holds"):
         adoption.verify_chain([chain[0], other], root(house))
 
@@ -311,7 +311,7 @@ def test_a_role_given_now_makes_no_earlier_decision_count(house: House, asked: E
     """Nor does a key given now; what is decided from now on counts."""
     plant(house, asked, "lead")
     adopt(house, "risk-one", people=PEOPLE.replace("roles: [ml-lead]", f"roles: [ml-lead, {given}]"))
-    house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
+    house.governance = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
     assert not in_force.difference_text(house.governance)
     assert house.judge(asked).state == "waiting" and "lead did not hold role data-owner" in house.why_not(asked)
     house.decide(asked, "lead")
@@ -323,9 +323,9 @@ def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: E
     plant(house, asked, "owner", key=house.key("gone"))
     both = f"id: owner, keys: ['{house.line('owner')}', '{house.line('gone')}'],"
     people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{house.line('gate')}'],")
-    people += f"machines: {{gate: {{keys: ['{keys.public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    people += f"machines: {{gate: {{keys: ['{keys.make_public_line(Ed25519PrivateKey.generate())}']}}}}\n"
     adopt(house, "risk-one", people=people)
-    house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
+    house.governance = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
     assert house.judge(asked).state == "waiting" and "counts only from" in house.why_not(asked)
     house.decide(asked, "owner", signer=house.key("gone"))
     assert house.judge(asked).state == "passed"
@@ -342,7 +342,7 @@ def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) 
     people = PEOPLE.replace("id: owner,", held).replace(
         "id: demo-owner,", f"id: demo-owner, keys: ['{house.line('worker')}'],"
     )
-    people += f"machines: {{worker: {{keys: ['{keys.public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    people += f"machines: {{worker: {{keys: ['{keys.make_public_line(Ed25519PrivateKey.generate())}']}}}}\n"
     adopt(house, "risk-one", people=people)
     with pytest.raises(Refused, match=f"{told}.* and would count again"):
         adopt(house, "risk-one", people=people.replace(f", {was}", ""))

@@ -22,7 +22,7 @@ THIRD = OTHER.replace("at_least: 50}", "at_least: 60}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root(house.state)
+    adoption_entries.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -37,11 +37,11 @@ def proposed(house: House, signer: str, ahead: timedelta, kind: str = PROPOSED) 
     """A proposal of what lies in the folder, dated so much after now, put into the ledger."""
     before, (policy, people) = newest(house), in_force.load_proposed(house.governance.folder, house.state)
     wanted = Adoption(
-        environment="local", sequence=before.sequence + 1, previous=adoption.digest(before), root=before.root,
+        environment="local", sequence=before.sequence + 1, previous=adoption.adoption_digest(before), root=before.root,
         policy=policy, people=people, time=house.ledger.now() + ahead,
     )  # fmt: skip
-    part = dsse.sign(adoption.statement_of(wanted), house.key(signer))
-    house.ledger.append(kind, adoption.digest(wanted), {"envelope": part})
+    part = dsse.sign_statement(adoption.statement_of(wanted), house.key(signer))
+    house.ledger.append(kind, adoption.adoption_digest(wanted), {"envelope": part})
     return wanted
 
 
@@ -49,7 +49,7 @@ def proposed(house: House, signer: str, ahead: timedelta, kind: str = PROPOSED) 
 def test_an_adoption_dated_ahead_locks_nobody_out(house: House) -> None:
     forged(house, "risk-one", time=house.ledger.now() + YEARS)
     assert "and was recorded on" in why_not(house) and rows(house) == 100
-    assert adopt(house, "risk-one", OTHER).adopted and rows(house) == 50
+    assert adopt(house, "risk-one", OTHER).is_adopted and rows(house) == 50
 
 
 @pytest.mark.attack(rights="approver", stopped="an adoption is not dated after the ledger recorded it")
@@ -58,9 +58,9 @@ def test_a_proposal_dated_ahead_is_signed_by_nobody_else(house: House, kind: str
     adopt(house, "risk-one", TWO)
     (house.governance.folder / "policy.yaml").write_text(EASIER)
     wanted = proposed(house, "risk-one", YEARS, kind)
-    assert not adoption_entries.open_proposals(house.ledger, adoption_entries.read(house.ledger, root(house)))
-    assert not adopt(house, "both", EASIER).adopted, "a proposal of its own"
-    assert adopt(house, "risk-one", EASIER).adopted and newest(house).time < wanted.time - YEARS / 2
+    assert not adoption_entries.open_proposals(house.ledger, adoption_entries.read_chain(house.ledger, root(house)))
+    assert not adopt(house, "both", EASIER).is_adopted, "a proposal of its own"
+    assert adopt(house, "risk-one", EASIER).is_adopted and newest(house).time < wanted.time - YEARS / 2
 
 
 @pytest.mark.attack(rights="approver", stopped="an adoption is not dated long before it was proposed")
@@ -71,8 +71,8 @@ def test_an_adoption_dated_back_counts_for_nothing(house: House) -> None:
     old = house.ledger.entries(PROPOSED)[-1]
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     wanted = proposed(house, "risk-one", timedelta())
-    parts = [dsse.sign(adoption.statement_of(wanted), house.key(who)) for who in ("risk-one", "both")]
-    house.ledger.append(ADOPTED, old.subject, {"envelope": adoption.merge(parts)})
+    parts = [dsse.sign_statement(adoption.statement_of(wanted), house.key(who)) for who in ("risk-one", "both")]
+    house.ledger.append(ADOPTED, old.subject, {"envelope": adoption.merge_signatures(parts)})
     for kind in (PROPOSED, ADOPTED):
         recorded_later(house, kind, MAX_SIGNING_TIME + MINUTE)
     assert "later than the 60 minutes that signing may take" in why_not(house) and rows(house) == 100
@@ -89,7 +89,7 @@ def test_whoever_signs_after_the_first_may_take_days(house: House) -> None:
 def test_clocks_may_differ_a_little_and_the_next_one_follows_at_once(house: House) -> None:
     forged(house, "risk-one", time=house.ledger.now() + 5 * MINUTE)
     assert rows(house) == 50
-    assert adopt(house, "risk-one", THIRD).adopted and rows(house) == 60
+    assert adopt(house, "risk-one", THIRD).is_adopted and rows(house) == 60
     assert newest(house).time > house.ledger.now()
 
 
@@ -104,5 +104,5 @@ def test_who_takes_longer_to_sign_than_that_signs_anew(house: House, monkeypatch
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     what = in_force.load_proposed(house.governance.folder, house.state)
     with pytest.raises(Refused, match="later than the 60 minutes that signing may take; sign anew"):
-        adoption_entries.sign(house.ledger, root(house), *what, Signer(key.public_line, slowly))
+        adoption_entries.sign_adoption(house.ledger, root(house), *what, Signer(key.public_line, slowly))
     assert len(house.ledger.entries()) == before and rows(house) == 100

@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
 from tasks.gates import evidence, passed_evidence
-from tasks.gates.checks.dataset_diff import ValueChange, compare
+from tasks.gates.checks.dataset_diff import ValueChange, compare_datasets
 from tasks.gates.evidence import Evidence
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import House
@@ -15,7 +15,7 @@ from tests.governed.house import House
 
 def test_nothing_changes_between_equals() -> None:
     same = dataset({"a": origin(100), "b": origin(50)})
-    change = compare(same, same, "run-0", "9" * 64)
+    change = compare_datasets(same, same, "run-0", "9" * 64)
     assert (change.run, change.subject_sha256) == ("run-0", "9" * 64)
     assert all(pair.unchanged for pair in (*change.rows.values(), *change.quarantined.values()))
     assert {source.content for source in change.sources.values()} == {"same"}
@@ -29,7 +29,7 @@ def test_a_dataset_from_before_a_stage_is_compared_and_counted() -> None:
     own = now.sources["a"]
     source = own.model_copy(update={"passages": {name: it for name, it in own.passages.items() if name != "clean"}})
     older = older.model_copy(update={"sources": {"a": source}})
-    change = compare(older, now, "run-0", "9" * 64)
+    change = compare_datasets(older, now, "run-0", "9" * 64)
     assert change.quarantined["clean"] == ValueChange(before=None, now=0.1)
     assert (older.sources["a"].quarantined, own.quarantined) == ({}, {"empty_prompt": 10})
 
@@ -38,7 +38,7 @@ def test_every_kind_of_difference_is_told() -> None:
     before = dataset({"a": origin(100), "b": origin(50), "c": origin(30)})
     own = origin(110, content="2", owner="other", protect={"name": "mask"})
     now = dataset({"a": own, "b": origin(50), "d": origin(40)}, settings={"seed": 18, "near_duplicates": None})
-    change = compare(before, now, "run-0", "9" * 64)
+    change = compare_datasets(before, now, "run-0", "9" * 64)
     assert {name: source.content for name, source in change.sources.items()} == {
         "a": "changed", "b": "same", "c": "removed", "d": "added"
     }  # fmt: skip
@@ -65,23 +65,23 @@ def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> 
     second = collect(house, "run-2")
     assert second.change is not None and second.change.sources["a"].content == "changed"
     assert (second.change.run, second.change.subject_sha256) == ("run-1", first.subject.sha256)
-    assert evidence.digest(second) != evidence.digest(second.model_copy(update={"change": None}))
+    assert evidence.evidence_digest(second) != evidence.evidence_digest(second.model_copy(update={"change": None}))
     assert house.collect("evaluation").dataset is None
 
 
 def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> None:
     put(house.layout, dataset({"a": origin(100)}))
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False) is None
     waits = house.ask(run="run-1")
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False) is None
     house.decide(waits, "both", "reject", role="data-owner")
     assert house.settle(waits).state == "rejected"
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False) is None
     for run, rows in (("run-2", 105), ("run-3", 110)):
         put(house.layout, dataset({"a": origin(rows)}))
         newest = approve(house, run)
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) == newest
-    assert passed_evidence.last_passed(house.ledger, "another", demo=False) is None
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False) == newest
+    assert passed_evidence.last_passed_evidence(house.ledger, "another", demo=False) is None
 
 
 def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(house: House) -> None:
@@ -89,8 +89,8 @@ def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(hou
     asked = house.ask(run="run-1", demo=True)
     house.decide(asked, "demo-owner")
     assert house.settle(asked).state == "passed"
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
-    assert passed_evidence.last_passed(house.ledger, "triage", demo=True) == asked
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed_evidence(house.ledger, "triage", demo=True) == asked
 
 
 def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house: House) -> None:
@@ -137,9 +137,9 @@ def test_a_manifest_of_other_sources_than_the_run_was_resolved_with_is_refused(
 
 
 def collect(house: House, run: str) -> Evidence:
-    before = passed_evidence.last_passed(house.ledger, "triage", demo=False)
+    before = passed_evidence.last_passed_evidence(house.ledger, "triage", demo=False)
     policy = house.governance.policy
-    return evidence.collect("data", house.layout, house.params, policy, house.request(run), before)
+    return evidence.collect_evidence("data", house.layout, house.params, policy, house.request(run), before)
 
 
 def approve(house: House, run: str) -> Evidence:
@@ -150,7 +150,7 @@ def approve(house: House, run: str) -> Evidence:
 
 
 def test_everything_that_the_inventory_says_of_a_source_is_compared() -> None:
-    change = compare(
+    change = compare_datasets(
         dataset({"a": origin(50)}),
         dataset({"a": origin(50, region="us", approved_uses=["a", "triage", "resale"])}),
         "r",

@@ -10,7 +10,7 @@ from tasks.policy import effective_times
 from tasks.policy.people import People
 from tasks.trust import keys
 
-LINE, OTHER = (keys.public_line(keys.Ed25519PrivateKey.generate()) for _ in range(2))
+LINE, OTHER = (keys.make_public_line(keys.Ed25519PrivateKey.generate()) for _ in range(2))
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 Given = list[str | dict[str, str]]
 
@@ -89,7 +89,7 @@ def test_machines_are_as_people() -> None:
 
 
 def _third() -> str:
-    return keys.public_line(keys.Ed25519PrivateKey.generate())
+    return keys.make_public_line(keys.Ed25519PrivateKey.generate())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tasks.trust import keys
 from tests.governed.house import PEOPLE, House
 from tests.policy.test_adoption import adopt, envelopes, forged, root, why_not
 
-LINE, OTHER = (keys.public_line(Ed25519PrivateKey.generate()) for _ in range(2))
+LINE, OTHER = (keys.make_public_line(Ed25519PrivateKey.generate()) for _ in range(2))
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 ENDED = f"{{public_key: '{LINE}', valid_before: 2026-01-01}}"
@@ -64,10 +64,10 @@ CASES = {
 @pytest.mark.attack(rights="approver", stopped="the end of a key is carried along the adoptions, whoever is given it")
 @pytest.mark.parametrize("steps", CASES.values(), ids=CASES)
 def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) -> None:
-    adoption_entries.create_root(house.state)
+    adoption_entries.create_root_key(house.state)
     adopt(house, "root")
     for step in steps[:-1]:
-        assert adopt(house, "risk-one", people=step).adopted
+        assert adopt(house, "risk-one", people=step).is_adopted
     before = len(house.ledger.entries())
     with pytest.raises(Refused, match=r"(ended on|is revoked as of) 2026-01-01 00:00 UTC, and would count again; give"):
         adopt(house, "risk-one", people=steps[-1])
@@ -88,7 +88,7 @@ def said(**key: Any) -> People:
 def carried(*adopted: tuple[People, datetime]) -> KeyEnds:
     ends: KeyEnds = {}
     for those, at in adopted:
-        ends = ended_keys.carry_over(those, ends, at)
+        ends = ended_keys.carry_over_key_ends(those, ends, at)
     return ends
 
 

@@ -18,7 +18,7 @@ def problems(folder: Path, policy: str = POLICY, people: str = PEOPLE) -> list[s
     (folder / "policy.yaml").write_text(policy)
     (folder / "people.yaml").write_text(people)
     with pytest.raises(InputError) as caught:
-        governance.load(folder, folder / "state")
+        governance.load_governance(folder, folder / "state")
     return str(caught.value).replace(f"{folder}/", "").splitlines()
 
 
@@ -78,10 +78,10 @@ def test_a_role_that_ended_stops_runs_and_not_what_was_decided(folder: Path) -> 
     """The files still load: what its holders let pass goes on."""
     ended = "roles: [{role: release-manager, valid_before: 2026-03-02}]"
     (folder / "people.yaml").write_text(replaced(PEOPLE, "roles: [release-manager]", ended))
-    loaded = governance.load(folder, folder / "state")
+    loaded = governance.load_governance(folder, folder / "state")
     days = {day: datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)}
     found = {
-        day: staffing.run_problem(loaded.policy, loaded.people, "low", ["asker"], [], False, moment)
+        day: staffing.run_staffing_problem(loaded.policy, loaded.people, "low", ["asker"], [], False, moment)
         for day, moment in days.items()
     }
     assert found[1] == ""
@@ -97,7 +97,7 @@ def test_outside_local_demo_people_hold_nothing_and_everybody_needs_a_key(folder
 
 
 def test_a_public_key_is_checked_where_it_stands(folder: Path, tmp_path: Path) -> None:
-    line = keys.create(tmp_path / "k", "owner")
+    line = keys.create_key_pair(tmp_path / "k", "owner")
     bad = replaced(PEOPLE, "name: Lead,", "name: Lead, keys: [ssh-ed25519 AAAA],")
     told = "people.yaml:5: people.3.keys.0.public_key: expected one OpenSSH public"
     assert problems(folder, people=bad)[0].startswith(told)
@@ -133,7 +133,7 @@ def test_a_people_file_that_cannot_be(folder: Path, people: str, expected: str) 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        governance.load(tmp_path, tmp_path)
+        governance.load_governance(tmp_path, tmp_path)
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
         "no such file; give the path of an existing YAML file"
     ] * 2
@@ -155,7 +155,7 @@ def test_a_source_that_is_found_by_a_variable_which_policy_does_not_list(folder:
     assert "sources.yaml:5: sources.0.location: it names the environment variable " in problem
     assert ("AWS_SECRET_ACCESS_KEY" in problem) != ("HALLMARK_VAULT_KEY" in problem)
     write_source(folder, location="${DATA_ROOT}/a.csv")
-    governance.load(folder, folder)
+    governance.load_governance(folder, folder)
 
 
 def write_source(folder: Path, location: str = "a.csv", owner: str = "owner", steward: str = "owner") -> None:
@@ -171,16 +171,16 @@ def write_source(folder: Path, location: str = "a.csv", owner: str = "owner", st
 
 
 def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path) -> None:
-    line = keys.create(tmp_path / "brought", "lead")
+    line = keys.create_key_pair(tmp_path / "brought", "lead")
     (folder / "people.yaml").write_text(replaced(PEOPLE, "name: Lead,", f"name: Lead, keys: [{line}],"))
-    loaded = governance.load(folder, tmp_path / "state")
+    loaded = governance.load_governance(folder, tmp_path / "state")
     owner, lead = (loaded.people.get(name) for name in ("owner", "lead"))
     assert owner is not None
     assert lead is not None
-    for ask, who in ((loaded.keys_of, owner), (loaded.keys_of, "gate"), (loaded.signer, "gate")):
+    for ask, who in ((loaded.keys_of, owner), (loaded.keys_of, "gate"), (loaded.find_signer, "gate")):
         with pytest.raises(InputError):
             ask(who)
-    governance.initialise(loaded.state, loaded.people)
+    governance.create_vault_and_keys(loaded.state, loaded.people)
     made = {path.name for path in (tmp_path / "state" / "keys").iterdir()}
     assert {*MACHINES, "gate.pub", "owner", "owner.pub"} <= made
     assert not {"lead", "lead.pub"} & made
@@ -188,9 +188,9 @@ def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path
     for who, name in ((owner, "owner"), ("gate", "gate")):
         (key,) = loaded.keys_of(who)
         assert key.public_key == (tmp_path / "state" / "keys" / f"{name}.pub").read_text().strip()
-        assert keys.fingerprint(loaded.signer(who).public_line) == key.fingerprint
+        assert keys.fingerprint(loaded.find_signer(who).public_line) == key.fingerprint
     before = {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
-    governance.initialise(loaded.state, loaded.people)
+    governance.create_vault_and_keys(loaded.state, loaded.people)
     assert before == {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
 
 
@@ -205,13 +205,13 @@ def test_init_makes_nothing_if_a_key_has_to_be_put_back(
     folder: Path, tmp_path: Path, lost: tuple[str, ...], message: str
 ) -> None:
     """As after a restoration without private keys."""
-    loaded = governance.load(folder, tmp_path / "state")
-    governance.initialise(loaded.state, loaded.people)
+    loaded = governance.load_governance(folder, tmp_path / "state")
+    governance.create_vault_and_keys(loaded.state, loaded.people)
     for name in lost:
         (loaded.state / "keys" / name).unlink()
     before = {path: path.read_bytes() for path in (loaded.state / "keys").iterdir()}
     with pytest.raises(InputError, match=message):
-        governance.initialise(loaded.state, loaded.people)
+        governance.create_vault_and_keys(loaded.state, loaded.people)
     assert before == {path: path.read_bytes() for path in (loaded.state / "keys").iterdir()}
 
 
@@ -222,14 +222,14 @@ def test_the_command_that_makes_a_missing_key_is_named(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "policy.yaml").write_text(POLICY)
         (folder / "people.yaml").write_text(PEOPLE)
-        loaded = governance.load(folder, tmp_path / ".hallmark")
+        loaded = governance.load_governance(folder, tmp_path / ".hallmark")
         with pytest.raises(InputError, match=re.escape(wanted)):
             loaded.keys_of(loaded.people.people[0])
 
 
 def test_the_policy_digest_is_of_its_meaning_not_its_spelling(folder: Path) -> None:
-    digest = governance.load(folder, folder).policy.digest()
+    digest = governance.load_governance(folder, folder).policy.digest()
     (folder / "policy.yaml").write_text("# comment\n" + replaced(POLICY, "count: 2", "count:   2"))
-    assert governance.load(folder, folder).policy.digest() == digest
+    assert governance.load_governance(folder, folder).policy.digest() == digest
     (folder / "policy.yaml").write_text(replaced(POLICY, "count: 2", "count: 1"))
-    assert governance.load(folder, folder).policy.digest() != digest
+    assert governance.load_governance(folder, folder).policy.digest() != digest

@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases
 from tasks.gates import evidence as evidence_module
-from tasks.gates.decisions import decide_demo
+from tasks.gates.decisions import approve_as_demo_identities
 from tasks.gates.evidence import Evidence
 from tasks.policy import policy
 from tasks.trust import keys
@@ -22,7 +22,7 @@ def asking(house: House) -> House:
     """Sources of two owners, and a third holder of the role who owns none."""
     third = "  - {id: third, name: Third, roles: [data-owner]}\n"
     reload(house, OWNERS, PEOPLE + third)
-    keys.create(house.state / "keys", "third")
+    keys.create_key_pair(house.state / "keys", "third")
     own(house, "owner", "both")
     return house
 
@@ -53,7 +53,7 @@ def test_one_owner_can_reject(asking: House) -> None:
 def test_a_demo_identity_stands_in_on_a_demo_run(asking: House) -> None:
     asked = asking.ask(demo=True)
     assert asked.asks.owners == []
-    decide_demo(asking.ledger, asking.governance, asked)
+    approve_as_demo_identities(asking.ledger, asking.governance, asked)
     assert asking.settle(asked).state == "passed"
 
 
@@ -73,7 +73,7 @@ def test_evidence_of_other_owners_than_are_asked_is_refused(
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
     forged = change(asked)
-    asking.ledger.append(cases.ASKED, forged.run, cases.opening_body(forged), evidence_module.to_bytes(forged))
+    asking.ledger.append(cases.ASKED, forged.run, cases.opening_body(forged), evidence_module.evidence_bytes(forged))
     with pytest.raises(Refused, match=told):
         asking.judge(forged)
 
@@ -83,7 +83,7 @@ def asks(evidence: Evidence, **changes: object) -> Evidence:
 
 
 def test_sources_that_cannot_be_read_are_told(asking: House) -> None:
-    asking.layout.sources.write_text("{}")
+    asking.layout.sources_path.write_text("{}")
     with pytest.raises(InputError, match="hallmark resolve"):
         asking.ask()
 
@@ -98,4 +98,4 @@ def test_sources_that_cannot_be_read_are_told(asking: House) -> None:
 def test_a_policy_that_asks_owners_in_vain_is_refused(house: House, old: str, new: str, wanted: str) -> None:
     (house.governance.folder / "policy.yaml").write_text(POLICY.replace(old, new))
     with pytest.raises(InputError, match=wanted):
-        policy.load(house.governance.folder)
+        policy.load_policy(house.governance.folder)

@@ -117,7 +117,9 @@ def test_a_request_dated_back_to_a_role_that_was_taken_since_passes_no_gate(hous
     people = PEOPLE.replace("roles: [engineer, data-owner]", taken)
     reload(house, POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n"), people)
     dated_back = request("run-1", "asker", False, house.ledger.now() - timedelta(days=5))
-    signed_request.record(house.ledger, house.governance, signed_request.sign(dated_back, house.key("asker")))
+    signed_request.record_request(
+        house.ledger, house.governance, signed_request.sign_request(dated_back, house.key("asker"))
+    )
     with pytest.raises(Refused, match="takes engineer; asker holds data-owner"):
         house.judge(house.ask())
 
@@ -185,7 +187,7 @@ def test_what_a_run_could_not_pass_is_told_for_its_requester_and_owners(house: H
     now = house.ledger.now()
 
     def told(requester: str, *owned: str) -> str:
-        return staffing.run_problem(
+        return staffing.run_staffing_problem(
             house.governance.policy, house.governance.people, "low", [requester], owned, False, now
         )
 
@@ -212,16 +214,16 @@ AUDITED = f"{PEOPLE}  - {{id: auditor, name: Auditor, roles: [auditor]}}\n"
 @pytest.mark.attack(rights="approver", stopped="who only reads may not act, whatever asks them")
 def test_an_auditor_reads_and_changes_nothing(house: House) -> None:
     reload(house, POLICY, AUDITED)
-    assert house.governance.reader("auditor").is_only_auditor(datetime.now(UTC))
+    assert house.governance.require_reader("auditor").is_only_auditor(datetime.now(UTC))
     with pytest.raises(Refused, match=r"auditor is auditor in people\.yaml, who reads everything and changes nothing"):
-        house.governance.actor("auditor")
+        house.governance.require_actor("auditor")
     with pytest.raises(Refused, match="who reads everything and changes nothing"):
         house.decide(house.ask(), "auditor")
     assert "auditor, who reads everything and asks for nothing" in house.governance.policy.tier("low").request_refusal(
         "auditor", ["auditor"]
     )
     reload(house, POLICY, AUDITED.replace("[auditor]", "[auditor, risk]"))
-    assert house.governance.actor("auditor").id == "auditor", "another role acts"
+    assert house.governance.require_actor("auditor").id == "auditor", "another role acts"
 
 
 @pytest.mark.parametrize(

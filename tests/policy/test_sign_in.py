@@ -26,8 +26,8 @@ def account(issuer: str = ISSUER, subject: Any = "2482") -> dict[str, Any]:
 
 def test_an_account_is_of_one_issuer_and_one_person() -> None:
     known = people(account(), account("https://login.example.com"), None)
-    assert (known.with_account(ISSUER, "2482"), known.with_account(ISSUER, "2483")) == (known.people[0], None)
-    assert known.with_account("https://login.example.com", "2482") == known.people[1]
+    assert (known.find_by_account(ISSUER, "2482"), known.find_by_account(ISSUER, "2483")) == (known.people[0], None)
+    assert known.find_by_account("https://login.example.com", "2482") == known.people[1]
     with pytest.raises(ValidationError, match="each account at a provider stands here once"):
         people(account(), account())
 
@@ -47,7 +47,9 @@ def test_what_is_no_account_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_a_change_of_accounts_is_told() -> None:
     policy = Policy.model_validate({"environment": "local", "tiers": {"experiment": {"gates": {}}}})
-    assert list(differences.between(policy, people(account()), policy, people(account(subject="7"), account()))) == [
+    assert list(
+        differences.describe_differences(policy, people(account()), policy, people(account(subject="7"), account()))
+    ) == [
         f"person p0: sign-in as 2482 of {ISSUER} is taken out",
         f"person p0: sign-in as 7 of {ISSUER} is added, for what comes after",
         "person p1 is added: P 1, risk",

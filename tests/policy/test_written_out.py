@@ -14,7 +14,7 @@ GATE = "        decisions: [{role: data-owner}]\n"
 def load(folder: Path, policy: str, people: str = PEOPLE) -> None:
     (folder / "policy.yaml").write_text(policy)
     (folder / "people.yaml").write_text(people)
-    governance.load(folder, folder / "state")
+    governance.load_governance(folder, folder / "state")
 
 
 @pytest.mark.attack(rights="approver", stopped="keys of a gate that are taken over from elsewhere are not read")

@@ -34,9 +34,9 @@ def checkout(project: Path) -> hallmark.Checkout:
 def run(checkout: hallmark.Checkout, **state: object) -> hallmark.Run:
     """Return a run whose journal says what is given; without anything it has none."""
     if state:
-        journal.write(checkout.root / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", **state))
+        journal.write_journal(checkout.root / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", **state))
     else:
-        journal.path(checkout.root / ".hallmark", RUN).unlink(missing_ok=True)
+        journal.journal_path(checkout.root / ".hallmark", RUN).unlink(missing_ok=True)
     return hallmark.Run(checkout.root, RUN)
 
 

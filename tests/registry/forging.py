@@ -26,15 +26,15 @@ def rewrite(path: Path, change: Callable[[dict], object]) -> None:
 
 def relist(folder: Path) -> None:
     """Make the statement's list fit the files again, as somebody without the key can."""
-    listing = bundle.listing(folder)
+    listing = bundle.list_digests(folder)
 
     def change(envelope: dict) -> None:
         statement = dsse.unverified_statement(envelope)
         statement["predicate"]["files"] = listing
         statement["subject"][0]["digest"]["sha256"] = bundle.release_digest(listing)
-        envelope["payload"] = dsse.sign(statement, keys.signer_of(Ed25519PrivateKey.generate()))["payload"]
+        envelope["payload"] = dsse.sign_statement(statement, keys.make_signer(Ed25519PrivateKey.generate()))["payload"]
 
-    rewrite(folder / bundle.PROMOTION, change)
+    rewrite(folder / bundle.PROMOTION_STATEMENT, change)
 
 
 class Bomb:
@@ -56,33 +56,37 @@ def link(path: Path) -> None:
 
 def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object) -> dict[str, object]:
     """The newest statement with `changes` and the next sequence number, signed by a key that is not the gate's."""
-    newest = promotions.read(house.ledger, house.governance, NAME).valid[-1]
+    newest = promotions.read_promotions(house.ledger, house.governance, NAME).valid_statements[-1]
     claimed = newest.promotion.model_copy(
         update={"sequence": newest.promotion.sequence + 1, "previous": newest.sha256} | changes
     )
-    statement = dsse.statement(
+    statement = dsse.make_statement(
         promotions.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
     )
-    return {"envelope": dsse.sign(statement, keys.signer_of(key or Ed25519PrivateKey.generate()))}
+    return {"envelope": dsse.sign_statement(statement, keys.make_signer(key or Ed25519PrivateKey.generate()))}
 
 
 def resign(house: House, folder: Path, **changes: object) -> None:
     """Sign the bundle anew with the gate's key, as an installation that was taken over could."""
-    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), house.governance)
-    listing = bundle.listing(folder)
+    known = promotions.verify_promotion(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT), house.governance)
+    listing = bundle.list_digests(folder)
     update = {"files": listing, "payload_sha256": bundle.part_digest(listing, bundle.PAYLOAD)} | changes
     statement = known.promotion.model_copy(update=update)
-    dsse.write(folder / bundle.PROMOTION, promotions.sign(statement, bundle.release_digest(listing), house.governance))
+    dsse.write_envelope(
+        folder / bundle.PROMOTION_STATEMENT,
+        promotions.sign_promotion(statement, bundle.release_digest(listing), house.governance),
+    )
 
 
 def request_of(folder: Path, who: str, signer: Signer, **more: object) -> dict:
     """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
     asked = (
-        dsse.unverified_statement(dsse.read(folder / "attestations/request.json"))["predicate"]
+        dsse.unverified_statement(dsse.read_envelope(folder / "attestations/request.json"))["predicate"]
         | {"requested_by": who}
         | more
     )
-    dsse.write(
-        folder / "attestations/request.json", signed_request.sign(SignedRunRequest.model_validate(asked), signer)
+    dsse.write_envelope(
+        folder / "attestations/request.json",
+        signed_request.sign_request(SignedRunRequest.model_validate(asked), signer),
     )
     return asked

@@ -29,7 +29,7 @@ from tasks.registry.admit import admission
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
-from tasks.sources.dataset import STAGES as OF_DATA
+from tasks.sources.dataset import COUNTED_STAGES as OF_DATA
 from tasks.sources.dataset import declared_fields
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
@@ -187,13 +187,13 @@ class House:
         """Another policy or other people, signed off by the risk officer."""
         self.propose(change, name)
         adopt(self.governance.folder, self.state, self.ledger, "risk-officer")
-        self.governance = in_force.load(self.governance.folder, self.state, self.ledger)
+        self.governance = in_force.load_in_force(self.governance.folder, self.state, self.ledger)
 
     def propose(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
         """Another policy or other people, read from the files as nobody adopted them."""
         path = self.governance.folder / name
         path.write_text(change(path.read_text()))
-        self.governance = governance.load(self.governance.folder, self.state)
+        self.governance = governance.load_governance(self.governance.folder, self.state)
 
     def roll_back(self, reason: str = "wrong queue") -> Release:
         """Back to triage-1, as the risk officer orders."""
@@ -214,22 +214,22 @@ class House:
         """A run as it stands after `evaluate`. Other `weights` make another candidate; `card` is what its use-case card
         says otherwise."""
         layout = self.run(run)
-        layout.inputs.mkdir(parents=True)
+        layout.inputs_folder.mkdir(parents=True)
         (layout.root / "tasks" / "stages" / "train").mkdir(parents=True)
         (layout.root / "tasks" / "stages" / "train" / "train.py").write_text("LAYERS = 3\n")
         (layout.root / "dvc.yaml").write_text("stages: {}\n")
         (layout.root / "constraints.txt").write_text("torch==2.9\n")
-        with layout.params.open("w") as file:
+        with layout.params_path.open("w") as file:
             seed = {"seed": int(sha256_bytes(weights)[:6], 16)}
             YAML().dump(PARAMS | {"use_case": PARAMS["use_case"] | card, "training": seed}, file)
-        write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
-        write_json(layout.code, {"tree_sha256": "0" * 64})
+        write_json(layout.sources_path, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
+        write_json(layout.code_path, {"tree_sha256": "0" * 64})
         code_digest.write_digests(layout)
-        write_json(layout.suites, {"by_source": {}, "dataset": None})
-        dsse.write(layout.request, self.request(run, demo).envelope)
+        write_json(layout.suites_path, {"by_source": {}, "dataset": None})
+        dsse.write_envelope(layout.request_path, self.request(run, demo).envelope)
         authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
-        write_json(layout.authority, authority.model_dump(mode="json"))
-        champion.write_input(layout, champion.current(self.ledger, self.governance, NAME))
+        write_json(layout.authority_path, authority.model_dump(mode="json"))
+        champion.write_champion_input(layout, champion.current_champion(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
         return layout
 
@@ -255,52 +255,65 @@ class House:
         """A run's request on the ledger, where there is none yet."""
         known = signed_request.request_for_run(self.ledger, self.governance, run)
         where = {"environment": self.governance.policy.environment}
-        envelope = signed_request.sign(request(run, by, demo, self.ledger.now(), **where), self.key(by))
-        return known or signed_request.record(self.ledger, self.governance, envelope)
+        envelope = signed_request.sign_request(request(run, by, demo, self.ledger.now(), **where), self.key(by))
+        return known or signed_request.record_request(self.ledger, self.governance, envelope)
 
     def key(self, who: str) -> Signer:
-        return keys.signer_of(keys.load_private(self.state / "keys" / who))
+        return keys.make_signer(keys.load_private_key(self.state / "keys" / who))
 
     def ask(self, layout: Layout, gate: GateName) -> Evidence:
-        checked, policy = params.load(layout.params), self.governance.policy
+        checked, policy = params.load_params(layout.params_path), self.governance.policy
         asked = self.request(layout.root.name)
-        adopted = promotions.read(self.ledger, self.governance, NAME).success_metrics(asked.request.demo_approvals)
+        adopted = promotions.read_promotions(self.ledger, self.governance, NAME).success_metrics(
+            asked.request.demo_approvals
+        )
         seen = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
         record(layout, self.ledger, self.state / "keys" / "worker", seen)
-        recorded = record_chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
-        keeps_to = declarations.of_run(layout, checked, policy)
-        kept = declarations.digests(declarations.complied_with(self.ledger, self.governance, keeps_to))
-        found = evidence.collect(
-            gate, layout, checked, policy, asked, adopted=adopted, recorded=recorded, declared=kept
+        recorded = record_chain.require_gate_records(gate, layout, layout.root.name, self.ledger, self.governance)
+        keeps_to = declarations.declarations_of_run(layout, checked, policy)
+        kept = declarations.declaration_digests(
+            declarations.declarations_complied_with(self.ledger, self.governance, keeps_to)
         )
-        evidence.write(found, layout)
+        found = evidence.collect_evidence(
+            gate,
+            layout,
+            checked,
+            policy,
+            asked,
+            promoted_criteria=adopted,
+            stage_records=recorded,
+            declared_digests=kept,
+        )
+        evidence.write_evidence(found, layout)
         return gates.open_gate(self.ledger, found)
 
     def open(self, layout: Layout, gate: GateName) -> None:
         """Ask, let the gate's people approve, and write its statement."""
         asked = self.ask(layout, gate)
         if asked.demo:
-            decisions.decide_demo(self.ledger, self.governance, asked)
+            decisions.approve_as_demo_identities(self.ledger, self.governance, asked)
         else:
             decisions.decide(self.ledger, self.governance, asked, DECIDERS[gate], "approve", "seen")
         self.pass_gate(layout, asked)
 
     def pass_gate(self, layout: Layout, asked: Evidence) -> None:
-        statement.write_gate(layout, asked, gates.judge_and_close(self.ledger, self.governance, asked), self.governance)
+        statement.write_gate_statement(
+            layout, asked, gates.judge_and_close(self.ledger, self.governance, asked), self.governance
+        )
 
     @staticmethod
     def pack(layout: Layout) -> None:
-        package.run(params.load(layout.params), layout)
+        package.run(params.load_params(layout.params_path), layout)
 
     def forge(self, layout: Layout, gate: GateName) -> None:
         """Ask, and sign with the gate's key that it passed, whatever people said."""
         asked = self.ask(layout, gate)
         checks = [gates.CheckStatus(result=result) for result in asked.checks]
         passed = GateStatus(
-            gate=gate, run=asked.run, evidence_sha256=evidence.digest(asked), state="passed", checks=checks,
+            gate=gate, run=asked.run, evidence_sha256=evidence.evidence_digest(asked), state="passed", checks=checks,
             decisions=[], waiting_for=[], deadline=self.ledger.now(), as_of=0,
         )  # fmt: skip
-        statement.write_gate(layout, asked, passed, self.governance)
+        statement.write_gate_statement(layout, asked, passed, self.governance)
 
     def evaluated(
         self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = (), **card: object
@@ -374,29 +387,31 @@ class House:
             policy = folder / "policy.yaml"
             policy.write_text(re.sub(r"decisions: .*", "decisions: []", policy.read_text()))
         (folder / "people.yaml").write_text(keyed(PEOPLE, self.state))
-        return governance.load(folder, self.state)
+        return governance.load_governance(folder, self.state)
 
 
 def found(root: Path) -> House:
     """A house with keys, whose policy and people the root key adopted."""
     folder, state = root / "governance", root / ".hallmark"
     write_governance(folder)
-    governance.initialise(state, governance.load(folder, state).people)
-    adoption_entries.create_root(state)
+    governance.create_vault_and_keys(state, governance.load_governance(folder, state).people)
+    adoption_entries.create_root_key(state)
     adopt(folder, state, open_ledger(state), "root")
     return open_house(root)
 
 
 def open_house(root: Path) -> House:
     state, ledger = root / ".hallmark", open_ledger(root / ".hallmark")
-    return House(root, in_force.load(root / "governance", state, ledger), ledger)
+    return House(root, in_force.load_in_force(root / "governance", state, ledger), ledger)
 
 
 def adopt(folder: Path, state: Path, ledger: Ledger, who: str) -> None:
     """What the folder says is in force from now on, signed with the key of a person or the root key."""
     policy, people = in_force.load_proposed(folder, state)
-    signer = keys.signer_of(keys.load_private(state / "keys" / who))
-    assert adoption_entries.sign(ledger, adoption_entries.root_fingerprint(state), policy, people, signer).adopted
+    signer = keys.make_signer(keys.load_private_key(state / "keys" / who))
+    assert adoption_entries.sign_adoption(
+        ledger, adoption_entries.root_fingerprint(state), policy, people, signer
+    ).is_adopted
 
 
 def write_governance(folder: Path, environment: str = "local") -> None:

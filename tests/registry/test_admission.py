@@ -11,18 +11,18 @@ from tasks.core.json_text import canonical_json
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.admit import admission, last_admission, ledger_rollback, outbox
-from tasks.registry.admit.admission import Admitted
+from tasks.registry.admit.admission import AdmittedRelease
 from tasks.registry.release import promotions
 from tests.governed.house import raw
 from tests.registry.forging import swap
 from tests.registry.house import NAME, House, writable
 
 
-def admit(house: House, ledger: Ledger | None = None) -> Admitted:
+def admit(house: House, ledger: Ledger | None = None) -> AdmittedRelease:
     return admission.admit(ledger or house.ledger, house.governance, NAME, "server-1")
 
 
-def weights(admitted: Admitted) -> bytes:
+def weights(admitted: AdmittedRelease) -> bytes:
     return (admitted.model / "adapter_model.safetensors").read_bytes()
 
 
@@ -41,7 +41,7 @@ def test_what_is_admitted_says_what_it_is_and_is_recorded(released: House) -> No
     assert (admitted.label, admitted.sequence, admitted.ledger_unavailable) == ("triage-1", 1, False)
     assert weights(admitted) == b"adapter" and admitted.base is not None
     (entry,) = released.ledger.entries(admission.ADMITTED, NAME)
-    newest = promotions.read(released.ledger, released.governance, NAME).newest
+    newest = promotions.read_promotions(released.ledger, released.governance, NAME).newest_statement
     assert newest is not None
     assert entry.body == {
         "server": "server-1", "statement": newest.sha256, "release": "triage-1", "sha256": admitted.release_sha256,
@@ -77,17 +77,17 @@ def test_with_the_ledger_away_what_was_admitted_goes_on_and_is_delivered_once(re
     admit(released)
     admitted = admit(released, away)
     assert weights(admitted) == b"adapter" and admitted.ledger_unavailable
-    kept = list((released.state / outbox.FOLDER).iterdir())
+    kept = list((released.state / outbox.OUTBOX_FOLDER).iterdir())
     assert len(kept) == 1 and len(released.ledger.entries(admission.ADMITTED)) == 1
     saved = kept[0].read_bytes()
 
-    assert outbox.deliver(released.ledger, released.state) == 1
+    assert outbox.deliver_records(released.ledger, released.state) == 1
     assert not kept[0].exists()
     late = released.ledger.entries(admission.ADMITTED)[-1].body
     assert late["ledger_away"] and late["kept"] == kept[0].stem and late["happened"]
 
     kept[0].write_bytes(saved)  # as after a kill between recording it and removing the file
-    assert outbox.deliver(released.ledger, released.state) == 0
+    assert outbox.deliver_records(released.ledger, released.state) == 0
     assert len(released.ledger.entries(admission.ADMITTED)) == 2 and not kept[0].exists()
 
 
@@ -110,18 +110,18 @@ def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, a
     swap(writable(released.bundle()))
     with pytest.raises(Refused, match="changed"):
         admit(released, away)
-    assert outbox.deliver(released.ledger, released.state) == 1
+    assert outbox.deliver_records(released.ledger, released.state) == 1
     assert len(released.ledger.entries(admission.REFUSED)) == 1
 
 
 @pytest.mark.attack(rights="disk", stopped="the gate's signature")
 def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: Ledger) -> None:
     admit(released)
-    path = released.state / last_admission.FOLDER / f"{NAME}.json"
-    newest = promotions.read(released.ledger, released.governance, NAME).newest
+    path = released.state / last_admission.ADMISSIONS_FOLDER / f"{NAME}.json"
+    newest = promotions.read_promotions(released.ledger, released.governance, NAME).newest_statement
     assert newest is not None
     forged = newest.promotion.model_copy(update={"sequence": 99})
-    envelope = promotions.sign(forged, newest.release_sha256, released.governance)
+    envelope = promotions.sign_promotion(forged, newest.release_sha256, released.governance)
     envelope["signatures"] = newest.envelope["signatures"]
     path.write_bytes(canonical_json({"statement": envelope, "governance": []}))
     with pytest.raises(Refused, match="signature does not match"):
@@ -137,8 +137,8 @@ def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(succeed
     assert weights(admit(succeeded)) == b"second"
     *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))][: kept + 1]
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
-    found = promotions.read(succeeded.ledger, succeeded.governance, NAME)
-    assert len(found.valid) == kept
+    found = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME)
+    assert len(found.valid_statements) == kept
     admitted = admit(succeeded)
     assert weights(admitted) == b"second" and admitted.ledger_unavailable
 
@@ -161,7 +161,7 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
     assert opened.subject == one.id and one.opening.role == "risk"
 
-    (kept,) = (succeeded.state / outbox.FOLDER).iterdir()
+    (kept,) = (succeeded.state / outbox.OUTBOX_FOLDER).iterdir()
     right = open_ledger(succeeded.root / "whole")
     assert not admit(succeeded, right).ledger_unavailable and not kept.exists()
     assert len(right.entries(ledger_rollback.ENTRY_KIND)) == 1
@@ -176,7 +176,7 @@ def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: Ho
     assert weights(admit(succeeded)) == b"second"
     assert not succeeded.ledger.entries(ledger_rollback.ENTRY_KIND)
     full(succeeded, "DROP TRIGGER full")
-    assert outbox.deliver(succeeded.ledger, succeeded.state) == 2
+    assert outbox.deliver_records(succeeded.ledger, succeeded.state) == 2
     assert len(ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
 
 
@@ -231,7 +231,7 @@ def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
 def test_a_torn_record_keeps_no_other_from_the_ledger(released: House, away: Ledger, torn: bytes) -> None:
     admit(released)
     admit(released, away)
-    folder = released.state / outbox.FOLDER
+    folder = released.state / outbox.OUTBOX_FOLDER
     (folder / "0-torn.json").write_bytes(torn)
     (folder / "0-torn.unreadable").write_bytes(b"one before")
     assert not admit(released).ledger_unavailable
@@ -259,7 +259,7 @@ def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
     admit(released)
     full(released, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(released)) == b"adapter"
-    assert len(list((released.state / outbox.FOLDER).iterdir())) == 1
+    assert len(list((released.state / outbox.OUTBOX_FOLDER).iterdir())) == 1
 
 
 def test_rolled_back_means_the_earlier_release_is_admitted(succeeded: House) -> None:

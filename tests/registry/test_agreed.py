@@ -30,7 +30,7 @@ SECOND = "second/worker"
 def ask_for_two(house: House) -> None:
     """Let tier `low` ask for two machines, with a run that one has made behind all its gates."""
     place = (house.root / SECOND).parent
-    keys.create(place, "worker")
+    keys.create_key_pair(place, "worker")
     lines = [(folder / "worker.pub").read_text().strip() for folder in (house.state / "keys", place)]
     house.adopt(lambda people: f"{people}machines:\n  worker: {{keys: [{', '.join(lines)}]}}\n", "people.yaml")
     house.adopt(lambda policy: policy.replace("  low:\n", "  low:\n    machines: 2\n"))
@@ -61,7 +61,7 @@ def again(layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
 
 
 def put(house: House, layout: Layout, records: object) -> None:
-    house.ledger.append(agreement.REPRODUCED, layout.root.name, {"records": records})
+    house.ledger.append(agreement.REPRODUCED_ENTRY_KIND, layout.root.name, {"records": records})
 
 
 def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
@@ -69,7 +69,7 @@ def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
     with pytest.raises(Refused, match=told):
         by_one.promote(by_one.run("run-1"))
     release(by_one)
-    checked = verification.verify(by_one.bundle(), by_one.governance)
+    checked = verification.verify_release(by_one.bundle(), by_one.governance)
     assert checked.ok, checked.against
     assert "2 machines made the same of every stage, each with a worker's key of its own" in str(checked)
 
@@ -77,20 +77,25 @@ def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
 def other_output(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """All the same but for what `train` left there."""
     records = again(layout, key)
-    record = stage_record.parse_unverified(records["train"])
+    record = stage_record.parse_unverified_record(records["train"])
     left = record.outputs | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
-    return records | {"train": stage_record.sign(record.record, left, keys.signer_of(keys.load_private(key)))}
+    return records | {
+        "train": stage_record.sign_record(record.record, left, keys.make_signer(keys.load_private_key(key)))
+    }
 
 
 def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
-    return again(layout, key, materials=stage_record.materials_of({"tasks": "1" * 64}))
+    return again(layout, key, materials=stage_record.make_materials({"tasks": "1" * 64}))
 
 
 def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """Signed by the other machine without computing anything: taken from the first one's."""
-    signer = keys.signer_of(keys.load_private(key))
+    signer = keys.make_signer(keys.load_private_key(key))
     known = record_chain.records_of_run(house.ledger, house.governance, layout.root.name)
-    return {name: stage_record.sign_cached(record, record.record.tree_sha256, signer) for name, record in known.items()}
+    return {
+        name: stage_record.sign_cached_record(record, record.record.tree_sha256, signer)
+        for name, record in known.items()
+    }
 
 
 REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
@@ -118,15 +123,19 @@ def test_what_is_no_second_machine_does_not_count(by_one: House, what: str) -> N
 def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> None:
     """All computed by the other machine, taken by this one, and built again by the other."""
     layout, second = by_one.run("run-1"), by_one.root / SECOND
-    computed = {name: stage_record.parse_unverified(envelope) for name, envelope in again(layout, second).items()}
+    computed = {
+        name: stage_record.parse_unverified_record(envelope) for name, envelope in again(layout, second).items()
+    }
     own = by_one.key("worker")
     of_run = {
-        name: stage_record.parse_unverified(stage_record.sign_cached(record, record.record.tree_sha256, own))
+        name: stage_record.parse_unverified_record(
+            stage_record.sign_cached_record(record, record.record.tree_sha256, own)
+        )
         for name, record in computed.items()
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
     put(by_one, layout, again(layout, second))
-    found = agreement.records_of_others(by_one.ledger, by_one.governance, "run-1", of_run)
+    found = agreement.agreeing_records(by_one.ledger, by_one.governance, "run-1", of_run)
     assert agreement.disagreeing_stages(2, of_run, found) == sorted(DVC_STAGES)
     assert agreement.disagreeing_stages(1, of_run, found) == []
     as_a_release_has_it = {name: [record] for name, record in computed.items()}
@@ -137,17 +146,17 @@ def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> N
 @pytest.mark.parametrize("what", ["one is gone", "all are gone", "another output", "its own again"])
 def test_offline_too_two_machines_made_it(by_two: House, tmp_path: Path, what: str) -> None:
     folder, layout = copy(by_two.bundle(), tmp_path / "copied"), by_two.run("run-1")
-    (record,) = (folder / bundle.REPRODUCTIONS / "train").iterdir()
+    (record,) = (folder / bundle.REPRODUCTION_RECORDS / "train").iterdir()
     if what == "one is gone":
         shutil.rmtree(record.parent)
     elif what == "all are gone":
-        shutil.rmtree(folder / bundle.REPRODUCTIONS)
+        shutil.rmtree(folder / bundle.REPRODUCTION_RECORDS)
     elif what == "another output":
-        dsse.write(record, other_output(by_two, layout, by_two.root / SECOND)["train"])
+        dsse.write_envelope(record, other_output(by_two, layout, by_two.root / SECOND)["train"])
     else:
-        dsse.write(record, sign(layout, "train", by_two.state / "keys" / "worker"))
+        dsse.write_envelope(record, sign(layout, "train", by_two.state / "keys" / "worker"))
     resign(by_two, folder)
-    against = str(verification.verify(folder, by_two.governance).against)
+    against = str(verification.verify_release(folder, by_two.governance).against)
     assert ("left something else" if what == "another output" else "policy asks for 2 machines") in against
 
 

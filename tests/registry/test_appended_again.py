@@ -16,12 +16,12 @@ from tasks.declarations import signed_declaration, signing, status
 from tasks.gates import cases, decisions, gates, record_chain, signed_request
 from tasks.incidents import incidents
 from tasks.ledger import kinds
-from tasks.policy import adoption_entries, governance, in_force
+from tasks.policy import adoption, adoption_entries, governance, in_force
 from tasks.registry.promote import promotion, rollback_orders
 from tasks.registry.release import promotions
 from tasks.runs.request import RunRequest
 from tasks.scheduling import control, deployments_in_force, occasion_entries, trigger_events
-from tasks.scheduling.deployments_file import Event
+from tasks.scheduling.deployments_file import EventReported
 from tasks.scheduling.occasion_entries import OccasionRequest
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.sources.sources import Source, Suites
@@ -44,7 +44,7 @@ def signed_kinds() -> set[str]:
 def change_governance(house: House) -> House:
     """More people and two signatures for a policy; a stricter policy, and then the first one again."""
     house.propose(lambda _: CROWD, "people.yaml")
-    governance.initialise(house.state, house.governance.people)
+    governance.create_vault_and_keys(house.state, house.governance.people)
     house.adopt(lambda _: CROWD, "people.yaml")
     house.adopt(lambda _: TWO_SIGN)
     root = adoption_entries.root_fingerprint(house.state)
@@ -52,55 +52,55 @@ def change_governance(house: House) -> House:
         (house.governance.folder / "policy.yaml").write_text(text)
         wanted = in_force.load_proposed(house.governance.folder, house.state)
         for who in ("risk-officer", "second")[: 1 if house.ledger.entries(adoption_entries.SIGNED)[1:] else 2]:
-            adoption_entries.sign(house.ledger, root, *wanted, house.key(who))
+            adoption_entries.sign_adoption(house.ledger, root, *wanted, house.key(who))
     return open_house(house.root)
 
 
 def sign_versions(house: House) -> None:
     for who, withdraws in (("risk-officer", False), ("second", True)):
-        sign_off.sign(house.ledger, house.governance, who, TREE, COMMIT, "looked at it", withdraws)
+        sign_off.sign_version(house.ledger, house.governance, who, TREE, COMMIT, "looked at it", withdraws)
 
 
 def sign_declarations(house: House) -> None:
     suites = Suites.model_validate({"by_source": {}, "dataset": None})
     for words in ("Tickets", "Tickets of last year", "Tickets, again"):
         source = Source.model_validate(SOURCE["source"] | {"description": words})
-        signing.sign(
-            house.ledger, house.governance, "owner", [signed_declaration.of_source(source, suites, {}, [])], "mine"
+        signing.sign_declarations(
+            house.ledger, house.governance, "owner", [signed_declaration.declare_source(source, suites, {}, [])], "mine"
         )
         card = PARAMS["use_case"] | {
             "problem": words,
             "owners": {**PARAMS["use_case"]["owners"], "technical": "product"},
         }
-        declared = signed_declaration.of_card(Params.model_validate(PARAMS | {"use_case": card}))
-        signing.sign(house.ledger, house.governance, "product", [declared], "mine")
+        declared = signed_declaration.declare_card(Params.model_validate(PARAMS | {"use_case": card}))
+        signing.sign_declarations(house.ledger, house.governance, "product", [declared], "mine")
 
 
 def switch_schedules(house: House) -> None:
     night, often = "schedules: {nightly: {cron: '0 3 * * *'}}\n", "schedules: {nightly: {every: 1h}}\n"
     for text in (night, often, night, often):
-        control.declare(house.ledger, house.governance, "engineer", text)
+        control.declare_deployments(house.ledger, house.governance, "engineer", text)
     for deed in ("pause", "resume", "pause", "resume"):
-        control.switch(house.ledger, house.governance, deed, "nightly", "engineer", "the store moves")
+        control.pause_or_resume(house.ledger, house.governance, deed, "nightly", "engineer", "the store moves")
 
 
 def report_events(house: House) -> None:
     def ask(run: str) -> OccasionRequest:
         asked = request(EVENT_RUN, "engineer", False, house.ledger.now())
         return OccasionRequest(
-            RunRequest(run_id=run, requested_by="engineer"), signed_request.sign(asked, house.key("engineer"))
+            RunRequest(run_id=run, requested_by="engineer"), signed_request.sign_request(asked, house.key("engineer"))
         )
 
     for key in ("one", "two"):
         event = trigger_events.make_occasion(
-            "upstream", Event(on="event", cool_down=timedelta(hours=1)), key, "it came"
+            "upstream", EventReported(on="event", cool_down=timedelta(hours=1)), key, "it came"
         )
-        occasion_entries.record_taken(house.ledger, OccasionLog(), replace(event, reported=True), "here", ask)
+        occasion_entries.record_occasion(house.ledger, OccasionLog(), replace(event, is_reported=True), "here", ask)
 
 
 def withdraw_sources(house: House) -> None:
     write_sources(house)
-    for change in (withdrawals.withdraw, withdrawals.restore) * 2:
+    for change in (withdrawals.withdraw_source, withdrawals.restore_source) * 2:
         change(house.ledger, house.governance, "tickets", "owner", "consent")
 
 
@@ -113,13 +113,13 @@ def decide(house: House) -> None:
 
 def handle_incidents(house: House) -> None:
     for release in ("triage-1", "triage-2"):
-        incidents.open_if_new(
+        incidents.open_incident_if_new(
             house.ledger, house.governance, "waiver-expired", release, {"release": release}, "major", "risk", "expired",
-            answer_by=house.ledger.now() - timedelta(days=1), recurs=True,
+            escalates_at=house.ledger.now() - timedelta(days=1), recurs=True,
         )  # fmt: skip
     first = incidents.read_all(house.ledger, house.governance)[0]
-    incidents.escalate_overdue(house.ledger, house.governance)
-    incidents.close(house.ledger, house.governance, first.id, "second", "looked into")
+    incidents.escalate_overdue_incidents(house.ledger, house.governance)
+    incidents.close_incident(house.ledger, house.governance, first.id, "second", "looked into")
 
 
 def roll_back(house: House) -> None:
@@ -138,34 +138,37 @@ STORY: tuple[Callable[[House], Any], ...] = (
 def in_force_now(house: House) -> dict[str, object]:
     """Everything that signed entries put in force, as each reader tells it."""
     ledger = house.ledger
-    governed = in_force.load(house.governance.folder, house.state, ledger)
-    chain = in_force.chain(house.state, ledger)
-    declared = status.read(ledger, governed)
-    deployments = deployments_in_force.read(ledger, governed)
+    governed = in_force.load_in_force(house.governance.folder, house.state, ledger)
+    chain = in_force.read_chain(house.state, ledger)
+    declared = status.read_status(ledger, governed)
+    deployments = deployments_in_force.read_deployments(ledger, governed)
     occasions = OccasionLog().update(ledger)
-    withdrawn = withdrawals.in_force(ledger, governed)
-    line = promotions.read(ledger, governed, NAME)
-    assert line.newest
+    withdrawn = withdrawals.withdrawals_in_force(ledger, governed)
+    line = promotions.read_promotions(ledger, governed, NAME)
+    assert line.newest_statement
     back_to = rollback_orders.target_statement(ledger, governed, line, "triage-2")
     requests = [signed_request.request_for_run(ledger, governed, run) for run in (RUN, "run-3")]
     records = record_chain.records_of_run(ledger, governed, RUN)
-    last_case = cases.read_all(ledger)[-1]
+    last_case = cases.read_cases(ledger)[-1]
     return {
-        "adoptions": [adoption_entries.adoption.digest(each) for each in chain.adoptions],
+        "adoptions": [adoption.adoption_digest(each) for each in chain.adoptions],
         "proposals": [missing for _, missing in adoption_entries.open_proposals(ledger, chain)],
-        "code": sign_off.status(ledger, governed, TREE).text,
-        "declarations": {subject: each.declared.sha256 for subject, each in declared.in_force.items()},
-        "unfinished": list(declared.unfinished),
+        "code": sign_off.sign_off_status(ledger, governed, TREE).description,
+        "declarations": {subject: each.declared.sha256 for subject, each in declared.declarations_by_subject.items()},
+        "unfinished": list(declared.partial_signatures),
         "requests": [asked and asked.sha256 for asked in requests],
         "records": {name: it.sha256 for name, it in records.items()},
-        "deployments": (deployments.sha256, deployments.since, deployments.declared_by),
-        "switches": (set(deployments.paused), deployments.last_switches),
-        "occasions": (occasions.count_taken("upstream"), [taken.key for taken in occasions.not_handed_over("here")]),
+        "deployments": (deployments.sha256, deployments.active_since, deployments.declared_by),
+        "switches": (set(deployments.pauses), deployments.last_switches),
+        "occasions": (occasions.count_taken("upstream"), [taken.key for taken in occasions.pending_occasions("here")]),
         "withdrawn": [(it.sources, it.sha256) for each in withdrawn.values() for it in each],
         "decisions": gates.judge_case(last_case, ledger, governed, ledger.now()).state,
         "incidents": [(each.id, each.state, each.severity) for each in incidents.read_all(ledger, governed)],
-        "promotion": (line.newest.sha256, len(line.valid)),
-        "orders": [each.sha256 for each in rollback_orders.pending_orders(ledger, governed, back_to, line.newest)],
+        "promotion": (line.newest_statement.sha256, len(line.valid_statements)),
+        "orders": [
+            each.sha256
+            for each in rollback_orders.pending_orders(ledger, governed, back_to, line.newest_statement)
+        ],
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from hallmark.models import AdmittedModel
-from infra.cli.releases.admit import document
+from infra.cli.releases.admit import admission_document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
@@ -42,11 +42,13 @@ def answered(layout: Layout) -> list[dict[str, object]]:
     stated = houses.EXTRA["base_model"] | {"model_sha256": tree_digest(base / "model")}
     write_json(base / "result.json", {"facts": houses.FACTS["base_model"], **stated})
     rows = [models.row(number) for number in range(9)]
-    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.artefacts("split") / "test.parquet")
+    record.write_table(
+        pa.Table.from_pylist(rows, schema=record.RECORD_SCHEMA), layout.artefacts("split") / "test.parquet"
+    )
     shutil.rmtree(layout.artefacts("train") / "adapter")
     models.write_adapter(base / "model", layout.artefacts("train") / "adapter")
     AutoTokenizer.from_pretrained(base / "model").save_pretrained(layout.artefacts("train") / "adapter")
-    predict.run(parameters.load(layout.params), layout, "candidate")
+    predict.run(parameters.load_params(layout.params_path), layout, "candidate")
     write_json(layout.measurements("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
     table = record.read_table(layout.artefacts("predict/candidate") / "predictions.parquet").to_pylist()
     return [{**row, "question": rows[place]["messages"][0]["content"]} for place, row in enumerate(table)]
@@ -73,7 +75,7 @@ def test_the_lines_of_the_documents_get_the_answers_that_were_evaluated(
 ) -> None:
     house, rows = released_for_real
     found = admission.admit(house.ledger, house.governance, NAME)
-    (tmp_path / "admitted.json").write_text(json.dumps(document(found), default=str))
+    (tmp_path / "admitted.json").write_text(json.dumps(admission_document(found), default=str))
     monkeypatch.chdir(tmp_path)
     ended = {row["stopped"]: row for row in rows}
     assert set(ended) == {True, False}, "both ways of an answer to end"
@@ -101,7 +103,7 @@ def test_from_python_it_gives_the_answers_that_were_evaluated(
 
 def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, list[dict[str, object]]]) -> None:
     house, _ = released_for_real
-    told = document(admission.admit(house.ledger, house.governance, NAME))
+    told = admission_document(admission.admit(house.ledger, house.governance, NAME))
     assert told["asking"]["system"] == {"triage": "Triage."} and told["asking"]["dtype"] == "float32"
     stop = read_json(house.run("run-1").artefacts("predict/candidate") / "result.json")["stop_token_ids"]
     assert told["asking"]["decoding"] == {"do_sample": False, "max_new_tokens": 6, "eos_token_id": stop} and stop
@@ -118,9 +120,9 @@ def test_the_base_models_tokenizer_where_the_adapter_has_none(released: House) -
 def test_a_candidate_that_says_no_stop_is_not_packaged(house: House) -> None:
     layout = house.begin("run-1")
     write_json(layout.artefacts("predict/candidate") / "result.json", {"facts": {}})
-    read = parameters.load(layout.params)
+    read = parameters.load_params(layout.params_path)
     with pytest.raises(InputError, match="run the stage predict@candidate again"):
-        inference_config.from_run(layout, read.prompts, read.evaluation)
+        inference_config.settings_of_run(layout, read.prompts, read.evaluation)
 
 
 @pytest.mark.parametrize("content", [None, "{}", '{"system": {}, "decoding": {"do_sample": true}, "dtype": "int4"}'])
@@ -128,4 +130,4 @@ def test_a_release_that_does_not_say_how_it_is_asked_is_not_admitted(tmp_path: P
     if content is not None:
         (tmp_path / inference_config.FILE_NAME).write_text(content)
     with pytest.raises(Refused, match="does not say how it is asked"):
-        inference_config.read(tmp_path)
+        inference_config.read_settings(tmp_path)

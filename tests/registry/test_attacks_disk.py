@@ -39,13 +39,13 @@ DISK: dict[str, tuple[Attack, str]] = {
     "an empty folder": (lambda f: (f / "payload/model/__pycache__").mkdir(), "empty folder"),
     "a missing gate": (lambda f: (f / "attestations/gates/release.json").unlink(), "missing: .*gates/release.json"),
     "missing decisions": (lambda f: shutil.rmtree(f / "attestations/decisions/data"), "missing: .*decisions/data"),
-    "no promotion statement": (lambda f: (f / bundle.PROMOTION).unlink(), "promotion.json is missing"),
+    "no promotion statement": (lambda f: (f / bundle.PROMOTION_STATEMENT).unlink(), "promotion.json is missing"),
     "a link for a file": (
         lambda f: link(f / "payload/model/tokenizer.json"),
         "tokenizer.json is not a plain file",
     ),
     "a link for a folder": (lambda f: link(f / "payload/model"), "payload/model is not a plain file"),
-    "a link for the statement": (lambda f: link(f / bundle.PROMOTION), "promotion.json is missing"),
+    "a link for the statement": (lambda f: link(f / bundle.PROMOTION_STATEMENT), "promotion.json is missing"),
     "a pipe": (lambda f: os.mkfifo(f / "payload/pipe"), "payload/pipe is not a plain file"),
     "edited evidence": (
         lambda f: rewrite(f / "attestations/evidence/evaluation.json", lambda e: e["facts"].clear()),
@@ -57,22 +57,29 @@ DISK: dict[str, tuple[Attack, str]] = {
         "changed: attestations/people.json",
     ),
     "another spelling of the statement": (
-        lambda f: (f / bundle.PROMOTION).write_text(json.dumps(read_json(f / bundle.PROMOTION), indent=1)),
+        lambda f: (f / bundle.PROMOTION_STATEMENT).write_text(
+            json.dumps(read_json(f / bundle.PROMOTION_STATEMENT), indent=1)
+        ),
         "not in canonical form",
     ),
     "a second signature": (
-        lambda f: rewrite(f / bundle.PROMOTION, lambda e: e["signatures"].append(dict(e["signatures"][0], keyid="x"))),
+        lambda f: rewrite(
+            f / bundle.PROMOTION_STATEMENT, lambda e: e["signatures"].append(dict(e["signatures"][0], keyid="x"))
+        ),
         "expected SHA256:.* alone|canonical",
     ),
     "a statement of gigabytes": (
-        lambda f: os.truncate(f / bundle.PROMOTION, 3 * 2**30),
+        lambda f: os.truncate(f / bundle.PROMOTION_STATEMENT, 3 * 2**30),
         "3,221,225,472 bytes",
     ),
     "weights of terabytes": (
         lambda f: os.truncate(f / "payload/model/adapter_model.safetensors", 2**40),
         r"changed: the payload has 1,099,511,\d+,\d+ bytes, \S+ were packaged.* largest is payload/model/adapter_model",
     ),
-    "a statement nested deep": (lambda f: (f / bundle.PROMOTION).write_bytes(b"[" * 100_000), "recursion|JSON|read"),
+    "a statement nested deep": (
+        lambda f: (f / bundle.PROMOTION_STATEMENT).write_bytes(b"[" * 100_000),
+        "recursion|JSON|read",
+    ),
     "a file name that is no text": (
         lambda f: Path(os.fsdecode(os.fsencode(f) + b"/payload/\xff")).write_text("x"),
         "not listed|surrogates",
@@ -84,7 +91,7 @@ DISK: dict[str, tuple[Attack, str]] = {
 @pytest.mark.parametrize(("attack", "reason"), DISK.values(), ids=DISK.keys())
 def test_a_release_that_was_touched_is_neither_valid_nor_admitted(released: House, attack: Attack, reason: str) -> None:
     attack(writable(released.bundle()))
-    checked = releases.verify(released.bundle(), released.governance)
+    checked = releases.verify_release(released.bundle(), released.governance)
     assert not checked.ok
     with pytest.raises(Refused, match=reason):
         released.served()
@@ -97,7 +104,7 @@ def test_a_whole_release_in_the_place_of_another_is_not_admitted(succeeded: Hous
     old, new = succeeded.bundle("triage-1"), succeeded.bundle("triage-2")
     shutil.rmtree(writable(new))
     shutil.copytree(old, new)
-    assert releases.verify(new, succeeded.governance).ok
+    assert releases.verify_release(new, succeeded.governance).ok
     with pytest.raises(Refused, match="holds another release than the one that was promoted as triage-2"):
         succeeded.served()
 
@@ -112,6 +119,6 @@ def test_no_older_release_takes_the_place_of_a_broken_one(succeeded: House) -> N
 @pytest.mark.attack(rights="disk", stopped="the root key must be the one received by another way")
 def test_somebody_elses_installation_is_not_believed(released: House, tmp_path: Path) -> None:
     house = found(tmp_path / "elsewhere")
-    assert releases.verify(released.bundle(), house.governance).against.startswith("the envelope is signed by")
+    assert releases.verify_release(released.bundle(), house.governance).against.startswith("the envelope is signed by")
     told = verification.verify_from_root(released.bundle(), house.root_of_trust).against
     assert f"it follows from root key {released.root_of_trust}, expected {house.root_of_trust}" in told

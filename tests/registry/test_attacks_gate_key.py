@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
-from tasks.policy import judge
-from tasks.policy.judge import Judge
+from tasks.policy import judge_install
+from tasks.policy.judge_install import JudgeInstall
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
@@ -23,7 +23,9 @@ from tests.registry.house import NAME, House, copy
 @pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
 def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
-    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="0" * 64, editable=False))
+    monkeypatch.setattr(
+        judge_install, "current_judge", lambda: JudgeInstall(version="1", sha256="0" * 64, editable=False)
+    )
     house.governance = house.in_environment("production", ask_people=False)
     layout = house.begin("run-1", demo=True)
     for gate in GATES:
@@ -32,7 +34,7 @@ def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: p
         house.forge(layout, gate)
     with pytest.raises(Refused, match="demo runs count in environment local alone"):
         house.promote(layout)
-    assert champion.current(house.ledger, house.governance, NAME) is None
+    assert champion.current_champion(house.ledger, house.governance, NAME) is None
 
 
 @pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
@@ -40,10 +42,10 @@ def test_demo_people_in_a_bundle_of_another_environment_do_not_verify(house: Hou
     """Even signed by the gate's own key, say by an installation that was patched."""
     release = house.release("run-1", demo=True)
     folder = copy(Path(release.bundle), house.root / "copied")
-    shutil.rmtree(folder / bundle.GOVERNANCE)
+    shutil.rmtree(folder / bundle.GOVERNANCE_ADOPTIONS)
     rewrite(folder / "attestations/policy.json", lambda policy: policy.update(environment="production"))
     resign(house, folder, environment="production")
-    assert "demo identities" in releases.verify(folder, house.governance).against
+    assert "demo identities" in releases.verify_release(folder, house.governance).against
 
 
 GATE_KEY: dict[str, tuple[Attack, str]] = {
@@ -97,7 +99,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         "payload is not JSON|signature does not match",
     ),
     "a request signed by a scheduler of their own": (
-        lambda f: request_of(f, SCHEDULER, keys.signer_of(Ed25519PrivateKey.generate())),
+        lambda f: request_of(f, SCHEDULER, keys.make_signer(Ed25519PrivateKey.generate())),
         "the envelope is signed by",
     ),
     "a policy that asks nobody": (
@@ -109,7 +111,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
     "another person's key": (
         lambda f: rewrite(
             f / "attestations/people.json",
-            lambda p: [person.update(keys=[keys.public_line(Ed25519PrivateKey.generate())]) for person in p],
+            lambda p: [person.update(keys=[keys.make_public_line(Ed25519PrivateKey.generate())]) for person in p],
         ),
         "people.json says something else of engineer than what was adopted",
     ),
@@ -127,7 +129,7 @@ def test_with_the_gate_key_alone_the_decisions_of_people_cannot_be_replaced(
 ) -> None:
     attack(folder)
     resign(released, folder)
-    checked = releases.verify(folder, released.governance)
+    checked = releases.verify_release(folder, released.governance)
     assert not checked.ok
     assert re.search(reason, checked.against), checked.against
 
@@ -140,13 +142,15 @@ def test_a_statement_that_contradicts_itself_does_not_verify(
     released: House, folder: Path, field: str, reason: str
 ) -> None:
     """Its subject and its list are both signed; a verifier that reads only one of them must see the same release."""
-    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
-    listing, other = bundle.listing(folder), {"payload/README.md": "0" * 64}
+    known = promotions.verify_promotion(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT), released.governance)
+    listing, other = bundle.list_digests(folder), {"payload/README.md": "0" * 64}
     subject = bundle.release_digest(other if field == "files" else listing)
     update = {"payload_sha256": "0" * 64} if field == "payload_sha256" else {}
     statement = known.promotion.model_copy(update=update)
-    dsse.write(folder / bundle.PROMOTION, promotions.sign(statement, subject, released.governance))
-    assert reason in releases.verify(folder, released.governance).against
+    dsse.write_envelope(
+        folder / bundle.PROMOTION_STATEMENT, promotions.sign_promotion(statement, subject, released.governance)
+    )
+    assert reason in releases.verify_release(folder, released.governance).against
 
 
 @pytest.mark.attack(rights="gate key", stopped="the signed request is in the bundle")
@@ -155,15 +159,21 @@ def test_nobody_decided_on_their_own_run_also_in_a_bundle(released: House, folde
     data = folder / "attestations/evidence/data.json"
     rewrite(data, lambda evidence: evidence.update(requested_by="owner"))
     resign(released, folder, requested_by="owner")
-    assert "asks for another run than" in releases.verify(folder, released.governance).against
+    assert "asks for another run than" in releases.verify_release(folder, released.governance).against
     request_of(folder, "owner", released.key("owner"))
     resign(released, folder, requested_by="owner")
-    assert "data, evaluation, release names another request" in releases.verify(folder, released.governance).against
-    told = {"requested_by": "owner", "request_sha256": dsse.digest(dsse.read(folder / "attestations/request.json"))}
+    assert (
+        "data, evaluation, release names another request"
+        in releases.verify_release(folder, released.governance).against
+    )
+    told = {
+        "requested_by": "owner",
+        "request_sha256": dsse.envelope_digest(dsse.read_envelope(folder / "attestations/request.json")),
+    }
     for gate in GATES:
         rewrite(folder / f"attestations/evidence/{gate}.json", lambda evidence: evidence.update(told))
     resign(released, folder, requested_by="owner")
-    assert "owner asked for run run-1; nobody" in releases.verify(folder, released.governance).against
+    assert "owner asked for run run-1; nobody" in releases.verify_release(folder, released.governance).against
 
 
 @pytest.mark.attack(rights="gate key", stopped="who declared the schedule of a run has asked for it, in a bundle too")
@@ -176,13 +186,13 @@ def test_who_declared_its_schedule_is_judged_in_a_bundle_too(
 ) -> None:
     request_of(folder, "engineer", released.key("engineer"), initiated_by=[initiator])
     resign(released, folder)
-    assert "names another request" in releases.verify(folder, released.governance).against
-    signed = dsse.digest(dsse.read(folder / "attestations/request.json"))
+    assert "names another request" in releases.verify_release(folder, released.governance).against
+    signed = dsse.envelope_digest(dsse.read_envelope(folder / "attestations/request.json"))
     for gate in GATES:
         told = {"initiated_by": [initiator], "request_sha256": signed}
         rewrite(folder / f"attestations/evidence/{gate}.json", lambda evidence, told=told: evidence.update(told))
     resign(released, folder)
-    assert why in releases.verify(folder, released.governance).against
+    assert why in releases.verify_release(folder, released.governance).against
 
 
 def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -> None:
@@ -190,15 +200,15 @@ def test_a_run_asked_for_by_the_scheduler_is_promoted_and_checks(house: House) -
     house.request("run-1", by=SCHEDULER)
     release = house.release("run-1")
     assert release.requested_by == SCHEDULER
-    checked = releases.verify(Path(release.bundle), house.governance)
+    checked = releases.verify_release(Path(release.bundle), house.governance)
     assert checked.ok and any("scheduler asked for the run and signed that" in check.text for check in checked.checks)
     folder = copy(Path(release.bundle), house.root / "copied")
     request_of(folder, SCHEDULER, house.key("engineer"))
     resign(house, folder)
-    assert "the envelope is signed by" in releases.verify(folder, house.governance).against
+    assert "the envelope is signed by" in releases.verify_release(folder, house.governance).against
 
 
 @pytest.mark.attack(rights="gate key", stopped="people's signatures are verified again in the bundle")
 def test_a_statement_that_names_other_people_than_decided_does_not_verify(released: House, folder: Path) -> None:
     resign(released, folder, approved_by={"data": [], "evaluation": [], "release": ["ceo as risk"]})
-    assert "names other people" in releases.verify(folder, released.governance).against
+    assert "names other people" in releases.verify_release(folder, released.governance).against

@@ -155,19 +155,19 @@ def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> Non
     succeeded.ledger.append(promotions.PROMOTED, NAME, first.body)
     assert succeeded.served() == b"second"
     assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
-    (problem,) = releases.problems(succeeded.ledger, succeeded.governance)
+    (problem,) = releases.promotion_problems(succeeded.ledger, succeeded.governance)
     assert "sequence 1 does not follow 2; an older statement was written again" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
     succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, version=1))
-    of_a_person = keys.load_private(succeeded.state / "keys" / "risk-officer")
+    of_a_person = keys.load_private_key(succeeded.state / "keys" / "risk-officer")
     succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, of_a_person))
     succeeded.ledger.append(promotions.PROMOTED, NAME, {"envelope": "nonsense"})
     succeeded.ledger.append(promotions.PROMOTED, NAME, {})
     assert succeeded.served() == b"second"
-    assert len(releases.problems(succeeded.ledger, succeeded.governance)) == 4
+    assert len(releases.promotion_problems(succeeded.ledger, succeeded.governance)) == 4
 
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
@@ -175,17 +175,17 @@ def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released:
     body = forged(released)
     body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
     released.ledger.append(promotions.PROMOTED, NAME, body)
-    (problem,) = releases.problems(released.ledger, released.governance)
+    (problem,) = releases.promotion_problems(released.ledger, released.governance)
     assert "signature does not match" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     """Both are signed by the same key: what they say they are is part of what is signed."""
-    release = releases.get(released.ledger, released.governance, "triage-1")
+    release = releases.get_release(released.ledger, released.governance, "triage-1")
     gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
     released.ledger.append(promotions.PROMOTED, NAME, {"envelope": gate})
-    (problem,) = releases.problems(released.ledger, released.governance)
+    (problem,) = releases.promotion_problems(released.ledger, released.governance)
     assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
 
 
@@ -216,7 +216,7 @@ def test_a_run_whose_request_is_gone_from_the_ledger_is_not_promoted(ready: Hous
 )
 def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     """Somebody who may append to the ledger claims unfinished promotions, to have the reconciler tidy up for them."""
-    release = releases.get(released.ledger, released.governance, "triage-1")
+    release = releases.get_release(released.ledger, released.governance, "triage-1")
     precious = released.root / "precious"
     precious.mkdir()
     known = released.ledger.entries("promotion.intended")[0].body
@@ -225,7 +225,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     released.ledger.append("promotion.intended", NAME, {"nonsense": True})
     promotion.recover(released.ledger, released.governance)
     assert precious.exists()
-    assert releases.verify(Path(release.bundle), released.governance).ok
+    assert releases.verify_release(Path(release.bundle), released.governance).ok
     assert released.served() == b"adapter"
     with mlflow_mirror.RegistryClient(released.state) as client:
         assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"

@@ -17,7 +17,7 @@ def test_a_demo_release_counts_nowhere_but_locally(house: House) -> None:
     release = house.release("run-1", demo=True)
     assert release.demo and house.served() == b"adapter"
     production = house.in_environment("production")
-    assert champion.current(house.ledger, production, NAME) is None
+    assert champion.current_champion(house.ledger, production, NAME) is None
     with pytest.raises(Refused, match="no release of 'triage' is promoted in environment production"):
         admission.admit(house.ledger, production, NAME)
 
@@ -42,7 +42,7 @@ def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, 
         Refused, match=r"not the output that gate release let pass|symbolic link|not a plain file|no manifest"
     ):
         ready.promote(ready.run("run-1"))
-    assert champion.current(ready.ledger, ready.governance, NAME) is None
+    assert champion.current_champion(ready.ledger, ready.governance, NAME) is None
     assert not (ready.state / "releases").exists()
 
 
@@ -68,7 +68,7 @@ def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: Ho
 @pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
 def test_the_gate_files_of_another_run_open_nothing(ready: House) -> None:
     honest, worker = ready.run("run-1"), ready.ready("run-2", b"evil", skip=["release"])
-    shutil.copyfile(honest.gate("release"), worker.gate("release"))
+    shutil.copyfile(honest.gate_statement_path("release"), worker.gate_statement_path("release"))
     with pytest.raises(Refused, match="not the output that gate release let pass"):
         ready.promote(worker)
 
@@ -85,7 +85,7 @@ def test_a_run_with_another_policy_of_its_own_is_not_promoted(ready: House) -> N
 @pytest.mark.attack(rights="worker", stopped="promotion asks the ledger who the champion is")
 def test_a_champion_file_says_nothing_that_promotion_believes(released: House) -> None:
     layout = released.begin("run-2", b"evil")
-    write_json(layout.champion, None)  # a run that pretends there is nothing to compare with
+    write_json(layout.champion_path, None)  # a run that pretends there is nothing to compare with
     for gate in ("data", "evaluation"):
         released.open(layout, gate)
     released.package(layout)

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from tasks.audit import archive, controls, gaps, release_facts
-from tasks.audit.artifacts import Artifacts
-from tasks.audit.dossier import Dossier, Kind
+from tasks.audit.artifacts import ArtifactCollection
+from tasks.audit.dossier import ClaimKind, Dossier
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
@@ -27,8 +27,10 @@ def no_proof(seq: int) -> bytes:
 
 
 def audited(house: House, target: Path, label: str = "triage-1", **how: bool) -> Dossier:
-    release = releases.get(house.ledger, house.governance, label)
-    told, _ = archive.write(release_facts.gather(release, house.ledger, house.governance), no_proof, target, **how)
+    release = releases.get_release(house.ledger, house.governance, label)
+    told, _ = archive.write_dossier(
+        release_facts.gather_facts(release, house.ledger, house.governance), no_proof, target, **how
+    )
     return told
 
 
@@ -72,21 +74,21 @@ def test_every_claim_rests_on_a_file_of_the_archive(released: House, tmp_path: P
 def test_the_archive_lists_every_file_and_holds_the_folder(released: House, tmp_path: Path) -> None:
     audited(released, tmp_path / "dossier")
     folder = tmp_path / "dossier"
-    lines = (folder / archive.SUMS).read_text().splitlines()
+    lines = (folder / archive.SUMS_FILE).read_text().splitlines()
     listed = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert set(listed) == there - {archive.SUMS}
+    assert set(listed) == there - {archive.SUMS_FILE}
     assert all(hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256 for name, sha256 in listed.items())
     with zipfile.ZipFile(tmp_path / "dossier.zip") as zipped:
         assert {name.removeprefix("dossier/") for name in zipped.namelist()} == there
-    assert releases.verify(folder / "release", released.governance).verdict != "invalid"
-    assert read_json(folder / archive.DOCUMENT)["release"] == "triage-1"
+    assert releases.verify_release(folder / "release", released.governance).verdict != "invalid"
+    assert read_json(folder / archive.DOCUMENT_FILE)["release"] == "triage-1"
 
 
 def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House, tmp_path: Path) -> None:
     succeeded.roll_back("<script>alert(1)</script>")
     audited(succeeded, tmp_path / "dossier")
-    page = Page((tmp_path / "dossier" / archive.PAGE).read_text())
+    page = Page((tmp_path / "dossier" / archive.PAGE_FILE).read_text())
     assert not page.open and "script" not in page.tags and "img" not in page.tags
     assert "<script>alert(1)</script>" in page.text
     assert len(page.ids) == len(set(page.ids))
@@ -98,11 +100,13 @@ def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House,
 
 def test_an_approval_of_before_that_has_no_reason_is_told(released: House) -> None:
     """Nobody signs one now; those that were signed count."""
-    release = releases.get(released.ledger, released.governance, "triage-1")
-    known = release_facts.gather(release, released.ledger, released.governance)
+    release = releases.get_release(released.ledger, released.governance, "triage-1")
+    known = release_facts.gather_facts(release, released.ledger, released.governance)
     (one,) = known.decisions["data"]
     mute = replace(one, signed=replace(one.signed, decision=one.decision.model_copy(update={"reason": ""})))
-    told = gaps.missing(replace(known, decisions={"data": [mute]}), Artifacts(released.bundle(), no_proof), [])
+    told = gaps.evidence_gaps(
+        replace(known, decisions={"data": [mute]}), ArtifactCollection(released.bundle(), no_proof), []
+    )
     assert "Approved without a reason: owner at the data gate." in list(told)
 
 
@@ -127,12 +131,12 @@ def test_a_release_that_was_changed_is_not_called_verified(released: House, tmp_
     told = audited(released, tmp_path / "dossier")
     assert told.verdict == "invalid"
     assert told.missing[0].startswith("The release does NOT verify: changed")
-    assert "not verified" in Page((tmp_path / "dossier" / archive.PAGE).read_text()).text
+    assert "not verified" in Page((tmp_path / "dossier" / archive.PAGE_FILE).read_text()).text
 
 
 def test_a_source_taken_back_since_is_told_with_its_entry(released: House, tmp_path: Path) -> None:
     declare(released)
-    withdrawals.withdraw(released.ledger, released.governance, "tickets", "owner", "no longer ours to give")
+    withdrawals.withdraw_source(released.ledger, released.governance, "tickets", "owner", "no longer ours to give")
     told = audited(released, tmp_path / "dossier")
     (claim,) = [claim for claim in told.chapters[-2].claims if "no longer ours to give" in claim.text]
     assert claim.artifacts[0].path.startswith("ledger/")
@@ -165,11 +169,11 @@ def test_a_folder_that_is_no_dossier_is_left_alone(released: House, tmp_path: Pa
 
 
 def test_controls_are_those_of_the_eight_frameworks_and_every_kind_of_claim_serves_one() -> None:
-    listed = controls.load()
+    listed = controls.load_controls()
     for name in FRAMEWORKS:
         assert any(one.name.startswith(name) for one in listed), name
     used = {kind for one in listed for control in one.controls for kind in control.evidence}
-    assert used == set(get_args(Kind)) - {"demonstration"}, "what demo identities did is evidence for nothing"
+    assert used == set(get_args(ClaimKind)) - {"demonstration"}, "what demo identities did is evidence for nothing"
     for one in listed:
         ids = [control.id for control in one.controls]
         assert len(ids) == len(set(ids))
@@ -177,5 +181,5 @@ def test_controls_are_those_of_the_eight_frameworks_and_every_kind_of_claim_serv
 
 def test_it_never_says_that_anything_complies(released: House, tmp_path: Path) -> None:
     audited(released, tmp_path / "dossier")
-    text = Page((tmp_path / "dossier" / archive.PAGE).read_text()).text.lower()
+    text = Page((tmp_path / "dossier" / archive.PAGE_FILE).read_text()).text.lower()
     assert "complies" not in text and "compliant" not in text and "evidence for" in text

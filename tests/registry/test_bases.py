@@ -25,15 +25,15 @@ def base_of(layout: Layout) -> Path:
 
 
 def described(layout: Layout) -> Manifest:
-    read = params.load(layout.params)
-    return manifest.from_run(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
+    read = params.load_params(layout.params_path)
+    return manifest.build_manifest(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
 
 
 def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(ready: House) -> None:
     release = ready.promote(ready.run("run-1"))
     (folder,) = kept(ready)
     assert folder.name == tree_digest(folder) == tree_digest(base_of(ready.run("run-1")))
-    assert folder.name == manifest.read(Path(release.bundle) / "payload").stages["base_model"]
+    assert folder.name == manifest.read_manifest(Path(release.bundle) / "payload").stages["base_model"]
     assert not (folder / "result.json").samefile(base_of(ready.run("run-1")) / "result.json")
 
 
@@ -54,7 +54,7 @@ def test_a_base_model_that_is_not_the_packages_stops_promotion(ready: House) -> 
     with pytest.raises(Refused, match=r"base_model: artefacts/base_model/result\.json changed since it was signed"):
         ready.promote(layout)
     with pytest.raises(Refused, match="is not the base model that the package was made with"):
-        base_models.copy_base_model(layout, manifest.read(layout.artefacts("package") / "payload"))
+        base_models.copy_base_model(layout, manifest.read_manifest(layout.artefacts("package") / "payload"))
     assert kept(ready) == [] and not ready.bundle().exists()
 
 

@@ -21,7 +21,7 @@ from tests.registry.conftest import After
 from tests.registry.forging import resign
 from tests.registry.house import House, copy, open_house
 
-FIRST, SECOND, THIRD = (f"{bundle.GOVERNANCE}/{number:04}.json" for number in (1, 2, 3))
+FIRST, SECOND, THIRD = (f"{bundle.GOVERNANCE_ADOPTIONS}/{number:04}.json" for number in (1, 2, 3))
 
 Attack = Callable[[House, Path], object]
 
@@ -45,7 +45,7 @@ def folder(changed: House, tmp_path: Path) -> Path:
 def against(house: House, folder: Path) -> str:
     """Why the release is not valid from outside, then inside its project."""
     outside = verification.verify_from_root(folder, house.root_of_trust)
-    inside = releases.verify(folder, house.governance)
+    inside = releases.verify_release(folder, house.governance)
     assert (outside.verdict, inside.verdict) == ("invalid", "invalid"), (outside.against, inside.against)
     return f"{outside.against} | {inside.against}"
 
@@ -62,22 +62,24 @@ def swap(folder: Path) -> None:
 
 def adopted_by_the_gate(house: House, folder: Path) -> None:
     """The gate's key adopts a key of its own for the risk officer."""
-    before = adoption.read(dsse.read(folder / SECOND))
-    line = keys.public_line(Ed25519PrivateKey.generate())
+    before = adoption.read_adoption(dsse.read_envelope(folder / SECOND))
+    line = keys.make_public_line(Ed25519PrivateKey.generate())
     told = json.loads(before.people.model_dump_json())
     next(person for person in told["people"] if person["id"] == "risk-officer")["keys"] = [line]
-    follows = {"sequence": 3, "previous": adoption.digest(before)}
+    follows = {"sequence": 3, "previous": adoption.adoption_digest(before)}
     mine = adoption.Adoption.model_validate(before.model_dump(mode="json") | follows | {"people": told})
-    dsse.write(folder / THIRD, dsse.sign(adoption.statement_of(mine), house.governance.signer("gate")))
+    dsse.write_envelope(
+        folder / THIRD, dsse.sign_statement(adoption.statement_of(mine), house.governance.find_signer("gate"))
+    )
 
 
 def of_another_root(house: House, folder: Path) -> None:
     """Policy and people the same to the last key, under a root key of the attacker's."""
-    root = keys.signer_of(Ed25519PrivateKey.generate())
-    before = adoption.read(dsse.read(folder / SECOND))
+    root = keys.make_signer(Ed25519PrivateKey.generate())
+    before = adoption.read_adoption(dsse.read_envelope(folder / SECOND))
     genesis = before.model_copy(update={"sequence": 1, "previous": None, "root": root.public_line})
     (folder / SECOND).unlink()
-    dsse.write(folder / FIRST, dsse.sign(adoption.statement_of(genesis), root))
+    dsse.write_envelope(folder / FIRST, dsse.sign_statement(adoption.statement_of(genesis), root))
 
 
 GATE_KEY: dict[str, tuple[Attack, str]] = {
@@ -130,8 +132,11 @@ def test_with_the_gate_key_alone_nothing_else_is_adopted_for_a_release(
 
 @pytest.mark.attack(rights="disk", stopped="the adoptions say which key the gate has")
 def test_a_gate_key_that_nobody_adopted_promotes_nothing(changed: House, folder: Path) -> None:
-    statement = dsse.unverified_statement(dsse.read(folder / bundle.PROMOTION))
-    dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, keys.signer_of(Ed25519PrivateKey.generate())))
+    statement = dsse.unverified_statement(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT))
+    dsse.write_envelope(
+        folder / bundle.PROMOTION_STATEMENT,
+        dsse.sign_statement(statement, keys.make_signer(Ed25519PrivateKey.generate())),
+    )
     assert against(changed, folder).count("the envelope is signed by") == 2
 
 
@@ -141,14 +146,14 @@ def test_no_adoption_can_be_taken_out_or_put_in(changed: House, folder: Path) ->
     (folder / SECOND).unlink()
     assert against(changed, folder).count(f"missing: {SECOND}") == 2
     (folder / SECOND).write_bytes(kept)
-    assert releases.verify(folder, changed.governance).ok
+    assert releases.verify_release(folder, changed.governance).ok
     (folder / THIRD).write_bytes(kept)
     assert f"not listed by the promotion statement: {THIRD}" in against(changed, folder)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release is not older than what it was promoted under")
 def test_a_promotion_dated_before_its_adoption_does_not_verify(changed: House, folder: Path) -> None:
-    genesis = adoption.read(dsse.read(folder / FIRST))
+    genesis = adoption.read_adoption(dsse.read_envelope(folder / FIRST))
     resign(changed, folder, time=genesis.time - timedelta(seconds=1))
     assert against(changed, folder).count("promoted before its policy and people were proposed") == 2
 
@@ -158,21 +163,21 @@ def test_what_was_adopted_later_changes_nothing_of_a_release(changed: House, fol
     assert outside.ok and outside.root == changed.root_of_trust, outside.against
     assert "by 2 adoptions" in outside.checks[0].text
     changed.adopt(lambda policy: policy.replace("max_days: 30", "max_days: 20"))
-    inside = releases.verify(folder, changed.governance)
+    inside = releases.verify_release(folder, changed.governance)
     assert inside.ok and inside.root == changed.root_of_trust, inside.against
     assert any("are those of adoption 2, of 2" in check.text for check in inside.checks)
 
 
 def test_under_proposed_files_a_release_counts_in_its_project_alone(ready: House) -> None:
     """In environment local. Taken out of a release by whoever has the gate's key, they count no more outside."""
-    ready.governance = governance.load(ready.governance.folder, ready.state)
+    ready.governance = governance.load_governance(ready.governance.folder, ready.state)
     label = ready.promote(ready.run("run-1")).label
     adopted = open_house(ready.root)
     for governed in (ready.governance, adopted.governance):
-        inside = releases.verify(ready.bundle(label), governed)
+        inside = releases.verify_release(ready.bundle(label), governed)
         assert inside.ok and any("which nobody adopted" in check.text for check in inside.checks), inside.against
     outside = verification.verify_from_root(ready.bundle(label), ready.root_of_trust)
     assert outside.verdict == "invalid" and outside.against == trust.UNADOPTED_MESSAGE
     elsewhere = adopted.governance.policy.model_copy(update={"environment": "production"})
     with pytest.raises(Refused, match="holds no adoption"):
-        trust.last_adopted([], trust.from_governance(replace(adopted.governance, policy=elsewhere)))
+        trust.last_adoption([], trust.trust_from_governance(replace(adopted.governance, policy=elsewhere)))

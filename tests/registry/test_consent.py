@@ -20,11 +20,11 @@ from tests.registry.house import NAME, SOURCE, House, open_house, writable
 
 def withdraw(house: House) -> None:
     declare(house)
-    withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
+    withdrawals.withdraw_source(house.ledger, house.governance, "tickets", "owner", "consent ended")
 
 
 def restore(house: House) -> None:
-    withdrawals.restore(house.ledger, house.governance, "tickets", "owner", "a mistake")
+    withdrawals.restore_source(house.ledger, house.governance, "tickets", "owner", "a mistake")
 
 
 def declare(house: House) -> None:
@@ -50,7 +50,7 @@ def test_a_run_behind_all_its_gates_is_not_promoted(ready: House) -> None:
 def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None:
     withdraw(ready)
     layout = ready.run("run-1")
-    write_json(layout.sources, {"sources": [], "as_of": "2026-03-01", "vault": "0" * 32})
+    write_json(layout.sources_path, {"sources": [], "as_of": "2026-03-01", "vault": "0" * 32})
     with pytest.raises(Refused):
         ready.promote(layout)
     assert champion(ready) == []
@@ -78,7 +78,7 @@ def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatc
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(recovery, "record_promotion", crash)
         ready.promote(ready.run("run-1"))
-    assert intents.pending(ready.ledger)
+    assert intents.pending_intents(ready.ledger)
     withdraw(ready)
     (told,) = promotion.recover(ready.ledger, ready.governance)
     assert "is undone: what was trained on a withdrawn source" in told
@@ -87,10 +87,10 @@ def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatc
 
 def test_a_release_promoted_before_stays_valid_and_in_production(released: House) -> None:
     withdraw(released)
-    assert releases.verify(released.bundle(), released.governance).ok
-    assert releases.problems(released.ledger, released.governance) == []
+    assert releases.verify_release(released.bundle(), released.governance).ok
+    assert releases.promotion_problems(released.ledger, released.governance) == []
     assert champion(released) == ["triage-1"] and admission.admit(released.ledger, released.governance, NAME)
-    assert releases.by_source(released.ledger, released.governance).by_name == {"tickets": ["triage-1"]}
+    assert releases.releases_by_source(released.ledger, released.governance).by_name == {"tickets": ["triage-1"]}
 
 
 def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
@@ -107,8 +107,8 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     from tasks.consent import release_sources
 
     with pytest.raises(Refused, match="cannot be read which sources"):
-        release_sources.require_not_withdrawn(tmp_path, released.ledger, released.governance)
-    assert promotions.read(released.ledger, released.governance, NAME).newest
+        release_sources.require_sources_not_withdrawn(tmp_path, released.ledger, released.governance)
+    assert promotions.read_promotions(released.ledger, released.governance, NAME).newest_statement
 
 
 def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
@@ -131,12 +131,12 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
 
 
 def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(succeeded: House) -> None:
-    (digest,) = releases.by_dataset(succeeded.ledger, succeeded.governance).by_name
+    (digest,) = releases.releases_by_dataset(succeeded.ledger, succeeded.governance).by_name
     payload = writable(succeeded.bundle("triage-1")) / "payload"
     (payload / "dataset" / "manifest.json").write_text("{")
-    found = releases.by_source(succeeded.ledger, succeeded.governance)
+    found = releases.releases_by_source(succeeded.ledger, succeeded.governance)
     assert (found.by_name, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
     assert found.notice() == "what these releases were trained on cannot be read on this machine: triage-1"
     shutil.rmtree(succeeded.bundle("triage-1"))
-    found = releases.by_dataset(succeeded.ledger, succeeded.governance)
+    found = releases.releases_by_dataset(succeeded.ledger, succeeded.governance)
     assert (found.by_name, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])

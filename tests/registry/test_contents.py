@@ -7,11 +7,11 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.registry.release import contents
-from tasks.registry.release.contents import MAX_PARSED
+from tasks.registry.release.contents import MAX_PARSED_BYTES
 
 
-def read(folder: Path, *parsed: str) -> contents.Contents:
-    return contents.read(folder, contents.file_names(folder), parsed)
+def read(folder: Path, *parsed: str) -> contents.FolderContents:
+    return contents.read_files(folder, contents.file_names(folder), parsed)
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def folder(tmp_path: Path) -> Path:
 def test_every_file_has_its_digest_and_those_asked_for_their_bytes(folder: Path) -> None:
     found = read(folder, "sub/a.json")
     assert list(found.digests) == ["sub/a.json", "weights.safetensors"]
-    assert found.json("sub/a.json") == {"a": 1}
-    assert found.below("sub") == ["sub/a.json"]
+    assert found.parsed_json("sub/a.json") == {"a": 1}
+    assert found.names_below("sub") == ["sub/a.json"]
     with pytest.raises(Refused, match=r"weights\.safetensors is missing"):
-        found.bytes("weights.safetensors")
+        found.file_bytes("weights.safetensors")
     found.require_unchanged()
 
 
@@ -37,7 +37,7 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(folder: Path) -> None:
     """Opening a pipe that nobody writes to would wait for ever."""
     os.mkfifo(folder / "pipe.json")
     with pytest.raises(Refused, match="not a plain file"):
-        contents.read_one(folder, "pipe.json")
+        contents.read_file(folder, "pipe.json")
     with pytest.raises(Refused, match="not a plain file"):
         contents.file_names(folder)
 
@@ -56,11 +56,11 @@ def test_a_link_is_not_followed(folder: Path, target: str) -> None:
     with pytest.raises(Refused, match="not a plain file"):
         contents.file_names(folder)
     with pytest.raises(Refused, match="cannot be read"):
-        contents.read_one(folder, "link.json")
+        contents.read_file(folder, "link.json")
 
 
 def test_what_is_parsed_has_a_limit_and_gigabytes_are_hashed_in_blocks(folder: Path) -> None:
-    (folder / "sub" / "a.json").write_bytes(b" " * (MAX_PARSED + 1))
+    (folder / "sub" / "a.json").write_bytes(b" " * (MAX_PARSED_BYTES + 1))
     with pytest.raises(Refused, match="16,777,217 bytes"):
         read(folder, "sub/a.json")
     assert len(read(folder).digests) == 2
@@ -81,14 +81,14 @@ def test_what_is_parsed_has_a_limit_and_gigabytes_are_hashed_in_blocks(folder: P
 def test_json_that_two_readers_would_read_differently_is_refused(folder: Path, data: bytes, reason: str) -> None:
     (folder / "sub" / "a.json").write_bytes(data)
     with pytest.raises(Refused, match=reason):
-        read(folder, "sub/a.json").json("sub/a.json")
+        read(folder, "sub/a.json").parsed_json("sub/a.json")
 
 
 @pytest.mark.parametrize("data", [b'{"a": 1}', b'{"a":1}\n', b'{"\\u0061":1}', b'{"b":1,"a":1}', b'{"a":1.0e0}'])
 def test_a_second_spelling_is_refused(folder: Path, data: bytes) -> None:
     (folder / "sub" / "a.json").write_bytes(data)
     with pytest.raises(Refused, match="canonical form"):
-        read(folder, "sub/a.json").json("sub/a.json")
+        read(folder, "sub/a.json").parsed_json("sub/a.json")
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_names_that_differ_in_capitals_alone_are_refused() -> None:
 
 
 def test_a_message_shows_no_name_that_a_terminal_would_obey() -> None:
-    assert contents.display_names(["a\x1b[2J"]) == r"'a\x1b[2J'"
-    assert contents.display_names([str(n) for n in range(7)]) == "0, 1, 2, 3, 4 …"
+    assert contents.format_names(["a\x1b[2J"]) == r"'a\x1b[2J'"
+    assert contents.format_names([str(n) for n in range(7)]) == "0, 1, 2, 3, 4 …"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ module, name = {
     "kept": (base_models, "copy_base_model"),
     "bundle": (assembly, "build"),
     "statement": (assembly, "add_promotion"),
-    "verified": (verification, "require_valid"),
+    "verified": (verification, "require_valid_release"),
     "named": (assembly, "publish"),
     "registered": (mlflow_mirror, "register"),
     "made": (recovery, "record_promotion"),
@@ -55,7 +55,7 @@ def killed(*args, **kwargs):
 
 setattr(module, name, killed)
 state = root / ".hallmark"
-ledger, governed = open_ledger(state), governance.load(root / "governance", state)
+ledger, governed = open_ledger(state), governance.load_governance(root / "governance", state)
 if sys.argv[4] == "promote":
     promotion.promote(Layout(state / "runs" / "run-2"), "run-2", "c" * 40, ledger, governed)
 else:
@@ -94,10 +94,10 @@ def check(house: House) -> str:
     weights = house.served().decode()
     known = releases.list_releases(house.ledger, house.governance)
     (reigning,) = [release for release in known if "champion" in release.aliases]
-    assert all(releases.verify(Path(release.bundle), house.governance).ok for release in known)
+    assert all(releases.verify_release(Path(release.bundle), house.governance).ok for release in known)
     folders = sorted(path.name for path in (house.state / "releases").iterdir())
     assert folders == sorted(str(release.label) for release in known)
-    assert intents.pending(house.ledger) == []
+    assert intents.pending_intents(house.ledger) == []
     with mlflow_mirror.RegistryClient(house.state) as client:
         versions = client.search_model_versions(f"name = '{NAME}'")
         assert sorted(version.tags[mlflow_mirror.RELEASE_TAG] for version in versions) == folders
@@ -125,9 +125,9 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     layout = challenged.run("run-2")
     kill(processes, challenged, point, moment)
 
-    line = promotions.read(challenged.ledger, challenged.governance, NAME)
+    line = promotions.read_promotions(challenged.ledger, challenged.governance, NAME)
     made = POINTS.index(point) > POINTS.index("appended") or (point, moment) == ("made", "after")
-    assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
+    assert len(line.valid_statements) == (2 if made else 1), "the statement in the ledger is the point of no return"
     assert challenged.served() == (b"second" if made else b"adapter")
 
     promotion.recover(challenged.ledger, challenged.governance)
@@ -172,13 +172,13 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
     )  # fmt: skip
     assert people.read_text() != text
     kill(processes, challenged, "unregistered", moment, "reconcile")
-    challenged.governance = governance.load(challenged.governance.folder, challenged.state)
+    challenged.governance = governance.load_governance(challenged.governance.folder, challenged.state)
     assert "is undone: gate release of run run-2" in " ".join(
         promotion.recover(challenged.ledger, challenged.governance)
     )
     assert check(challenged) == "adapter"
     people.write_text(text)
-    challenged.governance = governance.load(challenged.governance.folder, challenged.state)
+    challenged.governance = governance.load_governance(challenged.governance.folder, challenged.state)
     assert challenged.release("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
     assert check(challenged) == "newer"
 
@@ -186,13 +186,13 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
 def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(challenged: House, processes: Forking) -> None:
     assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == []
     kill(processes, challenged, "registered", "after")
-    before = challenged.ledger.last()
+    before = challenged.ledger.last_seq()
     assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == ["triage-2"]
     with intents.hold_lock(challenged.state):
         assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == [], (
             "another process is at it"
         )
-    assert challenged.ledger.last() == before
+    assert challenged.ledger.last_seq() == before
     promotion.recover(challenged.ledger, challenged.governance)
     assert (
         promotion.interrupted_releases(challenged.ledger, challenged.governance) == [] and check(challenged) == "second"

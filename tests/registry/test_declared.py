@@ -13,8 +13,8 @@ from tasks.core.errors import Refused
 from tasks.core.params import params
 from tasks.declarations import declarations, signed_declaration, signing
 from tasks.declarations.signed_declaration import DeclaredDocument
-from tasks.policy import governance, judge
-from tasks.policy.judge import Judge
+from tasks.policy import governance, judge_install
+from tasks.policy.judge_install import JudgeInstall
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
@@ -29,15 +29,17 @@ OWNERS = {"source/tickets": "owner", "card/triage": "product"}
 
 def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house outside environment local, whose Hallmark may judge."""
-    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="0" * 64, editable=False))
+    monkeypatch.setattr(
+        judge_install, "current_judge", lambda: JudgeInstall(version="1", sha256="0" * 64, editable=False)
+    )
     house = open_house(root)
-    house.governance = governance.load(house.root / "governance-production", house.state)
+    house.governance = governance.load_governance(house.root / "governance-production", house.state)
     return house
 
 
 def sign_off_in_production(house: House) -> None:
     production = house.in_environment("production")
-    sign_off.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
+    sign_off.sign_version(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
 
 
 def release_adopted(house: House) -> None:
@@ -62,19 +64,19 @@ def adopted(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def adopt(house: House, *declared: DeclaredDocument) -> None:
     for each in declared:
-        signing.sign(house.ledger, house.governance, OWNERS[each.subject], [each], "as agreed")
+        signing.sign_declarations(house.ledger, house.governance, OWNERS[each.subject], [each], "as agreed")
 
 
 def of(house: House, **card: object) -> list[DeclaredDocument]:
     """What runs of the house declare."""
     layout = house.begin("looked-at", **card)
-    declared = declarations.of_run(layout, params.load(layout.params), house.governance.policy)
+    declared = declarations.declarations_of_run(layout, params.load_params(layout.params_path), house.governance.policy)
     shutil.rmtree(layout.root)
     return declared
 
 
 def test_a_release_says_who_adopted_what_it_was_made_of(adopted: House) -> None:
-    checked = verification.verify(adopted.bundle(), adopted.governance)
+    checked = verification.verify_release(adopted.bundle(), adopted.governance)
     assert checked.ok, checked.against
     (told,) = [check.text for check in checked.checks if check.about == "declarations"]
     assert told == "card/triage, source/tickets: as adopted by owner, product, and every gate looked at that"
@@ -83,7 +85,7 @@ def test_a_release_says_who_adopted_what_it_was_made_of(adopted: House) -> None:
 
 
 def test_in_local_a_release_says_that_nobody_did(released: House) -> None:
-    checked = verification.verify(released.bundle(), released.governance)
+    checked = verification.verify_release(released.bundle(), released.governance)
     (told,) = [check.text for check in checked.checks if check.about == "declarations"]
     assert checked.ok and told == "nobody adopted its sources and its card: as environment local allows"
 
@@ -115,22 +117,24 @@ def test_a_run_that_asks_more_than_its_card_is_promoted(production: House) -> No
     adopt(production, *of(production))
     harder = [PARAMS["use_case"]["success_metrics"][0] | {"at_least": 0.74}, *PARAMS["use_case"]["success_metrics"][1:]]
     production.release("run-1", success_metrics=harder)
-    assert verification.verify(production.bundle(), production.governance).ok
+    assert verification.verify_release(production.bundle(), production.governance).ok
 
 
 def signed(house: House, folder: Path, name: str, key: str = "", **changes: Any) -> None:
     """Another declaration in the place of one, signed by whom it names or with another key."""
     path = next(
         path for path in (folder / bundle.DECLARATIONS).iterdir()
-        if signed_declaration.DECLARATION.predicate(dsse.read(path)).declared.subject == name
+        if signed_declaration.DECLARATION_KIND.unverified_document(dsse.read_envelope(path)).declared.subject == name
     )  # fmt: skip
-    said = signed_declaration.DECLARATION.predicate(dsse.read(path)).model_copy(update=changes)
-    dsse.write(path, dsse.sign(signed_declaration.DECLARATION.statement(said), house.key(key or said.person)))
+    said = signed_declaration.DECLARATION_KIND.unverified_document(dsse.read_envelope(path)).model_copy(update=changes)
+    dsse.write_envelope(
+        path, dsse.sign_statement(signed_declaration.DECLARATION_KIND.statement(said), house.key(key or said.person))
+    )
 
 
 def other_source(**changes: object) -> DeclaredDocument:
     suites = Suites(by_source={}, dataset=None)
-    return signed_declaration.of_source(Source.model_validate(SOURCE["source"] | changes), suites, {}, [])
+    return signed_declaration.declare_source(Source.model_validate(SOURCE["source"] | changes), suites, {}, [])
 
 
 def unsigned(folder: Path) -> None:
@@ -177,12 +181,12 @@ def test_a_release_with_other_declarations_does_not_verify(adopted: House, tmp_p
     change, why = FORGED[what]
     change(adopted, folder)
     resign(adopted, folder)
-    assert re.search(why, releases.verify(folder, adopted.governance).against)
+    assert re.search(why, releases.verify_release(folder, adopted.governance).against)
 
 
 def test_what_an_earlier_version_promoted_is_told(adopted: House) -> None:
     """It has no declarations, and says outside environment local that nothing is known of them."""
-    signed = verification.require_valid(adopted.bundle(), adopted.governance)
+    signed = verification.require_valid_release(adopted.bundle(), adopted.governance)
     files = {name: sha256 for name, sha256 in signed.promotion.files.items() if bundle.DECLARATIONS not in name}
     before = signed.promotion.model_copy(update={"files": files})
     (told,) = verification._unverifiable_in_early_versions(before)

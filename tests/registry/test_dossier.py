@@ -14,7 +14,7 @@ import typer
 from infra.cli.releases.verify import verify
 from tasks.audit import archive, dossier_signature, dossier_verification, release_facts
 from tasks.audit.dossier import Dossier
-from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
+from tasks.audit.dossier_signature import SIGNATURE_FILE, DossierSignature
 from tasks.core.files import tree_manifest
 from tasks.core.json_text import canonical_json
 from tasks.ledger.heads import publication
@@ -45,9 +45,11 @@ def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = 
     """As `hallmark audit` writes it."""
     publication.publish(house.ledger, house.governance)
     prover = Prover(house.ledger, house.governance)
-    gathered = release_facts.gather(releases.get(house.ledger, house.governance, label), house.ledger, house.governance)
+    gathered = release_facts.gather_facts(
+        releases.get_release(house.ledger, house.governance, label), house.ledger, house.governance
+    )
     signer = house.key("ledger") if signed else None
-    told, _ = archive.write(
+    told, _ = archive.write_dossier(
         gathered,
         lambda seq: canonical_json(prover.prove_inclusion(seq).model_dump(mode="json")),
         target,
@@ -81,16 +83,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Iterat
 
 
 def outside(made: Made, folder: Path) -> Verification:
-    return dossier_verification.verify_from_root(folder, made.house.root_of_trust)
+    return dossier_verification.verify_dossier_from_root(folder, made.house.root_of_trust)
 
 
 def signed_anew(made: Made, folder: Path, by: str = "ledger", **other: Any) -> None:
     """Sign what lies there with the key of a machine or person; `other`: what the signature says otherwise."""
-    said = json.loads((made.folder / FILE_NAME).read_bytes())
-    before = dossier_signature.SIGNATURE.predicate(said).model_dump() | other
-    (folder / FILE_NAME).unlink()
-    envelope = dossier_signature.sign(DossierSignature(**before), tree_manifest(folder), made.house.key(by))
-    (folder / FILE_NAME).write_bytes(canonical_json(envelope))
+    said = json.loads((made.folder / SIGNATURE_FILE).read_bytes())
+    before = dossier_signature.SIGNATURE_KIND.unverified_document(said).model_dump() | other
+    (folder / SIGNATURE_FILE).unlink()
+    envelope = dossier_signature.sign_dossier(DossierSignature(**before), tree_manifest(folder), made.house.key(by))
+    (folder / SIGNATURE_FILE).write_bytes(canonical_json(envelope))
 
 
 def test_one_command_checks_all_of_it(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +108,7 @@ def test_one_command_checks_all_of_it(made: Made, capsys: pytest.CaptureFixture[
     ):  # fmt: skip
         assert expected in told, expected
     assert told.strip().splitlines()[-1].startswith("valid: the dossier of triage-1, digest ")
-    assert dossier_verification.verify(made.folder, made.house.governance).verdict == "valid"
+    assert dossier_verification.verify_dossier(made.folder, made.house.governance).verdict == "valid"
 
 
 def a_byte(name: str) -> Callable[[Path], None]:
@@ -128,7 +130,7 @@ def removed(folder: Path) -> None:
 
 CHANGED = {
     **{name: a_byte(name) for name in (
-        "index.html", "dossier.json", "SHA256SUMS", FILE_NAME, "governance/0001.json", "ledger/??????.json",
+        "index.html", "dossier.json", "SHA256SUMS", SIGNATURE_FILE, "governance/0001.json", "ledger/??????.json",
         "ledger/*.proof.json", "release/payload/README.md", "release/attestations/ledger.json",
     )},
     "a file more": added, "a file less": removed,
@@ -177,12 +179,12 @@ def test_it_is_signed_for_the_release_in_it(made: Made, copy: Path) -> None:
 
 
 def test_without_a_signature_it_is_incomplete_and_says_so(made: Made, copy: Path, tmp_path: Path) -> None:
-    (copy / FILE_NAME).unlink()
+    (copy / SIGNATURE_FILE).unlink()
     found = outside(made, copy)
     assert found.verdict == "incomplete" and "nobody signed this dossier" in found.conclusion()
     told = dossier(made.house, tmp_path / "unsigned", signed=False)
     assert any("Nobody signed this dossier" in text for text in told.missing)
-    assert "by nobody" in Page((tmp_path / "unsigned" / archive.PAGE).read_text()).text
+    assert "by nobody" in Page((tmp_path / "unsigned" / archive.PAGE_FILE).read_text()).text
 
 
 def test_entries_without_a_proof_leave_it_incomplete(made: Made, copy: Path) -> None:
@@ -199,7 +201,7 @@ def test_a_key_that_was_revoked_signs_for_nothing(released: House, tmp_path: Pat
     """Whoever has it could date a dossier back."""
     dossier(released, tmp_path / "before")
     rekeyed(released, "revoked_as_of: 2100-01-01, reason: stolen")
-    found = dossier_verification.verify(tmp_path / "before", released.governance)
+    found = dossier_verification.verify_dossier(tmp_path / "before", released.governance)
     assert found.verdict == "invalid" and "is revoked as of 2100-01-01" in found.against
 
 
@@ -225,10 +227,10 @@ def test_every_head_and_last_line_says_demo(made: Made, demo: Made, capsys: pyte
         assert ended.value.exit_code == 0
         last = capsys.readouterr().out.strip().splitlines()[-1]
         assert last.startswith("valid (demonstration only, no person decided): ")
-    seal = Page((demo.folder / archive.PAGE).read_text())
+    seal = Page((demo.folder / archive.PAGE_FILE).read_text())
     assert ("class", "seal valid demo") in seal.attributes
     assert "demonstration only: verified, and no person decided" in seal.text and "✓" not in seal.text
-    real = Page((made.folder / archive.PAGE).read_text())
+    real = Page((made.folder / archive.PAGE_FILE).read_text())
     assert ("class", "seal valid") in real.attributes and "✓ verified" in real.text
     assert not verification.verify_from_root(made.house.bundle(), made.house.root_of_trust).demo
 

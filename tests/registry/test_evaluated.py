@@ -8,7 +8,7 @@ from tests.registry.house import House
 
 def test_an_evaluation_is_recorded_once_by_digest_and_headline_figures(house: House) -> None:
     layout = house.begin("run-1")
-    checked = params.load(layout.params)
+    checked = params.load_params(layout.params_path)
     made = run_entries.record_evaluation(house.ledger, layout, "run-1", checked)
     assert made.body["figures"] == {"exact_match": {"value": 0.8, "low": 0.75, "high": 0.85}}
     assert made.body["sha256"] == tree_digest(layout.artefacts("evaluate"))

@@ -20,7 +20,7 @@ def made(house: House) -> list[datetime]:
 
 
 def standing(house: House, when: datetime) -> ModelState:
-    (found,) = history.state_at(when.isoformat(), house.ledger, house.governance).models
+    (found,) = history.production_state_at(when.isoformat(), house.ledger, house.governance).models
     return found
 
 
@@ -48,7 +48,7 @@ def test_it_says_who_decided_with_the_entries_that_hold_it(released: House) -> N
     champion = standing(released, made(released)[0]).champion
     assert champion is not None
     told = {approval.gate: (approval.who, approval.entry) for approval in champion.approvals}
-    entries = {entry.seq: entry for entry in released.ledger.entries(signed_decision.KIND)}
+    entries = {entry.seq: entry for entry in released.ledger.entries(signed_decision.ENTRY_KIND)}
     wanted = {
         "data": ("owner", "data-owner"),
         "evaluation": ("product", "product-owner"),
@@ -57,7 +57,7 @@ def test_it_says_who_decided_with_the_entries_that_hold_it(released: House) -> N
     assert {gate: who for gate, (who, _) in told.items()} == {g: f"{p} as {r}" for g, (p, r) in wanted.items()}
     for gate, (_, entry) in told.items():
         assert entry is not None
-        decision = signed_decision.read(entries[entry], released.governance).decision
+        decision = signed_decision.read_decision(entries[entry], released.governance).decision
         assert (decision.gate, decision.person) == (gate, wanted[gate][0])
     assert champion.entry == released.ledger.entries(promotions.PROMOTED, NAME)[0].seq
 
@@ -73,18 +73,18 @@ def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> N
 def test_an_order_that_the_statement_does_not_name_is_nobodys(succeeded: House) -> None:
     """Whoever owns the database can write other orders beside a statement; their digests are signed."""
     succeeded.roll_back()
-    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).valid[-1]
-    assert newest.entry is not None and history.orderers(newest) == ["risk-officer as risk"]
-    decision = succeeded.ledger.entries(signed_decision.KIND)[0].body["envelope"]
+    newest = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME).valid_statements[-1]
+    assert newest.entry is not None and history.rollback_orderers(newest) == ["risk-officer as risk"]
+    decision = succeeded.ledger.entries(signed_decision.ENTRY_KIND)[0].body["envelope"]
     for body in ({"order": decision}, {"joined": [decision]}, {"order": "none"}):
         forged = newest.entry.model_copy(update={"body": newest.entry.body | body})
-        assert history.orderers(replace(newest, entry=forged)) == ["risk-officer"]
+        assert history.rollback_orderers(replace(newest, entry=forged)) == ["risk-officer"]
 
 
 def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     """Whoever owns the database can write another time beside a statement; the statement's own is signed."""
-    line = promotions.read(succeeded.ledger, succeeded.governance, NAME)
-    first, second = line.valid
+    line = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME)
+    first, second = line.valid_statements
     assert second.entry is not None
     early = second.entry.model_copy(update={"time": first.promotion.time - timedelta(days=9)})
     moved = promotions.SignedPromotion(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
@@ -127,7 +127,7 @@ def test_what_is_no_time_of_the_past_is_said(text: str, told: str) -> None:
 
 
 def test_a_house_without_releases_has_no_models(house: House) -> None:
-    found = history.state_at("2026-03-03", house.ledger, house.governance)
+    found = history.production_state_at("2026-03-03", house.ledger, house.governance)
     assert (found.models, found.environment) == ([], "local")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.documents.document import Document, error_text
+from tasks.core.documents.document import Document, document_error_message
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json
 from tasks.gates import cases
@@ -19,16 +19,16 @@ from tests.registry.house import House
 
 def test_what_this_version_signed_counts_for_one_whose_schemas_have_a_field_more(house: House) -> None:
     first, root = house.release("run-1"), house.root_of_trust
-    policy_sha256, asked = house.governance.policy.sha256, cases.read_all(house.ledger)
+    policy_sha256, asked = house.governance.policy.sha256, cases.read_cases(house.ledger)
     folder, state = house.governance.folder, house.state
     with one_field_more(below(Document)):
         assert "added" in type(house.governance.policy).model_fields
-        house.governance = in_force.load(folder, state, house.ledger)
+        house.governance = in_force.load_in_force(folder, state, house.ledger)
         assert house.governance.policy.sha256 == policy_sha256
-        assert [case.evidence.sha256 for case in cases.read_all(house.ledger)] == [case.sha256 for case in asked]
+        assert [case.evidence.sha256 for case in cases.read_cases(house.ledger)] == [case.sha256 for case in asked]
         checked = verification.verify_from_root(Path(first.bundle), root)
         assert checked.ok, checked.against
-        assert not promotions.read(house.ledger, house.governance, "triage").problems
+        assert not promotions.read_promotions(house.ledger, house.governance, "triage").problems
 
         house.adopt(lambda people: people.replace("name: Engineer", "name: Somebody"), "people.yaml")
         assert house.governance.policy.sha256 == policy_sha256, "policy that says the same is signed as it was"
@@ -67,10 +67,10 @@ def test_what_was_read_is_spelled_as_it_was_and_what_is_changed_anew() -> None:
 def test_a_document_of_another_type_is_refused_in_words(came: dict[str, str], words: str) -> None:
     with pytest.raises(ValueError) as caught:
         Dataset.from_value(came)
-    assert words in error_text(caught.value)
+    assert words in document_error_message(caught.value)
 
 
 def test_a_statement_of_a_later_version_is_told_from_another() -> None:
-    later = dsse.statement("urn:hallmark:promotion:v2", {"triage-1": "0" * 64}, {})
+    later = dsse.make_statement("urn:hallmark:promotion:v2", {"triage-1": "0" * 64}, {})
     with pytest.raises(Refused, match="is a urn:hallmark:promotion:v2, not a promotion; a newer Hallmark made it"):
         dsse.read_predicate(later, promotions.PREDICATE_TYPE, promotions.Promotion, "a promotion")

@@ -23,10 +23,10 @@ WEIGHTS = f"{bundle.PAYLOAD}/model/adapter_model.safetensors"
 @pytest.fixture
 def folder(released: House, tmp_path: Path) -> Path:
     """The release as `hallmark audit --no-weights` hands it on."""
-    release = releases.get(released.ledger, released.governance, "triage-1")
-    told = release_facts.gather(release, released.ledger, released.governance)
-    archive.write(told, no_proof, tmp_path / "dossier", weights=False)
-    return tmp_path / "dossier" / archive.RELEASE
+    release = releases.get_release(released.ledger, released.governance, "triage-1")
+    told = release_facts.gather_facts(release, released.ledger, released.governance)
+    archive.write_dossier(told, no_proof, tmp_path / "dossier", include_weights=False)
+    return tmp_path / "dossier" / "release"
 
 
 def test_it_is_incomplete_and_names_what_is_gone(
@@ -39,12 +39,12 @@ def test_it_is_incomplete_and_names_what_is_gone(
     digest = files.sha256_file(released.bundle() / WEIGHTS)
     assert f"not here, left out on purpose: {WEIGHTS} (SHA-256 {digest})" in told
     assert "OpenSSF Model Signing over" in told and "INCOMPLETE" in told
-    assert releases.verify(folder, released.governance).verdict == "incomplete"
+    assert releases.verify_release(folder, released.governance).verdict == "incomplete"
 
 
 def test_with_the_weights_put_back_it_is_valid(released: House, folder: Path) -> None:
     (folder / WEIGHTS).write_bytes((released.bundle() / WEIGHTS).read_bytes())
-    (folder / bundle.LEFT_OUT).unlink()
+    (folder / bundle.OMITTED_WEIGHTS).unlink()
     assert verification.verify_from_root(folder, released.root_of_trust).verdict == "valid"
 
 
@@ -61,10 +61,10 @@ def marked(*names: str) -> Callable[[Path], None]:
     """Takes files away and says that they were left out."""
 
     def change(folder: Path) -> None:
-        listing = bundle.listing(folder)
+        listing = bundle.list_digests(folder)
         for name in names:
             (folder / name).unlink()
-        omitted_weights.write(folder, {name: listing[name] for name in names})
+        omitted_weights.write_omitted_weights(folder, {name: listing[name] for name in names})
 
     return change
 
@@ -77,7 +77,7 @@ def changed_and_marked(folder: Path) -> None:
 
 def another_digest(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
-    omitted_weights.write(folder, {WEIGHTS: "0" * 64})
+    omitted_weights.write_omitted_weights(folder, {WEIGHTS: "0" * 64})
 
 
 ATTACKS: dict[str, Callable[[Path], None]] = {
@@ -88,10 +88,10 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "parameters": marked(f"{bundle.PAYLOAD}/params.yaml"),
     "evidence": marked(f"{bundle.ATTESTATIONS}/evidence/evaluation.json"),
     "weights and the tokenizer": marked(WEIGHTS, f"{bundle.PAYLOAD}/model/tokenizer.json"),
-    "nothing": lambda folder: omitted_weights.write(folder, {}),
-    "no list": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b'{"files":[]}'),
-    "a list of lists": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b"[" * 100_000),
-    "a name from outside": lambda folder: omitted_weights.write(folder, {"../../etc/passwd": "0" * 64}),
+    "nothing": lambda folder: omitted_weights.write_omitted_weights(folder, {}),
+    "no list": lambda folder: files.write_bytes(folder / bundle.OMITTED_WEIGHTS, b'{"files":[]}'),
+    "a list of lists": lambda folder: files.write_bytes(folder / bundle.OMITTED_WEIGHTS, b"[" * 100_000),
+    "a name from outside": lambda folder: omitted_weights.write_omitted_weights(folder, {"../../etc/passwd": "0" * 64}),
 }
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_served_without_its_weights(released: House) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     marked(WEIGHTS)(folder)
     with pytest.raises(Refused, match=f"missing: {WEIGHTS}"):
-        verification.require_valid(folder, released.governance)
+        verification.require_valid_release(folder, released.governance)
     marked(WEIGHTS)(writable(released.bundle()))
     with pytest.raises(Refused, match="missing"):
         admission.admit_in_checkout(released.checkout(), NAME, server="here")

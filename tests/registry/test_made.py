@@ -11,7 +11,7 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
 from tasks.core.graph import DATA_STAGE_NAMES, DVC_STAGES
 from tasks.gates import record_chain
-from tasks.policy.judge import Judge
+from tasks.policy.judge_install import JudgeInstall
 from tasks.registry.release import bundle, contents
 from tasks.registry.verify import attestation_checks, attestations, stage_record_checks, trust, verification
 from tasks.trust import dsse, keys, stage_record
@@ -27,7 +27,7 @@ def worker(house: House) -> Path:
 
 
 def lines(house: House) -> list[str]:
-    checked = verification.verify(house.bundle(), house.governance)
+    checked = verification.verify_release(house.bundle(), house.governance)
     return [f"{check.state}: {check.text}" for check in checked.checks if check.about == "stages"]
 
 
@@ -39,7 +39,9 @@ def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
     )
     assert chained == "ok: what each read is what another left: one chain from 1 source to the payload"
     assert boxed == "ok: every stage ran in a sandbox (bubblewrap 0.11.0), where it saw its own code and inputs"
-    record = stage_record.parse_unverified(dsse.read(released.bundle() / bundle.STAGES / "train.json"))
+    record = stage_record.parse_unverified_record(
+        dsse.read_envelope(released.bundle() / bundle.STAGE_RECORDS / "train.json")
+    )
     assert record.record.inputs.keys() >= {"tasks", "artefacts/split", "gates/data.json", "params.yaml#training"}
     assert record.record.taken_from is None and record.record.environment.run == "run-1"
 
@@ -48,8 +50,8 @@ def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda house, run: house.ledger.append(stage_record.ENTRY_KIND, run.root.name, {"stage": "train", "envelope":
-            sign(run, "train", house.state / "keys" / "gate")}), None),
+        (lambda house, run: house.ledger.append(stage_record.STAGE_ENTRY_KIND, run.root.name,
+            {"stage": "train", "envelope": sign(run, "train", house.state / "keys" / "gate")}), None),
         (lambda house, run: record(run, house.ledger, worker(house), ["train"], taken_from="1" * 64), None),
         (lambda house, run: write_json(run.artefacts("predict/base") / "result.json",
                                        {"facts": {"rows": {"value": 5}}}),
@@ -84,20 +86,22 @@ def test_a_stage_without_a_record_that_counts_passes_no_gate(house: House) -> No
         if key:
             record(layout, house.ledger, house.state / "keys" / key, ["split"])
         with pytest.raises(Refused, match=without):
-            record_chain.require("data", layout, "run-1", house.ledger, house.governance)
-    house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split", "envelope": {"payload": 1}})
-    house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split"})
+            record_chain.require_gate_records("data", layout, "run-1", house.ledger, house.governance)
+    house.ledger.append(stage_record.STAGE_ENTRY_KIND, "run-1", {"stage": "split", "envelope": {"payload": 1}})
+    house.ledger.append(stage_record.STAGE_ENTRY_KIND, "run-1", {"stage": "split"})
     with pytest.raises(Refused, match=without):
-        record_chain.require("data", layout, "run-1", house.ledger, house.governance)
+        record_chain.require_gate_records("data", layout, "run-1", house.ledger, house.governance)
     record(layout, house.ledger, worker(house), ["split"])
-    assert len(record_chain.require("data", layout, "run-1", house.ledger, house.governance)) == len(DATA_STAGE_NAMES)
+    assert len(record_chain.require_gate_records("data", layout, "run-1", house.ledger, house.governance)) == len(
+        DATA_STAGE_NAMES
+    )
 
 
 def test_a_stage_without_a_sandbox_counts_in_environment_local_alone(house: House) -> None:
     layout = house.begin("run-1")
     record(layout, house.ledger, worker(house), sandbox=None)
-    found = record_chain.require("data", layout, "run-1", house.ledger, house.governance)
-    assert {each.sandbox for each in record_chain.references(found).values()} == {None}
+    found = record_chain.require_gate_records("data", layout, "run-1", house.ledger, house.governance)
+    assert {each.sandbox for each in record_chain.record_references(found).values()} == {None}
     elsewhere = house.in_environment("production")
     with pytest.raises(Refused, match="stage ingest: it ran without a sandbox, which does not count in environment p"):
         record_chain._verified_records(["ingest"], layout, found, elsewhere)
@@ -106,12 +110,12 @@ def test_a_stage_without_a_sandbox_counts_in_environment_local_alone(house: Hous
 def change_record(house: House, name: str, change: Change, key: str = "worker") -> Path:
     """A release whose record of a stage says something else, with every list and the promotion signed again."""
     folder = writable(house.bundle())
-    path = folder / bundle.STAGES / f"{name}.json"
-    statement = dsse.unverified_statement(dsse.read(path))
-    left = dsse.subjects(statement)
+    path = folder / bundle.STAGE_RECORDS / f"{name}.json"
+    statement = dsse.unverified_statement(dsse.read_envelope(path))
+    left = dsse.subject_digests(statement)
     change(statement["predicate"], left)
-    anew = dsse.statement(stage_record.PREDICATE_TYPE, left, statement["predicate"])
-    dsse.write(path, dsse.sign(anew, house.key(key)))
+    anew = dsse.make_statement(stage_record.LINK_PREDICATE_TYPE, left, statement["predicate"])
+    dsse.write_envelope(path, dsse.sign_statement(anew, house.key(key)))
     resign(house, folder)
     return folder
 
@@ -138,7 +142,7 @@ def test_the_record_of_something_else_makes_a_release_invalid(
     released: House, name: str, change: Change, why: str
 ) -> None:
     folder = change_record(released, name, change)
-    checked = verification.verify(folder, released.governance)
+    checked = verification.verify_release(folder, released.governance)
     assert checked.verdict == "invalid" and re.search(why, str(checked.against)), checked.against
 
 
@@ -180,17 +184,20 @@ def test_offline_too_code_is_signed_off_outside_local(released: House) -> None:
     ("judge", "why"),
     [
         (None, "the promotion statement does not say which one did"),
-        (Judge(version="1", sha256="b" * 64, editable=True), "an editable install"),
-        (Judge(version="1", sha256="b" * 64, editable=False), "is none of those that policy names under `judges`"),
+        (JudgeInstall(version="1", sha256="b" * 64, editable=True), "an editable install"),
+        (
+            JudgeInstall(version="1", sha256="b" * 64, editable=False),
+            "is none of those that policy names under `judges`",
+        ),
     ],
 )
-def test_offline_too_what_promoted_may_judge(released: House, judge: Judge | None, why: str) -> None:
+def test_offline_too_what_promoted_may_judge(released: House, judge: JudgeInstall | None, why: str) -> None:
     files = Attested(released, "train", same)
     update = {"environment": "production", "judges": ["a" * 64]}
     files.attested.policy = files.attested.policy.model_copy(update=update)
     with pytest.raises(Refused, match=why):
         attestation_checks._check_judge(files.attested, judge)
-    assert attestation_checks._check_judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
+    assert attestation_checks._check_judge(files.attested, JudgeInstall(version="1", sha256="a" * 64, editable=False))
 
 
 class Attested:
@@ -198,36 +205,37 @@ class Attested:
 
     def __init__(self, house: House, name: str, change: Change) -> None:
         folder = house.bundle()
-        signed = verification.require_valid(folder, house.governance)
+        signed = verification.require_valid_release(folder, house.governance)
         self.promotion = signed.promotion
         self.listing = signed.promotion.files
         kept = [n for n in self.listing if n.startswith("attestations/")]
-        files = contents.read(folder, self.listing, [*kept, *attestations.PARSED_FILES])
-        self.attested = attestations.Attestations(files, signed, trust.from_governance(house.governance))
+        files = contents.read_files(folder, self.listing, [*kept, *attestations.PARSED_FILES])
+        self.attested = attestations.Attestations(files, signed, trust.trust_from_governance(house.governance))
         self.records = self.attested.stage_records()
         statement = dsse.unverified_statement(self.records[name].envelope)
         change(statement["predicate"], {})
-        anew = dsse.statement(stage_record.PREDICATE_TYPE, self.records[name].outputs, statement["predicate"])
-        self.records[name] = stage_record.parse_unverified(dsse.sign(anew, house.key("worker")))
+        anew = dsse.make_statement(stage_record.LINK_PREDICATE_TYPE, self.records[name].outputs, statement["predicate"])
+        self.records[name] = stage_record.parse_unverified_record(dsse.sign_statement(anew, house.key("worker")))
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release has a record of every stage, which its evidence names")
 def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House) -> None:
     folder = change_record(released, "train", lambda said, left: None, key="gate")
-    assert "is signed by" in str(verification.verify(folder, released.governance).against)
-    (folder / bundle.STAGES / "train.json").unlink()
+    assert "is signed by" in str(verification.verify_release(folder, released.governance).against)
+    (folder / bundle.STAGE_RECORDS / "train.json").unlink()
     resign(released, folder)
-    assert "records of none: train" in str(verification.verify(folder, released.governance).against)
-    for path in (folder / bundle.STAGES).iterdir():
+    assert "records of none: train" in str(verification.verify_release(folder, released.governance).against)
+    for path in (folder / bundle.STAGE_RECORDS).iterdir():
         path.unlink()
-    (folder / bundle.STAGES).rmdir()
+    (folder / bundle.STAGE_RECORDS).rmdir()
     resign(released, folder)
-    assert verification.verify(folder, released.governance).verdict == "invalid", "evidence names the records"
+    assert verification.verify_release(folder, released.governance).verdict == "invalid", "evidence names the records"
 
 
 def test_what_no_record_says_is_told(released: House) -> None:
     """Of a release of a version that recorded no stages: tests/golden has one that verifies."""
     assert (
-        stage_record_checks.NOT_VERIFIABLE not in verification.verify(released.bundle(), released.governance).unchecked
+        stage_record_checks.UNVERIFIABLE_CLAIM
+        not in verification.verify_release(released.bundle(), released.governance).unchecked
     )
     assert read_json(released.bundle() / "attestations/evidence/data.json")["recorded"].keys() >= {"ingest", "split"}

@@ -35,9 +35,9 @@ def mean(values: Array, weights: Array) -> Array:
 LENGTH = Metric(
     name="answer_length",
     title="Answer length",
-    about="how much it says",
+    subject="how much it says",
     computation="mean length of an answer",
-    interval="bootstrap",
+    interval_kind="bootstrap",
     explain=lambda _: "characters of an answer as it came",
     measure=measure,
     unit="characters",
@@ -90,7 +90,7 @@ def test_a_new_metric_is_at_the_gate_in_the_card_and_in_the_bill_of_materials(ho
 
 
 def test_a_new_metric_is_in_the_table_that_a_run_prints(evaluated: Layout) -> None:
-    scores = summary.scores_of(evaluated)
+    scores = summary.read_scores(evaluated)
     assert list(scores["candidate"]) == [metric.name for metric in table.METRICS]
     console = TableConsole(width=200, soft_wrap=True)
     with console.capture() as capture:

@@ -69,7 +69,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
 def prepare(house: House) -> None:
     (house.root / "infra").mkdir()
     (house.root / "infra" / "governance").symlink_to(Path("..") / "governance")
-    assert notify.deliver(house.root) == []
+    assert notify.send_new_notices(house.root) == []
 
 
 @pytest.fixture
@@ -97,17 +97,17 @@ def happen(house: House) -> None:
     house.release("run-3", b"worse")
     house.roll_back("because Ada said so")
     now = house.ledger.now()
-    incidents.open_if_new(
+    incidents.open_incident_if_new(
         house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",
-        answer_by=now - timedelta(hours=1),
+        escalates_at=now - timedelta(hours=1),
     )  # fmt: skip
-    incidents.escalate_overdue(house.ledger, house.governance)
+    incidents.escalate_overdue_incidents(house.ledger, house.governance)
 
 
 def test_what_happens_is_posted_once_and_in_order_and_names_nobody(happened: House, hook: Hook) -> None:
-    assert len(notify.deliver(happened.root)) == len(EVENTS)
+    assert len(notify.send_new_notices(happened.root)) == len(EVENTS)
     assert [document["event"] for document in hook.taken] == EVENTS
-    assert notify.deliver(happened.root) == [] and len(hook.taken) == len(EVENTS)
+    assert notify.send_new_notices(happened.root) == [] and len(hook.taken) == len(EVENTS)
     asked, promoted = hook.taken[0], hook.taken[4]
     assert asked["title"] == "data gate of run run-2 waits for a decision" and "role data-owner" in asked["text"]
     assert "hallmark gates show run-2 data; then hallmark gates approve run-2 data --as ID" in asked["text"]
@@ -129,9 +129,9 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
     house.ask(house.begin("run-2", b"other"), "data")
     (case,) = cases.open_cases(house.ledger)
     for days in (1, 2, 3.1):
-        monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.opening.time + timedelta(days=days))
-        reminders.remind(house.ledger, house.governance, case)
-    notify.deliver(house.root)
+        monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.opening_entry.time + timedelta(days=days))
+        reminders.record_due_notices(house.ledger, house.governance, case)
+    notify.send_new_notices(house.root)
     assert [document["event"] for document in hook.taken] == [
         "gate.asked", "gate.reminded", "gate.escalated", "gate.expired"
     ]  # fmt: skip
@@ -141,20 +141,20 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
 
 def test_two_failures_are_overcome_and_a_third_waits_for_the_next_time(happened: House, hook: Hook) -> None:
     hook.answers = [500, 503]
-    assert len(notify.deliver(happened.root)) == len(EVENTS)
+    assert len(notify.send_new_notices(happened.root)) == len(EVENTS)
     again = happen_again(happened)
     hook.answers = [200, 500, 500, 500]
     with pytest.raises(Unavailable, match=r"could not be sent \(HTTPStatusError, status 500\)") as caught:
-        notify.deliver(happened.root)
+        notify.send_new_notices(happened.root)
     assert SECRET not in str(caught.value)
     assert len(hook.taken) == len(EVENTS) + 1
-    notify.deliver(happened.root)
+    notify.send_new_notices(happened.root)
     assert [document["about"] for document in hook.taken[len(EVENTS) :]] == again
 
 
 def happen_again(house: House) -> list[str]:
     for number in range(3):
-        incidents.open_if_new(
+        incidents.open_incident_if_new(
             house.ledger, house.governance, "waiver-expired", "triage-1", {"n": number}, "major", "risk", "it expired"
         )
     return [one.id for one in incidents.read_all(house.ledger, house.governance)[-3:]]
@@ -163,10 +163,10 @@ def happen_again(house: House) -> list[str]:
 def test_a_hook_that_is_away_loses_nothing(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, f"http://127.0.0.1:1/{SECRET}")
     with pytest.raises(Unavailable, match="ConnectError") as caught:
-        notify.deliver(happened.root)
+        notify.send_new_notices(happened.root)
     assert SECRET not in str(caught.value)
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, hook.url)
-    notify.deliver(happened.root)
+    notify.send_new_notices(happened.root)
     assert [document["event"] for document in hook.taken] == EVENTS
 
 
@@ -174,9 +174,9 @@ def test_without_a_setting_the_log_alone_is_told_and_setting_it_later_brings_no_
     happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(notify.DESTINATION_VARIABLE)
-    assert len(notify.deliver(happened.root)) == len(EVENTS)
+    assert len(notify.send_new_notices(happened.root)) == len(EVENTS)
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, hook.url)
-    assert notify.deliver(happened.root) == [] and hook.taken == []
+    assert notify.send_new_notices(happened.root) == [] and hook.taken == []
 
 
 @pytest.mark.attack(rights="database", stopped="what cannot be is taken back, said, and told again")
@@ -188,11 +188,11 @@ def test_a_row_that_says_all_was_told_silences_nothing(
     monkeypatch.setattr(logging.getLogger("prefect"), "propagate", True)
     with sqlite3.connect(happened.root / ".hallmark" / "ledger.db") as database:
         database.execute("UPDATE hallmark_leases SET come = ? WHERE name = ?", (come, notify.CURSOR_NAME))
-    notify.deliver(happened.root)
+    notify.send_new_notices(happened.root)
     assert [document["event"] for document in hook.taken][-len(EVENTS) :] == EVENTS
     told = len(hook.taken)
     again = happen_again(happened)
-    notify.deliver(happened.root)
+    notify.send_new_notices(happened.root)
     assert [document["about"] for document in hook.taken[told:]] == again, "from there on once, as ever"
     assert caplog.text.count("notices: the ledger's database said that they had come further") == 1
 
@@ -200,14 +200,14 @@ def test_a_row_that_says_all_was_told_silences_nothing(
 def test_of_what_is_told_again_years_are_left_out(happened: House, monkeypatch: pytest.MonkeyPatch) -> None:
     later = happened.ledger.now() + notify.RESEND_PERIOD + timedelta(days=1)
     monkeypatch.setattr(Ledger, "now", lambda _: later)
-    assert notify._last_older_entry(happened.ledger) == happened.ledger.last()
+    assert notify._last_older_entry(happened.ledger) == happened.ledger.last_seq()
 
 
 def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook: Hook) -> None:
     for kind, subject in (("promotion.made", "triage"), ("incident.opened", "x"), ("incident.escalated", "x"),
                           ("gate.asked", "r"), ("gate.closed", "r"), ("gate.reminded", "r")):  # fmt: skip
         project.ledger.append(kind, subject, {"envelope": {"payload": "e30="}})
-    assert notify.deliver(project.root) == [] and hook.taken == []
+    assert notify.send_new_notices(project.root) == [] and hook.taken == []
 
 
 @pytest.mark.parametrize("given", ["http://hooks.example.com/x", "slack-webhook", "ftp://a/b", "a/b/c", "/ops"])
@@ -216,7 +216,7 @@ def test_a_setting_that_is_neither_block_nor_safe_webhook_is_refused(
 ) -> None:
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, given)
     with pytest.raises(InputError, match="HALLMARK_NOTIFY: expected a Prefect notification block") as caught:
-        notify.destination()
+        notify.configured_destination()
     assert "hooks.example.com" not in str(caught.value), "a webhook's URL may hold a secret"
 
 
@@ -230,6 +230,6 @@ def test_a_prefect_block_is_notified(
         block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})  # type: ignore[call-arg]
         block.save("ops-of-notices")
         monkeypatch.setenv(notify.DESTINATION_VARIABLE, "custom-webhook/ops-of-notices")
-        notify.deliver(happened.root)
+        notify.send_new_notices(happened.root)
     assert len(hook.taken) == len(EVENTS)
     assert hook.taken[0]["said"].startswith("data gate of run run-2 waits for a decision | It is asked of role")

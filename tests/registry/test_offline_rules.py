@@ -34,20 +34,22 @@ PEOPLE_OF_TWO_ROLES = {
 
 
 def promoted(folder: Path) -> Promotion:
-    return Promotion.model_validate(dsse.unverified_statement(dsse.read(folder / bundle.PROMOTION))["predicate"])
+    return Promotion.model_validate(
+        dsse.unverified_statement(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT))["predicate"]
+    )
 
 
 def decided_anew(house: House, folder: Path, gate: str, who: str, number: int = 1, signer: Signer | None = None,
                  **changes: Any) -> None:  # fmt: skip
     """Put another decision in the place of one, signed by whoever it names, and sign the release again."""
     path = folder / f"{bundle.ATTESTATIONS}/decisions/{gate}/{number:02}.json"
-    told = dsse.unverified_statement(dsse.read(path))
+    told = dsse.unverified_statement(dsse.read_envelope(path))
     said = Decision.model_validate(told["predicate"] | {"person": who} | changes)
-    about = dsse.subjects(told)
+    about = dsse.subject_digests(told)
     evidence = about.pop(f"evidence/{gate}.json")
     ((stage, subject),) = about.items()
-    anew = signed_decision.statement(said, stage, subject, evidence)
-    dsse.write(path, dsse.sign(anew, signer or house.key(who)))
+    anew = signed_decision.decision_statement(said, stage, subject, evidence)
+    dsse.write_envelope(path, dsse.sign_statement(anew, signer or house.key(who)))
     approved = promoted(folder).approved_by
     if said.verb == "approve":
         approved = approved | {gate: [f"{who} as {said.role}"]}
@@ -57,7 +59,7 @@ def decided_anew(house: House, folder: Path, gate: str, who: str, number: int = 
 def against(house: House, folder: Path) -> str:
     """Why it is invalid, which it is outside and inside for one reason."""
     outside = verification.verify_from_root(folder, house.root_of_trust)
-    inside = releases.verify(folder, house.governance)
+    inside = releases.verify_release(folder, house.governance)
     assert (outside.verdict, inside.verdict) == ("invalid", "invalid"), (outside.against, inside.against)
     assert outside.against == inside.against
     return outside.against
@@ -68,7 +70,7 @@ def checked(house: House) -> Path:
     folder = copy(house.bundle(), house.root / "copied")
     for found in (
         verification.verify_from_root(folder, house.root_of_trust),
-        releases.verify(folder, house.governance),
+        releases.verify_release(folder, house.governance),
     ):
         assert found.verdict == "valid", found.against
     return folder
@@ -105,12 +107,14 @@ def two_roles(after: After) -> House:
 
 
 def before_the_adoption(house: House) -> datetime:
-    return adoption.read(house.governance.chain[-1]).time - timedelta(milliseconds=1)
+    return adoption.read_adoption(house.governance.chain[-1]).time - timedelta(milliseconds=1)
 
 
 def number_of_the_waiver(folder: Path) -> int:
     place = folder / f"{bundle.ATTESTATIONS}/decisions/evaluation"
-    verbs = [dsse.unverified_statement(dsse.read(path))["predicate"]["verb"] for path in sorted(place.iterdir())]
+    verbs = [
+        dsse.unverified_statement(dsse.read_envelope(path))["predicate"]["verb"] for path in sorted(place.iterdir())
+    ]
     return 1 + verbs.index("waive")
 
 
@@ -191,7 +195,9 @@ def test_a_decision_by_another_key_than_one_in_hardware(house: House) -> None:
     layout = house.ready("run-1", skip=["release"])
     asked, hard = house.ask(layout, "release"), Signer(token.line, token.sign)
     decisions.decide(house.ledger, house.governance, asked, DECIDERS["release"], "approve", "seen", signer=hard)
-    statement.write_gate(layout, asked, gates.judge_and_close(house.ledger, house.governance, asked), house.governance)
+    statement.write_gate_statement(
+        layout, asked, gates.judge_and_close(house.ledger, house.governance, asked), house.governance
+    )
     folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
     assert verification.verify_from_root(folder, house.root_of_trust).verdict == "valid"
     token.flags = 0

@@ -13,7 +13,7 @@ from tasks.core.errors import Refused
 from tasks.gates import decisions
 from tasks.registry.promote import rollback, rollback_orders
 from tasks.registry.promote.rollback import RollbackRequest
-from tasks.registry.promote.rollback_orders import ORDERED, Order
+from tasks.registry.promote.rollback_orders import ORDER_ENTRY_KIND, Order
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse, keys
@@ -41,7 +41,7 @@ def given(person: str, role: str) -> Callable[[House], None]:
 
 def own_keys(house: House) -> None:
     """The release gate asks for keys of people's own, and one risk officer has one."""
-    keys.create(house.state / "keys", "second")
+    keys.create_key_pair(house.state / "keys", "second")
     lines, second = [line_of(house, "risk-officer")], "  - {id: second, name: Second risk officer, roles: [risk]}\n"
     house.adopt(lambda text: text.replace(OFFICER, f"{OFFICER}, keys: {lines}") + second, "people.yaml")
     house.adopt(lambda text: text.replace("      release:\n", "      release:\n        signature: own\n"))
@@ -106,9 +106,9 @@ def test_a_key_outside_hardware_signs_no_order_where_policy_asks_for_hardware(su
     said = (succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", RollbackRequest("so I say"))
     drawn = rollback.draft_order(*said)
     with pytest.raises(Refused, match=r"policy asks for a key in hardware .* which is none"):
-        rollback.submit_order(*said, dsse.sign(drawn, succeeded.key("risk-officer")))
+        rollback.submit_order(*said, dsse.sign_statement(drawn, succeeded.key("risk-officer")))
     assert succeeded.served() == b"second"
-    rollback.submit_order(*said, dsse.sign(drawn, Signer(lines[1], token.sign)))
+    rollback.submit_order(*said, dsse.sign_statement(drawn, Signer(lines[1], token.sign)))
     assert succeeded.served() == b"adapter"
 
 
@@ -162,13 +162,13 @@ def break_glass(house: House, person: str) -> None:
 
 
 def champion(house: House) -> SignedPromotion:
-    newest = promotions.read(house.ledger, house.governance, NAME).newest
+    newest = promotions.read_promotions(house.ledger, house.governance, NAME).newest_statement
     assert newest
     return newest
 
 
 def target_of(house: House) -> SignedPromotion:
-    line = promotions.read(house.ledger, house.governance, NAME)
+    line = promotions.read_promotions(house.ledger, house.governance, NAME)
     return rollback_orders.target_statement(house.ledger, house.governance, line, "triage-1")
 
 
@@ -178,8 +178,8 @@ def record(house: House, person: str, role: str) -> None:
         person=person, role=role, release="triage-1", environment="local", reason="so I say", break_glass=False,
         follows=champion(house).sha256, joins=[], time=house.ledger.now(),
     )  # fmt: skip
-    envelope = dsse.sign(rollback_orders.order_statement(order, target_of(house)), house.key(person))
-    house.ledger.append(ORDERED, NAME, {"envelope": envelope})
+    envelope = dsse.sign_statement(rollback_orders.order_statement(order, target_of(house)), house.key(person))
+    house.ledger.append(ORDER_ENTRY_KIND, NAME, {"envelope": envelope})
 
 
 def pending(house: House) -> list[rollback_orders.SignedOrder]:
@@ -189,4 +189,4 @@ def pending(house: House) -> list[rollback_orders.SignedOrder]:
 def page(house: House, person: str) -> SigningForm | None:
     """Return the form that the page of the release offers somebody to sign."""
     here = RequestState(Site(house.root, "http://127.0.0.1:4220"))
-    return release.release(here, here.person(person), "triage-1").asked_of
+    return release.release(here, here.require_reader(person), "triage-1").asked_of

@@ -60,12 +60,12 @@ def test_a_release_with_another_gate_verifies_and_is_read(theirs: House) -> None
     checked = verification.verify_from_root(theirs.bundle(), theirs.root_of_trust)
     assert checked.ok, checked.against
     assert "gate audit was approved by risk-officer as risk" in [check.text for check in checked.checks]
-    assert verification.require_valid(theirs.bundle(), theirs.governance).promotion.label == "triage-1"
+    assert verification.require_valid_release(theirs.bundle(), theirs.governance).promotion.label == "triage-1"
 
-    line = promotions.read(theirs.ledger, theirs.governance, NAME)
-    assert line.newest is not None and line.newest.promotion.gates == [*graph.GATES, "audit"]
-    assert waivers.failed_checks(theirs.ledger, theirs.governance, line.newest) == []
-    assert list(release_contents.read(theirs.bundle()).evidence) == [*graph.GATES, "audit"]
+    line = promotions.read_promotions(theirs.ledger, theirs.governance, NAME)
+    assert line.newest_statement is not None and line.newest_statement.promotion.gates == [*graph.GATES, "audit"]
+    assert waivers.failed_checks(theirs.ledger, theirs.governance, line.newest_statement) == []
+    assert list(release_contents.read_release(theirs.bundle()).evidence) == [*graph.GATES, "audit"]
     assert [release.label for release in releases.list_releases(theirs.ledger, theirs.governance)] == ["triage-1"]
 
 
@@ -77,10 +77,10 @@ def test_the_other_gate_is_asked_for(theirs: House, what: str) -> None:
 
 
 def test_no_run_is_made_and_nothing_adopted_with_a_gate_that_is_not_here(theirs: House) -> None:
-    chain = adoption_entries.read(theirs.ledger, theirs.root_of_trust)
+    chain = adoption_entries.read_chain(theirs.ledger, theirs.root_of_trust)
     assert adoption.verify_chain(chain.envelopes, theirs.root_of_trust).adoption.policy == theirs.governance.policy
     with pytest.raises(InputError, match=r"policy.yaml:\d+: tiers.low: a tier has either no gates or all of data, "):
-        governance.load(theirs.governance.folder, theirs.state)
+        governance.load_governance(theirs.governance.folder, theirs.state)
     with pytest.raises(InputError, match="a tier has either no gates or all of"):
         in_force.load_proposed(theirs.governance.folder, theirs.state)
     tier: Tier = Policy.from_value(theirs.governance.policy.json_value).tier("low")

@@ -72,11 +72,11 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
 
 
 def test_a_release_without_its_proof_is_incomplete_and_no_other_file_may_miss(folder: Path, root: str) -> None:
-    (folder / bundle.LEDGER).unlink()
+    (folder / bundle.LEDGER_PROOF).unlink()
     told = verify(folder, "--root", root, code=3)
     assert "ledger             --  the release lacks attestations/ledger.json" in told
     assert "INCOMPLETE: nothing is wrong with triage-1, but" in told
-    for name in bundle.listing(folder):
+    for name in bundle.list_digests(folder):
         kept = (folder / name).rename(folder.parent / "kept")
         assert verification.verify_from_root(folder, root).verdict == "invalid", name
         kept.rename(folder / name)
@@ -123,7 +123,7 @@ def test_files_that_nothing_lists_are_refused_before_gigabytes_are_hashed(folder
 
 
 def test_an_adoption_of_gigabytes_or_a_pipe_is_not_read(folder: Path, root: str) -> None:
-    genesis = folder / bundle.GOVERNANCE / "0001.json"
+    genesis = folder / bundle.GOVERNANCE_ADOPTIONS / "0001.json"
     os.truncate(genesis, 2**40)
     assert "1,099,511,627,776 bytes" in verification.verify_from_root(folder, root).against
     genesis.unlink()

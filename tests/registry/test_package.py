@@ -57,7 +57,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
 
 
 def test_the_manifest_leads_back_to_every_stage(gated: Layout) -> None:
-    made = manifest.read(make(gated))
+    made = manifest.read_manifest(make(gated))
     assert made.stages["train"] == tree_digest(gated.artefacts("train"))
     assert made.stages["predict/candidate"] == tree_digest(gated.artefacts("predict/candidate"))
     assert set(made.inputs) == {"sources.json", "suites.json", "champion.json"}
@@ -70,7 +70,7 @@ def test_the_same_inputs_give_the_same_bytes_anywhere(gated: Layout, tmp_path: P
     elsewhere = Layout(tmp_path / "another" / "worktree")
     shutil.copytree(gated.root, elsewhere.root)
     shutil.rmtree(elsewhere.artefacts("package"))
-    write_json(elsewhere.inputs / "request.json", {"run_id": "another run by somebody else"})
+    write_json(elsewhere.inputs_folder / "request.json", {"run_id": "another run by somebody else"})
     make(elsewhere)
     assert tree_digest(elsewhere.artefacts("package")) == first
 
@@ -110,7 +110,7 @@ def test_a_demo_run_says_so_on_what_it_makes(house: House) -> None:
     layout = house.ready("demo", demo=True)
     payload = layout.artefacts("package") / "payload"
     assert "Demonstration only" in (payload / "README.md").read_text()
-    assert manifest.read(payload).demo
+    assert manifest.read_manifest(payload).demo
 
 
 def test_the_bill_of_materials_is_valid_and_complete(gated: Layout) -> None:
@@ -146,7 +146,7 @@ def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
     adapter.rename(gated.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method lora leaves adapter in .*, found model"):
         make(gated)
-    read = params.load(gated.params)
+    read = params.load_params(gated.params_path)
     package.run(read.model_copy(update={"training": Training(method="full", **WHOLE)}), gated)
     payload = gated.artefacts("package") / "payload"
     assert (payload / "model" / "model.safetensors").exists()
@@ -155,9 +155,9 @@ def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
 
 def test_an_experiment_is_packaged_and_marked(house: House) -> None:
     layout = house.begin("run-1")
-    write_json(layout.authority, authority_of(house.governance, "experiment").model_dump(mode="json"))
-    statement.write_experiment_gate(layout, "evaluation", house.governance)
-    assert manifest.read(make(layout)).tier == "experiment"
+    write_json(layout.authority_path, authority_of(house.governance, "experiment").model_dump(mode="json"))
+    statement.write_experiment_statement(layout, "evaluation", house.governance)
+    assert manifest.read_manifest(make(layout)).tier == "experiment"
 
 
 @pytest.mark.parametrize("name", ["adapter_model.bin", "modeling.py", "state.pkl", "checkpoint.pt"])

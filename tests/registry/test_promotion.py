@@ -40,15 +40,15 @@ def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
         "data": ["owner as data-owner"],
         "release": ["risk-officer as risk"],
     }
-    reigning = champion.current(ready.ledger, ready.governance, NAME)
+    reigning = champion.current_champion(ready.ledger, ready.governance, NAME)
     assert reigning is not None
     assert tree_digest(ready.state / reigning.payload) == reigning.sha256 == release.payload_sha256
     assert tree_digest(ready.state / reigning.payload) == tree_digest(layout.artefacts("package") / "payload")
     assert ready.served() == b"adapter"
-    checked = releases.verify(Path(release.bundle), ready.governance)
+    checked = releases.verify_release(Path(release.bundle), ready.governance)
     assert checked.ok, checked.against
     assert (checked.release, checked.sha256) == ("triage-1", release.sha256)
-    assert releases.problems(ready.ledger, ready.governance) == []
+    assert releases.promotion_problems(ready.ledger, ready.governance) == []
 
 
 def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -> None:
@@ -58,14 +58,14 @@ def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -
     second = released.release("run-3", b"better")
     assert aliases(released) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
     assert (first.sequence, second.sequence) == (1, 2)
-    line = promotions.read(released.ledger, released.governance, NAME)
-    assert [signed.promotion.previous for signed in line.valid] == [None, line.valid[0].sha256]
+    line = promotions.read_promotions(released.ledger, released.governance, NAME)
+    assert [signed.promotion.previous for signed in line.valid_statements] == [None, line.valid_statements[0].sha256]
     assert released.served() == b"better"
 
 
 def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
     layout = succeeded.run("run-2")
-    release = releases.get(succeeded.ledger, succeeded.governance, "triage-2")
+    release = releases.get_release(succeeded.ledger, succeeded.governance, "triage-2")
     assert mlflow_aliases(succeeded) == {"champion": "triage-2", "rollback": "triage-1"}
     with mlflow_mirror.RegistryClient(succeeded.state) as client:
         tags = client.get_model_version_by_alias(NAME, "champion").tags
@@ -128,10 +128,10 @@ def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pyt
 @pytest.mark.parametrize("gate", GATES)
 def test_without_one_of_its_gates_nothing_is_promoted(ready: House, gate: str) -> None:
     layout = ready.run("run-1")
-    layout.gate(gate).unlink()
+    layout.gate_statement_path(gate).unlink()
     with pytest.raises(Refused, match=f"gate {gate} is not passed"):
         ready.promote(layout)
-    assert champion.current(ready.ledger, ready.governance, NAME) is None
+    assert champion.current_champion(ready.ledger, ready.governance, NAME) is None
 
 
 @pytest.mark.attack(rights="gate key", stopped="promotion judges the gate again from people's signatures")
@@ -139,10 +139,10 @@ def test_a_gate_statement_without_decisions_behind_it_counts_nothing(house: Hous
     """Somebody with the run's worktree and another run's gate file, or the gate key itself, still lacks the people."""
     layout = house.ready("run-1", skip=["release"])
     asked = house.ask(layout, "release")
-    passed = gates.judge(asked, house.ledger, house.governance, house.ledger.now()).model_copy(
+    passed = gates.judge_gate(asked, house.ledger, house.governance, house.ledger.now()).model_copy(
         update={"state": "passed"}
     )
-    statement.write_gate(layout, asked, passed, house.governance)
+    statement.write_gate_statement(layout, asked, passed, house.governance)
     with pytest.raises(Refused, match="gate release of run run-1 is waiting: 1 approval in role risk"):
         house.promote(layout)
 
@@ -163,7 +163,7 @@ def test_an_expired_waiver_blocks_promotion(house: House, monkeypatch: pytest.Mo
         house.promote(layout)
     monkeypatch.undo()
     release = house.promote(layout)
-    assert releases.verify(Path(release.bundle), house.governance).ok
+    assert releases.verify_release(Path(release.bundle), house.governance).ok
 
 
 @pytest.mark.attack(rights="worker", stopped="owners are worked out again from the run's sources")
@@ -171,9 +171,9 @@ def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: H
     """The source had another owner while the data gate asked, who owns none of what the run is packaged with."""
     layout = house.begin("run-1")
     house.open(layout, "data")
-    pinned = read_json(layout.sources)
+    pinned = read_json(layout.sources_path)
     pinned["sources"][0]["source"]["owner"] = "product"
-    write_json(layout.sources, pinned)
+    write_json(layout.sources_path, pinned)
     house.open(layout, "evaluation")
     house.package(layout)
     with pytest.raises(Refused, match="asked other owners than those of the run's sources"):
@@ -183,7 +183,7 @@ def test_a_data_gate_that_asked_another_than_the_owner_promotes_nothing(house: H
 @pytest.mark.attack(rights="worker", stopped="an experiment's statement is none for promotion")
 def test_an_experiment_is_never_promoted(ready: House) -> None:
     layout = ready.run("run-1")
-    statement.write_experiment_gate(layout, "data", ready.governance)
+    statement.write_experiment_statement(layout, "data", ready.governance)
     with pytest.raises(Refused, match="opened for an experiment"):
         ready.promote(layout)
 
@@ -203,11 +203,11 @@ def test_what_changed_after_the_package_stops_promotion(ready: House, path: str)
 def test_a_champion_exchanged_after_the_evaluation_stops_promotion(released: House) -> None:
     """The package is made with the false one, so it agrees with itself; the evidence does not."""
     layout = released.begin("run-2", b"compared with something weaker")
-    honest = layout.champion.read_bytes()
-    write_json(layout.champion, {"release": "weak-1", "version": 1, "sha256": "0" * 64, "payload": "x"})
+    honest = layout.champion_path.read_bytes()
+    write_json(layout.champion_path, {"release": "weak-1", "version": 1, "sha256": "0" * 64, "payload": "x"})
     released.open(layout, "data")
     released.open(layout, "evaluation")
-    layout.champion.write_bytes(honest)
+    layout.champion_path.write_bytes(honest)
     released.package(layout)
     with pytest.raises(Refused, match=r"inputs/champion\.json changed after the data gate looked at it"):
         released.promote(layout)
@@ -259,7 +259,7 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
     assert succeeded.served() == b"adapter"
     assert aliases(succeeded) == {"triage-1": ["champion"], "triage-2": []}
     assert mlflow_aliases(succeeded) == {"champion": "triage-1"}
-    newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
+    newest = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME).newest_statement
     assert newest is not None and newest.entry is not None
     promoted = newest.promotion
     assert (promoted.action, promoted.requested_by) == ("rollback", "risk-officer")
@@ -267,9 +267,10 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
     risk_officer = succeeded.governance.people.get("risk-officer")
     assert risk_officer is not None
     assert (
-        succeeded.governance.verify(order, risk_officer, succeeded.ledger.now())["predicate"]["reason"] == "wrong queue"
+        succeeded.governance.verify_signature(order, risk_officer, succeeded.ledger.now())["predicate"]["reason"]
+        == "wrong queue"
     )
-    assert dsse.digest(order) == promoted.order_sha256
+    assert dsse.envelope_digest(order) == promoted.order_sha256
 
     assert succeeded.release("run-3", b"mended").sequence == 4
     assert aliases(succeeded) == {"triage-1": ["rollback"], "triage-2": [], "triage-3": ["champion"]}
@@ -310,10 +311,10 @@ def test_the_list_is_what_the_command_line_prints(released: House) -> None:
     told = release.model_dump(mode="json")
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()
-    assert releases.get(released.ledger, released.governance, "triage-1") == release
-    _, line = releases.get_with_promotions(released.ledger, released.governance, "triage-1")
-    read = release.describe(releases.decisions(line, release, released.ledger, released.governance))
+    assert releases.get_release(released.ledger, released.governance, "triage-1") == release
+    _, line = releases.get_release_with_promotions(released.ledger, released.governance, "triage-1")
+    read = release.describe(releases.release_decision_summaries(line, release, released.ledger, released.governance))
     assert "release gate    approved by risk-officer as risk, " in read
     assert "triage-1" in read and release.sha256 in read
     with pytest.raises(InputError, match="known: triage-1"):
-        releases.get(released.ledger, released.governance, "triage-2")
+        releases.get_release(released.ledger, released.governance, "triage-2")

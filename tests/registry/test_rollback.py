@@ -39,8 +39,8 @@ def strict(house: House) -> House:
     """The house where three people in two roles decide at the release gate, and the night shift may break the glass."""
     (house.governance.folder / "policy.yaml").write_text(STRICT.replace("ENVIRONMENT", "local"))
     (house.governance.folder / "people.yaml").write_text(CROWD)
-    loaded = governance.load(house.governance.folder, house.state)
-    governance.initialise(house.state, loaded.people)
+    loaded = governance.load_governance(house.governance.folder, house.state)
+    governance.create_vault_and_keys(house.state, loaded.people)
     return House(house.root, loaded, house.ledger)
 
 
@@ -55,7 +55,7 @@ def order(house: House, person: str, label: str = "triage-1", **more: object) ->
 
 
 def newest(house: House) -> SignedPromotion:
-    found = promotions.read(house.ledger, house.governance, NAME).newest
+    found = promotions.read_promotions(house.ledger, house.governance, NAME).newest_statement
     assert found is not None
     return found
 
@@ -79,16 +79,16 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(crowd: House) -> 
     assert order(crowd, "risk-officer") == ["2 more orders in role approver"]
     assert order(crowd, "one") == ["1 more order in role approver"]
     assert order(crowd, "one") == ["1 more order in role approver"], "said twice is said once"
-    assert len(crowd.ledger.entries(rollback_orders.ORDERED)) == 2
+    assert len(crowd.ledger.entries(rollback_orders.ORDER_ENTRY_KIND)) == 2
     assert crowd.served() == b"second"
     assert order(crowd, "two") == []
     assert crowd.served() == b"adapter"
     entry = newest(crowd).entry
     assert entry is not None
-    joined = [dsse.digest(envelope) for envelope in entry.body["joined"]]
+    joined = [dsse.envelope_digest(envelope) for envelope in entry.body["joined"]]
     last = dsse.unverified_statement(entry.body["order"])["predicate"]
     assert len(joined) == 2 and sorted(joined) == last["joins"] and last["person"] == "two"
-    assert newest(crowd).promotion.order_sha256 == dsse.digest(entry.body["order"])
+    assert newest(crowd).promotion.order_sha256 == dsse.envelope_digest(entry.body["order"])
 
 
 def test_a_demo_release_gives_way_to_one_that_people_decided(house: House) -> None:
@@ -122,11 +122,16 @@ def test_orders_count_no_more_once_another_release_is_promoted(crowd: House) -> 
 @pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
 def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crowd: House, change: str) -> None:
     order(crowd, "risk-officer")
-    (genuine,) = crowd.ledger.entries(rollback_orders.ORDERED)
+    (genuine,) = crowd.ledger.entries(rollback_orders.ORDER_ENTRY_KIND)
     statement = dsse.unverified_statement(genuine.body["envelope"])
     forged = statement | {"predicate": statement["predicate"] | {change: "0" * 64, "role": "approver"}}
-    for envelope in (dsse.sign(forged, crowd.governance.signer("gate")), genuine.body["envelope"], {}, None):
-        crowd.ledger.append(rollback_orders.ORDERED, NAME, {"envelope": envelope})
+    for envelope in (
+        dsse.sign_statement(forged, crowd.governance.find_signer("gate")),
+        genuine.body["envelope"],
+        {},
+        None,
+    ):
+        crowd.ledger.append(rollback_orders.ORDER_ENTRY_KIND, NAME, {"envelope": envelope})
     assert order(crowd, "one") == ["1 more order in role approver"]
 
 
@@ -151,30 +156,30 @@ def test_breaking_the_glass_takes_one_and_a_second_confirms_it(crowd: House) -> 
     assert one.state == "open"
     assert made.promotion.reason == "glass broken: worse" and made.promotion.action == "rollback"
     person = crowd.governance.people.get("night")
-    signed = crowd.governance.verify(one.entry.body["order"], person, one.entry.time)["predicate"]
-    assert signed["break_glass"] and dsse.digest(one.entry.body["order"]) == made.promotion.order_sha256
+    signed = crowd.governance.verify_signature(one.entry.body["order"], person, one.entry.time)["predicate"]
+    assert signed["break_glass"] and dsse.envelope_digest(one.entry.body["order"]) == made.promotion.order_sha256
 
     with pytest.raises(Refused, match="it was their own deed"):
-        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "night", "fine")
+        emergency_rollback.confirm_rollback(crowd.ledger, crowd.governance, "triage-1", "night", "fine")
     with pytest.raises(Refused, match="it takes role risk"):
-        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "one", "fine")
-    emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "fine")
+        emergency_rollback.confirm_rollback(crowd.ledger, crowd.governance, "triage-1", "one", "fine")
+    emergency_rollback.confirm_rollback(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "fine")
     assert [one.state for one in opened(crowd)] == ["closed"]
     with pytest.raises(Refused, match="was closed by risk-officer: fine"):
-        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "second", "fine")
+        emergency_rollback.confirm_rollback(crowd.ledger, crowd.governance, "triage-1", "second", "fine")
 
 
 def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monkeypatch: pytest.MonkeyPatch) -> None:
     order(crowd, "night", break_glass=True)
     (one,) = opened(crowd)
-    assert incidents.escalate_overdue(crowd.ledger, crowd.governance) == []
+    assert incidents.escalate_overdue_incidents(crowd.ledger, crowd.governance) == []
     later(one.opening.answer_by, monkeypatch)
     assert one.opening.answer_by - one.entry.time < timedelta(hours=4, seconds=5)
-    assert len(incidents.escalate_overdue(crowd.ledger, crowd.governance)) == 1
+    assert len(incidents.escalate_overdue_incidents(crowd.ledger, crowd.governance)) == 1
     (one,) = opened(crowd)
     assert (one.state, one.severity) == ("escalated", "critical")
     assert crowd.served() == b"adapter"
-    emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "late, but right")
+    emergency_rollback.confirm_rollback(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "late, but right")
     assert opened(crowd)[0].state == "closed"
 
 
@@ -201,7 +206,7 @@ def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(succeeded:
     with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
         order(succeeded, "risk-officer", break_glass=True)
     with pytest.raises(InputError, match="nobody has broken the glass for 'triage-1'"):
-        emergency_rollback.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
+        emergency_rollback.confirm_rollback(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
 
 
 def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
@@ -229,7 +234,7 @@ def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_g
     assert {one.opening.role for one in opened(house)} == {"risk"}
     assert "check 'good enough' at the evaluation gate expired on" in opened(house)[0].opening.text
     assert house.served() == b"adapter"
-    incidents.close(house.ledger, house.governance, opened(house)[0].id, "risk-officer", "may stay until May")
+    incidents.close_incident(house.ledger, house.governance, opened(house)[0].id, "risk-officer", "may stay until May")
     assert waivers.raise_incidents(house.ledger, house.governance) == [], "closed, it is not raised again"
 
 
@@ -264,7 +269,7 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     monkeypatch.setattr(recovery, "record_promotion", late)
     with pytest.raises(Refused, match=r"triage-1 is not promoted: the waiver of check .* expired on"):
         house.promote(house.run("run-1"))
-    assert promotions.read(house.ledger, house.governance, NAME).newest is None
+    assert promotions.read_promotions(house.ledger, house.governance, NAME).newest_statement is None
     assert not Path(house.bundle()).exists()
 
 
@@ -283,7 +288,7 @@ def test_others_write_while_an_agent_asks_its_owner_about_an_order(
         assert not ordering.done()
         agent.answer("yes")
         wanted = ordering.result()
-    assert house.ledger.last() > between.seq and bool(wanted) != glass_broken
+    assert house.ledger.last_seq() > between.seq and bool(wanted) != glass_broken
     assert newest(house).promotion.label == ("triage-1" if glass_broken else "triage-2")
 
 
@@ -310,13 +315,13 @@ def test_who_is_taken_off_while_they_sign_an_order_goes_nowhere(
         agent.take(house.state / "keys" / person)
         ordering = pool.submit(order, read, person, break_glass=glass_broken)
         agent.asked()
-        other = keys.public_line(Ed25519PrivateKey.generate())
+        other = keys.make_public_line(Ed25519PrivateKey.generate())
         house.adopt(lambda told: told.replace(f"id: {person},", f"id: {person}, keys: ['{other}'],"), "people.yaml")
-        last = house.ledger.last()
+        last = house.ledger.last_seq()
         agent.answer("yes")
         with pytest.raises(Refused, match="has changed while it was being signed"):
             ordering.result()
-    assert house.ledger.last() == last and house.served() == b"second"
+    assert house.ledger.last_seq() == last and house.served() == b"second"
 
 
 @needs_ssh_agent

@@ -39,7 +39,7 @@ def handed_out(tmp_path_factory: pytest.TempPathFactory, released_once: Path) ->
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
     copy(house.bundle(), (outside := tmp_path_factory.mktemp("outside")) / "triage-1")
     write_dossier(house, outside / "dossier")
-    ledger_export.export(house.ledger, house.governance, outside / "ledger.jsonl")
+    ledger_export.export_ledger(house.ledger, house.governance, outside / "ledger.jsonl")
     (outside / "proof.json").write_text(
         ledger_proof.prove_inclusion(house.ledger, house.governance, 1).model_dump_json()
     )

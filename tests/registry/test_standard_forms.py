@@ -24,7 +24,7 @@ from securesystemslib.signer import SSlibKey
 from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.registry.release import gate_results, model_signature
 from tasks.registry.verify import verification
 from tasks.trust import keys, model_key
@@ -54,8 +54,8 @@ def predicate(folder: Path, name: str) -> dict[str, Any]:
 def test_any_dsse_verifier_reads_every_envelope(released: House, folder: Path) -> None:
     (known,) = released.governance.keys_of("gate")
     line = known.public_key
-    gate = SSlibKey.from_crypto(keys.load_public(line), keyid=keys.fingerprint(line))
-    stranger = SSlibKey.from_crypto(keys.load_public((released.state / "keys/owner.pub").read_text()))
+    gate = SSlibKey.from_crypto(keys.load_public_key(line), keyid=keys.fingerprint(line))
+    stranger = SSlibKey.from_crypto(keys.load_public_key((released.state / "keys/owner.pub").read_text()))
     for name in [*OTHERS, "promotion.json", *(f"gates/{gate}.json" for gate in GATES)]:
         envelope = read(folder, name)
         envelope.verify([gate], 1)
@@ -111,10 +111,14 @@ def test_the_summary_is_about_policy_and_every_attestation(released: House, fold
 
 def test_a_gate_passed_with_a_waiver_warns(house: House) -> None:
     layout = house.begin("run-1", facts=FAILING)
-    told = gate_results.predicate(house.ask(layout, "evaluation"), ["product as product-owner"])
+    told = gate_results.result_predicate(house.ask(layout, "evaluation"), ["product as product-owner"])
     assert told["result"] == "WARNED"
     assert told["warnedTests"] == ["good enough", "right answers"]
-    assert told["passedTests"] == [STANDING_CHECKS["evaluation"], "fast", "approved by product as product-owner"]
+    assert told["passedTests"] == [
+        CHECK_NAMES_OF_EVERY_TIER["evaluation"],
+        "fast",
+        "approved by product as product-owner",
+    ]
 
 
 def model_signing(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
@@ -132,7 +136,7 @@ def test_model_signings_own_command_accepts_the_payload_and_nothing_else(release
     assert model_signing(folder, key).returncode != 0
     extra = extra.rename(folder / "payload" / ".gitattributes")
     assert model_signing(folder, key).returncode == 0, "its default passes over what git would keep beside a model"
-    assert "not listed" in verification.verify(folder, released.governance).against
+    assert "not listed" in verification.verify_release(folder, released.governance).against
     extra.unlink()
     (folder / "payload" / "README.md").write_text("better than it was")
     assert model_signing(folder, key).returncode != 0
@@ -164,7 +168,7 @@ CONTRADICTIONS = {
 def test_a_model_signature_that_contradicts_itself_is_refused(released: House, case: str) -> None:
     pem = (released.bundle() / "attestations" / "model-signing.pub").read_bytes()
     made, payload = signed_anew(released, lambda said: None)
-    model_signature.check(made, pem, payload)
+    model_signature.verify_signature(made, pem, payload)
     made, _ = signed_anew(released, CONTRADICTIONS[case])
     with pytest.raises(Refused, match="contradicts itself"):
-        model_signature.check(made, pem, payload)
+        model_signature.verify_signature(made, pem, payload)

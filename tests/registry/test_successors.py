@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.declarations import criteria
 from tasks.gates.evidence import Evidence
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.registry.promote import champion, rollback
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Replaced
@@ -68,7 +68,7 @@ def raised(after: After) -> House:
 
 
 def served(house: House) -> str:
-    found = champion.current(house.ledger, house.governance, NAME)
+    found = champion.current_champion(house.ledger, house.governance, NAME)
     assert found is not None
     return f"{found.label} {found.tier}"
 
@@ -109,14 +109,14 @@ def test_a_release_that_replaced_a_higher_tier_does_not_verify(tiers: House) -> 
 
 @pytest.mark.attack(rights="gate key", stopped="the statement before it says which release was replaced")
 def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: House) -> None:
-    newest = promotions.read(high.ledger, high.governance, NAME).valid[-1]
+    newest = promotions.read_promotions(high.ledger, high.governance, NAME).valid_statements[-1]
     hiding = newest.promotion.model_copy(
         update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": high.ledger.now()}
     )
-    envelope = promotions.sign(hiding, newest.release_sha256, high.governance)
+    envelope = promotions.sign_promotion(hiding, newest.release_sha256, high.governance)
     high.ledger.append(promotions.PROMOTED, NAME, {"envelope": envelope})
-    found = promotions.read(high.ledger, high.governance, NAME)
-    assert found.newest is not None and found.newest.sha256 == newest.sha256
+    found = promotions.read_promotions(high.ledger, high.governance, NAME)
+    assert found.newest_statement is not None and found.newest_statement.sha256 == newest.sha256
     assert "replaces another release than the one before it" in found.problems[0]
 
 
@@ -128,7 +128,7 @@ def evaluated(house: House, run: str, weights: bytes, demo: bool = False, **card
 
 def standing(found: Evidence) -> str:
     """What the check of laxer metrics found."""
-    (check,) = [check for check in found.checks if check.name == STANDING_CHECKS["evaluation"]]
+    (check,) = [check for check in found.checks if check.name == CHECK_NAMES_OF_EVERY_TIER["evaluation"]]
     assert (check.verdict == "failed") == bool(check.why)
     return check.why
 
@@ -200,7 +200,7 @@ def test_a_data_approval_for_something_else_does_not_verify(
 
 
 @pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")
-@pytest.mark.parametrize("drop", [STANDING_CHECKS["data"], "enough rows"])
+@pytest.mark.parametrize("drop", [CHECK_NAMES_OF_EVERY_TIER["data"], "enough rows"])
 def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, folder: Path, drop: str) -> None:
     rewrite(
         folder / "attestations/evidence/data.json",

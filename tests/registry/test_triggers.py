@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.core.errors import InputError
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.declarations import signing
-from tasks.declarations.signed_declaration import of_card
+from tasks.declarations.signed_declaration import declare_card
 from tasks.incidents import incidents
 from tasks.policy.adoption_entries import ADOPTED
 from tasks.scheduling import trigger_events
@@ -60,7 +60,7 @@ def test_an_adoption_is_answered_once_and_a_forged_one_never(house: House) -> No
 
 def test_an_incident_is_answered_where_the_trigger_names_its_kind(house: House) -> None:
     before = house.ledger.now()
-    entry = incidents.open_if_new(
+    entry = incidents.open_incident_if_new(
         house.ledger, house.governance, "alias-moved", "triage", {}, "major", "risk", "the alias was moved"
     )
     assert entry is not None
@@ -76,8 +76,8 @@ def test_a_card_that_is_adopted_anew_is_answered(house: House) -> None:
     assert happened(house, on="card_changed") == []
 
     def adopt() -> None:
-        card = of_card(load(path))
-        signing.sign(house.ledger, house.governance, "product", [card], "looked at")
+        card = declare_card(load_params(path))
+        signing.sign_declarations(house.ledger, house.governance, "product", [card], "looked at")
 
     adopt()
     ((first, reason),) = happened(house, before, on="card_changed")

@@ -61,7 +61,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iter
     command = [sys.executable, "-I", asked_raw.__file__, str(house.state), LABEL]
     raw = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     here = RequestState(Site(root, "http://127.0.0.1:4220"))
-    page = audit.audit(here, here.person("engineer"), LABEL)
+    page = audit.audit(here, here.require_reader("engineer"), LABEL)
     dossier = hallmark_json(root, "audit", LABEL, "--to", str(root / "dossier"))
     shown = hallmark_json(root, "releases", "show", LABEL)
     yield Answers(house, raw, {each.id: each.answer for each in page.questions}, dossier, shown)

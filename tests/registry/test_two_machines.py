@@ -104,8 +104,8 @@ def go(*processes: Forked) -> list[tuple[int, str]]:
 
 def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     """One new champion, the same for ledger and MLflow; the other machine keeps nothing of what it tried."""
-    line = promotions.read(winner.ledger, winner.governance, NAME)
-    assert [signed.promotion.label for signed in line.valid] == ["triage-1", label] and line.problems == ()
+    line = promotions.read_promotions(winner.ledger, winner.governance, NAME)
+    assert [signed.promotion.label for signed in line.valid_statements] == ["triage-1", label] and line.problems == ()
     assert winner.served() == weights
     with mlflow_mirror.RegistryClient(winner.state) as client:
         versions = {v.tags[mlflow_mirror.RELEASE_TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
@@ -113,9 +113,9 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
         assert client.get_model_version_by_alias(NAME, "champion").version == versions[label].version
     assert sorted(path.name for path in (winner.state / "releases").iterdir()) == ["triage-1", label]
     assert [path.name for path in (loser.state / "releases").iterdir()] == ["triage-1"]
-    assert releases.verify(winner.bundle(label), winner.governance).ok
-    assert intents.pending(winner.ledger) == []
-    assert ledger_check.verify(winner.ledger, winner.governance).verdict == "holds"
+    assert releases.verify_release(winner.bundle(label), winner.governance).ok
+    assert intents.pending_intents(winner.ledger) == []
+    assert ledger_check.verify_ledger(winner.ledger, winner.governance).verdict == "holds"
 
 
 @pytest.mark.parametrize("stop_at", ["record_intent", *soak(["record_promotion"])])

@@ -46,7 +46,7 @@ def test_an_outsider_needs_the_folder_and_the_root_alone(
 
 def test_what_was_checked_ends_at_the_first_thing_wrong(released: House, folder: Path) -> None:
     (folder / "payload" / "README.md").write_text("better than it was")
-    checked = releases.verify(folder, released.governance)
+    checked = releases.verify_release(folder, released.governance)
     assert [check.state for check in checked.checks] == ["ok", "ok", "no"]
     assert checked.against == "changed: payload/README.md"
 
@@ -54,7 +54,7 @@ def test_what_was_checked_ends_at_the_first_thing_wrong(released: House, folder:
 @pytest.mark.parametrize("name", ["", "nowhere", "payload"])
 def test_what_is_no_release_is_not_valid(house: House, name: str) -> None:
     (house.root / "payload").mkdir()
-    checked = releases.verify(house.root / name, house.governance)
+    checked = releases.verify_release(house.root / name, house.governance)
     assert not checked.ok and "promotion.json is missing" in checked.against
 
 
@@ -90,4 +90,4 @@ def test_nothing_heavy_is_imported_to_verify_or_to_list() -> None:
 def test_files_in_a_bundle_are_read_only(released: House) -> None:
     modes = {path.stat().st_mode & 0o777 for path in released.bundle().rglob("*") if path.is_file()}
     assert modes == {0o444}
-    assert (released.bundle() / bundle.PROMOTION).exists()
+    assert (released.bundle() / bundle.PROMOTION_STATEMENT).exists()

@@ -35,7 +35,7 @@ def flip(path: Path) -> None:
 
 def in_suites(_: House, layout: Layout) -> None:
     suite = {"name": "other", "expectations": [{"type": "expect_column_to_exist", "why": "w"}]}
-    write_json(layout.suites, {"by_source": {}, "dataset": suite})
+    write_json(layout.suites_path, {"by_source": {}, "dataset": suite})
 
 
 CHANGES: dict[str, tuple[GateName, Change]] = {
@@ -72,7 +72,7 @@ def test_changed_after_all_gates_nothing_is_promoted(ready: House, change: Chang
     house = open_house(ready.root)
     with pytest.raises(Refused):
         house.promote(house.run("run-1"))
-    assert promotions.read(house.ledger, house.governance, NAME).newest is None
+    assert promotions.read_promotions(house.ledger, house.governance, NAME).newest_statement is None
 
 
 @pytest.mark.parametrize("name", ["data", "suite", "parameters", "code", "model"])

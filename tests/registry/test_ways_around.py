@@ -53,8 +53,8 @@ def test_a_stage_does_not_go_past_its_gate_with_the_file_of_another_run(house: H
     for gate in ("data", "evaluation"):
         house.open(honest, gate)
     write_json(worker.artefacts("evaluate") / "metrics.json", {"exact_match": 0.99})
-    worker.gate("evaluation").parent.mkdir(exist_ok=True)
-    shutil.copyfile(honest.gate("evaluation"), worker.gate("evaluation"))
+    worker.gate_statement_path("evaluation").parent.mkdir(exist_ok=True)
+    shutil.copyfile(honest.gate_statement_path("evaluation"), worker.gate_statement_path("evaluation"))
     done = stage(worker, "package")
     assert done.returncode == 1 and "is not the output that gate evaluation let pass" in done.stderr, done.stderr
 
@@ -63,11 +63,11 @@ def own_gate(house: House, layout: Layout) -> Governance:
     """An installation of the worker's own, whose key the run's authority.json is made to name."""
     mine = house.root / "mine"
     shutil.copytree(house.governance.folder, mine / "governance")
-    loaded = governance.load(mine / "governance", mine / ".hallmark")
-    governance.initialise(loaded.state, loaded.people)
-    told = read_json(layout.authority)
-    told["gate_public_keys"] = [loaded.signer("gate").public_line]
-    write_json(layout.authority, told)
+    loaded = governance.load_governance(mine / "governance", mine / ".hallmark")
+    governance.create_vault_and_keys(loaded.state, loaded.people)
+    told = read_json(layout.authority_path)
+    told["gate_public_keys"] = [loaded.find_signer("gate").public_line]
+    write_json(layout.authority_path, told)
     return loaded
 
 
@@ -84,7 +84,7 @@ def test_a_run_that_brings_an_authority_of_its_own_is_not_promoted(house: House)
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match=r"gate data is not passed: .* is signed by"):
         house.promote(layout)
-    assert champion.current(house.ledger, house.governance, NAME) is None
+    assert champion.current_champion(house.ledger, house.governance, NAME) is None
 
 
 @pytest.mark.attack(rights="commit", stopped="what is asked and checked is worked out again from the installed policy")
@@ -99,9 +99,9 @@ def test_a_run_that_brings_a_policy_of_its_own_passes_no_gate(house: House, old:
     folder = layout.root / "infra" / "governance"
     shutil.copytree(house.governance.folder, folder)
     (folder / "policy.yaml").write_text((folder / "policy.yaml").read_text().replace(old, new))
-    own = governance.load(folder, house.state)
+    own = governance.load_governance(folder, house.state)
     assert own.policy.digest() != house.governance.policy.digest()
-    write_json(layout.authority, read_json(layout.authority) | {"policy_sha256": own.policy.digest()})
+    write_json(layout.authority_path, read_json(layout.authority_path) | {"policy_sha256": own.policy.digest()})
     theirs = House(house.root, own, house.ledger)
     for gate in ("data", "evaluation"):
         theirs.forge(layout, gate)
@@ -109,7 +109,7 @@ def test_a_run_that_brings_a_policy_of_its_own_passes_no_gate(house: House, old:
     theirs.forge(layout, "release")
     with pytest.raises(Refused, match="under another policy"):
         house.promote(layout)
-    assert champion.current(house.ledger, house.governance, NAME) is None
+    assert champion.current_champion(house.ledger, house.governance, NAME) is None
 
 
 @pytest.mark.attack(rights="approver", stopped="a key stands in people.yaml once, and machines' names are reserved")
@@ -121,7 +121,7 @@ def test_a_requester_under_another_id_with_the_same_key_is_not_let_in(house: Hou
         + f"  - {{id: engineer-two, name: Engineer, roles: [risk], keys: [{line}]}}\n"
     )
     with pytest.raises(InputError, match=r"each key stands here once; twice: .*\(engineer and engineer-two\)"):
-        governance.load(house.governance.folder, house.state)
+        governance.load_governance(house.governance.folder, house.state)
     with pytest.raises(ValueError, match="name of a machine's key"):
         Person(id="worker", name="W", roles=["risk"])
 
@@ -131,7 +131,7 @@ def test_a_requester_under_another_id_with_the_same_key_is_not_let_in(house: Hou
 def test_the_key_of_a_machine_decides_nothing(house: House, machine: str) -> None:
     layout = house.begin("run-1")
     asked = house.ask(layout, "data")
-    walk = GateHouse(layout, params.load(layout.params), house.governance, house.ledger, house.state)
+    walk = GateHouse(layout, params.load_params(layout.params_path), house.governance, house.ledger, house.state)
     plant(walk, asked, "owner", house.key(machine))
     assert walk.judge(asked).state == "waiting" and "is signed by" in walk.why_not(asked)
 
@@ -152,13 +152,13 @@ def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(
     released: House, folder: Path, name: str
 ) -> None:
     (released.root / "outside.json").write_text("{}")
-    known = promotions.verify(dsse.read(folder / bundle.PROMOTION), released.governance)
-    listing = bundle.listing(folder) | {name: known.promotion.files["payload/README.md"]}
+    known = promotions.verify_promotion(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT), released.governance)
+    listing = bundle.list_digests(folder) | {name: known.promotion.files["payload/README.md"]}
     payload = bundle.part_digest(listing, bundle.PAYLOAD)
     told = known.promotion.model_copy(update={"files": listing, "payload_sha256": payload})
-    signed = promotions.sign(told, bundle.release_digest(listing), released.governance)
-    dsse.write(folder / bundle.PROMOTION, signed)
-    checked = releases.verify(folder, released.governance)
+    signed = promotions.sign_promotion(told, bundle.release_digest(listing), released.governance)
+    dsse.write_envelope(folder / bundle.PROMOTION_STATEMENT, signed)
+    checked = releases.verify_release(folder, released.governance)
     assert "is no name for a file" in checked.against or "are one file on systems" in checked.against
 
 
@@ -166,7 +166,7 @@ def test_a_statement_that_lists_what_is_no_file_of_the_release_does_not_verify(
 def test_attestations_that_can_be_exchanged_behind_a_link_do_not_verify(released: House, folder: Path) -> None:
     (folder / "attestations").rename(folder.parent / "moved")
     (folder / "attestations").symlink_to(folder.parent / "moved")
-    assert not releases.verify(folder, released.governance).ok
+    assert not releases.verify_release(folder, released.governance).ok
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion takes the evidence on the ledger, which decisions bind to")
@@ -178,4 +178,4 @@ def test_evidence_edited_in_the_worktree_after_it_was_approved_promotes_nothing_
     release = ready.promote(layout)
     found = evidence.Evidence.model_validate(read_json(Path(release.bundle) / "attestations/evidence/release.json"))
     assert found.requested_by == "engineer", "what was on record, not what lies in the worktree"
-    assert releases.verify(Path(release.bundle), ready.governance).ok
+    assert releases.verify_release(Path(release.bundle), ready.governance).ok

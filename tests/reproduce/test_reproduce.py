@@ -57,18 +57,18 @@ def test_what_a_failed_stage_says_is_not_recorded() -> None:
         release=None, sha256=None, run="r1", commit="0" * 40, verdict="incomplete", stages=stages, notes=[],
         machine="m", kept=None,
     )  # fmt: skip
-    recorded = reproduction._without_messages(made)
+    recorded = reproduction._redact_messages(made)
     assert "Ada" not in str(recorded) and "Ada" in str(made), "who builds it again is told"
     assert [each["why"] == why for each, why in zip(recorded["stages"], said, strict=True)] == list(said.values())
 
 
 def worktrees(checkout: Repository) -> int:
-    return len(checkout.git("worktree", "list").splitlines())
+    return len(checkout.run_git("worktree", "list").splitlines())
 
 
 def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> None:
-    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
-        assert layout.params.read_text() == "committed: true\n"
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep_worktree=False) as layout:
+        assert layout.params_path.read_text() == "committed: true\n"
         assert layout.state != checkout.root / ".hallmark"
         assert layout.resolve_path("data/not-committed.csv").read_text() == "a\n"
         assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "models", "releases", "runs"]
@@ -84,16 +84,19 @@ def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> Non
 
 
 def test_an_interruption_leaves_nothing(checkout: Repository) -> None:
-    with pytest.raises(KeyboardInterrupt), reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        reproduction_worktree(checkout, "tiny-1", "HEAD", keep_worktree=False) as layout,
+    ):
         raise KeyboardInterrupt
     assert not layout.root.exists() and worktrees(checkout) == 1
 
 
 def test_what_a_killed_one_left_goes_first_and_one_that_was_kept_too(checkout: Repository) -> None:
-    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=True) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep_worktree=True) as layout:
         (layout.state / "cache").mkdir()
     assert layout.root.exists(), "kept"
-    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep_worktree=False) as layout:
         assert not (layout.state / "cache").exists()
     assert worktrees(checkout) == 1
 
@@ -101,19 +104,19 @@ def test_what_a_killed_one_left_goes_first_and_one_that_was_kept_too(checkout: R
 def test_other_library_versions_are_told(tmp_path: Path) -> None:
     path = tmp_path / "constraints.txt"
     path.write_text("# why\npytest==0.1  # old\npydantic==1.0\nno-such-package==1\n")
-    (told,) = obstacles._libraries(path)
+    (told,) = obstacles._library_differences(path)
     assert "pytest" in told and "(wanted 0.1)" in told and "pydantic" in told and "no-such" not in told
     path.write_text(f"pytest=={pytest.__version__}\n")
-    assert list(obstacles._libraries(path)) == []
+    assert list(obstacles._library_differences(path)) == []
 
 
 def test_a_release_whose_code_was_digested_otherwise_is_said_to_be_that(checkout: Repository) -> None:
     """The digest of a manifest of before left docstrings out. With the same tree it was made with the same code."""
-    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
-        for path in (layout.champion, layout.code, layout.params, layout.root / "constraints.txt"):
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep_worktree=False) as layout:
+        for path in (layout.champion_path, layout.code_path, layout.params_path, layout.root / "constraints.txt"):
             path.parent.mkdir(exist_ok=True)
             path.write_text('{"tree_sha256": "' + "1" * 64 + '"}')
-        now = manifest.input_fields(layout, "2" * 64)
+        now = manifest.build_input_fields(layout, "2" * 64)
         of_before, other = Manifest.model_construct(**now), Manifest.model_construct(**now | {"tree_sha256": "3" * 64})
         (told,) = obstacles._input_differences(layout, of_before)
         assert "made by a Hallmark before 0.2.0" in told and "the commit holds the files" in told
@@ -131,9 +134,9 @@ def again(*came_out: str) -> list[ReproducedStage]:
 
 
 def test_one_difference_decides_the_verdict() -> None:
-    assert reproduction._verdict(again("same", "same")) == "identical"
-    assert reproduction._verdict(again("same", "cannot")) == "incomplete"
-    assert reproduction._verdict(again("cannot", "differs")) == "differs"
+    assert reproduction._overall_verdict(again("same", "same")) == "identical"
+    assert reproduction._overall_verdict(again("same", "cannot")) == "incomplete"
+    assert reproduction._overall_verdict(again("cannot", "differs")) == "differs"
 
 
 CLEAN = """
@@ -152,7 +155,7 @@ class Heard:
     def __init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
 
-    def working(self, what: str, how: str = "") -> None:
+    def show_step(self, what: str, how: str = "") -> None:
         self.told.append((what, how))
 
     def line(self, text: str) -> None:
@@ -164,9 +167,9 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
     work = reproduction._ReproductionJob(
-        layout, nothing, layout, None, watcher, worker=None, boxed=False, supervised=False
+        layout, nothing, layout, None, watcher, worker=None, needs_sandbox=False, is_supervised=False
     )
-    found, why = reproduction._build(work, "clean", "clean", [])
+    found, why = reproduction._build_stage(work, "clean", "clean", [])
     assert found == tree_digest(layout.artefacts("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
@@ -215,9 +218,9 @@ def test_what_cannot_be_built_is_put_in_place_where_the_first_run_has_it(
         (first.artefacts("ingest") / "rows").write_text("others")
     of = Original("tiny-1", "r0", "0" * 40, wanted, {})
     work = reproduction._ReproductionJob(
-        layout, of, first, "taken back", Heard(), worker=None, boxed=False, supervised=False
+        layout, of, first, "taken back", Heard(), worker=None, needs_sandbox=False, is_supervised=False
     )
-    ingest, clean, deduplicate = reproduction._stages(work)
+    ingest, clean, deduplicate = reproduction._reproduce_stages(work)
     assert ingest.why.startswith("its sources may not be read again: taken back")
     assert ingest.why.endswith(LEFT_FIRST) == (left == "as it was")
     away = ("cannot", f"it reads what could not be built: ingest; {LEFT_FIRST}")
@@ -233,7 +236,7 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
     git(project, "worktree", "repair", str(project / ".hallmark" / "runs" / whole_run.RUN))
     second = two_machines(project)
     run = open_run(project, whole_run.RUN)
-    run.commit("Gates passed; ready for promotion")
+    run.commit_files("Gates passed; ready for promotion")
     own = run.layout
     before = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     files = tree_digest(project / ".hallmark" / "releases")
@@ -273,7 +276,7 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
 def two_machines(project: Path) -> Path:
     """Give the worker a key on each of two machines, and return the folder of the second key."""
     folder, place = project / "infra" / "governance", project.with_name("second")
-    keys.create(place, "worker")
+    keys.create_key_pair(place, "worker")
     lines = [(each / "worker.pub").read_text().strip() for each in (project / ".hallmark" / "keys", place)]
     with (folder / "people.yaml").open("a") as file:
         file.write(f"machines:\n  worker: {{keys: [{', '.join(lines)}]}}\n")
@@ -296,8 +299,11 @@ def on_another_machine(project: Path, key: Path) -> Iterator[None]:
 
 def signed_again(bundle: Path, records: dict) -> None:
     """Each stage has a second record: same materials, same outputs."""
-    theirs = {path.stem: stage_record.parse_unverified(dsse.read(path)) for path in bundle.rglob("stages/*.json")}
-    ours = {name: stage_record.parse_unverified(envelope) for name, envelope in records.items()}
+    theirs = {
+        path.stem: stage_record.parse_unverified_record(dsse.read_envelope(path))
+        for path in bundle.rglob("stages/*.json")
+    }
+    ours = {name: stage_record.parse_unverified_record(envelope) for name, envelope in records.items()}
     assert theirs.keys() == ours.keys() and len(ours) == len(DVC_STAGES)
     for name, record in ours.items():
         assert record.record.taken_from is None, "it came from no cache"

@@ -50,7 +50,7 @@ def test_one_that_died_is_waited_for_until_its_term_is_over(
     def passes(seconds: float) -> None:
         """Time, in which nobody renews."""
         looked.append(seconds)
-        lease, _ = leases.get(f"run/{RUN}")
+        lease, _ = leases.read_lease(f"run/{RUN}")
         assert lease is not None and lease.owner == installation.installation_id(one)
         if len(looked) == 3:
             end(leases)
@@ -58,13 +58,13 @@ def test_one_that_died_is_waited_for_until_its_term_is_over(
     monkeypatch.setattr(run_lease.time, "sleep", passes)
     with hold_run_lease(two, RUN):
         assert looked == [0.1] * 3
-        lease, now = leases.get(f"run/{RUN}")
+        lease, now = leases.read_lease(f"run/{RUN}")
         assert lease is not None and lease.owner == installation.installation_id(two) and not lease.is_over(now)
 
 
 def end(leases: Leases) -> None:
     """As if a term had passed."""
-    lease, _ = leases.get(f"run/{RUN}")
+    lease, _ = leases.read_lease(f"run/{RUN}")
     with leases._engine.begin() as connection:
         connection.execute(
             LEASES.update().values(until=(lease.until - LEASE_DURATION - timedelta(seconds=1)).isoformat())

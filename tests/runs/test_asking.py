@@ -17,7 +17,7 @@ from tasks.policy.policy import SCHEDULER
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.requests import signed_requests
-from tasks.runs.run import Run, create, installed_governance, layout_of, open_run, request_of_local_run
+from tasks.runs.run import Run, create_run, installed_governance, open_run, request_of_local_run, run_layout
 from tasks.trust import dsse
 from tests.checkouts import Checkouts
 from tests.editing import edit, moved
@@ -43,12 +43,12 @@ def ask(project: Path, run: str, by: str = "ml-engineer", **asked: object) -> tu
 
 def nothing_made(project: Path, run: str) -> bool:
     ledger = open_ledger(project / ".hallmark")
-    return not layout_of(project, run).root.exists() and not ledger.entries(signed_request.KIND, run)
+    return not run_layout(project, run).root.exists() and not ledger.entries(signed_request.ENTRY_KIND, run)
 
 
 def test_a_run_holds_the_request_that_its_person_signed(project: Path, run: Run) -> None:
     assert run.request.requested_by == "ml-engineer" and run.request.commit == git(project, "rev-parse", "HEAD")
-    assert dsse.read(run.layout.request) == run.signed_request.envelope
+    assert dsse.read_envelope(run.layout.request_path) == run.signed_request.envelope
     assert "inputs/request.json" in git(project, "ls-tree", "-r", "--name-only", run.ref)
     assert open_run(project, "first").signed_request == run.signed_request
 
@@ -59,7 +59,7 @@ def test_a_run_in_the_name_of_somebody_who_did_not_sign_is_not_made(project: Pat
     with pytest.raises(
         Refused, match="in the name of ml-engineer, and no request that they signed is with it; use `ha"
     ):
-        create(project, RunRequest(run_id="forged", requested_by="ml-engineer"))
+        create_run(project, RunRequest(run_id="forged", requested_by="ml-engineer"))
     assert nothing_made(project, "forged")
 
 
@@ -82,7 +82,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(
 ) -> None:
     asked, envelope = ask(project, "tampered")
     with pytest.raises(Refused, match=r"is asked for with other .* than ml-engineer signed"):
-        create(project, change(asked), envelope)
+        create_run(project, change(asked), envelope)
     assert nothing_made(project, "tampered") and nothing_made(project, "tampered-2")
 
 
@@ -90,7 +90,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(
 def test_a_request_of_an_earlier_run_begins_no_other(project: Path, run: Run) -> None:
     asked = RunRequest.from_signed(run.request).model_copy(update={"run_id": "replayed"})
     with pytest.raises(Refused, match="is asked for with other run_id than ml-engineer signed"):
-        create(project, asked, run.signed_request.envelope)
+        create_run(project, asked, run.signed_request.envelope)
     assert nothing_made(project, "replayed")
 
 
@@ -114,14 +114,14 @@ def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
         ),
     ):
         with pytest.raises(Refused, match=why):
-            create(project, request, given)
-    assert create(project, same, run.signed_request.envelope).signed_request == run.signed_request
+            create_run(project, request, given)
+    assert create_run(project, same, run.signed_request.envelope).signed_request == run.signed_request
 
 
 def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
     other, envelope = ask(project, "first", by="data-owner")
-    with pytest.raises(Refused, match="was asked for already"), lifecycle.lifecycle(other, envelope):
+    with pytest.raises(Refused, match="was asked for already"), lifecycle.run_lifecycle(other, envelope):
         raise AssertionError("it went on")
     assert not (project / ".hallmark" / "runs" / "first.json").exists()
 
@@ -130,42 +130,42 @@ def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkey
 def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
     """A stage of the run writes there, with the run's own code."""
     run = create_asked(project, "edited")
-    own = dsse.read(run.layout.request)
+    own = dsse.read_envelope(run.layout.request_path)
     other, _ = ask(project, "edited", by="data-owner")
     governed = installed_governance(project, None)
-    forged = signed_request.sign(
-        run.request.model_copy(update={"requested_by": "product-owner"}), governed.signer("scheduler")
+    forged = signed_request.sign_request(
+        run.request.model_copy(update={"requested_by": "product-owner"}), governed.find_signer("scheduler")
     )
     for text in (json.dumps(own).encode(), b"{}", b"", json.dumps(other.model_dump()).encode()):
-        write_bytes(run.layout.request, text)
+        write_bytes(run.layout.request_path, text)
         with pytest.raises(Refused):
             open_run(project, "edited")
-    dsse.write(run.layout.request, forged)
+    dsse.write_envelope(run.layout.request_path, forged)
     with pytest.raises(Refused, match="is not the request that the ledger has; restore it from the run's commit"):
-        create(project, RunRequest.from_signed(run.request), run.signed_request.envelope)
+        create_run(project, RunRequest.from_signed(run.request), run.signed_request.envelope)
     assert hallmark(project, "data", "manifest", "edited", code=1).count("is not the request that the ledger has") == 1
-    dsse.write(run.layout.request, own)
+    dsse.write_envelope(run.layout.request_path, own)
     assert request_of_local_run(project, run.layout).request.requested_by == "ml-engineer"
 
 
 @pytest.mark.attack(rights="worker", stopped="a run needs its request on the ledger")
 def test_a_run_made_by_hand_is_none(project: Path) -> None:
     """With a request in it that somebody signed, and that is not on the ledger."""
-    layout = layout_of(project, "by-hand")
+    layout = run_layout(project, "by-hand")
     asked, envelope = ask(project, "by-hand")
-    dsse.write(layout.request, envelope)
+    dsse.write_envelope(layout.request_path, envelope)
     with pytest.raises(Refused, match="is not the request that the ledger has"):
-        create(project, asked, envelope)
+        create_run(project, asked, envelope)
 
 
 def test_the_scheduler_asks_for_what_nobody_signed(project: Path) -> None:
     for request in (RunRequest(run_id="nightly"), RunRequest(run_id="weekly", requested_by="scheduler")):
-        run = create(project, request)
+        run = create_run(project, request)
         assert run.request.requested_by == "scheduler"
         assert run.request.commit == git(project, "rev-parse", "HEAD")
     (project / "README.md").write_text("another commit\n")
     commit(project, "Later")
-    again = create(project, RunRequest(run_id="nightly"))
+    again = create_run(project, RunRequest(run_id="nightly"))
     assert again.request.commit != git(project, "rev-parse", "HEAD"), "it goes on with the commit it began with"
 
 
@@ -173,13 +173,13 @@ def test_the_scheduler_signs_with_a_key_that_may_lie_elsewhere(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkout, governed = Repository.open(project), installed_governance(project, None)
-    request = RunRequest(run_id="signed", requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
+    request = RunRequest(run_id="signed", requested_by=SCHEDULER, commit=checkout.commit_id("HEAD"))
     with moved(project / ".hallmark" / "keys" / SCHEDULER, tmp_path / "key") as key:
         with pytest.raises(InputError, match="the private key of scheduler is wanted"):
-            signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
+            signed_requests.sign_request(checkout, open_ledger(governed.state), governed, request)
         monkeypatch.setenv("HALLMARK_KEY", str(key))
-        envelope = signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
-    assert create(project, request, envelope).request.requested_by == SCHEDULER
+        envelope = signed_requests.sign_request(checkout, open_ledger(governed.state), governed, request)
+    assert create_run(project, request, envelope).request.requested_by == SCHEDULER
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="outside environment local the scheduler asks with its key alone")
@@ -190,7 +190,7 @@ def test_outside_local_the_api_asks_for_nothing(project: Path) -> None:
     outside = replace(governed, policy=policy)
     ledger, request = open_ledger(governed.state), RunRequest(run_id="unsigned")
     with pytest.raises(Refused, match=r"nobody signed that: .* sign: hallmark run --as scheduler"):
-        signed_requests.verify_and_record(Repository.open(project), ledger, outside, request, None)
+        signed_requests.verify_and_record_request(Repository.open(project), ledger, outside, request, None)
     assert signed_request.request_for_run(ledger, governed, "unsigned") is None
 
 
@@ -200,9 +200,9 @@ def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Pat
     asked, envelope = ask(project, "outside", params=str(params))
     edit(params, "seed: 1}", "seed: 2}")
     with pytest.raises(Refused, match="is not what it was when ml-engineer asked for the run"):
-        create(project, asked, envelope)
+        create_run(project, asked, envelope)
     asked, envelope = ask(project, "beside", params=str(params))
-    assert create(project, asked, envelope).params.data.seed == 2
+    assert create_run(project, asked, envelope).params.data.seed == 2
 
 
 @pytest.mark.attack(rights="commit", stopped="policy and people in force are those adopted in the ledger")
@@ -222,7 +222,7 @@ def test_a_commit_that_brings_governance_of_its_own_is_run_under_that_in_force(
     edit(project / "infra" / "governance" / name, old, new)
     try:
         theirs = create_asked(project, f"brings-{name.removesuffix('.yaml')}", commit=commit(project, "Easier"))
-        told = json.loads(theirs.layout.authority.read_bytes())
+        told = json.loads(theirs.layout.authority_path.read_bytes())
         assert new in (theirs.layout.root / "infra" / "governance" / name).read_text()
         assert told["policy_sha256"] == before.policy.digest()
         assert installed_governance(project, None).people == before.people

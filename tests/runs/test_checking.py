@@ -102,7 +102,7 @@ def test_the_expectations_known_by_their_files_are_those_of_the_library() -> Non
 
     from tasks.stages.data.validate.own_expectations import texts_hold_nothing_protected  # noqa: F401
 
-    assert set(list_registered_expectation_implementations()) <= quick_checks.known_expectations()
+    assert set(list_registered_expectation_implementations()) <= quick_checks.known_expectation_types()
 
 
 def test_the_worst_kind_of_several_is_raised_and_one_stays_what_it_is() -> None:
@@ -113,6 +113,6 @@ def test_the_worst_kind_of_several_is_raised_and_one_stays_what_it_is() -> None:
             raise error
     with pytest.raises(Refused, match=r"^away\nno\n  since$"):
         mistakes.raise_errors()
-    mistakes.add("wrong\naway")
+    mistakes.add_input_error("wrong\naway")
     with pytest.raises(InputError, match=r"^away\nno\n  since\nwrong$"):
         mistakes.raise_errors()

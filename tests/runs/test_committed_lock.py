@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.documents.config import read_yaml, to_plain
+from tasks.core.documents.config import read_yaml, to_plain_value
 from tasks.runs.git import commit_tree
 from tasks.runs.outputs import dvc
 from tasks.runs.outputs.dvc_lock import EMPTY_LOCK
@@ -20,7 +20,7 @@ def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts
     first = create(folder, "20260101-000000-aaaa")
     whole_run.bring(first, "ingest")
     lock, cache = first.layout.root / "dvc.lock", folder / ".hallmark" / "cache"
-    digest = to_plain(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
+    digest = to_plain_value(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
     listing = cache / "files" / "md5" / digest[:2] / digest[2:]
     forged = listing.parent / f"{'0' * 30}.dir"  # of what a run of other code left: fewer files
     forged.write_text("[]")
@@ -30,7 +30,7 @@ def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts
     assert (second.layout.root / "dvc.lock").read_bytes() == EMPTY_LOCK
     assert git(second.layout.root, "show", "HEAD:dvc.lock") == EMPTY_LOCK.decode().strip()
     dvc.repro(second.layout, "ingest", print)
-    assert to_plain(read_yaml(second.layout.root / "dvc.lock"))["stages"]["ingest"]["outs"][0]["md5"] == digest
+    assert to_plain_value(read_yaml(second.layout.root / "dvc.lock"))["stages"]["ingest"]["outs"][0]["md5"] == digest
     second.require_unchanged()
 
 

@@ -34,11 +34,11 @@ def test_any_name_of_a_figure_is_one_that_mlflow_takes(given: str) -> None:
     """One that it refuses would keep all runs behind this one from being shown."""
     from mlflow.utils import validation
 
-    validation._validate_metric_name(mlflow_sync._name(f"train.{given}"))
+    validation._validate_metric_name(mlflow_sync._mlflow_name(f"train.{given}"))
 
 
 def test_figures_have_mlflows_names() -> None:
-    assert dict(training_curve.Point.model_validate(GOOD).figures()) == {
+    assert dict(training_curve.CurvePoint.model_validate(GOOD).metrics()) == {
         "loss": 0.5, "learning_rate": 0.1, "tokens_per_second": 20, "step_seconds": 0.5, "fill": 0.5,
         "peak_memory_gb": 2,
     }  # fmt: skip
@@ -46,7 +46,7 @@ def test_figures_have_mlflows_names() -> None:
 
 @pytest.mark.attack(rights="stage", stopped="figures of a curve are finite and of the size that figures have")
 def test_a_rate_over_almost_no_time_is_not_shown() -> None:
-    shown = dict(training_curve.Point.model_validate(GOOD | {"seconds": 5e-324, "positions": 5e-324}).figures())
+    shown = dict(training_curve.CurvePoint.model_validate(GOOD | {"seconds": 5e-324, "positions": 5e-324}).metrics())
     assert shown == {"loss": 0.5, "learning_rate": 0.1, "step_seconds": 5e-324, "peak_memory_gb": 2}
 
 

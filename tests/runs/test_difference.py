@@ -31,9 +31,9 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     return project
 
 
-def note(project: Path, run: str, status: journal.Status, **more: Any) -> None:
+def note(project: Path, run: str, status: journal.RunStatus, **more: Any) -> None:
     known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status=status, **more)
-    journal.write(project / ".hallmark", known)
+    journal.write_journal(project / ".hallmark", known)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def second(once: Path) -> Any:
 
 
 def compare(project: Path, before: str = FIRST, now: str = SECOND) -> RunDifference:
-    return difference.compare(project, before, now)[0]
+    return difference.compare_runs(project, before, now)[0]
 
 
 def change(path: Path, how: Callable[[pa.Table], pa.Table]) -> None:
@@ -65,11 +65,11 @@ def test_a_run_differs_from_itself_in_nothing(once: Path) -> None:
 
 
 def test_parameters_gates_and_answers_that_differ_are_told(once: Path, second: Layout) -> None:
-    second.params.write_text(second.params.read_text().replace("epochs: 1", "epochs: 3"))
+    second.params_path.write_text(second.params_path.read_text().replace("epochs: 1", "epochs: 3"))
     answer(second, lambda number: True)
     answer(Layout(second.root.parent / FIRST), lambda number: number > 5)
     found = compare(once)
-    assert found.paired and "the second run is better" in paired_comparison.sentences(found.paired)
+    assert found.paired and "the second run is better" in paired_comparison.comparison_sentences(found.paired)
     assert {name: (it.before, it.now) for name, it in found.parameters.items()} == {"training.epochs": (1, 3)}
     assert (found.outcome["data gate"].before, found.outcome["data gate"].now) == (None, "rejected")
     assert found.paired and found.paired.by == "id"
@@ -147,7 +147,7 @@ def test_what_is_not_here_or_torn_is_an_error_in_words(once: Path, second: Layou
 
 
 def test_the_command_prints_tables_or_a_document(once: Path, second: Layout) -> None:
-    second.params.write_text(second.params.read_text().replace("epochs: 1", "epochs: 3"))
+    second.params_path.write_text(second.params_path.read_text().replace("epochs: 1", "epochs: 3"))
     told = hallmark(once, "runs", "diff", FIRST, "beef")
     assert f"from run {FIRST} (promoted) to {SECOND} (failed)" in told
     assert f"compared with the dataset of run {FIRST}" in told

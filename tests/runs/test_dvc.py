@@ -107,9 +107,9 @@ def test_pointing_dvc_at_the_shared_cache_keeps_a_developers_own_settings(layout
     path = layout.root / ".dvc" / "config.local"
     path.write_text(OWN)
     path.chmod(0o600)
-    dvc.configure(layout)
+    dvc.configure_dvc(layout)
     once = path.read_bytes()
-    dvc.configure(layout)
+    dvc.configure_dvc(layout)
     assert path.read_bytes() == once
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -136,8 +136,8 @@ def test_a_missing_gate_file_is_named(layout: Layout) -> None:
 def test_what_a_stage_prints_does_not_say_how_it_ended() -> None:
     told = DvcOutput()
     for line in ("ERROR: failed to reproduce 'a': failed to run: x, exited with 2", "it exited with 2"):
-        told.add(line)
-    told.add("ERROR: failed to reproduce 'a': failed to run: python, exited with 3")
+        told.add_line(line)
+    told.add_line("ERROR: failed to reproduce 'a': failed to run: python, exited with 3")
     assert told.stage_exit_code() == 3
 
 
@@ -145,7 +145,7 @@ def test_what_a_stage_prints_does_not_say_how_it_ended() -> None:
 def test_a_stage_that_prints_without_end_fills_no_memory() -> None:
     told = DvcOutput()
     for number in range(10_000):
-        told.add(str(number))
+        told.add_line(str(number))
     assert len(told.lines) == KEPT_LINES and told.lines[-1] == "9999"
 
 
@@ -154,7 +154,7 @@ def test_an_output_that_somebody_else_holds_keeps_nobody_waiting() -> None:
     read, write = os.pipe()
     begun = time.monotonic()
     with subprocess.Popen(["echo", "done"], stdout=write) as process, os.fdopen(read, "rb") as process.stdout:
-        assert [*DvcOutput().follow(process)] == ["done"]
+        assert [*DvcOutput().follow_process(process)] == ["done"]
     os.close(write)
     assert time.monotonic() - begun < patience(5)
 
@@ -163,7 +163,7 @@ def test_each_line_is_told_without_its_end_and_a_long_one_in_parts() -> None:
     long = "ä" * (MAX_LINE_LENGTH + 1)
     print_all = f"printf 'one\\r\\ntwo\\rthree\\n\\n\\377 %s\\nlast' {long}"
     with subprocess.Popen(["sh", "-c", print_all], stdout=subprocess.PIPE) as process:
-        told = [*DvcOutput().follow(process)]
+        told = [*DvcOutput().follow_process(process)]
     assert told == ["one", "two", "three", "", f"\ufffd {long[:-3]}", "äää", "last"]
 
 
@@ -203,12 +203,12 @@ def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(
 ) -> None:
     """The default remote is set after the run's worktree was made. At the end the folder of the remote is gone."""
     dvc.repro(layout, "good", print)
-    dvc.push(layout)
+    dvc.push_outputs(layout)
     checkout, store = layout.state.parent, tmp_path / "store"
     (checkout / ".dvc").mkdir()
     (checkout / ".dvc" / "config").write_text("['remote \"store\"']\n    url = ../store\n")
     (checkout / ".dvc" / "config.local").write_text("[core]\n    remote = store\n")
-    dvc.push(layout)
+    dvc.push_outputs(layout)
     assert [path.read_text() for path in store.rglob("*") if path.is_file()] == ["x"]
     assert git(layout.root, "status", "--porcelain", ".dvc") == "", "the remote is no part of the run's commit"
     (stored,) = (path for path in store.rglob("*") if path.is_file())
@@ -218,11 +218,11 @@ def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(
         kept.unlink()
     monkeypatch.setattr(transfers, "STALL_SECONDS", 2.0)
     with pytest.raises(Unavailable, match="dvc pull has read and written nothing"):
-        dvc.pull(layout)
+        dvc.pull_outputs(layout)
     shutil.rmtree(store)
     store.write_text("a file where the store should be")
     with pytest.raises(Unavailable, match=r"dvc push failed: .+"):
-        dvc.push(layout)
+        dvc.push_outputs(layout)
 
 
 def test_a_stage_ends_when_whoever_started_it_was_killed() -> None:
@@ -267,7 +267,7 @@ WITHHELD = {
 def test_a_stage_gets_only_what_is_its_own(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     for name in [*WITHHELD, "HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"]:
         monkeypatch.setenv(name, f"value of {name}")
-    given = {value.removeprefix("value of ") for value in dvc.environment_of(stage).values()}
+    given = {value.removeprefix("value of ") for value in dvc.stage_environment(stage).values()}
     assert {name for name in WITHHELD if name in given} == {name for name, to in WITHHELD.items() if stage in to}
     assert {"HALLMARK_WORKERS", "DATA_ROOT", "HF_TOKEN"} <= given
 
@@ -280,8 +280,8 @@ def test_what_a_cluster_asks_for_reaches_the_stages_that_work_on_it(
     cluster = {"RAY_ADDRESS": "h:1", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t", "HALLMARK_TRAINING_STORAGE": "/s"}
     for name, value in cluster.items():
         monkeypatch.setenv(name, value)
-    layout.params.write_text("evaluation: {device: gpu}\n")
-    given = grants.variables(stage, layout, dvc.environment_of(stage), online=True)
+    layout.params_path.write_text("evaluation: {device: gpu}\n")
+    given = grants.stage_variables(stage, layout, dvc.stage_environment(stage), has_network=True)
     assert {name: given.get(name) for name in cluster} == cluster
 
 

@@ -41,7 +41,7 @@ def listing(*items: Any) -> bytes:
 
 
 def restore(layout: Layout, lock: dict[str, Any] = LOCK) -> bool:
-    return dvc_cache.restore(layout, "clean", lock, LEFT)
+    return dvc_cache.restore_outputs(layout, "clean", lock, LEFT)
 
 
 def test_what_is_there_as_signed_is_put_in_place(layout: Layout) -> None:

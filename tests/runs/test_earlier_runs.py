@@ -42,7 +42,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     said["facts"]["tokens_per_second"]["value"] = SPEED
     write_json(path, said)
     for run in (governed, tried):
-        journal.write(project / ".hallmark", Journal(run=run.id, requested_by="ml-engineer", status="experiment"))
+        journal.write_journal(
+            project / ".hallmark", Journal(run=run.id, requested_by="ml-engineer", status="experiment")
+        )
     for name in STAGES:
         sign(project, name)
     return project
@@ -55,7 +57,9 @@ def project(made: Path, tmp_path: Path) -> Path:
 
 def folders(run: Run, name: str) -> list[Path]:
     return [
-        path for path in run.layout.output_folders(name, measures=True) if name == "train" or "artefacts" in str(path)
+        path
+        for path in run.layout.output_folders(name, has_measurements=True)
+        if name == "train" or "artefacts" in str(path)
     ]
 
 
@@ -65,12 +69,12 @@ def sign(project: Path, name: str) -> None:
     ledger = tried.ledger()
     record = record_chain.records_of_run(ledger, tried.governance(), RUN)[name].record
     where = record.environment.model_copy(update={"run": TRIED, "experiment": True})
-    envelope = stage_record.sign(
+    envelope = stage_record.sign_record(
         record.model_copy(update={"environment": where}),
         materials.output_digests(name, tried.layout),
-        stage.load_worker(governed.governance(), ledger).signer,
+        stage.load_worker_keys(governed.governance(), ledger).signer,
     )
-    ledger.append(run_entries.STAGE, TRIED, {"stage": name, "outputs": "", "read": {}, "envelope": envelope})
+    ledger.append(run_entries.STAGE_KIND, TRIED, {"stage": name, "outputs": "", "read": {}, "envelope": envelope})
 
 
 def params_of(project: Path, changes: dict[str, str] | None = None) -> Params:
@@ -78,7 +82,7 @@ def params_of(project: Path, changes: dict[str, str] | None = None) -> Params:
 
 
 def model_of(project: Path, changes: dict[str, str] | None = None) -> Path:
-    with training_estimate.model_folder(params_of(project, changes), Layout(project)) as folder:
+    with training_estimate.open_model_folder(params_of(project, changes), Layout(project)) as folder:
         return folder
 
 
@@ -90,15 +94,15 @@ def rows_of(project: Path, changes: dict[str, str] | None = None) -> str:
 @pytest.mark.attack(rights="commit", stopped="an estimate for a governed run goes by no experiment")
 def test_a_governed_run_goes_by_no_experiment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(earlier_runs, "MAX_RUNS", 1)  # a newer experiment does not hide the governed run either
-    told = training_estimate.compute(project, None, {})
-    assert told.rows_run == RUN and RUN in told.estimate.speed.source
+    told = training_estimate.estimate_training(project, None, {})
+    assert told.run_with_rows == RUN and RUN in told.estimate.speed.source
     assert told.estimate.speed.tokens_per_second < SPEED
     assert RUN in model_of(project).parts and rows_of(project) == RUN
 
 
 def test_an_experiment_goes_by_experiments_too_and_by_no_speed_of_theirs(project: Path) -> None:
-    told = training_estimate.compute(project, None, EXPERIMENT)
-    assert told.rows_run == TRIED and told.estimate.speed.tokens_per_second < SPEED
+    told = training_estimate.estimate_training(project, None, EXPERIMENT)
+    assert told.run_with_rows == TRIED and told.estimate.speed.tokens_per_second < SPEED
     assert TRIED in model_of(project, EXPERIMENT).parts and rows_of(project, EXPERIMENT) == TRIED
 
 
@@ -114,8 +118,8 @@ def test_what_is_not_as_it_was_signed_does_not_count(project: Path) -> None:
         before = path.read_bytes()
         path.unlink()
         path.write_bytes(before + b" ")
-    told = training_estimate.compute(project, None, {})
-    assert told.rows_run == "" and RUN not in told.estimate.speed.source
+    told = training_estimate.estimate_training(project, None, {})
+    assert told.run_with_rows == "" and RUN not in told.estimate.speed.source
     assert RUN not in model_of(project).parts and rows_of(project) == ""
 
 
@@ -141,7 +145,7 @@ def test_odd_rows_of_an_experiment_are_passed_over(project: Path, odd: str) -> N
     if name == "split":
         assert rows_of(project, EXPERIMENT) == RUN
     else:
-        assert training_estimate.compute(project, None, EXPERIMENT).rows_run == RUN
+        assert training_estimate.estimate_training(project, None, EXPERIMENT).run_with_rows == RUN
 
 
 ODD_SIZES: dict[str, dict[str, object]] = {
@@ -162,7 +166,7 @@ def test_an_odd_model_of_an_experiment_is_passed_over(project: Path, odd: str) -
     path.unlink()
     write_json(path, config | ODD_SIZES[odd])
     sign(project, "base_model")
-    training_estimate.compute(project, None, EXPERIMENT)
+    training_estimate.estimate_training(project, None, EXPERIMENT)
     assert RUN in model_of(project, EXPERIMENT).parts
 
 
@@ -181,5 +185,7 @@ def test_a_model_with_other_weights_than_signed_does_not_count(project: Path, ad
 
 @pytest.mark.attack(rights="commit", stopped="a calibration, which has no sandbox, loads no experiment's weights")
 def test_a_calibration_takes_no_model_of_an_experiment(project: Path) -> None:
-    with training_estimate.model_folder(params_of(project, EXPERIMENT), Layout(project), governed_only=True) as folder:
+    with training_estimate.open_model_folder(
+        params_of(project, EXPERIMENT), Layout(project), governed_only=True
+    ) as folder:
         assert RUN in folder.parts

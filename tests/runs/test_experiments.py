@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import read_json, sha256_file, tree_digest
-from tasks.core.layout import CACHE_VARIABLE, EXPERIMENTS_FOLDER
+from tasks.core.layout import CACHE_ROOT_VARIABLE, EXPERIMENTS_FOLDER
 from tasks.runs import stage
 from tasks.runs.outputs import dvc
 from tasks.runs.run import Run
@@ -50,8 +50,8 @@ def test_it_has_a_vault_a_cache_and_records_of_its_own(project: Path, tried: Run
     assert tried.layout.run_state == own
     keys = [(world / vault_keys.KEY_FILE).read_bytes() for world in (state, own)]
     assert keys[0] != keys[1] and (own / "vault" / "vault.db").stat().st_mode & 0o077 == 0
-    fingerprints = {vault_keys.load(world).fingerprint for world in (state, own)}
-    assert read_json(tried.layout.sources)["vault"] in fingerprints - {vault_keys.load(state).fingerprint}
+    fingerprints = {vault_keys.load_keys(world).fingerprint for world in (state, own)}
+    assert read_json(tried.layout.sources_path)["vault"] in fingerprints - {vault_keys.load_keys(state).fingerprint}
     assert {path.name for path in own.iterdir()} >= {"cache", "records", "vault", "keys"}
 
 
@@ -70,21 +70,25 @@ def test_its_record_counts_for_no_governed_run(project: Path, tried: Run) -> Non
     """The very work, and the record where the governed runs have theirs."""
     governed = run_of(project, "governed", "limited")
     for name in ("sources.json", "stages.json"):
-        shutil.copyfile(tried.layout.inputs / name, governed.layout.inputs / name)
-    by = stage.load_worker(governed.governance(), governed.ledger())
-    read = materials.read_digests("ingest", governed.layout)
-    record = record_store.find(
-        tried.layout, "ingest", materials.read_digests("ingest", tried.layout), by.public_key_lines, by.needs_sandbox
+        shutil.copyfile(tried.layout.inputs_folder / name, governed.layout.inputs_folder / name)
+    by = stage.load_worker_keys(governed.governance(), governed.ledger())
+    read = materials.material_digests("ingest", governed.layout)
+    record = record_store.find_record(
+        tried.layout,
+        "ingest",
+        materials.material_digests("ingest", tried.layout),
+        by.public_key_lines,
+        by.needs_sandbox,
     )
     assert (
         record
         and record.record.environment.experiment
         and record.record.inputs_sha256 == stage_record.inputs_digest("ingest", read)
     )
-    assert record_store.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
-    record_store.store(governed.layout, "ingest", record.envelope, record.record.inputs_sha256)
-    assert record_store.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
-    assert not record_store.is_usable(record, governed.layout, record.record.inputs_sha256, by.needs_sandbox)
+    assert record_store.find_record(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    record_store.store_record(governed.layout, "ingest", record.envelope, record.record.inputs_sha256)
+    assert record_store.find_record(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    assert not record_store.is_usable_record(record, governed.layout, record.record.inputs_sha256, by.needs_sandbox)
 
 
 def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
@@ -101,13 +105,13 @@ def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
 
 def test_a_stage_is_given_no_way_to_the_vault(tried: Run) -> None:
     given = {"PGPASSWORD": "p", "HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
-    own = {CACHE_VARIABLE: str(tried.layout.run_state)}
-    assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x", **own}
-    assert not grants.of("ingest").needs_network(tried.layout, given)
-    assert grants.without_sandbox(tried.layout, given) == {"PATH": "x", **own}
+    own = {CACHE_ROOT_VARIABLE: str(tried.layout.run_state)}
+    assert grants.stage_variables("ingest", tried.layout, given, has_network=False) == {"PATH": "x", **own}
+    assert not grants.grant_of_stage("ingest").needs_network(tried.layout, given)
+    assert grants.variables_without_sandbox(tried.layout, given) == {"PATH": "x", **own}
 
 
 def test_its_outputs_go_to_a_place_of_their_own_in_a_remote(project: Path, tried: Run, tmp_path: Path) -> None:
     dvc_remote(project, tmp_path / "store")
-    dvc.push(tried.layout)
+    dvc.push_outputs(tried.layout)
     assert [path.name for path in (tmp_path / "store").iterdir()] == [EXPERIMENTS_FOLDER]

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria
-from tasks.runs.requests.expected_failures import ExpectedFailure, expected_failures
+from tasks.runs.requests.expected_failures import ExpectedFailure, find_expected_failures
 from tasks.sources import sources
 from tests import in_process, tiny_project
 from tests.checkouts import Checkouts
@@ -29,7 +29,7 @@ def card(**changes: Any) -> Params:
 
 def told(house: House, params: Params, demo: bool = False) -> list[ExpectedFailure]:
     named = sources.Sources.model_validate({"sources": [SOURCE["source"]]})
-    return expected_failures(params, named, house.ledger, house.governance, demo)
+    return find_expected_failures(params, named, house.ledger, house.governance, demo)
 
 
 def promoted(house: House, tier: str = "low") -> None:

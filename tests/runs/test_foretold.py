@@ -31,16 +31,16 @@ def why(project: Path, changes: dict[str, str] | None = None) -> list[str]:
 
 
 def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(project: Path) -> None:
-    told = training_estimate.compute(project, None, {})
+    told = training_estimate.estimate_training(project, None, {})
     checkpoints = project / ".hallmark" / "checkpoints"
     checkpoints.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda of: SimpleNamespace(free=0 if of == checkpoints else 10**12))
-        short = training_estimate.compute(project, None, {})
+        short = training_estimate.estimate_training(project, None, {})
     checkpoints.rmdir()
-    assert short.estimate.lacks_disk and "make room" in training_estimate.advice(short.estimate)
-    assert training_estimate.document(short)["disk_fits"] is False
-    assert told.estimate.fits and told.estimate.workload is None and told.rows_run == ""
+    assert short.estimate.lacks_disk_space and "make room" in training_estimate.remedy_sentence(short.estimate)
+    assert training_estimate.to_json_document(short)["disk_fits"] is False
+    assert told.estimate.fits_memory and told.estimate.workload is None and told.run_with_rows == ""
     assert not list((project / ".hallmark").iterdir())
 
 
@@ -50,13 +50,13 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(project: Path, monkeypat
     gpu = {"training.device": "gpu"}
     none = "training.workers 1 on device gpu needs as many GPUs, and this machine has none; set RAY_ADDRESS"
     with pytest.raises(InputError, match=none):
-        training_estimate.compute(project, None, gpu, calibrating=True)
+        training_estimate.estimate_training(project, None, gpu, calibrate_speed=True)
     assert none in why(project, gpu)[0], "a run asks that first"
     without = gpu | {"base_model.folder": "none/here", "base_model.wheel": "null", "base_model.sha256": "a" * 64}
     assert none in why(project, without)[0]
     elsewhere = gpu | {"resources.memory_gib": "80"}
     assert (
-        training_estimate.compute(project, None, elsewhere, calibrating=False).estimate.fits
+        training_estimate.estimate_training(project, None, elsewhere, calibrate_speed=False).estimate.fits_memory
         and why(project, elsewhere) == []
     )
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
@@ -69,7 +69,9 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(project: Path, monkeypat
         in why(project, gpu | {"training.workers": "2"})[0]
     )
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    assert training_estimate.compute(project, None, gpu).estimate.fits is None and why(project, gpu) == []
+    assert (
+        training_estimate.estimate_training(project, None, gpu).estimate.fits_memory is None and why(project, gpu) == []
+    )
 
 
 def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
@@ -87,7 +89,7 @@ def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
     vllm = gpu | {"evaluation.engine": "vllm"}
     assert "evaluation.engine vllm: vLLM is not installed here" in why(project, vllm)[0]
     asked, _ = resolution.read_params(project / "params.yaml", vllm)
-    assert list(training_estimate.find_obstacles(asked, Layout(project), elsewhere=True)) == [], (
+    assert list(training_estimate.find_obstacles(asked, Layout(project), on_other_machine=True)) == [], (
         "another machine looks at its own"
     )
 
@@ -98,14 +100,14 @@ def test_a_model_that_cannot_be_read_is_told_in_words(project: Path, name: str) 
     assert asked.base_model.folder, "a folder, whose headers alone are read"
     (project / asked.base_model.folder / name).write_bytes(b"{ no model")
     with pytest.raises(InputError, match=name):
-        training_estimate.compute(project, None, {})
+        training_estimate.estimate_training(project, None, {})
     assert name in why(project)[0]
 
 
 def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(project: Path) -> None:
     wrong = {"training.lora_targets": "[q_proj, o_prjo]"}
     with pytest.raises(InputError, match="has no linear layer o_prjo; like it are o_proj"):
-        training_estimate.compute(project, None, wrong)
+        training_estimate.estimate_training(project, None, wrong)
     assert "has no linear layer o_prjo" in why(project, wrong)[0]
     assert why(project, {"training.lora_targets": "[q_proj, down_proj]"}) == []
 

@@ -12,18 +12,18 @@ from tasks.core.errors import Refused
 from tasks.core.machine import locks
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
-from tasks.runs.run_lock import LOCK_WAIT_SECONDS, hold_run_lock, is_executing
+from tasks.runs.run_lock import LOCK_WAIT_SECONDS, hold_run_lock, is_run_executing
 
 
 def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
     with hold_run_lock(tmp_path, "r1"):
-        assert is_executing(tmp_path, "r1")
+        assert is_run_executing(tmp_path, "r1")
         with (
             pytest.raises(Refused, match="r1 is being executed by another process"),
             hold_run_lock(tmp_path, "r1", 0.2),
         ):
             pass
-    assert not is_executing(tmp_path, "r1") and not is_executing(tmp_path, "r2")
+    assert not is_run_executing(tmp_path, "r1") and not is_run_executing(tmp_path, "r2")
 
 
 def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,11 +47,11 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatc
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:
     stages = {"split": StageState(state="done"), "train": StageState(state="running")}
-    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", stages=stages))
+    journal.write_journal(tmp_path, Journal(run="r1", requested_by="ml-engineer", stages=stages))
     with hold_run_lock(tmp_path, "r1"):
-        assert [known.status for known in journal.read_all(tmp_path)] == ["running"]
-    (left,) = journal.read_all(tmp_path)
+        assert [known.status for known in journal.read_journals(tmp_path)] == ["running"]
+    (left,) = journal.read_journals(tmp_path)
     assert left.status == "interrupted"
     assert {name: line.state for name, line in left.stages.items()} == {"split": "done", "train": "interrupted"}
-    journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", status="waiting"))
-    assert [known.status for known in journal.read_all(tmp_path)] == ["waiting"]
+    journal.write_journal(tmp_path, Journal(run="r1", requested_by="ml-engineer", status="waiting"))
+    assert [known.status for known in journal.read_journals(tmp_path)] == ["waiting"]

@@ -32,7 +32,7 @@ def test_a_copy_under_the_same_path_of_another_machine_has_one_too(
 ) -> None:
     first = installation.installation_id(checkout)
     (tmp_path / "machine-id").write_text("another\n")
-    monkeypatch.setattr(installation, "MACHINE_ID", tmp_path / "machine-id")
+    monkeypatch.setattr(installation, "MACHINE_ID_FILE", tmp_path / "machine-id")
     assert installation.installation_id(checkout) != first
 
 

@@ -14,8 +14,8 @@ def test_each_waits_for_longer_than_the_one_it_asks() -> None:
     of_prefect = inspect.signature(ProcessManager.kill).parameters["grace_seconds"].default
     order = [
         sigterm.CHECKPOINT_SECONDS,
-        process.STOP_SECONDS,
-        dvc.END_SECONDS,
+        process.TERMINATION_SECONDS,
+        dvc.TERMINATION_SECONDS,
         of_prefect,
         runs_stop.STOP_TIMEOUT_SECONDS,
     ]

@@ -49,7 +49,7 @@ def test_a_snapshot_holds_every_change_and_touches_nothing(clone: Path) -> None:
     (clone / "new.txt").write_text("new\n")
     git(clone, "add", "new.txt")
     before = (git(clone, "status", "--porcelain"), git(clone, "rev-parse", "main"))
-    snapshot = Repository.open(clone).snapshot()
+    snapshot = Repository.open(clone).commit_snapshot()
     assert git(clone, "show", f"{snapshot}:file.txt") == "two"
     assert git(clone, "show", f"{snapshot}:new.txt") == "new"
     assert (git(clone, "status", "--porcelain"), git(clone, "rev-parse", "main")) == before
@@ -71,10 +71,10 @@ def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path) -> None
     repository.add_worktree(worktree, head)
     (worktree / "inputs").mkdir()
     (worktree / "inputs" / "a.json").write_text("{}")
-    made = repository.commit_all(worktree, ["inputs", "absent"], "resolve", "ml-engineer")
+    made = repository.commit_paths(worktree, ["inputs", "absent"], "resolve", "ml-engineer")
     assert git(clone, "show", "--format=%an", "--name-only", made).split() == ["ml-engineer", "inputs/a.json"]
     assert git(clone, "rev-parse", "main") == head
-    assert repository.commit_all(worktree, ["inputs"], "again", "ml-engineer") == made
+    assert repository.commit_paths(worktree, ["inputs"], "again", "ml-engineer") == made
 
 
 @pytest.mark.parametrize("lost", ["", "r1", "r1.git"], ids=["half made", "without its files", "without its HEAD"])
@@ -102,7 +102,7 @@ def test_a_copy_has_worktrees_of_its_own(clone: Path, tmp_path: Path) -> None:
 
     theirs = copy / ".hallmark" / "runs" / "r1"
     (theirs / "file.txt").write_text("changed\n")
-    made = Repository.open(copy).commit_all(theirs, ["file.txt"], "in the copy", "ml-engineer")
+    made = Repository.open(copy).commit_paths(theirs, ["file.txt"], "in the copy", "ml-engineer")
     git(copy, "update-ref", "refs/hallmark/runs/r1", made)
     for command in ("worktree prune", "gc --quiet --prune=now", "branch side", "worktree list"):
         git(copy, *command.split())
@@ -119,7 +119,7 @@ def test_a_worktree_of_a_checkout_that_is_a_worktree_itself(clone: Path, tmp_pat
     repository, worktree = Repository.open(other), other / ".hallmark" / "runs" / "r1"
     repository.add_worktree(worktree, git(clone, "rev-parse", "main"))
     (worktree / "file.txt").write_text("changed\n")
-    made = repository.commit_all(worktree, ["file.txt"], "beside", "ml-engineer")
+    made = repository.commit_paths(worktree, ["file.txt"], "beside", "ml-engineer")
     assert git(clone, "show", f"{made}:file.txt") == "changed"
 
 
@@ -128,13 +128,13 @@ def test_a_commit_that_was_killed_does_not_lock_out_the_next(clone: Path) -> Non
     repository.add_worktree(worktree, git(clone, "rev-parse", "HEAD"))
     Path(worktree, git(worktree, "rev-parse", "--git-path", "index.lock")).touch()
     (worktree / "file.txt").write_text("changed")
-    made = repository.commit_all(worktree, ["file.txt"], "again", "ml-engineer")
+    made = repository.commit_paths(worktree, ["file.txt"], "again", "ml-engineer")
     assert git(clone, "show", f"{made}:file.txt") == "changed"
 
 
 def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     with pytest.raises(InputError, match="not a commit"):
-        Repository.open(clone).commit_of("nonsense")
+        Repository.open(clone).commit_id("nonsense")
 
 
 @pytest.mark.attack(rights="approver", stopped="git takes what somebody gives for a name, never for an option")

@@ -13,7 +13,7 @@ from tasks.core.layout import Layout
 from tasks.runs import stage as made
 from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.run import Run
-from tasks.runs.stage import Worker
+from tasks.runs.stage import WorkerKeys
 from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import keys, stage_record
 from tests import whole_run
@@ -43,8 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     return checkouts.warm(tmp_path_factory.mktemp("project") / "project")
 
 
-def by(run: Run) -> Worker:
-    return made.load_worker(run.governance(), run.ledger())
+def by(run: Run) -> WorkerKeys:
+    return made.load_worker_keys(run.governance(), run.ledger())
 
 
 def done(run: Run, *stages: str) -> dict[str, stage_record.SignedRecord]:
@@ -76,8 +76,12 @@ def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path
     second = create(project, "second")
     taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
     for name, record in taken.items():
-        original = record_store.find(
-            first.layout, name, materials.read_digests(name, first.layout), by(first).public_key_lines, boxed=False
+        original = record_store.find_record(
+            first.layout,
+            name,
+            materials.material_digests(name, first.layout),
+            by(first).public_key_lines,
+            needs_sandbox=False,
         )
         assert original and original.record.taken_from is None and original.record.environment.run == whole_run.RUN
         assert record.record.taken_from == before[name].record.taken_from == original.sha256
@@ -85,7 +89,9 @@ def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path
             record.outputs == before[name].outputs == original.outputs
             and record.record.environment.run == whole_run.RUN
         )
-    assert dvc_lock.read_stage(second.layout.root, "clean") == dvc_lock.read_stage(first.layout.root, "clean")
+    assert dvc_lock.read_stage_entry(second.layout.root, "clean") == dvc_lock.read_stage_entry(
+        first.layout.root, "clean"
+    )
     kept_there = inodes(first.layout.state / "cache")
     for run in (first, second):
         assert kept_there and not kept_there & inodes(run.layout.root / "artefacts"), (
@@ -148,7 +154,7 @@ def test_what_ended_just_before_a_kill_is_not_lost(project: Path, first: Run) ->
     (run.layout.root / "dvc.lock").write_bytes(dvc_lock.EMPTY_LOCK)
     lock_of(run.layout, record).unlink()
     outcome = made.provide_outputs(run.layout, "clean", by(run), print)
-    assert outcome.cached and dvc_lock.read_stage(run.layout.root, "clean")
+    assert outcome.cached and dvc_lock.read_stage_entry(run.layout.root, "clean")
     assert lock_of(run.layout, record).exists()
 
 
@@ -166,9 +172,9 @@ def unsigned(project: Path, first: Run) -> tuple[Run, stage_record.SignedRecord]
 def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.SignedRecord]) -> None:
     run, record = unsigned
     assert record.outputs == materials.output_digests("clean", run.layout)
-    assert record.record.inputs == materials.read_digests("clean", run.layout)
+    assert record.record.inputs == materials.material_digests("clean", run.layout)
     assert set(record.record.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
-    assert record.record.environment.sandbox == (None if sandbox.unavailable_reason() else sandbox.version_text())
+    assert record.record.environment.sandbox == (None if sandbox.unavailable_reason() else sandbox.sandbox_version())
     assert record.record.environment.run == "unsigned" and record.record.taken_from is None
     assert not record.record.environment.network or sandbox.unavailable_reason()
 
@@ -178,26 +184,26 @@ def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.
 def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
     run = create(project, f"planted-{how.replace(' ', '-')}")
     done(run, "ingest", "clean")
-    read, worker = materials.read_digests("clean", run.layout), by(run)
-    genuine = record_store.find(run.layout, "clean", read, worker.public_key_lines, worker.needs_sandbox)
+    read, worker = materials.material_digests("clean", run.layout), by(run)
+    genuine = record_store.find_record(run.layout, "clean", read, worker.public_key_lines, worker.needs_sandbox)
     assert genuine
     place = path_of(run.layout, genuine)
     before = place.read_bytes()
-    ours, theirs = worker.signer, keys.signer_of(keys.load_private(run.layout.state / "keys" / "ml-engineer"))
+    ours, theirs = worker.signer, keys.make_signer(keys.load_private_key(run.layout.state / "keys" / "ml-engineer"))
     said = genuine.record
     if how == "another key":
-        envelope = stage_record.sign(said, genuine.outputs, theirs)
+        envelope = stage_record.sign_record(said, genuine.outputs, theirs)
     elif how == "other work":
-        envelope = stage_record.sign(said.model_copy(update={"name": "deduplicate"}), genuine.outputs, ours)
+        envelope = stage_record.sign_record(said.model_copy(update={"name": "deduplicate"}), genuine.outputs, ours)
     else:
         without = said.environment.model_copy(update={"sandbox": None})
-        envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.outputs, ours)
+        envelope = stage_record.sign_record(said.model_copy(update={"environment": without}), genuine.outputs, ours)
     text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
     place.write_text(text[: len(text) // 2] if how == "half a file" else text)
-    assert record_store.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) is None
+    assert record_store.find_record(run.layout, "clean", read, worker.public_key_lines, needs_sandbox=True) is None
     place.write_bytes(before)
     assert (
-        record_store.find(run.layout, "clean", read, worker.public_key_lines, boxed=True)
+        record_store.find_record(run.layout, "clean", read, worker.public_key_lines, needs_sandbox=True)
         or sandbox.unavailable_reason()
     ), "the genuine one counts"
 
@@ -222,12 +228,12 @@ def test_without_a_sandbox_the_record_says_so_and_counts_for_nobody_who_has_one(
     finally:
         monkeypatch.undo()
         sandbox.unavailable_reason.cache_clear()
-    worker, read = by(run), materials.read_digests("ingest", run.layout)
+    worker, read = by(run), materials.material_digests("ingest", run.layout)
     assert worker.needs_sandbox, "a machine with a sandbox does it again"
-    assert record_store.find(run.layout, "ingest", read, worker.public_key_lines, boxed=True) is None
+    assert record_store.find_record(run.layout, "ingest", read, worker.public_key_lines, needs_sandbox=True) is None
 
 
 def test_a_worker_whose_key_counts_no_more_is_told(project: Path, first: Run) -> None:
     worker = by(first)
     with pytest.raises(Refused, match="stage clean ended, and no record of it counts"):
-        made.provide_outputs(first.layout, "clean", Worker(worker.signer, [], worker.needs_sandbox), print)
+        made.provide_outputs(first.layout, "clean", WorkerKeys(worker.signer, [], worker.needs_sandbox), print)

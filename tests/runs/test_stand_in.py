@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runs.stand_in import fill
+from tasks.runs.stand_in import fill_stand_in
 
 FILES = ("params.yaml", "examples/model/config.json", ".git/HEAD", ".hallmark/ledger.db", ".hallmark/models/abc",
          ".hallmark/models/def/sub/weights", ".hallmark/models/.fetch.1/half")  # fmt: skip
@@ -26,7 +26,7 @@ def stand_in(tmp_path: Path, own: Path) -> Path:
     """A folder that stands in for it."""
     folder = tmp_path / "stand-in"
     folder.mkdir()
-    fill(folder, own)
+    fill_stand_in(folder, own)
     return folder
 
 
@@ -48,6 +48,6 @@ def test_it_is_filled_again_after_the_checkout_has_changed(own: Path, stand_in: 
     (own / "params.yaml").unlink()
     (own / "bases.yaml").write_text("x")
     (stand_in / ".hallmark" / "models" / "fetched-here").write_text("x")
-    fill(stand_in, own)
+    fill_stand_in(stand_in, own)
     assert not os.path.lexists(stand_in / "params.yaml") and (stand_in / "bases.yaml").exists()
     assert (stand_in / ".hallmark" / "models" / "fetched-here").exists()

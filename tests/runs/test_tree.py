@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.runs.git import commit_tree
-from tasks.runs.git.commit_tree import Tree
+from tasks.runs.git.commit_tree import CommitTree
 from tasks.runs.git.repository import Repository
 from tests.tiny_project import commit, git
 
@@ -30,9 +30,9 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
-def read(folder: Path) -> Tree:
+def read(folder: Path) -> CommitTree:
     checkout = Repository.open(folder)
-    return commit_tree.read(checkout, checkout.commit_of("HEAD"))
+    return commit_tree.read_tree(checkout, checkout.commit_id("HEAD"))
 
 
 def planted(path: str) -> Callable[[Path], None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.documents import config
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.policy import policy
 from tasks.scaffold import data_file, file_format, plan
 from tasks.scaffold.plan import PlannedFile
@@ -45,7 +45,7 @@ def written(project: Path, data: bytes | str, folder: Path, *more: str) -> Sourc
     (folder / "data.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
     told = hallmark_json(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS, *more)
     assert told["written"] and told["next"][0].startswith("git add examples/garden")
-    (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+    (source,) = sources.load_sources(project / "examples" / "garden" / "governance").sources
     return source
 
 
@@ -70,7 +70,7 @@ def test_two_columns_become_a_use_case_that_says_what_was_guessed(project: Path,
     ):
         assert wanted in told
     made = project / "examples" / "garden"
-    params, (source,) = load(made / "params.yaml"), sources.load(made / "governance").sources
+    params, (source,) = load_params(made / "params.yaml"), sources.load_sources(made / "governance").sources
     assert (params.evaluation.target, params.use_case.approved_uses) == ("label", ["name the topic"])
     assert (source.owner, source.licence, source.lawful_basis) == ("data-owner", "CC0-1.0", "no personal data")
     assert source.location == str(folder / "garden.csv"), "it stays where it is, out of git"
@@ -138,7 +138,7 @@ def test_what_names_do_not_say_is_asked_for_and_several_answers_become_one_objec
     assert "its columns do not say which is which (x, y, z); say --prompt COLUMN" in told
     source = written(project, as_csv(rows), folder, "--prompt", "x", "--response", "y", "--response", "z")
     assert (source.mapping.prompt, source.mapping.response) == ("x", {"y": "y", "z": "z"})
-    params = load(project / "examples" / "garden" / "params.yaml")
+    params = load_params(project / "examples" / "garden" / "params.yaml")
     assert (params.evaluation.target, params.evaluation.label_field) == ("json", "y")
 
 
@@ -154,7 +154,7 @@ def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
     finally:
         governance.write_text(before)
     made = project / "examples" / "garden"
-    params, own = load(made / "params.yaml"), policy.load(made / "governance")
+    params, own = load_params(made / "params.yaml"), policy.load_policy(made / "governance")
     assert params.data.near_duplicates and params.data.near_duplicates.conflict_jaccard is None
     facts = {check.fact: check.at_least for check in own.gate("limited", "data").checks}
     assert "split.labels_only_in_test" not in facts and 40 <= (facts["split.train_rows"] or 0) <= 70
@@ -268,7 +268,7 @@ def test_a_file_in_the_checkout_is_named_from_there_and_added_with_the_rest(proj
     (project / "examples" / "own data.csv").write_text(as_csv(ROWS))
     told = hallmark_json(project, "new", "garden", "--from", "examples/own data.csv", *ANSWERS)
     assert "git add examples/garden 'examples/own data.csv' &&" in told["next"][0]
-    (source,) = sources.load(project / "examples" / "garden" / "governance").sources
+    (source,) = sources.load_sources(project / "examples" / "garden" / "governance").sources
     assert source.location == "examples/own data.csv"
 
 
@@ -354,9 +354,9 @@ def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> N
     from tasks.scaffold import commented_yaml
 
     value = {"a": {"b": ["x: y", "# no", "null", "1"], "c": None, "d": 0.5}, "e": [{"f": "yes"}, {"f": "é\n\tz"}]}
-    text = commented_yaml.dump(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
+    text = commented_yaml.dump_with_comments(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
     (tmp_path / "a.yaml").write_text(text)
-    assert config.to_plain(config.read_yaml(tmp_path / "a.yaml")) == value
+    assert config.to_plain_value(config.read_yaml(tmp_path / "a.yaml")) == value
     assert text.startswith("# one\n# two\n") and "# why" in text and "# twice" in text
 
 

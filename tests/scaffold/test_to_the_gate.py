@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.core.files import read_json
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.gates import cases, evidence
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
@@ -26,7 +26,7 @@ class Typed(NamedTuple):
 
 
 def evidence_of(run: Run) -> Evidence:
-    return evidence.collect("data", run.layout, run.params, run.governance().policy, run.signed_request)
+    return evidence.collect_evidence("data", run.layout, run.params, run.governance().policy, run.signed_request)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_a_small_file_validates_on_more_of_its_rows_and_a_tiny_one_on_none(
     (tmp_path / FILE).write_text(as_csv(letters(rows)))
     said = "--owner data-owner --licence ours --basis none --purpose 'name the topic'"
     type_in(user.run.checkout.root, f"hallmark new garden-{rows} --from {tmp_path / FILE} {said}")
-    params = load(user.run.checkout.root / "examples" / f"garden-{rows}" / "params.yaml")
+    params = load_params(user.run.checkout.root / "examples" / f"garden-{rows}" / "params.yaml")
     assert params.data.validation_share == share
-    assert params.training == load(ROOT / "params.yaml").training.model_copy(
+    assert params.training == load_params(ROOT / "params.yaml").training.model_copy(
         update={"max_length": params.training.max_length, "validate_steps": None}
     )

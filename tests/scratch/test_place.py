@@ -15,8 +15,8 @@ def test_what_a_checkout_calls_outcomes_is_no_outcome(tmp_path: Path) -> None:
     theirs = tmp_path / "outcomes" / "key.json"
     files.write_json(theirs, {"forged": True})
     made = Workspace.open(tmp_path, "swept")
-    assert (made.root / "outcomes").is_symlink() and not made.outcome("key").exists()
-    files.write_json(made.outcome("key"), {})
+    assert (made.root / "outcomes").is_symlink() and not made.outcome_path("key").exists()
+    files.write_json(made.outcome_path("key"), {})
     assert json.loads(theirs.read_text()) == {"forged": True}
 
 
@@ -24,10 +24,10 @@ def test_a_folder_beside_the_checkout_is_found(tmp_path: Path) -> None:
     checkout, model = tmp_path / "checkout", tmp_path / "models" / "own"
     checkout.mkdir()
     model.mkdir(parents=True)
-    layout = Workspace.open(checkout, "swept").worktree("trials")
+    layout = Workspace.open(checkout, "swept").worktree_layout("trials")
     layout.root.mkdir(parents=True)
     params = house.params()
     base = params.base_model.model_copy(update={"folder": "../models/own", "wheel": None})
     workspace.write_params(layout, params.model_copy(update={"base_model": base}))
-    said = params_file.load(layout.params).base_model.folder
+    said = params_file.load_params(layout.params_path).base_model.folder
     assert said and (layout.state.parent / said).samefile(model)

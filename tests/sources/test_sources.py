@@ -53,7 +53,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def suites_of(folder: Path) -> sources.Suites:
-    return sources.load_suites(folder, sources.load(folder))
+    return sources.load_suites(folder, sources.load_sources(folder))
 
 
 def told(folder: Path, error: InputError) -> list[str]:
@@ -76,7 +76,7 @@ def test_every_suite_that_is_named_is_read(inventory: Path) -> None:
 )
 def test_a_wrong_key_in_sources_yaml(inventory: Path, old: str, new: str, wanted: str) -> None:
     change(inventory / "sources.yaml", old, new)
-    for read in (sources.load, lambda folder: governance.load(folder, folder / "state")):
+    for read in (sources.load_sources, lambda folder: governance.load_governance(folder, folder / "state")):
         with pytest.raises(InputError) as caught:
             read(inventory)
         assert any(line.startswith(wanted) for line in told(inventory, caught.value)), caught.value
@@ -103,4 +103,4 @@ def test_a_suite_that_is_not_there(inventory: Path) -> None:
 def test_a_source_with_a_gap_is_refused_by_name(inventory: Path) -> None:
     change(inventory / "sources.yaml", "    lawful_basis: consent\n", "")
     with pytest.raises(InputError, match=r"sources\.0\.lawful_basis: missing from tickets; this key is required"):
-        sources.load(inventory)
+        sources.load_sources(inventory)

@@ -15,16 +15,16 @@ from tasks.policy import governance
 from tasks.policy.people import People, Person
 from tasks.sources import vault, vault_keys
 from tasks.sources.vault import Vault, open_vault
-from tasks.sources.vault_writer import Secret
+from tasks.sources.vault_writer import TokenValue
 
 OWNERS = People(people=[Person(id="owner", name="Owner", roles=["data_owner"])])
-ANNA = Secret("name:aaaabbbbcccc", "Anna Schmidt")
-MAIL = Secret("email:ddddeeeeffff", "anna@example.org")
+ANNA = TokenValue("name:aaaabbbbcccc", "Anna Schmidt")
+MAIL = TokenValue("email:ddddeeeeffff", "anna@example.org")
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    vault_keys.create(tmp_path)
+    vault_keys.create_key(tmp_path)
     return tmp_path
 
 
@@ -32,7 +32,7 @@ def state(tmp_path: Path) -> Path:
 def opened(state: Path) -> Vault:
     """A vault that keeps Anna's name."""
     found = open_vault(state)
-    found.keep([ANNA])
+    found.add_values([ANNA])
     return found
 
 
@@ -45,7 +45,7 @@ def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the
 
 
 def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
-    assert open_vault(state).keep([ANNA, MAIL]) == 2
+    assert open_vault(state).add_values([ANNA, MAIL]) == 2
     told = reveal(open_vault(state), state, ANNA.token, MAIL.token, "phone:unknown")
     assert told == {ANNA.token: ANNA.value, MAIL.token: MAIL.value}
     assert b"Anna" not in stored(state) and b"example.org" not in stored(state)
@@ -54,12 +54,12 @@ def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
 
 def test_writing_again_changes_nothing(opened: Vault, state: Path) -> None:
     before = stored(state)
-    assert opened.keep([ANNA, ANNA]) == 0
+    assert opened.add_values([ANNA, ANNA]) == 0
     assert stored(state) == before
 
 
 def test_what_is_missing_is_told(opened: Vault) -> None:
-    assert opened.missing([ANNA.token, MAIL.token, "a:b"]) == ["a:b", MAIL.token]
+    assert opened.find_missing_tokens([ANNA.token, MAIL.token, "a:b"]) == ["a:b", MAIL.token]
 
 
 def test_every_reading_is_on_the_ledger_with_its_reason(opened: Vault, state: Path) -> None:
@@ -100,20 +100,20 @@ def test_a_lost_key_is_not_replaced(state: Path) -> None:
     with pytest.raises(InputError, match="restore it"):
         open_vault(state)
     with pytest.raises(InputError, match="restore it"):
-        governance.initialise(state, OWNERS)
+        governance.create_vault_and_keys(state, OWNERS)
     assert not (state / vault_keys.KEY_FILE).exists(), "`hallmark init` makes no other"
 
 
 def test_a_file_that_was_never_made_a_vault_of_does_not_keep_a_key_from_being_made(tmp_path: Path) -> None:
     (tmp_path / "vault.db").touch()
-    governance.initialise(tmp_path, OWNERS)
-    assert open_vault(tmp_path).keep([ANNA]) == 1
+    governance.create_vault_and_keys(tmp_path, OWNERS)
+    assert open_vault(tmp_path).add_values([ANNA]) == 1
 
 
 def test_a_setting_that_is_empty_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(vault_keys.KEY_VARIABLE, "")
-    governance.initialise(tmp_path, OWNERS)
-    assert open_vault(tmp_path).keep([ANNA]) == 1
+    governance.create_vault_and_keys(tmp_path, OWNERS)
+    assert open_vault(tmp_path).add_values([ANNA]) == 1
 
 
 @pytest.mark.parametrize("spelled", ["", "short", base64.b64encode(bytes(31)).decode(), "ä" * 44])
@@ -123,17 +123,17 @@ def test_what_is_no_key_is_refused(tmp_path: Path, spelled: str) -> None:
     path.write_text(spelled)
     path.chmod(0o600)
     with pytest.raises(InputError, match="key"):
-        vault_keys.load(tmp_path)
+        vault_keys.load_keys(tmp_path)
 
 
 def test_a_key_that_others_can_read_is_refused(state: Path) -> None:
     (state / vault_keys.KEY_FILE).chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
-        vault_keys.load(state)
+        vault_keys.load_keys(state)
 
 
 def test_a_value_moved_to_another_token_does_not_open(opened: Vault, state: Path) -> None:
-    opened.keep([MAIL])
+    opened.add_values([MAIL])
     with sqlite3.connect(state / "vault" / "vault.db") as connection:
         connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (MAIL.token,))
         connection.execute("UPDATE hallmark_vault SET token = ?", (MAIL.token,))
@@ -142,19 +142,19 @@ def test_a_value_moved_to_another_token_does_not_open(opened: Vault, state: Path
 
 
 def test_two_runs_at_once_take_turns(state: Path) -> None:
-    every = [Secret(f"name:{number:012}", f"person {number}") for number in range(300)]
+    every = [TokenValue(f"name:{number:012}", f"person {number}") for number in range(300)]
     parts = [every[start : start + 160] for start in range(0, 160, 20)]
     with ThreadPoolExecutor(len(parts)) as pool:
-        new = list(pool.map(lambda part: open_vault(state).keep(part), parts))
+        new = list(pool.map(lambda part: open_vault(state).add_values(part), parts))
     assert sum(new) == 300, "each was put in once"
-    assert open_vault(state).missing([secret.token for secret in every]) == []
+    assert open_vault(state).find_missing_tokens([secret.token for secret in every]) == []
 
 
 def test_a_vault_of_an_earlier_version_moves_to_its_folder_with_all_that_it_holds(state: Path) -> None:
-    open_vault(state).keep([ANNA])
+    open_vault(state).add_values([ANNA])
     for file in (state / "vault").iterdir():
         file.rename(state / file.name)
     (state / "vault").rmdir()
-    assert vault.exists(state)
-    assert open_vault(state).missing([ANNA.token]) == []
+    assert vault.vault_exists(state)
+    assert open_vault(state).find_missing_tokens([ANNA.token]) == []
     assert not list(state.glob("vault.db*"))

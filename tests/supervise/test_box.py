@@ -53,7 +53,7 @@ def test_no_path_leads_to_keys_ledger_vault_or_other_runs(tmp_path: Path) -> Non
     """All of the sandbox is walked but the system's and Python's own files, which were there before the secrets."""
     made = make(tmp_path)
     state, given = made.root.parent.parent, made.root / "artefacts" / "ingest" / "rows"
-    (made.tree / "artefacts" / "ingest").mkdir()
+    (made.code_folder / "artefacts" / "ingest").mkdir()
     planted = [
         *(state / name for name in ("keys/gate", "keys/vault", "ledger.db", "vault/vault.db", "prefect/secret")),
         *(state / name for name in ("runs/r2/artefacts/split/train.parquet", "cache/files/md5/00/1", "releases/a-1/x")),
@@ -88,7 +88,7 @@ for path in (root / "code.py", root / "new.py", Path({str(given)!r}, "x"), Path(
     found = inside(replace(made, read_only_mounts={given: None}, writable_folders=(kept,)), source)
     written = {path for path, how in found.items() if how == "written"}
     assert written == {str(place / "x") for place in (made.root / "artefacts", made.root / "measured", kept)}
-    assert (made.tree / "code.py").read_text() == "as reviewed\n" and not Path("/etc/x").exists()
+    assert (made.code_folder / "code.py").read_text() == "as reviewed\n" and not Path("/etc/x").exists()
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage is given the variables that are named")
@@ -119,7 +119,7 @@ for family, address in ((socket.AF_INET, ("127.0.0.1", PORT)), (socket.AF_UNIX, 
         port = server.getsockname()[1]
         abstract.bind(f"\0hallmark-test-{port}")
         abstract.listen()
-        found = inside(replace(make(tmp_path), network=granted), source.replace("PORT", str(port)))
+        found = inside(replace(make(tmp_path), has_network=granted), source.replace("PORT", str(port)))
     assert found == (["reached", "reached"] if granted else ["ConnectionRefusedError", "ConnectionRefusedError"])
 
 
@@ -151,7 +151,7 @@ def test_it_is_alone_in_tmp_and_leaves_nothing_there(tmp_path: Path) -> None:
 SUPERVISED = """
 import sys
 from tasks.supervise import process
-sys.exit(process.run(sys.argv[2:], {}, int(sys.argv[1]) or None))
+sys.exit(process.run_process(sys.argv[2:], {}, int(sys.argv[1]) or None))
 """
 WAITS = """
 import signal, sys, time
@@ -177,10 +177,10 @@ def test_no_process_outlives_its_sandbox(tmp_path: Path) -> None:
 def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: str) -> None:
     made = make(tmp_path)
     starter = subprocess.Popen(["sleep", "600"])
-    command = sandbox.command(made, [sys.executable, "-I", "-c", WAITS])
+    command = sandbox.sandbox_command(made, [sys.executable, "-I", "-c", WAITS])
     wanted_by = starter.pid if how == "left alone" else 0
     supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(wanted_by), *command])
-    wait_until((made.outputs / "started").exists, "the stage to start", process=supervisor)
+    wait_until((made.output_folder / "started").exists, "the stage to start", process=supervisor)
     inside_it = psutil.Process(supervisor.pid).children(recursive=True)
     if how == "left alone":
         starter.kill()
@@ -193,7 +193,7 @@ def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: 
     starter.wait()
     assert inside_it and not alive
     assert supervisor.returncode != 0, "asked to end it has failed, whatever it says itself"
-    assert (made.outputs / "asked").exists() == (how != "killed")
+    assert (made.output_folder / "asked").exists() == (how != "killed")
 
 
 COUNTS = """
@@ -256,20 +256,20 @@ class Asked(subprocess.Popen):
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
         os.kill(os.getpid(), signal.SIGTERM)
-process.subprocess.Popen, process.STOP_SECONDS = Asked, 600
+process.subprocess.Popen, process.TERMINATION_SECONDS = Asked, 600
 """
 
 
 @needs_sandbox
 def test_asked_as_it_starts_it_ends_as_soon_as_there_is_a_stage(tmp_path: Path) -> None:
-    command = sandbox.command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
+    command = sandbox.sandbox_command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
     done = subprocess.run([sys.executable, "-c", AT_ONCE + SUPERVISED, "0", *command], timeout=patience(120))
     assert done.returncode == 128 + signal.SIGTERM
 
 
 def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def forget() -> None:
-        for known in (sandbox.unavailable_reason, sandbox.version_text, sandbox._version):
+        for known in (sandbox.unavailable_reason, sandbox.sandbox_version, sandbox._version_numbers):
             known.cache_clear()
 
     def why() -> str | None:
@@ -279,9 +279,9 @@ def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path))
     try:
         assert "bubblewrap is not installed" in str(why())
-        assert not sandbox.is_used("local")
+        assert not sandbox.uses_sandbox("local")
         with pytest.raises(Unavailable, match="stages run in a sandbox in environment production, and bubblewrap is"):
-            sandbox.is_used("production")
+            sandbox.uses_sandbox("production")
         for text, told in (
             ("echo bubblewrap 0.4.1", "0.8 or newer is needed, and this is bubblewrap 0.4.1"),
             ('[ "$1" = --version ] && echo bubblewrap 0.12.0 || { echo "bwrap: not permitted" >&2; exit 1; }',

@@ -67,14 +67,14 @@ found = len(opened)
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what each command of the tests below did in a sandbox, by the command."""
-    closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().denied]
-    sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().sockets for family in (*FAMILIES, *OPEN)]
-    protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in OTHER_TCP]
+    closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().denied_calls]
+    sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().socket_calls for family in (*FAMILIES, *OPEN)]
+    protocols = [f"tried({here().socket_calls[0]}, 2, 1, {protocol})" for protocol in OTHER_TCP]
     shared = [f"tried({here().setsockopt}, 0, {int(level)}, {int(option)}, 0, 0)" for level, option in OPTIONS]
     leases = [f"tried({here().fcntl}, 0, {command}, 0)" for command in COMMANDS]
     fast = [
         f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
-        for number, place in here().sends
+        for number, place in here().send_calls
     ]
     typed = [
         f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*system_call_filter.TERMINAL_INPUT_IOCTLS, 0x5413)
@@ -100,7 +100,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls answers that they are not permitted")
 @pytest.mark.parametrize("name", system_call_filter.DENIED_CALLS)
 def test_a_call_is_closed(answers: dict[str, Any], name: str) -> None:
-    number = dict(zip(system_call_filter.DENIED_CALLS, here().denied, strict=True))[name]
+    number = dict(zip(system_call_filter.DENIED_CALLS, here().denied_calls, strict=True))[name]
     assert answers[f"tried({number}, 0, 0, 0, 0, 0, 0)"] == errno.EPERM
 
 
@@ -108,7 +108,7 @@ def test_a_call_is_closed(answers: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_of_sockets_is_closed(answers: dict[str, Any], family: int) -> None:
     """AF_VSOCK, which is 40, is closed as well if bits stand above the int that the kernel looks at."""
-    for call in here().sockets:
+    for call in here().socket_calls:
         assert answers[f"tried({call}, {family}, 1, 0)"] == errno.EAFNOSUPPORT
 
 
@@ -117,9 +117,9 @@ def test_a_family_of_sockets_is_closed(answers: dict[str, Any], family: int) -> 
 )
 def test_no_other_call_leads_to_a_closed_port(answers: dict[str, Any]) -> None:
     """Landlock knows connect(2) of plain TCP alone."""
-    tcp = [answers[f"tried({here().sockets[0]}, 2, 1, {protocol})"] for protocol in OTHER_TCP]
+    tcp = [answers[f"tried({here().socket_calls[0]}, 2, 1, {protocol})"] for protocol in OTHER_TCP]
     assert tcp == [errno.EPROTONOSUPPORT, errno.EPROTONOSUPPORT, 0]
-    for number, place in here().sends:
+    for number, place in here().send_calls:
         sent = f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         assert answers[sent] == errno.EPERM
 
@@ -139,7 +139,7 @@ def test_no_file_is_leased(answers: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("family", OPEN)
 def test_other_sockets_are_open(answers: dict[str, Any], family: int) -> None:
-    assert answers[f"tried({here().sockets[0]}, {int(family)}, 1, 0)"] == 0
+    assert answers[f"tried({here().socket_calls[0]}, {int(family)}, 1, 0)"] == 0
 
 
 def test_a_thousand_sockets_are_its_own(answers: dict[str, Any]) -> None:
@@ -176,9 +176,13 @@ def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
     numbers = {
         name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode()) for name in NAMES
     }
-    sends = (number for number, _ in known.sends)
+    sends = (number for number, _ in known.send_calls)
     named = dict(
-        zip(NAMES, (*known.denied, *known.sockets, known.ioctl, known.fcntl, known.setsockopt, *sends), strict=True)
+        zip(
+            NAMES,
+            (*known.denied_calls, *known.socket_calls, known.ioctl, known.fcntl, known.setsockopt, *sends),
+            strict=True,
+        )
     )
     assert {name: number for name, number in numbers.items() if number >= 0} == {
         name: number for name, number in named.items() if numbers[name] >= 0

@@ -24,12 +24,12 @@ def layout(tmp_path: Path) -> Layout:
     (tmp_path / ".hallmark" / "keys" / "gate").write_text("secret")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_text("weights")
-    write_json(made.stages, {"train": "ab" * 32, "ingest": "cd" * 32})
+    write_json(made.stage_digests_path, {"train": "ab" * 32, "ingest": "cd" * 32})
     return made
 
 
 def asks_for(layout: Layout, folder: str, sha256: str) -> list[Path]:
-    layout.params.write_text(f"base_model: {{folder: {folder}, sha256: {sha256}}}\n")
+    layout.params_path.write_text(f"base_model: {{folder: {folder}, sha256: {sha256}}}\n")
     return [path for path in outside("base_model", layout) if not path.is_relative_to("/etc")]
 
 
@@ -81,7 +81,7 @@ def test_variables_reach_the_stages_that_they_are_for(
     others = ["LANGCHAIN_API_KEY", "PATH_TO_KEYS", "HALLMARK_LEDGER_URL", "SSH_AUTH_SOCK", "HTTPS_PROXY"]
     names = ["PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY", "MLFLOW_TRACKING_TOKEN", "PIP_INDEX_URL"]
     environment = dict.fromkeys([*names, *others], "x")
-    assert set(grants.variables(stage, layout, environment, online=False)) == given
+    assert set(grants.stage_variables(stage, layout, environment, has_network=False)) == given
 
 
 @pytest.mark.parametrize(
@@ -104,19 +104,19 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
     secrets = {"RAY_AUTH_TOKEN_PATH": str(token), "HALLMARK_TRAINING_AWS_SECRET_ACCESS_KEY": "secret"}
     for name, value in {**secrets, "RAY_ADDRESS": address}.items():
         monkeypatch.setenv(name, value)
-    layout.params.write_text(f"evaluation: {{{workers}}}\n")
+    layout.params_path.write_text(f"evaluation: {{{workers}}}\n")
     settings = Evaluation(label_field="intent", **yaml.safe_load(f"{{{workers}}}"))
     assert (bool(address) and settings.uses_ray(cluster=True)) is online, "what the stage does and what it may are one"
-    write_json(layout.champion, None)
+    write_json(layout.champion_path, None)
     environment = {**secrets, "RAY_ADDRESS": address, "PATH": "x"}
-    assert grants.of("predict@base").needs_network(layout, environment) is online
-    given = grants.variables("predict@base", layout, environment, online)
+    assert grants.grant_of_stage("predict@base").needs_network(layout, environment) is online
+    given = grants.stage_variables("predict@base", layout, environment, online)
     assert given.keys() == ({*environment} if online else {"PATH"})
     assert outside("predict@base", layout, online) == ([token] if online else [])
 
 
 def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
-    network = grants.of("train").needs_network
+    network = grants.grant_of_stage("train").needs_network
     assert not network(layout, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "RAY_ADDRESS": "local"})
     assert network(layout, {"RAY_ADDRESS": "h:1"})
 
@@ -124,15 +124,17 @@ def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
 @pytest.mark.attack(rights="stage", stopped="no stage writes where a server of Hallmark's runs")
 @pytest.mark.parametrize("stage", [*grants.GRANTS, "split"])
 def test_no_stage_writes_where_mlflow_runs(layout: Layout, stage: str) -> None:
-    served = mlflow_server.folder(layout.state.parent)
-    for folder in grants.of(stage).kept_folders(layout):
+    served = mlflow_server.mlflow_folder(layout.state.parent)
+    for folder in grants.grant_of_stage(stage).kept_folders(layout):
         assert not served.is_relative_to(folder) and not folder.is_relative_to(served)
 
 
 def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) -> None:
-    before = set(grants.of("train").kept_folders(layout))
-    write_json(layout.stages, {"train": "ef" * 32})
-    assert {path.parent.name for path in before - set(grants.of("train").kept_folders(layout))} == {"checkpoints"}
+    before = set(grants.grant_of_stage("train").kept_folders(layout))
+    write_json(layout.stage_digests_path, {"train": "ef" * 32})
+    assert {path.parent.name for path in before - set(grants.grant_of_stage("train").kept_folders(layout))} == {
+        "checkpoints"
+    }
 
 
 def with_code(place: Path, *stages: str) -> Layout:
@@ -142,7 +144,7 @@ def with_code(place: Path, *stages: str) -> Layout:
         target = layout.root / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    layout.params.write_text("data: {}\n")
+    layout.params_path.write_text("data: {}\n")
     return layout
 
 
@@ -154,7 +156,7 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
     (folder / "words.txt").symlink_to(tmp_path / "secret")
     (folder / "more").symlink_to(tmp_path, target_is_directory=True)
     code_digest.write_digests(layout)
-    visible_files.lay_out_files("clean", layout, (), tmp_path / "tree")
+    visible_files.prepare_stage_folder("clean", layout, (), tmp_path / "tree")
     copied = {path.name for path in (tmp_path / "tree").rglob("*")}
     assert "clean.py" in copied and not {"words.txt", "more", "secret"} & copied
 
@@ -167,7 +169,7 @@ def test_code_that_was_changed_since_is_shown_to_no_stage(tmp_path: Path, name: 
     changed = layout.root / "tasks" / name
     changed.write_text(changed.read_text() + "\nLAYERS = 3\n")
     with pytest.raises(Refused, match=r"the code of stage clean in .* is not what the run was resolved with"):
-        visible_files.lay_out_files("clean", layout, (), tmp_path / "tree")
+        visible_files.prepare_stage_folder("clean", layout, (), tmp_path / "tree")
 
 
 @pytest.mark.attack(rights="stage", stopped="a link that a stage left in what it keeps leads no other to anything")
@@ -177,6 +179,6 @@ def test_a_link_among_fetched_models_leads_nowhere(layout: Layout, target: str) 
     (layout.state / "ledger.db").write_text("ledger")
     (layout.state / "models" / ("a" * 64)).symlink_to(target)
     origin = "wheel: a==1" if target.endswith(".db") else "hub: a/b"
-    layout.params.write_text(f"base_model: {{{origin}, sha256: {'a' * 64}}}\n")
+    layout.params_path.write_text(f"base_model: {{{origin}, sha256: {'a' * 64}}}\n")
     with pytest.raises(Refused, match="which no stage reads by that name; remove it"):
         outside("base_model", layout)

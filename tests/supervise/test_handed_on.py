@@ -25,7 +25,7 @@ def test_it_grows_with_the_stages_file(left: Path, tmp_path: Path) -> None:
     handed = tmp_path / "worktree" / "points"
     handed.parent.mkdir()
     handed.write_text("of a run before")
-    with live_files.copy_live(["points"], left, handed.parent):
+    with live_files.copy_growing_files(["points"], left, handed.parent):
         wait_until(lambda: not handed.exists(), "the file of before is gone")
         for text in ("one\n", "one\ntwo\n"):
             (left / "points").write_text(text)
@@ -51,6 +51,6 @@ def test_what_is_no_file_is_not_handed_on(left: Path, tmp_path: Path, what: str)
     else:
         left.rmdir()
         left.symlink_to(tmp_path / "keys")
-    with live_files.copy_live(["points"], left, tmp_path / "worktree"):
+    with live_files.copy_growing_files(["points"], left, tmp_path / "worktree"):
         pass
     assert list((tmp_path / "worktree").iterdir()) == []

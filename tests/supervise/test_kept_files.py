@@ -10,7 +10,7 @@ import pytest
 from tasks.core.errors import Unavailable
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.machine.locks import hold
+from tasks.core.machine.locks import hold_exclusive_lock
 from tasks.supervise import kept_files, shell
 from tests.sandbox import inside, make, needs_sandbox
 
@@ -45,11 +45,11 @@ def test_what_a_stage_kept_goes_when_it_is_ended_for_space(
     before.write_text("of an earlier run")
     made = make(tmp_path, writable_folders=(kept,))
     layout = Layout(made.root)
-    write_json(layout.authority, {"tier": "experiment"})
-    write_json(layout.code, {"signed_off": signed_off})
+    write_json(layout.authority_path, {"tier": "experiment"})
+    write_json(layout.code_path, {"signed_off": signed_off})
     monkeypatch.setattr(shell, "LIMITS", replace(shell.LIMITS, min_disk_share=1.0, enough_free_bytes=1e18))
     time.sleep(0.05)
-    with pytest.raises(Unavailable), shell._space_freed(layout, made, tmp_path / "box"):
+    with pytest.raises(Unavailable), shell._free_space_afterwards(layout, made, tmp_path / "box"):
         assert inside(made, f"KEPT = {str(kept)!r}{FILLS}")
         raise Unavailable("it was ended, since the disk has little left")
     if signed_off:
@@ -71,9 +71,9 @@ def test_finished_work_stays_if_the_disk_has_space_without_the_rest(tmp_path: Pa
     began = time.time()
     time.sleep(0.05)
     lay_out(kept, f"a/{STEP}/state", f"a/.{STEP}/state", "a/scratch/log", piece, f"a/b/{STEP}/state", "held.lock")
-    with hold(kept / "held.lock", ""):  # as a stage can
+    with hold_exclusive_lock(kept / "held.lock", ""):  # as a stage can
         for lacks_space, left in ((False, {f"a/{STEP}/state", piece, "old/state"}), (True, {"old/state"})):
-            kept_files.mark([kept], began)
+            kept_files.mark_for_removal([kept], began)
             kept_files.remove_marked([kept], lambda lacks=lacks_space: lacks)
             assert written(kept) == left
 
@@ -85,11 +85,11 @@ def test_what_another_stage_of_the_same_code_spared_goes_when_that_ends(tmp_path
     began = time.time()
     time.sleep(0.05)
     lay_out(kept, "fill/data")
-    with kept_files.in_use([kept]):
-        kept_files.mark([kept], began)
+    with kept_files.prevent_removal([kept]):
+        kept_files.mark_for_removal([kept], began)
         kept_files.remove_marked([kept], lambda: True)
         assert written(kept) == {"fill/data"}
-        kept_files.mark([kept], time.time())
+        kept_files.mark_for_removal([kept], time.time())
     kept_files.remove_marked([kept], lambda: True)
     assert not written(kept)
 
@@ -106,11 +106,11 @@ def test_many_closed_or_deep_folders_are_removed_by_one_process(
     for number in range(100):
         (kept / "a" / str(number)).mkdir(parents=True, mode=0)
         (kept / str(number)).mkdir()
-    kept_files.mark([kept], 0.0)
-    monkeypatch.setattr(kept_files, "MAX_SECONDS", -1.0)
+    kept_files.mark_for_removal([kept], 0.0)
+    monkeypatch.setattr(kept_files, "MAX_REMOVAL_SECONDS", -1.0)
     kept_files.remove_marked([kept], lambda: False)
     assert len(list(kept.iterdir())) == 103
-    monkeypatch.setattr(kept_files, "MAX_SECONDS", 300.0)
+    monkeypatch.setattr(kept_files, "MAX_REMOVAL_SECONDS", 300.0)
     monkeypatch.delattr(subprocess, "Popen")
     kept_files.remove_marked([kept], lambda: False)
     assert not list(kept.iterdir()) and tmp_path.is_dir()

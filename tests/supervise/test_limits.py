@@ -17,7 +17,7 @@ FREE = Limits(
 
 
 def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
-    assert limits.limit_check(Limits(), tmp_path)() is None
+    assert limits.create_limit_check(Limits(), tmp_path)() is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
 def test_each_limit_is_told(tmp_path: Path, one: dict[str, float], why: str) -> None:
     import re
 
-    told = limits.limit_check(replace(FREE, **one), tmp_path)()  # type: ignore[arg-type]
+    told = limits.create_limit_check(replace(FREE, **one), tmp_path)()  # type: ignore[arg-type]
     assert told and re.match(why, told), told
 
 
@@ -65,4 +65,4 @@ def test_what_takes_too_much_is_ended_whole(tmp_path: Path, how: str) -> None:
     )  # fmt: skip
     told = supervised(made, FORKS if how == "forks away" else FILLS, given)
     assert "it was ended, since" in told, told
-    assert not [it for it in psutil.process_iter(["cmdline"]) if str(made.outputs) in (it.info["cmdline"] or [])]
+    assert not [it for it in psutil.process_iter(["cmdline"]) if str(made.output_folder) in (it.info["cmdline"] or [])]

@@ -41,7 +41,8 @@ SUPERVISED = """
 import os, sys
 from tasks.supervise import process
 ports = {int(port) for port in sys.argv[2].split(",")} if sys.argv[2] else None
-sys.exit(process.run([sys.executable, "-I", "-c", sys.argv[1]], dict(os.environ), None, boxed=False, ports=ports))
+command = [sys.executable, "-I", "-c", sys.argv[1]]
+sys.exit(process.run_process(command, dict(os.environ), None, boxed=False, ports=ports))
 """
 
 
@@ -98,26 +99,26 @@ def test_without_it_all_are_open(servers: dict[str, int]) -> None:
     ],
 )
 def test_ports_that_settings_name(text: str, ports: set[int]) -> None:
-    assert network.ports_in([text]) == {*network.DEFAULT_PORTS, *ports}
+    assert network.find_ports([text]) == {*network.DEFAULT_PORTS, *ports}
 
 
 def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "unavailable_reason", lambda: None)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(grants.Grant, "has_passwords", lambda *_: True)
+    monkeypatch.setattr(grants.Grant, "gets_passwords", lambda *_: True)
     monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "variable_names", lambda _: ())
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://store.example:9001\n")
     given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "PREFECT_API_URL": "http://127.0.0.1:4200/api",
              "RAY_ADDRESS": "10.0.0.1:6379", "HALLMARK_STAGE_PORTS": "8000, 8100-8101"}  # fmt: skip
     layout, always = a_run(tmp_path), {*network.DEFAULT_PORTS, 8000, 8100, 8101}
-    assert grants.ports("ingest", layout, given) == {*always, 9000, 9001}
-    assert grants.ports("train", layout, given) == {*always, 6379, *cluster_membership.PORT_RANGE}
+    assert grants.allowed_ports("ingest", layout, given) == {*always, 9000, 9001}
+    assert grants.allowed_ports("train", layout, given) == {*always, 6379, *cluster_membership.PORT_RANGE}
 
 
 def test_a_machine_that_closes_no_port_leaves_all_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "unavailable_reason", lambda: "an old kernel")
-    assert grants.ports("train", a_run(tmp_path), {}) is None
+    assert grants.allowed_ports("train", a_run(tmp_path), {}) is None
 
 
 @pytest.mark.parametrize("spelled", ["x", "0", "70000", "9-8", "1-2-3", "-1", "8000;9000"])

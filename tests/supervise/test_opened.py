@@ -31,7 +31,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @needs_sandbox
-@pytest.mark.skipif(sandbox._version() < sandbox.BIND_FD_VERSION, reason="this bubblewrap mounts nothing by its handle")
+@pytest.mark.skipif(
+    sandbox._version_numbers() < sandbox.OLDEST_VERSION_WITH_BIND_FD,
+    reason="this bubblewrap mounts nothing by its handle",
+)
 @pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
 def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
     """Nor is anything of the handle left inside, since it leads out."""
@@ -40,7 +43,7 @@ def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
         assert read.open_if_exists(data)
         data.rename(data.with_name("aside"))
         data.symlink_to(tmp_path / "key")
-        made = replace(make(tmp_path / "made"), read_only_mounts={data: read.handles[data]})
+        made = replace(make(tmp_path / "made"), read_only_mounts={data: read.descriptors[data]})
         said, *handles = inside(made, HANDLES.replace("PLACE", repr(str(data))))
     assert said == "rows" and handles and not [place for place in handles if place.startswith(str(data.parent))]
 

@@ -131,7 +131,7 @@ def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path, inges
 @pytest.mark.attack(rights="commit", stopped="of what a commit says of DVC itself nothing counts")
 def test_a_commit_says_nothing_to_dvc(project: Path, ingested: Run) -> None:
     ingested.require_unchanged()
-    dvc.push(ingested.layout)
+    dvc.push_outputs(ingested.layout)
     state = ingested.layout.state
     assert not project.with_name("store").exists()
     assert not (state / "mlflow" / "x").exists() and not (state / "runs" / "mlflow").exists()

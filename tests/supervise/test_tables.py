@@ -13,7 +13,7 @@ from tasks.supervise.table_check import require_bounded_tables
 def leave(folder: Path, rows: int, length: int) -> None:
     folder.mkdir(parents=True)
     one = {"record_id": "a", "task": "t", "messages": [{"role": "user", "content": "x" * length}]}
-    record.write_table(pa.Table.from_pylist([one], record.SCHEMA).take([0] * rows), folder / "records.parquet")
+    record.write_table(pa.Table.from_pylist([one], record.RECORD_SCHEMA).take([0] * rows), folder / "records.parquet")
 
 
 def test_equal_rows_are_accepted(tmp_path: Path) -> None:

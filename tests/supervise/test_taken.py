@@ -14,7 +14,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.supervise import fetched_models, output_check, shell
-from tasks.supervise.fetched_models import NamedModel
+from tasks.supervise.fetched_models import ModelId
 from tests import sandbox as sandboxes
 from tests.boundary.stage_of import sparse
 
@@ -50,7 +50,7 @@ def test_many_small_holes_are_not_written_out(left: Path, tmp_path: Path) -> Non
     with (left / "x").open("wb") as file:
         file.truncate(3 * 4096)
     with pytest.raises(Refused, match="says that it has 12,288 bytes and has fewer"):
-        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked_output(left.parent, "clean", tmp_path / "run" / "clean", "clean")
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
@@ -70,7 +70,7 @@ def test_what_is_no_plain_file_is_not_taken(left: Path, tmp_path: Path, plant: P
     plant(left / "docs" / "x")
     target = tmp_path / "run" / "clean"
     with pytest.raises(Refused, match=f"stage clean left clean/docs/x, which {why}; nothing of it is taken"):
-        output_check.copy_checked(left.parent, "clean", target, "clean")
+        output_check.copy_checked_output(left.parent, "clean", target, "clean")
     assert not target.exists()
 
 
@@ -80,7 +80,7 @@ def test_the_rest_takes_the_place_of_what_was_there(left: Path, tmp_path: Path) 
     target = tmp_path / "run" / "clean"
     target.mkdir(parents=True)
     (target / "old").write_text("x")
-    output_check.copy_checked(left.parent, "clean", target, "clean")
+    output_check.copy_checked_output(left.parent, "clean", target, "clean")
     assert sorted(path.name for path in target.rglob("*")) == ["docs", "page.html", "result.json"]
     assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_still_open_elsewhere_changes_nothing(left: Path, tmp_pat
     """As where a stage handed its own on, through a socket."""
     target = tmp_path / "run" / "clean"
     with (left / "result.json").open("r+") as handed_on:
-        output_check.copy_checked(left.parent, "clean", target, "clean")
+        output_check.copy_checked_output(left.parent, "clean", target, "clean")
         handed_on.write("[]")
     assert (left / "result.json").read_text() == "[]" and (target / "result.json").read_text() == "{}"
 
@@ -107,7 +107,7 @@ def test_folders_without_end_stop_nobody(left: Path, tmp_path: Path) -> None:
     os.close(deep)
     try:
         with pytest.raises(Refused, match="what stage clean left cannot be read"):
-            output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+            output_check.copy_checked_output(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     finally:
         output_check.remove_forcibly(left)  # pytest could not either
     assert not left.exists()
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_opened_is_not_passed_over(
 
     monkeypatch.setattr(os, "open", shut)
     with pytest.raises(Refused, match="cannot be read"):
-        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked_output(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     assert not list((tmp_path / "run").iterdir())
 
 
@@ -138,7 +138,7 @@ def test_a_full_disk_is_told_as_one_and_leaves_nothing_half(
 
     monkeypatch.setattr(output_check.files, "copy_open_file", full)
     with pytest.raises(Unavailable, match="no space left on that disk; free some and run it again"):
-        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked_output(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     assert not list((tmp_path / "run").iterdir())
 
 
@@ -149,9 +149,9 @@ def test_another_model_than_was_asked_for_is_not_kept(tmp_path: Path) -> None:
     wanted = sha256_bytes(b"weights")
     for text, kept in (("another", False), ("weights", True)):
         (box / wanted).write_text(text)
-        model = NamedModel(wanted, is_folder=False)
-        fetched_models.store(layout, model, box, "base_model")
-        assert (fetched_models.find(layout, model) is not None) is kept
+        model = ModelId(wanted, is_folder=False)
+        fetched_models.store_model(layout, model, box, "base_model")
+        assert (fetched_models.find_model(layout, model) is not None) is kept
     names = {path.name for path in fetched_models.models_folder(layout).iterdir()}
     assert names <= {wanted, f".{wanted}.lock"}
 

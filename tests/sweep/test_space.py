@@ -10,7 +10,7 @@ from tasks.sweep import search_space
 def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
     axes = search_space.parse_axes(["training.lora_rank=8, 16", "training.learning_rate=1e-4..0.01"])
     assert axes[0].values == ("8", "16") and (axes[1].low, axes[1].high) == (1e-4, 0.01)
-    corners = [tuple(corner.values()) for corner in search_space.combinations(axes)]
+    corners = [tuple(corner.values()) for corner in search_space.value_combinations(axes)]
     assert corners == [(rank, rate) for rank in ("8", "16") for rate in ("0.0001", "0.001", "0.01")]
 
 
@@ -22,7 +22,7 @@ def test_a_list_is_a_value() -> None:
 def test_a_range_between_whole_numbers_gives_whole_numbers() -> None:
     (axis,) = search_space.parse_axes(["training.lora_rank=8..64"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    values = [int(axis.suggest(study.ask())) for _ in range(20)]
+    values = [int(axis.suggest_value(study.ask())) for _ in range(20)]
     assert axis.sample_values == ("8", "64") and len(set(values)) > 5 and min(values) >= 8 and max(values) <= 64
 
 

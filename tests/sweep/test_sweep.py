@@ -28,7 +28,7 @@ from tasks.runs.run import Run, installed_governance, open_run
 from tasks.stages.data.split import split
 from tasks.sweep import mlflow_trials, rows, search_space, study
 from tasks.sweep.document import SweepDocument, Trial
-from tasks.sweep.sweep import SweepRequest, sweep
+from tasks.sweep.sweep import SweepRequest, run_sweep
 from tasks.sweep.trial import TrialOutcome
 from tests import in_process, recorded, tiny_project, whole_run
 from tests.checkouts import Checkouts
@@ -59,7 +59,9 @@ def passed(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
     tiny_project.commit(project, "validation rows")
     run = create(project, whole_run.RUN)
     split_again(run, Layout(project / ".hallmark" / "runs" / "20260101-000000-aaaa"))
-    journal.write(run.layout.state, Journal(run=run.id, requested_by="ml-engineer", use_case="tiny", status="waiting"))
+    journal.write_journal(
+        run.layout.state, Journal(run=run.id, requested_by="ml-engineer", use_case="tiny", status="waiting")
+    )
     whole_run.pass_gate(run, "data")
     return project
 
@@ -169,19 +171,19 @@ def trial_of(number: int, losses: list[float], stopped: bool = False) -> Trial:
 def test_the_best_came_to_its_end() -> None:
     given = [trial_of(1, []), trial_of(2, [0.1], stopped=True), trial_of(3, [0.4, 0.3]), trial_of(4, [0.2, 0.5])]
     told = SweepDocument(use_case="tiny", run="one", demo=False, trials=given)
-    assert [it.number for it in told.ranked] == [4, 3, 2, 1] and told.best == given[3]
-    assert SweepDocument(use_case="tiny", run="one", demo=False, trials=given[:2]).best is None
+    assert [it.number for it in told.ranked_trials] == [4, 3, 2, 1] and told.best_trial == given[3]
+    assert SweepDocument(use_case="tiny", run="one", demo=False, trials=given[:2]).best_trial is None
 
 
 def test_others_are_not_compared_with_a_trial_that_failed() -> None:
-    asking = study.new_study(halving=True, seed=1)
+    asking = study.new_study(stops_early=True, seed=1)
     asking.enqueue_trial({"rate": 2.0})
     failed = asking.ask()
     for step in (1, 2):
         failed.report(0.001, step)
         assert not failed.should_prune()
-    asking.tell(failed, state=study.trial_state("FAIL"))
-    asking = study.study_without_failures(asking, halving=True, seed=2)
+    asking.tell(failed, state=study.optuna_trial_state("FAIL"))
+    asking = study.study_without_failures(asking, stops_early=True, seed=2)
     next_one = asking.ask()
     next_one.report(0.5, 1)
     next_one.report(0.4, 2)
@@ -203,10 +205,10 @@ def test_the_parameters_that_made_the_rows_are_told_where_those_of_now_are_other
 def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: Path) -> None:
     governance = installed_governance(passed, None)
     strict = governance.policy.model_copy(update={"base_models": BaseModels(licences=["MIT"])})
-    params = params_file.load(passed / "params.yaml")
+    params = params_file.load_params(passed / "params.yaml")
     wish = SweepRequest(search_space.parse_axes(["training.lora_rank=2,4"]), lambda _: params)
     with pytest.raises(Refused, match=r"base_model\.licence: policy lists MIT"):
-        sweep(
+        run_sweep(
             passed, wish, open_ledger(passed / ".hallmark"), replace(governance, policy=strict), ProgressDisplay(None)
         )
 
@@ -214,10 +216,10 @@ def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: P
 def test_rows_whose_gate_has_not_passed_train_nothing(passed: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(passed, tmp_path / "project", symlinks=True))
     run = open_run(project, whole_run.RUN)
-    run.layout.gate("data").unlink()
+    run.layout.gate_statement_path("data").unlink()
     with pytest.raises(Refused, match="its data gate has not passed"):
         choose(project)
-    statement.write_experiment_gate(run.layout, "data", installed_governance(project, None))
+    statement.write_experiment_statement(run.layout, "data", installed_governance(project, None))
     with pytest.raises(Refused, match="passed for experiments alone"):
         choose(project)
 

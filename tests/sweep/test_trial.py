@@ -11,7 +11,7 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.scratch import stage_execution
 from tasks.stages.train import train
-from tasks.stages.train.rows.examples import Origin, Writer
+from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
 from tasks.stages.train.rows.rendering import Example
 from tasks.sweep import trial
 from tests.stages.evaluate import house
@@ -25,11 +25,11 @@ def layout(tmp_path: Path) -> Layout:
     """A worktree with a model and tokens, as far as digests of them go: one step an epoch."""
     layout = Layout(tmp_path / ".hallmark" / "swept" / ".hallmark" / "runs" / "trials")
     write_json(layout.artefacts("base_model") / "result.json", {"model_sha256": "a" * 64})
-    write_json(layout.stages, {"train": "b" * 64})
+    write_json(layout.stage_digests_path, {"train": "b" * 64})
     layout.artefacts("tokenise").mkdir(parents=True)
-    with Writer(layout.artefacts("tokenise"), 10) as writer:
+    with ExampleWriter(layout.artefacts("tokenise"), 10) as writer:
         writer.add(Example([1, 2, 3], 1))
-        writer.finish(Origin(data="", validation="", prompts="", model=""))
+        writer.finish(TokensOrigin(data="", validation="", prompts="", model=""))
     return layout
 
 

@@ -30,25 +30,25 @@ def key() -> Ed25519PrivateKey:
 
 @pytest.fixture
 def line(key: Ed25519PrivateKey) -> str:
-    return keys.public_line(key)
+    return keys.make_public_line(key)
 
 
 @pytest.fixture
 def statement() -> dict[str, Any]:
-    return dsse.statement("urn:hallmark:test:v1", {"b": SHA256, "a": "cd" * 32}, {"n": 1, "s": "ä"})
+    return dsse.make_statement("urn:hallmark:test:v1", {"b": SHA256, "a": "cd" * 32}, {"n": 1, "s": "ä"})
 
 
 def test_what_is_signed_verifies_and_is_deterministic(key, line, statement) -> None:
-    envelope = dsse.sign(statement, keys.signer_of(key))
-    assert dsse.verify(envelope, [line]) == statement
-    assert dsse.verify(envelope, [line + " with a comment"]) == statement
-    assert dsse.sign(statement, keys.signer_of(key)) == envelope
-    assert dsse.subjects(statement) == {"a": "cd" * 32, "b": SHA256}
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
+    assert dsse.verify_envelope(envelope, [line]) == statement
+    assert dsse.verify_envelope(envelope, [line + " with a comment"]) == statement
+    assert dsse.sign_statement(statement, keys.make_signer(key)) == envelope
+    assert dsse.subject_digests(statement) == {"a": "cd" * 32, "b": SHA256}
 
 
 def test_the_signature_is_over_the_pre_authentication_encoding_of_the_specification(key, line, statement) -> None:
     """Verified with the primitive alone, as any other DSSE implementation would."""
-    envelope = dsse.sign(statement, keys.signer_of(key))
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
     encoded = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
@@ -57,7 +57,7 @@ def test_the_signature_is_over_the_pre_authentication_encoding_of_the_specificat
 
 
 def test_in_toto_reads_the_statement(key, statement) -> None:
-    payload = base64.b64decode(dsse.sign(statement, keys.signer_of(key))["payload"])
+    payload = base64.b64decode(dsse.sign_statement(statement, keys.make_signer(key))["payload"])
     parsed = Statement.copy_from_pb(json_format.Parse(payload, StatementProto()))
     parsed.validate()
     assert parsed.pb.predicate_type == "urn:hallmark:test:v1"
@@ -65,17 +65,17 @@ def test_in_toto_reads_the_statement(key, statement) -> None:
 
 def test_another_key_does_not_verify_even_under_the_right_key_id(key, line, statement) -> None:
     other = Ed25519PrivateKey.generate()
-    envelope = dsse.sign(statement, keys.signer_of(other))
+    envelope = dsse.sign_statement(statement, keys.make_signer(other))
     with pytest.raises(Refused, match="is signed by"):
-        dsse.verify(envelope, [line])
+        dsse.verify_envelope(envelope, [line])
     envelope["signatures"][0]["keyid"] = keys.fingerprint(line)
     with pytest.raises(Refused, match="does not match"):
-        dsse.verify(envelope, [line])
+        dsse.verify_envelope(envelope, [line])
 
 
 def test_every_changed_byte_is_noticed(key, line, statement) -> None:
     """Each byte of payload and signature flipped in turn, in correct base64."""
-    envelope = dsse.sign(statement, keys.signer_of(key))
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
     places = {"payload": envelope, "sig": envelope["signatures"][0]}
     for field, holder in places.items():
         original = holder[field]
@@ -84,19 +84,19 @@ def test_every_changed_byte_is_noticed(key, line, statement) -> None:
             data[position] ^= 1
             holder[field] = base64.b64encode(data).decode()
             with pytest.raises(Refused):
-                dsse.verify(envelope, [line])
+                dsse.verify_envelope(envelope, [line])
         holder[field] = original
-    assert dsse.verify(envelope, [line])
+    assert dsse.verify_envelope(envelope, [line])
 
 
 def test_a_malleated_signature_does_not_verify(key, line, statement) -> None:
     """(R, S + L) solves the same equation as (R, S); it would be a second spelling."""
-    envelope = dsse.sign(statement, keys.signer_of(key))
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
     signature = base64.b64decode(envelope["signatures"][0]["sig"])
     moved = (int.from_bytes(signature[32:], "little") + ORDER).to_bytes(32, "little")
     envelope["signatures"][0]["sig"] = base64.b64encode(signature[:32] + moved).decode()
     with pytest.raises(Refused):
-        dsse.verify(envelope, [line])
+        dsse.verify_envelope(envelope, [line])
 
 
 def other_spellings(envelope: dict[str, Any]) -> dict[str, Any]:
@@ -129,14 +129,14 @@ def other_spellings(envelope: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_second_spelling_of_an_envelope_is_refused(key, line) -> None:
     # This predicate makes base64 with + and /, and with padding.
-    statement = dsse.statement("urn:hallmark:test:v1", {"a": SHA256}, {"n": "~~~???>>>ÿÿÿ", "m": "x"})
-    envelope = dsse.sign(statement, keys.signer_of(key))
+    statement = dsse.make_statement("urn:hallmark:test:v1", {"a": SHA256}, {"n": "~~~???>>>ÿÿÿ", "m": "x"})
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
     assert {"+", "/", "="} <= set(envelope["payload"])
     for name, spelled in other_spellings(envelope).items():
         with pytest.raises(Refused):
-            dsse.verify(spelled, [line])
+            dsse.verify_envelope(spelled, [line])
             pytest.fail(name)
-    assert dsse.verify(envelope, [line]) == statement
+    assert dsse.verify_envelope(envelope, [line]) == statement
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_payload_that_is_no_statement_of_ours_is_refused_whoever_signed_it(key
     public = SSlibKey.from_crypto(key.public_key(), keyid=keys.fingerprint(line))
     envelope.sign(CryptoSigner(key, public))
     with pytest.raises(Refused, match=message):
-        dsse.verify(envelope.to_dict(), [line])
+        dsse.verify_envelope(envelope.to_dict(), [line])
 
 
 def test_statements_about_other_digests_or_of_unsorted_subjects_are_refused(key, line, statement) -> None:
@@ -175,7 +175,7 @@ def test_statements_about_other_digests_or_of_unsorted_subjects_are_refused(key,
         statement | {"note": 1},
     ):
         with pytest.raises(Refused):
-            dsse.verify(dsse.sign(changed, keys.signer_of(key)), [line])
+            dsse.verify_envelope(dsse.sign_statement(changed, keys.make_signer(key)), [line])
 
 
 class Timed(Document):
@@ -197,33 +197,33 @@ class Timed(Document):
 def test_a_time_that_utc_has_none_of_is_refused_in_words(said: dict[str, str], told: str) -> None:
     kind = "urn:hallmark:timed:v1"
     with pytest.raises(Refused, match=f"not a timed one.*{told}"):
-        dsse.read_predicate(dsse.statement(kind, {"a": SHA256}, said), kind, Timed, "a timed one")
+        dsse.read_predicate(dsse.make_statement(kind, {"a": SHA256}, said), kind, Timed, "a timed one")
 
 
 def test_another_payload_type_is_refused(key, line, statement) -> None:
-    envelope = dsse.sign(statement, keys.signer_of(key)) | {"payloadType": "text/plain"}
+    envelope = dsse.sign_statement(statement, keys.make_signer(key)) | {"payloadType": "text/plain"}
     with pytest.raises(Refused, match="text/plain"):
-        dsse.verify(envelope, [line])
+        dsse.verify_envelope(envelope, [line])
 
 
 def test_files_have_one_spelling_too(tmp_path: Path, key, line, statement) -> None:
     path = tmp_path / "gates" / "data.json"
-    envelope = dsse.sign(statement, keys.signer_of(key))
-    dsse.write(path, envelope)
-    assert dsse.read(path) == envelope
+    envelope = dsse.sign_statement(statement, keys.make_signer(key))
+    dsse.write_envelope(path, envelope)
+    assert dsse.read_envelope(path) == envelope
     assert path.read_bytes() == canonical_json(envelope)
     for spelled in (json.dumps(envelope, indent=2), json.dumps(envelope) + "\n", "[]", "{", "[" * 100_000):
         path.write_text(spelled)
         with pytest.raises(Refused):
-            dsse.read(path)
+            dsse.read_envelope(path)
     path.unlink()
     with pytest.raises(Refused, match="no signed statement"):
-        dsse.read(path)
+        dsse.read_envelope(path)
 
 
 def test_only_our_predicate_types_and_real_subjects_can_be_stated() -> None:
     for kind in ("https://slsa.dev/v1", "urn:hallmark:x", "urn:hallmark:X:v1", "urn:hallmark:x:v0"):
         with pytest.raises(ValueError, match="predicate type"):
-            dsse.statement(kind, {"a": SHA256}, {})
+            dsse.make_statement(kind, {"a": SHA256}, {})
     with pytest.raises(ValueError, match="at least one subject"):
-        dsse.statement("urn:hallmark:x:v1", {}, {})
+        dsse.make_statement("urn:hallmark:x:v1", {}, {})

@@ -29,30 +29,30 @@ def token() -> Token:
 
 
 def signed_by(token: Token) -> dict[str, Any]:
-    return dsse.sign(STATEMENT, Signer(token.line, token.sign))
+    return dsse.sign_statement(STATEMENT, Signer(token.line, token.sign))
 
 
 def refused(token: Token) -> bool:
     try:
-        keys.verify(token.line, token.sign(b"data"), b"data")
+        keys.verify_signature(token.line, token.sign(b"data"), b"data")
     except InvalidSignature:
         return True
     return False
 
 
 def test_it_signs_envelopes(token: Token) -> None:
-    assert dsse.verify(signed_by(token), [token.line]) == STATEMENT
+    assert dsse.verify_envelope(signed_by(token), [token.line]) == STATEMENT
     token.said |= {"origin": "https://console.hallmark.example.com:8443", "other_keys_can_be_added_here": "x"}
     del token.said["crossOrigin"]
-    assert dsse.verify(signed_by(token), [token.line]) == STATEMENT
+    assert dsse.verify_envelope(signed_by(token), [token.line]) == STATEMENT
     with pytest.raises(Refused, match="does not match"):
-        dsse.verify(dsse.unverified_envelope(b"{}", token.line, token.sign(b"other")), [token.line])
+        dsse.verify_envelope(dsse.make_unverified_envelope(b"{}", token.line, token.sign(b"other")), [token.line])
 
 
 def test_what_chromium_signed_once_is_read_for_ever() -> None:
     """A decision of 2026-11, by an authenticator of Chromium's."""
     kept = read_json(Path(__file__).with_name("passkey_of_chromium.json"))
-    said = dsse.verify(kept["envelope"], [kept["line"]])["predicate"]
+    said = dsse.verify_envelope(kept["envelope"], [kept["line"]])["predicate"]
     assert (said["person"], said["verb"], said["reason"]) == ("data-owner", "approve", "touched")
 
 
@@ -88,18 +88,18 @@ def test_a_key_that_nobody_touched_or_that_can_be_copied_does_not_count(token: T
 @pytest.mark.attack(rights="approver", stopped="every byte of a signature is signed, and stands at one place")
 def test_no_byte_of_a_signature_can_be_another(token: Token) -> None:
     raw = token.sign(b"data")
-    keys.verify(token.line, raw, b"data")
+    keys.verify_signature(token.line, raw, b"data")
     r, s = (int.from_bytes(raw[at : at + 32], "big") for at in (0, 32))
     others = [raw[:i] + bytes([raw[i] ^ bit]) + raw[i + 1 :] for i in range(len(raw)) for bit in (1, 4, 128)]
     others += [token.halves(r, passkey.CURVE_ORDER - s) + raw[64:], raw + b" ", raw[:-1], raw[:69], raw[:3], b""]
     others += [token.halves(0, 0) + raw[64:], raw[:69] + b"[" * 1000, raw[:69] + b"null", raw[:69] + b"\xff"]
     for other in others:
         with pytest.raises(InvalidSignature):
-            keys.verify(token.line, other, b"data")
+            keys.verify_signature(token.line, other, b"data")
 
 
 def test_a_line_is_of_one_form(token: Token) -> None:
-    kind, curve, point, domain = map(packed, (passkey.KEY_TYPE.encode(), b"nistp256", b"", b"a.example"))
+    kind, curve, point, domain = map(packed, (passkey.PASSKEY_TYPE.encode(), b"nistp256", b"", b"a.example"))
     good = token.blob[len(kind + curve) : len(kind + curve) + 69]
     wrong: list[bytes] = [
         b"", kind, kind + curve + point + domain, kind + packed(b"nistp384") + good + domain, kind + curve + good,
@@ -107,20 +107,23 @@ def test_a_line_is_of_one_form(token: Token) -> None:
         kind + curve + packed(b"\x02" + good[5:37]) + domain, kind + curve + packed(b"\x04" + b"\1" * 64) + domain,
         struct.pack(">I", 2**31), packed(b"ssh-ed25519") + curve + good + domain,
     ]  # fmt: skip
-    for line in (*(f"{passkey.KEY_TYPE} {base64.b64encode(blob).decode()}" for blob in wrong), passkey.KEY_TYPE):
+    for line in (
+        *(f"{passkey.PASSKEY_TYPE} {base64.b64encode(blob).decode()}" for blob in wrong),
+        passkey.PASSKEY_TYPE,
+    ):
         with pytest.raises(InputError, match=r"expected one public key line `sk-ecdsa-sha2-nistp256@openssh\.com"):
             keys.fingerprint(line)
     with pytest.raises(InputError):
-        keys.load_public(token.line)
+        keys.load_public_key(token.line)
 
 
 def test_a_passkey_decides_where_policy_asks_for_hardware(house: House, token: Token) -> None:
     soft = (house.state / "keys" / "owner.pub").read_text().strip()
     reload(house, HARD, PEOPLE.replace("id: owner,", f"id: owner, keys: ['{token.line}', '{soft}'],"))
-    asked, other = house.ask(), keys.signer_of(keys.load_private(house.state / "keys" / "owner"))
+    asked, other = house.ask(), keys.make_signer(keys.load_private_key(house.state / "keys" / "owner"))
     plant(house, asked, "owner", key=other)
     assert house.judge(asked).state == "waiting" and "which is none" in house.why_not(asked)
-    house.decide(asked, "owner", signer=Signer(keys.without_comment(token.line), token.sign))
+    house.decide(asked, "owner", signer=Signer(keys.strip_comment(token.line), token.sign))
     assert house.settle(asked).state == "passed"
 
 
@@ -132,7 +135,7 @@ def test_who_has_passkeys_alone_signs_by_no_command(house: House, token: Token) 
     with_keys(house, token.line)
     (house.state / "keys" / "owner").unlink()
     with pytest.raises(InputError, match="their keys are passkeys, which sign in the console"):
-        house.governance.identify("owner")
+        house.governance.require_identity_proof("owner")
 
 
 def test_changes_want_somebody_who_signs_by_commands(house: House, token: Token) -> None:

@@ -57,9 +57,9 @@ def test_a_machine_asks_nobody_for_a_passphrase(house: House) -> None:
     gate = house.state / "keys" / "gate"
     run("ssh-keygen", "-q", "-p", "-P", "", "-N", "sesame", "-f", gate)
     with pytest.raises(InputError, match=r"nobody there to type it; take it off: `ssh-keygen -p -f .*/gate`"):
-        house.governance.signer("gate")
+        house.governance.find_signer("gate")
     run("ssh-keygen", "-q", "-p", "-P", "sesame", "-N", "", "-f", gate)
-    assert house.governance.signer("gate").public_line == keys.signer_of(keys.load_private(gate)).public_line
+    assert house.governance.find_signer("gate").public_line == keys.make_signer(keys.load_private_key(gate)).public_line
 
 
 def test_an_agent_decides_at_a_gate(brought: House, agent: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_an_agent_decides_at_a_gate(brought: House, agent: Path, tmp_path: Path)
     asked = brought.ask()
     brought.decide(asked, "owner")
     assert brought.settle(asked).state == "passed"
-    assert brought.governance.identify("owner").id == "owner"
+    assert brought.governance.require_identity_proof("owner").id == "owner"
 
 
 def test_an_agent_with_others_keys_or_locked_signs_nothing(
@@ -76,14 +76,14 @@ def test_an_agent_with_others_keys_or_locked_signs_nothing(
     key_file(tmp_path / "other")
     key_file(tmp_path / "old", kind="ecdsa")
     run("ssh-add", "-q", tmp_path / "other", tmp_path / "old")
-    assert len(ssh_agent.public_lines()) == 1
+    assert len(ssh_agent.list_public_lines()) == 1
     with pytest.raises(InputError, match=r"owner is wanted.* ssh-agent, which has none of theirs"):
         brought.decide(brought.ask(), "owner")
     run("ssh-add", "-q", tmp_path / "own")
-    (line,) = (line for line in ssh_agent.public_lines() if line.endswith(" own"))
+    (line,) = (line for line in ssh_agent.list_public_lines() if line.endswith(" own"))
     run("ssh-add", "-q", "-d", tmp_path / "own")
     with pytest.raises(Refused, match=r"does not sign with SHA256:\S+: it is locked, its owner said no"):
-        ssh_agent.sign(line, b"data")
+        ssh_agent.sign_with_agent(line, b"data")
     monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(Unavailable, match="start one, or unset SSH_AUTH_SOCK"):
         brought.decide(brought.ask(), "owner")
@@ -94,7 +94,7 @@ def test_more_than_an_agent_signs_is_refused_before_it_is_asked(
 ) -> None:
     monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(Refused, match="262,144 bytes are more than an ssh-agent signs; sign with the key's file"):
-        ssh_agent.sign(key_file(tmp_path / "own"), bytes(ssh_agent.MAX_MESSAGE_BYTES))
+        ssh_agent.sign_with_agent(key_file(tmp_path / "own"), bytes(ssh_agent.MAX_MESSAGE_BYTES))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_an_agent_that_does_not_answer_is_away(
         thread.start()
         try:
             with pytest.raises(Unavailable, match=told):
-                ssh_agent.public_lines()
+                ssh_agent.list_public_lines()
         finally:
             thread.join()
             place.unlink()
@@ -218,10 +218,10 @@ def test_in_a_script_a_key_with_a_passphrase_signs_through_the_agent_alone(
     line = key_file(tmp_path / "locked", "secret")
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(InputError, match="in a script let an ssh-agent sign: `ssh-add"):
-        signing_keys.from_file(tmp_path / "locked", [line])
+        signing_keys.signer_from_file(tmp_path / "locked", [line])
     answer = tmp_path / "answer"
     answer.write_text("#!/bin/sh\necho secret\n")
     answer.chmod(0o700)
     run("ssh-add", "-q", tmp_path / "locked", SSH_ASKPASS=str(answer), SSH_ASKPASS_REQUIRE="force")
-    signer = signing_keys.from_file(tmp_path / "locked", [line])
-    keys.load_public(line).verify(signer.sign(b"data"), b"data")
+    signer = signing_keys.signer_from_file(tmp_path / "locked", [line])
+    keys.load_public_key(line).verify(signer.sign(b"data"), b"data")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.consent import withdrawals
 from tasks.core.errors import HallmarkError, Refused
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_decision import KIND
+from tasks.gates.signed_decision import ENTRY_KIND
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, open_ledger
 from tasks.policy import adoption_entries, in_force
@@ -83,7 +83,7 @@ def test_a_decision_at_a_gate_that_closed_meanwhile_is_not_recorded(house: House
     deciding = decide_meanwhile(house, slow, asked, close)
     with pytest.raises(Refused, match="takes no more decisions"):
         deciding.result()
-    assert len(house.ledger.entries(KIND)) == 1
+    assert len(house.ledger.entries(ENTRY_KIND)) == 1
 
 
 def test_a_decision_on_evidence_that_the_run_put_anew_is_not_recorded(house: House, slow: Slow) -> None:
@@ -96,14 +96,14 @@ def test_a_decision_on_evidence_that_the_run_put_anew_is_not_recorded(house: Hou
     deciding = decide_meanwhile(house, slow, asked, ask_anew)
     with pytest.raises(HallmarkError):
         deciding.result()
-    assert not house.ledger.entries(KIND)
+    assert not house.ledger.entries(ENTRY_KIND)
 
 
 def test_the_same_decision_from_elsewhere_meanwhile_is_the_one(house: House, slow: Slow) -> None:
     asked, first = house.ask(), []
     deciding = decide_meanwhile(house, slow, asked, lambda: first.append(house.decide(asked, "owner")))
     assert deciding.result() == first[0]
-    assert len(house.ledger.entries(KIND)) == 1
+    assert len(house.ledger.entries(ENTRY_KIND)) == 1
 
 
 def test_a_withdrawal_of_other_decisions_than_were_there_is_not_recorded(house: House) -> None:
@@ -117,13 +117,13 @@ def test_a_withdrawal_of_other_decisions_than_were_there_is_not_recorded(house: 
     )
     with pytest.raises(Refused, match="has changed while it was being signed"):
         deciding.result()
-    assert [house.judge(asked).state, len(house.ledger.entries(KIND))] == ["rejected", 2]
+    assert [house.judge(asked).state, len(house.ledger.entries(ENTRY_KIND))] == ["rejected", 2]
 
 
 @pytest.fixture
 def adopted(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root(house.state)
+    adoption_entries.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -131,7 +131,7 @@ def adopted(house: House) -> House:
 def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], SigningOutcome]:
     (house.governance.folder / "policy.yaml").write_text(policy)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return lambda: adoption_entries.sign(house.ledger, root(house), *what, slow.signer)
+    return lambda: adoption_entries.sign_adoption(house.ledger, root(house), *what, slow.signer)
 
 
 def test_others_write_while_somebody_signs_an_adoption(adopted: House) -> None:
@@ -166,16 +166,16 @@ def test_an_adoption_that_follows_what_is_no_longer_in_force_is_not_recorded(ado
 @pytest.fixture
 def read(adopted: House) -> House:
     """The house with the governance in force, as a command has read it."""
-    adopted.governance = in_force.load(adopted.governance.folder, adopted.state, adopted.ledger)
+    adopted.governance = in_force.load_in_force(adopted.governance.folder, adopted.state, adopted.ledger)
     return adopted
 
 
 def revoke(house: House, person: str) -> None:
     """Adopt people of whom one has another key, and the one of before none that counts."""
-    other = keys.public_line(Ed25519PrivateKey.generate())
+    other = keys.make_public_line(Ed25519PrivateKey.generate())
     assert adopt(
         house, "risk-one", people=PEOPLE.replace(f"id: {person},", f"id: {person}, keys: ['{other}'],")
-    ).adopted
+    ).is_adopted
 
 
 DEEDS = ("decide", "withdraw", "restore", "close")
@@ -187,12 +187,12 @@ def owners(deed: str, house: House) -> Callable[[], Entry]:
     ledger, governed, asked = house.ledger, house.governance, house.ask()
     opened(house, role="data-owner")
     if deed == "restore":
-        withdrawals.withdraw(ledger, governed, "tickets", "owner", "consent ended")
+        withdrawals.withdraw_source(ledger, governed, "tickets", "owner", "consent ended")
     deeds: dict[str, Callable[[], Entry]] = {
         "decide": lambda: house.decide(asked, "owner"),
-        "withdraw": lambda: withdrawals.withdraw(ledger, governed, "tickets", "owner", "consent ended"),
-        "restore": lambda: withdrawals.restore(ledger, governed, "tickets", "owner", "a mistake"),
-        "close": lambda: incidents.close(ledger, governed, the_one(house).id, "owner", "looked into"),
+        "withdraw": lambda: withdrawals.withdraw_source(ledger, governed, "tickets", "owner", "consent ended"),
+        "restore": lambda: withdrawals.restore_source(ledger, governed, "tickets", "owner", "a mistake"),
+        "close": lambda: incidents.close_incident(ledger, governed, the_one(house).id, "owner", "looked into"),
     }
     return deeds[deed]
 
@@ -205,10 +205,10 @@ def test_who_is_taken_off_while_they_sign_records_nothing(
     act, slow = owners(deed, read), Slow(read.key("owner"))
     monkeypatch.setattr(signing_keys, "for_person", lambda *_: slow.signer)
     last: list[int] = []
-    acting = meanwhile(slow, act, lambda: (revoke(read, "owner"), last.append(read.ledger.last())))
+    acting = meanwhile(slow, act, lambda: (revoke(read, "owner"), last.append(read.ledger.last_seq())))
     with pytest.raises(Refused, match="has changed while it was being signed"):
         acting.result()
-    assert read.ledger.last() == last[0]
+    assert read.ledger.last_seq() == last[0]
 
 
 @pytest.mark.attack(rights="approver", stopped="who owns a source is looked up again when it is recorded")
@@ -216,18 +216,18 @@ def test_a_source_that_has_another_owner_meanwhile_is_not_given_by_the_one_befor
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(house, "owner", "both")
-    withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
+    withdrawals.withdraw_source(house.ledger, house.governance, "tickets", "owner", "consent ended")
     declare(house, "both", "both")
     slow = Slow(house.key("both"))
     monkeypatch.setattr(signing_keys, "for_person", lambda *_: slow.signer)
     acting = meanwhile(
         slow,
-        lambda: withdrawals.restore(house.ledger, house.governance, "tickets", "both", "a mistake"),
+        lambda: withdrawals.restore_source(house.ledger, house.governance, "tickets", "both", "a mistake"),
         lambda: declare(house, "lead", "lead"),
     )
     with pytest.raises(Refused, match="both does not own source tickets"):
         acting.result()
-    assert withdrawals.in_force(house.ledger, house.governance)
+    assert withdrawals.withdrawals_in_force(house.ledger, house.governance)
 
 
 @needs_ssh_agent
@@ -247,4 +247,4 @@ def test_others_write_while_an_agent_asks_its_owner(house: House, agent: AskingA
     else:
         with pytest.raises(Refused, match="its owner said no"):
             acting.result()
-        assert house.ledger.last() == between.seq
+        assert house.ledger.last_seq() == between.seq

@@ -9,16 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.trust import dsse, keys, stage_record
-from tasks.trust.stage_record import Environment, StageRecord
+from tasks.trust.stage_record import StageEnvironment, StageRecord
 
-WORKER = keys.signer_of(Ed25519PrivateKey.generate())
-OTHER = keys.signer_of(Ed25519PrivateKey.generate())
+WORKER = keys.make_signer(Ed25519PrivateKey.generate())
+OTHER = keys.make_signer(Ed25519PrivateKey.generate())
 LEFT = {"artefacts/predict/base/rows": "1" * 64, "measured/predict/base/facts.json": "2" * 64}
 RECORD = StageRecord(
     name="predict@base",
     command=["python"],
-    materials=stage_record.materials_of({"tasks": "3" * 64, "artefacts/split": "4" * 64}),
-    environment=Environment(run="first", sandbox="bubblewrap 0.11.0", network=False, platform="x", packages="5" * 64),
+    materials=stage_record.make_materials({"tasks": "3" * 64, "artefacts/split": "4" * 64}),
+    environment=StageEnvironment(
+        run="first", sandbox="bubblewrap 0.11.0", network=False, platform="x", packages="5" * 64
+    ),
     tree_sha256="6" * 64,
 )
 
@@ -26,13 +28,13 @@ pytestmark = pytest.mark.attack(rights="worker", stopped="a record is about one 
 
 
 def verified(envelope: dict[str, Any]) -> stage_record.SignedRecord:
-    return stage_record.verify(envelope, [WORKER.public_line])
+    return stage_record.verify_record(envelope, [WORKER.public_line])
 
 
 def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
-    first = verified(stage_record.sign(RECORD, LEFT, WORKER))
-    second = verified(stage_record.sign_cached(first, "7" * 64, WORKER))
-    third = verified(stage_record.sign_cached(second, "8" * 64, WORKER))
+    first = verified(stage_record.sign_record(RECORD, LEFT, WORKER))
+    second = verified(stage_record.sign_cached_record(first, "7" * 64, WORKER))
+    third = verified(stage_record.sign_cached_record(second, "8" * 64, WORKER))
     assert second.record.taken_from == third.record.taken_from == first.sha256, (
         "of the computation, however often taken"
     )
@@ -42,13 +44,13 @@ def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
         "8" * 64,
     )
     with pytest.raises(Refused, match="is of no computation"):
-        stage_record.verify_executed(second.envelope, [WORKER.public_line])
+        stage_record.verify_executed_record(second.envelope, [WORKER.public_line])
 
 
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"materials": stage_record.materials_of({"tasks": "9" * 64})}, LEFT),
+        ({"materials": stage_record.make_materials({"tasks": "9" * 64})}, LEFT),
         ({"environment": RECORD.environment.model_copy(update={"sandbox": None})}, LEFT),
         ({}, {**LEFT, "artefacts/predict/base/rows": "9" * 64}),
         ({"taken_from": "9" * 64}, LEFT),
@@ -58,16 +60,16 @@ def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
 )
 def test_what_is_taken_is_what_was_computed(change: dict[str, Any], left: dict[str, str]) -> None:
     taken = verified(
-        stage_record.sign_cached(verified(stage_record.sign(RECORD, LEFT, WORKER)), "7" * 64, WORKER)
+        stage_record.sign_cached_record(verified(stage_record.sign_record(RECORD, LEFT, WORKER)), "7" * 64, WORKER)
     ).record
     with pytest.raises(Refused):
-        verified(stage_record.sign(taken.model_copy(update=change), left, WORKER))
+        verified(stage_record.sign_record(taken.model_copy(update=change), left, WORKER))
 
 
 def test_the_computation_is_signed_by_a_key_that_counts_too() -> None:
-    foreign = stage_record.verify(stage_record.sign(RECORD, LEFT, OTHER), [OTHER.public_line])
+    foreign = stage_record.verify_record(stage_record.sign_record(RECORD, LEFT, OTHER), [OTHER.public_line])
     with pytest.raises(Refused, match="is signed by"):
-        verified(stage_record.sign_cached(foreign, "7" * 64, WORKER))
+        verified(stage_record.sign_cached_record(foreign, "7" * 64, WORKER))
 
 
 @pytest.mark.parametrize(
@@ -75,17 +77,17 @@ def test_the_computation_is_signed_by_a_key_that_counts_too() -> None:
 )
 def test_it_is_about_outputs_of_its_own_stage(path: str) -> None:
     with pytest.raises(Refused, match="which is no output of it"):
-        verified(stage_record.sign(RECORD, {**LEFT, path: "1" * 64}, WORKER))
+        verified(stage_record.sign_record(RECORD, {**LEFT, path: "1" * 64}, WORKER))
 
 
 def test_it_names_nothing_twice() -> None:
     twice = RECORD.model_copy(update={"materials": [*RECORD.materials, RECORD.materials[0]]})
     with pytest.raises(Refused, match="names something twice"):
-        verified(stage_record.sign(twice, LEFT, WORKER))
-    statement = dsse.statement(stage_record.PREDICATE_TYPE, LEFT, RECORD.json_value)
+        verified(stage_record.sign_record(twice, LEFT, WORKER))
+    statement = dsse.make_statement(stage_record.LINK_PREDICATE_TYPE, LEFT, RECORD.json_value)
     statement["subject"].append(statement["subject"][-1])
     with pytest.raises(Refused):
-        verified(dsse.sign(statement, WORKER))
+        verified(dsse.sign_statement(statement, WORKER))
 
 
 def test_a_folder_is_known_by_the_files_in_it() -> None:
@@ -104,14 +106,14 @@ def test_a_record_of_many_names_is_not_signed(names: Iterable[str]) -> None:
     with pytest.raises(
         Refused, match=rf"left {len(left):,} files, with names of [\d,]+ bytes, .* at most; write fewer"
     ):
-        stage_record.sign(RECORD, left, WORKER)
+        stage_record.sign_record(RECORD, left, WORKER)
 
 
 def test_a_long_record_of_an_earlier_version_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     left = {f"artefacts/predict/base/{n}": "1" * 64 for n in range(5_001)}
     with monkeypatch.context() as earlier:
         earlier.setattr(stage_record, "MAX_FILES", len(left))
-        envelope = stage_record.sign(RECORD, left, WORKER)
+        envelope = stage_record.sign_record(RECORD, left, WORKER)
     assert verified(envelope).outputs == left
 
 
@@ -119,5 +121,5 @@ def test_the_longest_record_is_short_in_the_ledger() -> None:
     """Also where it is taken, with the record of what was computed in it."""
     length = stage_record.MAX_NAMES_BYTES // stage_record.MAX_FILES
     left = {f"artefacts/predict/base/{n:05}".ljust(length, "x"): "1" * 64 for n in range(stage_record.MAX_FILES)}
-    taken = stage_record.sign_cached(verified(stage_record.sign(RECORD, left, WORKER)), "7" * 64, WORKER)
+    taken = stage_record.sign_cached_record(verified(stage_record.sign_record(RECORD, left, WORKER)), "7" * 64, WORKER)
     assert len(canonical_json(taken)) < 4 * 2**20

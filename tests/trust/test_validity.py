@@ -9,7 +9,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates.evidence import Evidence
 from tasks.policy import people
 from tasks.trust import keys
-from tasks.trust.validity import Key, possible_lines
+from tasks.trust.validity import Key, possible_key_lines
 from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, House, reload
 
@@ -31,7 +31,7 @@ def role(house: House, **period: str) -> None:
 
 
 def test_a_day_means_its_midnight_in_utc_and_the_end_is_outside() -> None:
-    line = keys.public_line(keys.Ed25519PrivateKey.generate())
+    line = keys.make_public_line(keys.Ed25519PrivateKey.generate())
     key = Key.model_validate({"public_key": line, "valid_after": "2026-03-01", "valid_before": "2026-04-01"})
     first, last = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
     tick = timedelta(microseconds=1)
@@ -57,7 +57,7 @@ def test_a_time_that_utc_has_none_of_is_refused_in_words(house: House, field: st
 def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, asked: Evidence, tmp_path: Path) -> None:
     house.decide(asked, "owner")
     turned = house.ledger.now().isoformat()
-    new = keys.create(tmp_path / "new", "owner")
+    new = keys.create_key_pair(tmp_path / "new", "owner")
     old = f"{{public_key: {house.line('owner')}, valid_before: '{turned}'}}"
     both = f"keys: [{old}, {{public_key: {new}, valid_after: '{turned}'}}]"
     reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, {both},"))
@@ -65,7 +65,7 @@ def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, asked: Evide
     later = house.ask("data", run="run-2")
     with pytest.raises(Refused, match="which ended on"):
         house.decide(later, "owner", signer=house.key("owner"))
-    house.decide(later, "owner", "reject", signer=keys.signer_of(keys.load_private(tmp_path / "new" / "owner")))
+    house.decide(later, "owner", "reject", signer=keys.make_signer(keys.load_private_key(tmp_path / "new" / "owner")))
     assert house.judge(later).state == "rejected"
 
 
@@ -107,7 +107,7 @@ def test_nor_by_a_clock_set_ahead(house: House, asked: Evidence) -> None:
 
 
 def test_what_the_gate_signed_without_a_time_counts_until_its_key_is_revoked() -> None:
-    line = keys.public_line(keys.Ed25519PrivateKey.generate())
+    line = keys.make_public_line(keys.Ed25519PrivateKey.generate())
     at = datetime(2026, 3, 1, tzinfo=UTC)
     for more, counts in (
         ({}, True),
@@ -116,7 +116,7 @@ def test_what_the_gate_signed_without_a_time_counts_until_its_key_is_revoked() -
         ({"revoked_as_of": "2026-03-02", "reason": "r"}, True),
         ({"revoked_as_of": "2026-03-01", "reason": "r"}, False),
     ):
-        assert bool(possible_lines([Key(public_key=line, **more)], at)) is counts, more
+        assert bool(possible_key_lines([Key(public_key=line, **more)], at)) is counts, more
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_what_the_gate_signed_without_a_time_counts_until_its_key_is_revoked() -
     ],
 )
 def test_a_key_that_says_what_cannot_be(tmp_path: Path, entry: str, expected: str) -> None:
-    line = keys.create(tmp_path, "a")
+    line = keys.create_key_pair(tmp_path, "a")
     text = f"people:\n  - id: a\n    name: A\n    roles: [r]\n    keys:\n      - {{public_key: {line}, {entry}}}\n"
     (tmp_path / "people.yaml").write_text(text)
     with pytest.raises(InputError) as caught:
-        people.load(tmp_path)
+        people.load_people(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}/people.yaml:6: people.0.keys.0") and expected in str(caught.value)

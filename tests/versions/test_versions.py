@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.code_versions import sign_off, signed_version
-from tasks.code_versions.signed_version import ENTRY_KIND, Version
+from tasks.code_versions.signed_version import ENTRY_KIND, CodeVersion
 from tasks.core.errors import InputError, Refused
 from tasks.trust import dsse
 from tests.governed.house import COMMIT, PEOPLE, POLICY, House, keyed, reload
@@ -23,7 +23,7 @@ def outside(house: House, code: str = "code: [{role: risk}]") -> None:
 
 
 def sign(house: House, who: str, withdraw: bool = False, tree: str = TREE) -> None:
-    sign_off.sign(house.ledger, house.governance, who, tree, COMMIT, "looked at it", withdraw)
+    sign_off.sign_version(house.ledger, house.governance, who, tree, COMMIT, "looked at it", withdraw)
 
 
 def require(house: House, tree: str = TREE) -> None:
@@ -31,7 +31,7 @@ def require(house: House, tree: str = TREE) -> None:
 
 
 def text(house: House) -> str:
-    return sign_off.status(house.ledger, house.governance, TREE).text
+    return sign_off.sign_off_status(house.ledger, house.governance, TREE).description
 
 
 @pytest.mark.attack(rights="commit", stopped="a governed run is made of code that the roles of policy signed off")
@@ -148,15 +148,15 @@ def test_who_may_not(house: House) -> None:
 def test_an_entry_that_says_so_is_no_signature(house: House, key: str, said: dict, subject: str) -> None:
     outside(house)
     version = signed("risk-one", house.ledger.now()).model_copy(update=said)
-    statement = dsse.statement(signed_version.PREDICATE_TYPE, {"tree": subject}, version.json_value)
-    house.ledger.append(ENTRY_KIND, TREE, {"envelope": dsse.sign(statement, house.key(key))})
+    statement = dsse.make_statement(signed_version.PREDICATE_TYPE, {"tree": subject}, version.json_value)
+    house.ledger.append(ENTRY_KIND, TREE, {"envelope": dsse.sign_statement(statement, house.key(key))})
     house.ledger.append(ENTRY_KIND, TREE, {"envelope": None})
     with pytest.raises(Refused, match="no version that was signed off"):
         require(house)
 
 
-def signed(who: str, time: datetime) -> Version:
-    return Version(
+def signed(who: str, time: datetime) -> CodeVersion:
+    return CodeVersion(
         verb="adopt", tree_sha256=TREE, commit=COMMIT, environment="production", person=who, reason="x", time=time
     )
 
@@ -175,4 +175,4 @@ def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
 ) -> None:
     """Or that lie in a store, whose keys its code has."""
     named: Any = [SimpleNamespace(classification=it, location=location) for it, location in read]
-    assert sign_off.is_required(house.governance, tier, named) is asked
+    assert sign_off.is_sign_off_required(house.governance, tier, named) is asked

@@ -22,11 +22,12 @@ def adopt(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the changes in a source's declaration in sources.yaml since its last adoption, and sign it.
+    """Show the changes to a source's declaration in sources.yaml since its last adoption, and sign the declaration.
 
-    Outside environment `local`, a run reads only adopted sources, with their adopted declaration. The owner of the
-    source signs. If the source gets another owner, the previous owner signs too, and so does the owner of another
-    source at the same location. If an owner holds no role any more, a person who may adopt people.yaml signs instead.
+    Outside environment `local`, a run reads only adopted sources, under their adopted declarations. The owner of the
+    source signs. If the source had another owner before, that person must sign as well, and so must the owner of an
+    earlier source at the same location. A person who may adopt people.yaml signs for an owner who no longer holds a
+    role.
 
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """
@@ -34,20 +35,20 @@ def adopt(
     chosen = _declarations_to_sign(names or [], here, person)
     for each in chosen:
         source_resolution.require_data_location(each.source, here.root)
-    declaration_adoption.sign(chosen, here, person, reason, as_json)
+    declaration_adoption.show_and_sign(chosen, here, person, reason, as_json)
 
 
 def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[DeclaredSource]:
     governed = here.governance
-    inventory = sources.load(governed.folder)
-    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    inventory = sources.load_sources(governed.folder)
+    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
     known = {each.source.id: each for each in declared}
     if unknown := sorted(set(names) - known.keys()):
         raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
-    now, at = status.read(here.ledger, governed), here.now
-    person = governed.actor(who, at)
-    if waiting := [each for each in declared if signing.is_awaited(person, each, now, governed, at)]:
+    now, at = status.read_status(here.ledger, governed), here.ledger_time
+    person = governed.require_actor(who, at)
+    if waiting := [each for each in declared if signing.is_signature_awaited(person, each, now, governed, at)]:
         return waiting
     raise Refused(f"no source of sources.yaml waits for {who}; `hallmark data list` shows whose they are")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest
+from infra.cli.data.default_run import newest_run_layout
 from infra.cli.shared import console
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_share
@@ -16,14 +16,14 @@ from tasks.inquiry import access
 from tasks.inquiry.conflicts import html_page, pairs
 from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
 from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
-from tasks.runs.run import governance_of, layout_of
+from tasks.runs.run import governance_of_run, run_layout
 
 PAGE_MODE = 0o600
-"""File mode of the HTML page. Only its owner can read the page, because it contains texts of customers."""
+"""File mode of the HTML page. The page contains customers' data, so only the owner of the file can read it."""
 
 
 def conflicts(
-    run: Annotated[str | None, run_argument.OPTIONAL] = None,
+    run: Annotated[str | None, run_argument.OPTIONAL_RUN] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[
@@ -39,12 +39,12 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.checkout_root()
-    layout = layout_of(root, run) if run else newest(root, "deduplicate")
-    looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
+    layout = run_layout(root, run) if run else newest_run_layout(root, "deduplicate")
+    looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
     listing = pairs.find_conflicts(layout, looker, limit, undecided)
     if html:
         with shared.writable_path(html, b"<!doctype html>") as path:
-            write_bytes(path, html_page.render(listing).encode(), mode=PAGE_MODE)
+            write_bytes(path, html_page.render_conflicts_page(listing).encode(), mode=PAGE_MODE)
     if as_json:
         shared.print_json(listing.model_dump(mode="json"))
     elif not html:
@@ -73,28 +73,28 @@ def _show(listing: Conflicts) -> None:
 def _table(pair: Pair) -> Table:
     sides = (pair.went, pair.other)
     prompts, targets = diff_texts(pair.went.prompt, pair.other.prompt), diff_texts(pair.went.target, pair.other.target)
-    table = Table("", *map(_name, sides), box=None, header_style="bold", expand=True)
+    table = Table("", *map(_record_title, sides), box=None, header_style="bold", expand=True)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.ratio, column.overflow = 1, "fold"
     table.add_row("prompt", *map(_highlight, prompts))
     table.add_row("target", *map(_highlight, targets))
     table.add_row("owner", *(f"{side.owner}, authority {side.authority}" for side in sides))
-    table.add_row("effective", *map(_dates, sides))
+    table.add_row("effective", *map(_date_text, sides))
     table.add_row("record", *(side.record_id for side in sides), end_section=True)
     return table
 
 
-def _name(side: PairRecord) -> str:
+def _record_title(side: PairRecord) -> str:
     return f"{side.source_id}, row {side.row}{' (kept)' if side.kept else ''}"
 
 
-def _dates(side: PairRecord) -> str:
+def _date_text(side: PairRecord) -> str:
     return f"{side.effective_from or 'no date'}{f', retired {side.retired_at}' if side.retired_at else ''}"
 
 
 def _highlight(pieces: list[DiffPiece]) -> Text:
-    """Return the text with its differences in bold yellow, and also in brackets for terminals without colours."""
+    """Return the text with its differences in bold yellow. They are also in brackets, for terminals without colours."""
     text = Text()
     for piece in pieces:
         text.append(f"⟦{piece.text}⟧" if piece.differs else piece.text, style="bold yellow" if piece.differs else None)

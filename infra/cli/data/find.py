@@ -21,11 +21,11 @@ def find(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Find all source rows, datasets, runs and releases that contain a record or a person, quarantined ones included.
+    """Find all source rows, datasets, runs and releases that contain a record or a person.
 
-    To look up a person, give --as and --reason; the command needs the vault key. The look-up is recorded in the ledger
-    before its result is shown, with keyed tokens instead of the value. The result covers the sources whose records you
-    may see: as their owner, as their steward, or by a role in `access`.
+    Quarantined rows are included. To look up a person, give --as and --reason; the command needs the vault key. The
+    look-up is recorded in the ledger before its result is shown, with keyed tokens instead of the value. The result
+    covers the sources whose records you may see: as their owner, as their steward, or by a role in `access`.
 
     Example: hallmark data find --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
     """

@@ -34,10 +34,13 @@ def list_sources(
     """
     here = shared.open_checkout(governance)
     ledger, governed, state = here.ledger, here.governance, here.state
-    runs = [state / "runs" / line.run for line in journal.read_all(state)]
-    held, gates = read_inventory(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
-    made = releases.by_source(ledger, governed)
-    uses = _source_uses(held, withdrawals.in_force(ledger, governed), runs, made.by_name)
+    runs = [state / "runs" / line.run for line in journal.read_journals(state)]
+    held, gates = (
+        read_inventory(sources.load_sources(governed.folder), runs, ledger.now().date()),
+        _data_gate_states(state),
+    )
+    made = releases.releases_by_source(ledger, governed)
+    uses = _source_uses(held, withdrawals.withdrawals_in_force(ledger, governed), runs, made.by_name)
     adopted = _adoption_states(ledger, governed)
     if as_json:
         rows = {holding.source.id: _row(holding, gates) | {"adopted": adopted[holding.source.id]} for holding in held}
@@ -52,11 +55,11 @@ def list_sources(
 
 
 def _adoption_states(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
-    inventory, now = sources.load(governed.folder), status.read(ledger, governed)
-    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
-    asked = not governed.local or any(each.subject in now.in_force for each in declared)
+    inventory, now = sources.load_sources(governed.folder), status.read_status(ledger, governed)
+    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    asked = not governed.is_local or any(each.subject in now.declarations_by_subject for each in declared)
     return {
-        each.source.id: declaration_adoption.standing_row(each, now, governed)["text"] if asked else None
+        each.source.id: declaration_adoption.status_row(each, now, governed)["text"] if asked else None
         for each in declared
     }
 
@@ -89,8 +92,8 @@ def _show(held: list[InventoryItem], gates: dict[str, str], uses: dict[str, dict
             console.print(f"{use['withdrawn']}{gone}; in runs: {of_run}; in releases: {of_release}")
 
 
-def _gates(state: Path) -> dict[str, str]:
-    return {line.run: line.gates["data"].state for line in journal.read_all(state) if "data" in line.gates}
+def _data_gate_states(state: Path) -> dict[str, str]:
+    return {line.run: line.gates["data"].state for line in journal.read_journals(state) if "data" in line.gates}
 
 
 def _row(holding: InventoryItem, gates: dict[str, str]) -> dict[str, Any]:
@@ -111,14 +114,14 @@ def _cells(holding: InventoryItem, gates: dict[str, str]) -> list[str]:
         f"{source.retention_days} days",
         f"{holding.newest or 'no dates'}{' (stale)' * holding.stale}",
         f"{last.rows:,}" if last else "never ran",
-        _trend(holding),
+        _trend_text(holding),
         f"{last.protected:,} found" if last else "",
         _last_gate(holding, gates) or "none",
         holding.loss_text,
     ]
 
 
-def _trend(holding: InventoryItem) -> str:
+def _trend_text(holding: InventoryItem) -> str:
     shares = [format_share(quality.quarantined_share) for quality in holding.trend]
     changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
     return " → ".join(changes[-3:])

@@ -11,29 +11,29 @@ from tasks.sources.dataset import Dataset
 
 
 def manifest(
-    run: Annotated[str, run_argument.REQUIRED],
+    run: Annotated[str, run_argument.REQUIRED_RUN],
     as_json: shared.Json = False,
 ) -> None:
     """Show the sources of a run's dataset, and the differences from the last approved dataset.
 
     Example: hallmark data manifest 20260303-120000-a1b2
     """
-    dataset, change = _manifest(run)
+    dataset, change = _read_dataset(run)
     if as_json:
         known = change.model_dump(mode="json") if change else None
         shared.print_json({"dataset": dataset.model_dump(mode="json"), "change": known})
     else:
-        dataset_table.show(dataset, change)
+        dataset_table.print_dataset(dataset, change)
 
 
-def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
+def _read_dataset(run: str) -> tuple[Dataset, DatasetChange | None]:
     here = shared.open_checkout()
     opened, ledger = open_run(here.root, run), here.ledger
-    for case in reversed(cases.read_all(ledger, run, "data")):
+    for case in reversed(cases.read_cases(ledger, run, "data")):
         if case.evidence.dataset:
             return case.evidence.dataset, case.evidence.change
     dataset = evidence.read_dataset(opened.layout)
     if dataset is None:
         raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
-    before = passed_evidence.last_passed(ledger, opened.params.use_case.name, opened.request.demo_approvals)
+    before = passed_evidence.last_passed_evidence(ledger, opened.params.use_case.name, opened.request.demo_approvals)
     return dataset, evidence.dataset_change(before, dataset)

@@ -7,18 +7,19 @@ import typer
 from rich.table import Table
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest
+from infra.cli.data.default_run import newest_run_layout
 from infra.cli.shared import console
 from tasks.inquiry import quarantined_rows
 from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
-from tasks.runs.run import layout_of
+from tasks.runs.run import run_layout
 
-ID_DIGITS = 8
-"""Number of digits shown of a record's id: enough to tell records apart, and accepted by `hallmark data show`."""
+SHOWN_ID_DIGITS = 8
+"""Number of digits shown of a record's id. They are enough to tell records apart, and `hallmark data show` accepts
+them."""
 
 
 def quarantine(
-    run: Annotated[str | None, run_argument.OPTIONAL] = None,
+    run: Annotated[str | None, run_argument.OPTIONAL_RUN] = None,
     source: Annotated[
         list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,
@@ -39,18 +40,18 @@ def quarantine(
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """
     root = shared.checkout_root()
-    layout = layout_of(root, run) if run else newest(root, "ingest")
+    layout = run_layout(root, run) if run else newest_run_layout(root, "ingest")
     quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or ())
     shown = [] if csv and not as_json else quarantined.first_rows(limit)
     if csv:
         with shared.writable_path(csv) as path:
-            quarantined.write(path)
+            quarantined.write_csv(path)
     if as_json:
-        rows, counts = ([entry.model_dump() for entry in part] for part in (shown, quarantined.counts()))
+        rows, counts = ([entry.model_dump() for entry in part] for part in (shown, quarantined.count_by_rule()))
         totals = {"run": layout.root.name, "total": quarantined.total, "not_drawn": quarantined.not_drawn}
         shared.print_json(totals | {"counts": counts, "rows": rows})
     else:
-        _show(quarantined.counts(), shown)
+        _show(quarantined.count_by_rule(), shown)
     shared.print_notice(_count_line(layout.root.name, quarantined.total, len(shown), csv), as_json)
     if quarantined.not_drawn and not rule:
         explanation = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
@@ -85,7 +86,7 @@ def _table(entries: list[QuarantinedRow]) -> Table:
     for column in table.columns:
         column.overflow = "fold"
     for entry in entries:
-        record = (entry.record_id or "")[:ID_DIGITS]
+        record = (entry.record_id or "")[:SHOWN_ID_DIGITS]
         cells = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
         table.add_row(*cells, record, _kept_row(entry))
     return table
@@ -94,4 +95,4 @@ def _table(entries: list[QuarantinedRow]) -> Table:
 def _kept_row(entry: QuarantinedRow) -> str:
     if entry.winner is None:
         return ""
-    return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:ID_DIGITS]})"
+    return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:SHOWN_ID_DIGITS]})"

@@ -1,4 +1,4 @@
-"""Command `hallmark data records`: the records that a release was made of."""
+"""Command `hallmark data records`: the records in the dataset of a release."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.inquiry.lineage import queries
 from tasks.registry.promote import releases
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 from tasks.sources.sources import ResolvedSources
 
 
@@ -17,15 +17,15 @@ def records(
     release: Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Show the number of records in a release by source, with the licence and lawful basis of the source at that time.
+    """Show the number of records from each source in the dataset of a release.
 
-    --json lists each record.
+    The licence and the lawful basis of each source are those declared at the time of the run. --json lists each record.
 
     Example: hallmark data records support-triage-1
     """
     here = shared.open_checkout()
-    promoted = releases.get(here.ledger, here.governance, release)
-    pinned = here.repository.git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
+    promoted = releases.get_release(here.ledger, here.governance, release)
+    pinned = here.repository.run_git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
     members = queries.memberships_of_dataset(here.state, releases.dataset_digest(promoted))
     if as_json:
@@ -40,6 +40,6 @@ def records(
     table = Table("source", "train", "test", "owner", "licence", "lawful basis", box=None, header_style="bold")
     for source in named.values():
         sides = [m.side for m in members if m.source_id == source.id]
-        counts = (f"{sides.count(side):,}" for side in SIDES)
+        counts = (f"{sides.count(side):,}" for side in PARTITIONS)
         table.add_row(source.id, *counts, source.owner, source.licence, source.lawful_basis)
     console.print(table)

@@ -1,4 +1,4 @@
-"""Command `hallmark data show`: one record or row as its source has it."""
+"""Command `hallmark data show`: one record or row as it is in its source."""
 
 from typing import Annotated
 
@@ -6,16 +6,16 @@ import typer
 
 from infra.cli import run_argument, shared
 from infra.cli.shared import console
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 from tasks.inquiry import access, disclosure
 from tasks.inquiry.disclosure import DisclosedRow
-from tasks.runs.run import governance_of, layout_of
+from tasks.runs.run import governance_of_run, run_layout
 
 
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, its beginning, or SOURCE:ROW.")],
     run: Annotated[
-        str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=run_argument.resolve_id)
+        str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=run_argument.expand_run_id)
     ],
     reason: shared.Reason,
     who: shared.ActAs = None,
@@ -29,9 +29,9 @@ def show(
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
     here = shared.open_checkout()
-    layout = layout_of(here.root, run)
-    looker = access.access_of_signer(governance_of(here.root, layout), shared.acting_person(who))
-    disclosed = disclosure.disclose(layout, record, looker, reason, here.ledger)
+    layout = run_layout(here.root, run)
+    looker = access.access_of_signer(governance_of_run(here.root, layout), shared.acting_person(who))
+    disclosed = disclosure.disclose_row(layout, record, looker, reason, here.ledger)
     if as_json:
         shared.print_json(disclosed.model_dump(mode="json"))
         return
@@ -42,21 +42,21 @@ def _print(shown: DisclosedRow) -> None:
     what = f"record {shown.record_id}" if shown.record_id else "no record was made of this row"
     console.print(f"{what}: source {shown.source_id}, row {shown.row}")
     for turn in shown.messages:
-        console.print(f"  {turn['role']}: {_indented(turn['content'])}")
+        console.print(f"  {turn['role']}: {_indent(turn['content'])}")
     if shown.labelled_by:
-        console.print(f"  labelled by {_indented(shown.labelled_by)}")
+        console.print(f"  labelled by {_indent(shown.labelled_by)}")
     for name, value in shown.columns.items():
-        text = "(null)" if value is None else "(empty)" if value == "" else _indented(value)
-        console.print(f"  {_indented(name)}: {text}")
+        text = "(null)" if value is None else "(empty)" if value == "" else _indent(value)
+        console.print(f"  {_indent(name)}: {text}")
     if not (shown.messages or shown.columns):
         console.print("  it has no columns that can be read, so there are no values to show")
     for finding in shown.findings:
         console.print(f"  quarantined by {finding}")
 
 
-def _indented(text: str) -> str:
+def _indent(text: str) -> str:
     """Escape control characters and indent each line after the first.
 
-    Without this, a line of a record could imitate a line of the command's output.
+    Otherwise a line of a record could imitate a line of the command's output.
     """
-    return escape(text).replace("\n", "\n      ")
+    return escape_hidden(text).replace("\n", "\n      ")

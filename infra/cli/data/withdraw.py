@@ -1,4 +1,4 @@
-"""Command `hallmark data withdraw`: an owner withdraws a source, or takes the withdrawal back."""
+"""Command `hallmark data withdraw`: the withdrawal of a source by its owner, and its restoration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,25 +27,25 @@ def withdraw(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Withdraw a source that you own, or take your withdrawal back with --restore.
+    """Withdraw a source that you own, or undo your withdrawal with --restore.
 
     New runs of the source are refused, and so are runs that read the same content or location under another name. Runs
-    in progress stop before their next stage or gate. No model trained on the source is promoted. Earlier releases stay
-    valid, and the command lists them.
+    in progress stop before their next stage or gate. Models trained on the source can no longer be promoted. Earlier
+    releases stay valid, and the command lists them.
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
     here = shared.open_checkout(governance)
     ledger, governed = here.ledger, here.governance
     if restore:
-        entry = withdrawals.restore(ledger, governed, source, shared.acting_person(who), reason)
+        entry = withdrawals.restore_source(ledger, governed, source, shared.acting_person(who), reason)
     else:
         held_now = _content_digests(ledger, governed, source, here.root)
-        entry = withdrawals.withdraw(ledger, governed, source, shared.acting_person(who), reason, held_now)
+        entry = withdrawals.withdraw_source(ledger, governed, source, shared.acting_person(who), reason, held_now)
     block_reason = withdrawals.block_reason(ledger, governed, [UsedSource(source)]) if restore else None
     given = restore and not block_reason
     if not as_json:
-        console.print(_confirmed(source, entry, restore, block_reason))
+        console.print(_confirmation_text(source, entry, restore, block_reason))
     made = _releases_by_source(ledger, governed, as_json)
     if as_json:
         state, on = "given" if given else "withdrawn", made.by_name.get(source, [])
@@ -59,15 +59,15 @@ def withdraw(
 def _content_digests(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
     """Return the digest of the source's content, or an empty list if the source cannot be read.
 
-    A withdrawal is possible without the digest.
+    A source can be withdrawn even if its digest is unknown.
     """
     try:
-        return [source_resolution.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
+        return [source_resolution.resolve_source(declarations.sources_by_id(ledger, governed)[source], root).sha256]
     except (HallmarkError, KeyError):
         return []
 
 
-def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> str:
+def _confirmation_text(source: str, entry: Entry, restore: bool, held: str | None) -> str:
     where = f"entry {entry.seq} of the ledger"
     if not restore:
         return f"source {source} was withdrawn on {format_time(entry.time)}: {where}"
@@ -77,10 +77,10 @@ def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> st
 def _releases_by_source(ledger: Ledger, governed: Governance, as_json: bool) -> ReleasesByTrainingData:
     """Return the releases trained on each source.
 
-    An error is only printed, because the withdrawal is already recorded.
+    Errors are printed and not raised, because the withdrawal is already recorded.
     """
     try:
-        made = releases.by_source(ledger, governed)
+        made = releases.releases_by_source(ledger, governed)
     except HallmarkError as error:
         shared.print_notice(f"the releases cannot be told: {error}", as_json)
         return ReleasesByTrainingData({}, [])

@@ -1,4 +1,4 @@
-"""Command group `hallmark gates`: the gates that wait, their evidence, and decisions.
+"""Command group `hallmark gates`: open gates, their evidence, and decisions.
 
 looking.py        commands list and show
 page.py           evidence of a gate, as printed for the person who decides

@@ -1,7 +1,7 @@
 """Commands `hallmark gates approve | reject | waive | withdraw`: show the evidence, ask for confirmation, and sign.
 
-The printed evidence is the same object that is signed. If the run has submitted new evidence meanwhile, no decision is
-signed.
+The printed evidence is the same object that is signed. If the run has submitted newer evidence in the meantime, no
+decision is signed.
 """
 
 import re
@@ -13,7 +13,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.gates import gate_question, page
-from infra.cli.gates.gate_question import Question
+from infra.cli.gates.gate_question import GateQuestion
 from infra.cli.shared import console
 from infra.prefect import server
 from tasks.core.errors import InputError, Refused
@@ -22,7 +22,7 @@ from tasks.gates.cases import GateCase
 from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import Verb
 from tasks.runs import journal
-from tasks.runs.run import exists_here, layout_of
+from tasks.runs.run import is_on_this_machine, run_layout
 
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
@@ -45,7 +45,9 @@ def approve(
 
     Example: hallmark gates approve a1b2 --as data-owner --reason "suites clean"
     """
-    _decide(_show_and_confirm(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role)
+    _sign_decision(
+        _show_and_confirm(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role
+    )
 
 
 def reject(
@@ -57,7 +59,9 @@ def reject(
 
     Example: hallmark gates reject a1b2 data --as data-owner --reason "wrong extract"
     """
-    _decide(_show_and_confirm(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role)
+    _sign_decision(
+        _show_and_confirm(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role
+    )
 
 
 def waive(
@@ -83,7 +87,7 @@ def waive(
     question = _show_and_confirm(
         run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", digest, yes, as_json
     )
-    _decide(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
+    _sign_decision(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
 
 
 def withdraw(
@@ -97,21 +101,21 @@ def withdraw(
 
     Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
     """
-    _decide(gate_question.find(run, gate, as_json), who, "withdraw", reason, as_json)
+    _sign_decision(gate_question.find_question(run, gate, as_json), who, "withdraw", reason, as_json)
 
 
 def _show_and_confirm(
-    run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool
-) -> Question:
-    question = gate_question.find(run, gate, as_json)
+    run: str | None, gate: str | None, verb: str, digest: str | None, yes: bool, as_json: bool
+) -> GateQuestion:
+    question = gate_question.find_question(run, gate, as_json)
     case = question.case
     _require_same_evidence(case, digest)
     if as_json:
         return question
-    page.show(case, question.standing(), question.ledger, question.governance)
+    page.print_evidence(case, question.judge(), question.ledger, question.governance)
     if not yes and sys.stdin.isatty() and sys.stdout.isatty():
         console.print()
-        if not typer.confirm(f"{deed} at the {case.evidence.gate} gate, on the evidence above ({case.sha256[:12]})?"):
+        if not typer.confirm(f"{verb} at the {case.evidence.gate} gate, on the evidence above ({case.sha256[:12]})?"):
             raise Refused("nothing was decided")
     return question
 
@@ -129,12 +133,14 @@ def _require_same_evidence(case: GateCase, digest: str | None) -> None:
         )
 
 
-def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_json: bool, **more: Any) -> None:
+def _sign_decision(
+    question: GateQuestion, who: str | None, verb: Verb, reason: str, as_json: bool, **more: Any
+) -> None:
     evidence, person = question.case.evidence, shared.acting_person(who)
     entry = decisions.decide(question.ledger, question.governance, evidence, person, verb, reason, **more)
-    standing = question.standing()
+    standing = question.judge()
     if as_json:
-        shared.print_json(gate_question.standing_row(evidence, standing) | {"ledger_entry": entry.seq})
+        shared.print_json(gate_question.status_row(evidence, standing) | {"ledger_entry": entry.seq})
     else:
         where = f"{evidence.gate} gate of run {evidence.run}"
         console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")
@@ -146,7 +152,7 @@ def _print_next_step(run: str, standing: GateStatus, as_json: bool) -> None:
     stopped = _has_failed(run)
     if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
         shared.print_notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
-    elif standing.state != "waiting" and not exists_here(layout_of(shared.checkout_root(), run)):
+    elif standing.state != "waiting" and not is_on_this_machine(run_layout(shared.checkout_root(), run)):
         shared.print_notice("the run goes on on the machine where it is", as_json)
     elif standing.state != "waiting" and not stopped and server.find(shared.checkout_root()) is None:
         shared.print_notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
@@ -154,5 +160,5 @@ def _print_next_step(run: str, standing: GateStatus, as_json: bool) -> None:
 
 def _has_failed(run: str) -> bool:
     """Return whether the run has failed. A person must then resume it, even if a waiver lets the gate pass."""
-    known = journal.read(shared.checkout_root() / ".hallmark", run)
+    known = journal.read_journal(shared.checkout_root() / ".hallmark", run)
     return known is not None and known.status == "failed"

@@ -1,7 +1,7 @@
 """Gate that a command is about, its newest evidence, and the governance by which the gate is judged.
 
-Run and gate can be left out on the command line if only one run waits, or only one gate of the run is open. The command
-then names them before it prints anything else.
+The run can be omitted on the command line if only one run waits, and the gate if only one gate of the run is open. The
+command then names both before it prints anything else.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -17,16 +17,18 @@ from tasks.gates.evidence import Evidence, EvidenceSummary
 from tasks.gates.gates import GateStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs.run import exists_here, governance_of, layout_of
+from tasks.runs.run import governance_of_run, is_on_this_machine, run_layout
 
 
-def _run_or_gate(given: str) -> str:
-    return given if given in GATES else run_argument.resolve_id(given)
+def _parse_run_or_gate(given: str) -> str:
+    return given if given in GATES else run_argument.expand_run_id(given)
 
 
 RunId = Annotated[
     str | None,
-    typer.Argument(metavar="RUN", help=f"{run_argument.HELP} Default: the one that waits.", parser=_run_or_gate),
+    typer.Argument(
+        metavar="RUN", help=f"{run_argument.RUN_ID_HELP} Default: the one that waits.", parser=_parse_run_or_gate
+    ),
 ]
 Gate = Annotated[
     str | None, typer.Argument(metavar="GATE", help="data, evaluation or release. Default: the one that is open.")
@@ -34,26 +36,26 @@ Gate = Annotated[
 MAX_LISTED = 10
 
 
-class OnAnotherMachine(Refused):
+class GateOnAnotherMachine(Refused):
     """Raised if a gate can be judged only on another machine."""
 
 
-class Question(NamedTuple):
+class GateQuestion(NamedTuple):
     case: GateCase
     governance: Governance
     ledger: Ledger
 
-    def standing(self) -> GateStatus:
-        return gates.judge(self.case.evidence, self.ledger, self.governance, self.ledger.now())
+    def judge(self) -> GateStatus:
+        return gates.judge_gate(self.case.evidence, self.ledger, self.governance, self.ledger.now())
 
 
-def find(run: str | None, gate: str | None, as_json: bool) -> Question:
+def find_question(run: str | None, gate: str | None, as_json: bool) -> GateQuestion:
     """Return a gate with its newest evidence and its governance.
 
     Args:
         run: Id of a run, or the name of a gate if `gate` is None; None for the only run that waits.
         gate: Name of a gate; None for the open gate.
-        as_json: Whether the notice about a default run or gate is printed to stderr.
+        as_json: Whether to print the notice about the selected run and gate to stderr instead of stdout.
 
     Raises:
         InputError: The run has never reached the gate, or more than one run waits.
@@ -66,23 +68,23 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
     if given := run:
         run, chosen = given, gate or _open_gate(given, ledger)
     else:
-        run, chosen = _only_waiting(gate, ledger)
+        run, chosen = _only_waiting_gate(gate, ledger)
     if (run, chosen) != (given, gate):
         shared.print_notice(f"the {chosen} gate of run {run}, which is open", as_json)
-    case = cases.newest(ledger, run, chosen)
-    return Question(case, governance(case.evidence), ledger)
+    case = cases.newest_case(ledger, run, chosen)
+    return GateQuestion(case, judging_governance(case.evidence), ledger)
 
 
 def _open_gate(run: str, ledger: Ledger) -> str:
     waiting = [str(entry.body["gate"]) for entry in ledger.open_questions() if entry.subject == run]
-    if not waiting and not cases.read_all(ledger, run):
+    if not waiting and not cases.read_cases(ledger, run):
         raise InputError(f"run {run} has asked at no gate; `hallmark gates list --all` shows those that have")
     if not waiting:
         raise InputError(f"no gate of run {run} is open; name the one you mean: {', '.join(GATES)}")
     return waiting[-1]
 
 
-def _only_waiting(gate: str | None, ledger: Ledger) -> tuple[str, str]:
+def _only_waiting_gate(gate: str | None, ledger: Ledger) -> tuple[str, str]:
     waiting = [(entry.subject, str(entry.body["gate"])) for entry in ledger.open_questions()]
     waiting = [each for each in waiting if gate in (None, each[1])]
     what = f"the {gate} gate" if gate else "a gate"
@@ -94,19 +96,19 @@ def _only_waiting(gate: str | None, ledger: Ledger) -> tuple[str, str]:
     return waiting[0]
 
 
-def governance(evidence: Evidence) -> Governance:
+def judging_governance(evidence: Evidence) -> Governance:
     """Return the governance by which a gate is judged.
 
-    If the run is on another machine, this is the governance installed on this machine, because the other machine judges
-    decisions again.
+    For a run on another machine, this is the governance installed here, because the other machine judges every decision
+    again.
 
     Raises:
         OnAnotherMachine: See `substitute_governance`.
     """
     where = shared.checkout_root()
-    layout = layout_of(where, evidence.run)
-    governed = governance_of(where, layout)
-    return governed if exists_here(layout) else substitute_governance(evidence, governed)
+    layout = run_layout(where, evidence.run)
+    governed = governance_of_run(where, layout)
+    return governed if is_on_this_machine(layout) else substitute_governance(evidence, governed)
 
 
 def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Governance:
@@ -115,11 +117,11 @@ def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Go
     Raises:
         OnAnotherMachine: The policies differ, or the environment is `local`, in which each machine has its own keys.
     """
-    why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
-    if governed.local or governed.policy_sha256 != evidence.policy_sha256:
-        raise OnAnotherMachine(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
+    why = "in environment local keys are each machine's own" if governed.is_local else "its policy is another than here"
+    if governed.is_local or governed.policy_sha256 != evidence.policy_sha256:
+        raise GateOnAnotherMachine(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
     return governed
 
 
-def standing_row(evidence: EvidenceSummary, stands: GateStatus) -> dict[str, Any]:
-    return evidence.model_dump(include={"run", "gate", "requested_by", "demo"}) | stands.model_dump(mode="json")
+def status_row(evidence: EvidenceSummary, status: GateStatus) -> dict[str, Any]:
+    return evidence.model_dump(include={"run", "gate", "requested_by", "demo"}) | status.model_dump(mode="json")

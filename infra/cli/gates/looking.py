@@ -20,40 +20,43 @@ from tasks.runs.governance_cache import GovernanceCache
 def list_gates(
     every: Annotated[bool, typer.Option("--all", help="Show closed gates too.")] = False, as_json: shared.Json = False
 ) -> None:
-    """List the gates that wait for people.
+    """List the gates that wait for decisions.
 
     Example: hallmark gates list
     """
     here = shared.open_checkout()
-    listed = (_all_gates if every else _open)(here.ledger, here.rules)
+    listed = (_all_gate_rows if every else _open_gate_rows)(here.ledger, here.governance_cache)
     if as_json:
         shared.print_json([_row(*each) for each in listed])
         return
     header = ["run", "gate", "state", "asked by", "waits for"]
-    shared.print_columns(header, [_cells(*each) for each in listed], "no gate waits")
+    shared.print_table(header, [_cells(*each) for each in listed], "no gate waits")
 
 
 GateRows = Iterator[tuple[dict[str, Any], GateStatus | HallmarkError]]
-"""Rows of the gate list: run, gate and requester, with the gate's status or the error raised by judging it."""
+"""Rows of the gate list: run, gate and requester, with the gate's status or the error that occurred when it was
+judged."""
 
 
-def _open(ledger: Ledger, rules: GovernanceCache) -> GateRows:
+def _open_gate_rows(ledger: Ledger, rules: GovernanceCache) -> GateRows:
     for glance in open_gates(ledger, lambda summary: _governance_of(rules, summary)):
         yield {"run": glance.entry.subject, **glance.entry.body}, glance.status
 
 
-def _all_gates(ledger: Ledger, rules: GovernanceCache) -> GateRows:
+def _all_gate_rows(ledger: Ledger, rules: GovernanceCache) -> GateRows:
     with ledger.reading():
-        for case in cases.read_all(ledger):
-            known = {"run": case.opening.subject, **case.opening.body}
+        for case in cases.read_cases(ledger):
+            known = {"run": case.opening_entry.subject, **case.opening_entry.body}
             try:
-                yield known, gates.judge(case.evidence, ledger, _governance_of(rules, case.evidence), ledger.now())
+                yield known, gates.judge_gate(case.evidence, ledger, _governance_of(rules, case.evidence), ledger.now())
             except HallmarkError as error:
                 yield known, error
 
 
 def _governance_of(rules: GovernanceCache, summary: EvidenceSummary) -> Governance:
-    return rules.of_local_run(summary.run) or gate_question.substitute_governance(summary, rules.installed())
+    return rules.governance_of_local_run(summary.run) or gate_question.substitute_governance(
+        summary, rules.adopted_governance()
+    )
 
 
 def _row(known: dict[str, Any], standing: GateStatus | HallmarkError) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def _cells(known: dict[str, Any], standing: GateStatus | HallmarkError) -> list[
 def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[str]]:
     if isinstance(standing, GateStatus):
         return standing.state, standing.waiting_for
-    return "elsewhere" if isinstance(standing, gate_question.OnAnotherMachine) else "void", [str(standing)]
+    return "elsewhere" if isinstance(standing, gate_question.GateOnAnotherMachine) else "void", [str(standing)]
 
 
 def show(run: gate_question.RunId = None, gate: gate_question.Gate = None, as_json: shared.Json = False) -> None:
@@ -82,10 +85,10 @@ def show(run: gate_question.RunId = None, gate: gate_question.Gate = None, as_js
 
     Example: hallmark gates show a1b2
     """
-    question = gate_question.find(run, gate, as_json)
-    case, standing = question.case, question.standing()
+    question = gate_question.find_question(run, gate, as_json)
+    case, standing = question.case, question.judge()
     if as_json:
-        more = {"asked": case.opening.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
-        shared.print_json(gate_question.standing_row(case.evidence, standing) | more)
+        more = {"asked": case.opening_entry.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
+        shared.print_json(gate_question.status_row(case.evidence, standing) | more)
     else:
-        page.show(case, standing, question.ledger, question.governance)
+        page.print_evidence(case, standing, question.ledger, question.governance)

@@ -10,7 +10,7 @@ from infra.cli import shared
 from infra.cli.progress_display import showing_step
 from infra.cli.shared import console
 from tasks.registry.admit import admission
-from tasks.registry.admit.admission import Admitted
+from tasks.registry.admit.admission import AdmittedRelease
 
 
 def admit(
@@ -27,7 +27,7 @@ def admit(
     with showing_step(f"verifying what is in production of {name}", None if as_json else console):
         admitted = admission.admit_in_checkout(shared.checkout_root(), name, server=socket.gethostname())
     if as_json:
-        shared.print_json(document(admitted))
+        shared.print_json(admission_document(admitted))
         return
     console.print(f"{admitted.label}, promotion statement {admitted.sequence}, SHA-256 {admitted.release_sha256}")
     console.print(f"  model  {admitted.model}")
@@ -41,6 +41,6 @@ def admit(
     )
 
 
-def document(admitted: Admitted) -> dict[str, Any]:
+def admission_document(admitted: AdmittedRelease) -> dict[str, Any]:
     values = {field.name: getattr(admitted, field.name) for field in fields(admitted)}
     return values | {"asking": admitted.inference_settings.model_dump(mode="json")}

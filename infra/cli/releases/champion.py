@@ -1,4 +1,4 @@
-"""Command `hallmark releases champion`: the releases in production at a time in the past."""
+"""Command `hallmark releases champion`: the releases that were in production at a past time."""
 
 from typing import Annotated
 
@@ -21,12 +21,12 @@ Time = Annotated[
 
 
 def champion(when: Time, as_json: shared.Json = False) -> None:
-    """Show the champion and the rollback release at a time in the past, and the people who had decided on them.
+    """Show the champion and the rollback release at a past time, and the people who had decided on them.
 
     Example: hallmark releases champion 2026-03-03T12:00
     """
     ledger, governed = open_to_read()
-    _show(history.state_at(when, ledger, governed), as_json)
+    _show(history.production_state_at(when, ledger, governed), as_json)
 
 
 def _show(moment: ProductionState, as_json: bool) -> None:

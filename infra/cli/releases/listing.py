@@ -20,7 +20,7 @@ def list_releases(as_json: shared.Json = False) -> None:
         shared.print_json([it.model_dump(mode="json") for it in listed])
         return
     header = ["release", "aliases", "promoted", "run", "waivers", "demo", "bundle"]
-    shared.print_columns(header, [_cells(it) for it in listed], "no release yet: hallmark run")
+    shared.print_table(header, [_cells(it) for it in listed], "no release yet: hallmark run")
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
@@ -29,9 +29,9 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     Example: hallmark releases show support-triage-1
     """
     ledger, governed = open_to_read()
-    known, line = releases.get_with_promotions(ledger, governed, release)
-    it = releases.summarise(known, line, ledger, governed)
-    decided = releases.decisions(line, known, ledger, governed)
+    known, line = releases.get_release_with_promotions(ledger, governed, release)
+    it = releases.summarise_release(known, line, ledger, governed)
+    decided = releases.release_decision_summaries(line, known, ledger, governed)
     if as_json:
         decisions = [each.model_dump(mode="json") for each in decided]
         shared.print_json(it.model_dump(mode="json") | {"decisions": decisions})

@@ -58,7 +58,7 @@ def confirm(
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
     ledger, governed = open_to_change()
-    entry = emergency_rollback.confirm(ledger, governed, release, shared.acting_person(who), reason)
+    entry = emergency_rollback.confirm_rollback(ledger, governed, release, shared.acting_person(who), reason)
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
     shared.print_json(document) if as_json else console.print(done)

@@ -34,16 +34,18 @@ def verify(
     """Verify a release or its dossier using only its folder: files, gates, decisions, provenance, signatures.
 
     For a dossier, the command also verifies its signature, and each ledger entry against its proof. With --root it
-    needs nothing but the folder, on any machine. The exit code is 1 if the folder is invalid, 3 if it is incomplete,
-    and 2 if the folder or the root does not exist.
+    works on any machine and needs nothing but the folder. The exit code is 1 if the folder is invalid, 3 if it is
+    incomplete, and 2 if the folder or the root does not exist.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
-    folder = _folder(named)
-    fingerprint = keys.checked_fingerprint(root) if root else None
+    folder = _find_folder(named)
+    fingerprint = keys.validate_fingerprint(root) if root else None
     with showing_step(f"verifying {folder}", None if as_json else console):
         verified = (
-            folder_verification.verify_from_root(folder, fingerprint) if fingerprint else _verify_with_own_keys(folder)
+            folder_verification.verify_folder_from_root(folder, fingerprint)
+            if fingerprint
+            else _verify_with_own_keys(folder)
         )
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
@@ -53,11 +55,11 @@ def verify(
     raise typer.Exit(EXIT_CODES[verified.verdict])
 
 
-def _folder(named: Path) -> Path:
+def _find_folder(named: Path) -> Path:
     if named.is_dir():
         return named
     with contextlib.suppress(InputError):  # the current folder is not in a checkout
-        own = bundle.folder(shared.checkout_root() / ".hallmark", named.name)
+        own = bundle.release_folder(shared.checkout_root() / ".hallmark", named.name)
         if own.is_dir() and named == Path(named.name):
             return own
     raise InputError(
@@ -72,4 +74,4 @@ def _verify_with_own_keys(folder: Path) -> Verification:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
-    return folder_verification.verify(folder, governed)
+    return folder_verification.verify_folder(folder, governed)

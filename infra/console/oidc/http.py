@@ -11,7 +11,7 @@ from tasks.core.errors import Unavailable
 
 MAX_RESPONSE_BYTES = 256 << 10
 MAX_RESPONSE_SECONDS = 10
-TIMEOUT = httpx2.Timeout(5)
+REQUEST_TIMEOUT = httpx2.Timeout(5)
 """Timeout for connecting and for each read, in seconds."""
 
 
@@ -44,10 +44,10 @@ def get_json(url: str) -> Any:
     """Return the JSON document at a URL.
 
     Raises:
-        Unavailable: No response arrives within the limits, or it is not JSON.
+        Unavailable: There is no response within the limits, or it is not JSON.
     """
     try:
-        with httpx2.Client(transport=BoundedTransport(), timeout=TIMEOUT) as client:
+        with httpx2.Client(transport=BoundedTransport(), timeout=REQUEST_TIMEOUT) as client:
             answer = client.get(url)
         if answer.status_code != 200:
             raise ValueError(f"status {answer.status_code}")

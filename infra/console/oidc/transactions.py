@@ -1,8 +1,8 @@
 """Sign-ins in progress, between the redirect to the provider and the callback.
 
-The browser stores the state of a sign-in, in a cookie that is encrypted with a key of this process and hidden from
-scripts. Unfinished sign-ins therefore take no memory here, and a restart of the process ends them all. The process
-remembers only the sign-ins that were completed, so that each counts once.
+The browser stores the state of a sign-in in a cookie, which is encrypted with a key of this process and hidden from
+scripts. Unfinished sign-ins therefore take no memory in the process, and a restart ends all of them. The process
+remembers only completed sign-ins, so that none is completed twice.
 """
 
 import hmac
@@ -21,47 +21,49 @@ MAX_PATH_LENGTH = 1000
 
 class SignInTransaction(FrozenModel):
     state: str
-    """Random value that the provider repeats in its answer, which proves that the answer belongs to this sign-in."""
+    """Random value that the provider must return in its answer, as proof that the answer belongs to this sign-in."""
     nonce: str
-    """Random value that the ID token repeats, which proves that the token was issued for this sign-in."""
+    """Random value that the ID token must contain, as proof that it was issued for this sign-in."""
     verifier: str
-    """Secret of the console that the provider requires before it issues a token (PKCE code verifier)."""
+    """Secret that the console must send to the provider to get a token (PKCE code verifier)."""
     where: str
     """Path to open after the sign-in."""
     mark: str
-    """Random value that the browser stores for this origin only (see `Sessions.begin`)."""
+    """Random value that the browser stores for this origin only (see `Sessions.begin_session`)."""
     began: float
     """Start time of the sign-in, in seconds since 1970."""
 
 
-class Transactions:
+class SignInTransactions:
     def __init__(self) -> None:
-        self._seal, self._over, self._turn = Fernet(Fernet.generate_key()), dict[str, float](), Lock()
+        self._fernet, self._completed_states, self._lock = Fernet(Fernet.generate_key()), dict[str, float](), Lock()
 
-    def begin(self, where: str, now: float, mark: str = "") -> tuple[SignInTransaction, str]:
-        """Begin a sign-in, and return it with the encrypted cookie that stores it."""
+    def begin_sign_in(self, next_path: str, now: float, mark: str = "") -> tuple[SignInTransaction, str]:
+        """Begin a sign-in. Return the sign-in, and the encrypted cookie that stores it."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        where = where if len(where) <= MAX_PATH_LENGTH else "/"
-        going = SignInTransaction(state=state, nonce=nonce, verifier=verifier, where=where, mark=mark, began=now)
-        return going, self._seal.encrypt(going.model_dump_json().encode()).decode()
+        next_path = next_path if len(next_path) <= MAX_PATH_LENGTH else "/"
+        going = SignInTransaction(state=state, nonce=nonce, verifier=verifier, where=next_path, mark=mark, began=now)
+        return going, self._fernet.encrypt(going.model_dump_json().encode()).decode()
 
-    def complete(self, cookie: str, state: str, now: float) -> SignInTransaction:
+    def complete_sign_in(self, cookie: str, state: str, now: float) -> SignInTransaction:
         """Decrypt the sign-in in a cookie, and return it if its state is `state`. Each sign-in is returned only once.
 
         Raises:
             Refused: The answer belongs to another sign-in, came too late, or was used before.
         """
         try:
-            going = SignInTransaction.model_validate_json(self._seal.decrypt(cookie.encode()))
+            going = SignInTransaction.model_validate_json(self._fernet.decrypt(cookie.encode()))
         except InvalidToken:
             raise Refused("this sign-in did not begin in this browser, or the console was started anew since") from None
         if not hmac.compare_digest(going.state.encode(), state.encode()):
             raise Refused("this answers another sign-in than the one that this browser began last")
         if now - going.began > MAX_SIGN_IN_SECONDS:
             raise Refused(f"this sign-in took longer than {MAX_SIGN_IN_SECONDS // 60} minutes")
-        with self._turn:
-            self._over = {key: began for key, began in self._over.items() if now - began <= MAX_SIGN_IN_SECONDS}
-            if going.state in self._over:
+        with self._lock:
+            self._completed_states = {
+                key: began for key, began in self._completed_states.items() if now - began <= MAX_SIGN_IN_SECONDS
+            }
+            if going.state in self._completed_states:
                 raise Refused("this sign-in is over; each counts once")
-            self._over[going.state] = going.began
+            self._completed_states[going.state] = going.began
         return going

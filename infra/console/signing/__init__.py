@@ -1,4 +1,4 @@
-"""Statements that people sign in their browser, one file for each: the request, the draft and its recording.
+"""Statements that people sign in their browser, with one file for the request, draft and recording of each kind.
 
 messages.py          fields of requests and responses that all statements share
 gate_decision.py     a decision at a gate
@@ -6,5 +6,5 @@ incident_closing.py  the closing of an incident
 rollback_order.py    an order to roll back to an earlier release
 schedule_switch.py   the pausing or resuming of a schedule or trigger
 
-Each is a row of the table of statements in ../actions.py.
+The table of statements in ../actions.py has a row for each kind.
 """

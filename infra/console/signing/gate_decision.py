@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.signing import messages
-from infra.console.signing.messages import Line, RecordedStatement, SignedStatement, UnsignedStatement
+from infra.console.signing.messages import RecordedStatement, ShortText, SignedStatement, UnsignedStatement
 from infra.console.site import RequestState
 from infra.console.views.gate import newest_case
 from tasks.core.errors import InputError, Refused
@@ -21,61 +21,74 @@ from tasks.policy.people import Person
 class DecisionRequest(messages.SigningRequest):
     verb: Verb
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    role: Line = ""
+    role: ShortText = ""
     """Role in which the person decides; empty if only one of their roles may decide."""
-    checks: Annotated[list[Line], Field(max_length=100)] = []
+    checks: Annotated[list[ShortText], Field(max_length=100)] = []
     expires: Annotated[str, Field(max_length=10)] = ""
     """Last day of a waiver, such as 2026-04-01; empty for other decisions."""
 
-    def wish(self) -> DecisionDraft:
+    def requested_decision(self) -> DecisionDraft:
         """Return the requested decision.
 
         Raises:
             InputError: `expires` is not a date.
         """
-        return DecisionDraft(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
+        return DecisionDraft(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of_day(self.expires))
 
 
 class SignedDecisionRequest(DecisionRequest, SignedStatement):
     """Request to record a decision, with the signed statement."""
 
 
-def draft(here: RequestState, person: Person, run: str, gate: str, wanted: DecisionRequest) -> UnsignedStatement:
+def draft(
+    here: RequestState, person: Person, run: str, gate: str, signing_request: DecisionRequest
+) -> UnsignedStatement:
     """Return the statement to sign.
 
     Raises:
         Refused: The person may not decide, or the gate's evidence has changed.
         InputError: A value is missing or not valid.
     """
-    case, governed = _require_same_evidence(here, run, gate, wanted)
-    drawn = decisions.draw_up(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.public_key_line)
-    return messages.unsigned(drawn)
+    case, governed = _require_same_evidence(here, run, gate, signing_request)
+    drawn = decisions.prepare_decision(
+        here.ledger,
+        governed,
+        case.evidence,
+        person.id,
+        signing_request.requested_decision(),
+        signing_request.public_key_line,
+    )
+    return messages.unsigned_or_recorded(drawn)
 
 
-def record(here: RequestState, person: Person, run: str, gate: str, wanted: SignedDecisionRequest) -> RecordedStatement:
+def record(
+    here: RequestState, person: Person, run: str, gate: str, signing_request: SignedDecisionRequest
+) -> RecordedStatement:
     """Record the signed decision.
 
     Raises:
         Refused: As in `draft`, or somebody else signed the statement.
         InputError: As in `draft`.
     """
-    case, governed = _require_same_evidence(here, run, gate, wanted)
-    line = wanted.public_key_line
-    envelope = wanted.envelope(line)
-    entry = decisions.record_signed(here.ledger, governed, case.evidence, person.id, wanted.wish(), envelope, line)
-    return RecordedStatement(entry=entry.seq, said=f"{wanted.verb}, at the {gate} gate of run {run}")
+    case, governed = _require_same_evidence(here, run, gate, signing_request)
+    line = signing_request.public_key_line
+    envelope = signing_request.envelope(line)
+    entry = decisions.record_signed_decision(
+        here.ledger, governed, case.evidence, person.id, signing_request.requested_decision(), envelope, line
+    )
+    return RecordedStatement(entry=entry.seq, said=f"{signing_request.verb}, at the {gate} gate of run {run}")
 
 
 def _require_same_evidence(
-    here: RequestState, run: str, gate: str, wanted: DecisionRequest
+    here: RequestState, run: str, gate: str, signing_request: DecisionRequest
 ) -> tuple[GateCase, Governance]:
     case, governed = newest_case(here, run, gate)
-    if case.sha256 != wanted.evidence:
+    if case.sha256 != signing_request.evidence:
         raise Refused("the gate has other evidence by now than your page shows; load the page anew and look at it")
     return case, governed
 
 
-def _end_of(day: str) -> datetime | None:
+def _end_of_day(day: str) -> datetime | None:
     if not day:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Requests and responses that all signed statements share. The server never sees the private key."""
+"""Requests and responses that all kinds of signed statements share. The server never sees the private key."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from tasks.ledger.ledger import Entry
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse, keys
 
-Line = Annotated[str, Field(max_length=200)]
+ShortText = Annotated[str, Field(max_length=200)]
 
 
 class SigningRequest(BaseModel):
@@ -32,7 +32,7 @@ class SigningRequest(BaseModel):
             InputError: `public_key` is not a public key.
         """
         keys.fingerprint(self.public_key)
-        return keys.without_comment(self.public_key)
+        return keys.strip_comment(self.public_key)
 
 
 class SignedStatement(BaseModel):
@@ -41,19 +41,21 @@ class SignedStatement(BaseModel):
     signature: Annotated[str, Field(max_length=2_000)]
     """Signature, in base64. Its format depends on the type of the key (tasks/trust)."""
 
-    def envelope(self, line: str) -> dict[str, Any]:
-        """Return the envelope of the statement and its signature, without verifying the signature.
+    def envelope(self, public_key_line: str) -> dict[str, Any]:
+        """Return an envelope with the statement and its signature. The signature is not verified.
 
-        `line` is the public key of the signer.
+        `public_key_line` is the public key of the signer.
 
         Raises:
             InputError: Statement or signature is not base64.
         """
-        return dsse.unverified_envelope(_bytes(self.payload, "payload"), line, _bytes(self.signature, "signature"))
+        return dsse.make_unverified_envelope(
+            _decode_base64(self.payload, "payload"), public_key_line, _decode_base64(self.signature, "signature")
+        )
 
 
 class UnsignedStatement(BaseModel):
-    """Statement for the browser to sign, or the ledger entry that already contains it."""
+    """Statement for the browser to sign, or the number of the ledger entry that already contains it."""
 
     payload: str
     """Statement as canonical JSON, in base64; empty if there is nothing to sign."""
@@ -69,11 +71,11 @@ class RecordedStatement(BaseModel):
     """Consequence of the signed statement, in words."""
 
 
-def unsigned(drawn: Entry | Sequence[Draft]) -> UnsignedStatement:
+def unsigned_or_recorded(drafts_or_entry: Entry | Sequence[Draft]) -> UnsignedStatement:
     """Return the statement of the only draft, or the number of the ledger entry that already contains it."""
-    if isinstance(drawn, Entry):
-        return UnsignedStatement(payload="", entry=drawn.seq)
-    (draft,) = drawn
+    if isinstance(drafts_or_entry, Entry):
+        return UnsignedStatement(payload="", entry=drafts_or_entry.seq)
+    (draft,) = drafts_or_entry
     return unsigned_statement(draft.statement)
 
 
@@ -81,7 +83,7 @@ def unsigned_statement(statement: dict[str, Any]) -> UnsignedStatement:
     return UnsignedStatement(payload=base64.b64encode(canonical_json(statement)).decode())
 
 
-def _bytes(text: str, what: str) -> bytes:
+def _decode_base64(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

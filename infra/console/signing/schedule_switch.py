@@ -13,30 +13,36 @@ class SwitchRequest(messages.SigningRequest):
     deed: SwitchAction
 
 
-class SignedSwitch(SwitchRequest, SignedStatement):
+class SignedSwitchRequest(SwitchRequest, SignedStatement):
     """Request to record a pause or resumption, with the signed statement."""
 
 
-def draft(here: RequestState, person: Person, name: str, wanted: SwitchRequest) -> UnsignedStatement:
+def draft(here: RequestState, person: Person, name: str, signing_request: SwitchRequest) -> UnsignedStatement:
     """Return the statement to sign.
 
     Raises:
         Refused: The person may not pause or resume schedules, or the statement would change nothing.
-        InputError: The schedule or trigger or the person is unknown, or no reason is given.
+        InputError: The schedule, trigger or person is unknown, or no reason is given.
     """
-    _, drafts = control.draft_switch(here.ledger, here.governance, wanted.deed, name, person.id, wanted.reason)
-    return messages.unsigned(signed_entry.draw_up(here.ledger, drafts))
+    _, drafts = control.draft_pause_or_resume(
+        here.ledger, here.governance, signing_request.deed, name, person.id, signing_request.reason
+    )
+    return messages.unsigned_or_recorded(signed_entry.prepare_statements(here.ledger, drafts))
 
 
-def record(here: RequestState, person: Person, name: str, wanted: SignedSwitch) -> RecordedStatement:
+def record(here: RequestState, person: Person, name: str, signing_request: SignedSwitchRequest) -> RecordedStatement:
     """Record the signed statement.
 
     Raises:
         Refused: As in `draft`, or somebody else signed the statement.
         InputError: As in `draft`.
     """
-    who, drafts = control.draft_switch(here.ledger, here.governance, wanted.deed, name, person.id, wanted.reason)
-    entry = signed_entry.record_signed(
-        here.ledger, here.governance, who, drafts, [wanted.envelope(wanted.public_key_line)]
+    who, drafts = control.draft_pause_or_resume(
+        here.ledger, here.governance, signing_request.deed, name, person.id, signing_request.reason
     )
-    return RecordedStatement(entry=entry.seq, said=f"{name} {'rests' if wanted.deed == 'pause' else 'goes on'}")
+    entry = signed_entry.record_signed_statements(
+        here.ledger, here.governance, who, drafts, [signing_request.envelope(signing_request.public_key_line)]
+    )
+    return RecordedStatement(
+        entry=entry.seq, said=f"{name} {'rests' if signing_request.deed == 'pause' else 'goes on'}"
+    )

@@ -10,7 +10,7 @@ from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
 from tasks.policy.people import Person
-from tasks.runs.run import governance_of
+from tasks.runs.run import governance_of_run
 from tasks.trust.stage_record import SignedRecord
 
 PAGE_SIZE = 200
@@ -23,14 +23,14 @@ class ArtefactFile(FrozenModel):
     bytes: int | None
     """Current size of the file in bytes; null if the file is not on this machine."""
     sha256: str
-    """Signed digest. Each gate compares the file with this digest, but this page does not."""
+    """Signed digest. Each gate compares the file with this digest; this page does not."""
 
 
 class StageRecordSummary(FrozenModel):
     stage: str
     files: int
     computed_in: str
-    """Id of the run that computed the stage. It is an earlier run if the outputs come from the stage cache."""
+    """Id of the run that computed the stage. If the outputs come from the stage cache, it is an earlier run."""
     sandbox: str
     """Program and version of the sandbox in which the stage ran; empty if it ran without one."""
     sha256: str
@@ -49,21 +49,22 @@ def artefacts(here: RequestState, person: Person, run: str, most: RowLimit = PAG
 
     Raises:
         InputError: This checkout has no such run.
-        Refused: The run is an experiment, whose code chose the file names, and the person may not see its free text.
+        Refused: The run is an experiment, and the person may not see its free text. File names count as free text,
+            because the code of an experiment chooses them.
     """
     layout = run_layout(here, run)
     if layout.is_experiment:
-        free_text.require_access(here, layout, person, "names of files")
+        free_text.require_free_text_access(here, layout, person, "names of files")
     if not layout.root.is_dir():
         raise InputError(f"there is no run {run!r} here")
-    signed = record_chain.records_of_run(here.ledger, governance_of(here.root, layout), run)
+    signed = record_chain.records_of_run(here.ledger, governance_of_run(here.root, layout), run)
     known = {name: signed[name] for name in DVC_STAGES if name in signed}
     listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.outputs.items())]
     return Artefacts(
         run=run,
         stages=[_record(name, record) for name, record in known.items()],
         rows=[
-            ArtefactFile(stage=name, path=path, bytes=_bytes(layout, path), sha256=sha256)
+            ArtefactFile(stage=name, path=path, bytes=_file_size(layout, path), sha256=sha256)
             for name, path, sha256 in listed[:most]
         ],
         total=len(listed),
@@ -77,6 +78,6 @@ def _record(name: str, record: SignedRecord) -> StageRecordSummary:
     )
 
 
-def _bytes(layout: Layout, path: str) -> int | None:
+def _file_size(layout: Layout, path: str) -> int | None:
     file = layout.root / path
     return file.lstat().st_size if file.is_file() and not file.is_symlink() else None

@@ -1,4 +1,4 @@
-"""Twelve questions of an auditor about a release, each answered in words with links to the proof."""
+"""Twelve questions of an auditor about a release, each answered in words with links to the evidence."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,7 +20,7 @@ MAX_DATA_ACCESSES = 20
 class AnswerLine(FrozenModel):
     text: str
     href: str = ""
-    """Path of the page with the proof; empty if there is none."""
+    """Path of the page with the evidence; empty if there is none."""
 
 
 class Question(FrozenModel):
@@ -33,13 +33,13 @@ class AuditPage(FrozenModel):
     release: str
     """Label of the release that the answers are about; empty if there is no release."""
     releases: list[str]
-    """Labels of all releases. The first is the release that was promoted or rolled back to last."""
+    """Labels of all releases. The first label belongs to the latest promotion or rollback."""
     verdict: str
-    """Verdict of verifying the release's folder; empty if the folder cannot be read."""
+    """Result of verifying the release's folder; empty if the folder cannot be read."""
     demo: bool
-    """Whether demo identities approved the release, so that no person decided."""
+    """Whether demo identities approved the release instead of people."""
     standing: str
-    """Current aliases of the release. If there are no answers, the reason for that."""
+    """Current aliases of the release, or the reason why there are no answers."""
     questions: list[Question]
 
 
@@ -47,17 +47,17 @@ Answer = Callable[[RequestState, ReleaseFacts], Iterator[AnswerLine]]
 
 
 def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
-    """Return the answers about a release, by default about the release that was promoted or rolled back to last.
+    """Return the answers about a release. The default is the release of the latest promotion or rollback.
 
     Raises:
         InputError: There is no such release.
     """
-    labels = releases.all_names(here.ledger, here.governance)
+    labels = releases.all_labels(here.ledger, here.governance)
     if not labels:
         return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
-    named = releases.get(here.ledger, here.governance, release or labels[0])
+    named = releases.get_release(here.ledger, here.governance, release or labels[0])
     try:
-        gathered = release_facts.gather(named, here.ledger, here.governance)
+        gathered = release_facts.gather_facts(named, here.ledger, here.governance)
     except InputError as error:  # the folder is on another machine, or damaged
         why = str(error)
         return AuditPage(
@@ -77,14 +77,14 @@ def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
 
 
 def _answer_or_reason(answer: Answer, here: RequestState, gathered: ReleaseFacts) -> list[AnswerLine]:
-    """Return an answer, or the reason why there is none, so that one error does not prevent the other answers."""
+    """Return an answer, or the reason why it cannot be given, so that one error does not prevent the other answers."""
     try:
         return list(answer(here, gathered))
     except HallmarkError as error:
         return [AnswerLine(text=f"this cannot be said here: {error}")]
 
 
-def who_approved(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def approval_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     yield AnswerLine(text=f"{it.display_name(it.release.requested_by)} asked for run {it.release.run}",
                href=f"/ledger/{it.request_entry.seq}" if it.request_entry else "")  # fmt: skip
     for gate in it.contents.promotion.gates:
@@ -105,7 +105,7 @@ def who_approved(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
             )
 
 
-def on_what(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def evidence_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for gate in it.contents.promotion.gates:
         evidence = it.contents.evidence[gate]
         failed = sum(check.verdict == "failed" for check in evidence.checks)
@@ -116,20 +116,20 @@ def on_what(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
         )
 
 
-def under_which_policy(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
-    digest, adopted = it.policy_sha256, it.policies.at_promotion
+def policy_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    digest, adopted = it.policy_sha256, it.adoption_history.at_promotion
     same = "which is in force now" if digest == here.governance.policy_sha256 else "another is in force now"
     yield AnswerLine(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
     if adopted is None:
         yield AnswerLine(text="nobody had adopted it: it was proposed with the run")
     else:
         yield AnswerLine(text=f"in force at the promotion: {adopted.describe()}", href=f"/ledger/{adopted.entry.seq}")
-    for later in it.policies.later:
+    for later in it.adoption_history.later_adoptions:
         text = f"adopted after the promotion, so nothing here was judged under it: {later.describe()}"
         yield AnswerLine(text=text, href=f"/ledger/{later.entry.seq}")
 
 
-def which_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def data_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
         yield AnswerLine(
             text=f"{name}: {origin.rows_read:,} rows, licence {origin.licence}, {origin.lawful_basis}, class "
@@ -140,19 +140,19 @@ def which_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     yield AnswerLine(text=f"base model {manifest.base_model_origin}, SHA-256 {manifest.base_model_sha256[:12]}")
 
 
-def whose_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def data_owner_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
-        kept = sum(origin.kept_readable.values())
+        kept = sum(origin.readable_counts.values())
         treated = sum(origin.protected.values()) - kept
         owner, steward = it.display_name(origin.owner), it.display_name(origin.steward)
         text = f"{treated:,} stretches of personal or secret text were treated before anything was written"
-        text += f"; {kept:,} more were kept readable ({', '.join(origin.kept_readable)})" if kept else ""
+        text += f"; {kept:,} more were kept readable ({', '.join(origin.readable_counts)})" if kept else ""
         yield AnswerLine(text=f"{name}: owner {owner}, steward {steward}; {text}")
     for taken in it.withdrawals:
         yield AnswerLine(text=f"withdrawn since: {taken}")
 
 
-def in_production(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def production_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for reign in it.own_periods:
         until = f"until {format_time(reign.until)}" if reign.until else "and still is"
         yield AnswerLine(text=f"{it.release.label} was in production from {format_time(reign.since)} {until}",
@@ -160,7 +160,7 @@ def in_production(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     yield AnswerLine(text="what was in production at any other moment", href="/production")
 
 
-def what_changed(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def change_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     earlier = [r for r in it.production_periods if r.signed.promotion.version < it.release.version]
     if not earlier:
         yield AnswerLine(text="it is the first of its model")
@@ -170,7 +170,7 @@ def what_changed(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
                href=f"/releases/{before}/to/{it.release.label}")  # fmt: skip
 
 
-def what_is_waived(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def waiver_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     relied = releases.failed_checks(it.release, here.ledger, here.governance)
     for each in relied:
         yield AnswerLine(text=each.describe(), href=f"/ledger/{each.entry}" if each.entry else "")
@@ -178,7 +178,7 @@ def what_is_waived(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]
         yield AnswerLine(text="nothing: no check failed")
 
 
-def can_it_be_rebuilt(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def reproduction_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for entry in it.reproductions:
         yield AnswerLine(
             text=f"built again on {format_time(entry.time)}: {entry.body.get('verdict')}", href=f"/ledger/{entry.seq}"
@@ -188,19 +188,19 @@ def can_it_be_rebuilt(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLi
         yield AnswerLine(text=f"nobody has tried yet: {text} and compares every digest")
 
 
-def is_the_log_whole(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def ledger_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     wrong = list(quick_check.find_problems(here.ledger, here.governance))
     for each in wrong:
         yield AnswerLine(text=each)
     if not wrong:
-        found = f"{here.ledger.count():,} entries; a look at the signed heads found nothing"
+        found = f"{here.ledger.count_entries():,} entries; a look at the signed heads found nothing"
         text = f"{found}. All of it, and with nothing of this machine trusted: hallmark ledger verify"
         yield AnswerLine(text=text, href="/ledger")
     for each in it.invalid_promotions:
         yield AnswerLine(text=f"not counted: {each}")
 
 
-def who_looked(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+def data_access_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     looks = search.find_newest(here.ledger, EntryFilter(kind=DATA_ACCESS_GROUP), MAX_DATA_ACCESSES)
     for entry in looks.entries:
         yield AnswerLine(
@@ -213,22 +213,22 @@ def who_looked(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     )
 
 
-def what_is_not_covered(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
-    yield from (AnswerLine(text=text) for text in gaps.missing(it))
+def gap_lines(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    yield from (AnswerLine(text=text) for text in gaps.evidence_gaps(it))
     yield from (AnswerLine(text=text) for text in it.verification.unchecked)
 
 
 QUESTIONS: dict[str, tuple[str, Answer]] = {
-    "approved": ("Who approved it?", who_approved),
-    "evidence": ("On what evidence?", on_what),
-    "policy": ("Under which policy?", under_which_policy),
-    "data": ("Which data, and under which licence?", which_data),
-    "people": ("Whose data is it?", whose_data),
-    "production": ("When was it in production?", in_production),
-    "changed": ("What changed?", what_changed),
-    "waived": ("What is waived, and until when?", what_is_waived),
-    "rebuilt": ("Can it be rebuilt?", can_it_be_rebuilt),
-    "whole": ("Is the log whole?", is_the_log_whole),
-    "looked": ("Who looked at data?", who_looked),
-    "gaps": ("What is not covered?", what_is_not_covered),
+    "approved": ("Who approved it?", approval_lines),
+    "evidence": ("On what evidence?", evidence_lines),
+    "policy": ("Under which policy?", policy_lines),
+    "data": ("Which data, and under which licence?", data_lines),
+    "people": ("Whose data is it?", data_owner_lines),
+    "production": ("When was it in production?", production_lines),
+    "changed": ("What changed?", change_lines),
+    "waived": ("What is waived, and until when?", waiver_lines),
+    "rebuilt": ("Can it be rebuilt?", reproduction_lines),
+    "whole": ("Is the log whole?", ledger_lines),
+    "looked": ("Who looked at data?", data_access_lines),
+    "gaps": ("What is not covered?", gap_lines),
 }

@@ -1,4 +1,4 @@
-"""Checks of a gate: failed ones first, then waived ones, then the others."""
+"""Checks of a gate: failed checks first, then waived ones, then all others."""
 
 from tasks.core.documents.config import FrozenModel
 from tasks.gates import evidence_text
@@ -21,7 +21,7 @@ class Check(FrozenModel):
     """Whether the policy allows a waiver of the check."""
 
 
-def rows(standing: GateStatus, before: EvidenceDiff | None, evidence: Evidence) -> list[Check]:
+def check_rows(standing: GateStatus, before: EvidenceDiff | None, evidence: Evidence) -> list[Check]:
     return [_check(check, before, evidence) for check in sorted(standing.checks, key=_order)]
 
 
@@ -35,10 +35,10 @@ def _check(check: CheckStatus, before: EvidenceDiff | None, evidence: Evidence) 
         name=result.name,
         fact=result.fact,
         holds=check.holds,
-        outcome=evidence_text.outcome(check),
-        value=evidence_text.figure(result),
-        wanted=evidence_text.limit(result),
-        before=before.value(result.fact) if before else "",
+        outcome=evidence_text.outcome_text(check),
+        value=evidence_text.metric_text(result),
+        wanted=evidence_text.limit_text(result),
+        before=before.earlier_value(result.fact) if before else "",
         why=result.why,
-        waivable=waive is not None and waive.covers(result.name),
+        waivable=waive is not None and waive.allows_waiver_of(result.name),
     )

@@ -33,16 +33,16 @@ class SourceRow(FrozenModel):
     rows: int | None
     """Number of rows in the last run that used this source; null if there is no such run."""
     aside_share: float | None
-    """Share of these rows that was quarantined, from 0 to 1."""
+    """Fraction of these rows that was quarantined, from 0 to 1."""
     trend: list[SourceQuality]
     """Quality in the last runs, oldest first."""
     last_run: str
-    """Id of the last run that used this source, to which `rows` and the end of `trend` belong; empty if there is
-    none."""
+    """Id of the last run that used this source; empty if there is none. `rows` and the last item of `trend` belong to
+    this run."""
     without: str
-    """Data that the last dataset would lose without this source, in words; empty if unknown."""
+    """Data that the last dataset would lack without this source, in words; empty if unknown."""
     withdrawn: str
-    """Withdrawals of the source in force, in words; empty if there are none."""
+    """Withdrawals that currently apply to the source, in words; empty if there are none."""
 
 
 class Data(FrozenModel):
@@ -50,9 +50,9 @@ class Data(FrozenModel):
 
 
 def data(here: RequestState, person: Person) -> Data:
-    known = [here.state / "runs" / each.run for each in reversed(journal.read_newest(here.state, TREND_RUNS))]
-    held = inventory.read_inventory(sources.load(here.governance.folder), known, here.now.date())
-    withdrawn_by_source = withdrawals.in_force(here.ledger, here.governance)
+    known = [here.state / "runs" / each.run for each in reversed(journal.read_newest_journals(here.state, TREND_RUNS))]
+    held = inventory.read_inventory(sources.load_sources(here.governance.folder), known, here.ledger_time.date())
+    withdrawn_by_source = withdrawals.withdrawals_in_force(here.ledger, here.governance)
     return Data(rows=[_row(each, "; ".join(map(str, withdrawn_by_source.get(each.source.id, [])))) for each in held])
 
 

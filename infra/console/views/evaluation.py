@@ -15,9 +15,9 @@ class MetricFigure(FrozenModel):
     title: str
     about: str
     unit: str
-    """Unit of the metric as printed; empty for a share from 0 to 1."""
+    """Unit of the metric as printed; empty for a fraction from 0 to 1."""
     models: dict[str, Interval]
-    """Value and interval of each evaluated model, by the title of the model."""
+    """Value and interval of the metric for each evaluated model, keyed by the model's title."""
 
 
 class ModelComparison(FrozenModel):
@@ -35,7 +35,7 @@ class Evaluation(FrozenModel):
     against: list[ModelComparison]
 
 
-def read(here: RequestState, layout: Layout) -> Evaluation | None:
+def read_evaluation(here: RequestState, layout: Layout) -> Evaluation | None:
     """Return the evaluation of a run, or None if it has not been evaluated.
 
     Raises:
@@ -44,8 +44,8 @@ def read(here: RequestState, layout: Layout) -> Evaluation | None:
     path = layout.artefacts("evaluate") / "metrics.json"
     if not path.is_file():
         return None
-    evidence_files.compare(here, layout, "evaluation", path)
-    with evidence_files.refuse_unreadable(layout.root.name):
+    evidence_files.compare_with_evidence(here, layout, "evaluation", path)
+    with evidence_files.refuse_unreadable_files(layout.root.name):
         return _evaluation(Metrics.model_validate_json(read_stage_bytes(path)))
 
 
@@ -69,9 +69,9 @@ def _evaluation(said: Metrics) -> Evaluation:
     )
 
 
-def read_or_reason(here: RequestState, layout: Layout) -> tuple[Evaluation | None, str]:
+def read_evaluation_or_reason(here: RequestState, layout: Layout) -> tuple[Evaluation | None, str]:
     """Return the evaluation of a run, or None and the reason why it cannot be shown."""
     try:
-        return read(here, layout), ""
+        return read_evaluation(here, layout), ""
     except HallmarkError as error:
         return None, str(error)

@@ -1,4 +1,4 @@
-"""Verification of a run's files before a page shows them, by the digests in a gate's evidence.
+"""Verification of a run's files against the digests in a gate's evidence, before a page shows the files.
 
 The code of a run's own commit can write anything into these files.
 """
@@ -19,7 +19,7 @@ from tasks.gates import cases
 from tasks.trust.gate_statement import GateName
 
 
-def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) -> bool:
+def compare_with_evidence(here: RequestState, layout: Layout, gate: GateName, *paths: Path) -> bool:
     """Compare files of a run with the newest evidence of a gate.
 
     Returns:
@@ -28,7 +28,7 @@ def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) ->
     Raises:
         Refused: The digest of a file differs from the digest in the evidence, or the evidence does not list the file.
     """
-    asked = [case for case in cases.read_all(here.ledger, layout.root.name) if case.evidence.gate == gate]
+    asked = [case for case in cases.read_cases(here.ledger, layout.root.name) if case.evidence.gate == gate]
     if not asked:
         return False
     known = asked[-1].evidence.artefacts
@@ -43,22 +43,22 @@ def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) ->
 
 
 @contextmanager
-def refuse_unreadable(run: str) -> Iterator[None]:
-    """Turn errors of reading a run's files into Refused. Such files are not in the format that Hallmark writes."""
+def refuse_unreadable_files(run: str) -> Iterator[None]:
+    """Raise Refused if reading a run's files fails, because they are not in the format that Hallmark writes."""
     try:
         yield
     except (pa.ArrowException, OSError, *DOCUMENT_ERRORS) as error:
         raise Refused(f"files of run {run} cannot be read as ours are ({type(error).__name__}: {error})") from error
 
 
-def refuse_large(*paths: Path, most: int) -> None:
-    """Raise Refused for a Parquet file that takes more than `most` bytes in memory. Reading stops at that size."""
+def refuse_large_files(*paths: Path, max_bytes: int) -> None:
+    """Raise Refused if a Parquet file takes more than `max_bytes` bytes in memory. Reading stops at that size."""
     for path in paths:
         total_bytes = 0
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=SMALL_BATCH_ROWS):
                 total_bytes += batch.nbytes
-                if total_bytes > most:
+                if total_bytes > max_bytes:
                     raise Refused(
-                        f"{path.name} of stage {path.parent.name} is too large for a page: over {most:,} bytes"
+                        f"{path.name} of stage {path.parent.name} is too large for a page: over {max_bytes:,} bytes"
                     )

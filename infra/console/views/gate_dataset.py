@@ -14,21 +14,22 @@ class GateSource(FrozenModel):
     name: str
     owner: str
     people: str
-    """Number of different values of each category that identifies a person, in words."""
+    """Numbers of distinct values in the categories that identify a person, in words."""
     terms: dict[str, str]
-    """Texts of the terms that the owner has declared, by their titles."""
+    """Terms that the owner has declared, keyed by title."""
     content: str
-    """Comparison with the dataset approved last: `new`, `changed` or `same`; empty if no dataset was approved."""
+    """Result of the comparison with the dataset approved last: `new`, `changed` or `same`; empty if no dataset was
+    approved."""
     rows: int
     aside: int
     """Number of quarantined rows."""
     aside_share: float
-    """Share of quarantined rows, from 0 to 1."""
+    """Fraction of rows that was quarantined, from 0 to 1."""
     by_rule: dict[str, int]
     protected: dict[str, int]
     """Number of occurrences of protected values, by category."""
     actions: dict[str, str]
-    """Treatment of protected values, by category."""
+    """Action taken on protected values, by category."""
     train: int
     test: int
 
@@ -37,32 +38,34 @@ SEGMENTS = ("department", "language", "kind")
 
 
 class SegmentValue(FrozenModel):
-    """Number and share of the records with one value of a segment, in the training and test partitions together."""
+    """Number and fraction of the records that have one value of a segment, in both partitions together."""
 
     value: str
     rows: int
     share: float
     before: float | None
-    """Share in the dataset approved last; null if no dataset was approved."""
+    """Fraction in the dataset approved last; null if no dataset was approved."""
 
 
 class Distribution(FrozenModel):
     segment: str
     parts: list[SegmentValue]
-    """Values of the segment, most frequent first. Values that no longer occur have 0 rows."""
+    """Values of the segment, most frequent first. A value that no longer occurs has 0 rows."""
 
 
-def distributions(evidence: Evidence) -> list[Distribution]:
+def segment_distributions(evidence: Evidence) -> list[Distribution]:
     """Return the distribution of each segment, now and in the dataset approved last.
 
     The list is empty if the evidence has no dataset.
     """
     if evidence.dataset is None:
         return []
-    return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SEGMENTS]
+    return [
+        Distribution(segment=name, parts=_segment_values(evidence.dataset, evidence.change, name)) for name in SEGMENTS
+    ]
 
 
-def _parts(dataset: Dataset, change: DatasetChange | None, segment: str) -> list[SegmentValue]:
+def _segment_values(dataset: Dataset, change: DatasetChange | None, segment: str) -> list[SegmentValue]:
     now: Counter[str] = Counter()
     for counts in dataset.segments.get(segment, {}).values():
         now.update(counts)
@@ -80,7 +83,7 @@ def _parts(dataset: Dataset, change: DatasetChange | None, segment: str) -> list
     ]
 
 
-def sources(evidence: Evidence) -> list[GateSource]:
+def gate_sources(evidence: Evidence) -> list[GateSource]:
     """Return the sources of the dataset, sorted by owner. The list is empty if the evidence has no dataset."""
     if evidence.dataset is None:
         return []
@@ -89,8 +92,8 @@ def sources(evidence: Evidence) -> list[GateSource]:
         GateSource(
             name=name,
             owner=origin.owner,
-            people=decision_summary.people_counts([origin]),
-            terms=decision_summary.terms(origin),
+            people=decision_summary.people_counts_text([origin]),
+            terms=decision_summary.source_terms(origin),
             content=change.sources[name].content if change else "",
             rows=origin.rows_read,
             aside=sum(origin.quarantined.values()),
@@ -105,7 +108,7 @@ def sources(evidence: Evidence) -> list[GateSource]:
     ]
 
 
-def changes(evidence: Evidence, before: EvidenceDiff | None) -> list[str]:
+def changes_in_words(evidence: Evidence, before: EvidenceDiff | None) -> list[str]:
     if evidence.dataset is not None:
-        return list(evidence_text.dataset(evidence.dataset, evidence.change))
-    return [evidence_text.changed_files(before)]
+        return list(evidence_text.dataset_lines(evidence.dataset, evidence.change))
+    return [evidence_text.changed_files_text(before)]

@@ -1,4 +1,4 @@
-"""Inbox of open gates: the highest risk tier first, and the oldest gate first within a tier."""
+"""Inbox of open gates, sorted by risk tier and age: the highest tier and the oldest gate come first."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from tasks.gates.overview import OpenGate, open_gates
 from tasks.gates.rules.person import excluded_people
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.runs.run import exists_here, layout_of
+from tasks.runs.run import is_on_this_machine, run_layout
 
 
 class InboxItem(FrozenModel):
@@ -30,26 +30,26 @@ class InboxItem(FrozenModel):
     mine: list[str]
     """Decisions that this person may make, in words; empty if others must act."""
     trouble: str = ""
-    """Problem with judging the gate on this machine, in words; empty if there is none."""
+    """Problem that prevents judging the gate on this machine, in words; empty if there is none."""
 
 
 class Inbox(FrozenModel):
     rows: list[InboxItem]
     """Gates that wait for this person."""
     others: list[InboxItem]
-    """Gates that wait for others."""
+    """Gates that wait for other people."""
 
 
 def inbox(here: RequestState, person: Person) -> Inbox:
-    glances = [each for each in open_gates(here.ledger, lambda summary: _governed(here, summary)) if each.summary]
+    glances = [each for each in open_gates(here.ledger, lambda summary: _governance_of(here, summary)) if each.summary]
     items = [_item(here, glance, glance.summary, person) for glance in glances if glance.summary]
     ranks = {name: tier.level or 0 for name, tier in here.governance.policy.tiers.items()}
     items.sort(key=lambda item: (-ranks.get(item.tier, 0), item.asked))
     return Inbox(rows=[item for item in items if item.mine], others=[item for item in items if not item.mine])
 
 
-def _governed(here: RequestState, summary: EvidenceSummary) -> Governance:
-    return here.rules.of_local_run(summary.run) or here.governance
+def _governance_of(here: RequestState, summary: EvidenceSummary) -> Governance:
+    return here.governance_cache.governance_of_local_run(summary.run) or here.governance
 
 
 def _item(here: RequestState, glance: OpenGate, summary: EvidenceSummary, person: Person) -> InboxItem:
@@ -67,7 +67,7 @@ def _item(here: RequestState, glance: OpenGate, summary: EvidenceSummary, person
 
 
 def _missing_run_notice(here: RequestState, run: str) -> str:
-    return "" if exists_here(layout_of(here.root, run)) else "its run is on another machine"
+    return "" if is_on_this_machine(run_layout(here.root, run)) else "its run is on another machine"
 
 
 def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: GateStatus, person: Person) -> list[str]:
@@ -76,11 +76,11 @@ def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: G
         return []
     found = []
     for role, _, _ in missing_decisions.required_approvals_from(summary, []):
-        able = missing_decisions.eligible_approvers(summary, _governed(here, summary), role, [], here.now)
+        able = missing_decisions.eligible_approvers(summary, _governance_of(here, summary), role, [], here.ledger_time)
         if person.id in {each.id for each in able} and ("approve", role) not in said:
             found.append(f"decide in role {role}")
     waive, failed = summary.asks.waive, [check for check in standing.checks if not check.holds]
     own = person.id in summary.requesters or (person.demo and not summary.demo)
     if waive and failed and not own and person.id not in excluded_people(summary, waive.role):
-        found += [f"waive a failed check in role {waive.role}"] * (waive.role in person.roles_at(here.now))
+        found += [f"waive a failed check in role {waive.role}"] * (waive.role in person.roles_at(here.ledger_time))
     return found

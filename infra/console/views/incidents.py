@@ -26,12 +26,12 @@ class IncidentPage(FrozenModel):
     may_not: str
     """Reason why this person may not close the incident, in words; empty if they may."""
     asked_of: SigningForm | None
-    """Form to close the incident, which the browser signs; null if this person may not close it."""
+    """Form for closing the incident, to be signed in the browser; null if this person may not close it."""
 
 
 def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
-    found = record.get(here.ledger, here.governance, incident)
-    may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.now)
+    found = record.get_incident(here.ledger, here.governance, incident)
+    may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.ledger_time)
     asked = None if may_not else _signing_form(here, found.opening, person)
     return IncidentPage(incident=found.summary, may_not=may_not or "", asked_of=asked)
 
@@ -39,13 +39,13 @@ def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
 def _signing_form(here: RequestState, opened: Opening, person: Person) -> SigningForm:
     return SigningForm(
         path=f"/incidents/{opened.id}",
-        type=signed_incident.CLOSING.uri,
+        type=signed_incident.CLOSING_KIND.uri,
         person=person.id,
         keys=key_fingerprints(here, person),
         about={
             "deed": "close", "id": opened.id, "cause": opened.cause, "role": opened.role,
             "environment": opened.environment,
         },
-        defaults=optional_fields(signed_incident.CLOSING),
+        defaults=optional_fields(signed_incident.CLOSING_KIND),
         digests=[opened.cause],
     )  # fmt: skip

@@ -38,8 +38,8 @@ class Entries(FrozenModel):
     about: str
     """Id of the person whom the entries are about; empty for all people."""
     older: int | None
-    """Number of the last entry searched, below which the next page begins; null if the search reached the first
-    entry."""
+    """Number of the last entry searched; null if the search reached the first entry. The next page begins below this
+    number."""
     count: int
     """Number of entries in the whole ledger."""
 
@@ -53,7 +53,7 @@ class EntryPage(FrozenModel):
     """Body of the entry. Envelopes in it are decoded, but their signatures are not verified."""
     text: str
     says: str
-    """Plain values of the body, in one line."""
+    """Summary of the body's values, in one line."""
     meaning: str
     """Description of entries of this kind; empty for a kind that this version does not know."""
 
@@ -76,14 +76,14 @@ def ledger(here: RequestState, person: Person, kind: str = "", subject: str = ""
         run=run,
         about=about,
         older=found.stopped_at,
-        count=here.ledger.count(),
+        count=here.ledger.count_entries(),
     )
 
 
 def _search_start(here: RequestState, run: str) -> int:
-    """Return the entry number at which the search for a run begins.
+    """Return the entry number from which to search downwards for a run.
 
-    It is above the run's entries, which are close together.
+    It is above all entries of the run, because these are close together.
     """
     about = here.ledger.entries(None, run)
     return about[-1].seq + MAX_ENTRIES_SEARCHED // 2 if about else 2**62
@@ -91,14 +91,15 @@ def _search_start(here: RequestState, run: str) -> int:
 
 def _row(entry: Entry) -> EntryRow:
     return EntryRow(
-        entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.summarise(entry)
+        entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.summarise_entry(entry)
     )
 
 
 def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
     """Return the page of an entry.
 
-    File names of an experiment, which its code chose, are hidden if the person may not see the run's free text.
+    File names in an entry about an experiment are hidden if the person may not see the run's free text, because the
+    code of an experiment chooses them.
 
     Raises:
         InputError: There is no such entry.
@@ -106,10 +107,10 @@ def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
     """
     found = search.find_newest(here.ledger, EntryFilter(), 1, number + 1).entries
     if not found or found[0].seq != number:
-        raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
+        raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count_entries()}")
     body = search.decode_envelopes(found[0].body)
-    if _is_of_an_experiment(body) and (
-        why := free_text.access_denial(here, run_layout(here, found[0].subject), person)
+    if _is_experiment(body) and (
+        why := free_text.access_denial_reason(here, run_layout(here, found[0].subject), person)
     ):
         body["envelope"]["statement"]["subject"] = f"names of files may hold texts of records, and {why}"
     return EntryPage(
@@ -119,14 +120,14 @@ def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
         subject=found[0].subject,
         body=body,
         text=escaped_json(body, indent=2),
-        says=search.summarise(found[0]),
+        says=search.summarise_entry(found[0]),
         meaning=next((kind.body for kind in KINDS if kind.kind == found[0].kind), ""),
     )
 
 
-def _is_of_an_experiment(body: Mapping[str, Any]) -> bool:
+def _is_experiment(body: Mapping[str, Any]) -> bool:
     said = body.get("envelope")
     statement = said.get("statement") if isinstance(said, dict) else None
-    if not statement or statement["predicateType"] != stage_record.PREDICATE_TYPE:
+    if not statement or statement["predicateType"] != stage_record.LINK_PREDICATE_TYPE:
         return False
     return bool(statement["predicate"].get("environment", {}).get("experiment"))

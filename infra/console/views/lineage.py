@@ -1,6 +1,6 @@
-"""Datasets, runs and releases that a record is in.
+"""Datasets, runs and releases that contain a record.
 
-Questions about a person are in ../data_access.py, because each is a data access that the ledger records.
+Searches for a person are in ../data_access.py, because each is a data access that the ledger records.
 """
 
 from infra import record_lookup

@@ -1,4 +1,4 @@
-"""Log of a run, for people who may see single records of all its sources.
+"""Log of a run, for people who may see individual records of all its sources.
 
 The code of a run's own commit can log anything it reads.
 """
@@ -11,7 +11,7 @@ from infra.prefect.logs import LogLine
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy.people import Person
-from tasks.runs.run import recorded_request
+from tasks.runs.run import find_recorded_request
 from tasks.scheduling import deployments_in_force
 
 
@@ -25,13 +25,13 @@ class Log(FrozenModel):
 
 def log(here: RequestState, person: Person, run: str) -> Log:
     layout = run_layout(here, run)
-    if recorded_request(here.root, run) is None:
+    if find_recorded_request(here.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")
-    if why := free_text.access_denial(here, layout, person):
+    if why := free_text.access_denial_reason(here, layout, person):
         return Log(run=run, rows=[], missing=f"A log may hold texts of records, and {why}.")
-    pools = list(deployments_in_force.read(here.ledger, here.governance).deployments.pools)
+    pools = list(deployments_in_force.read_deployments(here.ledger, here.governance).deployments.pools)
     try:
-        lines = logs.read(here.root, here.ledger, run, pools)
+        lines = logs.read_log_lines(here.root, here.ledger, run, pools)
     except Unavailable as error:
         return Log(run=run, rows=[], missing=str(error))
     return Log(run=run, rows=lines, missing="" if lines else "The Prefect server has no line of this run.")

@@ -1,4 +1,4 @@
-"""Policy and people in force, and the adoptions that brought them into force."""
+"""Policy and people in force, and their adoptions."""
 
 from infra.console.site import RequestState
 from tasks.core.documents.config import FrozenModel
@@ -19,13 +19,13 @@ class PolicyPage(FrozenModel):
 
 
 def policy(here: RequestState, person: Person) -> PolicyPage:
-    governed, chain = here.governance, in_force.chain(here.state, here.ledger)
+    governed, chain = here.governance, in_force.read_chain(here.state, here.ledger)
     return PolicyPage(
         environment=governed.policy.environment,
         policy_sha256=governed.policy.digest(),
         root=adoption_entries.root_fingerprint(here.state),
-        lines=list(explanation.lines(governed.policy, governed.people)),
-        people=[overview.signer(governed, each, here.now) for each in governed.people.people],
-        adoptions=overview.adoptions(chain)[::-1],
+        lines=list(explanation.explanation_lines(governed.policy, governed.people)),
+        people=[overview.signer_summary(governed, each, here.ledger_time) for each in governed.people.people],
+        adoptions=overview.adoption_summaries(chain)[::-1],
         problems=list(chain.problems),
     )

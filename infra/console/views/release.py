@@ -34,12 +34,12 @@ class TrainingSource(FrozenModel):
 
 
 class Provenance(FrozenModel):
-    """Origin of a release as stated in its folder. Only verification shows whether the statement is true."""
+    """Origin of a release as stated in its folder. Whether the statement is true is shown only by verification."""
 
     sources: list[TrainingSource]
     dataset: str
     rows: dict[str, int]
-    """Number of records of the dataset by partition, `train` and `test`."""
+    """Number of records in each partition of the dataset, keyed by `train` and `test`."""
     base_model: str
 
 
@@ -51,27 +51,27 @@ class ReleasePage(FrozenModel):
     """Origin of the release; null if its folder is not on this machine or cannot be read."""
     champion: str
     ordered: list[RollbackOrder]
-    """Orders to roll back to this release. They remain valid until another release is promoted."""
+    """Orders to roll back to this release. They stay valid until another release is promoted."""
     waits_for: list[str]
     """Orders that are still missing, in words."""
     asked_of: SigningForm | None
-    """Form for a rollback order, which the browser signs; null for the champion, or if the person has no role to order
-    one."""
+    """Form for an order to roll back to this release, to be signed in the browser. It is null if the release is
+    champion or the person has no role in which to order the rollback."""
 
 
 def release(here: RequestState, person: Person, label: str) -> ReleasePage:
-    """Return the page of a release, after verifying its folder as `hallmark releases verify` does.
+    """Return the page of a release, after verifying its folder in the same way as `hallmark releases verify`.
 
     Raises:
         InputError: There is no such release.
     """
-    known, line = promoted.get_with_promotions(here.ledger, here.governance, label)
-    target, newest = _rollback_target(line, label), line.newest
+    known, line = promoted.get_release_with_promotions(here.ledger, here.governance, label)
+    target, newest = _rollback_target(line, label), line.newest_statement
     given = rollback_orders.pending_orders(here.ledger, here.governance, target, newest) if target and newest else []
     return ReleasePage(
-        release=promoted.summarise(known, line, here.ledger, here.governance),
-        decisions=promoted.decisions(line, known, here.ledger, here.governance),
-        verified=promoted.verify(Path(known.bundle), here.governance),
+        release=promoted.summarise_release(known, line, here.ledger, here.governance),
+        decisions=promoted.release_decision_summaries(line, known, here.ledger, here.governance),
+        verified=promoted.verify_release(Path(known.bundle), here.governance),
         lineage=_lineage(known),
         champion=newest.promotion.label if newest else "",
         ordered=[RollbackOrder(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
@@ -82,7 +82,7 @@ def release(here: RequestState, person: Person, label: str) -> ReleasePage:
 
 def _lineage(known: Release) -> Provenance | None:
     try:
-        said, dataset = release_contents.read(Path(known.bundle)), promoted.dataset_digest(known)
+        said, dataset = release_contents.read_release(Path(known.bundle)), promoted.dataset_digest(known)
     except HallmarkError:
         return None
     return Provenance(
@@ -97,18 +97,20 @@ def _lineage(known: Release) -> Provenance | None:
 
 
 def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
-    if line.newest is None or line.newest.promotion.label == label:
+    if line.newest_statement is None or line.newest_statement.promotion.label == label:
         return None
-    return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
+    return next((signed for signed in reversed(line.valid_statements) if signed.promotion.label == label), None)
 
 
 def _signing_form(
     here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
 ) -> SigningForm | None:
     governed, tier = here.governance, target.promotion.tier
-    roles = _allowed(here, OrderClaim(person, target, here.now), rollback_orders.deciding_roles(governed, tier))
-    emergency = OrderClaim(person, target, here.now, break_glass=True)
-    breaking = _allowed(here, emergency, emergency_rollback.roles(governed, tier))
+    roles = _allowed_roles(
+        here, OrderClaim(person, target, here.ledger_time), rollback_orders.deciding_roles(governed, tier)
+    )
+    emergency = OrderClaim(person, target, here.ledger_time, break_glass=True)
+    breaking = _allowed_roles(here, emergency, emergency_rollback.emergency_roles(governed, tier))
     if not roles and not breaking:
         return None
     label = target.promotion.label
@@ -126,5 +128,5 @@ def _signing_form(
     )
 
 
-def _allowed(here: RequestState, claim: OrderClaim, roles: Iterable[str]) -> list[str]:
-    return [role for role in roles if order_rules.why_not(claim, role, here.ledger, here.governance) is None]
+def _allowed_roles(here: RequestState, claim: OrderClaim, roles: Iterable[str]) -> list[str]:
+    return [role for role in roles if order_rules.rejection_reason(claim, role, here.ledger, here.governance) is None]

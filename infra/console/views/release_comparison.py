@@ -4,9 +4,9 @@ from infra import release_diff
 from infra.console.site import RequestState
 from tasks.core.documents.config import FrozenModel
 from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
-from tasks.gates.evidence_text import arrow
+from tasks.gates.evidence_text import change_text
 from tasks.policy.people import Person
-from tasks.registry.history.comparison import Difference, Figure
+from tasks.registry.history.comparison import MetricChange, ReleaseDifference
 from tasks.registry.promote import releases as promoted
 
 
@@ -19,14 +19,14 @@ class ReleaseComparison(FrozenModel):
     before: str
     now: str
     against: list[str]
-    """Label and reason of each of the two releases that does not verify here."""
+    """Label of each release that does not verify here, with the reason."""
     parts: dict[str, list[Change]]
     """Differences by part: `data`, `parameters`, `code`, `base model`, `figures`, `policy` and `people`."""
 
 
 def release_comparison(here: RequestState, person: Person, before: str, now: str) -> ReleaseComparison:
     for label in (before, now):  # the command accepts folders too, which a page must not open
-        promoted.get(here.ledger, here.governance, label)
+        promoted.get_release(here.ledger, here.governance, label)
     found, _ = release_diff.compare_releases(here.root, before, now, here.ledger, here.governance)
     return ReleaseComparison(
         before=before,
@@ -36,36 +36,36 @@ def release_comparison(here: RequestState, person: Person, before: str, now: str
     )
 
 
-def _parts(it: Difference) -> dict[str, list[Change]]:
+def _parts(it: ReleaseDifference) -> dict[str, list[Change]]:
     return {
-        "data": data(it.data),
+        "data": data_changes(it.data),
         "parameters": changed_values(it.parameters),
-        "code": code(it.code, it.code_why) + changed_values(it.made_with),
+        "code": code_changes(it.code, it.code_why) + changed_values(it.made_with),
         "base model": changed_values(it.base_model),
-        "figures": figures(it.figures),
+        "figures": metric_changes(it.figures),
         "policy": changed_values(it.policy),
         "people": changed_values(it.people),
     }
 
 
-def data(change: DatasetChange) -> list[Change]:
+def data_changes(change: DatasetChange) -> list[Change]:
     sources = [
         Change(what=f"source {name}", change=source.content)
         for name, source in change.sources.items()
         if source.content != "same"
     ]
     return sources + [
-        Change(what=f"{side} rows", change=arrow(it)) for side, it in change.rows.items() if not it.unchanged
+        Change(what=f"{side} rows", change=change_text(it)) for side, it in change.rows.items() if not it.unchanged
     ]
 
 
-def code(names: list[str] | None, why: str) -> list[Change]:
+def code_changes(names: list[str] | None, why: str) -> list[Change]:
     return [Change(what=line, change="") for line in names or []] + [
         Change(what="which files differ", change=why)
     ] * bool(why)
 
 
-def figures(found: dict[str, Figure]) -> list[Change]:
+def metric_changes(found: dict[str, MetricChange]) -> list[Change]:
     return [
         Change(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
         for name, figure in found.items()
@@ -74,4 +74,4 @@ def figures(found: dict[str, Figure]) -> list[Change]:
 
 
 def changed_values(moved: dict[str, ValueChange]) -> list[Change]:
-    return [Change(what=name, change=arrow(pair)) for name, pair in moved.items() if not pair.unchanged]
+    return [Change(what=name, change=change_text(pair)) for name, pair in moved.items() if not pair.unchanged]

@@ -14,9 +14,9 @@ from tasks.registry.release import production_periods, promotions
 from tasks.registry.release.promotions import Promotions
 
 PAGE_SIZE = 15
-"""Number of releases on one page. Searching the ledger for the waivers of one release takes 10 ms."""
+"""Number of releases on one page. It is small because finding the waivers of one release in the ledger takes 10 ms."""
 MAX_PERIODS = 30
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
 class ChampionPeriod(FrozenModel):
@@ -38,10 +38,10 @@ class Releases(FrozenModel):
     champions: list[ChampionPeriod]
     """Latest champion periods of each model, oldest first."""
     read: datetime
-    """Time at which the ledger was read. A period without an end lasted at least until this time."""
+    """Time at which the ledger was read. A period without an end has lasted at least until this time."""
     problems: list[str]
     older: datetime | None
-    """Promotion time before which the next page begins; null if there is no next page."""
+    """Promotion time; the next page contains releases promoted before it. It is null if there is no next page."""
 
 
 class Production(FrozenModel):
@@ -53,18 +53,20 @@ class Production(FrozenModel):
 def releases(
     here: RequestState, person: Person, before: datetime | None = None, most: RowLimit = PAGE_SIZE
 ) -> Releases:
-    """Return a page of releases, newest first, optionally only those promoted before the time `before`."""
+    """Return a page of releases, newest first. If `before` is given, only releases promoted before it are included."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
-    lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.model_names(here.ledger)]
+    lines = [
+        promotions.read_promotions(here.ledger, here.governance, name) for name in promotions.model_names(here.ledger)
+    ]
     listed = [(known, line) for line in lines for known in promoted.releases_of(line, here.governance)]
     listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
     wanted = [each for each in listed if before is None or each[0].promoted_at < before]
-    rows = [promoted.summarise(known, line, here.ledger, here.governance) for known, line in wanted[:most]]
+    rows = [promoted.summarise_release(known, line, here.ledger, here.governance) for known, line in wanted[:most]]
     champions = [reign for line in lines for reign in _champion_periods(line)]
     older = rows[-1].promoted_at if len(wanted) > most else None
-    problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
-    return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)
+    problems = [problem for line in lines for problem in line.problems][:MAX_PROBLEMS]
+    return Releases(rows=rows, champions=champions, read=here.ledger_time, problems=problems, older=older)
 
 
 def _champion_periods(line: Promotions) -> list[ChampionPeriod]:
@@ -86,4 +88,7 @@ def production(here: RequestState, person: Person, when: str = "") -> Production
         InputError: `when` is not a time, or lies in the future.
     """
     asked = when.strip()
-    return Production(asked=asked, moment=history.state_at(asked or here.now.isoformat(), here.ledger, here.governance))
+    return Production(
+        asked=asked,
+        moment=history.production_state_at(asked or here.ledger_time.isoformat(), here.ledger, here.governance),
+    )

@@ -1,7 +1,7 @@
 """Rows of a run for its data owners: quarantined rows, protected values and contradictions.
 
-Counts are shown to everyone who may read pages. Texts, ids and quarantine reasons of records are shown to people who
-may see single records of their source.
+Counts are shown to everyone who may read pages. Texts, ids and quarantine reasons of records are shown only to people
+who may see individual records of their source.
 """
 
 from infra.console.site import RequestState
@@ -19,28 +19,28 @@ from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.inquiry.masked_samples import MaskedSamples
 from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.policy.people import Person
-from tasks.runs.run import governance_of
+from tasks.runs.run import governance_of_run
 from tasks.sources.sources import load_resolved
 
 PAGE_SIZE = 20
-FILES = (
+ROW_FILES = (
     ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
     ("split", "not_drawn"),
 )  # fmt: skip
-"""Stage and name of each file that the page reads if the run has it."""
+"""Stage and name of each file that the page reads if it exists in the run."""
 FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn")
-"""Names of the files that are read into memory as a whole."""
+"""Names of the files that are read into memory completely."""
 MAX_BYTES_IN_MEMORY = 256 << 20
-"""Maximum size of each of FILES_IN_MEMORY, in bytes. The run's own code writes these files, and one process serves all
-people."""
+"""Maximum size in memory of each of FILES_IN_MEMORY, in bytes. There is a limit because the run's own code writes these
+files, and one process serves all people."""
 
 
 class Contradiction(FrozenModel):
     pair: Pair
     prompts: tuple[list[DiffPiece], list[DiffPiece]]
-    """Prompts of the removed record and of the other record, each split into pieces that are equal in both or
-    differ."""
+    """Prompts of the removed record and of the other record, each split into pieces. A piece is equal in both prompts
+    or differs."""
     targets: tuple[list[DiffPiece], list[DiffPiece]]
 
 
@@ -68,32 +68,32 @@ def rows(
 
     Raises:
         InputError: The run has no records yet, or there is no such source or rule.
-        Refused: A file differs from the file in the gate's evidence, cannot be read, or is too large.
+        Refused: A file differs from its digest in the gate's evidence, cannot be read, or is too large.
     """
     layout = run_layout(here, run)
-    with evidence_files.refuse_unreadable(run):
+    with evidence_files.refuse_unreadable_files(run):
         return _rows(here, person, layout, source, rule, most)
 
 
 def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule: str, most: int) -> RowsPage:
-    run, files = layout.root.name, [layout.artefacts(stage) / f"{name}.parquet" for stage, name in FILES]
-    compared = evidence_files.compare(here, layout, "data", *(path for path in files if path.exists()))
-    evidence_files.refuse_large(
-        *(path for path in files if path.exists() and path.stem in FILES_IN_MEMORY), most=MAX_BYTES_IN_MEMORY
+    run, files = layout.root.name, [layout.artefacts(stage) / f"{name}.parquet" for stage, name in ROW_FILES]
+    compared = evidence_files.compare_with_evidence(here, layout, "data", *(path for path in files if path.exists()))
+    evidence_files.refuse_large_files(
+        *(path for path in files if path.exists() and path.stem in FILES_IN_MEMORY), max_bytes=MAX_BYTES_IN_MEMORY
     )
-    looker = access.access_of_person(governance_of(here.root, layout), person).for_run(layout)
-    open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.may_read(item.source)}
+    looker = access.access_of_person(governance_of_run(here.root, layout), person).limit_to_run(layout)
+    open_to = {item.source.id for item in load_resolved(layout.sources_path).sources if looker.may_read(item.source)}
     every = quarantined_rows.read_quarantine(layout)
     wanted = quarantined_rows.read_quarantine(layout, [source] if source else (), [rule] if rule else ())
     found, withheld, of = _conflicts(layout, looker)
     return RowsPage(
         run=run,
         compared=compared,
-        counts=[_counted(each, open_to) for each in every.counts()],
+        counts=[_redact_count(each, open_to) for each in every.count_by_rule()],
         source=source,
         rule=rule,
         total=wanted.total,
-        rows=[_redacted(each, open_to) for each in wanted.first_rows(most)],
+        rows=[_redact_row(each, open_to) for each in wanted.first_rows(most)],
         masked=masked_samples.find_samples(layout, looker),
         conflicts=found,
         conflicts_of=of,
@@ -101,22 +101,22 @@ def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule:
     )
 
 
-def _counted(count: RuleCount, open_to: set[str]) -> RuleCount:
-    return count.model_copy(update={"rule": _rule(count.rule, count.source_id, open_to)})
+def _redact_count(count: RuleCount, open_to: set[str]) -> RuleCount:
+    return count.model_copy(update={"rule": _visible_rule(count.rule, count.source_id, open_to)})
 
 
-def _redacted(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
+def _redact_row(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
     """Hide the reason and ids of a row if the person may not see records of its source.
 
-    The name of a rule that Hallmark itself defines is kept, because it reveals nothing about the text.
+    Names of rules that Hallmark itself defines are kept, because they reveal nothing about the text.
     """
     if entry.source_id in open_to:
         return entry
-    rule = _rule(entry.rule, entry.source_id, open_to)
+    rule = _visible_rule(entry.rule, entry.source_id, open_to)
     return entry.model_copy(update={"rule": rule, "reason": "", "record_id": None, "winner": None})
 
 
-def _rule(rule: str, source: str, open_to: set[str]) -> str:
+def _visible_rule(rule: str, source: str, open_to: set[str]) -> str:
     return rule if source in open_to or rule in quarantined_rows.KNOWN_RULES else "another rule"
 
 
@@ -126,7 +126,7 @@ def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int
     except InputError:  # the run has not reached `deduplicate`
         return [], 0, 0
     except Refused:  # the person may see none of them
-        return [], len(pairs.list_pairs(layout)), 0
+        return [], len(pairs.list_conflict_entries(layout)), 0
     found = [
         Contradiction(
             pair=pair,

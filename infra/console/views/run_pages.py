@@ -1,7 +1,7 @@
 """Pages that a run wrote into its folder: the evaluation report and the Data Docs.
 
-Pages that people rely on for a decision are compared with the digests in the gate's evidence. The report with latency
-and cost contains measurements of one machine, so the evidence has no digest of it.
+Pages on which decisions are based are compared with the digests in the gate's evidence. The report with latency and
+cost contains measurements of one machine, so the evidence has no digest of it.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from infra.console.views import evidence_files, free_text
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
-from tasks.runs.request import checked_run_id
+from tasks.runs.request import require_run_id
 from tasks.trust.gate_statement import GateName
 
 DOCS_SUFFIXES = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
@@ -22,18 +22,18 @@ def report_file(here: RequestState, person: Person, run: str) -> Path:
 
     Raises:
         InputError: The run has no report yet.
-        Refused: The report differs from that in the gate's evidence; or the run has not reached the gate, and the
-            person may not see free text of the run.
+        Refused: The report differs from its digest in the gate's evidence. It is also raised if the run has not reached
+            the gate and the person may not see free text of the run.
     """
     layout = run_layout(here, run)
     path = layout.artefacts("evaluate") / "report.html"
     if not path.is_file():
         raise InputError(f"run {run} has no evaluation report yet")
-    _require(here, person, layout, "evaluation", path)
+    _require_evidence_or_access(here, person, layout, "evaluation", path)
     return path
 
 
-def measured_file(here: RequestState, person: Person, run: str) -> Path:
+def measurements_report_file(here: RequestState, person: Person, run: str) -> Path:
     """Return the path of the report with latency and cost.
 
     Raises:
@@ -44,7 +44,7 @@ def measured_file(here: RequestState, person: Person, run: str) -> Path:
     path = layout.root / "measured" / "report.html"
     if not path.is_file():
         raise InputError(f"run {run} has measured no latency and cost yet")
-    _require(here, person, layout, "evaluation")
+    _require_evidence_or_access(here, person, layout, "evaluation")
     return path
 
 
@@ -53,7 +53,7 @@ def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
 
     Raises:
         InputError: The Data Docs have no such file.
-        Refused: As in `report_file`, but for the data gate.
+        Refused: As in `report_file`, with the data gate instead of the evaluation gate.
     """
     layout = run_layout(here, run)
     folder = (layout.artefacts("validate") / "docs").resolve()
@@ -66,17 +66,21 @@ def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
         is_doc_page = False
     if not is_doc_page:
         raise InputError(f"run {run} has no such page in its Data Docs")
-    _require(here, person, layout, "data", layout.artefacts("validate") / "docs" / wanted.relative_to(folder))
+    _require_evidence_or_access(
+        here, person, layout, "data", layout.artefacts("validate") / "docs" / wanted.relative_to(folder)
+    )
     return wanted
 
 
-def _require(here: RequestState, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
-    """Require access to the run's free text unless a gate has compared these files.
+def _require_evidence_or_access(
+    here: RequestState, person: Person, layout: Layout, gate: GateName, *paths: Path
+) -> None:
+    """Require access to the run's free text, unless the files match the digests in the gate's evidence.
 
-    Files that no gate has compared can quote any record.
+    Files that were not compared with the evidence of a gate can quote any record.
     """
-    if not evidence_files.compare(here, layout, gate, *paths):
-        free_text.require_access(here, layout, person, "pages")
+    if not evidence_files.compare_with_evidence(here, layout, gate, *paths):
+        free_text.require_free_text_access(here, layout, person, "pages")
 
 
 def run_layout(here: RequestState, run: str) -> Layout:
@@ -85,4 +89,4 @@ def run_layout(here: RequestState, run: str) -> Layout:
     Raises:
         InputError: `run` is not a run id.
     """
-    return Layout(here.state / "runs" / checked_run_id(run))
+    return Layout(here.state / "runs" / require_run_id(run))

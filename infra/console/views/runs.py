@@ -9,7 +9,7 @@ from pydantic import Field
 
 from infra.console.site import RequestState
 from infra.console.views import evidence_files, free_text, training
-from infra.console.views.evaluation import Evaluation, read_or_reason
+from infra.console.views.evaluation import Evaluation, read_evaluation_or_reason
 from infra.console.views.training import Training
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
@@ -39,7 +39,8 @@ class RunRow(FrozenModel):
     release: str
     seconds: float
     cost: float | None
-    """Cost of the run's duration in USD, at the hourly price in its parameters; null until the parameters are known."""
+    """Cost of the run in USD: its duration at the hourly price in its parameters; null until the parameters are
+    known."""
 
 
 class Bar(FrozenModel):
@@ -57,7 +58,8 @@ class UseCaseSummary(FrozenModel):
     """Number of runs by status."""
     success: float | None
     seconds: float
-    """Median duration of promoted runs, in seconds, each summed over its stages; 0 if no run was promoted."""
+    """Median duration of promoted runs, in seconds; 0 if no run was promoted. The duration of a run is the sum over its
+    stages."""
     cost: float
     """Median cost of promoted runs in USD; 0 if no run was promoted."""
     bars: list[Bar]
@@ -95,7 +97,7 @@ class RunPage(FrozenModel):
     evaluation: Evaluation | None
     """Metrics of the run; null before evaluation, or if they cannot be shown."""
     wrong: str
-    """Reason why metrics or loss curve cannot be shown; empty if there is none."""
+    """Reason why the metrics or the loss curve cannot be shown; empty if there is none."""
     report: bool
     docs: bool
     measured: bool
@@ -108,8 +110,8 @@ class RunPage(FrozenModel):
 
 
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
-    known = journal.read_newest(here.state, most + 1, below)
-    rows = [_row(here, free_text.redacted(here, person, each)) for each in known[:most]]
+    known = journal.read_newest_journals(here.state, most + 1, below)
+    rows = [_row(here, free_text.redact_journal(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_use_case_summaries(rows), older=rows[-1].run if len(known) > most else "")
 
 
@@ -117,12 +119,12 @@ def _use_case_summaries(rows: list[RunRow]) -> list[UseCaseSummary]:
     by_name: dict[str, list[RunRow]] = {}
     for row in rows:
         by_name.setdefault(row.use_case or "not resolved yet", []).append(row)
-    return [_tally(name, own) for name, own in sorted(by_name.items())]
+    return [_use_case_summary(name, own) for name, own in sorted(by_name.items())]
 
 
-def _tally(name: str, own: list[RunRow]) -> UseCaseSummary:
+def _use_case_summary(name: str, own: list[RunRow]) -> UseCaseSummary:
     promoted = [row for row in own if row.status == "promoted"]
-    ended = [row for row in own if row.status in journal.FINISHED]
+    ended = [row for row in own if row.status in journal.FINISHED_STATUSES]
     return UseCaseSummary(
         use_case=name,
         runs=len(own),
@@ -140,29 +142,31 @@ def _row(here: RequestState, known: Journal) -> RunRow:
 
 def _fields(kind: type[RunRow | RunPage], here: RequestState, known: Journal) -> dict[str, Any]:
     derived = {"doing": known.activity, "seconds": known.seconds, "cost": known.cost, "release": known.release or ""}
-    return known.model_dump(include=set(kind.model_fields)) | derived | {"began": _began(here, known.run)}
+    return known.model_dump(include=set(kind.model_fields)) | derived | {"began": _start_time(here, known.run)}
 
 
-def _began(here: RequestState, run: str) -> datetime | None:
+def _start_time(here: RequestState, run: str) -> datetime | None:
     made = Layout(here.state / "runs" / run).resolved_at
     return datetime.fromtimestamp(made, UTC) if made else None
 
 
 def _training(here: RequestState, layout: Layout) -> tuple[Training | None, str]:
     try:
-        return training.read(here, layout), ""
+        return training.read_training(here, layout), ""
     except HallmarkError as error:
         return None, str(error)
 
 
 def run(here: RequestState, person: Person, run: str) -> RunPage:
-    known = journal.read(here.state, run)
+    known = journal.read_journal(here.state, run)
     if known is None:
         raise InputError(f"there is no run {run!r} here")
     layout = Layout(here.state / "runs" / run)
-    stands = free_text.redacted(here, person, journal.with_current_status(here.state, known))
-    open_to = evidence_files.compare(here, layout, "evaluation") or not free_text.access_denial(here, layout, person)
-    figures, wrong = read_or_reason(here, layout) if open_to else (None, "")
+    stands = free_text.redact_journal(here, person, journal.with_current_status(here.state, known))
+    open_to = evidence_files.compare_with_evidence(here, layout, "evaluation") or not free_text.access_denial_reason(
+        here, layout, person
+    )
+    figures, wrong = read_evaluation_or_reason(here, layout) if open_to else (None, "")
     curve, wrong_too = _training(here, layout) if open_to else (None, "")
     return RunPage(
         **_fields(RunPage, here, stands)

@@ -1,4 +1,4 @@
-"""Schedules and triggers in force, with the last run that each requested and the next occasions."""
+"""Adopted schedules and triggers, with the last run that each requested and the next occasions."""
 
 from datetime import datetime
 from itertools import islice
@@ -22,15 +22,18 @@ class Schedules(FrozenModel):
     rows: list[ScheduleStatus]
     coming: list[DueTime]
     problem: str
-    """Reason why the schedules in force cannot be read; empty if they can."""
+    """Reason why the adopted schedules cannot be read; empty if they can."""
 
 
 def schedules(here: RequestState, person: Person) -> Schedules:
-    stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
+    stands, book = (
+        deployments_in_force.read_deployments(here.ledger, here.governance),
+        OccasionLog().update(here.ledger),
+    )
     return Schedules(
-        rows=[overview.status(name, stands, book, here.now) for name in stands.deployments.named],
-        coming=overview.next_times(stands, here.now, MAX_OCCASIONS),
-        problem=stands.problem or "",
+        rows=[overview.make_status(name, stands, book, here.ledger_time) for name in stands.deployments.named],
+        coming=overview.next_due_times(stands, here.ledger_time, MAX_OCCASIONS),
+        problem=stands.error_text or "",
     )
 
 
@@ -49,30 +52,33 @@ class SchedulePage(FrozenModel):
     coming: list[DueTime]
     asked: list[PastOccasion]
     asked_of: SigningForm | None
-    """Form to pause or resume the schedule or trigger, which the browser signs; null for an auditor."""
+    """Form for pausing or resuming the schedule or trigger, to be signed in the browser; null for an auditor."""
 
 
 def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
-    stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
-    stands.require(name)
+    stands, book = (
+        deployments_in_force.read_deployments(here.ledger, here.governance),
+        OccasionLog().update(here.ledger),
+    )
+    stands.require_in_force(name)
     return SchedulePage(
         name=name,
-        row=overview.status(name, stands, book, here.now),
-        coming=[each for each in overview.next_times(stands, here.now, MAX_OCCASIONS) if each.name == name],
+        row=overview.make_status(name, stands, book, here.ledger_time),
+        coming=[each for each in overview.next_due_times(stands, here.ledger_time, MAX_OCCASIONS) if each.name == name],
         asked=_past_occasions(here, name),
-        asked_of=None if person.is_only_auditor(here.now) else _signing_form(here, person, name, stands),
+        asked_of=None if person.is_only_auditor(here.ledger_time) else _signing_form(here, person, name, stands),
     )
 
 
 def _signing_form(here: RequestState, person: Person, name: str, stands: DeploymentsInForce) -> SigningForm:
-    deed = "resume" if name in stands.paused else "pause"
+    deed = "resume" if name in stands.pauses else "pause"
     environment = here.governance.policy.environment
     return SigningForm(
         path=f"/schedules/{name}",
         type=SWITCH.uri,
         person=person.id,
         keys=key_fingerprints(here, person),
-        about={"deed": deed, "name": name, "environment": environment, "follows": stands.predecessor(name)},
+        about={"deed": deed, "name": name, "environment": environment, "follows": stands.predecessor_digest(name)},
         defaults=optional_fields(SWITCH),
         digests=[sha256_bytes(name.encode())],
         wish={"deed": deed},

@@ -1,4 +1,7 @@
-"""Form whose answer is signed. It contains only the data that the browser needs to sign what the page shows."""
+"""Form of a statement that is signed in the browser.
+
+It contains only the data that the browser needs to sign what the page shows.
+"""
 
 from typing import Any
 
@@ -18,12 +21,13 @@ class SigningForm(FrozenModel):
     keys: list[str]
     """Fingerprints of the person's keys that are valid now for this statement."""
     about: dict[str, Any]
-    """Required values of predicate fields, except reason, person, time and the choices in the form."""
+    """Values that fields of the statement's predicate must have. Reason, person, time and the choices in the form are
+    not included."""
     defaults: dict[str, Any]
-    """Required values of optional predicate fields, unless `about` or the form sets other values."""
+    """Values that optional fields of the predicate must have if neither `about` nor the form contains the field."""
     digests: list[str]
     wish: dict[str, Any] = {}
-    """Fields of the request to the console that are not in the form."""
+    """Fields that the browser must add to its request, besides those of the form."""
     roles: list[str] = []
     """Roles in which the person may sign; empty if `about` names the role, or if no role is needed."""
     breaking: list[str] = []
@@ -41,10 +45,10 @@ def optional_fields(kind: SignedKind[Any]) -> dict[str, Any]:
 def key_fingerprints(here: RequestState, person: Person) -> list[str]:
     if not here.governance.fingerprints_of(person.id):
         return []
-    return [key.fingerprint for key in here.governance.keys_of(person) if key.is_valid(here.now)]
+    return [key.fingerprint for key in here.governance.keys_of(person) if key.is_valid(here.ledger_time)]
 
 
 def strong_key_fingerprints(here: RequestState, person: Person, policy: Policy, tier: str, gate: GateName) -> list[str]:
-    """Return the fingerprints of the person's valid keys that are as strong as the policy requires at a gate."""
+    """Return the fingerprints of the person's valid keys that are as strong as policy requires at the gate."""
     wanted, known = policy.gate(tier, gate).signature, key_fingerprints(here, person)
     return [key for key in known if not person.key_weakness(wanted, policy.environment, key)]

@@ -9,13 +9,14 @@ from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
 from tasks.runs.reporting import training_curve
-from tasks.runs.run import governance_of
+from tasks.runs.run import governance_of_run
 from tasks.stages.evaluate.report import charts
 from tasks.stages.evaluate.report.stage_results import TrainingStep
 
-CURVE = "artefacts/train/curve.json"
+CURVE_PATH = "artefacts/train/curve.json"
 MAX_CURVE_BYTES = 8 << 20
-"""Maximum size of a curve file in bytes, about 100,000 steps. The run's own code writes this file."""
+"""Maximum size of a curve file in bytes, enough for about 100,000 steps. There is a limit because the run's own code
+writes the file."""
 MAX_POINTS = 1_000
 """Maximum number of steps in the chart. A longer curve is sampled at regular intervals and at each validation."""
 
@@ -27,41 +28,43 @@ class Training(FrozenModel):
     last: float
     """Loss per target token at the last step."""
     low: float
-    """Minimum of the running mean of the loss."""
+    """Minimum of the loss's running mean."""
     loss: str
     """Loss by step, as points of an SVG polyline in a box of 1,000 × 300."""
     smooth: str
     """Running mean of the loss over neighbouring steps, as points of an SVG polyline in the same box."""
     validation: str
-    """Loss of the validation records, as points of an SVG polyline in the same box; empty without validation."""
+    """Loss on the validation records, as points of an SVG polyline in the same box; empty without validation."""
     best_step: int | None
-    """Step with the lowest validation loss, whose weights are the result of the training; null without validation."""
+    """Step with the lowest validation loss; null without validation. The training keeps the weights of this step."""
     best: float | None
     """Validation loss at `best_step`; null without validation."""
     top: str
-    """Loss at the top of the box, as text. The bottom of the box is 0."""
+    """Loss at the upper edge of the box, as text. The lower edge is 0."""
 
 
-def read(here: RequestState, layout: Layout) -> Training | None:
+def read_training(here: RequestState, layout: Layout) -> Training | None:
     """Return the loss curve of a run.
 
-    The result is None if the run has no curve yet, the curve has fewer than two steps, or its digest is not the signed
-    one.
+    The result is None if the run has no curve yet, if the curve has fewer than two steps, or if its digest differs from
+    the signed one.
 
     Raises:
         Refused: The curve cannot be read.
     """
-    path = layout.root / CURVE
+    path = layout.root / CURVE_PATH
     if not path.is_file() or path.stat().st_size > MAX_CURVE_BYTES:
         return None
-    record = record_chain.records_of_run(here.ledger, governance_of(here.root, layout), layout.root.name).get("train")
-    if record is None or record.outputs.get(CURVE) != sha256_file(path):
+    record = record_chain.records_of_run(here.ledger, governance_of_run(here.root, layout), layout.root.name).get(
+        "train"
+    )
+    if record is None or record.outputs.get(CURVE_PATH) != sha256_file(path):
         return None
-    return _of(path, layout.root.name)
+    return _read_training(path, layout.root.name)
 
 
-def _of(path: Path, run: str) -> Training | None:
-    with evidence_files.refuse_unreadable(run):
+def _read_training(path: Path, run: str) -> Training | None:
+    with evidence_files.refuse_unreadable_files(run):
         points = training_curve.read_curve(path)
         return _draw_training(
             [TrainingStep(point.step, point.loss, point.lr, point.validation_loss) for point in points]

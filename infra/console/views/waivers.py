@@ -8,7 +8,7 @@ from infra.console.views.runs import RowLimit
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import signed_decision
-from tasks.gates.signed_decision import KIND, SignedDecision
+from tasks.gates.signed_decision import ENTRY_KIND, SignedDecision
 from tasks.ledger.ledger import Entry
 from tasks.policy.people import Person
 
@@ -31,16 +31,18 @@ class WaiverRow(FrozenModel):
 
 class Waivers(FrozenModel):
     rows: list[WaiverRow]
-    """Waivers by expiry date, earliest first, with expired ones last. Withdrawn waivers are listed too, because only
+    """Waivers by expiry date, earliest first; expired waivers come last. Withdrawn waivers are included, because only
     the page of the gate shows a withdrawal."""
     whole: bool
-    """Whether every decision in the ledger was searched."""
+    """Whether the search covered every decision in the ledger."""
 
 
 def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers:
-    decided = list(islice(here.ledger.newest_first(KIND), MAX_DECISIONS_SEARCHED + 1))
+    decided = list(islice(here.ledger.newest_first(ENTRY_KIND), MAX_DECISIONS_SEARCHED + 1))
     claimed = [
-        entry for entry in decided[:MAX_DECISIONS_SEARCHED] if signed_decision.unverified_claim(entry)[1] == "waive"
+        entry
+        for entry in decided[:MAX_DECISIONS_SEARCHED]
+        if signed_decision.unverified_person_and_verb(entry)[1] == "waive"
     ]
     found = filter(None, (_verified_decision(here, entry) for entry in claimed))
     rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
@@ -49,7 +51,7 @@ def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers
 
 def _verified_decision(here: RequestState, entry: Entry) -> SignedDecision | None:
     try:
-        return signed_decision.read(entry, here.governance)
+        return signed_decision.read_decision(entry, here.governance)
     except HallmarkError:
         return None
 
@@ -58,6 +60,6 @@ def _row(here: RequestState, signed: SignedDecision) -> WaiverRow:
     it = signed.decision
     return WaiverRow(
         **it.model_dump(include=set(WaiverRow.model_fields)),
-        over=it.expires is not None and it.expires < here.now,
+        over=it.expires is not None and it.expires < here.ledger_time,
         entry=signed.entry.seq,
     )

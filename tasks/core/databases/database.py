@@ -1,8 +1,8 @@
 """SQLAlchemy engines for SQLite and Postgres databases that many processes use but only one writes at a time.
 
-A transaction takes SQLite's write lock, or the lock of a Postgres table, with its first statement, so that data read in
-the transaction is still current when it writes. In Postgres, only a role that may write to the table can take its lock.
-A connection with the execution option `takes_turn=False` only reads, and does not wait for a lock.
+A transaction begins by taking the lock of the SQLite file or of a Postgres table. So data that it has read is still
+current when it writes. In Postgres, only a role that may write to the table can take the table's lock. A connection
+with the execution option `takes_turn=False` only reads, and does not wait for a lock.
 """
 
 import sqlite3
@@ -20,23 +20,23 @@ from sqlalchemy.pool import NullPool
 
 from tasks.core.errors import InputError, Unavailable
 
-PAGE_BYTES = 16384
+SQLITE_PAGE_BYTES = 16384
 """Page size of SQLite files in bytes. Rows of 3 KB, the size of a gate's evidence, would waste space in the default
 pages of 4 KB."""
 WAIT_SECONDS = 30
 """Maximum number of seconds that a writer waits for the write lock."""
 IDLE_SECONDS = 20
-"""Seconds without a statement after which Postgres aborts a write transaction, because other writers wait for its
-lock."""
-DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-SET_TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
+"""Number of seconds without a statement after which Postgres aborts a write transaction, because other writers may be
+waiting for its lock."""
+SQLITE_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+SET_TIMEOUTS_SQL = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
-DECODE_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
-"""Decoder for text in SQLite. Bytes that are not UTF-8, which only a manual change can cause, do not raise an error
-here; the code that reads the row must reject them."""
+TEXT_DECODER = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Decoder for text in SQLite. Bytes that are not UTF-8 do not raise an error here, so the code that reads the row must
+reject them. Only a manual change can write such bytes."""
 
 
-def sqlite(path: Path, keep_open: bool = False) -> Engine:
+def sqlite_engine(path: Path, keep_open: bool = False) -> Engine:
     """Return an engine for a SQLite file. The file is created if it does not exist.
 
     Args:
@@ -57,12 +57,12 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # has an effect on new files only
+        connection.execute(f"PRAGMA page_size={SQLITE_PAGE_BYTES}")  # has an effect on new files only
         _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # committed transactions survive a power cut
-        connection.text_factory = DECODE_TEXT
+        connection.text_factory = TEXT_DECODER
         if keep_open and not idle_connections:
-            idle_connections.append(_keep_open(path))
+            idle_connections.append(_open_idle_connection(path))
 
     @event.listens_for(engine, "engine_disposed")
     def _close_idle_connections(_: Engine) -> None:
@@ -71,12 +71,12 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _takes_turn(connection) else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writer(connection) else "BEGIN")
 
     return engine
 
 
-def postgres(url: URL, table: str, lock: int) -> Engine:
+def postgres_engine(url: URL, table: str, lock: int) -> Engine:
     """Return an engine for a Postgres database.
 
     Args:
@@ -89,8 +89,8 @@ def postgres(url: URL, table: str, lock: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if _takes_turn(connection):
-            connection.exec_driver_sql(SET_TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
+        if _is_writer(connection):
+            connection.exec_driver_sql(SET_TIMEOUTS_SQL.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
             if not _has_table(connection, table):
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
             if _has_table(connection, table):  # made before, or while this writer waited
@@ -101,7 +101,7 @@ def postgres(url: URL, table: str, lock: int) -> Engine:
     return engine
 
 
-def postgres_url(configured: str, variable: str) -> URL:
+def parse_postgres_url(configured: str, variable: str) -> URL:
     """Parse a Postgres URL from an environment variable, and set its driver.
 
     Args:
@@ -127,11 +127,11 @@ def postgres_url(configured: str, variable: str) -> URL:
 
 
 @contextmanager
-def unavailable_on_error(what: str) -> Iterator[None]:
+def translate_database_errors(database_name: str) -> Iterator[None]:
     """Convert errors of the database driver inside the block to `Unavailable`.
 
     Args:
-        what: Name of the database, used at the start of the error message.
+        database_name: Name of the database, used at the start of the error message.
 
     Raises:
         Unavailable: The database cannot be reached, is locked or is damaged.
@@ -139,17 +139,19 @@ def unavailable_on_error(what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) in DAMAGE_CODES:
+        if getattr(error.orig, "sqlite_errorcode", None) in SQLITE_DAMAGE_CODES:
             raise Unavailable(
-                f"{what} is damaged ({error.orig}); nothing was recorded. Move the file away, and put one from a "
+                f"{database_name} is damaged ({error.orig}); nothing was recorded. "
+                "Move the file away, and put one from a "
                 "backup in its place"
             ) from error
         raise Unavailable(
-            f"{what} cannot be used ({error.orig}); nothing was recorded. Check that the database is up, writable and "
+            f"{database_name} cannot be used ({error.orig}); nothing was recorded. "
+            "Check that the database is up, writable and "
             "not full, then try again"
         ) from error
     except ConnectionError as error:  # raised by pg8000 if Postgres reset the connection
-        raise Unavailable(f"{what} cannot be used ({error}); nothing was recorded. Try again") from error
+        raise Unavailable(f"{database_name} cannot be used ({error}); nothing was recorded. Try again") from error
 
 
 def _enable_wal(connection: Any) -> None:
@@ -169,7 +171,7 @@ def _enable_wal(connection: Any) -> None:
             time.sleep(0.01)
 
 
-def _keep_open(path: Path) -> sqlite3.Connection:
+def _open_idle_connection(path: Path) -> sqlite3.Connection:
     """Open a connection that stays idle until the engine is disposed.
 
     Each transaction opens and closes its own connection. When the last connection is closed, SQLite writes the log back
@@ -184,5 +186,5 @@ def _has_table(connection: Connection, table: str) -> bool:
     return connection.exec_driver_sql(f"SELECT to_regclass('{table}')").scalar() is not None
 
 
-def _takes_turn(connection: Connection) -> bool:
+def _is_writer(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("takes_turn", True))

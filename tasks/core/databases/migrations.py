@@ -1,4 +1,4 @@
-"""Schema versions of databases: older schemas are migrated step by step, newer ones are refused.
+"""Schema versions of databases. Older schemas are migrated step by step, and newer ones are refused.
 
 A database that does not store a schema version has version 1. Each migration step is one transaction, which also
 updates the schema version. So an interrupted step has no effect, and the next process that opens the database repeats
@@ -26,9 +26,9 @@ class Schema:
     for its version and its writers."""
     tables: MetaData
     create_tables: Callable[[Connection], None]
-    steps: tuple[Callable[[Connection], None], ...] = ()
+    migration_steps: tuple[Callable[[Connection], None], ...] = ()
     """Migration steps in order; the first one migrates version 1 to version 2. A released step is never changed."""
-    check: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
+    check_before_writing: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
     """Function that runs before this version of Hallmark writes to a database for the first time.
 
     It receives the connection and the versions of Hallmark that have written to the database, and raises Refused if the
@@ -37,7 +37,7 @@ class Schema:
 
     @property
     def version(self) -> int:
-        return 1 + len(self.steps)
+        return 1 + len(self.migration_steps)
 
 
 def migrate(engine: Engine, schema: Schema) -> None:
@@ -52,12 +52,12 @@ def migrate(engine: Engine, schema: Schema) -> None:
     copied = False
     while True:
         with engine.begin() as connection:
-            current = version(connection, schema)
+            current = read_schema_version(connection, schema)
             if current is None:
                 schema.create_tables(connection)
                 _set_version(connection, schema, schema.version)
-            elif VERSION not in (known := writers(connection, schema)):
-                schema.check(connection, known)
+            elif VERSION not in (known := read_writer_versions(connection, schema)):
+                schema.check_before_writing(connection, known)
             if current is None or current == schema.version:
                 _add_writer(connection, schema)
                 return
@@ -70,16 +70,16 @@ def migrate(engine: Engine, schema: Schema) -> None:
             if not copied:
                 _report_migration(engine, schema, current, _newest_writer(connection, schema))
                 copied = True
-            schema.steps[current - 1](connection)
+            schema.migration_steps[current - 1](connection)
             _set_version(connection, schema, current + 1)
 
 
-def is_current(engine: Engine, schema: Schema) -> bool:
+def is_schema_current(engine: Engine, schema: Schema) -> bool:
     with engine.connect().execution_options(takes_turn=False) as connection:
-        return version(connection, schema) == schema.version
+        return read_schema_version(connection, schema) == schema.version
 
 
-def version(connection: Connection, schema: Schema) -> int | None:
+def read_schema_version(connection: Connection, schema: Schema) -> int | None:
     """Return the schema version of a database, or None if the database has none of the schema's tables.
 
     Raises:
@@ -111,7 +111,7 @@ def _version_table(schema: Schema) -> Table:
     return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
 
 
-def writers(connection: Connection, schema: Schema) -> list[str]:
+def read_writer_versions(connection: Connection, schema: Schema) -> list[str]:
     """Return the versions of Hallmark that have written to a database, sorted.
 
     Versions before 0.2.0 did not record themselves.
@@ -123,7 +123,7 @@ def writers(connection: Connection, schema: Schema) -> list[str]:
 
 
 def _add_writer(connection: Connection, schema: Schema) -> None:
-    if VERSION in writers(connection, schema):
+    if VERSION in read_writer_versions(connection, schema):
         return
     table = _writers_table(schema)
     table.create(connection, checkfirst=True)
@@ -135,21 +135,22 @@ def _writers_table(schema: Schema) -> Table:
 
 
 def _newest_writer(connection: Connection, schema: Schema) -> str:
-    return (writers(connection, schema) or [UNKNOWN_VERSION])[-1]
+    return (read_writer_versions(connection, schema) or [UNKNOWN_VERSION])[-1]
 
 
-def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> None:
+def _report_migration(engine: Engine, schema: Schema, version: int, writer_version: str) -> None:
     kept = "no copy is kept here, the server's backups have it as it was"
     if engine.dialect.name == "sqlite":
-        kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
+        kept = f"as it was it is kept in {_back_up_sqlite(Path(engine.url.database or ''), version)}"
     print(
-        f"{_database_name(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema "
+        f"{_database_name(engine)} was made by an earlier Hallmark, {writer_version}; "
+        f"it is brought from {schema.name} schema "
         f"{version} to {schema.version}; {kept}",
         file=sys.stderr,
     )
 
 
-def _copy(database: Path, version: int) -> Path:
+def _back_up_sqlite(database: Path, version: int) -> Path:
     target = database.with_name(f"{database.name}.schema{version}")
     temporary_path = target.with_name(f".{target.name}.part")
     temporary_path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Removal of SQLite journals that could make SQLite delete other files.
 
-If a transaction was interrupted, the next process that opens the database rolls back its journal. If the journal names
-a super-journal, as in transactions over more than one database, SQLite then deletes the file of that name, whatever it
-is. Hallmark has no such transactions, so a journal that names a super-journal was planted.
+If a transaction was interrupted, the next process that opens the database rolls back its journal. In transactions over
+more than one database, the journal names a super-journal, and SQLite then deletes the file of that name, whatever it
+is. Hallmark has no such transactions, so a journal that names a super-journal was planted by an attacker.
 """
 
 import os
@@ -14,8 +14,10 @@ SUPER_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 """Magic bytes at the end of a journal that names a super-journal (https://www.sqlite.org/fileformat.html)."""
 
 
-def remove_planted(folder: Path) -> list[Path]:
-    """Delete SQLite journals that name a super-journal or are pipes or devices, and return their paths.
+def remove_planted_journals(folder: Path) -> list[Path]:
+    """Delete SQLite journals that were planted, and return their paths.
+
+    These are journals that name a super-journal, and journals that are pipes or devices.
 
     Args:
         folder: Folder to search recursively.

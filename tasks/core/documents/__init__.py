@@ -2,6 +2,6 @@
 
 yaml_text.py   YAML parser with limits on size, number of values and depth
 config.py      loading of YAML into frozen pydantic models, with all errors reported at once by file and line
-field_docs.py  docstrings of pydantic fields, read when a schema is generated
+field_docs.py  docstrings of pydantic fields, which become the descriptions in JSON schemas
 document.py    base class of signed or digested documents, which keep the bytes that they were read from
 """

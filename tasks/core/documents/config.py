@@ -27,7 +27,7 @@ MAX_REASON_CHARS = 2_000
 class FrozenModel(BaseModel):
     """Base class of settings and results. Instances are immutable, and unknown keys are refused.
 
-    Validators and schemas are built at first use, because a process imports many models but uses only a few. NaN and
+    Validators and schemas are built on first use, because a process imports many models but uses only a few. NaN and
     infinity are refused, because every comparison with NaN is false.
     """
 
@@ -39,7 +39,7 @@ class FrozenModel(BaseModel):
 
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
-        for name, text in field_docs.docstrings_of(cls).items():
+        for name, text in field_docs.field_docstrings(cls).items():
             field = cls.model_fields.get(name)
             if field is None or field.description is not None:
                 continue
@@ -54,17 +54,17 @@ IsoTime = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="jso
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
-"""Cache of validated files by model, text and `merge_keys`. Callers can share an entry because models are frozen."""
+"""Cache of validated files, by model, text and `merge_keys`. Callers can share an entry because models are frozen."""
 MAX_LISTED_ERRORS = 100
-CACHE_SIZE = 16
+MAX_CACHED_FILES = 16
 """Maximum number of cached files. Caching pays off because ruamel needs 20 ms to parse a kilobyte."""
-MAX_VALUE_CHARS = 300
+MAX_SHOWN_VALUE_CHARS = 300
 HIDDEN_CHARACTER_MESSAGE = (
     "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
 )
 
 
-def load(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
+def load_settings(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
     """Load and validate a YAML file. Results are cached by the text of the file.
 
     Args:
@@ -76,14 +76,14 @@ def load(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
     Raises:
         InputError: The file is not valid; the message lists every error with its line and the expected value.
     """
-    text = read_text(path)
+    text = read_yaml_text(path)
     loaded = _CACHE.get((model, text, merge_keys))
     if loaded is None:
         document = parse_yaml(text, path)
-        loaded = validate(document, model, path)
+        loaded = validate_document(document, model, path)
         if not merge_keys:
             _refuse_merge_keys(document, path)
-        if len(_CACHE) >= CACHE_SIZE:
+        if len(_CACHE) >= MAX_CACHED_FILES:
             _CACHE.clear()
         _CACHE[model, text, merge_keys] = loaded
     return cast(Model, loaded)
@@ -99,26 +99,26 @@ def _refuse_merge_keys(document: Any, path: Path) -> None:
         left += node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
 
 
-def load_sections(path: Path, model: type[Model]) -> Model:
+def load_known_sections(path: Path, model: type[Model]) -> Model:
     document = read_yaml(path)
     for section in [section for section in document if section not in model.model_fields]:
         del document[section]
-    return validate(document, model, path)
+    return validate_document(document, model, path)
 
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file into ruamel's round-trip mapping, which preserves line numbers and comments."""
-    return parse_yaml(read_text(path), path)
+    return parse_yaml(read_yaml_text(path), path)
 
 
-def read_plain(path: Path) -> Any:
+def read_plain_yaml(path: Path) -> Any:
     """Read a YAML file into plain dicts, lists and values. Results are cached by the text of the file."""
-    return to_plain(_parse_plain(read_text(path), path))
+    return to_plain_value(_parse_plain(read_yaml_text(path), path))
 
 
-@lru_cache(CACHE_SIZE)
+@lru_cache(MAX_CACHED_FILES)
 def _parse_plain(text: str, path: Path) -> Any:
-    return to_plain(parse_yaml(text, path))
+    return to_plain_value(parse_yaml(text, path))
 
 
 def parse_yaml(text: str, path: Path) -> Any:
@@ -128,29 +128,29 @@ def parse_yaml(text: str, path: Path) -> Any:
         text: YAML text.
         path: File that the text was read from, used in error messages.
     """
-    document = yaml_text.load(text, str(path))
+    document = yaml_text.parse_with_limits(text, str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
     return document
 
 
-def replace_text(path: Path, before: str, text: str) -> None:
+def overwrite_if_unchanged(path: Path, expected_text: str, new_text: str) -> None:
     """Overwrite a file that people also edit, unless it was changed in the meantime.
 
     Args:
         path: Path of the file.
-        before: Text of the file when it was read.
-        text: New text.
+        expected_text: Text of the file when it was read.
+        new_text: New text.
 
     Raises:
-        Refused: The text of the file is no longer `before`; overwriting it would undo the other change.
+        Refused: The text of the file is no longer `expected_text`, so overwriting it would undo somebody else's change.
     """
-    if read_text(path) != before:
+    if read_yaml_text(path) != expected_text:
         raise Refused(f"{path} was changed while this command ran, and is left as it is now; run the command again")
-    write_bytes(path, text.encode())
+    write_bytes(path, new_text.encode())
 
 
-def read_text(path: Path) -> str:
+def read_yaml_text(path: Path) -> str:
     """Read the text of a YAML file. Pipes and devices are refused, because reading them might never end."""
     try:
         if path.exists() and not path.is_file():
@@ -166,7 +166,7 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
 
 
-def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str, str] = NO_CHANGES) -> Model:
+def validate_document(document: Any, model: type[Model], path: Path, changes: Mapping[str, str] = NO_CHANGES) -> Model:
     """Validate a document against a model.
 
     Args:
@@ -178,9 +178,9 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
     Raises:
         InputError: The document is not valid; the message lists all errors.
     """
-    errors: list[Any] = [*_hidden_characters(document)]
+    errors: list[Any] = [*_hidden_character_errors(document)]
     try:
-        checked = model.model_validate(to_plain(document))
+        checked = model.model_validate(to_plain_value(document))
         if not errors:
             return checked
     except ValidationError as error:
@@ -192,56 +192,56 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
     raise InputError("\n".join(problems[:MAX_LISTED_ERRORS] + more))
 
 
-def require_visible(text: str, what: str) -> str:
+def refuse_hidden_characters(text: str, text_name: str) -> str:
     """Return `text` unchanged if it contains no hidden characters.
 
     Args:
         text: Text to check.
-        what: Name of the text, used at the start of the error message.
+        text_name: Name of the text, used at the start of the error message.
 
     Raises:
         InputError: `text` contains a hidden character.
     """
     if name := first_hidden_character(text):
-        raise InputError(f"{what}: {HIDDEN_CHARACTER_MESSAGE.format(name)}")
+        raise InputError(f"{text_name}: {HIDDEN_CHARACTER_MESSAGE.format(name)}")
     return text
 
 
-def checked_reason(reason: str, what: str = "why") -> str:
+def validate_reason(reason: str, subject: str = "why") -> str:
     """Validate the reason that a person gives, and strip surrounding white space before it is signed and recorded.
 
     Args:
         reason: Reason as the person entered it.
-        what: Subject of the reason, used in the error message "say in words {what}".
+        subject: Subject of the reason, inserted into the error message "say in words {what}".
 
     Raises:
         InputError: The reason has neither a letter nor a digit, is too long or contains a hidden character.
     """
     if len(reason) > MAX_REASON_CHARS:
         raise InputError(f"the reason has {len(reason):,} characters; say it in {MAX_REASON_CHARS:,}")
-    if not any(map(str.isalnum, require_visible(reason, "the reason"))):
-        raise InputError(f"say in words {what} (--reason), so that others can follow it later")
+    if not any(map(str.isalnum, refuse_hidden_characters(reason, "the reason"))):
+        raise InputError(f"say in words {subject} (--reason), so that others can follow it later")
     return reason.strip()
 
 
-def _hidden_characters(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
+def _hidden_character_errors(document: Any, key_path: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
     if isinstance(document, str):
         if name := first_hidden_character(document):
-            yield {"type": "value_error", "loc": where, "msg": HIDDEN_CHARACTER_MESSAGE.format(name), "input": ""}
+            yield {"type": "value_error", "loc": key_path, "msg": HIDDEN_CHARACTER_MESSAGE.format(name), "input": ""}
     elif isinstance(document, Mapping):
         for key, value in document.items():
-            yield from _hidden_characters(str(key), (*where, key))
-            yield from _hidden_characters(value, (*where, key))
+            yield from _hidden_character_errors(str(key), (*key_path, key))
+            yield from _hidden_character_errors(value, (*key_path, key))
     elif isinstance(document, list):
         for place, value in enumerate(document):
-            yield from _hidden_characters(value, (*where, place))
+            yield from _hidden_character_errors(value, (*key_path, place))
 
 
-def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
+def make_validation_error(located_messages: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
     details = [
         # The message is a parameter of the template, not the template itself, since names in it may contain braces.
         InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
-        for where, said in places
+        for where, said in located_messages
     ]
     return ValidationError.from_exception_data("file", details)
 
@@ -249,31 +249,31 @@ def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> Valid
 def _combination_errors(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
     """Return errors about invalid combinations of settings that pydantic did not report.
 
-    Pydantic checks combinations only if every key of a section is valid. So the invalid keys are removed, and the rest
-    is validated again with defaults for the removed keys. An error that mentions a removed key, or a similar spelling
-    of it, is dropped, because the default may have caused it.
+    Pydantic checks combinations only if every key of a section is valid. So the invalid keys are removed, and the
+    document is validated again with defaults for these keys. An error that mentions a removed key, or a similar
+    spelling of it, is ignored, because the default may have caused it.
     """
-    value = to_plain(document)
-    wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
-    removed_keys = [_innermost(value, item["loc"]) for item in wrong]
+    value = to_plain_value(document)
+    wrong = [item for item in errors if item["type"] != "missing" and not _is_combination_error(item)]
+    removed_keys = [_innermost_mapping(value, item["loc"]) for item in wrong]
     for section, key in removed_keys:
         section.pop(key, None)
     try:
         model.model_validate(value)
     except ValidationError as error:
-        again = [item for item in error.errors() if _is_combination(item)]
-        return [item for item in again if not any(_mentions(item["msg"], str(key)) for _, key in removed_keys)]
+        again = [item for item in error.errors() if _is_combination_error(item)]
+        return [item for item in again if not any(_mentions_key(item["msg"], str(key)) for _, key in removed_keys)]
     return []
 
 
-def _is_combination(problem: Any) -> bool:
+def _is_combination_error(problem: Any) -> bool:
     return problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
 
 
-def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], str | int]:
+def _innermost_mapping(value: Any, key_path: Iterable[str | int]) -> tuple[dict[Any, Any], str | int]:
     section: dict[Any, Any] = {}
     key: str | int = ""
-    for part in where:
+    for part in key_path:
         try:
             value, above = value[part], value
         except (KeyError, IndexError, TypeError):  # the name of a union's member, which is not a place in the document
@@ -283,50 +283,54 @@ def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], 
     return section, key
 
 
-def _mentions(message: str, key: str) -> bool:
+def _mentions_key(message: str, key: str) -> bool:
     return bool(difflib.get_close_matches(key, re.findall(r"\w+", message), cutoff=0.8))
 
 
-def to_plain(value: Any) -> Any:
+def to_plain_value(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        return {key: to_plain_value(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [to_plain(item) for item in value]
+        return [to_plain_value(item) for item in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
     return value
 
 
-def _error_message(item: Any, document: Any, path: Path, changes: Mapping[str, str]) -> str:
-    where = list(item["loc"])
+def _error_message(error: Any, document: Any, path: Path, changes: Mapping[str, str]) -> str:
+    where = list(error["loc"])
     name = ".".join(str(part) for part in where) or "file"
     message = {
         "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params schema` lists the keys)",
-        "missing": f"missing{_item_id(document, where)}; this key is required",
-    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {_truncated(item['input'])})")
-    if item["type"] == "value_error":
-        message = item["msg"].removeprefix("Value error, ")
-    return f"{_place(name, document, where, path, changes)}: {message}"
+        "missing": f"missing{_item_id_phrase(document, where)}; this key is required",
+    }.get(error["type"], f"{error['msg'].removeprefix('Value error, ')} (got {_truncated_repr(error['input'])})")
+    if error["type"] == "value_error":
+        message = error["msg"].removeprefix("Value error, ")
+    return f"{_error_location(name, document, where, path, changes)}: {message}"
 
 
-def _place(name: str, document: Any, where: Sequence[str | int], path: Path, changes: Mapping[str, str]) -> str:
+def _error_location(
+    name: str, document: Any, key_path: Sequence[str | int], path: Path, changes: Mapping[str, str]
+) -> str:
     for key, value in changes.items():
         if f"{name}.".startswith(f"{key}."):
             return f"--set {key}={value}{f': {name}' * (name != key)}"
     within = [f"--set {key}={value}" for key, value in changes.items() if name == "file" or key.startswith(f"{name}.")]
-    place = f"{path}:{line_of(document, where)}: {name}"
+    place = f"{path}:{find_line_number(document, key_path)}: {name}"
     return f"{place}, with {' '.join(within)}" if within else place
 
 
-def _truncated(value: Any) -> str:
+def _truncated_repr(value: Any) -> str:
     shown = repr(value)
-    return shown if len(shown) <= MAX_VALUE_CHARS else f"{shown[:MAX_VALUE_CHARS]}… {len(shown):,} characters"
+    return (
+        shown if len(shown) <= MAX_SHOWN_VALUE_CHARS else f"{shown[:MAX_SHOWN_VALUE_CHARS]}… {len(shown):,} characters"
+    )
 
 
-def _item_id(document: Any, where: Iterable[str | int]) -> str:
+def _item_id_phrase(document: Any, key_path: Iterable[str | int]) -> str:
     owner = ""
-    for part in where:
+    for part in key_path:
         try:
             document = document[part]
         except (KeyError, IndexError, TypeError):
@@ -336,13 +340,13 @@ def _item_id(document: Any, where: Iterable[str | int]) -> str:
     return owner
 
 
-def line_of(document: Any, where: Iterable[str | int]) -> int:
-    """Return the line number, counted from 1, of a path in a document.
+def find_line_number(document: Any, key_path: Iterable[str | int]) -> int:
+    """Return the line number, counted from 1, of the value at a path in a document.
 
     If the path does not exist, return the line of its deepest existing part.
     """
     line = getattr(getattr(document, "lc", None), "line", 0)
-    for part in where:
+    for part in key_path:
         marks: Any = getattr(document, "lc", None)
         try:
             line = (marks.key(part) if isinstance(document, Mapping) else marks.item(part))[0]

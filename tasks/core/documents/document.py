@@ -1,8 +1,8 @@
 """Base class of signed or digested documents, which keep the bytes that they were read from.
 
-Models gain fields with every version. If the digest of a document were computed from its model, each new field would
-change the digest, and older signatures would no longer verify. So a document that was read keeps its bytes, as does
-every document inside it, and digests are computed from these bytes. A new document is serialised from its model.
+New versions of Hallmark add fields to models. If the digest of a document were computed from its model, each new field
+would change the digest, and older signatures would no longer verify. So a document that was read keeps its bytes, as
+does every document inside it, and digests are computed from these bytes. A new document is serialised from its model.
 
 The type of a document includes its version, for example `urn:hallmark:evidence:v1`. For a signed document the type is
 in the statement around it (tasks/trust/dsse.py). Every other document has a field `type`, which is checked when the
@@ -21,7 +21,7 @@ from tasks.core.json_text import canonical_json, parse
 
 MAX_ERROR_CHARS = 1_000
 _READING_CONTEXT = object()
-_VERSIONED = re.compile(r"(.+):v([1-9][0-9]*)")
+_VERSIONED_TYPE = re.compile(r"(.+):v([1-9][0-9]*)")
 
 
 class Document(FrozenModel):
@@ -60,7 +60,7 @@ class Document(FrozenModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the document.
 
-        A copy with updates no longer keeps the original bytes and is serialised from its fields.
+        A copy with updates does not keep the original bytes. It is serialised from its fields.
         """
         copy = super().model_copy(update=update, deep=deep)
         if update:
@@ -80,37 +80,41 @@ class Document(FrozenModel):
     def _keep_bytes(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         own = cls.model_fields.get("type")
         if own and info.context is _READING_CONTEXT and isinstance(value, dict):
-            require_type(value.get("type"), own.default)
+            require_document_type(value.get("type"), own.default)
         document = handler(value)
         if info.context is _READING_CONTEXT and isinstance(value, dict):
             document._bytes = canonical_json(value)
         return document
 
 
-def require_type(came: object, wanted: str) -> None:
+def require_document_type(actual_type: object, expected_type: str) -> None:
     """Check the type of a document.
 
     Args:
-        came: Type that the document states, or None if it states no type.
-        wanted: Expected type, including the version.
+        actual_type: Type that the document states, or None if it states no type.
+        expected_type: Expected type, including the version.
 
     Raises:
         ValueError: The type is missing, or is another type or version.
     """
-    if came is None:
-        raise ValueError(f"it names no type, expected {wanted}: it was made before formats had versions; make it anew")
-    if came != wanted:
-        raise ValueError(f"it is a {came}, expected {wanted}{newer_version_hint(came, wanted)}")
+    if actual_type is None:
+        raise ValueError(
+            f"it names no type, expected {expected_type}: it was made before formats had versions; make it anew"
+        )
+    if actual_type != expected_type:
+        raise ValueError(
+            f"it is a {actual_type}, expected {expected_type}{newer_version_hint(actual_type, expected_type)}"
+        )
 
 
-def newer_version_hint(came: object, wanted: str) -> str:
-    """Return a hint to upgrade Hallmark if `came` is a later version of the type `wanted`, else an empty string."""
-    theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
+def newer_version_hint(actual_type: object, expected_type: str) -> str:
+    """Return a hint to upgrade Hallmark if `actual_type` is a later version of `expected_type`, else empty text."""
+    theirs, ours = _VERSIONED_TYPE.fullmatch(str(actual_type)), _VERSIONED_TYPE.fullmatch(expected_type)
     later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 
-def error_text(error: Exception) -> str:
+def document_error_message(error: Exception) -> str:
     """Return the message of an error that occurred while a document was read.
 
     For a ValidationError, this is the first problem and its location in the document. The message is truncated to

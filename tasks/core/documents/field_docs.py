@@ -1,7 +1,7 @@
-"""Docstrings of the fields of pydantic models, parsed from their source when a JSON schema is generated.
+"""Docstrings of the fields of pydantic models, parsed from the models' source code when a JSON schema is generated.
 
-Pydantic's own `use_attribute_docstrings` parses the source of every class at import. That adds a quarter of a second
-to each command, and most commands generate no schema.
+Pydantic's own `use_attribute_docstrings` parses the source code of every class at import. That would add a quarter of a
+second to each command, although most commands generate no schema.
 """
 
 import ast
@@ -13,39 +13,39 @@ from functools import cache
 from pathlib import Path
 
 
-def docstrings_of(form: type) -> dict[str, str]:
+def field_docstrings(model_class: type) -> dict[str, str]:
     """Return the docstrings of a class's fields by field name, including inherited fields.
 
     If a subclass redeclares a field, only the docstring in the subclass counts.
     """
     found: dict[str, str] = {}
-    for part in reversed(form.__mro__):
+    for part in reversed(model_class.__mro__):
         if declared := inspect.get_annotations(part):
             found = {name: text for name, text in found.items() if name not in declared}
-            found |= _docstrings_of_module(part.__module__).get(part.__qualname__, {})
+            found |= _module_field_docstrings(part.__module__).get(part.__qualname__, {})
     return found
 
 
 @cache
-def _docstrings_of_module(name: str) -> dict[str, dict[str, str]]:
+def _module_field_docstrings(name: str) -> dict[str, dict[str, str]]:
     file = getattr(sys.modules.get(name), "__file__", None)
     if not file or not Path(file).is_file():
         return {}
-    return dict(_classes(ast.parse(Path(file).read_bytes()), ""))
+    return dict(_class_docstrings(ast.parse(Path(file).read_bytes()), ""))
 
 
-def _classes(node: ast.AST, above: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _class_docstrings(node: ast.AST, name_prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
-            yield f"{above}{child.name}", dict(_fields(child))
-            yield from _classes(child, f"{above}{child.name}.")
+            yield f"{name_prefix}{child.name}", dict(_field_docstrings(child))
+            yield from _class_docstrings(child, f"{name_prefix}{child.name}.")
         elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _classes(child, f"{above}{child.name}.<locals>.")
+            yield from _class_docstrings(child, f"{name_prefix}{child.name}.<locals>.")
         else:
-            yield from _classes(child, above)
+            yield from _class_docstrings(child, name_prefix)
 
 
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+def _field_docstrings(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, text in itertools.pairwise(node.body):
         match field, text:
             case (

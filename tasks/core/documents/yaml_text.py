@@ -1,8 +1,8 @@
-"""YAML parser with limits on size, number of values and depth, which apply before the values are built.
+"""YAML parser with limits on size, number of values and depth. The limits are checked before the values are built.
 
 An alias stands for all values of its anchor, so a file of one kilobyte can expand to more values than fit into memory.
-The parser therefore counts values in the event stream, and counts each alias as all values that it stands for. ruamel
-takes two seconds for 50,000 values.
+The parser therefore counts values in the event stream. Each alias counts as the number of values that it stands for.
+ruamel takes two seconds to parse 50,000 values.
 """
 
 from functools import partial
@@ -25,31 +25,33 @@ SCALAR_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowErr
 """Exceptions that ruamel raises for a scalar that does not match its tag, such as a date with a 13th month."""
 
 
-def load(text: str, where: str) -> Any:
+def parse_with_limits(text: str, document_name: str) -> Any:
     """Parse YAML into ruamel's round-trip containers, which preserve line numbers and comments.
 
     Args:
         text: YAML text.
-        where: Name of the document, used at the start of error messages.
+        document_name: Name of the document, used at the start of error messages.
 
     Raises:
         InputError: The text is not YAML, or exceeds a limit.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise too_long_error(where)
+        raise too_long_error(document_name)
     try:
         reader = YAML()
-        reader.Parser = partial(_LimitedParser, where)
+        reader.Parser = partial(_LimitedParser, document_name)
         return reader.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{where}:{line}: not valid YAML: {error.problem or error.context}") from None
+        raise InputError(f"{document_name}:{line}: not valid YAML: {error.problem or error.context}") from None
     except (YAMLError, *SCALAR_ERRORS) as error:
-        raise InputError(f"{where}: not valid YAML: {error}") from None
+        raise InputError(f"{document_name}: not valid YAML: {error}") from None
 
 
-def too_long_error(where: str) -> InputError:
-    return InputError(f"{where}: longer than the {MAX_BYTES:,} bytes that are read as YAML; {SPLIT_ADVICE} entries")
+def too_long_error(document_name: str) -> InputError:
+    return InputError(
+        f"{document_name}: longer than the {MAX_BYTES:,} bytes that are read as YAML; {SPLIT_ADVICE} entries"
+    )
 
 
 class _LimitedParser(RoundTripParser):
@@ -62,16 +64,16 @@ class _LimitedParser(RoundTripParser):
 
     def get_event(self) -> Any:
         event = super().get_event()
-        self._count(event)
+        self._count_values(event)
         if self._values > MAX_VALUES:
             problem = f"more than {MAX_VALUES:,} values so far, aliases written out; {SPLIT_ADVICE} values or aliases"
-            raise InputError(f"{_place(event, self._where)}: {problem}")
+            raise InputError(f"{_event_location(event, self._where)}: {problem}")
         if len(self._open_collections) > MAX_DEPTH:
             problem = f"nested too deep: more than {MAX_DEPTH} lists and mappings within each other; write it flatter"
-            raise InputError(f"{_place(event, self._where)}: {problem}")
+            raise InputError(f"{_event_location(event, self._where)}: {problem}")
         return event
 
-    def _count(self, event: Event) -> None:
+    def _count_values(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
             self._values += self._alias_size(event)
         elif isinstance(event, NodeEvent):
@@ -88,10 +90,11 @@ class _LimitedParser(RoundTripParser):
     def _alias_size(self, alias: AliasEvent) -> int:
         if alias.anchor not in self._anchors:
             raise InputError(
-                f"{_place(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"
+                f"{_event_location(alias, self._where)}: not valid YAML: "
+                f"no anchor &{alias.anchor} ends before its alias"
             )
         return self._anchors[alias.anchor]
 
 
-def _place(event: Event, where: str) -> str:
-    return f"{where}:{event.start_mark.line + 1}"
+def _event_location(event: Event, document_name: str) -> str:
+    return f"{document_name}:{event.start_mark.line + 1}"

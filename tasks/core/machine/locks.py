@@ -1,7 +1,7 @@
 """File locks between processes on one machine.
 
-The operating system releases a lock when the process that holds it ends. So the existence of a lock file does not mean
-that it is locked.
+The operating system releases a lock when the process that holds it ends. So a lock file can exist without being
+locked.
 """
 
 import fcntl
@@ -15,51 +15,52 @@ from typing import IO
 
 
 @contextmanager
-def hold(path: Path, busy: str) -> Iterator[None]:
+def hold_exclusive_lock(path: Path, waiting_message: str) -> Iterator[None]:
     """Hold an exclusive lock on a file during the block. Wait for the lock without a time limit.
 
     Args:
         path: Lock file, which is created if necessary.
-        busy: Message printed to stderr if another process holds the lock, for example "another command starts Prefect".
+        waiting_message: Message printed to stderr if another process holds the lock, for example "another command
+            starts Prefect".
     """
-    with _hold(path, busy, fcntl.LOCK_EX):
+    with _hold_lock(path, waiting_message, fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
-def hold_shared(path: Path, busy: str) -> Iterator[None]:
-    """Hold a shared lock on a file during the block. Wait without a time limit while it is locked exclusively.
+def hold_shared_lock(path: Path, waiting_message: str) -> Iterator[None]:
+    """Hold a shared lock on a file during the block. Wait without a time limit for an exclusive lock to be released.
 
     Args:
         path: Lock file, which is created if necessary.
-        busy: Message printed to stderr if another process holds an exclusive lock.
+        waiting_message: Message printed to stderr if another process holds an exclusive lock.
     """
-    with _hold(path, busy, fcntl.LOCK_SH):
+    with _hold_lock(path, waiting_message, fcntl.LOCK_SH):
         yield
 
 
 @contextmanager
-def _hold(path: Path, busy: str, how: int) -> Iterator[None]:
-    with _opened(path) as file:
-        if not _try_lock(file, how):
-            print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
-            fcntl.flock(file, how)
+def _hold_lock(path: Path, waiting_message: str, lock_type: int) -> Iterator[None]:
+    with _open_lock_file(path) as file:
+        if not _try_lock(file, lock_type):
+            print(f"{waiting_message}; waiting until it is over", file=sys.stderr, flush=True)
+            fcntl.flock(file, lock_type)
         yield
 
 
 @contextmanager
-def try_hold(path: Path, patience: float = 0.0) -> Iterator[bool]:
+def try_exclusive_lock(path: Path, max_wait_seconds: float = 0.0) -> Iterator[bool]:
     """Try to hold an exclusive lock on a file during the block.
 
     Args:
         path: Lock file, which is created if necessary.
-        patience: Maximum number of seconds to wait for the lock.
+        max_wait_seconds: Maximum number of seconds to wait for the lock.
 
     Yields:
         Whether this process holds the lock.
     """
-    deadline = time.monotonic() + patience
-    with _opened(path) as file:
+    deadline = time.monotonic() + max_wait_seconds
+    with _open_lock_file(path) as file:
         while not (taken := _try_lock(file)) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield taken
@@ -75,14 +76,14 @@ def is_held(path: Path) -> bool:
         return not _try_lock(file, fcntl.LOCK_SH)
 
 
-def _opened(path: Path) -> IO[str]:
+def _open_lock_file(path: Path) -> IO[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("a")
 
 
-def _try_lock(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
+def _try_lock(file: IO[str], lock_type: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
+        fcntl.flock(file, lock_type | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

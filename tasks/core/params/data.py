@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.params.filters import Filters
+from tasks.core.params.filters import RecordFilters
 from tasks.core.params.values import Share
 
 
@@ -21,9 +21,9 @@ class NearDuplicates(FrozenModel):
     courtesy phrases are near-duplicates even at a similarity that is .05 lower. Measured on BANKING77's training texts:
     at .85 all 60 near-identical pairs have the same label; at .8 three of 142 pairs have different labels."""
     conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = 0.95
-    """Minimum Jaccard similarity at which two prompts with different targets are a contradiction. sources.yaml sets
-    what happens to contradictions (`authority`, `contradictions`). Null: contradictions are not detected, for tasks in
-    which one prompt has many right answers, such as writing."""
+    """Minimum Jaccard similarity at which two prompts with different targets are a contradiction. `authority` and
+    `contradictions` in sources.yaml determine how contradictions are resolved. Null: contradictions are not detected,
+    for tasks in which a prompt has many right answers, such as writing."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -32,23 +32,24 @@ class NearDuplicates(FrozenModel):
         return self
 
 
-class Data(Filters):
-    """Settings of cleaning, deduplication and the split."""
+class Data(RecordFilters):
+    """Settings for cleaning, deduplication and the split."""
 
     max_malformed_share: Share = 0.05
-    """Maximum share of a source's rows that cannot be parsed. A source with a larger share stops the run."""
+    """Maximum fraction of a source's rows that may be malformed. The run stops if more rows cannot be parsed."""
     near_duplicates: NearDuplicates | None = NearDuplicates()
     """Thresholds for near-duplicates. Null: only exact duplicates are removed, and near-identical prompts can occur in
     both training and test."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the prompt groups to hold out for the test. Groups with a fixed split are not counted."""
+    """Fraction of the prompt groups to hold out for the test. Groups whose source prescribes a partition are not
+    counted."""
     train_rows: Annotated[int, Field(ge=1)] | None = None
     """Number of training rows to keep, sampled evenly over sources and kinds of answers. Null: all rows."""
     test_rows: Annotated[int, Field(ge=1)] | None = None
     """Number of test rows to keep, sampled evenly over sources and kinds of answers. Null: all rows."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0
-    """Share of the training prompts to hold out for validation, which selects the best weights and decides when to stop
-    early. Whole prompt groups are held out, so that a validation prompt is not trained in another wording. 0: no
-    validation."""
+    """Fraction of the training prompts to hold out for validation. Validation selects the best weights and decides when
+    to stop early. Whole prompt groups are held out, so that no training prompt is a variant of a validation prompt. 0:
+    no validation."""
     seed: int = 17
     """Random seed of the split and of the sampling of rows."""

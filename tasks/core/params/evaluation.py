@@ -9,7 +9,7 @@ from tasks.core.params.values import NFC
 
 
 class Evaluation(FrozenModel):
-    """Settings of prediction and metrics."""
+    """Settings for prediction and metrics."""
 
     target: Literal["json", "label"] = "json"
     """Format of an answer. `json`: a JSON object with the label in its field `label_field`. `label`: the whole answer
@@ -21,8 +21,8 @@ class Evaluation(FrozenModel):
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Number of rows in a batch."""
     base_rows: Annotated[int, Field(ge=1)] | None = 400
-    """Number of test rows, a fixed sample, that the base model answers. Other models are compared with the base model
-    on this sample. Null: all test rows."""
+    """Number of test rows in the fixed sample that the base model answers. Other models are compared with the base
+    model on this sample. Null: all test rows."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Precision of the weights during prediction. bf16 is fast only on GPUs and on processors with avx512_bf16."""
     device: Literal["cpu", "gpu"] = "cpu"
@@ -32,10 +32,10 @@ class Evaluation(FrozenModel):
     workers: Annotated[int, Field(ge=1)] = 1
     """Number of processes that predict, each with its own copy of the model and, on GPUs, its own GPU. Ray starts them
     on this machine or on the cluster at RAY_ADDRESS. The number does not affect the answers. 1: the stage's own process
-    predicts, without Ray; with device gpu and a cluster, one worker of the cluster predicts."""
+    predicts, without Ray. If `device` is gpu and a cluster is configured, a worker of the cluster predicts instead."""
     engine: Literal["transformers", "vllm"] = "transformers"
     """Library that generates the answers. `vllm` requires GPUs and an installed vLLM. The two libraries round
-    differently, so compare only models that answered with the same one."""
+    differently, so compare only models whose answers were generated with the same library."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of every interval."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
@@ -43,8 +43,8 @@ class Evaluation(FrozenModel):
     seed: int = 17
     """Random seed of the bootstrap and of the sample of rows that the base model answers."""
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
-    """Price of one hour of a serving machine in USD, used to compute the cost per 1,000 requests. One worker counts as
-    one machine."""
+    """Price of a serving machine in USD per hour, used to compute the cost of 1,000 requests. Each worker counts as one
+    machine."""
 
     def uses_ray(self, cluster: bool) -> bool:
         """Return whether Ray workers predict instead of the stage's own process.

@@ -1,6 +1,6 @@
-"""Table of training methods; no other code compares their names.
+"""Table of training methods. Other code reads this table instead of comparing the names of methods.
 
-A new method is a file in `training_methods/` and a line here. Its own parameters, if it has any, are fields of
+A new method needs a file in `training_methods/` and a line here. If it has parameters of its own, they are fields in
 `training.py`.
 """
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.core.errors import Refused
 from tasks.core.params.training_methods import full, lora
-from tasks.core.params.training_methods.method import FORMS, Method, ResultForm
+from tasks.core.params.training_methods.method import RESULT_FORMS, Method, ResultForm
 
 TEXT_APPROACHES = ("continued_pretraining",)
-"""Values of `use_case.approach` for which the model is trained on every token of plain texts, with any method. For the
-other approaches it is trained only on answers."""
+"""Values of `use_case.approach` for which the model is trained on every token of plain texts. They work with any
+training method. With the other approaches, the model is trained only on answers."""
 
 METHODS: Mapping[str, Method] = {
     "lora": lora.LORA,
@@ -28,11 +28,11 @@ else:  # type checkers do not accept the unpacked table, pydantic does
     MethodName = Literal[*METHODS]
 
 
-def description() -> str:
+def method_description() -> str:
     return " ".join(["Training method.", *(f"`{name}`: {method.summary}." for name, method in METHODS.items())])
 
 
-def get(name: str) -> Method:
+def get_method(name: str) -> Method:
     """Return the training method with the given name.
 
     Raises:
@@ -46,16 +46,19 @@ def get(name: str) -> Method:
     return METHODS[name]
 
 
-def other_settings(name: str) -> dict[str, int | str | None]:
-    """Return the `training` parameters that the given method does not use, with the values that they must be set to."""
-    every = {setting: value for method in METHODS.values() for setting, value in method.settings.items()}
-    return {setting: value for setting, value in every.items() if setting not in get(name).settings}
+def required_unused_settings(name: str) -> dict[str, int | str | None]:
+    """Return the `training` parameters that a method does not use, each with the value that it must then have."""
+    every = {setting: value for method in METHODS.values() for setting, value in method.own_settings.items()}
+    return {setting: value for setting, value in every.items() if setting not in get_method(name).own_settings}
 
 
-def for_approach(approach: str) -> list[str]:
-    """Return the names of the methods that suit a value of `use_case.approach`; an empty list if any method does."""
+def methods_for_approach(approach: str) -> list[str]:
+    """Return the names of the methods that a value of `use_case.approach` requires.
+
+    The list is empty if the approach does not require any particular method.
+    """
     return [name for name, method in METHODS.items() if approach in method.approaches]
 
 
-def forms_in(folder: Path) -> Iterator[ResultForm]:
-    return (form for form in FORMS if (folder / form.folder).is_dir())
+def find_result_forms(folder: Path) -> Iterator[ResultForm]:
+    return (form for form in RESULT_FORMS if (folder / form.folder_name).is_dir())

@@ -1,4 +1,4 @@
-"""Schema of params.yaml as a whole. Stages load single sections, so that a new section does not run them again."""
+"""Schema of params.yaml as a whole. Stages load single sections, so adding a section does not make them run again."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import VALIDATION_SETTINGS, Training
+from tasks.core.params.training import SETTINGS_THAT_NEED_VALIDATION, Training
 from tasks.core.params.use_case import UseCase
 
 MAX_NAME_CHARS = 200
@@ -26,13 +26,13 @@ class Params(FrozenModel):
     prompts: Prompts
     """Prompts by task. The `task` of every record must be a key here."""
     data: Data
-    """Settings of cleaning, deduplication and the split."""
+    """Settings for cleaning, deduplication and the split."""
     base_model: BaseModelParams
     """Origin of the model to fine-tune."""
     training: Training
-    """Settings of fine-tuning."""
+    """Settings for fine-tuning."""
     evaluation: Evaluation
-    """Settings of prediction and metrics."""
+    """Settings for prediction and metrics."""
     resources: Resources = Resources()
     """Memory, price and speed of the machines used for training, for the estimates of `hallmark preflight`."""
 
@@ -47,13 +47,13 @@ class Params(FrozenModel):
 
     @field_validator("training")
     @classmethod
-    def _check_method(cls, training: Training, before: ValidationInfo) -> Training:
+    def _check_method(cls, training: Training, validation_info: ValidationInfo) -> Training:
         """Check that the training method suits the approach.
 
         This is a field validator, because pydantic does not run a model validator if another section is invalid.
         """
-        approach = before.data["use_case"].approach if "use_case" in before.data else ""
-        wanted = methods.for_approach(approach)
+        approach = validation_info.data["use_case"].approach if "use_case" in validation_info.data else ""
+        wanted = methods.methods_for_approach(approach)
         if wanted and training.method not in wanted:
             raise ValueError(
                 f"use_case.approach {approach} wants training.method {' or '.join(wanted)}, got {training.method}"
@@ -62,13 +62,13 @@ class Params(FrozenModel):
 
     @field_validator("training")
     @classmethod
-    def _check_validation_rows(cls, training: Training, before: ValidationInfo) -> Training:
+    def _check_validation_rows(cls, training: Training, validation_info: ValidationInfo) -> Training:
         """Check that there are validation rows if a setting requires them.
 
-        Without this check stage `train` would fail, after people have already decided at the data gate.
+        Without this check, stage `train` would fail only after people have decided at the data gate.
         """
-        asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
-        if asked and "data" in before.data and not before.data["data"].validation_share:
+        asked = [name for name in SETTINGS_THAT_NEED_VALIDATION if getattr(training, name) is not None]
+        if asked and "data" in validation_info.data and not validation_info.data["data"].validation_share:
             raise ValueError(
                 f"{' and '.join(asked)}: there are no validation rows to look at; set data.validation_share, or leave "
                 f"out {' and '.join(asked)}"
@@ -77,11 +77,13 @@ class Params(FrozenModel):
 
     @field_validator("training")
     @classmethod
-    def _check_text_windows(cls, training: Training, before: ValidationInfo) -> Training:
-        if not {"use_case", "prompts"} <= before.data.keys():
+    def _check_text_windows(cls, training: Training, validation_info: ValidationInfo) -> Training:
+        if not {"use_case", "prompts"} <= validation_info.data.keys():
             return training
-        approach = before.data["use_case"].approach
-        windows = {task: prompt.text_window for task, prompt in before.data["prompts"].items() if prompt.text_window}
+        approach = validation_info.data["use_case"].approach
+        windows = {
+            task: prompt.text_window for task, prompt in validation_info.data["prompts"].items() if prompt.text_window
+        }
         if (approach in methods.TEXT_APPROACHES) != bool(windows):
             named = f"{', '.join(windows)} has one" if windows else "none has one"
             raise ValueError(
@@ -97,14 +99,18 @@ class Params(FrozenModel):
 
     @field_validator("evaluation")
     @classmethod
-    def _check_vllm(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
-        training = before.data.get("training")
-        if not training or evaluation.engine != "vllm" or not methods.get(training.method).form.needs_base:
+    def _check_vllm(cls, evaluation: Evaluation, validation_info: ValidationInfo) -> Evaluation:
+        training = validation_info.data.get("training")
+        if (
+            not training
+            or evaluation.engine != "vllm"
+            or not methods.get_method(training.method).result_form.needs_base
+        ):
             return evaluation
-        if why := vllm.unsupported_reason(training.lora_rank, training.lora_variant == "dora"):
+        if why := vllm.unsupported_adapter_reason(training.lora_rank, training.lora_variant == "dora"):
             raise ValueError(f"engine vllm: {why}; or set engine to transformers")
         return evaluation
 
 
-def load(path: Path) -> Params:
-    return config.load(path, Params)
+def load_params(path: Path) -> Params:
+    return config.load_settings(path, Params)

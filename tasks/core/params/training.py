@@ -8,28 +8,28 @@ from pydantic import Field, model_validator
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params import methods
 from tasks.core.params.methods import MethodName
-from tasks.core.params.values import Share, Text
+from tasks.core.params.values import NonEmptyText, Share
 
 MAX_EPOCHS = 10_000
-VALIDATION_SETTINGS = ("validate_steps", "patience")
+SETTINGS_THAT_NEED_VALIDATION = ("validate_steps", "patience")
 
 
 class Training(FrozenModel):
-    """Settings of fine-tuning."""
+    """Settings for fine-tuning."""
 
-    method: Annotated[MethodName, Field(description=methods.description())] = "lora"
+    method: Annotated[MethodName, Field(description=methods.method_description())] = "lora"
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
     """Rank of the LoRA matrices; null for methods without LoRA."""
     lora_alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 32
     """LoRA scaling factor: updates are multiplied by lora_alpha / lora_rank. Null for methods without LoRA."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Dropout probability for the inputs of the LoRA matrices. The dropout mask depends on the step, on its forward
-    passes and on the number of workers."""
+    """Dropout probability for the inputs of the LoRA matrices. The dropout mask depends on the step, on how the step is
+    divided into forward passes, and on the number of workers."""
     lora_variant: Literal["plain", "rslora", "dora"] = "plain"
     """Variant of LoRA. `rslora` divides lora_alpha by the square root of the rank (arXiv:2312.03732), which suits high
     ranks. `dora` also trains the norm of each weight column (arXiv:2402.09353), which is slower but better at low
     ranks."""
-    lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    lora_targets: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)] | None = None
     """Names of the modules that get LoRA matrices, for example [q_proj, v_proj]. Null: every linear layer except the
     output head."""
     epochs: Annotated[float, Field(gt=0, le=MAX_EPOCHS)] = 1
@@ -39,10 +39,10 @@ class Training(FrozenModel):
     each step."""
     order: Literal["by_length", "shuffled"] = "by_length"
     """Order of the training rows. `by_length`: the rows of every hundred steps are sorted by length and divided into
-    steps, and the steps are shuffled, so that there is hardly any padding. `shuffled`: random order."""
+    steps, which are then shuffled. This leaves hardly any padding. `shuffled`: random order."""
     micro_batch_tokens: Annotated[int, Field(ge=16)] = 4096
     """Maximum number of tokens, including padding, in one worker's forward pass. A longer row gets a separate pass. A
-    step with more tokens takes more than one pass, with the same result, so lower this value if memory runs out."""
+    step with more tokens takes more than one pass and has the same result. Lower this value if memory runs out."""
     layout: Literal["auto", "padded", "packed"] = "auto"
     """Layout of the rows in a forward pass. `padded`: a batch of rows, padded to the length of the longest. `packed`:
     one sequence of concatenated rows, separated by the attention mask. Both give the same result. `auto`: packed on
@@ -50,7 +50,7 @@ class Training(FrozenModel):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
     """Peak learning rate, reached after warm-up."""
     warmup_share: Share = 0.05
-    """Share of the steps during which the learning rate rises from 0 to its peak."""
+    """Fraction of the steps during which the learning rate rises from 0 to its peak."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """Learning-rate schedule after warm-up."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
@@ -70,36 +70,36 @@ class Training(FrozenModel):
     compiler and, on GPUs, Triton. `liger`: Liger's kernels for norms, rotary embeddings and gated layers, on GPUs with
     Liger installed."""
     gradient_checkpointing: bool = False
-    """Whether to keep only the input of each layer and recompute its activations in the backward pass. This takes a
-    third more computation and a fraction of the memory for activations."""
+    """Whether to keep only the input of each layer and to recompute its activations in the backward pass. This takes
+    only a fraction of the memory for activations, but a third more computation."""
     zero_stage: Literal[0, 1, 2, 3] = 0
     """Stage of DeepSpeed ZeRO, which partitions training state across workers. 0: nothing. 1: optimizer state. 2: also
     gradients. 3: also weights."""
     offload: Literal["none", "cpu"] = "none"
-    """Memory in which gradients and optimizer state are kept, and with ZeRO 3 also weights. `none`: memory of the
-    device. `cpu`: main memory of the machine."""
+    """Memory in which gradients, optimizer state and, with ZeRO 3, weights are kept. `none`: memory of the device.
+    `cpu`: main memory of the machine."""
     workers: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Number of processes that train. With device gpu, each has one GPU."""
     sequence_parallel: Annotated[int, Field(ge=1)] = 1
-    """Number of workers that share one forward pass, each with a part of every row (DeepSpeed Ulysses), for rows that
-    are too long for one worker. The number does not change the result. It must divide `workers` and the number of
-    attention heads of the base model."""
+    """Number of workers that compute one forward pass together, each with a part of every row (DeepSpeed Ulysses). Use
+    more than 1 if rows are too long for one worker. The number does not change the result. It must divide `workers` and
+    the number of attention heads of the base model."""
     device: Literal["cpu", "gpu"] = "cpu"
     """Device to train on. `cpu`: workers communicate through gloo. `gpu`: workers communicate through NCCL."""
     threads: Annotated[int, Field(ge=1, le=1024)] = 2
     """Number of CPU threads of each worker. Results are reproducible only with the same number."""
     validate_steps: Annotated[int, Field(ge=1)] | None = None
-    """Number of optimizer steps between two validations, which compute the loss on the validation rows
-    (data.validation_share). Null: ten validations in total. The weights with the lowest validation loss are the
-    result."""
+    """Number of optimizer steps between two validations. A validation computes the loss on the validation rows
+    (data.validation_share). The weights with the lowest validation loss are the result. Null: ten validations in
+    total."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Number of consecutive validations without a lower loss after which training stops. Null: no early stopping."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 20
     """Number of optimizer steps between two checkpoints. A killed run loses at most this number of steps."""
     least_workers: Annotated[int, Field(ge=1)] | None = None
     """Minimum number of workers with which training starts or continues if a cluster has no room for all of them.
-    Training waits until this minimum is available. With fewer workers a step takes more forward passes, with the same
-    result. Null: all workers are required, and training waits ten minutes for them."""
+    Training waits until this minimum is available. With fewer workers, a step takes more forward passes and has the
+    same result. Null: all workers are required, and training waits ten minutes for them."""
     max_failures: Annotated[int, Field(ge=0)] = 3
     """Maximum number of times that training can lose workers in one execution. After each loss, training is resumed
     from the last checkpoint."""
@@ -107,29 +107,35 @@ class Training(FrozenModel):
     """Factor by which a step's loss must exceed the median of the previous fifty steps to count as diverged. Null: only
     a loss that is not a number counts."""
     max_skipped_steps: Annotated[int, Field(ge=0)] = 0
-    """Maximum number of diverged steps to skip. After each one, training is resumed from the last checkpoint and leaves
-    out the diverged step. 0: training stops at the first diverged step."""
+    """Maximum number of diverged steps to skip. After each one, training is resumed from the last checkpoint without
+    the diverged step. 0: training stops at the first diverged step."""
     hang_seconds: Annotated[int, Field(ge=60, le=604_800)] = 1800
     """Number of seconds after which a step counts as hung. Its workers then log their stack traces and are stopped."""
     seed: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 17
     """Random seed of the weight initialisation and of the order of rows."""
 
     @property
-    def packed(self) -> bool:
+    def uses_packed_layout(self) -> bool:
         return self.device == "gpu" if self.layout == "auto" else self.layout == "packed"
 
     @model_validator(mode="before")
     @classmethod
-    def _translate(cls, given: Any) -> Any:
-        return translate(given) if isinstance(given, Mapping) and given.keys() & REPLACED_SETTINGS.keys() else given
+    def _translate_replaced_settings(cls, given_settings: Any) -> Any:
+        return (
+            translate_old_settings(given_settings)
+            if isinstance(given_settings, Mapping) and given_settings.keys() & REPLACED_SETTINGS.keys()
+            else given_settings
+        )
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
-        required = methods.get(self.method).required
+        required = methods.get_method(self.method).required_settings
         if any(getattr(self, name) is None for name in required):
             raise ValueError(f"method {self.method} needs {' and '.join(required)}")
         off = {
-            name: value for name, value in methods.other_settings(self.method).items() if getattr(self, name) != value
+            name: value
+            for name, value in methods.required_unused_settings(self.method).items()
+            if getattr(self, name) != value
         }
         if off:
             wanted = ", ".join(f"{name} to {'null' if value is None else value}" for name, value in off.items())
@@ -164,7 +170,7 @@ class Training(FrozenModel):
             )
 
 
-QUANTISED_METHODS = tuple(name for name, method in methods.METHODS.items() if method.quantised)
+QUANTISED_METHODS = tuple(name for name, method in methods.METHODS.items() if method.is_quantised)
 IMPOSSIBLE_COMBINATIONS: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"offload": ("cpu",), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
     ({"method": QUANTISED_METHODS, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
@@ -174,8 +180,8 @@ IMPOSSIBLE_COMBINATIONS: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...
     ({"kernels": ("compiled",), "zero_stage": (3,)}, "ZeRO 3 gathers weights within a layer; set zero_stage to 2"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
-"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse only after the model is loaded. Each is listed
-with the reason and the remedy, which the error message quotes."""
+"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse only after the model is loaded. Each comes
+with a text for the error message, which states the reason and the remedy."""
 
 
 def _yaml_value(value: object) -> str:
@@ -187,18 +193,18 @@ REPLACED_SETTINGS: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation
 `layout`."""
 
 
-def translate(given: Mapping[str, Any]) -> dict[str, Any]:
+def translate_old_settings(old_settings: Mapping[str, Any]) -> dict[str, Any]:
     """Translate settings of Hallmark 0.1 to the settings that replaced them.
 
     Raises:
         ValueError: Settings of both versions are given, or a value is not valid.
     """
-    now = {name: value for name, value in given.items() if name not in REPLACED_SETTINGS}
+    now = {name: value for name, value in old_settings.items() if name not in REPLACED_SETTINGS}
     both = sorted(now.keys() & {"global_batch_size", "order", "layout", "micro_batch_tokens"})
     if both:
-        old = ", ".join(sorted(given.keys() & REPLACED_SETTINGS.keys()))
+        old = ", ".join(sorted(old_settings.keys() & REPLACED_SETTINGS.keys()))
         raise ValueError(f"{old} of an earlier version beside {', '.join(both)} of this one: leave out {old}")
-    was = {**REPLACED_SETTINGS, **given}
+    was = {**REPLACED_SETTINGS, **old_settings}
     rows, passes, workers = was["batch_size"], was["gradient_accumulation"], was.get("workers", 1)
     if not all(isinstance(count, int) and count >= 1 for count in (rows, passes, workers)):
         raise ValueError("batch_size, gradient_accumulation and workers: expected whole numbers from 1 on")

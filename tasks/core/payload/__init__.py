@@ -1,5 +1,5 @@
-"""Documents in the payload of a release about the release itself, which stage `package` writes.
+"""Documents about a release that stage `package` writes to the release's payload.
 
-manifest.py          payload/manifest.json: digests of everything that the release was made from
-inference_config.py  payload/asking.json: system prompts, decoding and precision that the release was evaluated with
+manifest.py          payload/manifest.json: digests of everything that the release was built from
+inference_config.py  payload/asking.json: system prompts, decoding and precision with which the release was evaluated
 """

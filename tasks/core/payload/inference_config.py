@@ -1,4 +1,7 @@
-"""payload/asking.json: inference settings of a release, with which its answers are the same as in its evaluation."""
+"""Inference settings of a release, payload/asking.json.
+
+With these settings, the release gives the same answers as in its evaluation.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -13,7 +16,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 
 FILE_NAME = "asking.json"
-DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": "bfloat16"}
+TORCH_DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 class Decoding(FrozenModel):
@@ -29,10 +32,10 @@ class Decoding(FrozenModel):
 
 
 class InferenceSettings(FrozenModel):
-    """Inference settings of a release, which do not depend on the machine."""
+    """Inference settings of a release. They do not depend on the machine."""
 
     system: dict[str, str]
-    """System prompt of each task, by task; an empty string if the task has none. Tasks with plain texts are left
+    """System prompt of each task, by name of the task; empty if the task has none. Tasks with plain texts are left
     out."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
@@ -41,7 +44,7 @@ class InferenceSettings(FrozenModel):
     used."""
 
 
-def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
+def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
     """Return the inference settings with which stage `predict` generated the candidate's answers.
 
     Raises:
@@ -54,11 +57,11 @@ def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Infere
     return InferenceSettings(
         system={task: prompt.system for task, prompt in prompts.items() if prompt.text_window is None},
         decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
-        dtype=DTYPES[evaluation.precision],
+        dtype=TORCH_DTYPES[evaluation.precision],
     )
 
 
-def read(payload: Path) -> InferenceSettings:
+def read_settings(payload: Path) -> InferenceSettings:
     path = payload / FILE_NAME
     try:
         return InferenceSettings.model_validate_json(path.read_bytes())

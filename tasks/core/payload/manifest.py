@@ -1,22 +1,22 @@
-"""payload/manifest.json: digests of everything that a release was made from."""
+"""Manifest of a release, payload/manifest.json: digests of everything that the release was built from."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.documents.document import Document, error_text
+from tasks.core.documents.document import Document, document_error_message
 from tasks.core.errors import InputError, Refused
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
 INPUTS_WITHOUT_EFFECT = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
-"""Files in inputs/ that do not affect the bytes of the candidate: they name gate keys, champion, file tree and
-requester. The exception is stages.json, which the manifest covers with a separate field for the digest of the code."""
+"""Files in inputs/ that do not count as inputs of the candidate. Gate keys, champion, file tree and run request do not
+affect its bytes. The code digests in stages.json do, but the manifest covers them with `code_sha256`."""
 
 
 class Manifest(Document):
-    """Digests of everything that a release was made from.
+    """Digests of everything that a release was built from.
 
     The manifest does not contain times, hosts, people or run ids, so that the same inputs give the same bytes.
     """
@@ -31,24 +31,24 @@ class Manifest(Document):
     method: str
     """Training method (`tasks.core.params.methods`), which determines the format of payload/model."""
     tree_sha256: Sha256
-    """SHA-256 over the whole file tree of the run's commit (`tasks.runs.git.commit_tree`)."""
+    """SHA-256 of the whole file tree of the run's commit (`tasks.runs.git.commit_tree`)."""
     code_sha256: Sha256
-    """SHA-256 over the code of all stages (`tasks.core.code_digest`)."""
+    """SHA-256 of the code of all stages (`tasks.core.code_digest`)."""
     params_sha256: Sha256
     constraints_sha256: Sha256
     base_model_origin: str
     base_model_licence: str
     base_model_sha256: Sha256
-    """SHA-256 of the base model's weights as downloaded."""
+    """SHA-256 of the base model's weights as they were downloaded."""
     inputs: dict[str, Sha256]
     """SHA-256 of each file in inputs/ that the stages read, by file name."""
     stages: dict[str, Sha256]
-    """SHA-256 of each earlier stage's artefacts (`tasks.core.files.tree_digest`), by the stage's folder in
-    artefacts/."""
+    """SHA-256 of the artefacts of each stage before `package` (`tasks.core.files.tree_digest`), by the stage's folder
+    in artefacts/."""
 
 
-def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
-    code = files.read_json(layout.stages)
+def build_manifest(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
+    code = files.read_json(layout.stage_digests_path)
     earlier = [name.replace("@", "/") for name in code if name != "package"]
     missing = [name for name in earlier if not (layout.artefacts(name) / "result.json").is_file()]
     if missing:
@@ -62,44 +62,44 @@ def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -
         base_model_origin=base["origin"],
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
-        stages={name: _digest(layout, name) for name in earlier},
-        **input_fields(layout, files.sha256_bytes(canonical_json(code))),
+        stages={name: _stage_output_digest(layout, name) for name in earlier},
+        **build_input_fields(layout, files.sha256_bytes(canonical_json(code))),
     )
 
 
-def _digest(layout: Layout, stage: str) -> str:
+def _stage_output_digest(layout: Layout, stage: str) -> str:
     try:
         return files.tree_digest(layout.artefacts(stage))
     except ValueError as error:
         raise InputError(f"package: {error}; remove it and run the stage {stage} again") from None
 
 
-def deciding_inputs(layout: Layout) -> list[Path]:
+def effective_inputs(layout: Layout) -> list[Path]:
     """Return the files in inputs/ that affect the bytes of the candidate, except stages.json, sorted by name."""
-    return sorted(path for path in layout.inputs.glob("*.json") if path.name not in INPUTS_WITHOUT_EFFECT)
+    return sorted(path for path in layout.inputs_folder.glob("*.json") if path.name not in INPUTS_WITHOUT_EFFECT)
 
 
-def input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
-    """Return the fields of a manifest about the run's commit, code, parameters and other inputs.
+def build_input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
+    """Return the manifest fields that describe the run's commit, code, parameters and other inputs.
 
     Args:
         layout: Paths of the worktree to read from.
-        code_sha256: Digest of the code of all stages, either as recorded when the run was resolved or as recomputed to
-            verify the run.
+        code_sha256: Digest of the code of all stages. It was either recorded when the run was resolved, or computed
+            again to verify the run.
     """
-    read = [*deciding_inputs(layout), layout.champion]
+    read = [*effective_inputs(layout), layout.champion_path]
     return {
-        "tree_sha256": files.read_json(layout.code)["tree_sha256"],
+        "tree_sha256": files.read_json(layout.code_path)["tree_sha256"],
         "code_sha256": code_sha256,
-        "params_sha256": files.sha256_file(layout.params),
+        "params_sha256": files.sha256_file(layout.params_path),
         "constraints_sha256": files.sha256_file(layout.root / "constraints.txt"),
         "inputs": {path.name: files.sha256_file(path) for path in sorted(read)},
     }
 
 
-def read(payload: Path) -> Manifest:
+def read_manifest(payload: Path) -> Manifest:
     path = payload / "manifest.json"
     try:
         return Manifest.from_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: no manifest of a release can be read here ({error_text(error)})") from None
+        raise Refused(f"{path}: no manifest of a release can be read here ({document_error_message(error)})") from None

@@ -1,4 +1,4 @@
-"""Labels of targets and answers. Data stages count them before training, and metrics are computed from them.
+"""Labels of targets and answers. Data stages count labels before training, and metrics are computed from them.
 
 `evaluation.target`   label
 `json`                the field `evaluation.label_field` of a JSON object (RFC 7493)
@@ -15,16 +15,16 @@ NO_LABEL = ""
 """Label of an answer that cannot be parsed, or whose label field is missing, null or empty."""
 
 
-def label_of(text: str, settings: Evaluation) -> str:
+def extract_label(text: str, settings: Evaluation) -> str:
     if settings.label_field is None:
         return text.strip()
     try:
-        return value_label(parse_object(text).get(settings.label_field))
+        return label_from_value(parse_json_object(text).get(settings.label_field))
     except ValueError:
         return NO_LABEL
 
 
-def value_label(value: Any) -> str:
+def label_from_value(value: Any) -> str:
     """Convert the value of an answer's label field to a label.
 
     Null becomes NO_LABEL, a string is the label itself, and any other value becomes canonical JSON.
@@ -34,7 +34,7 @@ def value_label(value: Any) -> str:
     return value if isinstance(value, str) else canonical_json(value).decode()
 
 
-def require_readable(target: str, settings: Evaluation) -> None:
+def require_parsable_target(target: str, settings: Evaluation) -> None:
     """Check that stage `evaluate` can compare answers with a target.
 
     Raises:
@@ -42,11 +42,11 @@ def require_readable(target: str, settings: Evaluation) -> None:
             target.
     """
     if settings.label_field is not None:
-        parse_object(target)
+        parse_json_object(target)
 
 
-def parse_object(text: str) -> dict[str, Any]:
-    """Parse a target or answer as a JSON object. Field names are normalised to NFC, as they are in settings.
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Parse a target or answer as a JSON object. Field names are normalised to NFC, like those in settings.
 
     Raises:
         ValueError: The text is not a JSON object.

@@ -5,12 +5,12 @@ from typing import Any
 
 from tasks.core.params.prompts import Prompt
 
-Turn = dict[str, str]
+ChatTurn = dict[str, str]
 """Chat turn: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
-def chat_turns(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[Turn], str]:
-    turns: Sequence[Turn] = record["messages"]
+def split_context_and_target(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[ChatTurn], str]:
+    turns: Sequence[ChatTurn] = record["messages"]
     system = prompts[record["task"]].system
     context = [{"role": turn["role"], "content": turn["content"]} for turn in turns[:-1]]
     return ([{"role": "system", "content": system}] if system else []) + context, turns[-1]["content"]

@@ -13,16 +13,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-KINDS = ("answer", "refuse", "escalate", "clarify")
+ANSWER_KINDS = ("answer", "refuse", "escalate", "clarify")
 
-MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+MESSAGE_TYPE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
-SCHEMA = pa.schema(
+RECORD_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),  # keyed digest of source and row, with the vault's key; 32 hex digits
         ("source_id", pa.string()),
         ("task", pa.string()),  # key of `prompts` in params.yaml
-        ("messages", pa.list_(MESSAGE)),  # chat turns without system prompt; the last one is the target
+        ("messages", pa.list_(MESSAGE_TYPE)),  # chat turns without system prompt; the last one is the target
         ("kind", pa.string()),  # one of KINDS
         ("language", pa.string()),  # BCP 47, e.g. en, de
         ("department", pa.string()),
@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-QUARANTINE = pa.schema(
+QUARANTINE_SCHEMA = pa.schema(
     [
         ("source_id", pa.string()),
         ("row", pa.int64()),  # 1-based data row in its source
@@ -48,12 +48,11 @@ QUARANTINE = pa.schema(
     ]
 )
 
-VALIDATION = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
-"""Arrow schema of the validation rows. `place` is the row number in the training table, by which the rows are
-sorted."""
+VALIDATION_SCHEMA = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
+"""Arrow schema of the validation rows. They are sorted by `place`, which is the row number in the training table."""
 
-ROW_GROUP = 50_000
-"""Number of rows in a Parquet row group. It is fixed, so that the same rows always give the same bytes."""
+ROW_GROUP_ROWS = 50_000
+"""Number of rows in a Parquet row group. The number is fixed, so that the same rows always give the same bytes."""
 
 
 class TableWriter:
@@ -72,12 +71,12 @@ class TableWriter:
     def write(self, table: pa.Table) -> None:
         self._pending.append(table)
         self._rows += table.num_rows
-        while self._rows >= ROW_GROUP:
-            self._flush(ROW_GROUP)
+        while self._rows >= ROW_GROUP_ROWS:
+            self._flush(ROW_GROUP_ROWS)
 
     def _flush(self, rows: int) -> None:
         together = pa.concat_tables([self._schema.empty_table(), *self._pending])
-        self._file.write_table(together.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
+        self._file.write_table(together.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP_ROWS)
         self._pending = [together.slice(rows)]
         self._rows -= rows
 
@@ -95,14 +94,15 @@ def write_table(table: pa.Table, path: Path) -> None:
         file.write(table)
 
 
-def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
+def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
     with TableWriter(path, schema) as file:
-        for part in parts:
+        for part in batches:
             file.write(pa.Table.from_batches([part]))
 
 
 SMALL_BATCH_ROWS = 128
-"""Number of rows to read at once from a file that a run's own code wrote, because its texts can be of any length."""
+"""Number of rows to read at once from a file that a run's own code wrote. It is small, because the texts in such a file
+can have any length."""
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -115,12 +115,12 @@ def read_batches(path: Path, columns: Sequence[str] | None = None, rows: int = 1
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
-def read_rows(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
+def read_rows_at(path: Path, positions: npt.NDArray[np.int64]) -> pa.Table:
     """Return the rows with the given indices, counted from 0, in the given order, without loading the whole file."""
-    wanted = np.sort(places)
+    wanted = np.sort(positions)
     parts, begin = [], 0
     for batch in read_batches(path):
         low, high = np.searchsorted(wanted, [begin, begin + len(batch)])
         parts.append(batch.take(pa.array(wanted[low:high] - begin)))
         begin += len(batch)
-    return pa.Table.from_batches(parts).take(pa.array(np.searchsorted(wanted, places)))
+    return pa.Table.from_batches(parts).take(pa.array(np.searchsorted(wanted, positions)))

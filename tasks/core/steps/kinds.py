@@ -1,20 +1,20 @@
-"""Table of the kinds of sources, the file formats that Hallmark reads.
+"""Table of the kinds of sources, which are the file formats that Hallmark reads.
 
-A new kind is a line here and a file `tasks/stages/data/readers/formats/KIND_reader.py`.
+A new kind needs a line here and a file `tasks/stages/data/readers/formats/KIND_reader.py`.
 """
 
-KINDS: dict[str, tuple[str, ...]] = {
+SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "csv": ("stray_quote", "field_count"),
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""
-MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in KINDS.values() for rule in rules)
-KINDS_IN_WORDS: str = " or ".join([", ".join([*KINDS][:-1]), [*KINDS][-1]])
+MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in SOURCE_KINDS.values() for rule in rules)
+SOURCE_KINDS_IN_WORDS: str = " or ".join([", ".join([*SOURCE_KINDS][:-1]), [*SOURCE_KINDS][-1]])
 
 
-def known_kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"expected {KINDS_IN_WORDS}, got {kind!r}")
+def validate_source_kind(kind: str) -> str:
+    if kind not in SOURCE_KINDS:
+        raise ValueError(f"expected {SOURCE_KINDS_IN_WORDS}, got {kind!r}")
     return kind

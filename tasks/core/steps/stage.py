@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SOURCES, SUITES, CHAMPION, CODE = (f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code"))
+SOURCES_PATH, SUITES_PATH, CHAMPION_PATH, CODE_PATH = (
+    f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code")
+)
 
 
 @dataclass(frozen=True)
 class Stage:
     name: str
-    module: str
+    module_name: str
     """Module that contains the function `run(params, layout)`, or `run(params, layout, which)` if the stage has
     variants."""
-    params: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
+    param_sections: tuple[str, ...] = ()
+    input_paths: tuple[str, ...] = ()
     """Paths of the files and folders that the stage reads, relative to the worktree. Code is not included."""
-    gates: tuple[str, ...] = ()
+    required_gates: tuple[str, ...] = ()
     """Gates that must be passed before the stage runs. The stage verifies their gate statements."""
-    rules: tuple[str, ...] = ()
+    quarantine_rules: tuple[str, ...] = ()
     """Names of the rules by which a data stage can quarantine a row, as written to quarantine.parquet."""
     has_measurements: bool = False
     variants: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +36,10 @@ class Stage:
         """Output folders of the stage, relative to artefacts/ and measured/, one for each variant."""
         return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
-    def dependencies(self, key: str = "") -> list[str]:
-        gate = [*(f"gates/{name}.json" for name in self.gates), *(["inputs/authority.json"] if self.gates else [])]
-        own = [self.variants[key]] if key else []
-        return [*self.inputs, *own, *gate, "constraints.txt"]
+    def dependency_paths(self, variant: str = "") -> list[str]:
+        gate = [
+            *(f"gates/{name}.json" for name in self.required_gates),
+            *(["inputs/authority.json"] if self.required_gates else []),
+        ]
+        own = [self.variants[variant]] if variant else []
+        return [*self.input_paths, *own, *gate, "constraints.txt"]

@@ -13,14 +13,14 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.use_case import SuccessMetric
 from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria, relaxed_criteria
-from tasks.gates.checks.purpose import Purpose, unapproved
-from tasks.policy.gate_rules import STANDING_CHECKS, Check, GateRules
+from tasks.gates.checks.purpose import Purpose, unapproved_uses
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER, Check, GateRules
 from tasks.sources.dataset import Dataset
 from tasks.trust.gate_statement import GateName
 
 CHECKS_OF_EVERY_TIER: dict[GateName, list[Check]] = {
-    "data": [Check(name=STANDING_CHECKS["data"], fact="use_case.unapproved_uses", at_most=0)],
-    "evaluation": [Check(name=STANDING_CHECKS["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
+    "data": [Check(name=CHECK_NAMES_OF_EVERY_TIER["data"], fact="use_case.unapproved_uses", at_most=0)],
+    "evaluation": [Check(name=CHECK_NAMES_OF_EVERY_TIER["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
 }
 
 RECORD_NOTE_PATTERNS = {
@@ -51,11 +51,11 @@ class CheckResult(FrozenModel):
     """Outcome of the check. `absent` means that the check is optional and its metric does not exist; the gate can still
     pass."""
     why: str = ""
-    """Explanation of the outcome. Only for checks that apply in every tier, and for metrics whose note lists
+    """Explanation of the outcome. Empty, except for checks that apply in every tier and for metrics whose note lists
     records."""
 
 
-def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]) -> list[Check]:
+def checks_of_gate(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]) -> list[Check]:
     """Return all checks of a gate.
 
     Raises:
@@ -76,23 +76,23 @@ def _metric_check(metric: SuccessMetric) -> Check:
     return Check(**metric.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
 
 
-def standing_facts(
+def facts_of_every_tier(
     gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: AcceptanceCriteria, adopted: PromotedCriteria | None
 ) -> Facts:
-    """Return the metrics for the checks of every tier: numbers of findings, with the findings listed in the note."""
+    """Return the metrics for the checks of every tier. Each metric is a number of findings, which its note lists."""
     if gate == "data" and dataset is not None:
         allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
-        return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
+        return {"use_case.unapproved_uses": _finding_count(unapproved_uses(purpose.approved_uses, allowed))}
     if gate == "evaluation":
-        return {"use_case.laxer_metrics": _count(relaxed_criteria(adopted, bar))}
+        return {"use_case.laxer_metrics": _finding_count(relaxed_criteria(adopted, bar))}
     return {}
 
 
-def _count(texts: list[str]) -> Fact:
+def _finding_count(texts: list[str]) -> Fact:
     return Fact(value=len(texts), note="; ".join(texts))
 
 
-def check_result(check: Check, facts: Facts) -> CheckResult:
+def evaluate_check(check: Check, facts: Facts) -> CheckResult:
     """Compare a metric with its limit. If the metric does not exist, the check fails unless it is optional."""
     fact = facts.get(check.fact)
     judged = getattr(fact, check.bound) if fact else None
@@ -115,5 +115,5 @@ def check_result(check: Check, facts: Facts) -> CheckResult:
 
 def _finding(check: Check, fact: Fact | None) -> str:
     form = RECORD_NOTE_PATTERNS.get(check.fact)
-    shown = check.name in STANDING_CHECKS.values() or (fact and form and form.fullmatch(fact.note))
+    shown = check.name in CHECK_NAMES_OF_EVERY_TIER.values() or (fact and form and form.fullmatch(fact.note))
     return fact.note if fact and shown else ""

@@ -5,14 +5,22 @@ from typing import Literal
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Sha256
-from tasks.sources.dataset import SEGMENTS, SIDES, SIGNED_FIELDS, STAGES, Dataset, DatasetSource, Value
+from tasks.sources.dataset import (
+    COUNTED_STAGES,
+    PARTITIONS,
+    SEGMENT_FIELDS,
+    SIGNED_FIELDS,
+    Dataset,
+    DatasetSource,
+    SettingValue,
+)
 
 
 class ValueChange(FrozenModel):
     """Earlier and current value of a metric or setting; null if the value does not exist."""
 
-    before: Value
-    now: Value
+    before: SettingValue
+    now: SettingValue
 
     @property
     def unchanged(self) -> bool:
@@ -26,7 +34,7 @@ class SourceChange(FrozenModel):
     rows: ValueChange
     """Number of the source's rows in the dataset."""
     aside_share: ValueChange
-    """Share of the read rows that were quarantined before the split, from 0 to 1."""
+    """Fraction of the read rows that were quarantined before the split, from 0 to 1."""
     terms: dict[str, ValueChange]
     """Declared terms that differ: owner, licence, lawful basis, classification, and the action of `protect` for each
     category."""
@@ -42,7 +50,7 @@ class DatasetChange(FrozenModel):
     rows: dict[str, ValueChange]
     """Number of rows in each partition, training and test."""
     quarantined: dict[str, ValueChange]
-    """Share of rows that each stage quarantined, from 0 to 1, by stage name."""
+    """Fraction of rows that each stage quarantined, from 0 to 1, by stage name."""
     sources: dict[str, SourceChange]
     segments: dict[str, dict[str, ValueChange]]
     """Number of rows in both partitions together, by segment and segment value. Unchanged numbers are left out."""
@@ -50,7 +58,7 @@ class DatasetChange(FrozenModel):
     """Settings in section `data` of params.yaml that differ."""
 
 
-def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> DatasetChange:
+def compare_datasets(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> DatasetChange:
     """Compare two datasets.
 
     Args:
@@ -62,39 +70,46 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Dat
     return DatasetChange(
         run=run,
         subject_sha256=subject_sha256,
-        rows={side: ValueChange(before=before.rows[side], now=now.rows[side]) for side in SIDES},
-        quarantined={stage: ValueChange(before=_share(before, stage), now=_share(now, stage)) for stage in STAGES},
+        rows={side: ValueChange(before=before.rows[side], now=now.rows[side]) for side in PARTITIONS},
+        quarantined={
+            stage: ValueChange(before=_quarantined_share(before, stage), now=_quarantined_share(now, stage))
+            for stage in COUNTED_STAGES
+        },
         sources={
-            name: _source(before.sources.get(name), now.sources.get(name))
+            name: _source_change(before.sources.get(name), now.sources.get(name))
             for name in _all_names(before.sources, now.sources)
         },
-        segments={name: changed_values(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
+        segments={
+            name: changed_values(_segment_counts(before, name), _segment_counts(now, name)) for name in SEGMENT_FIELDS
+        },
         settings=changed_values(before.settings, now.settings),
     )
 
 
-def changed_values(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, ValueChange]:
+def changed_values(before: Mapping[str, SettingValue], now: Mapping[str, SettingValue]) -> dict[str, ValueChange]:
     pairs = {name: ValueChange(before=before.get(name), now=now.get(name)) for name in _all_names(before, now)}
     return {name: pair for name, pair in pairs.items() if not pair.unchanged}
 
 
-def _source(before: DatasetSource | None, now: DatasetSource | None) -> SourceChange:
+def _source_change(before: DatasetSource | None, now: DatasetSource | None) -> SourceChange:
     return SourceChange(
-        content=_content(before, now),
+        content=_content_change(before, now),
         taken=_figure_change(before, now, lambda source: source.rows_read),
         rows=_figure_change(before, now, lambda source: sum(source.rows.values())),
         aside_share=_figure_change(before, now, lambda source: round(source.quarantined_share_before_split, 6)),
-        terms=changed_values(_terms(before), _terms(now)) if before and now else {},
+        terms=changed_values(_declared_terms(before), _declared_terms(now)) if before and now else {},
     )
 
 
 def _figure_change(
-    before: DatasetSource | None, now: DatasetSource | None, figure: Callable[[DatasetSource], Value]
+    before: DatasetSource | None, now: DatasetSource | None, figure: Callable[[DatasetSource], SettingValue]
 ) -> ValueChange:
     return ValueChange(before=None if before is None else figure(before), now=None if now is None else figure(now))
 
 
-def _content(before: DatasetSource | None, now: DatasetSource | None) -> Literal["added", "removed", "changed", "same"]:
+def _content_change(
+    before: DatasetSource | None, now: DatasetSource | None
+) -> Literal["added", "removed", "changed", "same"]:
     if before is None:
         return "added"
     if now is None:
@@ -102,23 +117,23 @@ def _content(before: DatasetSource | None, now: DatasetSource | None) -> Literal
     return "same" if before.sha256 == now.sha256 else "changed"
 
 
-def _terms(source: DatasetSource) -> dict[str, Value]:
+def _declared_terms(source: DatasetSource) -> dict[str, SettingValue]:
     said = {name: getattr(source, name) for name in SIGNED_FIELDS}
-    terms: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
+    terms: dict[str, SettingValue] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
     return terms | {f"protect.{category}": action for category, action in source.actions.items()}
 
 
-def _share(dataset: Dataset, stage: str) -> float | None:
-    """Return the share of rows that a stage quarantined; None if the dataset's Hallmark version had no such stage."""
+def _quarantined_share(dataset: Dataset, stage: str) -> float | None:
+    """Return the fraction of rows that a stage quarantined; None if the dataset's Hallmark version lacked the stage."""
     passage = dataset.counts.get(stage)
     if passage is None:
         return None
     return round(sum(passage.quarantined.values()) / passage.rows, 6) if passage.rows else 0.0
 
 
-def _segment(dataset: Dataset, name: str) -> dict[str, int]:
+def _segment_counts(dataset: Dataset, name: str) -> dict[str, int]:
     sides = dataset.segments[name]
-    return {value: sum(sides[side].get(value, 0) for side in SIDES) for value in _all_names(*sides.values())}
+    return {value: sum(sides[side].get(value, 0) for side in PARTITIONS) for value in _all_names(*sides.values())}
 
 
 def _all_names(*names: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Purpose of a use case, which people approve data for and which its sources must allow."""
+"""Purpose of a use case. People approve data for this purpose, and the sources of the use case must allow it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ class Purpose(Document):
         return Purpose(problem=card.problem, users=card.users, approved_uses=card.approved_uses)
 
 
-def unapproved(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:
+def unapproved_uses(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:
     """Return a description of each use that the owner of a source has not approved.
 
     A use is approved if the source lists it in the same words. Case and spacing are ignored.
@@ -31,9 +31,9 @@ def unapproved(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> lis
         f"{source} is not approved for {use!r} (approved: {', '.join(map(repr, allowed)) or 'nothing'})"
         for source, allowed in sources.items()
         for use in uses
-        if _plain(use) not in set(map(_plain, allowed))
+        if _normalised_use(use) not in set(map(_normalised_use, allowed))
     ]
 
 
-def _plain(use: str) -> str:
+def _normalised_use(use: str) -> str:
     return " ".join(use.split()).casefold()

@@ -15,7 +15,7 @@ BINDING_VERBS = ("approve", "waive")
 
 
 @dataclass(frozen=True)
-class Claim:
+class DecisionClaim:
     decision: Decision
     person: Person
     key_fingerprint: str
@@ -24,8 +24,8 @@ class Claim:
     evidence: Evidence
     """Evidence of the gate that the decision is used for."""
     own_evidence: Evidence | None
-    """Evidence that the decision was made on: `evidence` itself, or the evidence of an earlier run if the decision
-    carries over from that run. None if it is not available, as in a release."""
+    """Evidence on which the decision was made: `evidence` itself, or the evidence of an earlier run if the decision
+    carries over from it. None if it is not available, as in a release."""
     policy: Policy
     effective_at: datetime
     """Time from which the decision is valid. The person must hold the role at this time."""
@@ -34,20 +34,21 @@ class Claim:
     now: datetime
     """Time at which a waiver must still be valid."""
     opened_at: datetime | None = None
-    """Time at which the decision's own gate was opened; None if it is unknown, as in a release."""
+    """Time at which the gate was opened with `own_evidence`; None if it is unknown, as in a release."""
     deadline: datetime | None = None
-    """Deadline of the decision's own gate; None if it is unknown."""
+    """Deadline of the gate that was opened with `own_evidence`; None if it is unknown."""
     closing_entry: Entry | None = None
-    """Ledger entry that closed the gate before the decision was recorded; None if there is none or it is unknown."""
+    """Ledger entry that closed the gate, or the earlier run's gate, before the decision was recorded. None if there is
+    no such entry or it is unknown."""
 
     @property
     def is_carried_over(self) -> bool:
         return self.own_evidence is not self.evidence
 
     @property
-    def binding(self) -> bool:
+    def is_binding(self) -> bool:
         return self.decision.verb in BINDING_VERBS
 
 
-Rule = Callable[[Claim], str | None]
+Rule = Callable[[DecisionClaim], str | None]
 """Function that returns the reason why a claim breaks a rule, or None if the claim satisfies it."""

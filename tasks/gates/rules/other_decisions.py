@@ -6,40 +6,40 @@ from typing import NamedTuple
 from tasks.gates.rules.claim import BINDING_VERBS
 from tasks.gates.signed_decision import Decision
 
-Roles = Mapping[str, str]
+RoleByPerson = Mapping[str, str]
 
 
-class PlacedDecision(NamedTuple):
-    """Decision that satisfies the rules of single decisions, with its digest and where it is recorded."""
+class RecordedDecision(NamedTuple):
+    """Decision that satisfies the rules for single decisions, with its digest and the place where it is recorded."""
 
     decision: Decision
     sha256: str
-    place: str
+    location: str
     """Description of where the envelope is recorded, for example `entry 7`."""
 
 
-def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list[str | None]:
-    """Return for each decision the reason why another decision makes it invalid, or None if no other decision does.
+def refusal_reasons(decisions: Sequence[RecordedDecision | None], roles: RoleByPerson | None) -> list[str | None]:
+    """Return, for each decision, the reason why another decision invalidates it, or None.
 
     Args:
-        those: Decisions in the order in which they were made; None for a decision that is already invalid.
+        decisions: Decisions in the order in which they were made; None for a decision that is already invalid.
         roles: Role of each person at the run's earlier gates; None if policy lets a person decide in several roles.
     """
-    withdrawn = _withdrawn(those)
-    reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
+    withdrawn = _withdrawal_reasons(decisions)
+    reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in decisions]
     places: dict[object, str] = {}
     taken = dict(roles or {})
-    for number, each in enumerate(those):
+    for number, each in enumerate(decisions):
         if each is None or reasons[number]:
             continue
-        reasons[number] = _repeated(each, places)
+        reasons[number] = _refuse_repetition(each, places)
         if roles is not None and not reasons[number]:
-            reasons[number] = second_role(each.decision, taken)
+            reasons[number] = refuse_second_role(each.decision, taken)
         taken = first_roles([each.decision], taken)
     return reasons
 
 
-def second_role(decision: Decision, roles: Roles) -> str | None:
+def refuse_second_role(decision: Decision, roles: RoleByPerson) -> str | None:
     """Return a reason to refuse an approval or waiver in a second role. Rejections are accepted in any role."""
     first = roles.get(decision.person, decision.role)
     if decision.verb not in BINDING_VERBS or first == decision.role:
@@ -47,8 +47,8 @@ def second_role(decision: Decision, roles: Roles) -> str | None:
     return f"{decision.person} decides in role {first} in this run, and policy lets nobody decide in two"
 
 
-def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
-    """Add decisions to the known roles, and return the first role of each person."""
+def first_roles(decisions: Iterable[Decision], roles: RoleByPerson) -> dict[str, str]:
+    """Return the first role in which each person decided. `roles` contains the roles from the run's earlier gates."""
     taken = dict(roles)
     for decision in decisions:
         if decision.verb in BINDING_VERBS:
@@ -56,28 +56,28 @@ def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
     return taken
 
 
-def _withdrawn(those: Iterable[PlacedDecision | None]) -> dict[tuple[str, str], str]:
+def _withdrawal_reasons(decisions: Iterable[RecordedDecision | None]) -> dict[tuple[str, str], str]:
     """Return a reason for each withdrawn envelope, by person and digest. All copies of an envelope are withdrawn."""
     return {
-        (each.decision.person, sha256): f"withdrawn by {each.place}"
-        for each in those
+        (each.decision.person, sha256): f"withdrawn by {each.location}"
+        for each in decisions
         if each and each.decision.verb == "withdraw"
         for sha256 in each.decision.withdraws
     }
 
 
-def _repeated(each: PlacedDecision, places: dict[object, str]) -> str | None:
+def _refuse_repetition(recorded: RecordedDecision, location_by_key: dict[object, str]) -> str | None:
     """Return a reason to refuse a repeated decision, because a person's approval must not count twice.
 
     A rejection in an earlier run and the same rejection in this run are different decisions: the former only keeps the
     gate from passing, and the latter ends the run.
     """
-    said = each.decision
+    said = recorded.decision
     if said.verb == "withdraw":
         return None
     run = said.run if said.verb == "reject" else ""
     key = (said.person, said.verb, run, said.role, *said.checks, said.expires)
-    if key in places:
-        return f"says the same as {places[key]}"
-    places[key] = each.place
+    if key in location_by_key:
+        return f"says the same as {location_by_key[key]}"
+    location_by_key[key] = recorded.location
     return None

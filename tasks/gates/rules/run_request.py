@@ -1,9 +1,9 @@
-"""Rules of run requests, each written once: a function that returns why a `RequestClaim` is not allowed, or None.
+"""Rules for run requests. Each rule is a function that returns the reason why a request is not allowed, or None.
 
-They are used in three places: in tasks/runs/run.py before a request is signed, in gates.py when a gate is judged, and
-in tasks/registry/verify/attestation_checks.py for a release, offline. Roles and keys are judged as of the same time
-(`RecordedRunRequest.effective_at`). A release does not contain the time at which its request was recorded, so the
-request's own time is used there.
+The rules are used in three places: in tasks/runs/run.py before a request is signed, in gates.py when a gate is judged,
+and in tasks/registry/verify/attestation_checks.py when a release is verified offline. The roles and keys that count are
+those at `RecordedRunRequest.effective_at`. A release does not contain the time at which its request was recorded, so
+the signing time of the request is used there.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from datetime import datetime
 
 from tasks.core.formatting import format_time
 from tasks.policy.people import Person
-from tasks.policy.policy import LOCAL, SCHEDULER, Policy
+from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy
 from tasks.policy.signed_document import PeopleById
 
 
@@ -23,49 +23,54 @@ class RequestClaim:
     """Person who requests the run; None for the scheduler, and for a requester who is not in people.yaml."""
     tier: str
     policy: Policy
-    at: datetime
+    judged_at: datetime
 
     @property
     def roles(self) -> list[str]:
-        return self.person.roles_at(self.at) if self.person else []
+        return self.person.roles_at(self.judged_at) if self.person else []
 
 
-def known_requester(asking: RequestClaim) -> str | None:
-    if asking.person or asking.requester == SCHEDULER:
+def refuse_unknown_requester(claim: RequestClaim) -> str | None:
+    if claim.person or claim.requester == SCHEDULER:
         return None
-    return f"{asking.requester} is not in people.yaml"
+    return f"{claim.requester} is not in people.yaml"
 
 
-def any_role(asking: RequestClaim) -> str | None:
-    """Return a reason to refuse people whose roles have all ended, even if policy lets everybody request runs."""
-    if asking.person is None or asking.roles:
+def refuse_without_role(claim: RequestClaim) -> str | None:
+    """Return a reason to refuse a requester whose roles have all ended, even if policy lets everybody request runs."""
+    if claim.person is None or claim.roles:
         return None
-    return f"{asking.requester} held no role on {format_time(asking.at)}, as people.yaml says"
+    return f"{claim.requester} held no role on {format_time(claim.judged_at)}, as people.yaml says"
 
 
-def demo_identity(asking: RequestClaim) -> str | None:
-    if asking.person and asking.person.demo and asking.policy.environment != LOCAL:
-        return f"{asking.requester} is a demo identity, which counts in environment {LOCAL} alone"
+def refuse_demo_identity(claim: RequestClaim) -> str | None:
+    if claim.person and claim.person.demo and claim.policy.environment != LOCAL_ENVIRONMENT:
+        return f"{claim.requester} is a demo identity, which counts in environment {LOCAL_ENVIRONMENT} alone"
     return None
 
 
-def tier_requesters(asking: RequestClaim) -> str | None:
-    """Return a reason to refuse people who may not request runs of the risk tier.
+def refuse_for_tier(claim: RequestClaim) -> str | None:
+    """Return a reason to refuse a requester who is not allowed to request runs of the risk tier.
 
     Raises:
         InputError: The tier is not in policy.yaml.
     """
-    return asking.policy.tier(asking.tier).request_refusal(asking.requester, asking.roles) or None
+    return claim.policy.tier(claim.tier).request_refusal(claim.requester, claim.roles) or None
 
 
-RULES: tuple[Callable[[RequestClaim], str | None], ...] = (known_requester, any_role, demo_identity, tier_requesters)
+RULES: tuple[Callable[[RequestClaim], str | None], ...] = (
+    refuse_unknown_requester,
+    refuse_without_role,
+    refuse_demo_identity,
+    refuse_for_tier,
+)
 
 
-def why_not(who: str, tier: str, policy: Policy, people: PeopleById, at: datetime) -> str | None:
-    """Return the reason why somebody may not request runs of a risk tier; None if they may.
+def refusal_reason(requester: str, tier: str, policy: Policy, people: PeopleById, judged_at: datetime) -> str | None:
+    """Return the reason why a requester is not allowed to request runs of a risk tier; None if they are allowed to.
 
     Raises:
         InputError: The tier is not in policy.yaml.
     """
-    asking = RequestClaim(who, people.get(who), tier, policy, at)
+    asking = RequestClaim(requester, people.get(requester), tier, policy, judged_at)
     return next((reason for rule in RULES if (reason := rule(asking))), None)

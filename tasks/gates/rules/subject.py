@@ -1,20 +1,20 @@
 """Rules about the subject of a decision: gate, output, policy, evidence and purpose."""
 
-from tasks.gates.rules.claim import Claim, Rule
+from tasks.gates.rules.claim import DecisionClaim, Rule
 
 SUITES_PATH = "inputs/suites.json"
 
 
-def gate(claim: Claim) -> str | None:
+def refuse_other_gate(claim: DecisionClaim) -> str | None:
     """Return a reason to refuse a decision about another gate, even if both gates are about the same output."""
     said = claim.decision.gate
     return f"it is about gate {said}, and another gate is asked" if said != claim.evidence.gate else None
 
 
-def signed_output(claim: Claim) -> str | None:
-    """Return a reason to refuse a signature whose evidence names another output or policy.
+def refuse_mismatched_output(claim: DecisionClaim) -> str | None:
+    """Return a reason to refuse a decision if its evidence is about another output or policy than the decision.
 
-    Such a pair was not made together: somebody combined a signature with other evidence.
+    Decision and evidence then do not belong together: somebody has combined them.
     """
     made_on = claim.own_evidence
     if made_on is None:
@@ -25,7 +25,7 @@ def signed_output(claim: Claim) -> str | None:
     return None
 
 
-def signed_purpose(claim: Claim) -> str | None:
+def refuse_mismatched_purpose(claim: DecisionClaim) -> str | None:
     made_on, said = claim.own_evidence, claim.decision
     if made_on is None:
         return None
@@ -35,37 +35,37 @@ def signed_purpose(claim: Claim) -> str | None:
     return None
 
 
-def output(claim: Claim) -> str | None:
+def refuse_other_output(claim: DecisionClaim) -> str | None:
     asked = claim.evidence.subject
     return "it is about another output" if (claim.stage, claim.subject_sha256) != (asked.stage, asked.sha256) else None
 
 
-def policy(claim: Claim) -> str | None:
-    """Return a reason to refuse a decision under another policy: its rules might have led to another decision."""
+def refuse_other_policy(claim: DecisionClaim) -> str | None:
+    """Return a reason to refuse a decision that was made under another policy, whose rules may have been different."""
     return "it was made under another policy" if claim.decision.policy_sha256 != claim.evidence.policy_sha256 else None
 
 
-def evidence(claim: Claim) -> str | None:
-    """Return a reason to refuse a decision from an earlier run. Only decisions about identical data carry over."""
+def refuse_other_evidence(claim: DecisionClaim) -> str | None:
+    """Return a reason to refuse a decision from an earlier run. Only decisions on identical data carry over."""
     if claim.is_carried_over and claim.evidence.gate != "data":
         return "it is about other evidence, of another run perhaps, and only data decisions carry over"
     return None
 
 
-def expectations(claim: Claim) -> str | None:
+def refuse_other_expectations(claim: DecisionClaim) -> str | None:
     made_on = claim.own_evidence
     if made_on and made_on.artefacts.get(SUITES_PATH) != claim.evidence.artefacts.get(SUITES_PATH):
         return "other expectations were asked then"
     return None
 
 
-def purpose(claim: Claim) -> str | None:
+def refuse_other_purpose(claim: DecisionClaim) -> str | None:
     """Return a reason to refuse an approval or waiver that was given for another purpose or in a lower risk tier.
 
     Rejections apply to every purpose and tier.
     """
     said, asked = claim.decision, claim.evidence
-    if not claim.binding:
+    if not claim.is_binding:
         return None
     if said.purpose_sha256 != asked.purpose_sha256:
         same = " with another problem, other users or other approved uses on its card"
@@ -75,4 +75,13 @@ def purpose(claim: Claim) -> str | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (gate, signed_output, signed_purpose, output, policy, evidence, expectations, purpose)
+RULES: tuple[Rule, ...] = (
+    refuse_other_gate,
+    refuse_mismatched_output,
+    refuse_mismatched_purpose,
+    refuse_other_output,
+    refuse_other_policy,
+    refuse_other_evidence,
+    refuse_other_expectations,
+    refuse_other_purpose,
+)

@@ -3,17 +3,17 @@
 from datetime import timedelta
 
 from tasks.core.formatting import format_time
-from tasks.gates.rules.claim import Claim, Rule
+from tasks.gates.rules.claim import DecisionClaim, Rule
 
 
-def complete(claim: Claim) -> str | None:
+def refuse_incomplete(claim: DecisionClaim) -> str | None:
     said = claim.decision
     if said.verb != "waive" or (said.reason.strip() and said.checks and said.expires):
         return None
     return "a waiver needs a reason, the checks it is for and an expiry"
 
 
-def same_result(claim: Claim) -> str | None:
+def refuse_changed_result(claim: DecisionClaim) -> str | None:
     """Return a reason to refuse a waiver if the check's result has changed since the person saw it."""
     if claim.decision.verb != "waive" or claim.own_evidence is None:
         return None
@@ -24,7 +24,7 @@ def same_result(claim: Claim) -> str | None:
     return None
 
 
-def check_failed(claim: Claim) -> str | None:
+def refuse_check_not_failed(claim: DecisionClaim) -> str | None:
     """Return a reason to refuse a waiver of a check that did not fail, because checks cannot be waived in advance."""
     if claim.decision.verb != "waive":
         return None
@@ -33,20 +33,21 @@ def check_failed(claim: Claim) -> str | None:
     return f"check {other!r} did not fail; waivers are for {', '.join(known) or 'none'}" if other is not None else None
 
 
-def allowed(claim: Claim) -> str | None:
+def refuse_unwaivable(claim: DecisionClaim) -> str | None:
     if claim.decision.verb != "waive":
         return None
     asks = claim.evidence.asks
     if asks.waive is None:
         return "policy lets nobody waive a check at this gate"
-    beyond = [name for name in claim.decision.checks if not asks.waive.covers(name)]
+    beyond = [name for name in claim.decision.checks if not asks.waive.allows_waiver_of(name)]
     return f"policy lets nobody waive {', '.join(map(repr, beyond))}" if beyond else None
 
 
-def max_duration(claim: Claim) -> str | None:
+def refuse_too_long(claim: DecisionClaim) -> str | None:
     """Return a reason to refuse a waiver that lasts longer than policy allows.
 
-    The duration begins at the earlier of the waiver's own time and its ledger entry's, so postdating has no effect.
+    The duration is counted from the signing time or from the time of the ledger entry, whichever is earlier. Postdating
+    a waiver therefore has no effect.
     """
     said, waive = claim.decision, claim.evidence.asks.waive
     if said.verb != "waive" or waive is None or said.expires is None:
@@ -60,11 +61,18 @@ def max_duration(claim: Claim) -> str | None:
     )
 
 
-def not_expired(claim: Claim) -> str | None:
+def refuse_expired(claim: DecisionClaim) -> str | None:
     said = claim.decision
     if said.verb != "waive" or said.expires is None or said.expires > claim.now:
         return None
     return f"the waiver expired on {format_time(said.expires)}"
 
 
-RULES: tuple[Rule, ...] = (complete, same_result, check_failed, allowed, max_duration, not_expired)
+RULES: tuple[Rule, ...] = (
+    refuse_incomplete,
+    refuse_changed_result,
+    refuse_check_not_failed,
+    refuse_unwaivable,
+    refuse_too_long,
+    refuse_expired,
+)

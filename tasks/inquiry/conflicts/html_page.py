@@ -1,6 +1,6 @@
-"""Pairs as an HTML page: one self-contained file without scripts, whose Content-Security-Policy allows none.
+"""HTML page of contradictory records: one self-contained file without scripts.
 
-Texts of customers are escaped as well.
+The Content-Security-Policy of the page forbids scripts, and the texts of customers are escaped.
 """
 
 from pathlib import Path
@@ -16,10 +16,10 @@ REMEDIES = (
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
     "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
 )
-"""Advice to owners on resolving contradictions. It takes effect in the next run."""
+"""Advice to owners on resolving contradictions. What they change takes effect in the next run."""
 
 
-def render(conflicts: Conflicts) -> str:
+def render_conflicts_page(conflicts: Conflicts) -> str:
     return (
         template_environment(FOLDER)
         .get_template("page.html")

@@ -1,8 +1,8 @@
-"""Pairs of records that contradict each other, with the rule that decided each, for a person with access.
+"""Pairs of contradictory records, with the rule that decided which record of each pair was kept.
 
-Texts are those that `clean` wrote, with tokens in place of personal values. The vault is therefore not read, and no
-entry is made in the ledger, where such entries would hide those about access to values. The texts are still customers'
-words, so they are shown only to people with access to single records of both sources.
+The texts are those that `clean` wrote, with tokens in place of personal values. The vault is therefore not read. No
+ledger entry is written either, because entries about masked texts would hide those about access to values. The texts
+are still customers' words, so they are shown only to people with access to single records of both sources.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from tasks.core.records.record import SMALL_BATCH_ROWS, read_batches, read_table
 from tasks.inquiry.access import Access
 from tasks.sources.sources import Source, load_resolved
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.deduplicate.verdicts import KEPT
+from tasks.stages.data.deduplicate.verdicts import CONFLICT_KEPT
 
 DECIDED_RULE = "conflict"
 RECORD_COLUMNS = ("record_id", "source_id", "messages", "effective_from", "retired_at")
@@ -67,14 +67,14 @@ def conflicts_path(layout: Layout) -> Path:
     return layout.artefacts("deduplicate") / "conflicts.parquet"
 
 
-def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = False) -> Conflicts:
-    """Return contradictions of a run that the person has access to.
+def find_conflicts(layout: Layout, access: Access, max_pairs: int, undecided_only: bool = False) -> Conflicts:
+    """Return the contradictions of a run to which a person has access.
 
     Args:
         layout: Worktree of the run.
         access: Access of the person.
-        most: Maximum number of pairs in the result.
-        undecided: Whether to leave out pairs that a rule decided.
+        max_pairs: Maximum number of pairs in the result.
+        undecided_only: Whether to leave out pairs that a rule decided.
 
     Raises:
         InputError: Stage `deduplicate` of the run has not finished.
@@ -82,62 +82,65 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
     """
     if not conflicts_path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
-    resolved = load_resolved(layout.sources)
+    resolved = load_resolved(layout.sources_path)
     sources = {item.source.id: item.source for item in resolved.sources}
-    entries = [entry for entry in list_pairs(layout) if not undecided or entry["rule"] != DECIDED_RULE]
-    places = _locations(layout, entries)
-    looker = access.for_run(layout)
+    entries = [entry for entry in list_conflict_entries(layout) if not undecided_only or entry["rule"] != DECIDED_RULE]
+    places = _record_locations(layout, entries)
+    looker = access.limit_to_run(layout)
     allowed = {name for name, source in sources.items() if looker.may_read(source)}
-    shown = [entry for entry in entries if _sources(entry, places) <= allowed]
+    shown = [entry for entry in entries if _source_ids(entry, places) <= allowed]
     if entries and not shown:
-        needed = sorted(set.union(*(_sources(entry, places) for entry in entries)) - allowed)
+        needed = sorted(set.union(*(_source_ids(entry, places) for entry in entries)) - allowed)
         raise Refused(
             f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: "
             + (looker.denial_reason or f"that takes owner, steward or a role in `access` of {', '.join(needed)}")
         )
-    sides = _pair_records(layout, shown[:most], sources, places)
+    sides = _pair_records(layout, shown[:max_pairs], sources, places)
     return Conflicts(
         run=layout.root.name,
         total=len(shown),
         withheld=len(entries) - len(shown),
-        pairs=[_pair(entry, sides) for entry in shown[:most]],
+        pairs=[_make_pair(entry, sides) for entry in shown[:max_pairs]],
     )
 
 
-def list_pairs(layout: Layout) -> list[dict[str, Any]]:
-    return _deduplicated(read_table(conflicts_path(layout)))
+def list_conflict_entries(layout: Layout) -> list[dict[str, Any]]:
+    return _unique_pairs(read_table(conflicts_path(layout)))
 
 
-def _deduplicated(table: pa.Table) -> list[dict[str, Any]]:
-    """Return each pair once, undecided pairs first. The table has an undecided pair twice, once for each record."""
+def _unique_pairs(table: pa.Table) -> list[dict[str, Any]]:
+    """Return each pair once, undecided pairs first.
+
+    The table contains an undecided pair twice, once for each record.
+    """
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
     return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED_RULE, entry["record_id"]))
 
 
-def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
+def _record_ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
     return pa.array(sorted({entry[end] for entry in entries for end in ("record_id", "other")}), pa.string())
 
 
-def _locations(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
+def _record_locations(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
-    named = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
+    named = rows.filter(pc.is_in(rows["record_id"], value_set=_record_ids(entries))).to_pylist()
     return {row["record_id"]: (row["source_id"], row["row"]) for row in named}
 
 
-def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> set[str]:
+def _source_ids(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> set[str]:
     return {places[entry[end]][0] for end in ("record_id", "other")}
 
 
 def _pair_records(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, PairRecord]:
-    """Return the records of pairs by id.
+    """Return the records of the given pairs by id.
 
     Raises:
-        Refused: Files disagree about a record's source, on which access depends.
+        Refused: Files of the run disagree about the source of a record, on which access depends.
     """
-    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, KEPT)}
-    kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
+    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, CONFLICT_KEPT)}
+    kept |= {entry["record_id"] for entry in entries if entry["rule"] == CONFLICT_KEPT}
     return {
         record["record_id"]: PairRecord(
             record_id=record["record_id"],
@@ -151,7 +154,7 @@ def _pair_records(
             target=record["target"],
             kept=record["record_id"] in kept,
         )
-        for record in _records(layout, _ids(entries))
+        for record in _read_records(layout, _record_ids(entries))
     }
 
 
@@ -162,7 +165,7 @@ def _require_same_source(record: Mapping[str, Any], places: dict[str, tuple[str,
     return source_id
 
 
-def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
+def _read_records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
     for batch in read_batches(layout.artefacts("clean") / "records.parquet", RECORD_COLUMNS, SMALL_BATCH_ROWS):
         records = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
         halves = (half(records["messages"]).to_pylist() for half in (prompts, targets))
@@ -170,13 +173,13 @@ def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
             yield record | {"prompt": prompt, "target": target}
 
 
-def _pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
+def _make_pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
     went, other = sides[entry["record_id"]], sides[entry["other"]]
-    decided_by = _reason(went, other) if entry["rule"] == DECIDED_RULE else ""
+    decided_by = _precedence_reason(went, other) if entry["rule"] == DECIDED_RULE else ""
     return Pair(went=went, other=other, jaccard=entry["jaccard"], decided_by=decided_by)
 
 
-def _reason(went: PairRecord, other: PairRecord) -> str:
+def _precedence_reason(went: PairRecord, other: PairRecord) -> str:
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"
     return f"newer date, {other.effective_from} over {went.effective_from or 'none'}"

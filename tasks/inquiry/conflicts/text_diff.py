@@ -1,4 +1,4 @@
-"""Two texts with the words that differ marked. Invisible characters are spelled out, so that they cannot mislead."""
+"""Word-by-word comparison of two texts. Invisible characters are spelled out, so that they cannot mislead."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,12 @@ from difflib import SequenceMatcher
 from itertools import groupby
 from typing import NamedTuple
 
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 
-WORD = re.compile(r"\s+|\w+|[^\w\s]")
+WORD_OR_SPACE = re.compile(r"\s+|\w+|[^\w\s]")
 MAX_WORDS = 2_000
-"""Maximum number of words that are compared one by one. If the differing part is longer, it is marked as a whole."""
+"""Maximum number of words that are compared word by word. If the differing part of a text is longer, all of it is
+marked as different."""
 
 
 class DiffPiece(NamedTuple):
@@ -19,10 +20,10 @@ class DiffPiece(NamedTuple):
 
 
 def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]:
-    ours, theirs = WORD.findall(escape(left)), WORD.findall(escape(right))
+    ours, theirs = WORD_OR_SPACE.findall(escape_hidden(left)), WORD_OR_SPACE.findall(escape_hidden(right))
     same = list(_matching_blocks(ours, theirs))
-    return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
-        _pieces(theirs, [(at, size) for _, at, size in same])
+    return list(_diff_pieces(ours, [(at, size) for at, _, size in same])), list(
+        _diff_pieces(theirs, [(at, size) for _, at, size in same])
     )
 
 
@@ -39,7 +40,7 @@ def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, 
     yield len(ours) - end, len(theirs) - end, end
 
 
-def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[DiffPiece]:
+def _diff_pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[DiffPiece]:
     differs = [True] * len(words)
     for begin, size in same:
         differs[begin : begin + size] = [False] * size

@@ -1,4 +1,4 @@
-"""Index of the records of each dataset and of the people that they mention. It answers in milliseconds.
+"""Index of the records in each dataset and of the people whom they mention. Queries take milliseconds.
 
 tables.py         tables of the index, and the meaning of their columns
 indexing.py       addition of a dataset to the index

@@ -1,8 +1,8 @@
-"""Search for a person in all datasets. The ledger has an entry before anything is answered.
+"""Search for a person in all datasets. The search is recorded in the ledger before any result is returned.
 
 Even the fact that a source has records of a person says something about them. The search therefore covers only sources
-that the searcher has access to. All other sources are named, whether or not the person is in them. The ledger does not
-contain the value that was searched for, such as a name, but only its keyed tokens.
+to which the searcher has access. All other sources are listed, whether or not they mention the person. The ledger does
+not contain the value that was searched for, such as a name, but only its keyed tokens.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource
 from tasks.ledger.ledger import Ledger
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING_CATEGORIES
-from tasks.stages.data.protect.tokens import token
+from tasks.stages.data.protect.tokens import make_token
 
 
 @dataclass(frozen=True)
-class PersonSearch:
-    members: list[Membership]
-    closed: list[str]
+class PersonSearchResult:
+    memberships: list[Membership]
+    unsearched_sources: list[str]
     """Sources that were not searched, each with a description of the people who have access."""
 
 
-def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearch:
+def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearchResult:
     """Find the records of every dataset that mention a person.
 
     Args:
@@ -47,9 +47,9 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
     state_folders = [
         each for each in (state, state / EXPERIMENTS_FOLDER) if each == state or (each / vault_keys.KEY_FILE).exists()
     ]
-    keys = [vault_keys.load(folder).tokens for folder in state_folders]
-    tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
-    known = {dataset.sha256: dataset for dataset in queries.datasets(state)}
+    keys = [vault_keys.load_keys(folder).tokens for folder in state_folders]
+    tokens = [make_token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
+    known = {dataset.sha256: dataset for dataset in queries.list_datasets(state)}
     closed = _unsearched_sources(list(known.values()), access)
     if known and not any(access.may_read(source) for dataset in known.values() for source in dataset.sources):
         raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
@@ -57,8 +57,8 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
         ledger, access_entries.PERSON_SOUGHT, "person", access.person.id, reason, {"tokens": tokens}
     )
     members = queries.memberships_of_subjects(state, tokens)
-    shown = [member for member in members if access.may_read(_source(known[member.dataset], member.source_id))]
-    return PersonSearch(shown, closed)
+    shown = [member for member in members if access.may_read(_find_source(known[member.dataset], member.source_id))]
+    return PersonSearchResult(shown, closed)
 
 
 def _unsearched_sources(datasets: list[IndexedDataset], access: Access) -> list[str]:
@@ -71,5 +71,5 @@ def _unsearched_sources(datasets: list[IndexedDataset], access: Access) -> list[
     return sorted(closed)
 
 
-def _source(dataset: IndexedDataset, source_id: str) -> IndexedSource:
+def _find_source(dataset: IndexedDataset, source_id: str) -> IndexedSource:
     return next(source for source in dataset.sources if source.id == source_id)

@@ -1,7 +1,7 @@
 """Queries of the lineage index: for a record, for the records of a person, and for a dataset.
 
-Every query raises Unavailable if an earlier version wrote an index in another format, because results without its
-datasets would be incomplete.
+Every query raises Unavailable if there is an index that an earlier version wrote in another format, because results
+without the datasets of that index would be incomplete.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.inquiry.lineage import tables
 from tasks.inquiry.lineage.tables import DATASETS, MENTIONS, RECORDS, RUNS, IndexedDataset
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Record and its partition in a dataset, including records that were quarantined or not drawn."""
+    """Partition of a record in a dataset. Records that were quarantined or not drawn have a membership too."""
 
     dataset: Sha256
     record: str
     """First 16 hex digits of the record's id."""
     side: str
-    """Partition of the dataset; QUARANTINED or NOT_DRAWN if the record is in none."""
+    """Partition of the dataset; QUARANTINED or NOT_DRAWN if the record is in neither."""
     source_id: str
     row: int
     """Number of the data row in the source, counted from 1."""
@@ -45,17 +45,17 @@ SELECT_MEMBERSHIPS = (
 )
 
 
-def datasets(state: Path) -> list[IndexedDataset]:
-    return list(map(_dataset, _rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
+def list_datasets(state: Path) -> list[IndexedDataset]:
+    return list(map(_parse_dataset, _query_rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
 
 
-def dataset(state: Path, sha256: str) -> IndexedDataset | None:
-    rows = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
-    return _dataset(rows[0]) if rows else None
+def find_dataset(state: Path, sha256: str) -> IndexedDataset | None:
+    rows = _query_rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
+    return _parse_dataset(rows[0]) if rows else None
 
 
 def runs_with_dataset(state: Path, sha256: str) -> list[str]:
-    named = _rows(
+    named = _query_rows(
         state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
     )
     return sorted((run for (run,) in named), key=lambda run: (Layout(state / "runs" / run).resolved_at, run))
@@ -75,7 +75,7 @@ def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
 
 def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
     here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
-    return _members(state, SELECT_MEMBERSHIPS.where(here))
+    return _query_memberships(state, SELECT_MEMBERSHIPS.where(here))
 
 
 def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
@@ -83,25 +83,29 @@ def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
     wanted = MENTIONS.c.dataset.in_(DATASET_NUMBERS) & MENTIONS.c.subject.in_(keys)
     named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()
     same = (RECORDS.c.dataset == named.c.dataset) & (RECORDS.c.record == named.c.record)
-    return _members(state, SELECT_MEMBERSHIPS.join(named, same))
+    return _query_memberships(state, SELECT_MEMBERSHIPS.join(named, same))
 
 
 def memberships_of_dataset(state: Path, sha256: str) -> list[Membership]:
-    if dataset(state, sha256) is None:
+    if find_dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
-    members = _members(state, SELECT_MEMBERSHIPS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
+    members = _query_memberships(
+        state, SELECT_MEMBERSHIPS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(PARTITIONS))
+    )
     return sorted(members, key=lambda member: (member.source_id, member.row))
 
 
-def _members(state: Path, query: Select[Any]) -> list[Membership]:
-    return [Membership(row.sha256, row.record.hex(), row.side, row.source, row.row) for row in _rows(state, query)]
+def _query_memberships(state: Path, query: Select[Any]) -> list[Membership]:
+    return [
+        Membership(row.sha256, row.record.hex(), row.side, row.source, row.row) for row in _query_rows(state, query)
+    ]
 
 
-def _rows(state: Path, query: Select[Any]) -> list[Row[Any]]:
+def _query_rows(state: Path, query: Select[Any]) -> list[Row[Any]]:
     tables.require_no_earlier_index(state)
-    with tables.reading(state) as connection:
+    with tables.open_for_reading(state) as connection:
         return [] if connection is None else list(connection.execute(query))
 
 
-def _dataset(row: Row[Any]) -> IndexedDataset:
+def _parse_dataset(row: Row[Any]) -> IndexedDataset:
     return IndexedDataset.model_validate_json(row.about)

@@ -1,10 +1,10 @@
 """Tables of the lineage index, in `.hallmark/lineage.db` (SQLite).
 
-The index includes records that a stage quarantined or that were not drawn, since a run keeps them although no model was
-trained on them. A record's key is the first 8 bytes of its id, a person's the first 8 bytes of the SHA-256 of
-their token. Rows are stored in the order of dataset and key, so a query takes one lookup per dataset, however many
-records it has. Each row names its source and partition in full: an earlier design stored positions in a list, which
-once led to wrong sources.
+The index includes records that a stage quarantined or that `split` did not draw: no model was trained on them, but the
+run still has them. The key of a record is the first 8 bytes of its id. The key of a person is the first 8 bytes of the
+SHA-256 of their token. Rows are stored in the order of dataset and key, so a query takes one lookup per dataset,
+however many records the dataset has. Each row names its source and partition in full. An earlier design stored
+positions in a list instead, which once led to wrong sources.
 """
 
 from collections.abc import Iterator
@@ -81,35 +81,38 @@ class IndexedDataset(FrozenModel):
     """Number of records by partition, including QUARANTINED and NOT_DRAWN."""
 
     @property
-    def digests(self) -> dict[str, Sha256]:
+    def source_digests(self) -> dict[str, Sha256]:
         return {source.id: source.sha256 for source in self.sources}
 
 
 @contextmanager
-def writing(state: Path) -> Iterator[Connection]:
-    engine = _engine(state)
-    with _reaching(state):
+def open_for_writing(state: Path) -> Iterator[Connection]:
+    engine = _open_engine(state)
+    with _translating_errors(state):
         migrations.migrate(engine, SCHEMA)
         with engine.begin() as connection:
             yield connection
 
 
 @contextmanager
-def reading(state: Path) -> Iterator[Connection | None]:
+def open_for_reading(state: Path) -> Iterator[Connection | None]:
     """Yield a read-only connection to one snapshot of the index, or None if nothing has been indexed yet."""
     if not (state / DATABASE_FILE).exists():
         yield None
         return
-    engine = _engine(state)
-    with _reaching(state):
-        if not migrations.is_current(engine, SCHEMA):
+    engine = _open_engine(state)
+    with _translating_errors(state):
+        if not migrations.is_schema_current(engine, SCHEMA):
             migrations.migrate(engine, SCHEMA)
         with engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
 
 def require_no_earlier_index(state: Path) -> None:
-    """Raise Unavailable if an earlier version wrote an index. Results without its data would be incomplete."""
+    """Raise Unavailable if there is an index of an earlier version.
+
+    Results without the datasets of that index would be incomplete.
+    """
     if (old := state / "lineage").is_dir():
         raise Unavailable(
             f"{old}: an earlier version of Hallmark wrote this index, and this version cannot read it. Delete the "
@@ -125,9 +128,9 @@ def record_key(record_id: str) -> bytes:
     return bytes.fromhex(record_id[: 2 * KEY_BYTES])
 
 
-def _engine(state: Path) -> Engine:
-    return database.sqlite(state / DATABASE_FILE)
+def _open_engine(state: Path) -> Engine:
+    return database.sqlite_engine(state / DATABASE_FILE)
 
 
-def _reaching(state: Path) -> AbstractContextManager[None]:
-    return database.unavailable_on_error(f"the index of lineage at {state / DATABASE_FILE}")
+def _translating_errors(state: Path) -> AbstractContextManager[None]:
+    return database.translate_database_errors(f"the index of lineage at {state / DATABASE_FILE}")

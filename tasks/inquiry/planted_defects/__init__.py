@@ -1,4 +1,4 @@
-"""Score of the stages on defects that were planted in the sources of a drill.
+"""Score of the data stages in a drill: a run on sources into which known defects were planted.
 
 Files in reading order:
 
@@ -11,7 +11,7 @@ Files in reading order:
     score.py                the whole score of a run
     gate_facts.py           recall of masking by category, as metrics for the data gate
 
-No stage reads the ground truth, because it could leak into what a model learns. DVC does not track the scores, because
-nothing may depend on them. If sources.yaml names a ground truth, the report computes them from the run's artefacts and
-the pinned sources.
+No stage reads the ground truth, because it could leak into what a model learns. If sources.yaml names a ground truth,
+the report computes the scores from the run's artefacts and the pinned sources. DVC does not track the scores, because
+nothing may depend on them.
 """

@@ -1,6 +1,6 @@
-"""Recall of masking on planted values by category, as metrics for the data gate: known misses of masking."""
+"""Recall of masking by category, measured on planted values, as metrics for the data gate."""
 
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import read_stage_bytes
@@ -10,8 +10,10 @@ from tasks.core.layout import Layout
 FACT_PREFIX = "planted.recall_"
 
 
-def read_facts(layout: Layout) -> Facts:
-    """Return the recall of masking from measured/planted.json; empty if the run's sources have no ground truth.
+def read_recall_facts(layout: Layout) -> Facts:
+    """Return the recall of masking by category from measured/planted.json.
+
+    The result is empty if the run's sources have no ground truth.
 
     Raises:
         InputError: The file does not have the expected format.
@@ -27,7 +29,7 @@ def read_facts(layout: Layout) -> Facts:
         planted = PlantedScore.model_validate_json(read_stage_bytes(path))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: is not what a drill found ({error_text(error)}); delete it, and resume the run"
+            f"{path}: is not what a drill found ({document_error_message(error)}); delete it, and resume the run"
         ) from None
     return {
         f"{FACT_PREFIX}{item.category}": Fact(

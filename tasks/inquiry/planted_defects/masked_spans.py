@@ -1,4 +1,4 @@
-"""Spans of a source's text that a record has placeholders for."""
+"""Spans of a source's text that placeholders replaced in the record."""
 
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.placeholders import PLACEHOLDER

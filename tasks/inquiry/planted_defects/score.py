@@ -1,4 +1,4 @@
-"""Score of a run on planted defects: how many were found, and what else was taken for them.
+"""Score of a run on planted defects: how many were found, and what else was mistaken for a defect.
 
     measured/planted.json   `PlantedScore`, numbers only
 
@@ -13,13 +13,13 @@ from tasks.inquiry.planted_defects import ground_truth, row_score, value_score
 from tasks.inquiry.planted_defects.ground_truth import GroundTruth, PlantedRow
 from tasks.inquiry.planted_defects.row_score import KindScore
 from tasks.inquiry.planted_defects.text_pairs import pair_texts
-from tasks.inquiry.planted_defects.value_score import ClassScore
+from tasks.inquiry.planted_defects.value_score import CategoryScore
 from tasks.sources.sources import ResolvedSources, load_resolved
 
 
 class PlantedScore(FrozenModel):
     kinds: list[KindScore]
-    classes: list[ClassScore]
+    classes: list[CategoryScore]
 
 
 def write_score(layout: Layout) -> None:
@@ -27,7 +27,7 @@ def write_score(layout: Layout) -> None:
 
     Raises the errors of `score_run`.
     """
-    resolved, path = load_resolved(layout.sources), layout.measurements("planted.json")
+    resolved, path = load_resolved(layout.sources_path), layout.measurements("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
         return
@@ -38,18 +38,18 @@ def write_score(layout: Layout) -> None:
 def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
     """Score a run that has finished `deduplicate`.
 
-    Values of a category for which the source drops rows are scored as rows. Values of a category that the source leaves
-    unmasked are not scored, because nothing shows whether they were found.
+    If a source drops the rows that contain a category, planted values of the category are scored as rows. If a source
+    leaves a category unmasked, its values are not scored, because nothing shows whether they were found.
 
     Raises:
-        InputError: A source changed since it was pinned, or the ground truth names other sources or rows.
+        InputError: A source has changed since it was pinned, or the ground truth does not match the sources.
     """
     protection = {item.source.id: item.source.protect for item in resolved.sources}
-    places = [row.place for row in planted.rows] + [value.place for value in planted.values]
+    places = [row.location for row in planted.rows] + [value.location for value in planted.values]
     if unknown := {place.source_id for place in places} - protection.keys():
         raise InputError(f"truth: sources.yaml has no source {', '.join(map(repr, sorted(unknown)))}")
-    action = {value: protection[value.place.source_id].action(value.category) for value in planted.values}
-    dropped = {PlantedRow(value.place, value.category, None) for value, done in action.items() if done == "drop"}
+    action = {value: protection[value.location.source_id].action_for(value.category) for value in planted.values}
+    dropped = {PlantedRow(value.location, value.category, None) for value, done in action.items() if done == "drop"}
     judged = [value for value in planted.values if action[value] not in ("drop", "keep")]
     return PlantedScore(
         kinds=row_score.score_rows([*planted.rows, *dropped], row_score.read_removed_rows(layout)),

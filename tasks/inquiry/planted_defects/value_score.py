@@ -6,16 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.inquiry.planted_defects.character_score import ClassCounts, count_characters, score_classes
+from tasks.inquiry.planted_defects.character_score import CategoryCounts, count_characters, score_categories
 from tasks.inquiry.planted_defects.ground_truth import PlantedValue, RowLocation
 from tasks.inquiry.planted_defects.masked_spans import find_masked_spans
 from tasks.inquiry.planted_defects.text_pairs import TurnPairs
 from tasks.stages.data.protect.detected_span import DetectedSpan
-from tasks.stages.data.text import repair
+from tasks.stages.data.text import repair_text
 
 
-class ClassScore(FrozenModel):
-    """Masking score of one category, or of `all`. Counts are characters other than white space, except for `values`."""
+class CategoryScore(FrozenModel):
+    """Masking score of one category, or of all categories together.
+
+    All counts except `values` are numbers of characters other than white space.
+    """
 
     category: str
     values: int
@@ -27,8 +30,8 @@ class ClassScore(FrozenModel):
     right: int
     """Number of characters in `marked` that are truly personal or secret, of any category."""
     taken_for: dict[str, int]
-    """Number of characters of this category by the other category under which they were masked, or `kept` if they were
-    not masked."""
+    """Number of characters of this category that were masked as another category, by that category. The key `kept` is
+    for characters that were not masked."""
 
     @property
     def recall(self) -> float:
@@ -39,16 +42,16 @@ class ClassScore(FrozenModel):
         return self.right / self.marked if self.marked else 1.0
 
 
-def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocation, TurnPairs]]) -> list[ClassScore]:
-    """Return the score of every category that was planted or found, and of `all`.
+def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocation, TurnPairs]]) -> list[CategoryScore]:
+    """Return the score of every category that was planted or found, and of all categories together as `all`.
 
     Raises:
         InputError: A row does not contain its planted value.
     """
     planted: dict[RowLocation, list[PlantedValue]] = defaultdict(list)
     for value in values:
-        planted[value.place].append(value)
-    counted: ClassCounts = Counter()
+        planted[value.location].append(value)
+    counted: CategoryCounts = Counter()
     there: Counter[str] = Counter()
     for place, turns in texts:
         there.update(value.category for value in planted[place])
@@ -57,8 +60,10 @@ def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocati
             counted.update(count_characters(original, truth, find_masked_spans(original, protected)))
     there["all"] = there.total()
     return [
-        ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **score._asdict())
-        for name, score in score_classes(counted).items()
+        CategoryScore(
+            category=name, values=there[name], taken_for=_count_mistaken_categories(counted, name), **score._asdict()
+        )
+        for name, score in score_categories(counted).items()
     ]
 
 
@@ -72,11 +77,12 @@ def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[
     """
     spans: list[list[DetectedSpan]] = [[] for _ in texts]
     for value in sorted(values, key=lambda value: -len(value.value)):
-        pattern = re.compile(rf"(?<!\w){re.escape(repair(value.value))}(?!\w)")
+        pattern = re.compile(rf"(?<!\w){re.escape(repair_text(value.value))}(?!\w)")
         hits = [(number, match) for number, text in enumerate(texts) for match in pattern.finditer(text)]
         if not hits:
             raise InputError(
-                f"truth: row {value.place.row} of source {value.place.source_id} does not hold the {value.category} "
+                f"truth: row {value.location.row} of source {value.location.source_id} "
+                f"does not hold the {value.category} "
                 "that the truth says; make the truth anew with its sources"
             )
         for number, match in hits:
@@ -85,7 +91,7 @@ def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[
     return spans
 
 
-def _taken_for(counted: ClassCounts, name: str) -> dict[str, int]:
+def _count_mistaken_categories(counted: CategoryCounts, name: str) -> dict[str, int]:
     others: Counter[str] = Counter()
     for (real, taken), count in counted.items():
         if real == name and taken != name:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.documents.document import Document, error_text, newer_version_hint
+from tasks.core.documents.document import Document, document_error_message, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.formatting import format_exact_time, format_time
 from tasks.core.params.values import Sha256
@@ -26,11 +26,14 @@ HEAD_TYPE = "urn:hallmark:ledger-head:v1"
 
 
 class VoidHead(Refused):
-    """Raised if a head was signed with a ledger key that was not yet valid, expired or revoked at the head's time."""
+    """Raised if the ledger key that signed a head was not valid at the head's time, for example because it expired."""
 
 
 class Head(Document):
-    """Signed head of the ledger's tree: predicate of a statement whose subject is `ledger`, with the root as digest."""
+    """Signed head of the ledger's tree: the predicate of a statement about the subject `ledger`.
+
+    The digest of the subject is the root of the tree.
+    """
 
     ledger: Sha256
     """Leaf hash of entry 1, which identifies the ledger."""
@@ -38,12 +41,11 @@ class Head(Document):
     """Number of entries that the head covers."""
     root: Sha256
     peaks: list[Sha256]
-    """Root hashes of the full subtrees, largest first. `root` is computed from them, and they suffice to append
-    entries."""
+    """Root hashes of the full subtrees, largest first. They are sufficient to compute `root` and to append entries."""
     time: Annotated[datetime, AfterValidator(to_utc)]
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _require_matching_root(self) -> Self:
         if self.tree.root().hex() != self.root or len(self.peaks) != self.size.bit_count():
             raise ValueError("the peaks of the head do not give its root")
         return self
@@ -54,26 +56,26 @@ class Head(Document):
 
     @property
     def identity(self) -> tuple[str, int, str]:
-        """Values that are equal in all heads of the same size, unless the ledger was rewritten."""
+        """Values that all heads of the same size have in common, unless the ledger was rewritten."""
         return self.ledger, self.size, self.root
 
     def describe(self) -> str:
         return f"{self.size:,} entries, root {self.root[:12]}, {format_exact_time(self.time)}"
 
 
-def from_tree(tree: Frontier, ledger: str, time: datetime) -> Head:
+def make_head(tree: Frontier, ledger: str, time: datetime) -> Head:
     peaks = [peak.hex() for peak in tree.peaks]
     return Head(ledger=ledger, size=tree.size, root=tree.root().hex(), peaks=peaks, time=time)
 
 
-def sign(head: Head, signer: Signer) -> dict[str, Any]:
-    return dsse.sign(dsse.statement(HEAD_TYPE, {"ledger": head.root}, head.json_value), signer)
+def sign_head(head: Head, signer: Signer) -> dict[str, Any]:
+    return dsse.sign_statement(dsse.make_statement(HEAD_TYPE, {"ledger": head.root}, head.json_value), signer)
 
 
-def verify(envelope: Any, those: Sequence[Key]) -> Head:
+def verify_head(envelope: Any, trusted_keys: Sequence[Key]) -> Head:
     """Verify the envelope of a signed head, and return the head.
 
-    The signing key must have been valid at the time that the head states. A thief of a key can backdate a head, but
+    The signing key must have been valid at the time in the head. Somebody who steals a key can backdate a head, but
     cannot withdraw heads that were published.
 
     Raises:
@@ -83,16 +85,16 @@ def verify(envelope: Any, those: Sequence[Key]) -> Head:
     if not isinstance(envelope, dict):
         raise Refused("not a signed head: no JSON object")
     head = _parse_statement(dsse.unverified_statement(envelope))
-    signer = next((key for key in those if key.fingerprint in dsse.unverified_signers(envelope)), None)
+    signer = next((key for key in trusted_keys if key.fingerprint in dsse.unverified_signers(envelope)), None)
     if signer and not signer.is_valid(head.time):
-        dsse.verify(envelope, [signer.public_key])
-        state = signer.state_text(head.time)
+        dsse.verify_envelope(envelope, [signer.public_key])
+        state = signer.describe_state(head.time)
         raise VoidHead(f"the ledger's key {signer.fingerprint} {state}, and this is of {format_time(head.time)}")
-    validity.verify(envelope, those, head.time, "the ledger")
+    validity.verify_at_time(envelope, trusted_keys, head.time, "the ledger")
     return head
 
 
-def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
+def parse_head(data: bytes, trusted_keys: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
     """Verify the content of a head's file, and return the head and its envelope.
 
     Raises:
@@ -101,8 +103,8 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
     """
     if len(data) > MAX_HEAD_BYTES:
         raise Refused(f"the head's file: no signed statement can be read here (more than {MAX_HEAD_BYTES:,} bytes)")
-    envelope = dsse.parse(data, "the head's file")
-    return verify(envelope, those), envelope
+    envelope = dsse.parse_envelope(data, "the head's file")
+    return verify_head(envelope, trusted_keys), envelope
 
 
 def _parse_statement(statement: dict[str, Any]) -> Head:
@@ -111,9 +113,9 @@ def _parse_statement(statement: dict[str, Any]) -> Head:
         head = Head.from_value(statement["predicate"])
     except ValueError as error:
         raise Refused(
-            f"a signed statement that is no head ({error_text(error)}){newer_version_hint(came, HEAD_TYPE)}"
+            f"a signed statement that is no head ({document_error_message(error)}){newer_version_hint(came, HEAD_TYPE)}"
         ) from None
-    if statement != dsse.statement(HEAD_TYPE, {"ledger": head.root}, head.json_value):
+    if statement != dsse.make_statement(HEAD_TYPE, {"ledger": head.root}, head.json_value):
         raise Refused(
             f"a signed statement that is no head: {came}, or in another spelling{newer_version_hint(came, HEAD_TYPE)}"
         )

@@ -33,11 +33,11 @@ PLACES_VARIABLE = "HALLMARK_LEDGER_HEADS"
 
 @dataclass(frozen=True)
 class Publication:
-    newest: Head | None
+    newest_head: Head | None
     delivered: dict[str, int]
     """Number of heads that were added to each place, by name of the place. Unavailable places are left out."""
     unavailable: list[str]
-    void: int
+    void_heads: int
     """Number of void heads on this machine that are newer than the last valid head. The next head covers their entries
     again."""
 
@@ -60,9 +60,9 @@ def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
     """
     with _publication_lock(keyholder):
         last = newest_head(keyholder)
-        void = sum(size > (last.size if last else 0) for size in local_heads(keyholder).sizes())
+        void = sum(size > (last.size if last else 0) for size in local_head_place(keyholder).sizes())
         states, away, wrong = _read_places(keyholder, last.size if last else 0)
-        head = _sign_next(ledger, keyholder, last, states)
+        head = _sign_next_head(ledger, keyholder, last, states)
         delivered = {}
         for state in states:
             try:
@@ -98,14 +98,14 @@ def newest_head(keyholder: LedgerKeys) -> Head | None:
         Refused: The stored head was changed.
     """
     envelope = newest_envelope(keyholder)
-    return heads.verify(envelope, ledger_keys(keyholder)) if envelope else None
+    return heads.verify_head(envelope, ledger_keys(keyholder)) if envelope else None
 
 
 def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
-    kept = local_heads(keyholder)
+    kept = local_head_place(keyholder)
     for size in sorted(kept.sizes(), reverse=True):
         try:
-            return heads.parse(kept.read({size})[size], ledger_keys(keyholder))[1]
+            return heads.parse_head(kept.read({size})[size], ledger_keys(keyholder))[1]
         except VoidHead:
             continue
         except Refused as error:
@@ -113,12 +113,12 @@ def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
     return None
 
 
-def local_heads(keyholder: LedgerKeys) -> FolderPlace:
+def local_head_place(keyholder: LedgerKeys) -> FolderPlace:
     return FolderPlace(keyholder.state / HEADS_FOLDER)
 
 
 def configured_places(keyholder: LedgerKeys) -> list[HeadPlace]:
-    return setting.parse(os.environ.get(PLACES_VARIABLE, ""), keyholder.state.parent, keyholder.state)
+    return setting.parse_places(os.environ.get(PLACES_VARIABLE, ""), keyholder.state.parent, keyholder.state)
 
 
 def ledger_keys(keyholder: LedgerKeys) -> list[Key]:
@@ -130,9 +130,11 @@ def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             lock = keyholder.state / "heads" / ".lock"
-            stack.enter_context(locks.hold(lock, "another process publishes heads of the ledger"))
+            stack.enter_context(locks.hold_exclusive_lock(lock, "another process publishes heads of the ledger"))
         except OSError as error:
-            raise Unavailable(f"{local_heads(keyholder).name} cannot be used ({error.strerror or error})") from None
+            raise Unavailable(
+                f"{local_head_place(keyholder).name} cannot be used ({error.strerror or error})"
+            ) from None
         yield
 
 
@@ -142,7 +144,7 @@ def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState]
         try:
             there = where.sizes()
             ahead = where.read({size for size in there if size > reached})
-            states.append(_PlaceState(where, there, list(_counting_heads(ahead, keyholder).values())))
+            states.append(_PlaceState(where, there, list(_valid_heads(ahead, keyholder).values())))
         except Unavailable as error:
             away.append(str(error))
         except Refused as error:
@@ -150,26 +152,26 @@ def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState]
     return states, away, wrong
 
 
-def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
+def _valid_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
     """Verify stored heads, and return them by tree size. Void heads are left out.
 
     Raises:
-        Refused: A file is not a signed head, or its head has another size than the file name states. Otherwise anybody
-            who can write to a place could store an early head under a later size, so that the ledger seems rewritten.
+        Refused: A file is not a signed head, or its head has another size than the file name states. If such a head
+            were accepted, anybody who can write to a place could make the ledger seem rewritten.
     """
     counting = {}
     for size, data in stored.items():
         with suppress(VoidHead):
-            head = heads.parse(data, ledger_keys(keyholder))[0]
+            head = heads.parse_head(data, ledger_keys(keyholder))[0]
             if head.size != size:
                 raise Refused(f"what is stored as the head of {size:,} entries is one of {head.size:,}")
             counting[size] = head
     return counting
 
 
-def _signer(keyholder: LedgerKeys) -> Signer:
+def _ledger_signer(keyholder: LedgerKeys) -> Signer:
     try:
-        return keyholder.signer("ledger")
+        return keyholder.find_signer("ledger")
     except Refused as error:
         place = keyholder.state / "keys" / "ledger"
         raise Refused(
@@ -178,7 +180,7 @@ def _signer(keyholder: LedgerKeys) -> Signer:
         ) from None
 
 
-def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, states: list[_PlaceState]) -> Head | None:
+def _sign_next_head(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, states: list[_PlaceState]) -> Head | None:
     ahead = {head.size: (head, state.place.name) for state in states for head in state.later_heads}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
@@ -199,13 +201,14 @@ def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, states:
         )
     if not tree.size or (last and tree.size == last.size):
         return last
-    head = heads.from_tree(tree, ours, ledger.now())
-    if head.size in local_heads(keyholder).sizes():
+    head = heads.make_head(tree, ours, ledger.now())
+    if head.size in local_head_place(keyholder).sizes():
         raise Refused(
-            f"{local_heads(keyholder).name} has a void head of {head.size:,} entries, and one of each size is kept: "
+            f"{local_head_place(keyholder).name} has a void head of {head.size:,} entries, "
+            "and one of each size is kept: "
             "the next is signed once the ledger has grown"
         )
-    local_heads(keyholder).add({head.size: canonical_json(heads.sign(head, _signer(keyholder)))})
+    local_head_place(keyholder).add({head.size: canonical_json(heads.sign_head(head, _ledger_signer(keyholder)))})
     return head
 
 
@@ -216,19 +219,19 @@ def _rewritten_error(ledger: Ledger, why: str) -> Refused:
 def _add_missing_heads(state: _PlaceState, keyholder: LedgerKeys) -> int:
     """Add the heads that a place lacks, and return their number.
 
-    Before that, the newest head that exists both in the place and on this machine is compared. Afterwards, the added
-    heads are read back.
+    Before heads are added, the newest head that the place and this machine have in common is compared. Afterwards, the
+    added heads are read back and compared.
     """
-    kept = local_heads(keyholder)
+    kept = local_head_place(keyholder)
     here = kept.sizes()
-    missing = set(_counting_heads(kept.read(here - state.sizes), keyholder))
+    missing = set(_valid_heads(kept.read(here - state.sizes), keyholder))
     _require_same_heads(state.place, kept, {max(here & state.sizes)} if here & state.sizes else set(), keyholder)
     state.place.add(kept.read(missing))
     _require_same_heads(state.place, kept, missing, keyholder)
     return len(missing)
 
 
-def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
+def _require_same_heads(place: HeadPlace, local: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
     """Verify that a place has the same heads as this machine.
 
     Heads over the same entries count as the same, even if different machines signed them.
@@ -237,26 +240,26 @@ def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], ke
         Unavailable: The place lacks a head.
         Refused: The place has another head of the same size.
     """
-    ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
+    ours, theirs = local.read(sizes), place.read(sizes) if sizes else {}
     for size in sorted(sizes):
         if ours[size] == theirs.get(size):
             continue
-        mine = _counting_heads({size: ours[size]}, keyholder).get(size)
+        mine = _valid_heads({size: ours[size]}, keyholder).get(size)
         if mine is None:
             continue
         if size not in theirs:
             raise Unavailable(
-                f"{where.name} lacks the head of {size:,} entries, which was listed or stored: it does not keep what "
+                f"{place.name} lacks the head of {size:,} entries, which was listed or stored: it does not keep what "
                 "is stored, or somebody removes heads"
             )
         try:
-            other, _ = heads.parse(theirs[size], ledger_keys(keyholder))
+            other, _ = heads.parse_head(theirs[size], ledger_keys(keyholder))
             difference = "" if other.identity == mine.identity else other.describe()
         except Refused as error:
             difference = str(error)
         if difference:
             raise Refused(
-                f"{where.name} has another head of {size:,} entries than was signed here ({difference}; here "
+                f"{place.name} has another head of {size:,} entries than was signed here ({difference}; here "
                 f"{mine.describe()}): that place is another ledger's, or somebody rewrote one. Nothing there was "
                 "written over; see `hallmark ledger verify`"
             )

@@ -2,8 +2,8 @@
 
 https://www.rfc-editor.org/rfc/rfc9162#section-2.1
 
-The functions that make a proof ask a callback for roots of subtrees. If these are stored, a proof reads no entries.
-Written here because pymerkle is under the GPL.
+The functions that create a proof get the roots of subtrees from a callback. If these roots are stored, no entries are
+read. The library pymerkle is not used because it is under the GPL.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +69,7 @@ def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) ->
     """
     if size == 1:
         return []
-    half = largest_power_below(size)
+    half = largest_power_of_two_below(size)
     if index < half:
         return [*inclusion_path(index, half, root, start), root(start + half, start + size)]
     return [*inclusion_path(index - half, size - half, root, start + half), root(start, start + half)]
@@ -125,15 +125,15 @@ def verify_consistency(old_root: bytes, old: int, root: bytes, size: int, path: 
     return last == 0 and first == old_root and second == root
 
 
-def largest_power_below(size: int) -> int:
+def largest_power_of_two_below(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
 def _subproof(old: int, size: int, root: RootFunction, start: int, known: bool) -> list[bytes]:
-    """Return SUBPROOF(old, D_size, known) of the RFC. `known` is whether the verifier has this subtree's hash."""
+    """Return SUBPROOF(old, D_size, known) of the RFC. If `known` is true, the verifier has this subtree's hash."""
     if old == size:
         return [] if known else [root(start, start + size)]
-    half = largest_power_below(size)
+    half = largest_power_of_two_below(size)
     if old <= half:
         return [*_subproof(old, half, root, start, known), root(start + half, start + size)]
     return [*_subproof(old - half, size - half, root, start + half, known=False), root(start, start + half)]

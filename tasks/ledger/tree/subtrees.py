@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tasks.ledger.tree.merkle import Frontier, node_hash
 
 BLOCK_SIZE = 256
-"""Number of leaves of the smallest stored subtree, a power of two. The larger it is, the more entries a proof reads."""
+"""Number of leaves of the smallest stored subtree, a power of two. With a larger number, a proof reads more entries."""
 
 
 class Subtree(NamedTuple):
@@ -21,7 +21,7 @@ class Subtree(NamedTuple):
 
 
 def completed_subtrees(before: Frontier, leaf: bytes) -> list[Subtree]:
-    """Return the subtrees to store that become complete when `leaf` is appended to the tree `before`."""
+    """Return the subtrees of at least BLOCK_SIZE leaves that become complete when `leaf` is appended to a tree."""
     stop, size, root = before.size + 1, 1, leaf
     if stop % BLOCK_SIZE:
         return []

@@ -1,11 +1,12 @@
-"""Admission: verification of the release in production before a server may load it.
+"""Admission: verification of the release in production before a server is allowed to load it.
 
 A server can get a model only through this module. Aliases, folder names and unsigned records are not trusted. The
 newest valid promotion statement of the environment decides which release is served.
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
-admitted again, and the admission records are stored and delivered later. If the ledger lacks the last admitted
-statement, the ledger was rolled back: that statement stays in force, and an incident is opened.
+then admitted again, and the admission records are stored and delivered later. If the ledger lacks the statement of the
+last admission, the ledger has been rolled back. The release in that statement is then still served, and an incident is
+opened.
 """
 
 from dataclasses import dataclass
@@ -27,14 +28,14 @@ from tasks.registry.verify import verification
 from tasks.stages.package.package import SAFE_SUFFIXES
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
-"""Kinds of ledger entries about admissions. The subject of these entries is the model's name."""
+"""Kinds of ledger entries about admissions. The subject of such an entry is the model's name."""
 BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
-"""Allowed file suffixes in a base model. In addition to weights and JSON, a base model has vocabulary files, a model
-card and a licence."""
+"""Allowed file suffixes in a base model. They include those of weights, JSON files, vocabulary files, a model card and
+a licence."""
 
 
 @dataclass(frozen=True)
-class Admitted:
+class AdmittedRelease:
     label: str
     release_sha256: str
     sequence: int
@@ -42,19 +43,19 @@ class Admitted:
     model: Path
     """Folder of the adapter or full model. It contains only safetensors, JSON and a chat template."""
     base: Path | None
-    """Folder of the adapter's base model, which contains no file that could run code; None for a full model."""
+    """Folder of the adapter's base model; None for a full model. It contains no file that could run code."""
     base_sha256: str | None
     tokenizer: Path
     """Folder of the tokenizer: the model's own folder, or the base model's folder if the model has no tokenizer."""
     chat_template: Path
-    """File that contains the chat template: chat_template.jinja, or tokenizer_config.json if there is no such file."""
+    """File that contains the chat template: chat_template.jinja if it exists, tokenizer_config.json otherwise."""
     inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
     ledger_unavailable: bool
     """Whether the ledger is unavailable or was rolled back, so that a newer promotion statement may exist."""
 
 
-def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> Admitted:
+def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> AdmittedRelease:
     """Verify the release in production and return it.
 
     The outcome is recorded in the ledger together with `server`, the name of the requesting server. If the release
@@ -62,15 +63,15 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
 
     Raises:
         Refused: No release is promoted, or its folder or base model differs from what was promoted.
-        Unavailable: The ledger cannot be reached or written, and this release was not admitted on this machine before.
+        Unavailable: The ledger cannot be reached or written, and the release was not admitted on this machine before.
     """
-    newest, away = _newest(ledger, governance, name, server)
+    newest, away = _newest_statement(ledger, governance, name, server)
     about = {"server": server, "statement": newest.sha256 if newest else None}
     try:
         if newest is None:
             where = governance.policy.environment
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
-        admitted = _verify(newest, governance, away)
+        admitted = _verify_release(newest, governance, away)
     except HallmarkError as error:
         outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
         raise
@@ -79,35 +80,37 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
         outbox.append_or_store(ledger, governance.state, ADMITTED, name, body)
     else:
         ledger.append(ADMITTED, name, body)
-        last_admission.store(governance, name, newest)
+        last_admission.store_admission(governance, name, newest)
     return admitted
 
 
-def admit_in_checkout(checkout: Path, name: str, server: str = "") -> Admitted:
-    """Admit the production release of a model under the governance of a checkout.
+def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRelease:
+    """Admit a model's release in production, under the governance of a checkout.
 
     While the ledger is unavailable, the governance that was stored with the last admission is used.
     """
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
     ledger = get_ledger(state)
     try:
-        ledger.prepare()
-        governed = in_force.load(folder, state, ledger)
+        ledger.prepare_tables()
+        governed = in_force.load_in_force(folder, state, ledger)
     except Unavailable:
         governed = last_admission.stored_governance(folder, state, name)
     return admit(ledger, governed, name, server)
 
 
-def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[SignedPromotion | None, bool]:
-    """Return the newest known promotion statement, and whether it is from the last admission instead of the ledger."""
+def _newest_statement(
+    ledger: Ledger, governance: Governance, name: str, server: str
+) -> tuple[SignedPromotion | None, bool]:
+    """Return the newest known promotion statement, and whether it comes from the last admission, not the ledger."""
     try:
-        newest = promotions.read(ledger, governance, name).newest
+        newest = promotions.read_promotions(ledger, governance, name).newest_statement
     except Unavailable:
-        return last_admission.read(governance, name), True
-    last = last_admission.stored_if_newer(governance, name, newest)
+        return last_admission.read_statement(governance, name), True
+    last = last_admission.stored_statement_if_newer(governance, name, newest)
     if last is None:
         return newest, False
-    ledger_rollback.store_record(governance, last, newest, server)
+    ledger_rollback.store_rollback_record(governance, last, newest, server)
     return last, True
 
 
@@ -115,18 +118,18 @@ def _printable_message(error: Exception) -> str:
     return str(error).encode(errors="backslashreplace").decode()
 
 
-def _verify(newest: SignedPromotion, governance: Governance, away: bool) -> Admitted:
+def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unavailable: bool) -> AdmittedRelease:
     label, environment = newest.promotion.label, governance.policy.environment
-    if newest.promotion.demo and not governance.local:
+    if newest.promotion.demo and not governance.is_local:
         raise Refused(f"{label} was approved by demo identities, which do not count in environment {environment}")
-    folder = bundle.folder(governance.state, label)
-    if verification.require_valid(folder, governance).release_sha256 != newest.release_sha256:
+    folder = bundle.release_folder(governance.state, label)
+    if verification.require_valid_release(folder, governance).release_sha256 != newest.release_sha256:
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
     payload = folder / bundle.PAYLOAD
-    model, base = payload / "model", _base(Layout(governance.state.parent), payload)
+    model, base = payload / "model", _verified_base_model(Layout(governance.state.parent), payload)
     tokenizer = model if base is None or (model / "tokenizer_config.json").is_file() else base
     template = tokenizer / "chat_template.jinja"
-    return Admitted(
+    return AdmittedRelease(
         label=label,
         release_sha256=newest.release_sha256,
         sequence=newest.promotion.sequence,
@@ -135,16 +138,16 @@ def _verify(newest: SignedPromotion, governance: Governance, away: bool) -> Admi
         base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,
         chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
-        inference_settings=inference_config.read(payload),
-        ledger_unavailable=away,
+        inference_settings=inference_config.read_settings(payload),
+        ledger_unavailable=ledger_unavailable,
     )
 
 
-def _base(layout: Layout, payload: Path) -> Path | None:
-    package = manifest.read(payload)
-    if not methods.get(package.method).form.needs_base:
+def _verified_base_model(layout: Layout, payload: Path) -> Path | None:
+    package = manifest.read_manifest(payload)
+    if not methods.get_method(package.method).result_form.needs_base:
         return None
-    folder, wanted = layout.base_model(package.stages["base_model"]), package.stages["base_model"]
+    folder, wanted = layout.base_model_folder(package.stages["base_model"]), package.stages["base_model"]
     try:
         digest = files.tree_digest(folder) if folder.is_dir() else None
     except ValueError as error:  # the folder holds a link

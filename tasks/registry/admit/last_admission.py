@@ -16,19 +16,19 @@ from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 
-FOLDER = "admitted"
+ADMISSIONS_FOLDER = "admitted"
 """Folder of the stored admissions, relative to `.hallmark/`."""
 
 
-def store(governance: Governance, name: str, signed: SignedPromotion) -> None:
-    """Store a promotion statement with the adoptions that make it valid, replacing the stored admission."""
-    files.write_bytes(_path(governance.state, name), _serialise(governance, signed))
+def store_admission(governance: Governance, name: str, signed: SignedPromotion) -> None:
+    """Replace the stored admission by a promotion statement and the adoptions that make it valid."""
+    files.write_bytes(_admission_path(governance.state, name), _serialise_admission(governance, signed))
 
 
 def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
-    """Return whether the stored admission has exactly this promotion statement and these adoptions."""
-    path = _path(governance.state, name)
-    return path.is_file() and path.read_bytes() == _serialise(governance, signed)
+    """Return whether the stored admission consists of exactly this promotion statement and the current adoptions."""
+    path = _admission_path(governance.state, name)
+    return path.is_file() and path.read_bytes() == _serialise_admission(governance, signed)
 
 
 def stored_governance(folder: Path, state: Path, name: str) -> Governance:
@@ -40,42 +40,45 @@ def stored_governance(folder: Path, state: Path, name: str) -> Governance:
         name: Name of the model.
 
     Raises:
-        Unavailable: No release of the model was admitted on this machine before.
+        Unavailable: No release of the model has been admitted on this machine before.
         Refused: The stored adoptions cannot be traced to the root key.
     """
-    chain = _read(state, name)["governance"]
+    chain = _read_admission(state, name)["governance"]
     newest, people, _ = adoption.verify_chain(chain, adoption_entries.root_fingerprint(state))
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
-def stored_if_newer(governance: Governance, name: str, newest: SignedPromotion | None) -> SignedPromotion | None:
-    """Return the stored statement if it is newer than `newest`, the newest statement in the ledger; else None.
+def stored_statement_if_newer(
+    governance: Governance, name: str, newest_statement: SignedPromotion | None
+) -> SignedPromotion | None:
+    """Return the stored statement if it is newer than `newest_statement`; None otherwise.
 
-    A newer stored statement means that the ledger was rolled back.
+    `newest_statement` is the newest statement in the ledger. If the stored statement is newer, the ledger has been
+    rolled back.
     """
     try:
-        last = read(governance, name)
+        last = read_statement(governance, name)
     except (Refused, Unavailable):
         return None
-    return last if newest is None or last.promotion.sequence > newest.promotion.sequence else None
+    return last if newest_statement is None or last.promotion.sequence > newest_statement.promotion.sequence else None
 
 
-def read(governance: Governance, name: str) -> SignedPromotion:
+def read_statement(governance: Governance, name: str) -> SignedPromotion:
     """Read and verify the stored promotion statement.
 
     Raises:
-        Unavailable: No release of the model was admitted on this machine before.
-        Refused: The statement does not promote this model in this environment.
+        Unavailable: No release of the model has been admitted on this machine before.
+        Refused: The statement is about another model or environment, or its signature is not valid.
     """
-    signed = promotions.verify(_read(governance.state, name)["statement"], governance)
+    signed = promotions.verify_promotion(_read_admission(governance.state, name)["statement"], governance)
     if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
-        path = _path(governance.state, name)
+        path = _admission_path(governance.state, name)
         raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")
     return signed
 
 
-def _read(state: Path, name: str) -> dict[str, Any]:
-    path = _path(state, name)
+def _read_admission(state: Path, name: str) -> dict[str, Any]:
+    path = _admission_path(state, name)
     try:
         document = parse(path.read_bytes())
         if not isinstance(document, dict) or set(document) != {"statement", "governance"}:
@@ -89,9 +92,9 @@ def _read(state: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def _serialise(governance: Governance, signed: SignedPromotion) -> bytes:
+def _serialise_admission(governance: Governance, signed: SignedPromotion) -> bytes:
     return canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
 
 
-def _path(state: Path, name: str) -> Path:
-    return state / FOLDER / f"{name}.json"
+def _admission_path(state: Path, name: str) -> Path:
+    return state / ADMISSIONS_FOLDER / f"{name}.json"

@@ -1,9 +1,9 @@
-"""Detection of a ledger that was rolled back: it lacks the promotion that was last admitted on this machine.
+"""Detection of a ledger that was rolled back, because an older copy was restored or entries were removed.
 
-Either an older copy of the ledger was restored or entries were removed. The server that detects this often lacks the
-key for signing incidents. It therefore appends a record to the ledger. It also keeps the record in a file until a
-ledger contains the missing promotion, because the incomplete ledger may be replaced by the complete one. The watch,
-which runs on a machine with the key, opens an incident from the record.
+Such a ledger lacks the promotion that was last admitted on this machine. The server that detects this often lacks the
+key for signing incidents. It therefore only appends a record to the ledger. The watch, which runs on a machine with the
+key, opens an incident from the record. The incomplete ledger may later be replaced by the complete one. The server
+therefore also keeps the record in a file, until a ledger contains both the record and the missing promotion.
 """
 
 from typing import Annotated, Any
@@ -23,15 +23,15 @@ from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 
 ENTRY_KIND = "admission.rolled_back"
-"""Kind of ledger entry that records a rolled-back ledger. The subject of the entry is the model's name."""
+"""Kind of the ledger entry which records that the ledger was rolled back. Its subject is the model's name."""
 INCIDENT_KIND: signed_incident.IncidentKind = "ledger-rolled-back"
 
 
 class LedgerRollback(FrozenModel):
-    """Body of a ledger entry that records a rolled-back ledger.
+    """Body of the ledger entry which records that the ledger was rolled back.
 
-    The body is not signed, because it can only open an incident, which blocks nothing. The incident is signed with the
-    gate key and copies only names, digests and a number from the body.
+    The body needs no signature, because its only effect is an incident, which blocks nothing. The incident is signed
+    with the gate key. Only names, digests and a number are copied from the body.
     """
 
     server: str
@@ -46,31 +46,37 @@ class LedgerRollback(FrozenModel):
     """Digest of the newest promotion statement in the ledger (`dsse.digest`); null if the ledger has none."""
 
 
-def store_record(governance: Governance, last: SignedPromotion, newest: SignedPromotion | None, server: str) -> None:
-    """Store a record for later delivery, stating that the ledger lacks the admitted statement `last`.
+def store_rollback_record(
+    governance: Governance, admitted_statement: SignedPromotion, newest_statement: SignedPromotion | None, server: str
+) -> None:
+    """Store a record, for later delivery to the ledger, that the ledger lacks an admitted promotion statement.
 
-    `newest` is the newest promotion statement in the ledger.
+    Args:
+        governance: Governance in force.
+        admitted_statement: Promotion statement of the last admission.
+        newest_statement: Newest promotion statement in the ledger; None if it has none.
+        server: Name of the server that requested the admission.
     """
-    promotion = last.promotion
+    promotion = admitted_statement.promotion
     body = LedgerRollback(
         server=server, release=promotion.label, tier=promotion.tier, sequence=promotion.sequence,
-        statement=last.sha256, found=newest.sha256 if newest else None,
+        statement=admitted_statement.sha256, found=newest_statement.sha256 if newest_statement else None,
     ).model_dump()  # fmt: skip
     name = f"rolled-back-{sha256_bytes(canonical_json(body))[:32]}"
-    until = outbox.DeliveryEnd(kind=promotions.PROMOTED, subject=promotion.name, envelope=last.sha256)
-    outbox.store(governance.state, name, ENTRY_KIND, promotion.name, body, until)
+    until = outbox.DeliveryEnd(kind=promotions.PROMOTED, subject=promotion.name, envelope=admitted_statement.sha256)
+    outbox.store_record(governance.state, name, ENTRY_KIND, promotion.name, body, until)
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for each record of a rolled-back ledger, and return the new incidents' ledger entries.
+    """Open an incident for each record of a rolled-back ledger, and return the ledger entries of the new incidents.
 
-    Serving is not affected. Records that have an incident already or an invalid body are skipped.
+    Serving is not affected. Records that already have an incident, or whose body is invalid, are skipped.
     """
-    records = [record for entry in ledger.entries(ENTRY_KIND) if (record := _read(entry))]
+    records = [record for entry in ledger.entries(ENTRY_KIND) if (record := _parse_record(entry))]
     known = {incident.opening.cause for incident in incidents.read_all(ledger, governance)} if records else set()
     opened = []
     for record in records:
-        cause = signed_incident.cause_digest(INCIDENT_KIND, record.release, _facts(record))
+        cause = signed_incident.cause_digest(INCIDENT_KIND, record.release, _incident_facts(record))
         if cause not in known:
             opened.append(_open_incident(record, ledger, governance))
             known.add(cause)
@@ -82,11 +88,11 @@ def invalid_records(ledger: Ledger) -> list[str]:
         f"entry {entry.seq} of the ledger ({ENTRY_KIND} of {entry.subject!r}) names no release, risk tier and "
         f"statement, so it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
         for entry in ledger.entries(ENTRY_KIND)
-        if _read(entry) is None
+        if _parse_record(entry) is None
     ]
 
 
-def _read(entry: Entry) -> LedgerRollback | None:
+def _parse_record(entry: Entry) -> LedgerRollback | None:
     try:
         record = LedgerRollback.model_validate({name: entry.body.get(name) for name in LedgerRollback.model_fields})
     except ValidationError:
@@ -94,7 +100,7 @@ def _read(entry: Entry) -> LedgerRollback | None:
     return record if record.release.rpartition("-")[0] == entry.subject else None
 
 
-def _facts(record: LedgerRollback) -> dict[str, Any]:
+def _incident_facts(record: LedgerRollback) -> dict[str, Any]:
     return {"statement": record.statement, "found": record.found}
 
 
@@ -104,7 +110,7 @@ def _open_incident(record: LedgerRollback, ledger: Ledger, governance: Governanc
         "admitted: an older copy was brought back, or entries were taken out. What was admitted is served on. Compare "
         "with the published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
     )
-    role = rollback_orders.owner_role(governance, record.tier)
-    return incidents.open_if_new(
-        ledger, governance, INCIDENT_KIND, record.release, _facts(record), "critical", role, text
+    role = rollback_orders.incident_role(governance, record.tier)
+    return incidents.open_incident_if_new(
+        ledger, governance, INCIDENT_KIND, record.release, _incident_facts(record), "critical", role, text
     )

@@ -1,4 +1,7 @@
-"""Differences between two releases, computed from their folders and from the records and commits on this machine."""
+"""Differences between two releases.
+
+They are computed from the two folders and, if this machine has them, from the datasets and git commits of the runs.
+"""
 
 from typing import Literal
 
@@ -9,11 +12,11 @@ from tasks.gates.checks import dataset_diff
 from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
 from tasks.inquiry.shared_records import DatasetDiff
 from tasks.registry.history.release_contents import ReleaseContents
-from tasks.sources.dataset import Value
+from tasks.sources.dataset import SettingValue
 
 
-class Figure(FrozenModel):
-    """Values of one metric in two releases. A value is null if that release lacks the metric."""
+class MetricChange(FrozenModel):
+    """Value of one metric in each of two releases; null if the release lacks the metric."""
 
     before: Fact | None
     now: Fact | None
@@ -32,7 +35,7 @@ class ComparedRelease(FrozenModel):
     """Reason why the release fails verification on this machine; empty if it passes."""
 
 
-class Difference(FrozenModel):
+class ReleaseDifference(FrozenModel):
     before: ComparedRelease
     now: ComparedRelease
     data: DatasetChange
@@ -40,94 +43,99 @@ class Difference(FrozenModel):
     parameters: dict[str, ValueChange]
     """Changed parameters, by dotted key of params.yaml."""
     made_with: dict[str, ValueChange]
-    """Changed digests of code, inputs and library versions."""
+    """Changes in the digests of the code, the inputs and constraints.txt, which pins the library versions."""
     code: list[str] | None
     """Lines of `git diff --name-status` between the commits of the two runs; null if unknown."""
     code_why: str
     """Reason why the changed files are unknown; empty if they are known."""
     base_model: dict[str, ValueChange]
-    figures: dict[str, Figure]
+    figures: dict[str, MetricChange]
     """Quality metrics of both candidates, by name, from the evidence of the evaluation gates."""
     same_test: bool
     """Whether both candidates were tested on the same rows."""
     policy: dict[str, ValueChange]
     people: dict[str, ValueChange]
-    """Changes of the requester, of the approvers at each gate, and of the roles and keys of these people."""
+    """Changes in the requester, the risk tier, the approvers at each gate, and the roles and keys of these people."""
 
 
-def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[ComparedRelease, ComparedRelease],
-            records: DatasetDiff,
-            code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
+def compare_releases(
+    earlier: ReleaseContents, later: ReleaseContents, compared_releases: tuple[ComparedRelease, ComparedRelease],
+    records: DatasetDiff, changed_files: list[str] | None, code_unknown_reason: str,
+) -> ReleaseDifference:  # fmt: skip
     """Compare two releases.
 
     Args:
-        before: Content of the earlier release.
-        now: Content of the later release.
-        sides: Name, folder and verification result of the earlier and of the later release.
-        records: Changed records, as far as this machine has the two datasets.
-        code: Files that differ between the two commits; None if this clone lacks a commit.
-        code_why: Reason why `code` is None; empty otherwise.
+        earlier: Content of the earlier release.
+        later: Content of the later release.
+        compared_releases: Name, folder and verification result of each release, the earlier one first.
+        records: Differences between the records of the two datasets, if both are on this machine.
+        changed_files: Files that differ between the two commits; None if this clone lacks one of the commits.
+        code_unknown_reason: Reason why `changed_files` is None; empty otherwise.
     """
-    return Difference(
-        before=sides[0],
-        now=sides[1],
-        data=dataset_diff.compare(before.dataset, now.dataset, before.promotion.run, before.manifest.stages["split"]),
+    return ReleaseDifference(
+        before=compared_releases[0],
+        now=compared_releases[1],
+        data=dataset_diff.compare_datasets(
+            earlier.dataset, later.dataset, earlier.promotion.run, earlier.manifest.stages["split"]
+        ),
         records=records,
-        parameters=dataset_diff.changed_values(before.params, now.params),
-        made_with=dataset_diff.changed_values(_build_inputs(before), _build_inputs(now)),
-        code=code,
-        code_why=code_why,
-        base_model=dataset_diff.changed_values(_base_model(before), _base_model(now)),
-        figures=figures(before.figures, now.figures),
-        same_test=before.dataset.digests["test"] == now.dataset.digests["test"],
-        policy=dataset_diff.changed_values(before.policy, now.policy),
-        people=dataset_diff.changed_values(_people(before), _people(now)),
+        parameters=dataset_diff.changed_values(earlier.params, later.params),
+        made_with=dataset_diff.changed_values(_input_digests(earlier), _input_digests(later)),
+        code=changed_files,
+        code_why=code_unknown_reason,
+        base_model=dataset_diff.changed_values(_base_model_values(earlier), _base_model_values(later)),
+        figures=metric_changes(earlier.quality_metrics, later.quality_metrics),
+        same_test=earlier.dataset.digests["test"] == later.dataset.digests["test"],
+        policy=dataset_diff.changed_values(earlier.policy, later.policy),
+        people=dataset_diff.changed_values(_people_values(earlier), _people_values(later)),
     )
 
 
-def compared_release(declared: ReleaseContents, against: str) -> ComparedRelease:
-    promotion = declared.promotion
+def compared_release(contents: ReleaseContents, failure_reason: str) -> ComparedRelease:
+    promotion = contents.promotion
     return ComparedRelease(
-        release=declared.label,
-        bundle=str(declared.folder.resolve()),
+        release=contents.label,
+        bundle=str(contents.folder.resolve()),
         payload_sha256=promotion.payload_sha256,
         run=promotion.run,
         commit=promotion.commit,
-        against=against,
+        against=failure_reason,
     )
 
 
-def figures(before: Facts, now: Facts) -> dict[str, Figure]:
-    return {name: _figure(before.get(name), now.get(name)) for name in sorted({*before, *now})}
+def metric_changes(earlier: Facts, later: Facts) -> dict[str, MetricChange]:
+    return {name: _metric_change(earlier.get(name), later.get(name)) for name in sorted({*earlier, *later})}
 
 
-def _figure(before: Fact | None, now: Fact | None) -> Figure:
-    ends = [end for fact in (before, now) if fact for end in (fact.low, fact.high) if end is not None]
+def _metric_change(earlier: Fact | None, later: Fact | None) -> MetricChange:
+    ends = [end for fact in (earlier, later) if fact for end in (fact.low, fact.high) if end is not None]
     if len(ends) < 4:
-        return Figure(before=before, now=now, intervals="none")
+        return MetricChange(before=earlier, now=later, intervals="none")
     low, high, low_now, high_now = ends
-    return Figure(before=before, now=now, intervals="overlap" if low <= high_now and low_now <= high else "apart")
+    return MetricChange(
+        before=earlier, now=later, intervals="overlap" if low <= high_now and low_now <= high else "apart"
+    )
 
 
-def _build_inputs(declared: ReleaseContents) -> dict[str, Value]:
-    digests: dict[str, Value] = {
-        "code": declared.manifest.code_sha256,
-        "constraints.txt": declared.manifest.constraints_sha256,
+def _input_digests(contents: ReleaseContents) -> dict[str, SettingValue]:
+    digests: dict[str, SettingValue] = {
+        "code": contents.manifest.code_sha256,
+        "constraints.txt": contents.manifest.constraints_sha256,
     }
-    return digests | {f"inputs/{name}": sha256 for name, sha256 in declared.manifest.inputs.items()}
+    return digests | {f"inputs/{name}": sha256 for name, sha256 in contents.manifest.inputs.items()}
 
 
-def _base_model(declared: ReleaseContents) -> dict[str, Value]:
+def _base_model_values(contents: ReleaseContents) -> dict[str, SettingValue]:
     names = ("method", "base_model_origin", "base_model_licence", "base_model_sha256")
-    return {name.removeprefix("base_model_"): getattr(declared.manifest, name) for name in names}
+    return {name.removeprefix("base_model_"): getattr(contents.manifest, name) for name in names}
 
 
-def _people(declared: ReleaseContents) -> dict[str, Value]:
-    promotion = declared.promotion
-    decided: dict[str, Value] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
-    standing: dict[str, Value] = {
+def _people_values(contents: ReleaseContents) -> dict[str, SettingValue]:
+    promotion = contents.promotion
+    decided: dict[str, SettingValue] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
+    standing: dict[str, SettingValue] = {
         "requested by": promotion.requested_by,
         "risk tier": promotion.tier,
         "demo": promotion.demo,
     }
-    return standing | decided | declared.people
+    return standing | decided | contents.people

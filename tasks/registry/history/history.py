@@ -36,9 +36,9 @@ class AliasHolder(FrozenModel):
     release: str
     sha256: str
     since: datetime
-    """Time from which the promotion statement was in force."""
+    """Time at which the promotion statement took effect."""
     until: datetime | None
-    """Time at which the next promotion statement came into force; null if there is no later statement."""
+    """Time at which the next promotion statement took effect; null if there is no later statement."""
     action: str
     """Action of the promotion statement: `promote` or `rollback`."""
     entry: int
@@ -52,8 +52,8 @@ class AliasHolder(FrozenModel):
     """Requester of the run that made the release."""
     approvals: list[Approval]
     waivers: list[FailedCheck]
-    """Failed checks of the run that made the release, with their waivers and whether these were valid at the requested
-    time."""
+    """Checks that failed in the run that made the release. Each has its waiver, and whether the waiver was valid at the
+    requested time."""
     ordered_by: list[str]
     """People who ordered the rollback, each in the form `PERSON as ROLE`; empty for a promotion."""
     reason: str
@@ -84,14 +84,14 @@ class ProductionState(FrozenModel):
 def parse_time(text: str, now: datetime) -> datetime:
     """Parse a past time that a user entered.
 
-    A time without a time zone is taken as UTC. A date stands for the end of that day, and today's date for the current
-    time.
+    A time without a time zone is read as UTC. A date without a time means the end of that day. Today's date means the
+    current time.
 
     Raises:
         InputError: The text is not a time, or the time is in the future.
     """
     try:
-        parsed = _parse(text.strip(), now)
+        parsed = _parse_time_or_date(text.strip(), now)
     except ValueError:
         raise InputError(
             f"{text!r} is no time; expected one as 2026-03-03T12:00 (UTC where no zone is named, as in "
@@ -102,48 +102,51 @@ def parse_time(text: str, now: datetime) -> datetime:
     return parsed
 
 
-def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionState:
-    """Return the champion and rollback release of every model of this environment at a past time.
+def production_state_at(time_text: str, ledger: Ledger, governance: Governance) -> ProductionState:
+    """Return the champion and the rollback release that each model of this environment had at a past time.
 
     Raises:
-        InputError: `asked` is not a time, or is in the future.
+        InputError: The given text is not a time, or the time is in the future.
     """
-    when = parse_time(asked, ledger.now())
+    when = parse_time(time_text, ledger.now())
     models = []
     for name in promotions.model_names(ledger):
-        line = promotions.read(ledger, governance, name)
-        if line.valid:
+        line = promotions.read_promotions(ledger, governance, name)
+        if line.valid_statements:
             models.append(_model_state(name, line, when, ledger, governance))
-    return ProductionState(asked=asked, at=when, environment=governance.policy.environment, models=models)
+    return ProductionState(asked=time_text, at=when, environment=governance.policy.environment, models=models)
 
 
-def _model_state(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> ModelState:
-    every = production_periods(line)
-    started = [reign for reign in every if reign.since <= when]
-    before = Promotions(tuple(reign.signed for reign in started), ()).previous()
+def _model_state(
+    name: str, model_promotions: Promotions, moment: datetime, ledger: Ledger, governance: Governance
+) -> ModelState:
+    every = production_periods(model_promotions)
+    started = [reign for reign in every if reign.since <= moment]
+    before = Promotions(tuple(reign.signed for reign in started), ()).rollback_target()
     champion = started[-1] if started else None
     rollback = next((reign for reign in reversed(started) if reign.signed is before), None)
-    firsts = {signed.promotion.version: signed.promotion for signed in reversed(line.valid)}
+    firsts = {signed.promotion.version: signed.promotion for signed in reversed(model_promotions.valid_statements)}
     champion_then, rollback_then = (
-        _holder(reign, firsts[reign.signed.promotion.version], when, ledger, governance) if reign else None
+        _alias_holder(reign, firsts[reign.signed.promotion.version], moment, ledger, governance) if reign else None
         for reign in (champion, rollback)
     )
     return ModelState(name=name, champion=champion_then, rollback=rollback_then, first=every[0].since)
 
 
-def _holder(
-    reign: ProductionPeriod, first: Promotion, when: datetime, ledger: Ledger, governance: Governance
+def _alias_holder(
+    period: ProductionPeriod, first_promotion: Promotion, moment: datetime, ledger: Ledger, governance: Governance
 ) -> AliasHolder:
-    """Return the alias holder.
+    """Return the release that held an alias.
 
-    `first` is the first promotion of the release, because the statement of a rollback names other requesters.
+    The requester of the run is read from the release's first promotion, because a rollback statement names the person
+    who ordered the rollback instead.
     """
-    signed, promotion = reign.signed, reign.signed.promotion
+    signed, promotion = period.signed, period.signed.promotion
     return AliasHolder(
         release=promotion.label,
         sha256=signed.release_sha256,
-        since=reign.since,
-        until=reign.until,
+        since=period.since,
+        until=period.until,
         action=promotion.action,
         entry=signed.entry.seq if signed.entry else 0,
         sequence=promotion.sequence,
@@ -151,35 +154,35 @@ def _holder(
         commit=promotion.commit,
         tier=promotion.tier,
         demo=promotion.demo,
-        requested_by=first.requested_by,
-        approvals=list(approvals(promotion, ledger, governance)),
-        waivers=waivers.failed_checks(ledger, governance, signed, when),
-        ordered_by=orderers(signed),
+        requested_by=first_promotion.requested_by,
+        approvals=list(list_approvals(promotion, ledger, governance)),
+        waivers=waivers.failed_checks(ledger, governance, signed, moment),
+        ordered_by=rollback_orderers(signed),
         reason=promotion.reason,
     )
 
 
-def orderers(signed: SignedPromotion) -> list[str]:
+def rollback_orderers(signed: SignedPromotion) -> list[str]:
     """Return the people who ordered a rollback, each in the form `PERSON as ROLE`; empty for a promotion.
 
-    The signed statement refers to the last order by digest, and the last order refers to the earlier ones. Other orders
-    in the ledger entry are ignored, because no signed document refers to them.
+    The signed statement refers by digest to the last order, which refers to the earlier ones. Any other order in the
+    ledger entry is ignored, because no signed document refers to it.
     """
     if signed.promotion.action != "rollback":
         return []
     body = signed.entry.body if signed.entry else {}
     try:
-        last = _order(body["order"], {str(signed.promotion.order_sha256)})
+        last = _named_order(body["order"], {str(signed.promotion.order_sha256)})
         return [
             _person_and_role(last),
-            *(_person_and_role(_order(each, set(last["joins"]))) for each in body.get("joined", [])),
+            *(_person_and_role(_named_order(each, set(last["joins"]))) for each in body.get("joined", [])),
         ]
     except (Refused, KeyError, TypeError):
         return [signed.promotion.requested_by]
 
 
-def _order(envelope: dict[str, Any], named: set[str]) -> dict[str, Any]:
-    if dsse.digest(envelope) not in named:
+def _named_order(envelope: dict[str, Any], accepted_digests: set[str]) -> dict[str, Any]:
+    if dsse.envelope_digest(envelope) not in accepted_digests:
         raise Refused("this order is not one that the statement rests on")
     order: dict[str, Any] = dsse.unverified_statement(envelope)["predicate"]
     return order
@@ -189,9 +192,9 @@ def _person_and_role(order: dict[str, Any]) -> str:
     return f"{order['person']} as {order['role']}"
 
 
-def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
-    """Yield the approvals that a promotion statement names, in gate order, each with the number of its ledger entry."""
-    for gate, every in release_decisions.by_gate(promotion, ledger, governance).items():
+def list_approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
+    """Yield the approvals that a promotion statement lists, in gate order. Each has the number of its ledger entry."""
+    for gate, every in release_decisions.decisions_by_gate(promotion, ledger, governance).items():
         entries = {
             f"{it.decision.person} as {it.decision.role}": it.entry.seq
             for it in every
@@ -201,7 +204,7 @@ def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> I
             yield Approval(gate=gate, who=who, entry=entries.get(who))
 
 
-def _parse(text: str, now: datetime) -> datetime:
+def _parse_time_or_date(text: str, now: datetime) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Notices for people outside of Hallmark, created from ledger entries.
 
-A notice names runs, releases, gates and roles, and a command to run. It contains no names of people, no reasons and no
-metric values. Entries that lack the required signature of this installation's key produce no notice.
+A notice names a run, release or incident, with its gate and roles, and suggests a command. It contains no names of
+people, no reasons and no metric values. If an entry must be signed by this installation and is not, there is no notice.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 from tasks.core.formatting import format_time
 from tasks.gates import cases, reminders
 from tasks.incidents import signed_incident
@@ -20,8 +20,8 @@ from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 
-VisibleText = Annotated[str, AfterValidator(escape)]
-"""Text with hidden characters made visible, because the text is sent to terminals, mail and chat."""
+VisibleText = Annotated[str, AfterValidator(escape_hidden)]
+"""String in which hidden characters are escaped, because notices are shown in terminals, mail and chat."""
 
 
 class Notice(FrozenModel):
@@ -33,15 +33,15 @@ class Notice(FrozenModel):
     title: VisibleText
     text: VisibleText
     command: VisibleText
-    """Command to run in the checkout, which shows the details and how to decide."""
+    """Command that shows the details and, for an open gate, how to approve. It is run in the checkout."""
     environment: str
     entry: int
-    """Number of the ledger entry that the notice was created from."""
+    """Number of the ledger entry from which the notice was created."""
     time: datetime
 
 
-def from_entry(entry: Entry, governance: Governance) -> Notice | None:
-    """Return the notice for a ledger entry; None if the entry requires no notice."""
+def notice_from_entry(entry: Entry, governance: Governance) -> Notice | None:
+    """Return the notice about a ledger entry; None if there is no notice for this kind of entry."""
     try:
         fields_of = NOTICE_BUILDERS.get(entry.kind)
         fields = fields_of(entry, governance) if fields_of else None
@@ -52,32 +52,34 @@ def from_entry(entry: Entry, governance: Governance) -> Notice | None:
     return Notice(**fields, environment=governance.policy.environment, entry=entry.seq, time=entry.time)
 
 
-def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
+def _request_notice(entry: Entry, _: Governance) -> dict[str, Any] | None:
     roles, days = entry.body["roles"], float(entry.body["days"])
     if entry.body["demo"] or not roles:
         return None  # demo identities or the checks alone decide at once
-    return _of_gate(
+    return _gate_notice(
         entry, "gate.asked", "waits for a decision", f"It is asked of {_roles_in_words(roles)}, for {days:g} days."
     )
 
 
-def _reminded(entry: Entry, _: Governance) -> dict[str, Any]:
+def _reminder_notice(entry: Entry, _: Governance) -> dict[str, Any]:
     waits = f"still waits after {float(entry.body['after_days']):g} days"
-    return _of_gate(entry, "gate.reminded", waits, _deadline_in_words(entry))
+    return _gate_notice(entry, "gate.reminded", waits, _deadline_in_words(entry))
 
 
-def _escalated(entry: Entry, _: Governance) -> dict[str, Any]:
+def _escalation_notice(entry: Entry, _: Governance) -> dict[str, Any]:
     title = f"has waited too long: to role {entry.body['to']}"
-    return _of_gate(entry, "gate.escalated", title, f"Role {entry.body['to']} sees to it. {_deadline_in_words(entry)}")
+    return _gate_notice(
+        entry, "gate.escalated", title, f"Role {entry.body['to']} sees to it. {_deadline_in_words(entry)}"
+    )
 
 
-def _closed(entry: Entry, _: Governance) -> dict[str, Any] | None:
+def _expiry_notice(entry: Entry, _: Governance) -> dict[str, Any] | None:
     if entry.body["state"] != "expired":
         return None
-    return _of_gate(entry, "gate.expired", "closed: nobody decided in time", "Its run ends; start another.")
+    return _gate_notice(entry, "gate.expired", "closed: nobody decided in time", "Its run ends; start another.")
 
 
-def _of_gate(entry: Entry, event: str, title: str, text: str) -> dict[str, Any]:
+def _gate_notice(entry: Entry, event: str, title: str, text: str) -> dict[str, Any]:
     run, gate = entry.subject, entry.body["gate"]
     show = f"hallmark gates show {run} {gate}"
     decide = "" if event == "gate.expired" else f"; then hallmark gates approve {run} {gate} --as ID"
@@ -94,16 +96,16 @@ def _roles_in_words(roles: list[str]) -> str:
     return " and ".join(f"role {role}" for role in roles)
 
 
-def _incident(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    opened = signed_incident.opening(entry, governance)
+def _incident_notice(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    opened = signed_incident.read_opening(entry, governance)
     if opened is None:
         return None
     return {"event": "incident.opened", "about": opened.id, "title": f"incident {opened.id} ({opened.severity})",
             "text": opened.text, "command": f"hallmark incidents show {opened.id}"}  # fmt: skip
 
 
-def _incident_escalated(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    said = signed_incident.escalation(entry, governance)
+def _incident_escalation_notice(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    said = signed_incident.read_escalation(entry, governance)
     if said is None:
         return None
     title = f"incident {said.id} is {said.severity}: nobody closed it in time"
@@ -112,8 +114,8 @@ def _incident_escalated(entry: Entry, governance: Governance) -> dict[str, Any] 
             "command": f"hallmark incidents show {said.id}"}  # fmt: skip
 
 
-def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    made = promotions.verify(entry.body.get("envelope"), governance, entry.time).promotion
+def _promotion_notice(entry: Entry, governance: Governance) -> dict[str, Any] | None:
+    made = promotions.verify_promotion(entry.body.get("envelope"), governance, entry.time).promotion
     if made.environment != governance.policy.environment:
         return None
     back = made.action == "rollback"
@@ -124,11 +126,11 @@ def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
 
 
 NOTICE_BUILDERS: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
-    cases.ASKED: _asked,
-    reminders.REMINDED: _reminded,
-    reminders.ESCALATED: _escalated,
-    cases.CLOSED: _closed,
-    signed_incident.OPENED: _incident,
-    signed_incident.ESCALATED: _incident_escalated,
-    promotions.PROMOTED: _promoted,
+    cases.ASKED: _request_notice,
+    reminders.REMINDED: _reminder_notice,
+    reminders.ESCALATED: _escalation_notice,
+    cases.CLOSED: _expiry_notice,
+    signed_incident.OPENED: _incident_notice,
+    signed_incident.ESCALATED: _incident_escalation_notice,
+    promotions.PROMOTED: _promotion_notice,
 }

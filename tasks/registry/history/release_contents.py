@@ -1,6 +1,6 @@
 """Content of a release's folder, parsed for display.
 
-The content is not verified here, but by `tasks.registry.verify.verification`.
+Nothing is verified here. Verification is done by `tasks.registry.verify.verification`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.documents import config
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
 from tasks.core.files import read_json
@@ -18,16 +18,16 @@ from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence
 from tasks.registry.release import bundle
 from tasks.registry.release.promotions import PROMOTION, Promotion
-from tasks.sources.dataset import Dataset, Value
+from tasks.sources.dataset import Dataset, SettingValue
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 IDENTIFYING_KEYS = ("id", "name", "role", "fact")
-"""Keys that can identify an item of a list, in order of preference."""
-QUALITY_PREFIXES = ("evaluate.", "measured.predict.")
-"""Name prefixes of the facts that describe the quality of a model."""
-BASELINE_PREFIXES = ("measured.predict.base.", "measured.predict.champion.")
-"""Name prefixes of the facts about the base model and the champion, with which the candidate was compared."""
+"""Keys whose value can identify an item of a list, in order of preference."""
+QUALITY_METRIC_PREFIXES = ("evaluate.", "measured.predict.")
+"""Prefixes of the names of quality metrics."""
+BASELINE_METRIC_PREFIXES = ("measured.predict.base.", "measured.predict.champion.")
+"""Prefixes of the names of metrics of the base model and the champion, which are not the candidate's own."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class ReleaseContents:
     promotion: Promotion
     """First promotion statement of the release."""
     dataset: Dataset
-    params: dict[str, Value]
+    params: dict[str, SettingValue]
     """Parameters of params.yaml, by dotted key."""
-    policy: dict[str, Value]
-    people: dict[str, Value]
-    """Roles and keys of the requester and of the people who decided, by dotted key."""
+    policy: dict[str, SettingValue]
+    people: dict[str, SettingValue]
+    """Roles and keys of the requester and of the people who decided at a gate, by dotted key."""
     evidence: dict[GateName, Evidence]
 
     @property
@@ -49,17 +49,17 @@ class ReleaseContents:
         return self.promotion.label
 
     @property
-    def figures(self) -> Facts:
-        """Return the candidate's quality metrics from the evidence of the evaluation gate."""
+    def quality_metrics(self) -> Facts:
+        """Return the candidate's quality metrics, read from the evidence of the evaluation gate."""
         every = self.evidence["evaluation"].facts
         return {
             name: every[name]
             for name in every
-            if name.startswith(QUALITY_PREFIXES) and not name.startswith(BASELINE_PREFIXES)
+            if name.startswith(QUALITY_METRIC_PREFIXES) and not name.startswith(BASELINE_METRIC_PREFIXES)
         }
 
 
-def read(folder: Path) -> ReleaseContents:
+def read_release(folder: Path) -> ReleaseContents:
     """Parse the files in a release's folder.
 
     Raises:
@@ -68,43 +68,43 @@ def read(folder: Path) -> ReleaseContents:
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
     try:
-        promotion = PROMOTION.predicate(dsse.read(folder / bundle.PROMOTION))
+        promotion = PROMOTION.unverified_document(dsse.read_envelope(folder / bundle.PROMOTION_STATEMENT))
         return ReleaseContents(
             folder=folder,
-            manifest=manifest.read(payload),
+            manifest=manifest.read_manifest(payload),
             promotion=promotion,
             dataset=Dataset.from_bytes((payload / "dataset" / "manifest.json").read_bytes()),
-            params=dict(flatten(config.read_plain(payload / "params.yaml"))),
-            policy=dict(flatten(read_json(attestations / "policy.json"))),
-            people=dict(flatten(read_json(attestations / "people.json"))),
-            evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},
+            params=dict(flatten_settings(config.read_plain_yaml(payload / "params.yaml"))),
+            policy=dict(flatten_settings(read_json(attestations / "policy.json"))),
+            people=dict(flatten_settings(read_json(attestations / "people.json"))),
+            evidence={gate: _read_evidence(attestations, gate) for gate in promotion.gates},
         )
     except (OSError, ValueError, Refused, RecursionError) as error:
-        raise InputError(f"{folder} is not the folder of a release: {error_text(error)}") from None
+        raise InputError(f"{folder} is not the folder of a release: {document_error_message(error)}") from None
 
 
-def _evidence(attestations: Path, gate: GateName) -> Evidence:
+def _read_evidence(attestations: Path, gate: GateName) -> Evidence:
     return Evidence.from_bytes((attestations / "evidence" / f"{gate}.json").read_bytes())
 
 
-def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
+def flatten_settings(value: Any, prefix: str = "") -> Iterator[tuple[str, SettingValue]]:
     """Yield nested settings as pairs of a dotted key and a value.
 
-    A list item with a name is identified by that name, so that inserting an item does not change other keys. A list of
-    plain values becomes one value.
+    In a list of mappings, each item is identified by its id or name rather than by its position, so that inserting an
+    item does not change the keys of the others. A list of plain values becomes one value.
     """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten_settings(item, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for number, item in enumerate(value):
-            yield from flatten(item, f"{prefix}[{_name(item, number)}]")
+            yield from flatten_settings(item, f"{prefix}[{_item_name(item, number)}]")
     elif isinstance(value, list):
         yield prefix, ", ".join(map(str, value))
     else:
         yield prefix, value
 
 
-def _name(item: Any, number: int) -> str:
+def _item_name(item: Any, number: int) -> str:
     names = [str(item[key]) for key in IDENTIFYING_KEYS if key in item] if isinstance(item, Mapping) else []
     return names[0] if names else str(number)

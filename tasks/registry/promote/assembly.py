@@ -15,22 +15,22 @@ from tasks.registry.release.bundle import (
     ATTESTATIONS,
     CODE_SIGNOFFS,
     DECLARATIONS,
-    GOVERNANCE,
+    GOVERNANCE_ADOPTIONS,
     PAYLOAD,
-    PROMOTION,
-    RELEASES,
-    REPRODUCTIONS,
-    REQUEST,
-    STAGES,
+    PROMOTION_STATEMENT,
+    RELEASES_FOLDER,
+    REPRODUCTION_RECORDS,
+    RUN_REQUEST,
+    STAGE_RECORDS,
     files_below,
-    listing,
+    list_digests,
 )
 from tasks.registry.release.promotions import Promotion
 from tasks.trust import dsse, keys
 
 
 def building_folder(state: Path, label: str) -> Path:
-    return state / RELEASES / f".building-{label}"
+    return state / RELEASES_FOLDER / f".building-{label}"
 
 
 def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
@@ -49,70 +49,72 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         Refused: The payload contains a file that is not allowed in a release.
     """
     shutil.rmtree(target, ignore_errors=True)
-    _copy(candidate.layout.artefacts("package") / PAYLOAD, target / PAYLOAD)
+    _copy_folder(candidate.layout.artefacts("package") / PAYLOAD, target / PAYLOAD)
     attestations = target / ATTESTATIONS
     _copy_file(candidate.layout.artefacts("package") / "result.json", attestations / "result.json")
     for gate, passed in candidate.gates.items():
         files.write_bytes(attestations / "evidence" / f"{gate}.json", passed.evidence.serialised)
-        dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
+        dsse.write_envelope(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
-            dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
+            dsse.write_envelope(attestations / "decisions" / gate / f"{number:02}.json", envelope)
     for folder, envelopes in (
         (DECLARATIONS, [signed.envelope for signed in candidate.adoptions]),
         (CODE_SIGNOFFS, [signed.envelope for signed in candidate.code_signoffs]),
     ):
         for number, envelope in enumerate(envelopes, start=1):
-            dsse.write(target / folder / f"{number:02}.json", envelope)
+            dsse.write_envelope(target / folder / f"{number:02}.json", envelope)
     for name, record in candidate.stage_records.items():
-        dsse.write(target / STAGES / f"{name}.json", record.envelope)
+        dsse.write_envelope(target / STAGE_RECORDS / f"{name}.json", record.envelope)
     for name, records in candidate.reproduction_records.items():
         for number, record in enumerate(records, start=1):
-            dsse.write(target / REPRODUCTIONS / name / f"{number:02}.json", record.envelope)
+            dsse.write_envelope(target / REPRODUCTION_RECORDS / name / f"{number:02}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):
-        dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
+        dsse.write_envelope(target / GOVERNANCE_ADOPTIONS / f"{number:04}.json", envelope)
     files.write_bytes(attestations / "policy.json", governance.policy.serialised)
-    _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
-    dsse.write(target / REQUEST, candidate.request.envelope)
-    model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
-    _attest(candidate, draft, governance, target)
-    contents.require_portable_names(listing(target))
-    return listing(target)
+    _write_json(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
+    dsse.write_envelope(target / RUN_REQUEST, candidate.request.envelope)
+    model_signature.sign_payload(target / PAYLOAD, attestations, governance.state / "keys")
+    _write_attestations(candidate, draft, governance, target)
+    contents.require_portable_names(list_digests(target))
+    return list_digests(target)
 
 
-def _attest(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
-    signer = governance.signer("gate")
+def _write_attestations(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> None:
+    signer = governance.find_signer("gate")
     gate_key = keys.fingerprint(signer.public_line)
 
     def write(name: str, predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> None:
-        statement = dsse.statement(predicate_type, subject, predicate)
-        dsse.write(target / name, dsse.sign(statement, signer))
+        statement = dsse.make_statement(predicate_type, subject, predicate)
+        dsse.write_envelope(target / name, dsse.sign_statement(statement, signer))
 
     for gate, passed in candidate.gates.items():
         about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}
-        result = gate_results.predicate(passed.evidence, draft.approved_by[gate])
-        write(gate_results.path(gate), gate_results.PREDICATE_TYPE, about, result)
-    listed = listing(target)
+        result = gate_results.result_predicate(passed.evidence, draft.approved_by[gate])
+        write(gate_results.result_path(gate), gate_results.PREDICATE_TYPE, about, result)
+    listed = list_digests(target)
     payload = files_below(listed, PAYLOAD)
-    made = provenance.predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)
+    made = provenance.provenance_predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)
     write(provenance.PATH, provenance.PREDICATE_TYPE, payload, made)
-    write(summary.PATH, summary.PREDICATE_TYPE, payload, summary.predicate(draft, listing(target), gate_key))
+    write(
+        summary.PATH, summary.PREDICATE_TYPE, payload, summary.summary_predicate(draft, list_digests(target), gate_key)
+    )
 
 
 def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
     """Write the promotion statement, make all files read-only, and flush the bundle to the disk."""
-    dsse.write(target / PROMOTION, envelope)
+    dsse.write_envelope(target / PROMOTION_STATEMENT, envelope)
     for path in [*target.rglob("*"), target]:
         if path.is_file():
             path.chmod(0o444)
-        _flush(path)
+        _flush_to_disk(path)
 
 
 def publish(built: Path, target: Path) -> None:
     built.rename(target)
-    _flush(target.parent)
+    _flush_to_disk(target.parent)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_folder(source: Path, target: Path) -> None:
     for name in contents.file_names(source):
         _copy_file(source / name, target / name)
 
@@ -122,11 +124,11 @@ def _copy_file(source: Path, target: Path) -> None:
     shutil.copyfile(source, target, follow_symlinks=False)
 
 
-def _write(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: Any) -> None:
     files.write_bytes(path, canonical_json(value))
 
 
-def _flush(path: Path) -> None:
+def _flush_to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

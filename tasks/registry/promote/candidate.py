@@ -1,7 +1,7 @@
-"""Package of a run with its gates, verified again before promotion.
+"""Verification of a run's package and gates before promotion.
 
-The stages ran with the code of the run's commit. Before promotion, the installed Hallmark judges the run again, under
-the governance in force, and with the current state of the ledger and of the files.
+The stages were executed with the code of the run's commit. Before promotion, the installed version of Hallmark judges
+the run again. It uses the governance in force and the current ledger and files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.code_versions import sign_off
-from tasks.code_versions.signed_version import Version
+from tasks.code_versions.signed_version import CodeVersion
 from tasks.consent import release_sources
 from tasks.core import code_digest
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, GATES_BEFORE_STAGES, sort_gates
+from tasks.core.graph import GATES, GATES_VERIFIED_BY_STAGES, sort_gates
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.params.values import Sha256
@@ -69,7 +69,7 @@ class Candidate:
     stage_records: Mapping[str, SignedRecord]
     reproduction_records: agreement.AgreeingRecords
     """Records of the same stages, executed on other machines."""
-    code_signoffs: tuple[SignedDocument[Version], ...]
+    code_signoffs: tuple[SignedDocument[CodeVersion], ...]
     """Sign-offs of the code version; can be empty in environment `local`."""
     adoptions: tuple[SignedDocument[Declaration], ...]
     """Adoptions of the sources and of the use-case card; can be empty in environment `local`."""
@@ -97,10 +97,10 @@ class Candidate:
         return self.request.request.requested_by
 
 
-def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
+def verify_candidate(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
     """Verify a run's package and all its gates before promotion.
 
-    Runs of risk tier `experiment`, and demo runs outside environment `local`, are refused at their gates.
+    Runs of risk tier `experiment` are refused. Demo runs are refused outside environment `local`.
 
     Raises:
         Refused: The package cannot be promoted.
@@ -110,24 +110,24 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
     more = [gate for gate in sort_gates(governance.policy.tier(tier).gates) if gate not in passed]
     passed |= {gate: _passed_gate(gate, layout, run, ledger, governance) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
-    asked = signed_request.require(ledger, governance, run)
+    asked = signed_request.require_request(ledger, governance, run)
     sign_off.require_signed_off(ledger, governance, asked.request.tree_sha256, asked.request.commit)
-    code_signed = sign_off.status(ledger, governance, asked.request.tree_sha256).sign_offs
+    code_signed = sign_off.sign_off_status(ledger, governance, asked.request.tree_sha256).sign_offs
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
     people |= {signed.document.person for signed in code_signed}
-    adopted = _adoptions(layout, evidence, ledger, governance)
+    adopted = _adoptions_in_force(layout, evidence, ledger, governance)
     people |= {name for signed in adopted for name in (signed.document.person, *signed.document.owners)}
     records = record_chain.records_of_run(ledger, governance, run)
-    again = agreement.records_of_others(ledger, governance, run, records)
-    agreement.require(governance.policy.tier(tier).machines, records, again, run)
+    again = agreement.agreeing_records(ledger, governance, run, records)
+    agreement.require_agreement(governance.policy.tier(tier).machines, records, again, run)
     candidate = Candidate(
         layout=layout,
         run=run,
         request=asked,
         tier=_single_value({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
-        manifest=manifest.read(layout.artefacts("package") / "payload"),
-        candidate_inputs=candidate_digest.candidate_inputs(layout),
+        manifest=manifest.read_manifest(layout.artefacts("package") / "payload"),
+        candidate_inputs=candidate_digest.candidate_inputs_digest(layout),
         gates=passed,
         stage_records=records,
         reproduction_records=again,
@@ -139,32 +139,32 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
     )
     _require_made_from_gated_outputs(candidate)
     _require_stage_records(candidate, governance)
-    release_sources.require_not_withdrawn(
-        layout.artefacts("package") / "payload", ledger, governance, release_sources.of_run(layout)
+    release_sources.require_sources_not_withdrawn(
+        layout.artefacts("package") / "payload", ledger, governance, release_sources.sources_of_run(layout)
     )
     return candidate
 
 
 def latest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
-    """Return a run's latest case at a gate: the submitted evidence with its ledger entry.
+    """Return the evidence that a run last submitted to a gate, with its ledger entry.
 
     Raises:
         Refused: The run submitted no evidence to the gate.
     """
-    asked = cases.read_all(ledger, run=run, gate=gate)
+    asked = cases.read_cases(ledger, run=run, gate=gate)
     if not asked:
         raise Refused(f"run {run} has not asked gate {gate}, so nobody has let it pass")
     return asked[-1]
 
 
-def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> GateStatus:
-    """Judge a gate by its evidence and the current decisions in the ledger.
+def require_gate_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> GateStatus:
+    """Judge a gate again by its evidence and the current decisions in the ledger, and return its status.
 
     Raises:
-        Refused: The gate has not been passed.
+        Refused: The gate is not passed.
     """
     try:
-        standing = gates.judge(evidence, ledger, governance, ledger.now())
+        standing = gates.judge_gate(evidence, ledger, governance, ledger.now())
     except InputError as error:  # its tier or gate is no longer in policy.yaml
         raise Refused(f"gate {evidence.gate} of run {evidence.run} cannot be judged: {error}") from None
     if standing.state != "passed":
@@ -185,28 +185,28 @@ def _passed_gate(gate: GateName, layout: Layout, run: str, ledger: Ledger, gover
     case = latest_case(ledger, run, gate)
     if (claim.subject, claim.demo) != (case.evidence.subject.sha256, case.evidence.demo):
         raise Refused(f"the statement of gate {gate} and the evidence that run {run} put to it are about other things")
-    counted = [d for d in require_passed(case.evidence, ledger, governance).decisions if d.counted]
-    entries = {entry.seq: entry for entry in ledger.entries(signed_decision.KIND, case.evidence.subject.sha256)}
+    counted = [d for d in require_gate_passed(case.evidence, ledger, governance).decisions if d.counted]
+    entries = {entry.seq: entry for entry in ledger.entries(signed_decision.ENTRY_KIND, case.evidence.subject.sha256)}
     return PassedGate(
         evidence=case.evidence,
-        statement=dsse.read(layout.gate(gate)),
+        statement=dsse.read_envelope(layout.gate_statement_path(gate)),
         decisions=tuple(entries[decision.seq].body["envelope"] for decision in counted),
         approved_by=tuple(sorted(f"{d.person} as {d.role}" for d in counted if d.verb == "approve")),
         deciders=frozenset(decision.person for decision in counted),
     )
 
 
-def _adoptions(
+def _adoptions_in_force(
     layout: Layout, evidence: Sequence[Evidence], ledger: Ledger, governance: Governance
 ) -> tuple[SignedDocument[Declaration], ...]:
     try:
-        declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
+        declared = declarations.declarations_of_run(layout, params.load_params(layout.params_path), governance.policy)
     except InputError as error:
         raise Refused(str(error)) from None
-    declarations.require(ledger, governance, declared)
-    adopted = declarations.complied_with(ledger, governance, declared)
-    now = declarations.digests(adopted)
-    if not governance.local and (other := [each.gate for each in evidence if each.declared != now]):
+    declarations.require_in_force(ledger, governance, declared)
+    adopted = declarations.declarations_complied_with(ledger, governance, declared)
+    now = declarations.declaration_digests(adopted)
+    if not governance.is_local and (other := [each.gate for each in evidence if each.declared != now]):
         raise Refused(f"sources or card were adopted anew since gate {', '.join(other)} looked at them; run again")
     seen = [subject for subject in adopted if all(each.declared.get(subject) == now[subject] for each in evidence)]
     return tuple(signed for subject in sorted(seen) for signed in adopted[subject].signatures)
@@ -226,20 +226,22 @@ def _single_value(values: set[str], what: str) -> str:
 
 def _require_made_from_gated_outputs(candidate: Candidate) -> None:
     package, passed = candidate.manifest, candidate.gates
-    what_was_read = manifest.input_fields(candidate.layout, code_digest.digest_of_all(candidate.layout.root))
+    what_was_read = manifest.build_input_fields(candidate.layout, code_digest.all_stages_digest(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
-    if named and named != evidence_of.owners(candidate.layout):
+    if named and named != evidence_of.source_owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")
-    for gate in GATES_BEFORE_STAGES:
+    for gate in GATES_VERIFIED_BY_STAGES:
         subject = passed[gate].evidence.subject
         if package.stages.get(subject.stage) != subject.sha256:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
     if package.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
-    gated_files.require_unchanged({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
+    gated_files.require_files_unchanged(
+        {gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package
+    )
     if package.tree_sha256 != passed["release"].evidence.tree_sha256:
         raise Refused("the package was made from another tree than was asked for; run again")
-    card = params.load(candidate.layout.params)
+    card = params.load_params(candidate.layout.params_path)
     said = (card.use_case.name, Purpose.from_card(card.use_case), AcceptanceCriteria.from_params(card))
     if other := [
         gate for gate, it in passed.items() if (it.evidence.use_case, it.evidence.purpose, it.evidence.bar) != said
@@ -250,9 +252,9 @@ def _require_made_from_gated_outputs(candidate: Candidate) -> None:
 
 
 def _require_stage_records(candidate: Candidate, governance: Governance) -> None:
-    record_chain.require_all(candidate.layout, candidate.stage_records, governance)
+    record_chain.require_all_records(candidate.layout, candidate.stage_records, governance)
     seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
     if other := sorted(
-        name for name, it in record_chain.references(candidate.stage_records).items() if seen.get(name) != it
+        name for name, it in record_chain.record_references(candidate.stage_records).items() if seen.get(name) != it
     ):
         raise Refused(f"the gates looked at another record of stage {', '.join(other)} than the ledger has; run again")

@@ -1,4 +1,4 @@
-"""Release in production, with which runs are compared."""
+"""Release in production, called champion, with which the candidate of every run is compared."""
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
@@ -11,7 +11,7 @@ from tasks.registry.release.promotions import SignedPromotion
 
 
 class Champion(FrozenModel):
-    """Release that the newest valid promotion statement names."""
+    """Release that the newest valid promotion statement puts into production."""
 
     name: str
     version: int
@@ -30,23 +30,23 @@ class Champion(FrozenModel):
         return f"{self.name}-{self.version}"
 
 
-def current(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
-    """Return the champion of the environment in policy.yaml; None if there is no champion.
+def current_champion(ledger: Ledger, governance: Governance, name: str) -> Champion | None:
+    """Return a model's champion in the environment that policy.yaml names; None if there is no champion.
 
-    Signatures are verified, but the files of the release are not.
+    Only signatures are verified, not the files of the release.
     """
-    newest = promotions.read(ledger, governance, name).newest
+    newest = promotions.read_promotions(ledger, governance, name).newest_statement
     return _champion(newest) if newest else None
 
 
-def write_input(layout: Layout, champion: Champion | None) -> None:
-    """Write the champion's data for the stages to inputs/champion.json; `null` if there is no champion."""
-    files.write_json(layout.champion, None if champion is None else _input(champion))
+def write_champion_input(layout: Layout, champion: Champion | None) -> None:
+    """Write the champion's data, or `null` if there is no champion, to inputs/champion.json for the stages to read."""
+    files.write_json(layout.champion_path, None if champion is None else _champion_input(champion))
 
 
 def compared_champion_sha256(layout: Layout) -> str | None:
     """Return the payload digest of the champion that the run was compared with; None if there was no champion."""
-    value = files.read_json(layout.champion)
+    value = files.read_json(layout.champion_path)
     return None if value is None else str(value["sha256"])
 
 
@@ -56,14 +56,14 @@ def _champion(signed: SignedPromotion) -> Champion:
         name=promotion.name,
         version=promotion.version,
         sha256=promotion.payload_sha256,
-        payload=f"{bundle.RELEASES}/{promotion.label}/{bundle.PAYLOAD}",
+        payload=f"{bundle.RELEASES_FOLDER}/{promotion.label}/{bundle.PAYLOAD}",
         candidate_inputs=promotion.candidate_inputs,
         tier=promotion.tier,
         demo=promotion.demo,
     )
 
 
-def _input(champion: Champion) -> dict[str, object]:
+def _champion_input(champion: Champion) -> dict[str, object]:
     return {
         "release": champion.label,
         "version": champion.version,

@@ -20,55 +20,55 @@ from tasks.registry.promote.rollback_orders import SignedOrder
 from tasks.registry.release.promotions import SignedPromotion
 
 
-def require_allowed(claim: OrderClaim, ledger: Ledger, governance: Governance) -> BreakGlass:
-    """Return the policy's rule for emergency rollbacks after verifying that a person is allowed to order one.
+def require_emergency_allowed(claim: OrderClaim, ledger: Ledger, governance: Governance) -> BreakGlass:
+    """Verify that a person is allowed to order an emergency rollback, and return policy's rule for it.
 
     Raises:
         Refused: Policy has no such rule for the risk tier, the person lacks the required role, or the rules for
             rollback orders forbid the order.
     """
     person, tier = claim.person, claim.target.promotion.tier
-    allowed = _rule(governance, tier)
+    allowed = _emergency_rule(governance, tier)
     if allowed is None:
         raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
-    if allowed.role not in person.roles_at(claim.at):
+    if allowed.role not in person.roles_at(claim.order_time):
         raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {allowed.role}")
-    if reason := order_rules.why_not(claim, allowed.role, ledger, governance):
+    if reason := order_rules.rejection_reason(claim, allowed.role, ledger, governance):
         raise Refused(f"{person.id} may not break the glass in risk tier {tier}: {reason}")
     return allowed
 
 
-def roles(governance: Governance, tier: str) -> list[str]:
-    """Return a list of the role that can order an emergency rollback in a risk tier; empty if policy has no rule."""
-    allowed = _rule(governance, tier)
+def emergency_roles(governance: Governance, tier: str) -> list[str]:
+    """Return the role that can order an emergency rollback in a risk tier, as a list; empty if policy has no rule."""
+    allowed = _emergency_rule(governance, tier)
     return [allowed.role] if allowed else []
 
 
-def _rule(governance: Governance, tier: str) -> BreakGlass | None:
+def _emergency_rule(governance: Governance, tier: str) -> BreakGlass | None:
     tiers = governance.policy.tiers
     return tiers[tier].break_glass if tier in tiers else None
 
 
-def open_incident(order: SignedOrder, made: SignedPromotion, ledger: Ledger, governance: Governance) -> None:
-    """Open the incident of an emergency rollback. `made` is the promotion statement that carries out the order."""
-    allowed = _rule(governance, made.promotion.tier)
+def open_incident(order: SignedOrder, promotion: SignedPromotion, ledger: Ledger, governance: Governance) -> None:
+    """Open the incident of an emergency rollback, given the order and the promotion statement that carried it out."""
+    allowed = _emergency_rule(governance, promotion.promotion.tier)
     assert allowed is not None, "without a rule there is no emergency rollback"
     until = ledger.now() + timedelta(hours=allowed.confirm_hours)
-    label = made.promotion.label
+    label = promotion.promotion.label
     gone = "".join(
-        f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired_waivers(ledger, governance, made)
+        f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired_waivers(ledger, governance, promotion)
     )
     text = (
         f"{label} was made champion again by breaking the glass, in role {allowed.role}. A second person in role "
         f"{allowed.confirm_role} confirms it until {format_time(until)}: hallmark releases confirm {label}.{gone}"
     )
-    incidents.open_if_new(
-        ledger, governance, "break-glass", label, {"statement": made.sha256}, "major", allowed.confirm_role, text,
-        by=order.order.person, answer_by=until, more={"order": order.envelope},
+    incidents.open_incident_if_new(
+        ledger, governance, "break-glass", label, {"statement": promotion.sha256}, "major", allowed.confirm_role, text,
+        caused_by=order.order.person, escalates_at=until, unsigned_details={"order": order.envelope},
     )  # fmt: skip
 
 
-def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
+def confirm_rollback(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
     """Confirm an emergency rollback as a second person, by closing its incident.
 
     Raises:
@@ -82,4 +82,4 @@ def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, 
     if not broken:
         raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
     still_open = [incident for incident in broken if not incident.closing]
-    return incidents.close(ledger, governance, (still_open or broken)[-1].id, person_id, reason)
+    return incidents.close_incident(ledger, governance, (still_open or broken)[-1].id, person_id, reason)

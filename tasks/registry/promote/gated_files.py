@@ -15,22 +15,22 @@ from tasks.gates.evidence import Evidence, input_digests
 MODEL_PREFIX = "payload/model/"
 
 
-def require_unchanged(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
-    """Verify that no file changed after a gate judged it.
+def require_files_unchanged(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
+    """Verify that no file has changed since a gate judged it.
 
     Raises:
         Refused: A file changed; the message names the file and the gate.
     """
     now = input_digests(layout)
     for gate, evidence in gates.items():
-        _require_same(evidence.input_digests, now, gate)
+        _require_same_digests(evidence.input_digests, now, gate)
         for stage, sha256 in package.stages.items():
             if (listing := _stage_files(evidence, stage)) and sha256_bytes(canonical_json(listing)) != sha256:
                 raise Refused(f"the output of {stage} changed after the {gate} gate looked at it; run again")
     _require_trained_model(gates["evaluation"], layout)
 
 
-def _require_same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
+def _require_same_digests(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
     if differ := sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path)):
         raise Refused(f"{', '.join(differ)} changed after the {gate} gate looked at it; run again")
 

@@ -1,4 +1,4 @@
-"""Intents: ledger entries written before a promotion starts, for completing or undoing interrupted promotions."""
+"""Intents: ledger entries that announce a promotion, so that it can be completed or undone if it is interrupted."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.registry.release import promotions
 
-INTENDED = "promotion.intended"
-UNDONE = "promotion.undone"
+INTENT_KIND = "promotion.intended"
+UNDONE_KIND = "promotion.undone"
 LOCK_FILE = "promotion.lock"
 INSTALLATION_FILE = "installation"
 """File below `.hallmark/` with the random name of this installation. Machines that share a ledger recognise their own
@@ -31,12 +31,12 @@ class Intent(FrozenModel):
     environment: Name
     sequence: int
     previous: Sha256 | None
-    """Digest of the promotion statement that was in force when the promotion started (`dsse.digest`); null if there was
+    """Digest of the newest promotion statement at the start of the promotion (`dsse.digest`); null if there was
     none."""
     run: str
     commit: str
     installation: str = ""
-    """Name of the installation that started the promotion and has its files; empty in entries of early Hallmark
+    """Name of the installation that started the promotion and holds its files; empty in entries of early Hallmark
     versions."""
 
     @property
@@ -45,26 +45,26 @@ class Intent(FrozenModel):
 
 
 def hold_lock(state: Path) -> AbstractContextManager[None]:
-    """Hold this machine's lock for promotions. If another process holds the lock, wait.
+    """Hold this machine's promotion lock, after waiting for any other process that holds it.
 
-    An intent of this installation that is pending while the caller holds the lock was left by a crash. Between
-    machines, the ledger's transactions prevent conflicts (`tasks.registry.promote.promotion`).
+    While the caller holds the lock, every pending intent of this installation is the result of a crash. Conflicts
+    between machines are prevented by the ledger's transactions (`tasks.registry.promote.promotion`).
     """
-    return locks.hold(state / LOCK_FILE, "another promotion or rollback is under way")
+    return locks.hold_exclusive_lock(state / LOCK_FILE, "another promotion or rollback is under way")
 
 
 def try_lock(state: Path) -> AbstractContextManager[bool]:
-    """Hold this machine's lock for promotions. If another process holds the lock, yield False at once."""
-    return locks.try_hold(state / LOCK_FILE)
+    """Hold this machine's promotion lock, or yield False at once if another process holds it."""
+    return locks.try_exclusive_lock(state / LOCK_FILE)
 
 
-def is_held(state: Path) -> bool:
+def is_lock_held(state: Path) -> bool:
     return locks.is_held(state / LOCK_FILE)
 
 
 def ensure_installation_name(state: Path) -> str:
-    """Return this installation's name, after creating it if necessary."""
-    files.create_file(state / INSTALLATION_FILE, uuid.uuid4().hex.encode())
+    """Return this installation's name. Create the name if there is none."""
+    files.create_private_file(state / INSTALLATION_FILE, uuid.uuid4().hex.encode())
     return (state / INSTALLATION_FILE).read_text()
 
 
@@ -81,7 +81,7 @@ def record_intent(
     commit: str,
     environment: str,
     previous: promotions.SignedPromotion | None,
-    where: str,
+    installation: str,
 ) -> tuple[int, Intent]:
     """Record an intent with the next version and sequence number.
 
@@ -97,27 +97,28 @@ def record_intent(
             previous=previous.sha256 if previous else None,
             run=run,
             commit=commit,
-            installation=where,
+            installation=installation,
         )
-        return ledger.append(INTENDED, name, intent.model_dump(mode="json")).seq, intent
+        return ledger.append(INTENT_KIND, name, intent.model_dump(mode="json")).seq, intent
 
 
-def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
-    """Return the intents that were neither completed nor undone, oldest first, each with its ledger entry's number."""
-    closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE) for entry in ledger.entries(kind)}
+def pending_intents(ledger: Ledger) -> list[tuple[int, Intent]]:
+    """Return the intents that were neither completed nor undone, oldest first, as pairs of entry number and intent."""
+    closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE_KIND) for entry in ledger.entries(kind)}
     return [(seq, intent) for seq, intent in _all_intents(ledger) if seq not in closed]
 
 
-def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
+def record_undone(ledger: Ledger, intent_entry: int, name: str, reason: str, had_final_name: bool) -> None:
     """Record that an intent was undone.
 
-    `named` tells whether the bundle already had its final name. In that case, MLflow may have used the version number.
+    `had_final_name` tells whether the bundle already had its final name. If so, MLflow may have used the version
+    number, which is then not used again.
     """
-    ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
+    ledger.append(UNDONE_KIND, name, {"intent": intent_entry, "reason": reason, "named": had_final_name})
 
 
 def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Intent]]:
-    for entry in ledger.entries(INTENDED, name):
+    for entry in ledger.entries(INTENT_KIND, name):
         try:
             yield entry.seq, Intent.model_validate(entry.body)
         except ValidationError:
@@ -125,6 +126,6 @@ def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int,
 
 
 def _next_version(ledger: Ledger, name: str) -> int:
-    """Return the next version. Versions of undone promotions are reused, unless MLflow may have used them."""
-    free = {entry.body.get("intent") for entry in ledger.entries(UNDONE, name) if not entry.body.get("named")}
+    """Return the next version of a model. Versions of undone promotions are reused unless MLflow may have used them."""
+    free = {entry.body.get("intent") for entry in ledger.entries(UNDONE_KIND, name) if not entry.body.get("named")}
     return 1 + max((intent.version for seq, intent in _all_intents(ledger, name) if seq not in free), default=0)

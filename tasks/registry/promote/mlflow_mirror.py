@@ -4,9 +4,9 @@ An MLflow version belongs to a release if it has the release's tag `hallmark.rel
 Hallmark registered the release. The tag is not enough, because anyone with write access to MLflow can set it.
 
 The registered paths are in the ledger, because machines without the release need them too. A machine with the release
-accepts only the current path of the release: the checkout may have been moved, and its old path may belong to someone
+accepts only the current path of the release. The checkout may have been moved, and its old path may belong to someone
 else. If machines that share an MLflow server have a release at different paths, each sets the aliases to its own path.
-MLflow assigns its version numbers itself, so they can be higher than the version of the release.
+MLflow assigns its own version numbers, which can be higher than the version of the release.
 """
 
 import logging
@@ -33,40 +33,44 @@ from tasks.registry.release.promotions import SignedPromotion
 
 DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 RELEASE_TAG = "hallmark.release"
-MIRRORED = "promotion.mirrored"
-"""Kind of ledger entry that records that MLflow's aliases were set according to a promotion statement."""
-REGISTERED = "promotion.registered"
-"""Kind of ledger entry that records the path of the files with which a release was registered in MLflow."""
+MIRRORED_KIND = "promotion.mirrored"
+"""Kind of the ledger entry which records that MLflow's aliases were set as a promotion statement requires."""
+REGISTERED_KIND = "promotion.registered"
+"""Kind of the ledger entry which records the path at which a release was registered in MLflow."""
 
 
 class AliasResult(FrozenModel):
     aliases: dict[str, str | None]
     """Current release of each alias in MLflow; null if the alias is not set."""
     moved_by_hand: list[str]
-    """Descriptions of the aliases that were moved outside of Hallmark and have been set back."""
+    """Descriptions of the aliases that were moved outside of Hallmark and have been restored."""
     notes: list[str]
-    """Descriptions of the aliases that pointed to an earlier path of their release, or that this machine cannot
-    check."""
+    """Notes on aliases that pointed to an earlier path of their release, or that this machine cannot check."""
 
 
-class _Target(NamedTuple):
+class _AliasTarget(NamedTuple):
     version: int | None
     """MLflow version that an alias should point to; None if the alias should not be set."""
-    accepted: set[int | None]
-    """MLflow versions that are not reported as moved by hand: the release's versions at all registered paths."""
+    accepted_versions: set[int | None]
+    """MLflow versions that the alias may point to without being reported as moved by hand. They are the release's
+    versions at all registered paths."""
     note: str = ""
 
 
 def registry_uri(state: Path) -> str:
-    """Return the URI of MLflow's registry: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI or SQLite in `.hallmark/`."""
+    """Return the URI of MLflow's registry.
+
+    The URI is the value of MLFLOW_REGISTRY_URI or else MLFLOW_TRACKING_URI. By default, it is that of an SQLite
+    database in `.hallmark/`.
+    """
     configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
 def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
-    """Create the MLflow version of a release that is about to be promoted, if the version does not exist yet.
+    """Register a release that is about to be promoted as a model version in MLflow, unless it is registered already.
 
-    The release's versions at other paths are deleted. They exist if the checkout was moved or copied after an
+    Versions of the release at other paths are deleted. They exist if the checkout was moved or copied after an
     interrupted promotion.
 
     Raises:
@@ -75,7 +79,7 @@ def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) ->
     name, label = signed.promotion.name, signed.promotion.label
     with RegistryClient(governance.state) as client:
         present = _ensure_version(client, ledger, governance, signed)
-        for version in _versions(client, ledger, name, label).values():
+        for version in _versions_by_source(client, ledger, name, label).values():
             if version != present:
                 client.delete_model_version(name, str(version))
 
@@ -83,46 +87,48 @@ def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) ->
 def unregister(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
     """Delete the MLflow versions of a release that was never promoted."""
     with RegistryClient(governance.state) as client:
-        for version in _versions(client, ledger, name, label).values():
+        for version in _versions_by_source(client, ledger, name, label).values():
             client.delete_model_version(name, str(version))
 
 
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
-    """Set a model's MLflow aliases according to its newest promotion statement, and report aliases moved by hand.
+    """Set a model's MLflow aliases as its newest promotion statement requires, and report aliases moved by hand.
 
     The aliases of a model without a promotion are not changed. A promotion is valid even if MLflow is unavailable.
 
     Raises:
         Unavailable: MLflow cannot be used.
     """
-    line = promotions.read(ledger, governance, name)
-    if line.newest is None:
+    line = promotions.read_promotions(ledger, governance, name)
+    if line.newest_statement is None:
         return AliasResult(aliases={}, moved_by_hand=[], notes=[])
-    holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
+    holders = {releases.CHAMPION: line.newest_statement, releases.ROLLBACK: line.rollback_target()}
     with RegistryClient(governance.state) as client:
         aliases = _aliases(client, name)
         targets = {
-            alias: _target(client, ledger, governance, signed, aliases.get(alias)) if signed else _Target(None, {None})
+            alias: _alias_target(client, ledger, governance, signed, aliases.get(alias))
+            if signed
+            else _AliasTarget(None, {None})
             for alias, signed in holders.items()
         }
-        moved = _report_moved_aliases(ledger, governance, line.newest, aliases, targets)
+        moved = _report_moved_aliases(ledger, governance, line.newest_statement, aliases, targets)
         for alias, target in targets.items():
             _set_alias(client, name, alias, aliases.get(alias), target.version)
-        _record(ledger, line.newest)
-        labels = {alias: _label(client, name, target.version) for alias, target in targets.items()}
+        _record(ledger, line.newest_statement)
+        labels = {alias: _release_label(client, name, target.version) for alias, target in targets.items()}
     notes = [f"alias {alias} of {name}: {target.note}" for alias, target in targets.items() if target.note]
     return AliasResult(aliases=labels, moved_by_hand=moved, notes=notes)
 
 
 def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
     """Return whether MLflow's aliases were set for this promotion statement."""
-    entries = ledger.entries(MIRRORED, newest.promotion.name)
+    entries = ledger.entries(MIRRORED_KIND, newest.promotion.name)
     return any(entry.body.get("statement") == newest.sha256 for entry in entries)
 
 
 def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     promotion = signed.promotion
-    package = manifest.read(folder / bundle.PAYLOAD)
+    package = manifest.read_manifest(folder / bundle.PAYLOAD)
     evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
     return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
         RELEASE_TAG: promotion.label,
@@ -141,28 +147,28 @@ def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     }
 
 
-def _target(
+def _alias_target(
     client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion, current: int | None
-) -> _Target:
-    """Return the version that an alias should point to. A version that MLflow lost is created again.
+) -> _AliasTarget:
+    """Return the MLflow version that an alias should point to. If MLflow has lost the version, create it again.
 
     `current` is the version that the alias points to now.
     """
     name, label = signed.promotion.name, signed.promotion.label
     present = _ensure_version(client, ledger, governance, signed)
-    known: set[int | None] = {*_versions(client, ledger, name, label).values()}
+    known: set[int | None] = {*_versions_by_source(client, ledger, name, label).values()}
     if present is not None:
         note = (
             f"it led to another place of {label} than this machine's, where somebody else may have put files; it is "
             "set to this machine's"
         )
-        return _Target(present, known, note if current in known - {present} else "")
+        return _AliasTarget(present, known, note if current in known - {present} else "")
     if not known:
         note = f"{label} is not in MLflow, and this machine lacks the release; a machine that has it registers it again"
-        return _Target(None, {None}, note)
+        return _AliasTarget(None, {None}, note)
     version = current if current in known else max(version for version in known if version is not None)
     note = f"this machine lacks the release {label}, so nobody checked what lies at its place in MLflow"
-    return _Target(version, known, note)
+    return _AliasTarget(version, known, note)
 
 
 def _report_moved_aliases(
@@ -170,7 +176,7 @@ def _report_moved_aliases(
     governance: Governance,
     newest: SignedPromotion,
     aliases: Mapping[str, int],
-    targets: Mapping[str, _Target],
+    targets: Mapping[str, _AliasTarget],
 ) -> list[str]:
     if not is_mirrored(ledger, newest):
         return []  # not set yet since the newest statement
@@ -178,45 +184,48 @@ def _report_moved_aliases(
         alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {aliases.get(alias, 'none')}, "
         f"it belongs at {target.version or 'none'}"
         for alias, target in targets.items()
-        if aliases.get(alias) not in target.accepted
+        if aliases.get(alias) not in target.accepted_versions
     }
     for alias, text in moved.items():
         facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
-        role = rollback_orders.owner_role(governance, newest.promotion.tier)
+        role = rollback_orders.incident_role(governance, newest.promotion.tier)
         message = (
             f"{text}. The alias is set back. Hallmark's servers follow the signed statement; who loads a model by "
             "MLflow's alias may have had another one until now. Find out who changed MLflow and why"
         )
-        incidents.open_if_new(
+        incidents.open_incident_if_new(
             ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, message, recurs=True
         )
     return list(moved.values())
 
 
-def _set_alias(client: Any, name: str, alias: str, current: int | None, wanted: int | None) -> None:
-    if wanted is None and current is not None:
+def _set_alias(client: Any, name: str, alias: str, current: int | None, target_version: int | None) -> None:
+    if target_version is None and current is not None:
         client.delete_registered_model_alias(name, alias)
-    elif wanted is not None and current != wanted:
-        client.set_registered_model_alias(name, alias, str(wanted))
+    elif target_version is not None and current != target_version:
+        client.set_registered_model_alias(name, alias, str(target_version))
 
 
 def _record(ledger: Ledger, newest: SignedPromotion) -> None:
     with ledger.transaction():
         if not is_mirrored(ledger, newest):
             body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}
-            ledger.append(MIRRORED, newest.promotion.name, body)
+            ledger.append(MIRRORED_KIND, newest.promotion.name, body)
 
 
 def _ensure_version(client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion) -> int | None:
-    """Return the MLflow version of a release at its current path; None if the release is not on this machine."""
+    """Return the MLflow version of a release at its current path. Create the version if it does not exist.
+
+    The result is None if the release is not on this machine.
+    """
     promotion = signed.promotion
-    folder = bundle.folder(governance.state, promotion.label).resolve()
+    folder = bundle.release_folder(governance.state, promotion.label).resolve()
     if not folder.is_dir():
         return None
     source = (folder / bundle.PAYLOAD).as_uri()
     # before the version is made, so that after a kill its place is known to a copy of the checkout too
     _record_source(ledger, promotion.name, promotion.label, source)
-    known = _versions(client, ledger, promotion.name, promotion.label)
+    known = _versions_by_source(client, ledger, promotion.name, promotion.label)
     if source in known:
         return known[source]
     _ensure_model(client, promotion.name)
@@ -226,12 +235,12 @@ def _ensure_version(client: Any, ledger: Ledger, governance: Governance, signed:
 
 def _record_source(ledger: Ledger, name: str, label: str, source: str) -> None:
     with ledger.transaction():
-        if source not in _sources(ledger, name, label):
-            ledger.append(REGISTERED, name, {"release": label, "source": source})
+        if source not in _registered_sources(ledger, name, label):
+            ledger.append(REGISTERED_KIND, name, {"release": label, "source": source})
 
 
-def _sources(ledger: Ledger, name: str, label: str) -> list[object]:
-    entries = ledger.entries(REGISTERED, name)
+def _registered_sources(ledger: Ledger, name: str, label: str) -> list[object]:
+    entries = ledger.entries(REGISTERED_KIND, name)
     return [entry.body.get("source") for entry in entries if entry.body.get("release") == label]
 
 
@@ -245,9 +254,9 @@ def _ensure_model(client: Any, name: str) -> None:
             raise
 
 
-def _versions(client: Any, ledger: Ledger, name: str, label: str) -> dict[str, int]:
+def _versions_by_source(client: Any, ledger: Ledger, name: str, label: str) -> dict[str, int]:
     tagged = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
-    sources = _sources(ledger, name, label)
+    sources = _registered_sources(ledger, name, label)
     numbers = sorted(((int(version.version), version.source) for version in tagged), reverse=True)
     return {source: number for number, source in numbers if source in sources}
 
@@ -263,31 +272,32 @@ def _aliases(client: Any, name: str) -> dict[str, int]:
         return {}
 
 
-def _label(client: Any, name: str, version: int | None) -> str | None:
+def _release_label(client: Any, name: str, version: int | None) -> str | None:
     return None if version is None else client.get_model_version(name, str(version)).tags.get(RELEASE_TAG)
 
 
 def _require_database(uri: str) -> None:
-    """Connect to a database once. MLflow would try ten times, which takes 100 seconds if the database is down."""
+    """Try once to connect to MLflow's database. MLflow itself would try ten times, which takes 100 seconds."""
     if uri.partition(":")[0].partition("+")[0] in DATABASE_SCHEMES:
         create_engine(uri, poolclass=NullPool).connect().close()
 
 
 class RegistryClient:
-    """Context manager that yields an MLflow client and raises MLflow's errors as `Unavailable`.
+    """Context manager that yields an MLflow client and turns MLflow's errors into `Unavailable`.
 
-    `where` is the URI of a server to use instead of the registry, for example the tracking server.
+    The client connects to the registry. If `where` is given, it connects to that URI instead, for example to the
+    tracking server.
     """
 
-    def __init__(self, state: Path, where: str | None = None) -> None:
-        self.uri = where or registry_uri(state)
+    def __init__(self, state: Path, server_uri: str | None = None) -> None:
+        self.uri = server_uri or registry_uri(state)
         self.local = state / "mlflow"
 
     def __enter__(self) -> Any:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # the default, 7, takes four minutes to fail
         self.local.mkdir(parents=True, exist_ok=True)
-        sqlite_journals.remove_planted(self.local)
+        sqlite_journals.remove_planted_journals(self.local)
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
@@ -295,7 +305,7 @@ class RegistryClient:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:
-            mlflow_database.create(self.uri)
+            mlflow_database.create_mlflow_tables(self.uri)
             _require_database(self.uri)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:

@@ -1,8 +1,10 @@
-"""Rules for rollback orders: those for approvals at the release gate of the release to restore (tasks/gates/rules/).
+"""Rules for rollback orders. A rollback order must be valid as an approval at the release gate of the target release.
 
-The rules are applied before a person signs, before the order is recorded, and again when another order joins the order.
-Orders that were carried out are not judged again. In an emergency rollback, the role that policy assigns to emergencies
-replaces the gate's roles, and the person is allowed to have decided on the run in another role.
+The rules for approvals are in tasks/gates/rules/. They are applied before a person signs an order, before the order is
+recorded, and again when the next person orders the same rollback. Orders that were carried out are not judged again.
+
+In an emergency rollback, the gate's roles are replaced by the role that policy assigns to emergencies. The person is
+then also allowed to have decided on the run in another role.
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from tasks.gates.cases import GateCase
 from tasks.gates.decision_validity import earlier_roles, verify_decisions
 from tasks.gates.evidence import RequiredDecisions
 from tasks.gates.rules import all_rules, other_decisions
-from tasks.gates.rules.claim import Claim
+from tasks.gates.rules.claim import DecisionClaim
 from tasks.gates.signed_decision import Decision
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -28,37 +30,41 @@ class OrderClaim:
     person: Person
     target: SignedPromotion
     """Promotion statement of the release to restore."""
-    at: datetime
+    order_time: datetime
     """Time at which the person must hold the role."""
     key_fingerprint: str = ""
-    """Fingerprint of the key that signs the order; empty to accept any key of the person, before the key is known."""
+    """Fingerprint of the key that signs the order. It is empty before the key is known; any key of the person is then
+    accepted."""
     break_glass: bool = False
 
 
-def why_not(claim: OrderClaim, role: str, ledger: Ledger, governance: Governance) -> str | None:
-    """Return the reason why an order in a role is not valid; None if the order is valid.
+def rejection_reason(claim: OrderClaim, role: str, ledger: Ledger, governance: Governance) -> str | None:
+    """Return the reason why a rollback order in a given role is not valid; None if the order is valid.
 
     Raises:
         InputError: The release's risk tier is not in policy.yaml or has no release gate.
-        Refused: A ledger entry of the run's release gate was changed.
+        Refused: A ledger entry about the run's release gate was tampered with.
     """
     case = _release_case(claim.target, ledger)
     if case is None:
         return f"the ledger does not hold the evidence on which {claim.target.promotion.label} was released"
-    approval = _approval(claim, role, case, governance.policy)
-    return all_rules.why_not(approval) or (
-        None if claim.break_glass else _second_role(approval.decision, case, ledger, governance)
+    approval = _as_approval(claim, role, case, governance.policy)
+    return all_rules.refusal_reason(approval) or (
+        None if claim.break_glass else _second_role_reason(approval.decision, case, ledger, governance)
     )
 
 
 def _release_case(target: SignedPromotion, ledger: Ledger) -> GateCase | None:
     promotion = target.promotion
     listed = promotion.files.get(f"{bundle.ATTESTATIONS}/evidence/release.json")
-    return next((case for case in cases.read_all(ledger, promotion.run, "release") if case.sha256 == listed), None)
+    return next((case for case in cases.read_cases(ledger, promotion.run, "release") if case.sha256 == listed), None)
 
 
-def _approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> Claim:
-    """Convert a rollback order to an equivalent approval at the release gate, under the policy in force."""
+def _as_approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> DecisionClaim:
+    """Convert a rollback order to an approval at the release gate, so that the gate's rules can judge it.
+
+    The required roles are those of the policy in force, not those that were required at the time of the release.
+    """
     tier = policy.tier(case.evidence.tier)
     policy.gate(case.evidence.tier, "release")
     asks = RequiredDecisions.from_policy(tier, "release", None, case.evidence.demo)
@@ -69,9 +75,9 @@ def _approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> C
         verb="approve", person=claim.person.id, role=role, run=evidence.run, gate="release",
         policy_sha256=evidence.policy_sha256, use_case=evidence.use_case, tier=evidence.tier,
         purpose_sha256=evidence.purpose_sha256, demo=evidence.demo, reason="", checks=[], expires=None, withdraws=[],
-        time=claim.at,
+        time=claim.order_time,
     )  # fmt: skip
-    return Claim(
+    return DecisionClaim(
         decision=decision,
         person=claim.person,
         key_fingerprint=claim.key_fingerprint,
@@ -80,17 +86,17 @@ def _approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> C
         evidence=evidence,
         own_evidence=evidence,
         policy=policy,
-        effective_at=claim.at,
-        recorded_at=claim.at,
-        now=claim.at,
+        effective_at=claim.order_time,
+        recorded_at=claim.order_time,
+        now=claim.order_time,
     )
 
 
-def _second_role(approval: Decision, case: GateCase, ledger: Ledger, governance: Governance) -> str | None:
+def _second_role_reason(approval: Decision, case: GateCase, ledger: Ledger, governance: Governance) -> str | None:
     before = earlier_roles(case, ledger, governance)
     if before is None:
         return None
     at_gate = verify_decisions(case, ledger, governance, approval.time)
-    return other_decisions.second_role(
+    return other_decisions.refuse_second_role(
         approval, other_decisions.first_roles([each.decision for each in at_gate if each.decision], before)
     )

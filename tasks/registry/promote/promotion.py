@@ -1,4 +1,4 @@
-"""Steps of a promotion, one of which makes the release champion, and recovery of interrupted promotions.
+"""Steps of a promotion in order of execution, and recovery of interrupted promotions.
 
     promotion.intended      ledger entry: version and sequence number are reserved
     base model              copied, so that later runs can be compared with the release even if their base model differs
@@ -20,10 +20,10 @@ from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.declarations.criteria import PromotedCriteria, next_criteria
 from tasks.ledger.ledger import Ledger
-from tasks.policy import judge
+from tasks.policy import judge_install
 from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, base_models, champion, intents, mlflow_mirror, recovery, releases
-from tasks.registry.promote.candidate import Candidate, verify
+from tasks.registry.promote.candidate import Candidate, verify_candidate
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback import rollback
@@ -48,14 +48,16 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
         )
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
             mlflow_mirror.set_aliases(ledger, governance, release.name)
-        promotion_proof.add_missing(ledger, governance, release.name)  # `reconcile` adds proofs that cannot be made yet
+        promotion_proof.add_missing_proofs(
+            ledger, governance, release.name
+        )  # `reconcile` adds proofs that cannot be made yet
     return release
 
 
 def recover(ledger: Ledger, governance: Governance) -> list[str]:
-    """Complete or undo interrupted promotions, and add MLflow aliases and inclusion proofs that are missing.
+    """Complete or undo interrupted promotions, and add missing MLflow aliases and inclusion proofs.
 
-    The function can be called at any time and repeatedly. It does nothing while another process promotes.
+    The function can be called at any time and repeatedly. It does nothing while another process is promoting.
 
     Returns:
         Descriptions of the actions taken, or the reasons why they failed.
@@ -66,7 +68,9 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
         try:
             done = recovery.settle_pending(ledger, governance) + recovery.set_missing_aliases(ledger, governance)
             names = promotions.model_names(ledger)
-            return done + [text for name in names for text in promotion_proof.add_missing(ledger, governance, name)]
+            return done + [
+                text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)
+            ]
         except Unavailable as error:  # `rollback`, for example, needs no MLflow
             return [str(error)]
 
@@ -74,17 +78,17 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
 def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
     """Return the releases of this environment and installation whose promotion was interrupted.
 
-    The result is empty while another process promotes, because that promotion is pending too.
+    The result is empty while another process is promoting, because a running promotion looks like an interrupted one.
     """
-    if intents.is_held(governance.state):
+    if intents.is_lock_held(governance.state):
         return []
-    return [intent.label for _, intent in recovery.pending_here(ledger, governance)]
+    return [intent.label for _, intent in recovery.pending_intents_here(ledger, governance)]
 
 
 def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
-    """Set back MLflow aliases that were moved by hand, and open an incident for each of them.
+    """Restore MLflow aliases that were moved by hand, and open an incident for each of them.
 
-    The function does nothing while another process promotes.
+    The function does nothing while another process is promoting.
 
     Returns:
         Descriptions of the aliases that were moved or cannot be checked, or the reason why MLflow cannot be used.
@@ -101,22 +105,24 @@ def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
 
 def _existing_release(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
     payload = layout.artefacts("package") / bundle.PAYLOAD
-    name, sha256 = manifest.read(payload).name, bundle.payload_digest(payload)
+    name, sha256 = manifest.read_manifest(payload).name, bundle.payload_digest(payload)
     known = releases.list_releases(ledger, governance, name)
     return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
 
 
 def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
-    judge.require(governance.policy)
-    candidate = verify(layout, run, ledger, governance)
-    line = promotions.read(ledger, governance, candidate.manifest.name)
-    _require_same_champion(candidate, line.newest)
-    promotions.require_tier_not_lower(candidate.tier, line.newest, governance.policy)
+    judge_install.require_accepted_judge(governance.policy)
+    candidate = verify_candidate(layout, run, ledger, governance)
+    line = promotions.read_promotions(ledger, governance, candidate.manifest.name)
+    _require_same_champion(candidate, line.newest_statement)
+    promotions.require_tier_not_lower(candidate.tier, line.newest_statement, governance.policy)
     _require_same_success_metrics(candidate, line.success_metrics(candidate.demo))
     environment, where = governance.policy.environment, intents.ensure_installation_name(governance.state)
-    seq, intent = intents.record_intent(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
+    seq, intent = intents.record_intent(
+        ledger, candidate.manifest.name, run, commit, environment, line.newest_statement, where
+    )
     try:
-        signed = _build(candidate, intent, line.newest, ledger, governance)
+        signed = _build_release(candidate, intent, line.newest_statement, ledger, governance)
         mlflow_mirror.register(ledger, governance, signed)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
@@ -125,7 +131,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
         if isinstance(error, OSError):
             raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error
         raise
-    return releases.get(ledger, governance, intent.label)
+    return releases.get_release(ledger, governance, intent.label)
 
 
 def _require_same_champion(candidate: Candidate, newest: SignedPromotion | None) -> None:
@@ -150,12 +156,12 @@ def _require_same_success_metrics(candidate: Candidate, adopted: PromotedCriteri
     raise Refused(f"the evaluation gate held run {candidate.run} to {then}, and {now} counts; run again")
 
 
-def _build(
+def _build_release(
     candidate: Candidate, intent: Intent, newest: SignedPromotion | None, ledger: Ledger, governance: Governance
 ) -> SignedPromotion:
     aside, target = (
         assembly.building_folder(governance.state, intent.label),
-        bundle.folder(governance.state, intent.label),
+        bundle.release_folder(governance.state, intent.label),
     )
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
@@ -175,11 +181,11 @@ def _build(
         reason="",
         order_sha256=None,
         time=ledger.now(),
-        judge=judge.current(),
+        judge=judge_install.current_judge(),
     )
     listing = assembly.build(candidate, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})
-    assembly.add_promotion(aside, promotions.sign(statement, bundle.release_digest(listing), governance))
-    signed = verification.require_valid(aside, governance)
+    assembly.add_promotion(aside, promotions.sign_promotion(statement, bundle.release_digest(listing), governance))
+    signed = verification.require_valid_release(aside, governance)
     assembly.publish(aside, target)
     return signed

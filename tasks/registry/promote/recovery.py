@@ -1,6 +1,6 @@
 """Completion or undoing of interrupted promotions, and the step that makes a promotion final.
 
-Every step can be repeated, so a recovery that was interrupted itself can be resumed.
+Every step can be repeated, so that a recovery can be resumed if it is itself interrupted.
 """
 
 import shutil
@@ -20,17 +20,20 @@ from tasks.registry.verify import verification
 
 
 def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governance: Governance) -> None:
-    """Append the promotion statement to the ledger, after which the promotion cannot be undone.
+    """Append the promotion statement to the ledger. After that, the promotion can no longer be undone.
 
     Raises:
-        Refused: Another release was promoted since this promotion started, a source was withdrawn, or a waiver expired.
+        Refused: Another release has been promoted since this promotion started, or the release has a withdrawn source
+            or an expired waiver.
     """
     with ledger.transaction():
-        release_sources.require_not_withdrawn(
-            bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance
+        release_sources.require_sources_not_withdrawn(
+            bundle.release_folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance
         )
-        waivers.require_valid(ledger, governance, signed)
-        require_follows_newest(signed, promotions.read(ledger, governance, signed.promotion.name).newest)
+        waivers.require_valid_waivers(ledger, governance, signed)
+        require_follows_newest(
+            signed, promotions.read_promotions(ledger, governance, signed.promotion.name).newest_statement
+        )
         ledger.append(promotions.PROMOTED, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
 
 
@@ -51,9 +54,9 @@ def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
     have the files and may still be working on them.
     """
     texts = []
-    for seq, intent in pending_here(ledger, governance):
+    for seq, intent in pending_intents_here(ledger, governance):
         try:
-            _finish(seq, intent, ledger, governance)
+            _complete_promotion(seq, intent, ledger, governance)
             texts.append(f"{intent.label}: the promotion that was interrupted is complete")
         except (Refused, InputError) as error:
             undo(seq, intent, ledger, governance, str(error))
@@ -61,28 +64,28 @@ def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
     return texts
 
 
-def pending_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
-    """Return the pending intents of this environment and installation, oldest first, each with its entry's number."""
+def pending_intents_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
+    """Return the pending intents of this installation and environment as pairs of entry number and intent."""
     ours, environment = ("", intents.installation_name(governance.state)), governance.policy.environment
-    every = intents.pending(ledger)
+    every = intents.pending_intents(ledger)
     return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
 
-def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) -> None:
+def _complete_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governance) -> None:
     """Complete an interrupted promotion if its bundle is complete and its gates are still passed.
 
     Raises:
         Refused: The bundle is missing or fails verification, or a gate is no longer passed.
     """
-    folder = bundle.folder(governance.state, intent.label)
+    folder = bundle.release_folder(governance.state, intent.label)
     if not folder.is_dir():
         raise Refused("it had not come to a bundle")
-    signed = verification.require_valid(folder, governance)
-    if not _is_of(folder, intent, governance):
+    signed = verification.require_valid_release(folder, governance)
+    if not _is_bundle_of(folder, intent, governance):
         raise Refused("its bundle is that of another promotion")
     for gate in signed.promotion.gates:
         evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
-        candidate.require_passed(evidence, ledger, governance)
+        candidate.require_gate_passed(evidence, ledger, governance)
     mlflow_mirror.register(ledger, governance, signed)
     record_promotion(signed, seq, ledger, governance)
 
@@ -90,10 +93,10 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
 def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
     """Remove the files of an interrupted promotion, and record that its intent was undone.
 
-    The files of a release that was promoted before are not removed.
+    The files of a release that has ever been promoted are kept.
     """
-    folder = bundle.folder(governance.state, intent.label)
-    named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
+    folder = bundle.release_folder(governance.state, intent.label)
+    named = _is_bundle_of(folder, intent, governance) and not _was_promoted(intent, ledger, governance)
     if named:  # MLflow learns of a bundle only after it has its final name
         mlflow_mirror.unregister(ledger, governance, intent.name, intent.label)
         shutil.rmtree(folder)
@@ -101,7 +104,7 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
     intents.record_undone(ledger, seq, intent.name, reason, named)
 
 
-def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
+def _is_bundle_of(folder: Path, intent: Intent, governance: Governance) -> bool:
     try:
         promotion = verification.read_statement(folder, governance).promotion
     except Refused:
@@ -109,8 +112,8 @@ def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
     return (promotion.label, promotion.run, promotion.sequence) == (intent.label, intent.run, intent.sequence)
 
 
-def _ever_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bool:
-    valid = promotions.read(ledger, governance, intent.name).valid
+def _was_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bool:
+    valid = promotions.read_promotions(ledger, governance, intent.name).valid_statements
     return any(signed.promotion.label == intent.label for signed in valid)
 
 
@@ -118,7 +121,7 @@ def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Set the MLflow aliases that are missing because of a crash or because MLflow was unavailable."""
     texts = []
     for name in promotions.model_names(ledger):
-        newest = promotions.read(ledger, governance, name).newest
+        newest = promotions.read_promotions(ledger, governance, name).newest_statement
         if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest):
             try:
                 notes = mlflow_mirror.set_aliases(ledger, governance, name).notes

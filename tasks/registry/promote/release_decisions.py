@@ -1,6 +1,6 @@
-"""Decisions behind a release, read from the ledger with their signatures verified.
+"""Decisions about a release, read from the ledger after verifying their signatures.
 
-The release's promotion statement lists, by digest, the decisions by which the release's gates were passed.
+The promotion statement of the release lists the digests of those decisions that let its gates pass.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tasks.registry.release import bundle
 from tasks.registry.release.promotions import Promotion
 from tasks.trust.gate_statement import GateName
 
-PAST_FORMS = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
+VERB_PAST_FORMS = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LedgerDecision:
 
     signed: SignedDecision
     counted: bool
-    """Whether the decision counted when its gate was passed, and is therefore part of the release."""
+    """Whether the decision was taken into account when its gate was passed. If so, it is part of the release."""
 
     @property
     def entry(self) -> Entry:
@@ -40,12 +40,12 @@ class LedgerDecision:
 
     @property
     def demo(self) -> bool:
-        """Return whether a demo identity made the decision, in which case no person examined the evidence."""
+        """Return whether a demo identity made the decision. If so, no person has examined the evidence."""
         return self.signed.person.demo
 
 
 class DecisionSummary(FrozenModel):
-    """Decision in the form that commands and pages show."""
+    """Decision as it is shown by commands and pages."""
 
     gate: GateName
     verb: Verb
@@ -63,37 +63,43 @@ class DecisionSummary(FrozenModel):
     """Time from which the decision is valid, by the ledger's clock."""
     entry: int
     run: str
-    """Run in which the decision was made. For an approval of data that was carried over, this is an earlier run."""
+    """Run for which the decision was made. This is an earlier run if its approval of the same data was carried over."""
     counted: bool
-    """Whether the decision counted when the gate was passed."""
+    """Whether the decision was taken into account when the gate was passed."""
 
     def describe(self) -> str:
-        what = f"{PAST_FORMS[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
+        what = f"{VERB_PAST_FORMS[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
         role = f" as {self.role}" if self.role else ""
         demo = ", a demo identity" if self.demo else ""
         where = f"ledger entry {self.entry}{'' if self.counted else ', not among those that it was passed on'}"
         return f"{what}{role}{demo}, {format_exact_time(self.time)} ({where}): {self.reason or 'no reason'}"
 
 
-def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[LedgerDecision]]:
+def decisions_by_gate(
+    promotion: Promotion, ledger: Ledger, governance: Governance
+) -> dict[GateName, list[LedgerDecision]]:
     """Return all decisions about the evidence that a run submitted to its gates, by gate, oldest first.
 
-    Decisions that fail verification are omitted. Approvals that were given to another run for the same data are omitted
-    unless they counted at this run's gate.
+    Decisions that fail verification are omitted. Approvals of the same data for another run are omitted too, unless
+    they counted at this run's gate.
     """
     return {gate: _decisions_at_gate(gate, promotion, ledger, governance) for gate in promotion.gates}
 
 
-def summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
-    """Return all decisions about the evidence that a run submitted, for commands and pages, in gate order."""
-    return [_summary(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
+def decision_summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
+    """Return a summary of each decision about the evidence that a run submitted, in gate order."""
+    return [
+        _decision_summary(gate, it)
+        for gate, every in decisions_by_gate(promotion, ledger, governance).items()
+        for it in every
+    ]
 
 
 def _decisions_at_gate(
     gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance
 ) -> list[LedgerDecision]:
     carried = set(bundle.files_below(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
-    subjects = {case.evidence.subject.sha256 for case in cases.read_all(ledger, promotion.run, gate)}
+    subjects = {case.evidence.subject.sha256 for case in cases.read_cases(ledger, promotion.run, gate)}
     found = [each for subject in subjects for each in _decisions_about(subject, gate, ledger, governance)]
     # A decision's file holds the canonical JSON of its envelope, so its digest is the envelope's `sha256`.
     every = [LedgerDecision(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]
@@ -101,16 +107,16 @@ def _decisions_at_gate(
 
 
 def _decisions_about(subject: str, gate: GateName, ledger: Ledger, governance: Governance) -> Iterator[SignedDecision]:
-    for entry in ledger.entries(signed_decision.KIND, subject):
+    for entry in ledger.entries(signed_decision.ENTRY_KIND, subject):
         try:
-            signed = signed_decision.read(entry, governance)
+            signed = signed_decision.read_decision(entry, governance)
         except Refused:
             continue
         if signed.decision.gate == gate:
             yield signed
 
 
-def _summary(gate: GateName, it: LedgerDecision) -> DecisionSummary:
+def _decision_summary(gate: GateName, it: LedgerDecision) -> DecisionSummary:
     said = it.decision
     return DecisionSummary(
         gate=gate, verb=said.verb, person=said.person, role=said.role, demo=it.demo, reason=said.reason,

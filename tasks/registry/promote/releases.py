@@ -35,7 +35,8 @@ class Release(FrozenModel):
     name: str
     version: int
     aliases: list[str]
-    """Aliases: `champion` if the release is in production, `rollback` if a rollback would restore the release."""
+    """Aliases of the release: `champion` if it is in production, `rollback` if it is the target of the next
+    rollback."""
     bundle: str
     """Absolute path of the release's folder."""
     sha256: Sha256
@@ -44,10 +45,11 @@ class Release(FrozenModel):
     sequence: int
     """Sequence number of the newest promotion statement that names the release."""
     promoted_at: datetime
-    """Time from which the newest promotion statement counts (tasks/registry/release/production_periods.py)."""
+    """Time at which the newest promotion statement about the release took effect
+    (tasks/registry/release/production_periods.py)."""
     first_promoted_at: datetime
-    """Time from which the first promotion statement counts; earlier than `promoted_at` after a rollback to the
-    release."""
+    """Time at which the first promotion statement about the release took effect. It is earlier than `promoted_at` if a
+    rollback restored the release."""
     tier: str
     demo: bool
     """Whether demo identities approved the release instead of people."""
@@ -66,7 +68,7 @@ class Release(FrozenModel):
         return f"{self.name}-{self.version}"
 
     @property
-    def promoted(self) -> str:
+    def promotion_summary(self) -> str:
         back = (
             f"; brought back {format_exact_time(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
         )
@@ -76,7 +78,7 @@ class Release(FrozenModel):
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
             "aliases": ", ".join(self.aliases) or "none",
-            "promoted": self.promoted,
+            "promoted": self.promotion_summary,
             "reason": self.reason,
             "risk tier": self.tier,
             "run": f"{self.run}, asked for by {self.requested_by}",
@@ -105,52 +107,61 @@ class ReleaseSummary(Release):
         return sum(not each.counts for each in self.waivers)
 
 
-def summarise(release: Release, line: Promotions, ledger: Ledger, governance: Governance) -> ReleaseSummary:
-    relied = failed_checks_in(line, release, ledger, governance)
+def summarise_release(
+    release: Release, model_promotions: Promotions, ledger: Ledger, governance: Governance
+) -> ReleaseSummary:
+    relied = failed_checks_from_promotions(model_promotions, release, ledger, governance)
     return ReleaseSummary(**release.model_dump(exclude={"label"}), waivers=relied)
 
 
 def list_summaries(ledger: Ledger, governance: Governance) -> list[ReleaseSummary]:
-    lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
-    return [summarise(it, line, ledger, governance) for line in lines for it in releases_of(line, governance)]
+    lines = [promotions.read_promotions(ledger, governance, name) for name in promotions.model_names(ledger)]
+    return [summarise_release(it, line, ledger, governance) for line in lines for it in releases_of(line, governance)]
 
 
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
     """Return the releases of this environment, or only those of the model `name`, sorted by model and version."""
     releases: list[Release] = []
     for model in [name] if name else promotions.model_names(ledger):
-        releases += releases_of(promotions.read(ledger, governance, model), governance)
+        releases += releases_of(promotions.read_promotions(ledger, governance, model), governance)
     return releases
 
 
-def releases_of(line: Promotions, governance: Governance) -> list[Release]:
-    return from_statements(line, line.latest_by_version(), governance)
+def releases_of(model_promotions: Promotions, governance: Governance) -> list[Release]:
+    return releases_from_statements(model_promotions, model_promotions.latest_by_version(), governance)
 
 
-def from_statements(line: Promotions, newest: Iterable[SignedPromotion], governance: Governance) -> list[Release]:
-    """Return the releases that promotion statements name. Each statement must be the newest of its release."""
-    every = {reign.signed.sha256: reign for reign in production_periods(line)}
+def releases_from_statements(
+    model_promotions: Promotions, newest_statements: Iterable[SignedPromotion], governance: Governance
+) -> list[Release]:
+    """Return the releases of the given promotion statements. Each statement must be the newest about its release."""
+    every = {reign.signed.sha256: reign for reign in production_periods(model_promotions)}
     first = {reign.signed.promotion.version: reign for reign in reversed(every.values())}
-    holders, state = _holders(line), governance.state.resolve()
-    return [_release(every[each.sha256], first[each.promotion.version], holders, state) for each in newest]
+    holders, state = _alias_holders(model_promotions), governance.state.resolve()
+    return [
+        _release_from_periods(every[each.sha256], first[each.promotion.version], holders, state)
+        for each in newest_statements
+    ]
 
 
-def all_names(ledger: Ledger, governance: Governance) -> list[str]:
-    lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
-    every = sorted((signed.promotion for line in lines for signed in line.valid), key=lambda it: it.time, reverse=True)
+def all_labels(ledger: Ledger, governance: Governance) -> list[str]:
+    lines = [promotions.read_promotions(ledger, governance, name) for name in promotions.model_names(ledger)]
+    every = sorted(
+        (signed.promotion for line in lines for signed in line.valid_statements), key=lambda it: it.time, reverse=True
+    )
     return list(dict.fromkeys(promotion.label for promotion in every))
 
 
-def get(ledger: Ledger, governance: Governance, label: str) -> Release:
+def get_release(ledger: Ledger, governance: Governance, label: str) -> Release:
     """Return the release with the label NAME-VERSION.
 
     Raises:
         InputError: There is no such release.
     """
-    return get_with_promotions(ledger, governance, label)[0]
+    return get_release_with_promotions(ledger, governance, label)[0]
 
 
-def get_with_promotions(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
+def get_release_with_promotions(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
     """Return the release with the label NAME-VERSION, and all promotions of its model.
 
     Raises:
@@ -158,33 +169,41 @@ def get_with_promotions(ledger: Ledger, governance: Governance, label: str) -> t
     """
     name = label.rpartition("-")[0]
     if name in promotions.model_names(ledger):
-        line = promotions.read(ledger, governance, name)
-        own = [signed for signed in line.valid if signed.promotion.label == label]
+        line = promotions.read_promotions(ledger, governance, name)
+        own = [signed for signed in line.valid_statements if signed.promotion.label == label]
         if own:
-            return from_statements(line, own[-1:], governance)[0], line
-    known = ", ".join(all_names(ledger, governance)) or "none yet"
+            return releases_from_statements(line, own[-1:], governance)[0], line
+    known = ", ".join(all_labels(ledger, governance)) or "none yet"
     raise InputError(f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}")
 
 
 def failed_checks(release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
-    """Return the failed checks of the run that made a release, with their waivers and whether these are still valid."""
-    return failed_checks_in(promotions.read(ledger, governance, release.name), release, ledger, governance)
+    """Return the checks that failed in the run that made a release, each with its waiver and the waiver's validity."""
+    return failed_checks_from_promotions(
+        promotions.read_promotions(ledger, governance, release.name), release, ledger, governance
+    )
 
 
-def failed_checks_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
-    return waivers.failed_checks(ledger, governance, _first_statement(line, release))
+def failed_checks_from_promotions(
+    model_promotions: Promotions, release: Release, ledger: Ledger, governance: Governance
+) -> list[FailedCheck]:
+    return waivers.failed_checks(ledger, governance, _first_statement(model_promotions, release))
 
 
-def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
+def release_decision_summaries(
+    model_promotions: Promotions, release: Release, ledger: Ledger, governance: Governance
+) -> list[DecisionSummary]:
     """Return all decisions about the evidence that the release's run submitted to its gates, in gate order.
 
-    `line` contains all promotions of the release's model.
+    `model_promotions` must contain all promotions of the release's model.
     """
-    return release_decisions.summaries(_first_statement(line, release).promotion, ledger, governance)
+    return release_decisions.decision_summaries(
+        _first_statement(model_promotions, release).promotion, ledger, governance
+    )
 
 
-def _first_statement(line: Promotions, release: Release) -> SignedPromotion:
-    return next(signed for signed in line.valid if signed.promotion.version == release.version)
+def _first_statement(model_promotions: Promotions, release: Release) -> SignedPromotion:
+    return next(signed for signed in model_promotions.valid_statements if signed.promotion.version == release.version)
 
 
 def dataset_digest(release: Release) -> str:
@@ -193,7 +212,7 @@ def dataset_digest(release: Release) -> str:
     Raises:
         Refused: The release's manifest cannot be read or names no dataset.
     """
-    stages = manifest.read(Path(release.bundle) / bundle.PAYLOAD).stages
+    stages = manifest.read_manifest(Path(release.bundle) / bundle.PAYLOAD).stages
     if "split" not in stages:
         raise Refused(f"{release.bundle}: the manifest names no dataset")
     return stages["split"]
@@ -201,26 +220,26 @@ def dataset_digest(release: Release) -> str:
 
 @dataclass(frozen=True)
 class ReleasesByTrainingData:
-    """Releases by the source or dataset that they were trained on, oldest version first."""
+    """Labels of releases, grouped by the source or dataset that they were trained on, oldest version first."""
 
     by_name: dict[str, list[str]]
     unreadable: list[str]
-    """Releases with unknown training data, because their bundle is damaged or not on this machine."""
+    """Labels of releases whose training data is unknown, because their bundle is damaged or not on this machine."""
 
     def notice(self) -> str:
         named = ", ".join(self.unreadable)
         return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
 
 
-def by_source(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
-    return _group_releases(ledger, governance, _trained_on)
+def releases_by_source(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
+    return _group_releases(ledger, governance, _training_sources)
 
 
-def _trained_on(release: Release) -> list[str]:
-    return [use.name for use in release_sources.of_release(Path(release.bundle) / bundle.PAYLOAD)]
+def _training_sources(release: Release) -> list[str]:
+    return [use.name for use in release_sources.sources_of_release(Path(release.bundle) / bundle.PAYLOAD)]
 
 
-def by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
+def releases_by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
     return _group_releases(ledger, governance, lambda release: [dataset_digest(release)])
 
 
@@ -240,43 +259,48 @@ def _group_releases(
     return ReleasesByTrainingData(by_name, unreadable)
 
 
-def verify(folder: Path, governance: Governance) -> Verification:
-    return verification.verify(folder, governance)
+def verify_release(folder: Path, governance: Governance) -> Verification:
+    return verification.verify_release(folder, governance)
 
 
-def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
+def promotion_problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
     texts: list[str] = []
     for name in names if names is not None else promotions.model_names(ledger):
-        texts += promotions.read(ledger, governance, name).problems
+        texts += promotions.read_promotions(ledger, governance, name).problems
     return texts
 
 
-def _release(newest: ProductionPeriod, first: ProductionPeriod, holders: dict[str, int | None], state: Path) -> Release:
-    """Return a release. The caller resolves the path `state`, because resolving the path of each release is slow."""
-    signed, promotion = newest.signed, newest.signed.promotion
+def _release_from_periods(
+    newest_period: ProductionPeriod, first_period: ProductionPeriod, holders: dict[str, int | None], state: Path
+) -> Release:
+    """Return the release to which two production periods belong.
+
+    The path `state` must already be resolved, because it would be slow to resolve it for each release.
+    """
+    signed, promotion = newest_period.signed, newest_period.signed.promotion
     return Release(
         name=promotion.name,
         version=promotion.version,
         aliases=[alias for alias, holder in holders.items() if holder == promotion.version],
-        bundle=str(bundle.folder(state, promotion.label)),
+        bundle=str(bundle.release_folder(state, promotion.label)),
         sha256=signed.release_sha256,
         payload_sha256=promotion.payload_sha256,
         sequence=promotion.sequence,
-        promoted_at=newest.since,
-        first_promoted_at=first.since,
+        promoted_at=newest_period.since,
+        first_promoted_at=first_period.since,
         tier=promotion.tier,
         demo=promotion.demo,
         run=promotion.run,
         commit=promotion.commit,
-        requested_by=first.signed.promotion.requested_by,
+        requested_by=first_period.signed.promotion.requested_by,
         approved_by=promotion.approved_by,
         reason=promotion.reason,
         candidate_inputs=promotion.candidate_inputs,
     )
 
 
-def _holders(line: Promotions) -> dict[str, int | None]:
-    newest, previous = line.newest, line.previous()
+def _alias_holders(model_promotions: Promotions) -> dict[str, int | None]:
+    newest, previous = model_promotions.newest_statement, model_promotions.rollback_target()
     return {
         CHAMPION: newest.promotion.version if newest else None,
         ROLLBACK: previous.promotion.version if previous else None,

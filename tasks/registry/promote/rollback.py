@@ -1,13 +1,13 @@
-"""Rollback to an earlier champion: by the orders that policy requires, or by one person in an emergency."""
+"""Rollback to an earlier champion, by the orders that policy requires or, in an emergency, by one person."""
 
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tasks.consent import release_sources
-from tasks.core.documents.config import checked_reason
+from tasks.core.documents.config import validate_reason
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger.ledger import Ledger
-from tasks.policy import in_force, judge
+from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import verify_envelope
 from tasks.registry.promote import (
@@ -25,13 +25,13 @@ from tasks.registry.promote.rollback_orders import Order, SignedOrder
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse, keys
-from tasks.trust.statement_checks import changed_error, require_recent, require_requested
+from tasks.trust.statement_checks import require_recent, require_requested, statements_changed_error
 
 
 class RollbackRequest(NamedTuple):
     reason: str
     role: str | None = None
-    """Role in which the person orders the rollback; None if the person has only one suitable role."""
+    """Role in which the person orders the rollback. It can be None if the person has only one suitable role."""
     break_glass: bool = False
 
 
@@ -47,58 +47,65 @@ def rollback(
     ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str, role: str | None = None,
     break_glass: bool = False,
 ) -> RollbackResult:  # fmt: skip
-    """Sign a person's order to restore an earlier release, and carry it out if no other order is required.
+    """Sign a person's order to restore an earlier release, and restore the release if no other order is required.
 
-    If an error is raised, the champion does not change. Other promotions can be made while the person signs.
+    If an error is raised, the champion does not change. Other promotions are not blocked while the person signs.
 
     Raises:
         InputError: The release or person is unknown, or the reason is missing.
         Refused: The person is not allowed to order the rollback, the release fails verification, or it relies on an
-            expired waiver (which is allowed in an emergency rollback).
+            expired waiver. Expired waivers are accepted in an emergency rollback.
         Unavailable: The ledger cannot be used.
     """
-    ordering = _ordering(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
-    signer = governance.signer(ordering.person, ledger.now())
-    return _submit(ordering, dsse.sign(ordering.statement(keys.fingerprint(signer.public_line)), signer))
+    ordering = _order_draft(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
+    signer = governance.find_signer(ordering.person, ledger.now())
+    return _submit_draft(
+        ordering, dsse.sign_statement(ordering.statement(keys.fingerprint(signer.public_line)), signer)
+    )
 
 
 def draft_order(
-    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
+    ledger: Ledger, governance: Governance, label: str, person_id: str, request: RollbackRequest
 ) -> dict[str, Any]:
-    """Return an unsigned order as a statement, for signing outside of this process.
+    """Return an unsigned rollback order, for signing outside of this process.
 
     The function raises the same errors as `rollback`.
     """
-    return _ordering(ledger, governance, label, person_id, wish).statement()
+    return _order_draft(ledger, governance, label, person_id, request).statement()
 
 
 def submit_order(
-    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest, envelope: dict[str, Any]
+    ledger: Ledger,
+    governance: Governance,
+    label: str,
+    person_id: str,
+    request: RollbackRequest,
+    envelope: dict[str, Any],
 ) -> RollbackResult:
-    """Record an order that was drafted by `draft_order` and signed, and carry it out if no other order is required.
+    """Record a signed order that `draft_order` drafted, and restore the release if no other order is required.
 
-    The function also raises the same errors as `rollback`.
+    In addition to the following, the function raises the same errors as `rollback`.
 
     Raises:
         Refused: The envelope contains another order, was drafted too long ago, or is not signed with the person's key.
     """
-    return _submit(_ordering(ledger, governance, label, person_id, wish), envelope)
+    return _submit_draft(_order_draft(ledger, governance, label, person_id, request), envelope)
 
 
-def _ordering(
-    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
+def _order_draft(
+    ledger: Ledger, governance: Governance, label: str, person_id: str, request: RollbackRequest
 ) -> "_OrderDraft":
-    checked_reason(wish.reason)
+    validate_reason(request.reason)
     with intents.hold_lock(governance.state):
         recovery.settle_pending(ledger, governance)
-    line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)
+    line = promotions.read_promotions(ledger, governance, releases.get_release(ledger, governance, label).name)
     back_to = rollback_orders.target_statement(ledger, governance, line, label)
-    assert line.newest is not None, "there is no earlier release without a newer one"
-    return _OrderDraft(ledger, governance, back_to, line.newest, person_id, wish)
+    assert line.newest_statement is not None, "there is no earlier release without a newer one"
+    return _OrderDraft(ledger, governance, back_to, line.newest_statement, person_id, request)
 
 
-def _submit(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
-    ledger, governance, target = ordering.ledger, ordering.governance, ordering.back_to.promotion
+def _submit_draft(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
+    ledger, governance, target = ordering.ledger, ordering.governance, ordering.target.promotion
     with intents.hold_lock(governance.state):
         recovery.settle_pending(ledger, governance)
         wanted = ordering.submit(envelope)
@@ -106,14 +113,14 @@ def _submit(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
                 mlflow_mirror.set_aliases(ledger, governance, target.name)
     return RollbackResult(
-        releases.get(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
+        releases.get_release(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
     )
 
 
 class _OrderDraft:
     """Rollback order of one person, from the first draft to the ledger entry.
 
-    The order is signed outside of any transaction and lock, because signing can take long
+    The order is signed outside of any transaction and lock, because signing can take a long time
     (tasks/policy/signed_entry.py).
     """
 
@@ -121,14 +128,14 @@ class _OrderDraft:
         self,
         ledger: Ledger,
         governance: Governance,
-        back_to: SignedPromotion,
+        target: SignedPromotion,
         newest: SignedPromotion,
         person_id: str,
-        wish: RollbackRequest,
+        request: RollbackRequest,
     ) -> None:
-        self.ledger, self.governance, self.back_to, self.newest = ledger, governance, back_to, newest
-        self.role, self.break_glass, self.reason = wish.role, wish.break_glass, wish.reason.strip()
-        self.person = governance.actor(person_id, ledger.now())
+        self.ledger, self.governance, self.target, self.champion_statement = ledger, governance, target, newest
+        self.role, self.break_glass, self.reason = request.role, request.break_glass, request.reason.strip()
+        self.person = governance.require_actor(person_id, ledger.now())
 
     def statement(self, key_fingerprint: str = "") -> dict[str, Any]:
         """Return the statement to sign. `key_fingerprint` is empty if the signing key is not known yet.
@@ -137,10 +144,10 @@ class _OrderDraft:
             Refused: The person is not allowed to give the order.
         """
         with self.ledger.transaction():
-            return rollback_orders.order_statement(self._order_to_sign(key_fingerprint), self.back_to)
+            return rollback_orders.order_statement(self._order_to_sign(key_fingerprint), self.target)
 
     def submit(self, envelope: dict[str, Any]) -> list[str]:
-        """Record the signed order, and carry it out if no other order is required.
+        """Record the signed order, and restore the release if no other order is required.
 
         The caller must hold the lock (`intents.hold_lock`).
 
@@ -149,16 +156,18 @@ class _OrderDraft:
         """
         with self.ledger.transaction():
             order = self._require_current(envelope)
-            return self._carry_out_emergency(order) if self.break_glass else self._join(order)
+            return self._carry_out_emergency(order) if self.break_glass else self._record_or_carry_out(order)
 
-    def _join(self, order: SignedOrder) -> list[str]:
+    def _record_or_carry_out(self, order: SignedOrder) -> list[str]:
         before = self._pending_orders()
         joined = [each for each in before if each.order.person != self.person.id]
-        wanted = rollback_orders.missing_orders(self.governance, self.back_to, [*joined, order])
+        wanted = rollback_orders.missing_orders(self.governance, self.target, [*joined, order])
         if not wanted:
             self._carry_out(order, joined)
         elif len(joined) == len(before):
-            self.ledger.append(rollback_orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
+            self.ledger.append(
+                rollback_orders.ORDER_ENTRY_KIND, self.target.promotion.name, {"envelope": order.envelope}
+            )
         return wanted
 
     def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
@@ -166,54 +175,55 @@ class _OrderDraft:
         return []
 
     def _order_to_sign(self, key_fingerprint: str) -> Order:
-        claim = OrderClaim(self.person, self.back_to, self.ledger.now(), key_fingerprint, self.break_glass)
+        claim = OrderClaim(self.person, self.target, self.ledger.now(), key_fingerprint, self.break_glass)
         return self._emergency_order(claim) if self.break_glass else self._ordinary_order(claim)
 
     def _ordinary_order(self, claim: OrderClaim) -> Order:
         role = rollback_orders.deciding_role(claim, self.role, self.ledger, self.governance)
-        if expired := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
+        if expired := waivers.expired_waivers(self.ledger, self.governance, self.target):
             raise Refused(
-                f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, expired))}. In an "
+                f"{self.target.promotion.label} relies on what counts no more: {'; '.join(map(str, expired))}. In an "
                 "emergency --break-glass goes back to it all the same"
             )
-        return self._order(
+        return self._new_order(
             role, [each.sha256 for each in self._pending_orders() if each.order.person != self.person.id]
         )
 
     def _emergency_order(self, claim: OrderClaim) -> Order:
-        allowed = emergency_rollback.require_allowed(claim, self.ledger, self.governance)
-        return self._order(allowed.role, [])
+        allowed = emergency_rollback.require_emergency_allowed(claim, self.ledger, self.governance)
+        return self._new_order(allowed.role, [])
 
     def _pending_orders(self) -> list[SignedOrder]:
-        return rollback_orders.pending_orders(self.ledger, self.governance, self.back_to, self.newest)
+        return rollback_orders.pending_orders(self.ledger, self.governance, self.target, self.champion_statement)
 
-    def _order(self, role: str, joins: list[str]) -> Order:
+    def _new_order(self, role: str, joins: list[str]) -> Order:
         return Order(
             person=self.person.id,
             role=role,
-            release=self.back_to.promotion.label,
+            release=self.target.promotion.label,
             environment=self.governance.policy.environment,
             reason=self.reason,
             break_glass=self.break_glass,
-            follows=self.newest.sha256,
+            follows=self.champion_statement.sha256,
             joins=sorted(joins),
             time=self.ledger.now(),
         )
 
     def _require_current(self, envelope: dict[str, Any]) -> SignedOrder:
-        """Verify, before a signed order is recorded, that nothing it depends on has changed.
+        """Verify a signed order, and that nothing on which it depends has changed since it was drafted.
 
         Raises:
-            Refused: The order, policy, people or champion changed in the meantime, or the person or signing key is not
-                valid.
+            Refused: The order, policy, people or champion has changed, or the person or signing key is not valid.
         """
-        in_force.require_unchanged(self.ledger, self.governance)
-        newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
-        if newest is None or newest.sha256 != self.newest.sha256:
-            raise changed_error()
+        in_force.require_still_in_force(self.ledger, self.governance)
+        newest = promotions.read_promotions(
+            self.ledger, self.governance, self.champion_statement.promotion.name
+        ).newest_statement
+        if newest is None or newest.sha256 != self.champion_statement.sha256:
+            raise statements_changed_error()
         said, now = dsse.unverified_statement(envelope), self.ledger.now()
         signed = verify_envelope(envelope, rollback_orders.ORDER, self.governance, now)
-        require_requested([said], [rollback_orders.order_statement(self._order_to_sign(signed.keyid), self.back_to)])
+        require_requested([said], [rollback_orders.order_statement(self._order_to_sign(signed.keyid), self.target)])
         require_recent(said, now)
         return SignedOrder(signed.document, envelope)
 
@@ -221,27 +231,29 @@ class _OrderDraft:
         """Append the orders and the resulting promotion statement to the ledger, as one entry.
 
         Raises:
-            Refused: Another release was promoted, or a source withdrawn, since the order was drafted.
+            Refused: Since the order was drafted, another release was promoted or a source was withdrawn.
         """
-        judge.require(self.governance.policy)
-        statement = self.back_to.promotion.model_copy(
+        judge_install.require_accepted_judge(self.governance.policy)
+        statement = self.target.promotion.model_copy(
             update={
                 "action": "rollback",
-                "sequence": self.newest.promotion.sequence + 1,
-                "previous": self.newest.sha256,
-                "replaces": promotions.replaced_release(self.newest),
+                "sequence": self.champion_statement.promotion.sequence + 1,
+                "previous": self.champion_statement.sha256,
+                "replaces": promotions.replaced_release(self.champion_statement),
                 "requested_by": self.person.id,
                 "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
                 "order_sha256": order.sha256,
                 "time": self.ledger.now(),
-                "judge": judge.current(),
+                "judge": judge_install.current_judge(),
             }
         )
-        envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)
-        signed = promotions.verify(envelope, self.governance)
-        payload = bundle.folder(self.governance.state, statement.label) / bundle.PAYLOAD
-        release_sources.require_not_withdrawn(payload, self.ledger, self.governance)
-        recovery.require_follows_newest(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
+        envelope = promotions.sign_promotion(statement, self.target.release_sha256, self.governance)
+        signed = promotions.verify_promotion(envelope, self.governance)
+        payload = bundle.release_folder(self.governance.state, statement.label) / bundle.PAYLOAD
+        release_sources.require_sources_not_withdrawn(payload, self.ledger, self.governance)
+        recovery.require_follows_newest(
+            signed, promotions.read_promotions(self.ledger, self.governance, statement.name).newest_statement
+        )
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
         self.ledger.append(promotions.PROMOTED, statement.name, body)
         return signed

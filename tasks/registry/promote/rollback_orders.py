@@ -1,12 +1,11 @@
 """Signed rollback orders, and the roles that can give them.
 
-An ordinary rollback requires the same as the release gate of the risk tier: policy sets the number of people for each
-role, and each person signs a separate order under the rules for decisions (order_rules.py). Until all orders are given,
-the existing ones wait in the ledger. They are valid until another release is promoted. An emergency rollback requires
-one person in the role that policy assigns (tasks/registry/promote/emergency_rollback.py).
+An ordinary rollback requires the same roles, with the same number of people, as the release gate of the risk tier. Each
+person signs a separate order, which must follow the rules for decisions (order_rules.py). The orders wait in the ledger
+until all of them are there. They become void when another release is promoted. An emergency rollback requires only one
+person, in the role that policy assigns (tasks/registry/promote/emergency_rollback.py).
 
-Each person signs their own order. The gate key signs the promotion statement that carries out the rollback
-(`promotion.rollback`).
+The promotion statement that carries out the rollback is signed with the gate key (`promotion.rollback`).
 """
 
 from dataclasses import dataclass
@@ -26,9 +25,9 @@ from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.verify import verification
 from tasks.trust import dsse
 
-ORDERED = "rollback.ordered"
-"""Kind of ledger entry for an order that other people still have to join. Its body is {"envelope": …}, and its subject
-is the model's name."""
+ORDER_ENTRY_KIND = "rollback.ordered"
+"""Kind of the ledger entry for an order that waits for the orders of other people. The body of the entry is
+{"envelope": …}, and its subject is the model's name."""
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
@@ -42,10 +41,10 @@ class Order(DatedDocument):
     reason: str
     break_glass: bool
     follows: Sha256
-    """Digest of the promotion statement that was in force at the time of signing (`dsse.digest`). The order is void
-    once another statement is in force."""
+    """Digest of the newest promotion statement at the time of signing (`dsse.digest`). The order becomes void when a
+    newer statement is recorded."""
     joins: list[Sha256]
-    """Digest of each earlier order that this order joins (`dsse.digest`)."""
+    """Digests of the earlier orders for the same rollback (`dsse.digest`)."""
     time: datetime
 
 
@@ -59,11 +58,11 @@ class SignedOrder:
 
     @property
     def sha256(self) -> str:
-        return dsse.digest(self.envelope)
+        return dsse.envelope_digest(self.envelope)
 
 
 def deciding_roles(governance: Governance, tier: str) -> dict[str, int]:
-    """Return the roles that decide at a risk tier's release gate, with the number of people required for each role.
+    """Return the number of people required in each role at a risk tier's release gate, by role.
 
     The result is empty for a tier that policy no longer contains.
     """
@@ -71,23 +70,24 @@ def deciding_roles(governance: Governance, tier: str) -> dict[str, int]:
     return {role.role: role.count for role in gates["release"].decisions} if "release" in gates else {}
 
 
-def owner_role(governance: Governance, tier: str) -> str | None:
+def incident_role(governance: Governance, tier: str) -> str | None:
     """Return the role responsible for a risk tier's incidents: the first role that decides at its release gate."""
     return next(iter(deciding_roles(governance, tier)), None)
 
 
-def deciding_role(claim: OrderClaim, given: str | None, ledger: Ledger, governance: Governance) -> str:
+def deciding_role(claim: OrderClaim, requested_role: str | None, ledger: Ledger, governance: Governance) -> str:
     """Return the role in which a person orders a rollback.
 
     Raises:
-        Refused: The rules do not allow the order in the `given` role or, if none is given, in any role of the person.
+        Refused: The rules do not allow the order in the `requested_role` role or, if none is given, in any role of the
+            person.
         InputError: No role is given, and the person has more than one suitable role.
     """
     person, asked = claim.person, list(deciding_roles(governance, claim.target.promotion.tier))
-    held = [role for role in asked if role in person.roles_at(claim.at)]
+    held = [role for role in asked if role in person.roles_at(claim.order_time)]
     reasons = {
-        role: order_rules.why_not(claim, role, ledger, governance)
-        for role in ([given] if given else held or asked[:1] or [""])
+        role: order_rules.rejection_reason(claim, role, ledger, governance)
+        for role in ([requested_role] if requested_role else held or asked[:1] or [""])
     }
     allowed = [role for role, reason in reasons.items() if reason is None]
     if not allowed:
@@ -98,7 +98,9 @@ def deciding_role(claim: OrderClaim, given: str | None, ledger: Ledger, governan
     return allowed[0]
 
 
-def target_statement(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> SignedPromotion:
+def target_statement(
+    ledger: Ledger, governance: Governance, model_promotions: Promotions, label: str
+) -> SignedPromotion:
     """Return the promotion statement of the release to restore.
 
     Raises:
@@ -106,53 +108,59 @@ def target_statement(ledger: Ledger, governance: Governance, line: Promotions, l
         Refused: The release is already champion, has a lower risk tier, was approved by demo identities outside
             environment `local`, fails verification, or has a withdrawn source.
     """
-    back_to = next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
-    if back_to is None or line.newest is None:
-        known = ", ".join(dict.fromkeys(signed.promotion.label for signed in line.valid)) or "none"
+    back_to = next(
+        (signed for signed in reversed(model_promotions.valid_statements) if signed.promotion.label == label), None
+    )
+    if back_to is None or model_promotions.newest_statement is None:
+        known = (
+            ", ".join(dict.fromkeys(signed.promotion.label for signed in model_promotions.valid_statements)) or "none"
+        )
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
-    if line.newest.promotion.label == label:
+    if model_promotions.newest_statement.promotion.label == label:
         raise Refused(f"{label} is the champion already")
-    promotions.require_tier_not_lower(back_to.promotion.tier, line.newest, governance.policy)
-    if back_to.promotion.demo and not governance.local:
+    promotions.require_tier_not_lower(back_to.promotion.tier, model_promotions.newest_statement, governance.policy)
+    if back_to.promotion.demo and not governance.is_local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
-    verified = verification.require_valid(bundle.folder(governance.state, label), governance)
+    verified = verification.require_valid_release(bundle.release_folder(governance.state, label), governance)
     if verified.release_sha256 != back_to.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
-    release_sources.require_not_withdrawn(bundle.folder(governance.state, label) / bundle.PAYLOAD, ledger, governance)
+    release_sources.require_sources_not_withdrawn(
+        bundle.release_folder(governance.state, label) / bundle.PAYLOAD, ledger, governance
+    )
     return back_to
 
 
-def order_statement(order: Order, back_to: SignedPromotion) -> dict[str, Any]:
-    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.json_value)
+def order_statement(order: Order, target: SignedPromotion) -> dict[str, Any]:
+    return dsse.make_statement(ORDER_TYPE, {order.release: target.release_sha256}, order.json_value)
 
 
 def pending_orders(
-    ledger: Ledger, governance: Governance, back_to: SignedPromotion, follows: SignedPromotion
+    ledger: Ledger, governance: Governance, target: SignedPromotion, champion_statement: SignedPromotion
 ) -> list[SignedOrder]:
-    """Return the valid orders that other people still have to join, at most one for each person."""
+    """Return the valid orders that wait for the orders of other people, at most one for each person."""
     by_person: dict[str, SignedOrder] = {}
-    for entry in ledger.entries(ORDERED, back_to.promotion.name):
+    for entry in ledger.entries(ORDER_ENTRY_KIND, target.promotion.name):
         try:
-            signed = _read(entry, ledger, governance, back_to)
+            signed = _verify_order(entry, ledger, governance, target)
         except HallmarkError:
             continue  # not signed by a person who may order it
-        if signed.order.follows == follows.sha256:
+        if signed.order.follows == champion_statement.sha256:
             by_person.setdefault(signed.order.person, signed)
     return list(by_person.values())
 
 
-def missing_orders(governance: Governance, back_to: SignedPromotion, orders: list[SignedOrder]) -> list[str]:
-    wanted = deciding_roles(governance, back_to.promotion.tier)
+def missing_orders(governance: Governance, target: SignedPromotion, orders: list[SignedOrder]) -> list[str]:
+    wanted = deciding_roles(governance, target.promotion.tier)
     missing = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in missing.items() if count > 0]
 
 
-def _read(entry: Entry, ledger: Ledger, governance: Governance, back_to: SignedPromotion) -> SignedOrder:
+def _verify_order(entry: Entry, ledger: Ledger, governance: Governance, target: SignedPromotion) -> SignedOrder:
     signed = verify_entry(entry, ORDER, governance)
     order = signed.document
-    person = governance.actor(order.person, signed.effective_at)
-    wanted = ({back_to.promotion.label: back_to.release_sha256}, governance.policy.environment, False)
+    person = governance.require_actor(order.person, signed.effective_at)
+    wanted = ({target.promotion.label: target.release_sha256}, governance.policy.environment, False)
     if (signed.subjects, order.environment, order.break_glass) != wanted:
         raise Refused("it orders something else")
-    deciding_role(OrderClaim(person, back_to, signed.effective_at, signed.keyid), order.role, ledger, governance)
+    deciding_role(OrderClaim(person, target, signed.effective_at, signed.keyid), order.role, ledger, governance)
     return SignedOrder(order, signed.envelope)

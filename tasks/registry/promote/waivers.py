@@ -11,7 +11,7 @@ from tasks.core.errors import HallmarkError, Refused
 from tasks.core.formatting import format_time
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
-from tasks.gates.signed_decision import KIND, read
+from tasks.gates.signed_decision import ENTRY_KIND, read_decision
 from tasks.gates.signed_decision import SignedDecision as Decided
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
@@ -23,13 +23,13 @@ from tasks.trust.gate_statement import GateName
 
 
 class FailedCheck(FrozenModel):
-    """Failed check, with the waiver that let the gate pass."""
+    """Failed check, and the waiver that allowed the gate to pass anyway."""
 
     gate: GateName
     check: str
     who: str
-    """Person who waived the check, in the form `PERSON as ROLE`; empty if no waiver in the ledger can be verified. The
-    next three fields are then empty or null too."""
+    """Person who waived the check, in the form `PERSON as ROLE`. If no waiver in the ledger can be verified, this field
+    and the next three are empty or null."""
     reason: str
     expires: datetime | None
     entry: int | None
@@ -50,15 +50,16 @@ class FailedCheck(FrozenModel):
 
 
 def failed_checks(
-    ledger: Ledger, governance: Governance, signed: SignedPromotion, at: datetime | None = None
+    ledger: Ledger, governance: Governance, signed: SignedPromotion, judged_at: datetime | None = None
 ) -> list[FailedCheck]:
-    """Return every failed check of the run that made a release, with its waiver.
+    """Return every check that failed in the run that made a release, with its waiver.
 
-    Evidence and decisions are read from the ledger. Waivers are judged at the time `at`, by default now.
+    Evidence and decisions are read from the ledger. The validity of waivers is judged at the time `judged_at`, by
+    default now.
     """
-    reliances, moment = [], at or ledger.now()
+    reliances, moment = [], judged_at or ledger.now()
     for gate in signed.promotion.gates:
-        for case in cases.read_all(ledger, signed.promotion.run, gate)[-1:]:
+        for case in cases.read_cases(ledger, signed.promotion.run, gate)[-1:]:
             waived = _longest_waivers(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
             reliances += [_failed_check(gate, name, waived.get(name), moment) for name in failed]
@@ -69,7 +70,7 @@ def expired_waivers(ledger: Ledger, governance: Governance, signed: SignedPromot
     return [each for each in failed_checks(ledger, governance, signed) if not each.counts]
 
 
-def require_valid(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
+def require_valid_waivers(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
     """Verify that every waiver that a release relies on is valid.
 
     Raises:
@@ -83,7 +84,7 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     """Open an incident for every expired waiver of a champion. Serving is not affected."""
     opened: list[Entry | None] = []
     for name in promotions.model_names(ledger):
-        newest = promotions.read(ledger, governance, name).newest
+        newest = promotions.read_promotions(ledger, governance, name).newest_statement
         if newest:
             opened += [
                 _open_incident(expired, newest, ledger, governance)
@@ -92,15 +93,22 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     return [entry for entry in opened if entry]
 
 
-def _open_incident(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance: Governance) -> Entry | None:
-    label, until = newest.promotion.label, gone.expires.isoformat() if gone.expires else None
-    facts = {"release": newest.release_sha256, "gate": gone.gate, "check": gone.check, "expires": until}
+def _open_incident(
+    expired_check: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance: Governance
+) -> Entry | None:
+    label, until = newest.promotion.label, expired_check.expires.isoformat() if expired_check.expires else None
+    facts = {
+        "release": newest.release_sha256,
+        "gate": expired_check.gate,
+        "check": expired_check.check,
+        "expires": until,
+    }
     text = (
-        f"champion {label} relies on it: {gone}. It is served until somebody decides: promote a release that does "
-        "without, go back to an earlier one, or close this with the reason why it may stay"
+        f"champion {label} relies on it: {expired_check}. It is served until somebody decides: promote a release "
+        "that does without, go back to an earlier one, or close this with the reason why it may stay"
     )
-    role = rollback_orders.owner_role(governance, newest.promotion.tier)
-    return incidents.open_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
+    role = rollback_orders.incident_role(governance, newest.promotion.tier)
+    return incidents.open_incident_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 
 def _failed_check(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> FailedCheck:
@@ -116,22 +124,22 @@ def _failed_check(gate: GateName, check: str, waiver: Decided | None, moment: da
 
 def _longest_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
     longest: dict[str, Decided] = {}
-    for each in _waivers(case, ledger, governance):
+    for each in _valid_waivers(case, ledger, governance):
         for name in each.decision.checks:
-            longest[name] = max(longest.get(name, each), each, key=_expiry)
+            longest[name] = max(longest.get(name, each), each, key=_expiry_time)
     return longest
 
 
-def _expiry(each: Decided) -> datetime:
+def _expiry_time(each: Decided) -> datetime:
     assert each.decision.expires is not None
     return each.decision.expires
 
 
-def _waivers(case: GateCase, ledger: Ledger, governance: Governance) -> list[Decided]:
+def _valid_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> list[Decided]:
     decisions, withdrawn = list[Decided](), set[str]()
-    for entry in ledger.entries(KIND, case.evidence.subject.sha256):
+    for entry in ledger.entries(ENTRY_KIND, case.evidence.subject.sha256):
         try:
-            signed = read(entry, governance)
+            signed = read_decision(entry, governance)
         except HallmarkError:
             continue
         if signed.decision.gate == case.evidence.gate:

@@ -1,26 +1,26 @@
-"""Layout of a release's folder: `payload/`, about which people decided, and `attestations/` with the proofs.
+"""Layout of a release's folder: `payload/` with the approved files, and `attestations/` with the proofs.
 
     payload/                    artefacts/package/payload of the run
     attestations/
         evidence/GATE.json      evidence of each gate
-        decisions/GATE/NN.json  decisions that people signed at the gate, in the order of the ledger
+        decisions/GATE/NN.json  decisions that people signed at the gate, in ledger order
         gates/GATE.json         gate statement
         declarations/NN.json    signatures of the owners who adopted the release's sources and its use-case card
         code/NN.json            signatures of the people who signed off the code
         stages/STAGE.json       record of each stage: digests of what it read and wrote, signed with the worker key
         again/STAGE/NN.json     records of the same stage, executed on other machines
         results/GATE.json       outcome of the gate as an in-toto test result (gate_results.py)
-        governance/NNNN.json    adoptions of policy and people, which establish the valid keys from the root key on
-        policy.json people.json policy in force, and keys and roles of the people who decided or requested the run,
-                                copied from the last adoption
+        governance/NNNN.json    adoptions of policy and people, which establish the valid keys from the root key onwards
+        policy.json people.json policy in force, and keys and roles of the people who requested the run or decided,
+                                both copied from the last adoption
         request.json            run request, as the requester signed it
         result.json             result of stage `package`; the subject of the release gate is this file and payload/
-        model.sig               OpenSSF Model Signing over the payload, by model-signing.pub (model_signature.py)
+        model.sig               OpenSSF Model Signing signature of the payload; the key is model-signing.pub
         provenance.json         SLSA provenance (provenance.py)
         summary.json            SLSA verification summary (summary.py)
         promotion.json          promotion statement, which lists every other file except the next two
         ledger.json             inclusion proof of the promotion's ledger entry, written later (promotion_proof.py)
-        left-out.json           names of the weights that a copy of the release lacks (omitted_weights.py)
+        left-out.json           weight files that a partial copy of the release lacks (omitted_weights.py)
 
 `tasks.registry.promote.assembly` builds a bundle.
 """
@@ -36,50 +36,47 @@ from tasks.core.params.values import Sha256
 from tasks.registry.release import contents, provenance
 
 TYPE: Final = "urn:hallmark:release:v1"
-RELEASES = "releases"
+RELEASES_FOLDER = "releases"
 """Folder of all releases, relative to `.hallmark/`."""
 PAYLOAD, ATTESTATIONS = "payload", "attestations"
-PROMOTION = f"{ATTESTATIONS}/promotion.json"
-LEDGER = f"{ATTESTATIONS}/ledger.json"
-LEFT_OUT = f"{ATTESTATIONS}/left-out.json"
-UNLISTED = {PROMOTION, LEDGER, LEFT_OUT}
-"""Files that the promotion statement does not list: the statement itself, and files that are added after its
-signing."""
-GOVERNANCE = f"{ATTESTATIONS}/governance"
-"""Folder of the adoptions of policy and people. It is missing if a release of environment `local` was made under
-proposed files."""
-STAGES = f"{ATTESTATIONS}/stages"
+PROMOTION_STATEMENT = f"{ATTESTATIONS}/promotion.json"
+LEDGER_PROOF = f"{ATTESTATIONS}/ledger.json"
+OMITTED_WEIGHTS = f"{ATTESTATIONS}/left-out.json"
+UNLISTED_FILES = {PROMOTION_STATEMENT, LEDGER_PROOF, OMITTED_WEIGHTS}
+"""Files that the promotion statement does not list: the statement itself, and files that are added after it is
+signed."""
+GOVERNANCE_ADOPTIONS = f"{ATTESTATIONS}/governance"
+"""Folder of the signed adoptions of policy and people. It is missing from a release that was made in environment
+`local` under proposed files (option `--governance`)."""
+STAGE_RECORDS = f"{ATTESTATIONS}/stages"
 """Folder of the stage records; missing in releases of early Hallmark versions."""
 DECLARATIONS = f"{ATTESTATIONS}/declarations"
-"""Folder of the adoptions of sources and use-case card; optional in environment `local`."""
-REPRODUCTIONS = f"{ATTESTATIONS}/again"
-"""Folder of the stage records by other machines, if the run was reproduced before its promotion."""
+"""Folder of the signed adoptions of the sources and the use-case card; optional in environment `local`."""
+REPRODUCTION_RECORDS = f"{ATTESTATIONS}/again"
+"""Folder of the stage records from other machines, which exists if the run was reproduced before its promotion."""
 CODE_SIGNOFFS = f"{ATTESTATIONS}/code"
-"""Folder of the sign-offs of the code; optional in environment `local`."""
-REQUEST = provenance.REQUEST
+"""Folder of the code sign-offs; optional in environment `local`."""
+RUN_REQUEST = provenance.RUN_REQUEST
 
 
-class Files(Document):
-    """Files of a release, each with its SHA-256, as the promotion statement lists them.
-
-    The digest of this document identifies the release.
-    """
+class ReleaseFiles(Document):
+    """SHA-256 of each file that the promotion statement lists. The digest of this document identifies the release."""
 
     type: Literal["urn:hallmark:release:v1"] = TYPE
     files: dict[str, Sha256]
 
 
-def folder(state: Path, label: str) -> Path:
-    return state / RELEASES / label
+def release_folder(state: Path, label: str) -> Path:
+    return state / RELEASES_FOLDER / label
 
 
-def listing(bundle: Path) -> dict[str, str]:
+def list_digests(bundle: Path) -> dict[str, str]:
     """Return the SHA-256 of every file that belongs in the promotion statement, by path in the bundle.
 
     Raises:
-        Refused: The bundle contains something other than regular files and the folders that contain them.
+        Refused: The bundle contains a link, pipe, device or empty folder.
     """
-    listed = sorted(set(contents.file_names(bundle)) - UNLISTED)
+    listed = sorted(set(contents.file_names(bundle)) - UNLISTED_FILES)
     return {name: files.sha256_file(bundle / name) for name in listed}
 
 
@@ -90,19 +87,19 @@ def files_below(listing: Mapping[str, str], folder: str) -> dict[str, str]:
 def release_digest(listing: dict[str, str]) -> str:
     """Return the SHA-256 that identifies a whole release.
 
-    The document is written out here instead of being serialised from its model: otherwise a field that a later version
-    adds to the model would change the digests of existing releases.
+    The digested document is built by hand rather than serialised from the model `Files`. Otherwise, a field that a
+    later version adds to the model would change the digests of existing releases.
     """
     return files.sha256_bytes(canonical_json({"type": TYPE, "files": listing}))
 
 
 def payload_digest(payload: Path) -> str:
-    """Return the digest of a payload, equal to that of `tasks.core.files.tree_digest`.
+    """Return the digest of a payload. It equals the result of `tasks.core.files.tree_digest`.
 
     Raises:
-        Refused: The payload contains something other than regular files and the folders that contain them.
+        Refused: The payload contains a link, pipe, device or empty folder.
     """
-    return files.sha256_bytes(canonical_json(listing(payload)))
+    return files.sha256_bytes(canonical_json(list_digests(payload)))
 
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
@@ -111,6 +108,6 @@ def part_digest(listing: dict[str, str], folder: str) -> str:
 
 
 def package_digest(listing: dict[str, str]) -> str:
-    """Return the digest of artefacts/package (`tasks.core.files.tree_digest`), the subject of the release gate."""
+    """Return the digest of artefacts/package, which the release gate approved, computed from a release's files."""
     digests = files_below(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
     return files.sha256_bytes(canonical_json(digests))

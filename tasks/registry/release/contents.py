@@ -1,7 +1,7 @@
-"""Files of a release's folder, each read only once, so that the parsed bytes are those that were hashed.
+"""Files in a release's folder. Each is read only once, so the bytes that are parsed are the bytes that were hashed.
 
-A file can therefore not be replaced between hashing and parsing. Links are not followed, pipes and devices are not
-opened, and files above a maximum size are not parsed.
+Replacing a file between hashing and parsing therefore has no effect. Links, pipes and devices are refused, and files
+above a maximum size are not parsed.
 """
 
 import hashlib
@@ -17,89 +17,94 @@ from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json, parse_strict
 
-MAX_PARSED = 16 * 2**20
-"""Maximum size in bytes of a file that is parsed. A promotion statement takes a few hundred bytes for each file of the
-release."""
+MAX_PARSED_BYTES = 16 * 2**20
+"""Maximum size in bytes of a file that is parsed. For comparison, a promotion statement needs a few hundred bytes for
+each file in the release."""
 BLOCK_BYTES = 2**20
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
-"""Pattern of allowed file and folder names in a release. It excludes hidden files, `..` and letters that look like
-others."""
+"""Pattern of allowed file and folder names in a release. It excludes hidden files, `..` and non-ASCII letters, some of
+which look like ASCII letters."""
 
 FileState = tuple[int, int, int, int]
-"""Inode, size in bytes, and times of modification and status change in nanoseconds. A change of the file changes at
+"""Inode, size in bytes, and times of modification and status change in nanoseconds. Any change to the file changes at
 least one of these."""
 
 
 @dataclass(frozen=True)
-class Contents:
-    """SHA-256 of each file in a folder, and the bytes of the files that are parsed."""
+class FolderContents:
+    """SHA-256 of each file in a folder, and the bytes of the files to parse."""
 
     folder: Path
     digests: dict[str, str]
     _parsed: dict[str, bytes]
     _states: dict[str, FileState]
 
-    def bytes(self, name: str) -> bytes:
+    def file_bytes(self, name: str) -> bytes:
         if name not in self._parsed:
             raise Refused(f"{name} is missing")
         return self._parsed[name]
 
-    def json(self, name: str) -> Any:
-        """Return the value in a JSON file.
+    def parsed_json(self, name: str) -> Any:
+        """Return the parsed value of a JSON file.
 
         Raises:
             Refused: The file is missing, or is not in canonical form (`tasks.core.json_text.canonical_json`).
         """
-        value = parse_json(self.bytes(name), name)
-        if canonical_json(value) != self.bytes(name):
+        value = parse_json(self.file_bytes(name), name)
+        if canonical_json(value) != self.file_bytes(name):
             raise Refused(f"{name} is not in canonical form")
         return value
 
-    def below(self, folder: str) -> list[str]:
+    def names_below(self, folder: str) -> list[str]:
         return sorted(name for name in self.digests if name.startswith(f"{folder}/"))
 
-    def require_unchanged(self, late: Collection[str] = ()) -> None:
-        """Verify that no file was changed, added or removed since the folder was read.
+    def require_unchanged(self, allowed_additions: Collection[str] = ()) -> None:
+        """Verify that no file has been changed, added or removed since the folder was read.
 
         Args:
-            late: Names of files that are allowed to be added in the meantime.
+            allowed_additions: Names of files that are allowed to have been added.
 
         Raises:
             Refused: A file was changed, added or removed.
         """
-        present = {name for name in file_names(self.folder) if name in self._states or name not in late}
+        present = {name for name in file_names(self.folder) if name in self._states or name not in allowed_additions}
         if changed := sorted(
             present ^ set(self._states) | {n for n in present & set(self._states) if self._has_changed(n)}
         ):
-            raise Refused(f"changed while it was verified: {display_names(changed)}")
+            raise Refused(f"changed while it was verified: {format_names(changed)}")
 
     def _has_changed(self, name: str) -> bool:
         return _file_state(os.lstat(self.folder / name)) != self._states[name]
 
 
-def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:
-    """Hash the files `wanted`, and keep the bytes of the files that are also in `parsed`.
+def read_files(folder: Path, names_to_hash: Collection[str], names_to_parse: Collection[str]) -> FolderContents:
+    """Hash files of a folder, and keep the bytes of those that will be parsed.
+
+    Args:
+        folder: Folder of the release.
+        names_to_hash: Paths of the files to hash, relative to the folder.
+        names_to_parse: Paths of the files to parse.
 
     Raises:
-        Refused: A file is a pipe, a device or sparse, or a file in `parsed` is too large.
+        Refused: A file is a pipe, a device or sparse, or a file to parse is too large.
         OSError: A file is a link or cannot be read.
     """
     digests, kept, marks = {}, {}, {}
-    for name in sorted(wanted):
-        digests[name], marks[name], data = _read(folder, name, keep=name in parsed)
+    for name in sorted(names_to_hash):
+        digests[name], marks[name], data = _hash_file(folder, name, keep_bytes=name in names_to_parse)
         if data is not None:
             kept[name] = data
-    return Contents(folder, digests, kept, marks)
+    return FolderContents(folder, digests, kept, marks)
 
 
-def read_one(folder: Path, name: str) -> bytes:
+def read_file(folder: Path, name: str) -> bytes:
     """Return the bytes of one file, for parsing.
 
     Raises:
         Refused: The file is missing, not a regular file, or too large.
     """
     try:
-        data = _read(folder, name, keep=True)[2]
+        data = _hash_file(folder, name, keep_bytes=True)[2]
     except OSError as error:
         raise Refused(f"{name} is missing or cannot be read ({error.strerror})") from None
     assert data is not None
@@ -109,7 +114,8 @@ def read_one(folder: Path, name: str) -> bytes:
 def file_names(folder: Path) -> list[str]:
     """Return the sorted paths of all files below a folder.
 
-    Links are refused because they could lead out of the release, and empty folders because no digest covers them.
+    Links are refused because they could lead out of the release. Empty folders are refused because no digest covers
+    them.
 
     Raises:
         Refused: The folder contains a link, pipe, device or empty folder.
@@ -118,7 +124,7 @@ def file_names(folder: Path) -> list[str]:
 
 
 def require_portable_names(file_names: Collection[str]) -> None:
-    """Verify that file names are valid and different from each other on every operating system.
+    """Verify that file names are valid and distinct on every operating system.
 
     Raises:
         Refused: A name does not match NAME_PATTERN, or two names differ only in upper and lower case.
@@ -127,7 +133,7 @@ def require_portable_names(file_names: Collection[str]) -> None:
     for name in sorted(file_names):
         if not all(NAME_PATTERN.fullmatch(part) for part in name.split("/")):
             raise Refused(
-                f"{display_names([name])} is no name for a file of a release: letters, digits and _.+=,@()- only"
+                f"{format_names([name])} is no name for a file of a release: letters, digits and _.+=,@()- only"
             )
         if twin := folded.get(name.casefold()):
             raise Refused(f"{twin} and {name} are one file on systems that take capitals for small letters")
@@ -135,10 +141,10 @@ def require_portable_names(file_names: Collection[str]) -> None:
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """Parse JSON strictly, without repeated keys, NaN and infinities.
+    """Parse strict JSON, in which repeated keys, NaN and infinities are not allowed.
 
     Raises:
-        Refused: The bytes are not valid JSON, or contain one of these.
+        Refused: The bytes are not strict JSON.
     """
     try:
         return parse_strict(data)
@@ -146,8 +152,8 @@ def parse_json(data: bytes, name: str) -> Any:
         raise Refused(f"{name}: no JSON can be read here ({error})") from None
 
 
-def display_names(file_names: Collection[str]) -> str:
-    """Format up to five file names for a message, on one line and with special characters escaped."""
+def format_names(file_names: Collection[str]) -> str:
+    """Format up to five file names for a message, on one line and with unprintable and non-ASCII characters escaped."""
     listed = sorted(file_names)
     text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
     return f"{text}{' …' if len(listed) > 5 else ''}"
@@ -164,27 +170,27 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
             elif entry.is_file(follow_symlinks=False):
                 yield name
             else:
-                raise Refused(
-                    f"{display_names([name])} is not a plain file; a release holds no links, pipes or devices"
-                )
+                raise Refused(f"{format_names([name])} is not a plain file; a release holds no links, pipes or devices")
     if empty and prefix:
-        raise Refused(f"{display_names([prefix[:-1]])} is an empty folder, which no release has")
+        raise Refused(f"{format_names([prefix[:-1]])} is an empty folder, which no release has")
 
 
-def _read(folder: Path, name: str, keep: bool) -> tuple[str, FileState, bytes | None]:
+def _hash_file(folder: Path, name: str, keep_bytes: bool) -> tuple[str, FileState, bytes | None]:
     handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            raise Refused(f"{display_names([name])} is not a plain file; a release holds no links, pipes or devices")
+            raise Refused(f"{format_names([name])} is not a plain file; a release holds no links, pipes or devices")
         if files.is_sparse(handle):
             raise Refused(
-                f"{display_names([name])} says that it has {before.st_size:,} bytes, most of which are not there"
+                f"{format_names([name])} says that it has {before.st_size:,} bytes, most of which are not there"
             )
-        if keep and before.st_size > MAX_PARSED:
-            raise Refused(f"{name} has {before.st_size:,} bytes; nothing that long is parsed ({MAX_PARSED:,} at most)")
-        if keep:
-            data = file.read(MAX_PARSED + 1)
+        if keep_bytes and before.st_size > MAX_PARSED_BYTES:
+            raise Refused(
+                f"{name} has {before.st_size:,} bytes; nothing that long is parsed ({MAX_PARSED_BYTES:,} at most)"
+            )
+        if keep_bytes:
+            data = file.read(MAX_PARSED_BYTES + 1)
             return hashlib.sha256(data).hexdigest(), _file_state(before), data
         digest = hashlib.sha256()
         while block := file.read(BLOCK_BYTES):

@@ -10,15 +10,15 @@ from tasks.gates.evidence import Evidence
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
-def path(gate: str) -> str:
+def result_path(gate: str) -> str:
     return f"attestations/results/{gate}.json"
 
 
-def predicate(evidence: Evidence, approved_by: list[str]) -> dict[str, Any]:
+def result_predicate(evidence: Evidence, approved_by: list[str]) -> dict[str, Any]:
     """Return a test result that lists every check and approval as a test, and every waived check as a warning.
 
-    Verifiers compute the result again from evidence and decisions and compare. The result for version 1 of the evidence
-    must therefore never change.
+    Verifiers recompute the result from the evidence and decisions in the release, and compare it with the stored one.
+    The result for version 1 of the evidence format must therefore never change.
     """
     waived = [check.name for check in evidence.checks if check.verdict == "failed"]
     passed = [check.name for check in evidence.checks if check.verdict == "passed"]

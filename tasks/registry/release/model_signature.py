@@ -1,10 +1,13 @@
 """OpenSSF Model Signing signature over every file of the payload (attestations/model.sig), with its public key.
 
-The library `model_signing` writes a Sigstore bundle, so that the payload can also be verified with its command:
+The library `model_signing` writes the signature as a Sigstore bundle. The payload can therefore also be verified with
+the library's command:
 
     model_signing verify key payload --signature attestations/model.sig --public_key attestations/model-signing.pub
 
-Hallmark itself compares the signature with digests that it has computed already, so that no model is hashed twice.
+Hallmark itself checks the signature against digests that it has already computed, so that the model is not hashed
+twice.
+
 https://github.com/sigstore/model-transparency
 """
 
@@ -30,16 +33,16 @@ PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
 
 
-def sign(payload: Path, attestations: Path, keys: Path) -> None:
+def sign_payload(payload: Path, attestations: Path, keys_folder: Path) -> None:
     from model_signing import hashing, signing
 
-    config = signing.Config().use_elliptic_key_signer(private_key=model_key.private_key_path(keys))
+    config = signing.Config().use_elliptic_key_signer(private_key=model_key.private_key_path(keys_folder))
     config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False))
     config.sign(payload, attestations / SIGNATURE)
-    (attestations / PUBLIC_KEY).write_bytes(model_key.public_pem(keys))
+    (attestations / PUBLIC_KEY).write_bytes(model_key.read_public_pem(keys_folder))
 
 
-def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
+def verify_signature(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
     """Verify that a signature was made with the given key and covers exactly the files of `payload`.
 
     Args:
@@ -72,7 +75,7 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
 def _verified_statement(bundle: Any, public_pem: bytes) -> dict[str, Any]:
     from tasks.registry.release.contents import parse_json
 
-    key = _key(public_pem)
+    key = _load_public_key(public_pem)
     try:
         material, inner = bundle["verificationMaterial"], bundle["dsseEnvelope"]
         hint, media_type = material["publicKey"]["hint"], bundle["mediaType"]
@@ -92,7 +95,7 @@ def _verified_statement(bundle: Any, public_pem: bytes) -> dict[str, Any]:
     return statement
 
 
-def _key(public_pem: bytes) -> SSlibKey:
+def _load_public_key(public_pem: bytes) -> SSlibKey:
     try:
         key = serialization.load_pem_public_key(public_pem)
     except (ValueError, UnsupportedAlgorithm) as error:

@@ -1,8 +1,8 @@
 """Periods in which each promotion statement of a model was the newest.
 
-All code that needs the time of a promotion uses these periods. A period begins at the time that was signed or at the
-time of the ledger entry, whichever is later, and never before the previous period. Setting back a time in the database
-or on a clock therefore has no effect.
+All code that needs the time of a promotion uses these periods. A period begins at the signed time or at the time of the
+ledger entry, whichever is later. It never begins before the previous period. Setting a clock or a time in the database
+back therefore has no effect.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class ProductionPeriod:
     """End of the period; None if the statement is still the newest."""
 
 
-def production_periods(line: Promotions) -> list[ProductionPeriod]:
+def production_periods(model_promotions: Promotions) -> list[ProductionPeriod]:
     begins: list[datetime] = []
-    for signed in line.valid:
+    for signed in model_promotions.valid_statements:
         written = [signed.entry.time] if signed.entry else []
         begins.append(max([signed.promotion.time, *written, *begins[-1:]]))
     ends: list[datetime | None] = [*begins[1:], None]
-    return [ProductionPeriod(signed, begins[i], ends[i]) for i, signed in enumerate(line.valid)]
+    return [ProductionPeriod(signed, begins[i], ends[i]) for i, signed in enumerate(model_promotions.valid_statements)]

@@ -1,7 +1,8 @@
 """Chain of signed promotion statements in the ledger, which determines the release in production.
 
-Each statement names its environment, the release by digest, a sequence number and the previous statement. The newest
-valid statement is in force, regardless of MLflow's aliases. Unsigned parts of a ledger entry are ignored.
+Each statement contains its environment, a sequence number, and the digests of the release and of the previous
+statement. The release in the newest valid statement is in production, regardless of MLflow's aliases. Unsigned parts of
+a ledger entry are ignored.
 """
 
 from dataclasses import dataclass
@@ -17,15 +18,15 @@ from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.judge import Judge
+from tasks.policy.judge_install import JudgeInstall
 from tasks.policy.policy import Policy
 from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
 PROMOTED = "promotion.made"
-"""Kind of ledger entry that makes a promotion final. Its body is {"envelope": …}, and its subject is the model's
-name."""
+"""Kind of the ledger entry that makes a promotion final. The body of the entry is {"envelope": …}, and its subject is
+the model's name."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
 
 
@@ -45,8 +46,8 @@ class Promotion(DatedDocument):
     """Name of the model."""
     version: int
     sequence: int
-    """Sequence number of the statement, from 1 for each environment and model. The statement with the highest number is
-    in force."""
+    """Sequence number of the statement, counted from 1 for each environment and model. The statement with the highest
+    number is the current one."""
     previous: Sha256 | None
     """Digest of the previous statement (`dsse.digest`); null for the first statement."""
     payload_sha256: Sha256
@@ -59,12 +60,12 @@ class Promotion(DatedDocument):
     demo: bool
     run: str
     commit: str
-    """Git commit of the run that made the release, created after the run had passed its gates."""
+    """Git commit of the run that made the release. It was created after the run had passed its gates."""
     replaces: Replaced | None
     """Champion that the release replaces; null for the first release of a model."""
     bar: AcceptanceCriteria
-    """Success metrics that the next version must reach (tasks/declarations/criteria.py): those of this release, but
-    with the previous threshold for each metric that was lowered under a waiver."""
+    """Success metrics that the next version must reach (tasks/declarations/criteria.py). They are those of this
+    release, except that a threshold that was lowered under a waiver keeps its previous value."""
     approved_by: dict[GateName, list[str]]
     """Approvers by gate, each in the form `PERSON as ROLE`."""
     requested_by: str
@@ -72,10 +73,11 @@ class Promotion(DatedDocument):
     reason: str
     """Reason for the rollback; empty for a promotion."""
     order_sha256: Sha256 | None
-    """Digest of the last rollback order (`dsse.digest`), which names the orders that it joins; null for a promotion."""
+    """Digest of the last rollback order (`dsse.digest`); null for a promotion. That order contains the digests of the
+    earlier orders for the same rollback."""
     time: datetime
     """Time of signing, by the ledger's clock."""
-    judge: Judge | None = None
+    judge: JudgeInstall | None = None
     """Hallmark version that verified the candidate and signed the statement; null in statements of early Hallmark
     versions."""
 
@@ -106,23 +108,23 @@ class SignedPromotion:
 
 @dataclass(frozen=True)
 class Promotions:
-    """Valid promotion statements of one model in one environment, oldest first, and the problems of invalid ones."""
+    """Valid promotion statements of one model in one environment, oldest first, and descriptions of invalid ones."""
 
-    valid: tuple[SignedPromotion, ...]
+    valid_statements: tuple[SignedPromotion, ...]
     problems: tuple[str, ...]
     """Descriptions of entries that are forged, repeated or for another model or environment, and of gaps in the
     sequence."""
 
     @property
-    def newest(self) -> SignedPromotion | None:
-        return self.valid[-1] if self.valid else None
+    def newest_statement(self) -> SignedPromotion | None:
+        return self.valid_statements[-1] if self.valid_statements else None
 
     def latest_by_version(self) -> list[SignedPromotion]:
-        newest = {signed.promotion.version: signed for signed in self.valid}
+        newest = {signed.promotion.version: signed for signed in self.valid_statements}
         return [newest[version] for version in sorted(newest)]
 
     def success_metrics(self, demo: bool) -> PromotedCriteria | None:
-        """Return the success metrics that the next version must reach; None if no version was promoted yet.
+        """Return the success metrics that the next version must reach; None if no version has been promoted yet.
 
         The newest promotion sets these metrics. Rollbacks do not change them, so a rollback never lowers a threshold.
         Metrics of a version that demo identities approved apply only to demo runs.
@@ -130,58 +132,62 @@ class Promotions:
         Args:
             demo: Whether the next version comes from a demo run.
         """
-        made = [s.promotion for s in self.valid if s.promotion.action == "promote" and (demo or not s.promotion.demo)]
+        made = [
+            s.promotion
+            for s in self.valid_statements
+            if s.promotion.action == "promote" and (demo or not s.promotion.demo)
+        ]
         return PromotedCriteria(release=made[-1].label, bar=made[-1].bar) if made else None
 
-    def previous(self) -> SignedPromotion | None:
-        """Return the newest statement of an earlier version, which a rollback would restore; None if there is none."""
-        if self.newest is None:
+    def rollback_target(self) -> SignedPromotion | None:
+        """Return the newest statement about an earlier version (alias `rollback`); None if there is none."""
+        if self.newest_statement is None:
             return None
-        older = [s for s in self.valid if s.promotion.version < self.newest.promotion.version]
+        older = [s for s in self.valid_statements if s.promotion.version < self.newest_statement.promotion.version]
         return older[-1] if older else None
 
 
-def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
-    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.json_value)
-    return dsse.sign(statement, governance.signer("gate", promotion.time))
+def sign_promotion(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
+    statement = dsse.make_statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.json_value)
+    return dsse.sign_statement(statement, governance.find_signer("gate", promotion.time))
 
 
-def verify(envelope: Any, signers: KeyDirectory, recorded: datetime | None = None) -> SignedPromotion:
+def verify_promotion(envelope: Any, signers: KeyDirectory, recorded_at: datetime | None = None) -> SignedPromotion:
     """Verify that a promotion statement is signed with a valid gate key.
 
-    The key must be valid at the statement's own time or, if later, at `recorded`, the time of its ledger entry.
+    The key must be valid at the later of two times: the signed time, and `recorded_at`, the time of the ledger entry.
 
     Raises:
         Refused: The envelope does not contain a promotion statement, or its signature is not valid.
     """
-    signed = verify_envelope(envelope, PROMOTION, signers, recorded)
+    signed = verify_envelope(envelope, PROMOTION, signers, recorded_at)
     promotion, subjects = signed.document, signed.subjects
     if list(subjects) != [promotion.label]:
         raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
     return SignedPromotion(promotion, subjects[promotion.label], signed.sha256, dict(envelope))
 
 
-def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
+def read_promotions(ledger: Ledger, governance: Governance, name: str) -> Promotions:
     """Return the promotions of the model `name` in the environment of policy.yaml.
 
-    The result is cached, because verifying a thousand signatures takes half a second. The cache key covers every byte
-    that the result depends on.
+    The result is cached, because verifying a thousand signatures takes half a second. The cache key covers all data on
+    which the result depends.
     """
     by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
-    return ledger.cached((PROMOTED, *by), lambda: _read(ledger, governance, name, by))
+    return ledger.cached((PROMOTED, *by), lambda: _read_cached(ledger, governance, name, by))
 
 
-def _read(ledger: Ledger, governance: Governance, name: str, by: tuple[str, ...]) -> Promotions:
+def _read_cached(ledger: Ledger, governance: Governance, name: str, cache_key: tuple[str, ...]) -> Promotions:
     rows = ledger.rows_about(PROMOTED, name)
-    key = sha256_bytes(repr((by, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
+    key = sha256_bytes(repr((cache_key, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
     if key not in _cache:
-        if len(_cache) >= CACHE_SIZE:
+        if len(_cache) >= MAX_CACHED_RESULTS:
             _cache.clear()
-        _cache[key] = _verified_entries([ledger_entry.from_row(row) for row in rows], governance, name)
+        _cache[key] = _verified_entries([ledger_entry.entry_from_row(row) for row in rows], governance, name)
     return _cache[key]
 
 
-CACHE_SIZE = 64
+MAX_CACHED_RESULTS = 64
 """Maximum number of cached results, one for each model and state of its ledger entries."""
 _cache: dict[str, Promotions] = {}
 
@@ -191,8 +197,8 @@ def _verified_entries(entries: list[Entry], governance: Governance, name: str) -
     problems: list[str] = []
     for entry in entries:
         try:
-            signed = verify(entry.body.get("envelope"), governance, entry.time)
-            _require_belongs(signed, name, governance.policy.environment, valid)
+            signed = verify_promotion(entry.body.get("envelope"), governance, entry.time)
+            _require_next_of_model(signed, name, governance.policy.environment, valid)
         except Refused as error:
             problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")
             continue
@@ -230,16 +236,22 @@ def model_names(ledger: Ledger) -> list[str]:
     return ledger.subjects(PROMOTED)
 
 
-def _require_belongs(signed: SignedPromotion, name: str, environment: str, before: list[SignedPromotion]) -> None:
+def _require_next_of_model(
+    signed: SignedPromotion, name: str, environment: str, earlier_statements: list[SignedPromotion]
+) -> None:
     promotion = signed.promotion
     if promotion.name != name:
         raise Refused(f"it promotes {promotion.name}")
     if promotion.environment != environment:
         raise Refused(f"it counts in environment {promotion.environment}, this is {environment}")
-    if before and promotion.sequence <= before[-1].promotion.sequence:
+    if earlier_statements and promotion.sequence <= earlier_statements[-1].promotion.sequence:
         raise Refused(
-            f"sequence {promotion.sequence} does not follow {before[-1].promotion.sequence}; an older statement was "
-            "written again"
+            f"sequence {promotion.sequence} does not follow {earlier_statements[-1].promotion.sequence}; an "
+            "older statement was written again"
         )
-    if before and promotion.previous == before[-1].sha256 and promotion.replaces != replaced_release(before[-1]):
+    if (
+        earlier_statements
+        and promotion.previous == earlier_statements[-1].sha256
+        and promotion.replaces != replaced_release(earlier_statements[-1])
+    ):
         raise Refused("it says that it replaces another release than the one before it")

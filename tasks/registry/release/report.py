@@ -1,4 +1,4 @@
-"""Result of a verification, for people and for programs."""
+"""Result of verifying a release or dossier, as text for people and as JSON for programs."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -9,15 +9,14 @@ from tasks.core.documents.config import FrozenModel
 
 Verdict = Literal["valid", "invalid", "incomplete"]
 EXIT_CODES: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}
-"""Exit codes of `hallmark releases verify`, by verdict. For invalid arguments, the exit code is 2."""
+"""Exit code of `hallmark releases verify` for each verdict. The exit code for invalid arguments is 2."""
 
 
 class Check(FrozenModel):
     about: str
     """Part of the release that was checked, for example `gate data`."""
     state: Literal["ok", "no", "missing"]
-    """Outcome of the check: `ok`, `no` if the check failed, or `missing` if a file that the check needs is not in the
-    folder."""
+    """Outcome of the check: `ok`, `no` if it failed, or `missing` if the folder lacks a file that the check needs."""
     text: str
 
     @property
@@ -40,7 +39,7 @@ class Verification(FrozenModel):
     """Kind of folder that was verified. The checks of a dossier include those of the release in the dossier."""
     checks: list[Check]
     unchecked: list[str]
-    """Descriptions of everything that cannot be verified from a folder alone."""
+    """Descriptions of what cannot be verified from a folder alone."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -55,7 +54,10 @@ class Verification(FrozenModel):
 
     @property
     def against(self) -> str:
-        """Return the description of the first check that failed or lacked a file; empty if all checks passed."""
+        """Return the text of the first failed check; empty if all passed.
+
+        If no check failed, the text is that of the first check that lacks a file.
+        """
         failed = [check for check in self.checks if check.state == "no"] or [c for c in self.checks if not c.ok]
         return failed[0].text if failed else ""
 
@@ -71,7 +73,7 @@ class Verification(FrozenModel):
         yield self.conclusion()
 
     def conclusion(self) -> str:
-        """Return the verdict in one line, including whether the release is only a demonstration."""
+        """Return the verdict in one line, which also says whether the release is only a demonstration."""
         what = f"{'the dossier of ' * (self.of == 'dossier')}{self.release}"
         demo = "demonstration only, no person decided" * self.demo
         if self.verdict == "valid":

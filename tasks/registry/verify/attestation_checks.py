@@ -8,13 +8,13 @@ from tasks.core.formatting import format_time
 from tasks.core.graph import SUBJECT_STAGES
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.declarations.criteria import next_criteria
-from tasks.gates.evidence import require_asks, require_checks
+from tasks.gates.evidence import verify_checks, verify_required_decisions
 from tasks.gates.missing_decisions import required_approvals_from
 from tasks.gates.rules import other_decisions, run_request
-from tasks.policy.governance import LOCAL
-from tasks.policy.judge import Judge, why_not
+from tasks.policy.governance import LOCAL_ENVIRONMENT
+from tasks.policy.judge_install import JudgeInstall, refusal_reason
 from tasks.registry.release import bundle
-from tasks.registry.release.contents import Contents
+from tasks.registry.release.contents import FolderContents
 from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.release.report import Check
 from tasks.registry.verify import (
@@ -25,12 +25,14 @@ from tasks.registry.verify import (
     trust,
 )
 from tasks.registry.verify.attestations import Attestations
-from tasks.registry.verify.trust import Trust
+from tasks.registry.verify.trust import TrustedKeys
 from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
 
-def verify(files: Contents, signed: SignedPromotion, listing: dict[str, str], trusted: Trust) -> Iterator[Check]:
+def verify(
+    files: FolderContents, signed: SignedPromotion, listing: dict[str, str], trusted: TrustedKeys
+) -> Iterator[Check]:
     """Check a release's attestations, and yield each check that passes.
 
     Args:
@@ -44,27 +46,27 @@ def verify(files: Contents, signed: SignedPromotion, listing: dict[str, str], tr
         ValueError: A file has an invalid format.
     """
     attested, promotion = Attestations(files, signed, trusted), signed.promotion
-    yield _ok("policy and people", _check_governance(attested, promotion))
-    yield _ok("manifest", _check_manifest(attested, promotion))
-    yield _ok("request", _check_request(attested, promotion))
-    yield _ok("code", _check_code_signoff(attested, promotion))
-    yield from declaration_checks.verify(attested, promotion)
+    yield _passed_check("policy and people", _check_governance(attested, promotion))
+    yield _passed_check("manifest", _check_manifest(attested, promotion))
+    yield _passed_check("request", _check_request(attested, promotion))
+    yield _passed_check("code", _check_code_signoff(attested, promotion))
+    yield from declaration_checks.verify_declarations(attested, promotion)
     if promotion.judge or attested.policy.judges:
-        yield _ok("judge", _check_judge(attested, promotion.judge))
-    yield _ok("champion", _check_replaced_champion(attested, promotion))
+        yield _passed_check("judge", _check_judge(attested, promotion.judge))
+    yield _passed_check("champion", _check_replaced_champion(attested, promotion))
     roles: dict[str, str] = {}
     for gate in attested.evidence:
-        yield _ok(f"gate {gate}", _check_gate(attested, gate, promotion, listing))
-        yield _ok(f"gate {gate}", _check_decisions(attested, gate, promotion, roles))
-    yield from stage_record_checks.verify(attested, promotion, listing)
-    yield from standard_format_checks.verify(attested, promotion, listing)
+        yield _passed_check(f"gate {gate}", _check_gate(attested, gate, promotion, listing))
+        yield _passed_check(f"gate {gate}", _check_decisions(attested, gate, promotion, roles))
+    yield from stage_record_checks.verify_stage_records(attested, promotion, listing)
+    yield from standard_format_checks.verify_standard_formats(attested, promotion, listing)
 
 
 def _check_governance(attested: Attestations, promotion: Promotion) -> str:
     adopted = attested.governance
     if adopted is None:
         return "policy and people are those of proposed files, which nobody adopted; they count in this project alone"
-    if wrong := next(trust.differences(adopted, attested.policy, attested.people), None):
+    if wrong := next(trust.adoption_differences(adopted, attested.policy, attested.people), None):
         raise Refused(wrong)
     last = adopted.adoption
     if promotion.time < last.time:
@@ -85,7 +87,7 @@ def _check_manifest(attested: Attestations, promotion: Promotion) -> str:
         raise Refused(f"it was promoted by gates {', '.join(promotion.gates)}, and policy.json asks for {asked}")
     if promotion.environment != attested.policy.environment:
         raise Refused(f"promoted in {promotion.environment} under the policy of {attested.policy.environment}")
-    if promotion.demo and promotion.environment != LOCAL:
+    if promotion.demo and promotion.environment != LOCAL_ENVIRONMENT:
         raise Refused(f"approved by demo identities, which do not count in environment {promotion.environment}")
     return f"the payload's manifest agrees: risk tier {manifest.tier}{', demonstration only' if manifest.demo else ''}"
 
@@ -104,7 +106,7 @@ def _check_replaced_champion(attested: Attestations, promotion: Promotion) -> st
 
 
 def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
-    claim = gate_statement.read_predicate(attested.gate_signed(f"{bundle.ATTESTATIONS}/gates/{gate}.json"))
+    claim = gate_statement.read_gate_predicate(attested.verify_gate_signed(f"{bundle.ATTESTATIONS}/gates/{gate}.json"))
     evidence = attested.evidence[gate]
     stage = evidence.subject.stage
     output = bundle.package_digest(listing) if stage == "package" else attested.manifest.stages.get(stage)
@@ -123,7 +125,7 @@ def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, li
         promotion.name, attested.last_evidence.purpose_sha256
     ):  # fmt: skip
         raise Refused(f"the evidence of gate {gate} is about another use case than the promotion statement")
-    require_checks(evidence, attested.policy)
+    verify_checks(evidence, attested.policy)
     if evidence.dataset not in (None, attested.dataset):
         raise Refused(f"the evidence of gate {gate} is about another dataset than payload/dataset/manifest.json")
     waived = sum(check.verdict == "failed" for check in evidence.checks)
@@ -134,11 +136,13 @@ def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, li
 def _check_decisions(attested: Attestations, gate: GateName, promotion: Promotion, roles: dict[str, str]) -> str:
     """Verify that every required role approved at a gate, and that every failed check was waived in the required role.
 
-    `roles` contains the role in which each person decided at earlier gates; the roles at this gate are added.
+    `roles` contains the role in which each person decided at earlier gates. The function adds the roles at this gate.
     """
     evidence = attested.evidence[gate]
-    require_asks(evidence, attested.policy)
-    counted = decision_checks.require_valid(attested.decisions(gate), evidence, attested.policy, promotion.time, roles)
+    verify_required_decisions(evidence, attested.policy)
+    counted = decision_checks.require_valid_decisions(
+        attested.decisions(gate), evidence, attested.policy, promotion.time, roles
+    )
     roles |= other_decisions.first_roles(counted, roles)
     waived = {name for decision in counted if decision.verb == "waive" for name in decision.checks}
     for role, count, given in required_approvals_from(evidence, counted):
@@ -164,15 +168,17 @@ def _check_request(attested: Attestations, promotion: Promotion) -> str:
     if asked.request.environment not in (None, attested.policy.environment):
         raise Refused(f"request.json asks for a run in environment {asked.request.environment}")
     for each in sorted(asked.request.requesters):
-        if why_not := run_request.why_not(each, promotion.tier, attested.policy, attested.people, asked.effective_at):
+        if why_not := run_request.refusal_reason(
+            each, promotion.tier, attested.policy, attested.people, asked.effective_at
+        ):
             raise Refused(f"{each} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"
 
 
-def _check_judge(attested: Attestations, judge: Judge | None) -> str:
+def _check_judge(attested: Attestations, judge: JudgeInstall | None) -> str:
     if judge is None:
         raise Refused("policy names which Hallmarks judge, and the promotion statement does not say which one did")
-    if why := why_not(judge, attested.policy):
+    if why := refusal_reason(judge, attested.policy):
         raise Refused(f"it was promoted by what may not judge: {why}")
     return f"it was promoted by {judge}"
 
@@ -183,18 +189,18 @@ def _check_code_signoff(attested: Attestations, promotion: Promotion) -> str:
         if (
             each.document.verb != "adopt"
             or each.effective_at > promotion.time
-            or not sign_off.is_valid(each, policy, tree)
+            or not sign_off.is_valid_sign_off(each, policy, tree)
         ):
             raise Refused(f"what {each.document.person} signed under its code does not count for this release")
-    lacking = sign_off.missing_signature(policy.changes.code, signed)
-    if lacking and promotion.environment != LOCAL:
+    lacking = sign_off.describe_missing_signature(policy.changes.code, signed)
+    if lacking and promotion.environment != LOCAL_ENVIRONMENT:
         raise Refused(f"its version of the code was not signed off: {lacking}")
     by = ", ".join(sign_off.signer_ids(signed))
     if by and not lacking:
         return f"its version of the code, tree {tree[:12]}, was signed off by {by}"
-    asked = "policy asks nobody to" if not policy.changes.code else f"as environment {LOCAL} allows"
+    asked = "policy asks nobody to" if not policy.changes.code else f"as environment {LOCAL_ENVIRONMENT} allows"
     return f"nobody signed its version of the code off, tree {tree[:12]}: {asked}"
 
 
-def _ok(about: str, text: str) -> Check:
+def _passed_check(about: str, text: str) -> Check:
     return Check(about=about, state="ok", text=text)

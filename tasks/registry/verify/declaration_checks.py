@@ -1,4 +1,4 @@
-"""Checks that a release's sources and use-case card are those that their owners adopted."""
+"""Checks that the owners of a release's sources and use-case card have adopted them in exactly this form."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from tasks.core.errors import Refused
 from tasks.declarations import declarations, status
 from tasks.declarations.signed_declaration import Declaration, DeclaredCard, DeclaredSource
 from tasks.declarations.status import DeclarationInForce
-from tasks.policy.governance import LOCAL
+from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.policy.signed_document import SignedDocument
 from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
@@ -16,13 +16,13 @@ from tasks.registry.verify.attestations import Attestations
 from tasks.sources.dataset import DECLARED_FIELDS, declared_fields
 from tasks.sources.sources import ResolvedSource
 
-NOT_VERIFIABLE = "who adopted its sources and its card: it was promoted before they were adopted"
+UNVERIFIABLE_CLAIM = "who adopted its sources and its card: it was promoted before they were adopted"
 
 
-def verify(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
-    """Check the adoptions of sources and use-case card, and yield each check that passes.
+def verify_declarations(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
+    """Check the adoptions of the sources and the use-case card, and yield each check that passes.
 
-    For a release of an early Hallmark version, which has no such adoptions, there are no checks.
+    Releases of early Hallmark versions have no such adoptions. Nothing is checked in them.
 
     Raises:
         Refused: A check failed.
@@ -31,18 +31,18 @@ def verify(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
     for each in attested.declarations():
         signed[each.document.declared.subject].append(each)
     if not signed and not any(evidence.declared for evidence in attested.evidence.values()):
-        if promotion.environment == LOCAL:
-            yield _ok(f"nobody adopted its sources and its card: as environment {LOCAL} allows")
+        if promotion.environment == LOCAL_ENVIRONMENT:
+            yield _passed_check(f"nobody adopted its sources and its card: as environment {LOCAL_ENVIRONMENT} allows")
         return
     for subject, under in signed.items():
         _require_adopted(subject, under, attested, promotion)
     wanted = {f"source/{name}" for name in attested.dataset.sources} | {f"card/{promotion.name}"}
-    if promotion.environment != LOCAL and (nobody := sorted(wanted - signed.keys())):
-        raise Refused(f"nobody adopted {', '.join(nobody)}, which counts in environment {LOCAL} alone")
+    if promotion.environment != LOCAL_ENVIRONMENT and (nobody := sorted(wanted - signed.keys())):
+        raise Refused(f"nobody adopted {', '.join(nobody)}, which counts in environment {LOCAL_ENVIRONMENT} alone")
     if more := sorted(signed.keys() - wanted):
         raise Refused(f"it has declarations of what is not in it: {', '.join(more)}")
     by = sorted({each.document.person for under in signed.values() for each in under})
-    yield _ok(f"{', '.join(sorted(signed))}: as adopted by {', '.join(by)}, and every gate looked at that")
+    yield _passed_check(f"{', '.join(sorted(signed))}: as adopted by {', '.join(by)}, and every gate looked at that")
 
 
 def _require_adopted(
@@ -52,7 +52,7 @@ def _require_adopted(
     people = attested.governance.people if attested.governance else MappingProxyType(attested.people)
     for each in under:
         other = (each.document.declared.sha256, each.document.owners) != (said.declared.sha256, said.owners)
-        if other or each.effective_at > promotion.time or not status.counts(each, policy, people):
+        if other or each.effective_at > promotion.time or not status.is_valid_signature(each, policy, people):
             raise Refused(f"what {each.document.person} signed of {subject} does not count for this release")
     if lacking := status.missing_owners(said.owners, under, people):
         raise Refused(f"{subject} lacks the signature of {', '.join(lacking)}")
@@ -68,7 +68,7 @@ def _difference(
 ) -> str:
     if isinstance(adopted, DeclaredCard):
         now = DeclaredCard(card=attested.use_case_card(), bar=attested.last_evidence.bar)
-        return declarations.why_not(now, {adopted.subject: DeclarationInForce(adopted, under)}, attested.policy)
+        return declarations.refusal_reason(now, {adopted.subject: DeclarationInForce(adopted, under)}, attested.policy)
     origin = attested.dataset.sources.get(adopted.source.id)
     if origin is None:
         return "is not in payload/dataset/manifest.json"
@@ -77,5 +77,5 @@ def _difference(
     return f"is in payload/dataset/manifest.json with another {', '.join(differ)}" if differ else ""
 
 
-def _ok(text: str) -> Check:
+def _passed_check(text: str) -> Check:
     return Check(about="declarations", state="ok", text=text)

@@ -1,4 +1,4 @@
-"""Checks of a release's stage records: each is signed, and all form one chain from the sources to the payload."""
+"""Checks that a release's stage records are signed and form one chain from the sources to the payload."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ from tasks.core.documents import config, yaml_text
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json
 from tasks.gates import agreement
-from tasks.policy.governance import LOCAL
+from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.registry.release import bundle
 from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
@@ -17,13 +17,13 @@ from tasks.trust.stage_record import SignedRecord
 
 PARAMS, CONSTRAINTS = "params.yaml", "constraints.txt"
 OUTPUTS, INPUTS, GATES = "artefacts/", "inputs/", "gates/"
-NOT_VERIFIABLE = "what its stages read and left: it was promoted before stages were recorded"
+UNVERIFIABLE_CLAIM = "what its stages read and left: it was promoted before stages were recorded"
 
 
-def verify(attested: Attestations, promotion: Promotion, listing: Mapping[str, str]) -> Iterator[Check]:
+def verify_stage_records(attested: Attestations, promotion: Promotion, listing: Mapping[str, str]) -> Iterator[Check]:
     """Check a release's stage records, and yield each check that passes.
 
-    For a release of an early Hallmark version, which has no stage records, there are no checks.
+    Releases of early Hallmark versions have no stage records. Nothing is checked in them.
 
     Raises:
         Refused: A check failed.
@@ -31,11 +31,11 @@ def verify(attested: Attestations, promotion: Promotion, listing: Mapping[str, s
     records = attested.stage_records()
     if not records and not any(evidence.recorded for evidence in attested.evidence.values()):
         return
-    yield _ok(_check_outputs(attested, records, listing))
-    yield _ok(_check_chain(attested, records, listing))
-    yield _ok(_check_sandboxes(records, promotion.environment))
+    yield _passed_check(_check_outputs(attested, records, listing))
+    yield _passed_check(_check_chain(attested, records, listing))
+    yield _passed_check(_check_sandboxes(records, promotion.environment))
     if again := _check_reproductions(attested, records, promotion.tier):
-        yield _ok(again)
+        yield _passed_check(again)
 
 
 def _check_outputs(attested: Attestations, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
@@ -65,7 +65,7 @@ def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
 
 def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
     outputs = {path: sha256 for record in records.values() for path, sha256 in record.outputs.items()}
-    known, manifest = _named_inputs(attested, listing), attested.manifest
+    known, manifest = _stated_input_digests(attested, listing), attested.manifest
     for name, record in records.items():
         if record.record.tree_sha256 != manifest.tree_sha256:
             raise Refused(f"the record of stage {name} is of another tree than the release")
@@ -88,15 +88,15 @@ def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], li
     return f"what each read is what another left: one chain from {sources} source{'s' * (sources > 1)} to the payload"
 
 
-def _named_inputs(attested: Attestations, listing: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256, by path, of the inputs that the release names and that no stage writes.
+def _stated_input_digests(attested: Attestations, listing: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of the stage inputs that no stage has written, as stated elsewhere in the release, by path.
 
-    An input that the release does not name must be the same in all stage records.
+    An input that is stated nowhere else must have the same digest in all stage records.
     """
     manifest, place = attested.manifest, f"{bundle.PAYLOAD}/{PARAMS}"
     if listing.get(place) != manifest.params_sha256:
         raise Refused(f"{place} is not the file that payload/manifest.json names")
-    given = config.to_plain(yaml_text.load(attested.files.bytes(place).decode(), place))
+    given = config.to_plain_value(yaml_text.parse_with_limits(attested.files.file_bytes(place).decode(), place))
     prefix = f"{bundle.ATTESTATIONS}/gates/"
     return {
         PARAMS: manifest.params_sha256,
@@ -109,10 +109,10 @@ def _named_inputs(attested: Attestations, listing: Mapping[str, str]) -> dict[st
 
 def _check_sandboxes(records: Mapping[str, SignedRecord], environment: str) -> str:
     without = sorted(name for name, record in records.items() if record.record.environment.sandbox is None)
-    if without and environment != LOCAL:
+    if without and environment != LOCAL_ENVIRONMENT:
         raise Refused(f"stages ran without a sandbox, which does not count in {environment}: {', '.join(without)}")
     if without:
-        return f"without a sandbox, as environment {LOCAL} allows, ran {', '.join(without)}"
+        return f"without a sandbox, as environment {LOCAL_ENVIRONMENT} allows, ran {', '.join(without)}"
     by = ", ".join(sorted({str(record.record.environment.sandbox) for record in records.values()}))
     online = sorted(name for name, record in records.items() if record.record.environment.network)
     network_note = f"; {', '.join(online)} had a network" * bool(online)
@@ -130,5 +130,5 @@ def _check_reproductions(attested: Attestations, records: Mapping[str, SignedRec
     return f"{least} machines made the same of every stage, each with a worker's key of its own" * (least > 1)
 
 
-def _ok(text: str) -> Check:
+def _passed_check(text: str) -> Check:
     return Check(about="stages", state="ok", text=text)

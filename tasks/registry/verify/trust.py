@@ -1,4 +1,4 @@
-"""Trusted keys, which the adoptions of policy and people establish, starting from the root key."""
+"""Trusted keys, as established by the adoptions of policy and people, starting from the root key."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,19 +24,19 @@ UNADOPTED_MESSAGE = (
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustedKeys:
     gate_keys: tuple[Key, ...]
     scheduler_keys: tuple[Key, ...]
     ledger_keys: tuple[Key, ...]
     worker_keys: tuple[Key, ...]
     adoptions: tuple[Mapping[str, Any], ...]
     """Known adoptions of policy and people, oldest first; empty if nothing was adopted. The adoptions in a release must
-    be the first of these."""
-    root: str
+    be the first ones of these, without gaps."""
+    root_fingerprint: str
     """Fingerprint of the root key or, in a project without adoptions, of the gate keys."""
     allows_unadopted: bool
     """Whether a release without any adoption is accepted."""
-    check: Check
+    root_check: Check
     people: Mapping[str, Person] = field(default_factory=dict)
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
@@ -49,71 +49,75 @@ class Trust:
         return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
 
-def from_governance(governance: Governance) -> Trust:
+def trust_from_governance(governance: Governance) -> TrustedKeys:
     gate = tuple(governance.keys_of("gate"))
     chain = governance.chain
-    root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
+    root = (
+        keys.fingerprint(adoption.read_adoption(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
+    )
     text = f"this project's own root key, {root}" if chain else f"this project's own gate key, {root}"
-    return Trust(
+    return TrustedKeys(
         gate_keys=gate,
         scheduler_keys=tuple(governance.keys_of("scheduler")),
         ledger_keys=tuple(publication.ledger_keys(governance)),
-        worker_keys=_worker(governance),
+        worker_keys=_worker_keys(governance),
         adoptions=chain,
-        root=root,
-        allows_unadopted=governance.local or not chain,
-        check=Check(about="root of trust", state="ok", text=text),
+        root_fingerprint=root,
+        allows_unadopted=governance.is_local or not chain,
+        root_check=Check(about="root of trust", state="ok", text=text),
     )
 
 
-def _worker(governance: Governance) -> tuple[Key, ...]:
-    """Return the worker keys; none in an installation that only verifies releases."""
+def _worker_keys(governance: Governance) -> tuple[Key, ...]:
+    """Return the worker keys. An installation that only verifies releases has none."""
     try:
         return tuple(governance.keys_of("worker"))
     except InputError:
         return ()
 
 
-def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
+def trust_from_root(
+    folder: Path, root_fingerprint: str, adoptions_folder: str = bundle.GOVERNANCE_ADOPTIONS
+) -> TrustedKeys:
     """Return the keys that the adoptions in a folder establish, starting from a root key.
 
     Args:
         folder: Folder of a release or dossier.
-        root: Fingerprint of the root key.
-        below: Folder of the adoptions, relative to `folder`.
+        root_fingerprint: Fingerprint of the root key.
+        adoptions_folder: Folder of the adoptions, relative to `folder`.
 
     Raises:
         Refused: The folder contains no adoptions, or the adoptions cannot be traced to the root key.
     """
-    place = folder / below
-    names = [f"{below}/{name}" for name in contents.file_names(place)] if place.is_dir() else []
+    place = folder / adoptions_folder
+    names = [f"{adoptions_folder}/{name}" for name in contents.file_names(place)] if place.is_dir() else []
     if not names:
         raise Refused(UNADOPTED_MESSAGE)
     chain: list[dict[str, Any]] = []
 
-    def each() -> Iterator[dict[str, Any]]:
-        """Yield each adoption only after the previous one was verified, so that forged files cannot fill the memory."""
+    def read_adoptions() -> Iterator[dict[str, Any]]:
+        """Read each adoption only after the previous one was verified, so that forged files cannot exhaust memory."""
         for name in names:
-            chain.append(dsse.parse(contents.read_one(folder, name), name))
+            chain.append(dsse.parse_envelope(contents.read_file(folder, name), name))
             yield chain[-1]
 
-    people = adoption.verify_chain(each(), root).people
+    people = adoption.verify_chain(read_adoptions(), root_fingerprint).people
 
     def keys_of(machine: MachineName) -> tuple[Key, ...]:
         return tuple(people.keys_of_machine(machine))
 
     number = f"{len(chain)} adoption{'s' if len(chain) > 1 else ''}"
-    text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
+    text = f"policy, people and keys follow from root key {root_fingerprint}, as was told, by {number}"
     check = Check(about="root of trust", state="ok", text=text)
     machines = (keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), keys_of("worker"))
-    return Trust(*machines, tuple(chain), root, allows_unadopted=False, check=check)
+    return TrustedKeys(*machines, tuple(chain), root_fingerprint, allows_unadopted=False, root_check=check)
 
 
-def last_adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> AdoptionInForce | None:
+def last_adoption(envelopes: Sequence[Mapping[str, Any]], trusted: TrustedKeys) -> AdoptionInForce | None:
     """Return the last adoption in a release; None if the release has no adoption and none is required.
 
     Raises:
-        Refused: The adoptions are missing, or are not the first of the trusted adoptions.
+        Refused: The adoptions are missing, or differ from the first ones of the trusted adoptions.
     """
     if not envelopes:
         if trusted.allows_unadopted:
@@ -123,11 +127,11 @@ def last_adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> Adop
         raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
     in_force: AdoptionInForce | None = None
     for envelope in envelopes:
-        in_force = adoption.apply(adoption.read(envelope), in_force)
+        in_force = adoption.apply_adoption(adoption.read_adoption(envelope), in_force)
     return in_force
 
 
-def differences(newest: AdoptionInForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
+def adoption_differences(newest: AdoptionInForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
     if policy != newest.adoption.policy:
         yield "policy.json is not the policy that was adopted"
     for person in people.values():

@@ -20,7 +20,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import final_path, sha256_bytes, sha256_file
 from tasks.runs.git.repository import Repository
 
-FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
+FILE_MODE, EXECUTABLE_MODE, LINK_MODE, SUBMODULE_MODE = "100644", "100755", "120000", "160000"
 """Git modes of a file, an executable file, a symbolic link and a submodule."""
 
 PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "hallmark", "infra", "tasks", "tests")
@@ -35,7 +35,7 @@ MAX_LISTED_PATHS = 10
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     path: str
     mode: str
     sha256: str
@@ -43,10 +43,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Tree:
-    """Tree of a commit, with contents that are allowed in a run."""
+class CommitTree:
+    """Tree of a commit whose contents are all allowed in a run."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[TreeEntry, ...]
 
     @cached_property
     def sha256(self) -> str:
@@ -54,34 +54,37 @@ class Tree:
         lines = (os.fsencode(f"{entry.mode} {entry.sha256} {entry.path}\0") for entry in self.entries)
         return sha256_bytes(b"".join(lines))
 
-    def differing_paths(self, worktree: Path, but: Sequence[str]) -> list[str]:
-        """Return the sorted paths of a worktree that differ from this tree, except those below the paths in `but`.
+    def differing_paths(self, worktree: Path, ignored_paths: Sequence[str]) -> list[str]:
+        """Return the sorted paths of a worktree that differ from this tree.
 
-        Temporary files that a killed process has left next to these paths are ignored too.
+        Args:
+            worktree: Root folder of the worktree.
+            ignored_paths: Files and folders that are not compared. Temporary files that a killed process has left next
+                to them are not compared either.
         """
-        here = {entry.path: entry for entry in self.entries if not _is_below(entry.path, but)}
-        on_disk = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
+        here = {entry.path: entry for entry in self.entries if not _is_below(entry.path, ignored_paths)}
+        on_disk = {path: _entry_on_disk(worktree, path) for path in _worktree_paths(worktree, ignored_paths)}
         return sorted(path for path in here.keys() | on_disk.keys() if here.get(path) != on_disk.get(path))
 
 
-def read(checkout: Repository, commit: str) -> Tree:
+def read_tree(checkout: Repository, commit: str) -> CommitTree:
     """Return the tree of a commit.
 
     Raises:
         InputError: The tree has contents that are not allowed in a run; the message lists the paths.
     """
-    lines = checkout.git_bytes("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+    lines = checkout.run_git_bytes("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
     listed = [_parse_entry(line) for line in lines if line]
-    contents = checkout.read_blobs([name for _, mode, name in listed if mode != REPOSITORY])
-    targets = {path: os.fsdecode(contents[name].start) for path, mode, name in listed if mode == LINK}
-    if problems := list(_problems([(path, mode) for path, mode, _ in listed], targets, checkout.root)):
+    contents = checkout.read_blobs([name for _, mode, name in listed if mode != SUBMODULE_MODE])
+    targets = {path: os.fsdecode(contents[name].first_block) for path, mode, name in listed if mode == LINK_MODE}
+    if problems := list(_find_problems([(path, mode) for path, mode, _ in listed], targets, checkout.root)):
         text = "\n".join(f"  {problem}" for problem in problems[:MAX_LISTED_PATHS])
         more = f"\n  … and {len(problems) - MAX_LISTED_PATHS} more" if len(problems) > MAX_LISTED_PATHS else ""
         raise InputError(
             f"commit {commit[:12]} holds what a run is not made of:\n{text}{more}\n"
             "take it out of git, commit that, and ask again"
         )
-    return Tree(tuple(Entry(path, mode, contents[name].sha256) for path, mode, name in listed))
+    return CommitTree(tuple(TreeEntry(path, mode, contents[name].sha256) for path, mode, name in listed))
 
 
 def _parse_entry(line: bytes) -> tuple[str, str, str]:
@@ -90,15 +93,15 @@ def _parse_entry(line: bytes) -> tuple[str, str, str]:
     return os.fsdecode(path), mode, name
 
 
-def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
+def _find_problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
     names = Counter(path for path, _ in listed)
     folders = {parent.as_posix() for path in names for parent in PurePosixPath(path).parents}
     for path in sorted(path for path, count in names.items() if count > 1 or path in folders):
         yield f"{path}: two entries of one name, of which git shows one and a worktree has the other"
     for path, mode in listed:
-        if mode == REPOSITORY:
+        if mode == SUBMODULE_MODE:
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"
-        elif mode == LINK and _leads_out(path, targets[path]):
+        elif mode == LINK_MODE and _can_leave_tree(path, targets[path]):
             yield f"{path}: a link that leads out of the tree, to {targets[path]}"
         elif _is_below(path, RUN_OUTPUT_PATHS):
             yield f"{path}: what a run makes itself, for which it could be taken"
@@ -112,7 +115,7 @@ def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: 
             yield f"{top}: a module at the top with the name of {why}, in whose place it could be imported"
 
 
-def _leads_out(path: str, target: str) -> bool:
+def _can_leave_tree(path: str, target: str) -> bool:
     """Return whether a link can lead out of the tree.
 
     A target with `..` after the name of a folder counts too, because that folder can itself be a link.
@@ -137,7 +140,7 @@ def _is_below(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
-def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
+def _worktree_paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
     for folder, names, files in os.walk(worktree):
         place = Path(folder).relative_to(worktree)
         links = [name for name in names if Path(folder, name).is_symlink()]
@@ -147,11 +150,11 @@ def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
                 yield path
 
 
-def _entry_on_disk(worktree: Path, path: str) -> Entry:
+def _entry_on_disk(worktree: Path, path: str) -> TreeEntry:
     place = worktree / path
     mode = place.lstat().st_mode
     if stat.S_ISLNK(mode):
-        return Entry(path, LINK, sha256_bytes(os.fsencode(place.readlink())))
+        return TreeEntry(path, LINK_MODE, sha256_bytes(os.fsencode(place.readlink())))
     if not stat.S_ISREG(mode):  # a pipe or a device, which git cannot hold
-        return Entry(path, oct(mode), "")
-    return Entry(path, PROGRAM if mode & stat.S_IXUSR else FILE, sha256_file(place))
+        return TreeEntry(path, oct(mode), "")
+    return TreeEntry(path, EXECUTABLE_MODE if mode & stat.S_IXUSR else FILE_MODE, sha256_file(place))

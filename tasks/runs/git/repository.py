@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.escaping import escape, escape_line
+from tasks.core.escaping import escape_hidden, escape_to_one_line
 from tasks.core.machine.transfers import run_transfer
 
-NOT_CHANGES = ("dvc.lock",)
+IGNORED_CHANGES = ("dvc.lock",)
 """Files that do not count as uncommitted changes, because manual use of DVC leaves them in a checkout."""
 
 
@@ -37,7 +37,7 @@ BLOCK_BYTES = 1024**2
 @dataclass(frozen=True)
 class BlobContent:
     sha256: str
-    start: bytes
+    first_block: bytes
     """First mebibyte of the content; for a link, its whole target."""
 
 
@@ -54,8 +54,8 @@ class Repository:
         """
         repository = Repository(root.resolve())
         try:
-            top = repository.git("rev-parse", "--show-toplevel")
-            repository.git("rev-parse", "--verify", "HEAD^{commit}")
+            top = repository.run_git("rev-parse", "--show-toplevel")
+            repository.run_git("rev-parse", "--verify", "HEAD^{commit}")
         except Unavailable:
             raise InputError(
                 f"{root} is not a git clone with a commit; a run is made from committed code. Clone the project, or "
@@ -65,35 +65,37 @@ class Repository:
             raise InputError(f"{root} is inside the git clone at {top}; start Hallmark there")
         return repository
 
-    def git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    def run_git(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run git and return its output without surrounding whitespace.
 
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        return self.git_bytes(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
+        return self.run_git_bytes(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
 
-    def git_bytes(
-        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, given: bytes = b""
+    def run_git_bytes(
+        self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: bytes = b""
     ) -> bytes:
-        """Run git with `given` as standard input and return its output as bytes.
+        """Run git with `stdin` as standard input and return its output as bytes.
 
         Raises:
             Unavailable: Git failed; its message is included.
         """
         try:
             done = subprocess.run(
-                [*GIT_COMMAND, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
-                check=False, input=given,
+                [*GIT_COMMAND, *args], cwd=cwd or self.root, env=_git_environment() | dict(env or {}),
+                capture_output=True, check=False, input=stdin,
             )  # fmt: skip
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
         _require_success(done, args[0])
         return done.stdout
 
-    def _transfer(self, *args: str) -> None:
+    def _run_with_remote(self, *args: str) -> None:
         try:
-            done = run_transfer(f"git {args[0]}", [*GIT_COMMAND, *args], self.root, _environment() | _access())
+            done = run_transfer(
+                f"git {args[0]}", [*GIT_COMMAND, *args], self.root, _git_environment() | _remote_access_variables()
+            )
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
         _require_success(done, args[0])
@@ -101,7 +103,7 @@ class Repository:
     def read_blobs(self, names: Iterable[str]) -> dict[str, BlobContent]:
         contents = {}
         with subprocess.Popen(
-            [*GIT_COMMAND, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
+            [*GIT_COMMAND, "cat-file", "--batch"], cwd=self.root, env=_git_environment(), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         ) as batch:  # fmt: skip
             assert batch.stdin and batch.stdout
@@ -111,18 +113,18 @@ class Repository:
                 header = batch.stdout.readline().split()
                 if len(header) != 3:
                     raise Unavailable(f"this clone lacks {name}, which a commit of it holds; fetch it again")
-                contents[name] = _content(batch.stdout, int(header[2]))
+                contents[name] = _read_content(batch.stdout, int(header[2]))
                 batch.stdout.read(1)
         return contents
 
-    def commit_of(self, revision: str) -> str:
+    def commit_id(self, revision: str) -> str:
         """Return the full commit id of a revision.
 
         Raises:
             InputError: The revision does not exist.
         """
         try:
-            return self.git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+            return self.run_git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
@@ -132,17 +134,17 @@ class Repository:
         Raises:
             InputError: A commit is not in this clone.
         """
-        commits = [self.commit_of(before), self.commit_of(now)]
-        changes = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
+        commits = [self.commit_id(before), self.commit_id(now)]
+        changes = self.run_git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
         return [line.replace("\t", " ") for line in changes.splitlines()]
 
     def has_file(self, commit: str, path: str) -> bool:
         try:
-            return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
+            return self.run_git("cat-file", "-t", f"{commit}:{path}") == "blob"
         except Unavailable:
             return False
 
-    def blob(self, commit: str, path: str) -> str | None:
+    def blob_id(self, commit: str, path: str) -> str | None:
         """Return the git object id of a file in a commit; None if the commit has no such file.
 
         Symbolic links in the commit are followed, as on disk. `path` is relative to the root folder.
@@ -150,20 +152,26 @@ class Repository:
         inside = posixpath.normpath(path)
         if posixpath.isabs(inside) or inside.split("/")[0] in ("", ".", "..") or {"\n", "\0"} & set(inside):
             return None
-        asked = os.fsencode(f"{self.commit_of(commit)}:{inside}\n")
-        found = self.git_bytes("cat-file", "--batch-check", "--follow-symlinks", given=asked).split(b"\n")[0].split()
+        asked = os.fsencode(f"{self.commit_id(commit)}:{inside}\n")
+        found = (
+            self.run_git_bytes("cat-file", "--batch-check", "--follow-symlinks", stdin=asked).split(b"\n")[0].split()
+        )
         return found[0].decode() if len(found) == 3 and found[1] == b"blob" and found[2].isdigit() else None
 
     @contextmanager
-    def open_blob(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
-        """Yield a temporary file in the folder `aside` with the content of a git object.
+    def open_blob(self, blob: str, temporary_folder: Path) -> Iterator[IO[bytes]]:
+        """Yield a temporary file with the content of a git object.
+
+        Args:
+            blob: Id of the git object.
+            temporary_folder: Folder for the temporary file.
 
         Raises:
             Unavailable: The clone lacks the object.
         """
-        with tempfile.TemporaryFile(dir=aside) as file:
+        with tempfile.TemporaryFile(dir=temporary_folder) as file:
             done = subprocess.run(
-                [*GIT_COMMAND, "cat-file", "blob", blob], cwd=self.root, env=_environment(), stdout=file,
+                [*GIT_COMMAND, "cat-file", "blob", blob], cwd=self.root, env=_git_environment(), stdout=file,
                 stderr=subprocess.DEVNULL, check=False,
             )  # fmt: skip
             if done.returncode:
@@ -172,28 +180,28 @@ class Repository:
             yield file
 
     def differs_on_disk(self, commit: str, path: str) -> bool:
-        blob = self.blob(commit, path)
+        blob = self.blob_id(commit, path)
         file = self.root / path
-        return blob is not None and not (file.is_file() and self._name_of(file) == blob)
+        return blob is not None and not (file.is_file() and self._blob_id_on_disk(file) == blob)
 
-    def _name_of(self, file: Path) -> str:
-        return self.git("hash-object", "--no-filters", "--", str(file))
+    def _blob_id_on_disk(self, file: Path) -> str:
+        return self.run_git("hash-object", "--no-filters", "--", str(file))
 
     def uncommitted_changes(self) -> list[str]:
-        lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
-        return [line for line in lines if line[2:].strip() not in NOT_CHANGES]
+        lines = self.run_git("status", "--porcelain", "--untracked-files=all").splitlines()
+        return [line for line in lines if line[2:].strip() not in IGNORED_CHANGES]
 
-    def snapshot(self) -> str:
+    def commit_snapshot(self) -> str:
         """Create a commit of the checkout with its uncommitted changes, and return its id.
 
         The index, the branch and the files are not changed.
         """
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            self.git("read-tree", "HEAD", env=index)
-            self.git("add", "--all", "--", ".", *(f":!{name}" for name in NOT_CHANGES), env=index)
-            tree = self.git("write-tree", env=index)
-        return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
+            self.run_git("read-tree", "HEAD", env=index)
+            self.run_git("add", "--all", "--", ".", *(f":!{name}" for name in IGNORED_CHANGES), env=index)
+            tree = self.run_git("write-tree", env=index)
+        return self.run_git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """Create a detached worktree at `path`. Files that an interrupted call has left there are removed first."""
@@ -203,19 +211,24 @@ class Repository:
                 shutil.rmtree(leftover)
         apart.mkdir(parents=True)
         path.mkdir()
-        shared = Path(self.root, self.git("rev-parse", "--git-common-dir"))
-        (apart / "HEAD").write_text(self.commit_of(commit) + "\n")
+        shared = Path(self.root, self.run_git("rev-parse", "--git-common-dir"))
+        (apart / "HEAD").write_text(self.commit_id(commit) + "\n")
         (apart / "commondir").write_text(os.path.relpath(shared.resolve(), apart.resolve()) + "\n")
         (path / ".git").write_text(f"gitdir: ../{apart.name}\n")
-        self.git("reset", "--quiet", "--hard", cwd=path)
+        self.run_git("reset", "--quiet", "--hard", cwd=path)
 
-    def push(self, remote: str, ref: str, over: bool = False) -> None:
-        """Push a ref to a remote under the same name. With `over`, an existing ref is replaced.
+    def push_ref(self, remote: str, ref: str, replace: bool = False) -> None:
+        """Push a ref to a remote under the same name.
+
+        Args:
+            remote: Name or URL of the remote.
+            ref: Full name of the ref.
+            replace: Whether to replace an existing ref.
 
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        self._transfer("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}")
+        self._run_with_remote("push", "--quiet", "--", remote, f"{'+' * replace}{ref}:{ref}")
 
     def fetch_branches(self, remote: str) -> None:
         """Fetch all branches of a remote. The branches of this clone are not changed.
@@ -223,38 +236,38 @@ class Repository:
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        self._transfer("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*")
+        self._run_with_remote("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*")
 
     def has_commit(self, commit: str) -> bool:
         try:
-            return bool(self.commit_of(commit))
+            return bool(self.commit_id(commit))
         except InputError:
             return False
 
-    def fetch(self, remote: str, ref: str) -> str:
+    def fetch_ref(self, remote: str, ref: str) -> str:
         """Fetch a ref from a remote and return its commit id. The ref of that name in this clone is not changed.
 
         Raises:
             Unavailable: Git failed; its message is included.
         """
         fetched = f"refs/hallmark/fetched/{ref.rpartition('/')[2]}"
-        self._transfer("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}")
-        return self.commit_of(fetched)
+        self._run_with_remote("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}")
+        return self.commit_id(fetched)
 
-    def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
+    def commit_paths(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
         """Commit `paths` of a worktree, including ignored files, and return the commit id.
 
         If nothing has changed, the id of HEAD is returned. An existing index lock is removed. Only one process at a
         time uses a worktree, so a killed process must have left the lock.
         """
-        Path(worktree, self.git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
+        Path(worktree, self.run_git("rev-parse", "--git-path", "index.lock", cwd=worktree)).unlink(missing_ok=True)
         present = [path for path in paths if (worktree / path).exists()]
-        self.git("add", "--force", "--", *present, cwd=worktree)
-        if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
-            who = escape_line(author)
+        self.run_git("add", "--force", "--", *present, cwd=worktree)
+        if self.run_git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
+            who = escape_to_one_line(author)
             identity = {"GIT_AUTHOR_NAME": who, "GIT_AUTHOR_EMAIL": f"{who}@hallmark.invalid"}
-            self.git("commit", "--quiet", "-m", escape(message), cwd=worktree, env=identity)
-        return self.git("rev-parse", "HEAD", cwd=worktree)
+            self.run_git("commit", "--quiet", "-m", escape_hidden(message), cwd=worktree, env=identity)
+        return self.run_git("rev-parse", "HEAD", cwd=worktree)
 
 
 def _require_success(done: "subprocess.CompletedProcess[bytes]", command: str) -> None:
@@ -263,9 +276,9 @@ def _require_success(done: "subprocess.CompletedProcess[bytes]", command: str) -
         raise Unavailable(f"git {command} failed: {message}")
 
 
-def _content(stream: IO[bytes], size: int) -> BlobContent:
-    start = stream.read(min(size, BLOCK_BYTES))
-    digest, remaining = hashlib.sha256(start), size - len(start)
+def _read_content(stream: IO[bytes], byte_count: int) -> BlobContent:
+    start = stream.read(min(byte_count, BLOCK_BYTES))
+    digest, remaining = hashlib.sha256(start), byte_count - len(start)
     while remaining:
         if not (block := stream.read(min(remaining, BLOCK_BYTES))):
             raise Unavailable("git cat-file ended before its time; is the clone whole? `git fsck` says so")
@@ -274,7 +287,7 @@ def _content(stream: IO[bytes], size: int) -> BlobContent:
     return BlobContent(digest.hexdigest(), start)
 
 
-def _access() -> dict[str, str]:
+def _remote_access_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in REMOTE_ACCESS_VARIABLES} | {
         "GIT_TERMINAL_PROMPT": "0"
     }
@@ -284,8 +297,8 @@ def worktree_git_folder(worktree: Path) -> Path:
     return worktree.with_name(f"{worktree.name}.git")
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment for git, without variables that redirect git and with a default committer."""
+def _git_environment() -> dict[str, str]:
+    """Return git's environment variables: none that redirect git, and a default author and committer."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {
         "GIT_COMMITTER_NAME": "Hallmark",

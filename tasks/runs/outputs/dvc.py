@@ -24,15 +24,15 @@ from tasks.core.formatting import format_duration
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
 from tasks.core.machine.processes import is_running
 from tasks.core.machine.transfers import run_transfer
-from tasks.runs.environment import CODE_LOADING_VARIABLES
+from tasks.runs.environment import CODE_LOADING_PREFIXES
 from tasks.runs.outputs import dvc_lock, dvc_output
 from tasks.runs.outputs.dvc_output import DvcOutput
-from tasks.stages.runner import STARTER_VARIABLE
-from tasks.supervise.sandbox import SANDBOX_VARIABLE
+from tasks.stages.runner import STARTER_PID_VARIABLE
+from tasks.supervise.sandbox import REQUIRE_SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord
 
 INGEST_STAGE = "ingest"
-DVC_ITSELF = "push"
+DVC_PSEUDO_STAGE = "push"
 """Pseudo stage name for DVC itself in STAGES_BY_VARIABLE."""
 
 CLUSTER_STAGES = ("train", *(name for name, stage in graph.DVC_STAGES.items() if stage.name == "predict"))
@@ -46,8 +46,8 @@ STAGES_BY_VARIABLE: Mapping[str, tuple[str, ...]] = {
     "HALLMARK_GIT_REMOTE": (),
     "HALLMARK_VAULT": (INGEST_STAGE,),
     "PGPASS": (INGEST_STAGE,),  # the password of the vault's database, if its URL has none
-    "AWS_": (INGEST_STAGE, DVC_ITSELF),
-    "SSH_": (DVC_ITSELF,),
+    "AWS_": (INGEST_STAGE, DVC_PSEUDO_STAGE),
+    "SSH_": (DVC_PSEUDO_STAGE,),
     "MLFLOW_": (),
     "RAY_AUTH": CLUSTER_STAGES,
     "HALLMARK_TRAINING": CLUSTER_STAGES,
@@ -59,7 +59,7 @@ code."""
 DVC_COMMAND = (sys.executable, "-I", "-m", "dvc")
 """Command that starts DVC. Option `-I` prevents imports of modules from the worktree."""
 
-SHARED_SERVICE_VARIABLES = ("HALLMARK_VAULT_URL",)
+SHARED_SERVICE_PREFIXES = ("HALLMARK_VAULT_URL",)
 """Prefixes of environment variables that give access to shared services. They are withheld from stages that must not
 change such a service."""
 
@@ -77,21 +77,22 @@ automatically."""
 class StageOutcome(FrozenModel):
     stage: str
     seconds: float
-    """Wall-clock duration of the stage in seconds, also if its outputs came from the cache."""
+    """Wall-clock time in seconds that it took to compute the outputs or to restore them from the cache."""
     cached: bool
-    """Whether the outputs were not computed, because they already existed or came from the cache."""
+    """Whether the outputs already existed or came from the cache, so that the stage was not executed."""
     record: SignedRecord | None = None
     """Signed stage record; null if the stage was not executed for a run."""
 
 
-def configure(layout: Layout) -> None:
+def configure_dvc(layout: Layout) -> None:
     """Configure DVC in a worktree: use the checkout's cache, and ignore DVC settings in the commit.
 
-    DVC works for the process that judges the run, so a commit must not choose a remote, the folder of DVC's database,
-    or files that DVC ignores.
+    A commit must not choose a remote, the folder of DVC's database, or files that DVC ignores, because the run's
+    outputs are verified with the help of DVC.
 
-    Other settings in `.dvc/config.local` are kept, including comments, because a developer's remotes and credentials
-    are there. The path of the cache is relative to that file, so that a copied checkout has its own cache.
+    Other settings in `.dvc/config.local` are kept, including comments, because the file can contain a developer's
+    remotes and credentials. The path of the cache is relative to that file, so that a copied checkout has its own
+    cache.
     """
     _write_fixed_files(layout)
     path = layout.root / ".dvc" / "config.local"
@@ -108,77 +109,83 @@ def configure(layout: Layout) -> None:
 def repro(
     layout: Layout,
     stage: str,
-    say: Callable[[str], None],
+    on_line: Callable[[str], None],
     force: bool = False,
-    apart: bool = False,
+    without_shared_services: bool = False,
     supervised: bool = False,
-    boxed: bool = True,
-    most: float | None = None,
+    sandboxed: bool = True,
+    max_seconds: float | None = None,
 ) -> StageOutcome:
     """Run one stage, without the stages before it.
 
-    If this process is interrupted, the whole process group of the stage is ended, and the interruption is raised again.
+    If this process is interrupted, the whole process group of the stage is terminated, and the exception is raised
+    again.
 
     Args:
         layout: Worktree in which the stage runs.
         stage: Name of the stage in DVC, such as `predict@base`.
-        say: Called with each line of output.
+        on_line: Called with each line of output.
         force: Whether to run the stage even if nothing has changed.
-        apart: Whether to withhold shared services, so that the stage uses the vault in the worktree's own state.
-        supervised: Whether `tasks.supervise` runs the stage and signs its record, as for every stage of a run.
-        boxed: Whether a supervised stage must run in a sandbox or fail.
-        most: Maximum duration in seconds; None for no limit.
+        without_shared_services: Whether to withhold access to shared services, so that the stage uses the vault in the
+            worktree's own state.
+        supervised: Whether `tasks.supervise` runs the stage and signs its record. This is required in a run.
+        sandboxed: Whether a supervised stage must run in a sandbox. If no sandbox is available, the stage fails.
+        max_seconds: Maximum duration in seconds; None for no limit.
 
     Raises:
         InputError: The stage failed with this error.
         Refused: The stage failed with this error.
         Unavailable: The stage failed with this error.
-        TimeLimitExceeded: The stage took longer than `most` seconds and was ended.
+        TimeLimitExceeded: The stage exceeded its maximum duration and was terminated.
     """
     started = time.monotonic()
-    environment = environment_of(stage)
-    if apart:
+    environment = stage_environment(stage)
+    if without_shared_services:
         environment = {
-            name: value for name, value in environment.items() if not name.startswith(SHARED_SERVICE_VARIABLES)
+            name: value for name, value in environment.items() if not name.startswith(SHARED_SERVICE_PREFIXES)
         }
     if supervised:
-        environment |= {"SHELL": _shell_command(layout), SANDBOX_VARIABLE: "1" if boxed else ""}
-    output, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
+        environment |= {"SHELL": _shell_command(layout), REQUIRE_SANDBOX_VARIABLE: "1" if sandboxed else ""}
+    output, code = _run_dvc(
+        layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, on_line, max_seconds
+    )
     if code:
         exited = output.stage_exit_code()
         raise dvc_output.stage_error(layout.root, stage, code if exited is None else exited, output)
-    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not output.ran)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not output.has_run_stage)
 
 
-def commit(layout: Layout, stage: str) -> None:
+def commit_outputs(layout: Layout, stage: str) -> None:
     """Store the current outputs of a stage in the cache and in dvc.lock.
 
     Raises:
         Unavailable: DVC failed; its message is included.
     """
-    output, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(DVC_ITSELF), lambda _: None)
+    output, code = _run_dvc(
+        layout, ["commit", "--force", "--", stage], stage_environment(DVC_PSEUDO_STAGE), lambda _: None
+    )
     if code:
         raise Unavailable(f"dvc commit of stage {stage} failed:\n{output.last_lines()}")
 
 
-def _dvc(
+def _run_dvc(
     layout: Layout,
     words: list[str],
     environment: Mapping[str, str],
-    say: Callable[[str], None],
-    most: float | None = None,
+    on_line: Callable[[str], None],
+    max_seconds: float | None = None,
 ) -> tuple[DvcOutput, int]:
     output = DvcOutput()
     _write_fixed_files(layout)
-    dvc_lock.back_up(layout.root)
+    dvc_lock.back_up_lock(layout.root)
     with subprocess.Popen(
         [*DVC_COMMAND, *words], cwd=layout.root, env=environment, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process, _time_limit(most, process) as late:  # fmt: skip
+    ) as process, _time_limit(max_seconds, process) as late:  # fmt: skip
         try:
-            for line in output.follow(process):
+            for line in output.follow_process(process):
                 if line and not line.lstrip().startswith(DVC_HINTS):
-                    say(line)
+                    on_line(line)
             code = process.wait()
         except BaseException:
             end_process_group(process)
@@ -187,20 +194,20 @@ def _dvc(
         dvc_lock.remove_backup(layout.root)
     if late.is_set():
         raise TimeLimitExceeded(
-            f"stage {words[-1]} took longer than the {format_duration(most or 0)} that it has, and was ended"
+            f"stage {words[-1]} took longer than the {format_duration(max_seconds or 0)} that it has, and was ended"
         )
     return output, code
 
 
 @contextmanager
-def _time_limit(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
+def _time_limit(max_seconds: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
     late = threading.Event()
 
     def too_late() -> None:
         late.set()
         end_process_group(process)
 
-    timer = threading.Timer(most, too_late) if most is not None else None
+    timer = threading.Timer(max_seconds, too_late) if max_seconds is not None else None
     if timer:
         timer.daemon = True
         timer.start()
@@ -218,13 +225,13 @@ def _write_fixed_files(layout: Layout) -> None:
                 write_bytes(layout.root / name, content)
 
 
-def require_own_dvc_yaml(layout: Layout) -> None:
+def require_matching_dvc_yaml(layout: Layout) -> None:
     """Verify that the run's dvc.yaml matches this version of Hallmark, because DVC executes the commands in it.
 
     Raises:
         InputError: The file differs.
     """
-    if (layout.root / "dvc.yaml").read_bytes() != graph.dvc_yaml().encode():
+    if (layout.root / "dvc.yaml").read_bytes() != graph.render_dvc_yaml().encode():
         raise InputError(
             "dvc.yaml of the commit is not that of this Hallmark, which decides what stages read and leave; write it "
             "anew (`python -m tasks.core.graph > dvc.yaml`), or ask for the run with the Hallmark of that commit"
@@ -234,21 +241,21 @@ def require_own_dvc_yaml(layout: Layout) -> None:
 def _shell_command(layout: Layout) -> str:
     from tasks.supervise import shell  # imports a database, which most commands do not need
 
-    require_own_dvc_yaml(layout)
+    require_matching_dvc_yaml(layout)
     return str(shell.command_path())
 
 
-def push(layout: Layout) -> None:
+def push_outputs(layout: Layout) -> None:
     """Push the outputs in a run's dvc.lock to the checkout's default remote, if it has one.
 
     Raises:
         Unavailable: DVC failed; its message is included.
     """
-    if _has_remote(layout) and (stages := dvc_lock.stages(layout.root)):
+    if _has_remote(layout) and (stages := dvc_lock.stage_names(layout.root)):
         _push_or_pull(layout, "push", *stages)
 
 
-def pull(layout: Layout) -> None:
+def pull_outputs(layout: Layout) -> None:
     """Pull the outputs in a run's dvc.lock from the checkout's default remote.
 
     Raises:
@@ -257,12 +264,12 @@ def pull(layout: Layout) -> None:
     """
     if not _has_remote(layout):
         raise InputError(f"{layout.state.parent}: DVC has no default remote here; `dvc remote add --default NAME URL`")
-    if stages := dvc_lock.stages(layout.root):
+    if stages := dvc_lock.stage_names(layout.root):
         _push_or_pull(layout, "pull", *stages)
 
 
 def has_remote(root: Path) -> bool:
-    return "remote" in _config(root)["core"]
+    return "remote" in _load_config(root)["core"]
 
 
 def _has_remote(layout: Layout) -> bool:
@@ -271,7 +278,7 @@ def _has_remote(layout: Layout) -> bool:
 
 
 def _push_or_pull(layout: Layout, *words: str) -> None:
-    done = run_transfer(f"dvc {words[0]}", [*DVC_COMMAND, *words], layout.root, environment_of(DVC_ITSELF))
+    done = run_transfer(f"dvc {words[0]}", [*DVC_COMMAND, *words], layout.root, stage_environment(DVC_PSEUDO_STAGE))
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()
         said = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
@@ -283,8 +290,8 @@ def _copy_remotes(layout: Layout) -> None:
 
     DVC is configured to verify the digests of fetched files, because all runs share the cache.
     """
-    checkout = _config(layout.state.parent)
-    with _config(layout.root).edit("local") as local:
+    checkout = _load_config(layout.state.parent)
+    with _load_config(layout.root).edit("local") as local:
         for theirs in (checkout.load_one("repo"), checkout.load_one("local")):
             local["core"] |= {name: value for name, value in theirs["core"].items() if name == "remote"}
             for name, remote in theirs["remote"].items():
@@ -296,19 +303,19 @@ def _copy_remotes(layout: Layout) -> None:
 
 
 def _verify_setting(url: str) -> dict[str, bool]:
-    """Return the setting with which DVC verifies the digests of fetched files. Remotes of type hdfs have none."""
+    """Return the setting that makes DVC verify the digests of fetched files; empty for hdfs remotes, which lack it."""
     from dvc.config_schema import REMOTE_SCHEMAS
 
     return {"verify": True} if "verify" in REMOTE_SCHEMAS.get(urlsplit(url).scheme, {}) else {}
 
 
-def _config(root: Path) -> Any:
+def _load_config(root: Path) -> Any:
     from dvc.config import Config
 
     return Config(str(root / ".dvc"))
 
 
-def environment_of(stage: str) -> dict[str, str]:
+def stage_environment(stage: str) -> dict[str, str]:
     """Return the environment variables with which a stage is started.
 
     PATH begins with the folder of the current Python. Variables that STAGES_BY_VARIABLE assigns to other stages are
@@ -321,32 +328,32 @@ def environment_of(stage: str) -> dict[str, str]:
     return kept | {
         "PATH": path,
         "TQDM_DISABLE": "1",
-        STARTER_VARIABLE: str(os.getpid()),
+        STARTER_PID_VARIABLE: str(os.getpid()),
     }
 
 
 def _withheld_variables(stage: str) -> tuple[str, ...]:
     return (
-        *CODE_LOADING_VARIABLES,
+        *CODE_LOADING_PREFIXES,
         *(beginning for beginning, given in STAGES_BY_VARIABLE.items() if stage not in given),
     )
 
 
-END_SECONDS = 28.0
-"""Time limit in seconds for DVC and the stage's supervisor to end. Prefect gives a flow run 30 seconds, and the
-supervisor gives the stage slightly less time (`supervise/process.py`)."""
-NOTICE_SECONDS = 3.0
-"""Time in seconds after which a message says that the stage is still ending."""
+TERMINATION_SECONDS = 28.0
+"""Time limit in seconds for DVC and the stage's supervisor to exit after SIGTERM. Prefect gives a flow run 30 seconds,
+and the supervisor gives the stage slightly less time (`supervise/process.py`)."""
+TERMINATION_NOTICE_SECONDS = 3.0
+"""Time in seconds from SIGTERM to the message that the stage is still shutting down."""
 
 
 def end_process_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process group and wait for all of its processes.
+    """Terminate a process group and wait until all of its processes have exited.
 
-    SIGTERM is sent first, and SIGKILL after a time limit. DVC ends immediately, but its stage can take longer.
+    SIGTERM is sent first, and SIGKILL after a time limit. DVC exits immediately, but its stage can take longer.
     """
     for sign, patience in (
-        (signal.SIGTERM, NOTICE_SECONDS),
-        (None, END_SECONDS - NOTICE_SECONDS),
+        (signal.SIGTERM, TERMINATION_NOTICE_SECONDS),
+        (None, TERMINATION_SECONDS - TERMINATION_NOTICE_SECONDS),
         (signal.SIGKILL, 10.0),
     ):
         if not _is_running(process):

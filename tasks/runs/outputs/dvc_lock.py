@@ -19,21 +19,22 @@ from tasks.core.files import write_bytes
 EMPTY_LOCK = b"schema: '2.0'\nstages: {}\n"
 
 
-def reset(root: Path) -> None:
-    """Empty the dvc.lock that is in a run's commit, so that DVC knows no outputs before the first stage.
+def reset_lock(root: Path) -> None:
+    """Empty dvc.lock before the first stage of a run.
 
-    With the committed file, DVC would consider stages finished and restore the listed outputs from the shared cache.
+    If the commit contains a dvc.lock, DVC would otherwise consider the stages in it finished, and restore the listed
+    outputs from the shared cache.
     """
     if (root / "dvc.lock").exists():
         write_bytes(root / "dvc.lock", EMPTY_LOCK)
 
 
-def back_up(root: Path) -> None:
-    """Copy dvc.lock before DVC starts in `root`, or restore the copy that remained after DVC was killed.
+def back_up_lock(root: Path) -> None:
+    """Back up dvc.lock before DVC starts in `root`, or restore the backup that remained after DVC was killed.
 
     No other DVC process may be running in `root`.
     """
-    lock, copy, rwlock = root / "dvc.lock", _copy(root), root / ".dvc" / "tmp" / "rwlock"
+    lock, copy, rwlock = root / "dvc.lock", _backup_path(root), root / ".dvc" / "tmp" / "rwlock"
     if not copy.exists():
         write_bytes(copy, lock.read_bytes() if lock.exists() else b"")
         return
@@ -45,31 +46,31 @@ def back_up(root: Path) -> None:
 
 
 def remove_backup(root: Path) -> None:
-    _copy(root).unlink(missing_ok=True)
+    _backup_path(root).unlink(missing_ok=True)
 
 
-def stages(root: Path) -> list[str]:
+def stage_names(root: Path) -> list[str]:
     lock = root / "dvc.lock"
-    return list(config.read_plain(lock)["stages"]) if lock.exists() else []
+    return list(config.read_plain_yaml(lock)["stages"]) if lock.exists() else []
 
 
-def read_stage(root: Path, stage: str) -> dict[str, Any] | None:
+def read_stage_entry(root: Path, stage: str) -> dict[str, Any] | None:
     """Return the entry of a stage in dvc.lock; None if there is none or the file cannot be read."""
     try:
-        return dict(config.read_plain(root / "dvc.lock")["stages"][stage])
+        return dict(config.read_plain_yaml(root / "dvc.lock")["stages"][stage])
     except (InputError, KeyError, TypeError, ValueError):
         return None
 
 
-def write_stage(root: Path, stage: str, said: Mapping[str, Any]) -> None:
-    back_up(root)
+def write_stage_entry(root: Path, stage: str, said: Mapping[str, Any]) -> None:
+    back_up_lock(root)
     lock, text = root / "dvc.lock", StringIO()
     has_content = lock.exists() and lock.stat().st_size
-    stages = config.read_plain(lock).get("stages") if has_content else None
+    stages = config.read_plain_yaml(lock).get("stages") if has_content else None
     YAML().dump({"schema": "2.0", "stages": {**(stages or {}), stage: dict(said)}}, text)
     write_bytes(lock, text.getvalue().encode())
     remove_backup(root)
 
 
-def _copy(root: Path) -> Path:
+def _backup_path(root: Path) -> Path:
     return root / ".dvc" / "tmp" / "dvc.lock.before"

@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, Unavailable
-from tasks.core.escaping import escape
+from tasks.core.escaping import escape_hidden
 from tasks.core.files import open_regular_file
 from tasks.core.layout import state_folder
 from tasks.stages.runner import error_file
 
 _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
 STAGE_FAILED_LINE = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
-"""Pattern of the line with the exit code that DVC prints after a stage failed."""
+"""Pattern of the line that DVC prints after a stage has failed. The group is the stage's exit code."""
 KEPT_LINES = 200
 MAX_LINE_LENGTH = 2**14
 """Maximum number of characters in a line; longer lines are split. Also the number of bytes that are read at once."""
@@ -33,20 +33,20 @@ POLL_SECONDS = 0.5
 class DvcOutput:
     def __init__(self) -> None:
         self.lines = deque[str](maxlen=KEPT_LINES)
-        self.ran = False
+        self.has_run_stage = False
 
-    def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
+    def follow_process(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
         """Yield each line that a process prints, with control characters escaped, and store the last lines.
 
         Long lines are split.
         """
         for part in _lines(_read_output(process)):
-            line = escape(part.rstrip())
-            self.add(line)
+            line = escape_hidden(part.rstrip())
+            self.add_line(line)
             yield line
 
-    def add(self, line: str) -> None:
-        self.ran = self.ran or line.startswith("Running stage")
+    def add_line(self, line: str) -> None:
+        self.has_run_stage = self.has_run_stage or line.startswith("Running stage")
         self.lines.append(line)
 
     def stage_exit_code(self) -> int | None:
@@ -91,20 +91,21 @@ def _lines(printed: Iterable[bytes]) -> Iterator[str]:
         yield rest
 
 
-def stage_error(root: Path, stage: str, code: int, told: DvcOutput) -> HallmarkError:
-    """Return the error of a stage that ended with exit code `code`.
+def stage_error(root: Path, stage: str, exit_code: int, output: DvcOutput) -> HallmarkError:
+    """Return the error of a stage that failed with exit code `exit_code`.
 
-    This is the error that the stage has written to a file, or an error about a full disk or a gate that has not passed.
-    Otherwise it is `ProcessDied` with the last lines of output.
+    The error is read from the file to which the stage writes it. If there is no such file, the output is searched for
+    signs of a full disk or of a gate that has not passed. If there are none, the error is `ProcessDied` with the last
+    lines of output.
     """
     with suppress(OSError), open_regular_file(error_file(root, stage)) as file:
-        said = escape(file.read(MAX_ERROR_BYTES).decode(errors="replace"))
-        return _ERRORS.get(code, Refused)(f"stage {stage}: {said}")
-    if any(os.strerror(errno.ENOSPC) in line for line in told.lines):
+        said = escape_hidden(file.read(MAX_ERROR_BYTES).decode(errors="replace"))
+        return _ERRORS.get(exit_code, Refused)(f"stage {stage}: {said}")
+    if any(os.strerror(errno.ENOSPC) in line for line in output.lines):
         where = f"{root}, or its cache {state_folder(root) / 'cache'}"
         return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
                            "nothing is lost")  # fmt: skip
-    missing = next((m[1] for line in told.lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
-    if missing and not told.ran:
+    missing = next((m[1] for line in output.lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
+    if missing and not output.has_run_stage:
         return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
-    return ProcessDied(f"stage {stage} ended with exit code {code}; its last lines:\n{told.last_lines()}")
+    return ProcessDied(f"stage {stage} ended with exit code {exit_code}; its last lines:\n{output.last_lines()}")

@@ -1,7 +1,7 @@
 """Reports on runs: summary, differences, curves, and synchronisation with MLflow.
 
 mlflow_sync.py        synchronisation of a run with MLflow
-training_curve.py     training curve
+training_curve.py     training curve that stage `train` wrote
 mlflow_runs.py        MLflow's address, experiments and runs
 summary.py            summary of a run as one JSON document
 difference.py         differences between two runs

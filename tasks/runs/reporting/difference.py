@@ -21,21 +21,21 @@ from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
 from tasks.inquiry import shared_records
 from tasks.inquiry.shared_records import DatasetDiff
 from tasks.registry.history import comparison
-from tasks.registry.history.comparison import Figure
-from tasks.registry.history.release_contents import flatten
+from tasks.registry.history.comparison import MetricChange
+from tasks.registry.history.release_contents import flatten_settings
 from tasks.runs import journal
 from tasks.runs.git.repository import Repository
 from tasks.runs.journal import Journal
 from tasks.runs.reporting import paired_comparison
 from tasks.runs.reporting.paired_comparison import PairedComparison
-from tasks.runs.run import exists_here, layout_of, ref_of
-from tasks.sources.dataset import Dataset, Value
+from tasks.runs.run import is_on_this_machine, run_layout, run_ref
+from tasks.sources.dataset import Dataset, SettingValue
 
 CODE_PATHS = ["tasks", "dvc.yaml", "constraints.txt"]
-"""Paths that, together with parameters and inputs, determine the bytes of a release."""
+"""Paths of the code that, together with parameters and inputs, determines the bytes of a release."""
 SEPARATELY_COMPARED_FILES = ("params.yaml", "inputs/request.json")
 """Files whose digests are not compared. Parameters are compared by value instead, and requests always differ."""
-FIGURE_PREFIXES = {"train": "train", "evaluate": "evaluate"}
+METRIC_PREFIXES = {"train": "train", "evaluate": "evaluate"}
 """Prefix of a stage's metric names, by the stage's folder."""
 
 
@@ -65,7 +65,7 @@ class RunDifference(FrozenModel):
     code: list[str] | None
     """Code files that differ between the two commits, as listed by `git diff --name-status`; null if a commit is not on
     this machine."""
-    figures: dict[str, Figure]
+    figures: dict[str, MetricChange]
     """Metrics of both candidates with their intervals, by name."""
     same_test: bool
     """Whether both runs have a dataset and their test records are identical."""
@@ -74,14 +74,14 @@ class RunDifference(FrozenModel):
     evaluation."""
 
 
-def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
+def compare_runs(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
     """Compare two runs, and return the differences and the dataset of the second run.
 
     Raises:
         InputError: A run is not on this machine, or its files cannot be read.
     """
     first, second = _RunFiles(root, before), _RunFiles(root, now)
-    code, why = changed_code(root, ref_of(before), ref_of(now))
+    code, why = find_changed_code(root, run_ref(before), run_ref(now))
     lacks = [*first.missing_parts(), *second.missing_parts(), *([f"files of code: {why}"] if why else [])]
     same = bool(first.dataset and second.dataset and first.dataset.digests["test"] == second.dataset.digests["test"])
     try:
@@ -89,8 +89,8 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"the evaluations of {before} and {now} cannot be read ({type(error).__name__})") from None
     return RunDifference(
-        before=first.side,
-        now=second.side,
+        before=first.as_compared_run,
+        now=second.as_compared_run,
         lacks=lacks + [f"paired test: {why}"] * bool(why),
         outcome=dataset_diff.changed_values(first.outcome, second.outcome),
         parameters=dataset_diff.changed_values(first.parameters, second.parameters),
@@ -99,13 +99,13 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
         records=_records(first, second),
         made_with=dataset_diff.changed_values(first.made_with, second.made_with),
         code=code,
-        figures=comparison.figures(first.figures, second.figures),
+        figures=comparison.metric_changes(first.figures, second.figures),
         same_test=same,
         paired=test,
     ), second.dataset
 
 
-def changed_code(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
+def find_changed_code(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
     """Return the code files that differ between two commits; None and a reason if a commit is not in this clone."""
     try:
         return Repository.open(root).changed_files(before, now, CODE_PATHS), ""
@@ -116,12 +116,12 @@ def changed_code(root: Path, before: str, now: str) -> tuple[list[str] | None, s
 class _RunFiles:
     def __init__(self, root: Path, run: str) -> None:
         state = root / ".hallmark"
-        known, self.layout = journal.read(state, run), layout_of(root, run)
+        known, self.layout = journal.read_journal(state, run), run_layout(root, run)
         if known is None:
             raise InputError(f"there is no run {run!r} here; `hallmark runs list` lists those there are")
-        if not exists_here(self.layout):
+        if not is_on_this_machine(self.layout):
             raise InputError(f"run {run} has no worktree here, so there is nothing to compare: it was never resolved")
-        self.known: Journal = journal.with_current_status(state, known)
+        self.journal: Journal = journal.with_current_status(state, known)
         try:
             self._read()
         except (OSError, ValueError, ValidationError, AttributeError, TypeError, KeyError) as error:
@@ -129,7 +129,7 @@ class _RunFiles:
 
     def _read(self) -> None:
         self.dataset = evidence.read_dataset(self.layout)
-        self.parameters = dict(flatten(config.read_plain(self.layout.params)))
+        self.parameters = dict(flatten_settings(config.read_plain_yaml(self.layout.params_path)))
         self.made_with = {
             name: of
             for name, of in evidence.input_digests(self.layout).items()
@@ -139,14 +139,14 @@ class _RunFiles:
         self.evaluated = (self.layout.artefacts("evaluate") / "result.json").is_file()
 
     @property
-    def side(self) -> ComparedRun:
-        known = self.known
+    def as_compared_run(self) -> ComparedRun:
+        known = self.journal
         return ComparedRun(run=known.run, use_case=known.use_case, status=known.status, evaluated=self.evaluated)
 
     @property
-    def outcome(self) -> dict[str, Value]:
-        known = self.known
-        said: dict[str, Value] = {
+    def outcome(self) -> dict[str, SettingValue]:
+        known = self.journal
+        said: dict[str, SettingValue] = {
             "use case": known.use_case,
             "status": known.status,
             "release": known.release,
@@ -156,44 +156,49 @@ class _RunFiles:
         return said | {f"{name} gate": gate.state for name, gate in known.gates.items()}
 
     @property
-    def digests(self) -> dict[str, Value]:
+    def digests(self) -> dict[str, SettingValue]:
         if self.dataset is None:
             return {}
-        sides: dict[str, Value] = {f"{side} rows": sha256 for side, sha256 in self.dataset.digests.items()}
+        sides: dict[str, SettingValue] = {f"{side} rows": sha256 for side, sha256 in self.dataset.digests.items()}
         return sides | {f"source {name}": origin.sha256 for name, origin in self.dataset.sources.items()}
 
     def missing_parts(self) -> Iterator[str]:
         if self.dataset is None:
-            yield f"run {self.known.run} has no dataset ({self.known.status}): it has not been through the stage split"
+            yield (
+                f"run {self.journal.run} has no dataset ({self.journal.status}): "
+                "it has not been through the stage split"
+            )
         if not self.evaluated:
-            yield f"run {self.known.run} has no evaluation ({self.known.status}): it has not been through that stage"
+            yield (
+                f"run {self.journal.run} has no evaluation ({self.journal.status}): it has not been through that stage"
+            )
 
 
 def _figures(layout: Layout) -> Facts:
-    stated = {f"{name}.{fact}": value for stage, name in FIGURE_PREFIXES.items()
-              for fact, value in facts.read(layout.artefacts(stage) / "result.json").items()}  # fmt: skip
-    measured = facts.read(layout.measurements("predict") / "candidate" / "facts.json")
+    stated = {f"{name}.{fact}": value for stage, name in METRIC_PREFIXES.items()
+              for fact, value in facts.read_facts(layout.artefacts(stage) / "result.json").items()}  # fmt: skip
+    measured = facts.read_facts(layout.measurements("predict") / "candidate" / "facts.json")
     return stated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
 def _data(before: _RunFiles, now: _RunFiles) -> DatasetChange | None:
     if before.dataset is None or now.dataset is None:
         return None
-    return dataset_diff.compare(before.dataset, now.dataset, before.known.run, _split(before.layout))
+    return dataset_diff.compare_datasets(before.dataset, now.dataset, before.journal.run, _split(before.layout))
 
 
 def _records(before: _RunFiles, now: _RunFiles) -> DatasetDiff | None:
     if before.dataset is None or now.dataset is None:
         return None
     if before.dataset.digests == now.dataset.digests:
-        return shared_records.IDENTICAL
+        return shared_records.IDENTICAL_DATASETS
     return shared_records.compare_runs(before.layout, now.layout)
 
 
 def _paired(before: _RunFiles, now: _RunFiles, same_test: bool) -> tuple[PairedComparison | None, str]:
     if not (before.evaluated and now.evaluated):
         return None, ""
-    return paired_comparison.compare(before.layout, now.layout, same_test)
+    return paired_comparison.compare_evaluations(before.layout, now.layout, same_test)
 
 
 def _split(layout: Layout) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.layout import Layout
-from tasks.runs.reporting.training_curve import Point
+from tasks.runs.reporting.training_curve import CurvePoint
 
 RUN_TAG = "hallmark.run"
 POINTS_PER_BATCH = 80
@@ -20,7 +20,7 @@ def set_short_timeouts() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
-def experiment_id(client: Any, name: str, layout: Layout) -> str:
+def find_or_create_experiment(client: Any, name: str, layout: Layout) -> str:
     known = client.get_experiment_by_name(name)
     place = (layout.state / "mlflow" / "artifacts").as_uri()
     return str(known.experiment_id if known else client.create_experiment(name, place))
@@ -39,14 +39,13 @@ def tracking_uri(layout: Layout) -> str:
     return given or f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def metrics(points: Iterable[Point]) -> list[Any]:
+def mlflow_metrics(points: Iterable[CurvePoint]) -> list[Any]:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    return [Metric(name, value, now, point.step) for point in points for name, value in point.figures()]
+    return [Metric(name, value, now, point.step) for point in points for name, value in point.metrics()]
 
 
-def log_points(client: Any, run_id: str, points: Sequence[Point]) -> None:
-    """Add points to the training curve of an MLflow run, in batches."""
+def log_points(client: Any, run_id: str, points: Sequence[CurvePoint]) -> None:
     for begin in range(0, len(points), POINTS_PER_BATCH):
-        client.log_batch(run_id, metrics=metrics(points[begin : begin + POINTS_PER_BATCH]))
+        client.log_batch(run_id, metrics=mlflow_metrics(points[begin : begin + POINTS_PER_BATCH]))

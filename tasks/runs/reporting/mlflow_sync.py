@@ -13,28 +13,28 @@ from typing import Any
 
 from tasks.core import facts, files
 from tasks.core.documents import config
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
-from tasks.registry.history.release_contents import flatten
+from tasks.registry.history.release_contents import flatten_settings
 from tasks.registry.promote import mlflow_mirror
 from tasks.runs.journal import Journal
 from tasks.runs.reporting import mlflow_runs, training_curve
 from tasks.runs.reporting.mlflow_runs import RUN_TAG
-from tasks.runs.reporting.training_curve import Point
+from tasks.runs.reporting.training_curve import CurvePoint
 from tasks.runs.run import open_run
 from tasks.trust.stage_record import CODE_MATERIAL, SignedRecord
 
 TRAIN_STAGE = "train"
-FIGURE_FILES = (
+METRIC_FILES = (
     ("train", "artefacts/train/result.json", "train."),
     ("train", "measured/train/facts.json", "measured.train."),
     ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
     ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
 )
-"""Files with metrics, each with its stage and the prefix of its metric names, as gates use them."""
-SHOWN_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
+"""Files with metrics, each with its stage and the prefix of its metric names. Gates use the same names."""
+SHOWN_PARAMETER_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MAX_VALUE_LENGTH = 500
 """Maximum number of characters in a tag or parameter. Some versions of MLflow reject longer parameters."""
 MAX_POINTS = 250_000
@@ -43,8 +43,13 @@ FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-.: ]")
 separator."""
 MAX_NAME_LENGTH = 200
 """Maximum number of characters in a name. MLflow's own limit is slightly higher."""
-MLFLOW_STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
-          "interrupted": "KILLED"}  # fmt: skip
+MLFLOW_STATUS_BY_JOURNAL_STATUS = {
+    "promoted": "FINISHED",
+    "unchanged": "FINISHED",
+    "experiment": "FINISHED",
+    "failed": "FAILED",
+    "interrupted": "KILLED",
+}
 """MLflow's run status by journal status. Every other journal status is shown as RUNNING."""
 
 
@@ -55,51 +60,52 @@ class MlflowContent:
     status: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
-    figures: Mapping[str, float]
-    points: Path | None
+    metrics: Mapping[str, float]
+    points_file: Path | None
     """File with the points of the training curve; None if there is none. After the training, the file must have the
     signed digest."""
-    curve: list[Point]
-    """Training curve of a run from an earlier version, which did not write a file of points."""
+    curve_points: list[CurvePoint]
+    """Training curve of a run that has no file of points, because an earlier version of Hallmark executed it; empty for
+    all other runs."""
 
 
 @dataclass
 class SentCurve:
-    step: int | None = None
-    """Last training step that was sent to MLflow; None until MLflow was queried."""
-    offset: int = 0
-    """Number of bytes of the curve file that were read."""
+    last_step: int | None = None
+    """Last training step that MLflow has; None until MLflow has been queried."""
+    bytes_read: int = 0
+    """Number of bytes of the curve file that have been read."""
 
 
-def mlflow_content(root: Path, known: Journal) -> MlflowContent | None:
+def read_mlflow_content(root: Path, journal: Journal) -> MlflowContent | None:
     """Return the content that MLflow shows for a run; None before the run's training begins.
 
     Raises:
         InputError: The run is not in this checkout.
         Refused: The ledger has no request for the run, or its request differs from the one in the worktree.
     """
-    line = known.stages.get(TRAIN_STAGE)
+    line = journal.stages.get(TRAIN_STAGE)
     if line is None:
         return None
-    run = open_run(root, known.run)
+    run = open_run(root, journal.run)
     records = record_chain.records_of_run(run.ledger(), run.governance(), run.id)
-    text = config.read_plain(run.layout.params)
-    params = flatten({name: text[name] for name in SHOWN_SECTIONS if name in text})
+    text = config.read_plain_yaml(run.layout.params_path)
+    params = flatten_settings({name: text[name] for name in SHOWN_PARAMETER_SECTIONS if name in text})
     points = _points(run.layout, records, trains=line.state == "running")
     return MlflowContent(
         run=run.id,
         use_case=run.params.use_case.name,
-        status=MLFLOW_STATUS.get(known.status, "RUNNING"),
-        tags=_tags(known, run.params.use_case.risk_tier, run.request.commit, records),
-        params={_name(name): str(value)[:MAX_VALUE_LENGTH] for name, value in params},
-        figures={_name(name): value for name, value in _figures(run.layout, records)},
-        points=points,
-        curve=[] if points else _curve(run.layout, records),
+        status=MLFLOW_STATUS_BY_JOURNAL_STATUS.get(journal.status, "RUNNING"),
+        tags=_tags(journal, run.params.use_case.risk_tier, run.request.commit, records),
+        params={_mlflow_name(name): str(value)[:MAX_VALUE_LENGTH] for name, value in params},
+        metrics={_mlflow_name(name): value for name, value in _figures(run.layout, records)},
+        points_file=points,
+        curve_points=[] if points else _curve(run.layout, records),
     )
 
 
-def _name(name: str) -> str:
-    """Replace characters that MLflow rejects in a name. A rejected name would also prevent the update of other runs."""
+def _mlflow_name(name: str) -> str:
+    """Shorten a name and replace characters that MLflow rejects. A rejected name would block updates of other runs."""
     return FORBIDDEN_CHARACTERS.sub("_", name)[:MAX_NAME_LENGTH]
 
 
@@ -126,10 +132,10 @@ def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRe
 
 
 def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
-    for stage, name, prefix in FIGURE_FILES:
+    for stage, name, prefix in METRIC_FILES:
         if not _is_signed(layout, records.get(stage), name):
             continue
-        for fact, it in facts.read(layout.root / name).items():
+        for fact, it in facts.read_facts(layout.root / name).items():
             yield f"{prefix}{fact}", float(it.value)
             if it.low is not None and it.high is not None:
                 yield f"{prefix}{fact}.low", it.low
@@ -142,14 +148,16 @@ def _points(layout: Layout, records: Mapping[str, SignedRecord], trains: bool) -
     return path if shown else None
 
 
-def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
+def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[CurvePoint]:
     name = "artefacts/train/curve.json"
     if not _is_signed(layout, records.get(TRAIN_STAGE), name):
         return []
     try:
         return training_curve.read_curve(layout.root / name)
     except (OSError, ValueError) as error:
-        raise InputError(f"{layout.root / name}: expected a list of a curve's points ({error_text(error)})") from None
+        raise InputError(
+            f"{layout.root / name}: expected a list of a curve's points ({document_error_message(error)})"
+        ) from None
 
 
 def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
@@ -163,7 +171,7 @@ def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
     return record.outputs.get(name) == files.sha256_file(path)
 
 
-def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
+def update_mlflow(root: Path, content: MlflowContent, sent: SentCurve) -> None:
     """Create or update the MLflow run that shows a run.
 
     Raises:
@@ -171,42 +179,49 @@ def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
     """
     layout = Layout(root)
     with mlflow_mirror.RegistryClient(layout.state, mlflow_runs.tracking_uri(layout)) as client:
-        key = mlflow_runs.experiment_id(client, it.use_case, layout)
-        known = mlflow_runs.find_run(client, key, it.run)
-        known = known or client.create_run(key, tags={RUN_TAG: it.run}, run_name=it.run)
-        _log_values(client, known, it)
-        _curve_of(client, known.info.run_id, it, sent)
-        _set_status(client, known, it.status)
+        key = mlflow_runs.find_or_create_experiment(client, content.use_case, layout)
+        known = mlflow_runs.find_run(client, key, content.run)
+        known = known or client.create_run(key, tags={RUN_TAG: content.run}, run_name=content.run)
+        _log_values(client, known, content)
+        _log_curve(client, known.info.run_id, content, sent)
+        _set_status(client, known, content.status)
 
 
-def _log_values(client: Any, known: Any, it: MlflowContent) -> None:
+def _log_values(client: Any, mlflow_run: Any, content: MlflowContent) -> None:
     """Log tags, parameters and metrics that are new or have changed. MLflow accepts each parameter only once."""
     from mlflow.entities import Metric, Param, RunTag
 
-    had, now = known.data, int(known.info.start_time)
-    tags = [RunTag(name, value) for name, value in it.tags.items() if had.tags.get(name) != value]
-    params = [Param(name, value) for name, value in it.params.items() if name not in had.params]
-    figures = [Metric(name, value, now, 0) for name, value in it.figures.items() if had.metrics.get(name) != value]
-    for part in ({"tags": tags}, *({"params": some} for some in _batches(params)), {"metrics": figures}):
-        client.log_batch(known.info.run_id, **part)
+    had, now = mlflow_run.data, int(mlflow_run.info.start_time)
+    tags = [RunTag(name, value) for name, value in content.tags.items() if had.tags.get(name) != value]
+    params = [Param(name, value) for name, value in content.params.items() if name not in had.params]
+    figures = [Metric(name, value, now, 0) for name, value in content.metrics.items() if had.metrics.get(name) != value]
+    for part in ({"tags": tags}, *({"params": some} for some in _batches_of_100(params)), {"metrics": figures}):
+        client.log_batch(mlflow_run.info.run_id, **part)
 
 
-def _batches(items: list[Any]) -> Iterator[list[Any]]:
+def _batches_of_100(items: list[Any]) -> Iterator[list[Any]]:
     """Yield batches of 100, the maximum number of parameters that MLflow accepts in one request."""
     yield from (items[start : start + 100] for start in range(0, len(items), 100))
 
 
-def _curve_of(client: Any, run_id: str, it: MlflowContent, sent: SentCurve) -> None:
-    """Log the curve points that MLflow lacks. A training run that resumes from a checkpoint repeats its last points."""
-    if sent.step is None:
-        sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
+def _log_curve(client: Any, run_id: str, content: MlflowContent, sent: SentCurve) -> None:
+    """Log the curve points that MLflow lacks.
+
+    A training run that resumes from a checkpoint repeats its last points, which are skipped here.
+    """
+    if sent.last_step is None:
+        sent.last_step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
     logged, more = 0, True
     while more and logged < MAX_POINTS:
-        points, offset = training_curve.read_points(it.points, sent.offset) if it.points else (it.curve, sent.offset)
-        new = [point for point in points if point.step > (sent.step or 0)]
+        points, offset = (
+            training_curve.read_points(content.points_file, sent.bytes_read)
+            if content.points_file
+            else (content.curve_points, sent.bytes_read)
+        )
+        new = [point for point in points if point.step > (sent.last_step or 0)]
         mlflow_runs.log_points(client, run_id, new)
-        more, logged = offset != sent.offset, logged + len(new)
-        sent.step, sent.offset = max([sent.step or 0, *(point.step for point in new)]), offset
+        more, logged = offset != sent.bytes_read, logged + len(new)
+        sent.last_step, sent.bytes_read = max([sent.last_step or 0, *(point.step for point in new)]), offset
 
 
 def _set_status(client: Any, known: Any, status: str) -> None:

@@ -15,7 +15,7 @@ from tasks.inquiry import shared_records
 from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.metrics_schema import Comparison
 
-TEST_SIDE = "test"
+TEST_PARTITION = "test"
 
 
 class PairedComparison(FrozenModel):
@@ -25,13 +25,13 @@ class PairedComparison(FrozenModel):
     """Number of test rows of the first run that were not compared."""
     only_now: int
     """Number of test rows of the second run that were not compared. Rows whose text occurs twice in a run are never
-    compared, and are not included in either number."""
+    compared; neither `only_before` nor `only_now` includes them."""
     comparison: Comparison
     """Comparison of the second run with the first. `gained` is the number of rows that only the second run answered
     correctly."""
 
 
-def sentences(found: PairedComparison) -> list[str]:
+def comparison_sentences(found: PairedComparison) -> list[str]:
     it = found.comparison
     gain, interval = f"{it.gain.value:+.3f}", f"[{it.gain.low:+.3f}, {it.gain.high:+.3f}]"
     lines = [f"{it.rows:,} rows were answered by both; they were found by their {found.by}"]
@@ -49,7 +49,7 @@ class JudgingRules(NamedTuple):
     label_field: str | None
 
 
-def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedComparison | None, str]:
+def compare_evaluations(before: Layout, now: Layout, same_test: bool) -> tuple[PairedComparison | None, str]:
     """Compare the evaluations of two runs; return None and a reason if they are not comparable.
 
     Raises:
@@ -59,7 +59,7 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedCompari
     """
     rules = [_read_judging_rules(layout) for layout in (before, now)]
     if rules[0] != rules[1]:
-        return None, f"they judge answers by other rules: {_words(rules[0])}, and {_words(rules[1])}"
+        return None, f"they judge answers by other rules: {_rules_in_words(rules[0])}, and {_rules_in_words(rules[1])}"
     had, has = _answers(before, now, same_test)
     both = sorted(had.keys() & has.keys())
     if not both:
@@ -70,7 +70,7 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedCompari
         by="id" if same_test else "text",
         only_before=len(had) - len(both),
         only_now=len(has) - len(both),
-        comparison=model_comparison.compare(pairs, {}, confidence),
+        comparison=model_comparison.compare_models(pairs, {}, confidence),
     ), ""
 
 
@@ -86,9 +86,11 @@ def _answers(before: Layout, now: Layout, same_test: bool) -> tuple[dict[bytes, 
 
 def _verdicts_by_key(layout: Layout, with_tokens: bool) -> dict[bytes, bool]:
     right = _verdicts_by_record(layout)
-    rows = [row for row in shared_records.keyed_records(layout, TEST_SIDE, with_tokens) if row.record in right]
+    rows = [
+        row for row in shared_records.read_keyed_records(layout, TEST_PARTITION, with_tokens) if row.record_id in right
+    ]
     times = Counter(row.key for row in rows)
-    return {row.key: right[row.record] for row in rows if times[row.key] == 1}
+    return {row.key: right[row.record_id] for row in rows if times[row.key] == 1}
 
 
 def _verdicts_by_record(layout: Layout) -> dict[str, bool]:
@@ -101,5 +103,5 @@ def _read_judging_rules(layout: Layout) -> JudgingRules:
     return JudgingRules(said["target"], said["label_field"])
 
 
-def _words(rule: JudgingRules) -> str:
+def _rules_in_words(rule: JudgingRules) -> str:
     return f"target {rule.target}{f', field {rule.label_field}' if rule.label_field else ''}"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tasks.core import facts, files
 from tasks.core.documents.config import FrozenModel
-from tasks.core.documents.document import error_text
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
@@ -43,19 +43,19 @@ class Summary(FrozenModel):
     """Stage files that cannot be read, each with the reason. The summary lacks their metrics."""
 
     @property
-    def in_words(self) -> str:
-        return journal.in_words(self.status, self.gates)
+    def status_in_words(self) -> str:
+        return journal.status_in_words(self.status, self.gates)
 
 
-def summarise(state: Path, run_id: str) -> Summary | None:
-    known = journal.read(state, run_id)
+def summarise_run(state: Path, run_id: str) -> Summary | None:
+    known = journal.read_journal(state, run_id)
     if known is None:
         return None
     known = journal.with_current_status(state, known)
     layout, unreadable = Layout(state / "runs" / run_id), list[str]()
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
-        scores=_read_or_note(scores_of, layout, unreadable),
+        scores=_read_or_note(read_scores, layout, unreadable),
         metrics=_read_or_note(_evaluation_facts, layout, unreadable)
         | _read_or_note(_prediction_measurements, layout, unreadable),
         report=_first_existing(layout.root / "measured" / "report.html", layout.artefacts("evaluate") / "report.html"),
@@ -74,7 +74,7 @@ def _read_or_note(
         return {}
 
 
-def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
+def read_scores(layout: Layout) -> dict[str, dict[str, Fact]]:
     """Return the scores of each model from metrics.json; empty if there is no evaluation.
 
     Raises:
@@ -87,7 +87,7 @@ def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
     except FileNotFoundError:
         return {}
     except (OSError, *DOCUMENT_ERRORS) as error:
-        raise InputError(f"{path}: expected the metrics of an evaluation ({error_text(error)})") from None
+        raise InputError(f"{path}: expected the metrics of an evaluation ({document_error_message(error)})") from None
 
 
 class _Metric(BaseModel):
@@ -101,7 +101,7 @@ class _Overall(BaseModel):
 
 
 class _Metrics(BaseModel):
-    """Part of metrics.json that all versions have written (`tasks.stages.evaluate.metrics_schema`)."""
+    """Part of metrics.json that every version of Hallmark writes (`tasks.stages.evaluate.metrics_schema`)."""
 
     metrics: Annotated[list[_Metric], Field(max_length=facts.MAX_FACTS)]
     overall: _Overall
@@ -115,11 +115,11 @@ def _scores(read: _Metrics, model: ModelName) -> Iterator[tuple[str, Fact]]:
 
 
 def _evaluation_facts(layout: Layout) -> Facts:
-    return facts.read(layout.artefacts("evaluate") / "result.json")
+    return facts.read_facts(layout.artefacts("evaluate") / "result.json")
 
 
 def _prediction_measurements(layout: Layout) -> Facts:
-    measured = facts.read(layout.measurements("predict") / "candidate" / "facts.json")
+    measured = facts.read_facts(layout.measurements("predict") / "candidate" / "facts.json")
     return {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 

@@ -10,37 +10,37 @@ from typing import Annotated
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from tasks.core.files import MAX_STAGE_JSON_BYTES, open_regular_file, read_stage_json
-from tasks.stages.train.points import POINTS_FILE
+from tasks.stages.train.curve_points import POINTS_FILE
 
 CURVE_PATH = f"measured/train/{POINTS_FILE}"
 """Path of the training curve in the run's worktree. The file also exists while the training is in progress
 (`supervise/live_files.py`)."""
 BYTES_PER_READ = 2**20
 MAX_LINE_BYTES = 2**12
-MAX_FIGURE = 1e18
+MAX_METRIC_VALUE = 1e18
 """Maximum absolute value of a training metric. Actual token counts, byte counts and losses are far smaller."""
-Figure = Annotated[float, Field(ge=-MAX_FIGURE, le=MAX_FIGURE, allow_inf_nan=False)]
+MetricValue = Annotated[float, Field(ge=-MAX_METRIC_VALUE, le=MAX_METRIC_VALUE, allow_inf_nan=False)]
 
 
-class Point(BaseModel):
+class CurvePoint(BaseModel):
     """One step of a training curve, with loss and other metrics. Steps restored from a checkpoint lack `seconds`."""
 
     step: int = Field(ge=1, le=2**40)
-    loss: Figure
-    lr: Figure
-    tokens: Figure = 0.0
-    grad_norm: Figure | None = None
-    validation_loss: Figure | None = None
-    seconds: Figure | None = None
-    positions: Figure | None = None
-    peak_bytes: Figure | None = None
-    mfu: Figure | None = None
-    seconds_lost: Figure | None = None
+    loss: MetricValue
+    lr: MetricValue
+    tokens: MetricValue = 0.0
+    grad_norm: MetricValue | None = None
+    validation_loss: MetricValue | None = None
+    seconds: MetricValue | None = None
+    positions: MetricValue | None = None
+    peak_bytes: MetricValue | None = None
+    mfu: MetricValue | None = None
+    seconds_lost: MetricValue | None = None
 
-    def figures(self) -> Iterator[tuple[str, float]]:
-        return ((name, value) for name, value in self._figures() if abs(value) <= MAX_FIGURE)
+    def metrics(self) -> Iterator[tuple[str, float]]:
+        return ((name, value) for name, value in self._all_metrics() if abs(value) <= MAX_METRIC_VALUE)
 
-    def _figures(self) -> Iterator[tuple[str, float]]:
+    def _all_metrics(self) -> Iterator[tuple[str, float]]:
         yield "loss", self.loss
         yield "learning_rate", self.lr
         if self.seconds:
@@ -57,10 +57,10 @@ class Point(BaseModel):
         yield from ((name, value) for name, value in others.items() if value is not None)
 
 
-_POINTS = TypeAdapter(list[Point])
+_POINTS = TypeAdapter(list[CurvePoint])
 
 
-def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
+def read_points(path: Path, offset: int) -> tuple[list[CurvePoint], int]:
     """Read up to 1 MiB of curve points from byte `offset`, and return them with the offset for the next call.
 
     Invalid lines are skipped. A file that is shorter than `offset` was replaced, and is read from its start.
@@ -74,11 +74,11 @@ def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
         file.seek(begin)
         data = file.read(min(BYTES_PER_READ, max(0, MAX_STAGE_JSON_BYTES - begin)))
     whole = data[: data.rfind(b"\n") + 1]
-    points = (_point(line) for line in whole.splitlines())
+    points = (_parse_point(line) for line in whole.splitlines())
     return [point for point in points if point], begin + len(whole)
 
 
-def read_curve(path: Path) -> list[Point]:
+def read_curve(path: Path) -> list[CurvePoint]:
     """Return the points in the file curve.json of a training run.
 
     Raises:
@@ -88,8 +88,8 @@ def read_curve(path: Path) -> list[Point]:
     return _POINTS.validate_python(read_stage_json(path))
 
 
-def _point(line: bytes) -> Point | None:
+def _parse_point(line: bytes) -> CurvePoint | None:
     try:
-        return Point.model_validate_json(line) if len(line) <= MAX_LINE_BYTES else None
+        return CurvePoint.model_validate_json(line) if len(line) <= MAX_LINE_BYTES else None
     except ValidationError:
         return None

@@ -8,5 +8,5 @@ earlier_runs.py       earlier runs whose outputs an estimate can use
 training_estimate.py  estimate of the resources that a training run needs
 source_resolution.py  resolution of sources to the digests of their content
 resolution.py         resolution of a run: everything that stages read in addition to code and parameters
-commit_files.py       files as a commit holds them, without the checkout's uncommitted edits
+commit_files.py       files as they are in a commit, without the checkout's uncommitted edits
 """

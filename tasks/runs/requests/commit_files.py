@@ -1,4 +1,4 @@
-"""Files as a commit holds them: a run of that commit reads these, without the checkout's uncommitted edits.
+"""Files as they are in a commit, without the checkout's uncommitted edits. A run of the commit reads these files.
 
 Commands that request a run, checks before a run starts, and triggers read files through this module, so that they see
 the same files as the run.
@@ -25,8 +25,8 @@ class CommitFiles:
     commit: str
 
     @staticmethod
-    def head(checkout: Repository) -> "CommitFiles":
-        return CommitFiles(checkout, checkout.commit_of("HEAD"))
+    def at_head(checkout: Repository) -> "CommitFiles":
+        return CommitFiles(checkout, checkout.commit_id("HEAD"))
 
     @contextmanager
     def open_source(self, source: Source) -> Iterator[IO[bytes]]:
@@ -36,15 +36,15 @@ class CommitFiles:
             InputError: The source cannot be opened as declared.
             Unavailable: The object store cannot be reached.
         """
-        blob = self._blob(source)
+        blob = self._source_blob(source)
         if blob is None:
             with content.open_content(source, self.checkout.root) as file:
                 yield file
             return
-        with self.checkout.open_blob(blob, self._aside()) as file:
+        with self.checkout.open_blob(blob, self._temporary_folder()) as file:
             yield file
 
-    def params(self, path: str, changes: Mapping[str, str]) -> Params:
+    def read_params(self, path: str, changes: Mapping[str, str]) -> Params:
         """Return the validated parameters with `changes` applied.
 
         If the commit does not hold the params file, the file in the checkout is read.
@@ -55,7 +55,7 @@ class CommitFiles:
         text = self.read_text(path)
         return read_params(self.checkout.root / path, changes, text)[0]
 
-    def read_existing_text(self, path: str) -> str:
+    def require_text(self, path: str) -> str:
         """Return the content of a text file in the commit.
 
         Raises:
@@ -72,30 +72,30 @@ class CommitFiles:
         Raises:
             InputError: The file is not UTF-8.
         """
-        blob = self.checkout.blob(self.commit, path)
+        blob = self.checkout.blob_id(self.commit, path)
         if blob is None:
             return None
         try:
-            return self.checkout.git_bytes("cat-file", "blob", blob).decode("utf-8")
+            return self.checkout.run_git_bytes("cat-file", "blob", blob).decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{path} in commit {self.commit[:12]}: cannot be read as UTF-8 text ({error})") from None
 
-    def edited_files(self, params: str, sources: Iterable[Source]) -> list[str]:
+    def describe_edited_files(self, params: str, sources: Iterable[Source]) -> list[str]:
         """Return descriptions of the params file and of the sources that differ between checkout and commit."""
-        files = {params: params} | {_path(each): f"source {each.id} ({each.location})" for each in sources}
+        files = {params: params} | {_local_path(each): f"source {each.id} ({each.location})" for each in sources}
         return [what for path, what in files.items() if path and self.checkout.differs_on_disk(self.commit, path)]
 
-    def _blob(self, source: Source) -> str | None:
-        path = _path(source)
-        return self.checkout.blob(self.commit, path) if path else None
+    def _source_blob(self, source: Source) -> str | None:
+        path = _local_path(source)
+        return self.checkout.blob_id(self.commit, path) if path else None
 
-    def _aside(self) -> Path:
+    def _temporary_folder(self) -> Path:
         state = Layout(self.checkout.root).state
         state.mkdir(parents=True, exist_ok=True)
         return state
 
 
-def _path(source: Source) -> str:
+def _local_path(source: Source) -> str:
     with suppress(InputError):
         location = fill_variables(source.location)
         return "" if "://" in location else location

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from tasks.core.errors import Refused
 from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria, relaxed_criteria
-from tasks.gates.checks.checks import checks_of
-from tasks.gates.checks.purpose import unapproved
+from tasks.gates.checks.checks import checks_of_gate
+from tasks.gates.checks.purpose import unapproved_uses
 from tasks.ledger.ledger import Ledger
-from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 from tasks.sources.sources import Sources
@@ -22,13 +22,13 @@ class ExpectedFailure(NamedTuple):
     """Role that can waive the check; None if policy allows no waiver."""
 
     def __str__(self) -> str:
-        headline = f"the check that {STANDING_CHECKS[self.gate]} will fail at the {self.gate} gate:"
+        headline = f"the check that {CHECK_NAMES_OF_EVERY_TIER[self.gate]} will fail at the {self.gate} gate:"
         way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
         return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
 
 
-def expected_failures(
-    params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool
+def find_expected_failures(
+    params: Params, sources: Sources, ledger: Ledger, governance: Governance, demo: bool
 ) -> list[ExpectedFailure]:
     """Return the gate checks that will fail and that can be waived.
 
@@ -41,16 +41,20 @@ def expected_failures(
     if not gates:
         return []
     for name, rules in gates.items():
-        checks_of(name, rules, card.success_metrics)
-    line = promotions.read(ledger, governance, card.name)
-    promotions.require_tier_not_lower(card.risk_tier, line.newest, policy)
+        checks_of_gate(name, rules, card.success_metrics)
+    line = promotions.read_promotions(ledger, governance, card.name)
+    promotions.require_tier_not_lower(card.risk_tier, line.newest_statement, policy)
     wrong: dict[GateName, list[str]] = {
-        "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
+        "data": unapproved_uses(card.approved_uses, {source.id: source.approved_uses for source in sources.sources}),
         "evaluation": relaxed_criteria(line.success_metrics(demo), AcceptanceCriteria.from_params(params)),
     }
     failing = [
         ExpectedFailure(
-            gate, reasons, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING_CHECKS[gate]) else None
+            gate,
+            reasons,
+            waive.role
+            if (waive := gates[gate].waive) and waive.allows_waiver_of(CHECK_NAMES_OF_EVERY_TIER[gate])
+            else None,
         )
         for gate, reasons in wrong.items()
         if reasons

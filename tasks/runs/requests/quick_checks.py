@@ -1,4 +1,4 @@
-"""Quick checks of a run's files, for errors on which the run would fail minutes after its start."""
+"""Quick checks of a run's files for errors that would otherwise make the run fail minutes after its start."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,24 +21,24 @@ not parsed at all, because a part of a file does not prove its encoding. Files i
 because that takes longer."""
 
 
-def check_source(declared: Source, opened: SourceOpener) -> None:
+def check_source(source: Source, open_source: SourceOpener) -> None:
     """Open a source as a run does, and parse the first row if the file is small.
 
-    A text without a header is parsed completely, because a column can occur in the last line only.
+    A text file without a header is parsed completely, because a column can occur for the first time in the last line.
 
     Raises:
         InputError: The source is not a file, or its format or columns are not as declared.
         Unavailable: The object store cannot be reached.
     """
-    with opened(declared) as file:
-        if "://" in declared.location or "${" in declared.location:
+    with open_source(source) as file:
+        if "://" in source.location or "${" in source.location:
             return
         data = file.read(MAX_CHECKED_BYTES + 1)
     if len(data) <= MAX_CHECKED_BYTES:
-        _first_row(BytesIO(data), declared)
+        _parse_first_row(BytesIO(data), source)
 
 
-def _first_row(packed: BytesIO, declared: Source) -> None:
+def _parse_first_row(packed: BytesIO, declared: Source) -> None:
     plain, reader = packed, reader_of(declared.kind)
     if reader.is_text and gzip_content.is_gzip(packed):
         plain = BytesIO()
@@ -55,9 +55,9 @@ def _first_row(packed: BytesIO, declared: Source) -> None:
         pass
 
 
-def check_tasks(params: Params, named: Sources) -> Iterator[str]:
+def find_tasks_without_prompt(params: Params, sources: Sources) -> Iterator[str]:
     """Yield a message for each source whose task has no prompt in the parameters."""
-    for each in named.sources:
+    for each in sources.sources:
         if each.constants.task not in params.prompts:
             yield (
                 f"source {each.id}: its task {each.constants.task!r} is not in params.yaml: prompts, which has "
@@ -65,22 +65,22 @@ def check_tasks(params: Params, named: Sources) -> Iterator[str]:
             )
 
 
-def check_expectations(suites: Suites) -> Iterator[str]:
+def find_unknown_expectations(suites: Suites) -> Iterator[str]:
     """Yield a message for each expectation whose type does not exist."""
     whole = {"dataset": suites.dataset} if suites.dataset else {}
     for where, suite in {**suites.by_source, **whole}.items():
         for number, each in enumerate(suite.expectations):
-            if known_expectations() and each.type not in known_expectations():
+            if known_expectation_types() and each.type not in known_expectation_types():
                 wrong = f"there is no expectation {each.type!r}"
                 yield f"suite of {where}: expectations.{number}: {wrong}; {_suggestion(each.type)}"
 
 
 @cache
-def known_expectations() -> frozenset[str]:
+def known_expectation_types() -> frozenset[str]:
     """Return the types of expectations that Great Expectations and Hallmark define.
 
-    The types are taken from file names, because importing Great Expectations takes three seconds. If it is not
-    installed as files, the result is empty, and the run itself reports unknown types.
+    The types are taken from file names, because importing Great Expectations takes three seconds. If there are no such
+    files, the result is empty, and the run itself reports unknown types.
     """
     from tasks.stages.data.validate.ge_expectations import TEXTS_EXPECTATION  # imports pyarrow
 
@@ -93,5 +93,5 @@ def known_expectations() -> frozenset[str]:
 def _suggestion(wrong: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(wrong, known_expectations(), n=2)
+    near = difflib.get_close_matches(wrong, known_expectation_types(), n=2)
     return f"did you mean {' or '.join(near)}?" if near else "Great Expectations' documentation lists them"

@@ -42,13 +42,13 @@ def read_params(path: Path, changes: Mapping[str, str], text: str | None = None)
     document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
     for key, value in changes.items():
         _set_value(document, key, value)
-    checked = config.validate(document, Params, path, changes)
+    checked = config.validate_document(document, Params, path, changes)
     written = StringIO()
     YAML().dump(document, written)
     return checked, written.getvalue()
 
 
-def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
+def resolve_run(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
     """Resolve a run: write its sources, policy, champion and code digests to inputs/*.json below `layout`.
 
     Raises:
@@ -59,39 +59,41 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
     policy = governance.policy
     if why_not := policy.tier(params.use_case.risk_tier).unsupported_gates():
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
-    policy.base_models.require(params.base_model, layout.state.parent)
+    policy.base_models.require_allowed(params.base_model, layout.state.parent)
     require_known_owners(params, governance)
-    named = sources.load(governance.folder)
+    named = sources.load_sources(governance.folder)
     suites = sources.load_suites(governance.folder, named)
-    require_adopted(named, suites, params, ledger, governance)
+    require_adopted_declarations(named, suites, params, ledger, governance)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
         policy_sha256=policy.digest(),
         environment=policy.environment,
         tier=params.use_case.risk_tier,
     )
-    files.write_json(layout.authority, authority.model_dump(mode="json"))  # `is_apart` reads it
+    files.write_json(layout.authority_path, authority.model_dump(mode="json"))  # `is_apart` reads it
     if layout.is_experiment:
-        vault_keys.create(layout.run_state)
-    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.run_state).fingerprint)
-    files.write_json(layout.sources, resolved.model_dump(mode="json"))
-    files.write_json(layout.suites, suites.model_dump(mode="json"))
+        vault_keys.create_key(layout.run_state)
+    resolved = resolve_sources(
+        named, layout.root, ledger.now().date(), vault_keys.load_keys(layout.run_state).fingerprint
+    )
+    files.write_json(layout.sources_path, resolved.model_dump(mode="json"))
+    files.write_json(layout.suites_path, suites.model_dump(mode="json"))
     code_digest.write_digests(layout)
     signed_off = sign_off.is_signed_off(ledger, governance, tree_sha256)
-    files.write_json(layout.code, {"tree_sha256": tree_sha256, "signed_off": signed_off})
-    reigning = champion.current(ledger, governance, params.use_case.name)
-    champion.write_input(layout, reigning if _may_read(layout, reigning) else None)
+    files.write_json(layout.code_path, {"tree_sha256": tree_sha256, "signed_off": signed_off})
+    reigning = champion.current_champion(ledger, governance, params.use_case.name)
+    champion.write_champion_input(layout, reigning if _may_read_champion(layout, reigning) else None)
 
 
-def _may_read(layout: Layout, reigning: Champion | None) -> bool:
+def _may_read_champion(layout: Layout, champion_release: Champion | None) -> bool:
     """Return whether a run is allowed to read the weights of the champion.
 
     Weights reveal training data, and an experiment chooses its own champion by the name of its use case. Unreviewed
     code is therefore only allowed to read a champion that was trained on public sources.
     """
-    if reigning is None or not layout.has_unreviewed_code:
+    if champion_release is None or not layout.has_unreviewed_code:
         return True
-    path = layout.state / reigning.payload / "dataset" / "manifest.json"
+    path = layout.state / champion_release.payload / "dataset" / "manifest.json"
     try:
         dataset = Dataset.from_bytes(path.read_bytes())
     except (OSError, ValueError):
@@ -99,17 +101,21 @@ def _may_read(layout: Layout, reigning: Champion | None) -> bool:
     return all(each.classification == "public" for each in dataset.sources.values())
 
 
-def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
+def require_adopted_declarations(
+    declared_sources: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance
+) -> None:
     """Verify that no source was withdrawn, and that owners have adopted the declared sources and use-case card.
 
     Raises:
         Refused: A source was withdrawn, or a declaration is not adopted.
     """
-    uses = [UsedSource(each.id, location=each.location) for each in named.sources]
+    uses = [UsedSource(each.id, location=each.location) for each in declared_sources.sources]
     if reason := withdrawals.block_reason(ledger, governance, uses):
         raise Refused(reason)
-    card = declarations.of_params(params, governance.policy)
-    declarations.require(ledger, governance, [*declarations.of_sources(named, suites), *card])
+    card = declarations.declarations_of_params(params, governance.policy)
+    declarations.require_in_force(
+        ledger, governance, [*declarations.declarations_of_sources(declared_sources, suites), *card]
+    )
 
 
 def require_known_owners(params: Params, governance: Governance) -> None:
@@ -134,6 +140,6 @@ def _set_value(document: Any, key: str, value: str) -> None:
         if not isinstance(place, Mapping):
             raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params schema` lists the keys")
     try:
-        place[last] = yaml_text.load(value, "the value")
+        place[last] = yaml_text.parse_with_limits(value, "the value")
     except InputError as error:
         raise InputError(f"--set {key}={value}: {error}; write it as in a YAML file") from None

@@ -23,7 +23,7 @@ from tasks.trust import dsse
 Envelope = dict[str, Any]
 
 
-def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
+def sign_request(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
     """Complete a run request, and sign it with the key of the requester or of the scheduler.
 
     Raises:
@@ -31,11 +31,13 @@ def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: 
         Refused: The requester is not allowed to act in this environment, or the key is not valid for the requester.
     """
     now, who = ledger.now(), request.requested_by
-    signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
-    return signed_request.sign(complete(checkout, request, governance, now), signer)
+    signer = governance.find_signer(SCHEDULER if who == SCHEDULER else governance.require_actor(who, now), now)
+    return signed_request.sign_request(complete_request(checkout, request, governance, now), signer)
 
 
-def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> SignedRunRequest:
+def complete_request(
+    checkout: Repository, request: RunRequest, governance: Governance, time: datetime
+) -> SignedRunRequest:
     """Return the request with the commit, the digest of the commit's tree, and the digest of the params file.
 
     The digest of the params file is added only if the commit does not hold the file.
@@ -43,9 +45,9 @@ def complete(checkout: Repository, request: RunRequest, governance: Governance, 
     Raises:
         InputError: The commit cannot be used for a run, or the params file cannot be read.
     """
-    commit = checkout.commit_of(request.commit or "HEAD")
-    tree_sha256 = commit_tree.read(checkout, commit).sha256
-    params_sha256 = None if checkout.has_file(commit, request.params) else _digest(checkout, request.params)
+    commit = checkout.commit_id(request.commit or "HEAD")
+    tree_sha256 = commit_tree.read_tree(checkout, commit).sha256
+    params_sha256 = None if checkout.has_file(commit, request.params) else _params_digest(checkout, request.params)
     said = {
         "commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256,
         "environment": governance.policy.environment, "time": time,
@@ -53,7 +55,7 @@ def complete(checkout: Repository, request: RunRequest, governance: Governance, 
     return SignedRunRequest.model_validate(request.model_dump() | said)
 
 
-def verify_and_record(
+def verify_and_record_request(
     checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
 ) -> RecordedRunRequest:
     """Verify that `request` matches the signed request, and record the signed request in the ledger if it is new.
@@ -61,25 +63,25 @@ def verify_and_record(
     Raises:
         Refused: The request was not signed, or the signed request differs.
     """
-    known = signed_request.request_for_run(ledger, governance, request.known_run_id)
+    known = signed_request.request_for_run(ledger, governance, request.required_run_id)
     if known is None and envelope is None:
         _require_scheduler(request)
-        if not governance.local:
+        if not governance.is_local:
             raise Refused(
-                f"run {request.known_run_id} is asked for and nobody signed that: whoever reaches Prefect could ask as "
-                "the scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run "
-                f"--as {SCHEDULER}"
+                f"run {request.required_run_id} is asked for and nobody signed that: whoever reaches Prefect could "
+                "ask as the scheduler, which counts in environment local alone; have the scheduler's key sign: "
+                f"hallmark run --as {SCHEDULER}"
             )
         time = ledger.now()
-        envelope = signed_request.sign(
-            complete(checkout, request, governance, time), governance.signer(SCHEDULER, time)
+        envelope = signed_request.sign_request(
+            complete_request(checkout, request, governance, time), governance.find_signer(SCHEDULER, time)
         )
-    signed = known or signed_request.read(envelope or {}, governance)
+    signed = known or signed_request.verify_request(envelope or {}, governance)
     require_matching_request(signed, request, envelope)
-    return known or signed_request.record(ledger, governance, signed.envelope)
+    return known or signed_request.record_request(ledger, governance, signed.envelope)
 
 
-def require_matching_request(signed: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
+def require_matching_request(recorded: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
     """Verify that a flow run requests exactly the run that was signed.
 
     Raises:
@@ -87,30 +89,31 @@ def require_matching_request(signed: RecordedRunRequest, request: RunRequest, en
     """
     if envelope is None:
         _require_scheduler(request)
-    elif dsse.digest(envelope) != signed.sha256:
+    elif dsse.envelope_digest(envelope) != recorded.sha256:
         raise Refused(
-            f"run {request.known_run_id} was asked for already, by {signed.request.requested_by}, and not with this"
+            f"run {request.required_run_id} was asked for already, by {recorded.request.requested_by}, "
+            "and not with this"
         )
-    asked = RunRequest.from_signed(signed.request)
+    asked = RunRequest.from_signed(recorded.request)
     # A request of the scheduler names no commit; the signed one holds the HEAD of its time.
     given = request if request.commit else request.model_copy(update={"commit": asked.commit})
     if differ := [name for name in RunRequest.model_fields if getattr(given, name) != getattr(asked, name)]:
         raise Refused(
-            f"run {request.known_run_id} is asked for with other {', '.join(differ)} than {asked.requested_by} signed; "
-            f"ask anew with `hallmark run --as ID`"
+            f"run {request.required_run_id} is asked for with other {', '.join(differ)} than "
+            f"{asked.requested_by} signed; ask anew with `hallmark run --as ID`"
         )
 
 
 def _require_scheduler(request: RunRequest) -> None:
     if request.requested_by != SCHEDULER:
         raise Refused(
-            f"run {request.known_run_id} is asked for in the name of {request.requested_by}, and no request that they "
-            f"signed is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the "
-            "scheduler asks"
+            f"run {request.required_run_id} is asked for in the name of {request.requested_by}, and no request "
+            f"that they signed is with it; use `hallmark run --as {request.requested_by}`, or leave "
+            "requested_by out: the scheduler asks"
         )
 
 
-def _digest(checkout: Repository, params: str) -> str:
+def _params_digest(checkout: Repository, params: str) -> str:
     try:
         return files.sha256_file(checkout.root / params)
     except OSError as error:

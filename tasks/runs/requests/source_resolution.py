@@ -20,30 +20,32 @@ from tasks.sources.sources import (
     fill_variables,
     python_minor_version,
 )
-from tasks.stages.data.readers.content import blocks, open_content
+from tasks.stages.data.readers.content import open_content, read_blocks
 from tasks.supervise import grants
 
-KEY_HEADER = re.compile(rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)")
+PRIVATE_KEY_HEADER_PATTERN = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)"
+)
 """Pattern of the beginning of a file with a private key, or with certificates and a private key. Data files do not
 begin like this."""
-KEY_BLOCK = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s")
+OPENSSH_KEY_PATTERN = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s")
 """Pattern of an OpenSSH private key, which can follow other lines in a file."""
-MAX_KEY_BYTES = 1 << 16
-"""Maximum size in bytes of a file that is rejected because it contains an OpenSSH private key. In a larger file, the
-key can be part of a text."""
+MAX_KEY_FILE_BYTES = 1 << 16
+"""Maximum size in bytes of files that are searched for an OpenSSH private key. In a larger file, such a key can be part
+of a text."""
 
 
-def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
+def resolve_sources(declared: Sources, root: Path, today: date, vault_fingerprint: str) -> ResolvedSources:
     """Resolve every source to the digest of its current content.
 
     Retention is computed from the first day of the month, so that all runs of a month have the same inputs. A record is
     excluded from the beginning of the month in which its retention ends.
 
     Args:
-        inventory: Sources to resolve.
+        declared: Sources to resolve.
         root: Folder from which relative locations are resolved.
         today: Current date.
-        vault: Fingerprint of the vault key.
+        vault_fingerprint: Fingerprint of the vault key.
 
     Raises:
         InputError: The content of a source cannot be read.
@@ -54,18 +56,18 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
     return ResolvedSources(
         sources=[
             resolve_source(source, root).model_copy(update={"cutoff": after - timedelta(days=source.retention_days)})
-            for source in inventory.sources
+            for source in declared.sources
         ],
-        terms=inventory.terms,
-        edition_words=inventory.edition_words,
-        truth=_truth(inventory.truth, root) if inventory.truth else None,
+        terms=declared.terms,
+        edition_words=declared.edition_words,
+        truth=_resolve_truth(declared.truth, root) if declared.truth else None,
         as_of=first,
-        vault=vault,
+        vault=vault_fingerprint,
         python=python_minor_version(),
     )
 
 
-def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
+def check_sources(declared: Sources, root: Path, open_source: SourceOpener) -> None:
     """Open every source as a run does, so that missing or malformed sources are reported before the run starts.
 
     Raises:
@@ -73,17 +75,17 @@ def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
         Unavailable: An object store cannot be reached, and there are no other errors.
     """
     wrong, unavailable = [], []
-    for source in inventory.sources:
+    for source in declared.sources:
         try:
             require_data_location(source, root)
-            quick_checks.check_source(source, opened)
+            quick_checks.check_source(source, open_source)
         except InputError as error:
             wrong.append(str(error))
         except Unavailable as error:
             unavailable.append(str(error))
     try:
-        if inventory.truth:
-            _truth(inventory.truth, root)
+        if declared.truth:
+            _resolve_truth(declared.truth, root)
     except InputError as error:
         wrong.append(str(error))
     if wrong or unavailable:
@@ -95,7 +97,7 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     digest, size = hashlib.sha256(), 0
     require_data_location(source, root)
     with open_content(source, root) as file:
-        for block in blocks(file, source):
+        for block in read_blocks(file, source):
             if not size and _holds_private_key(block):
                 raise InputError(f"source {source.id}: it holds a private key; correct its location in sources.yaml")
             digest.update(block)
@@ -104,7 +106,10 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
 
 
 def _holds_private_key(block: bytes) -> bool:
-    return bool(KEY_HEADER.match(block) or (len(block) <= MAX_KEY_BYTES and KEY_BLOCK.search(block)))
+    return bool(
+        PRIVATE_KEY_HEADER_PATTERN.match(block)
+        or (len(block) <= MAX_KEY_FILE_BYTES and OPENSSH_KEY_PATTERN.search(block))
+    )
 
 
 def require_data_location(source: Source, root: Path) -> None:
@@ -121,7 +126,7 @@ def require_data_location(source: Source, root: Path) -> None:
         grants.require_data_location(f"source {source.id}", place, layout)
 
 
-def _truth(path: str, root: Path) -> ResolvedTruth:
+def _resolve_truth(path: str, root: Path) -> ResolvedTruth:
     layout = Layout(root)
     place = layout.resolve_path(path)
     grants.require_data_location("truth", place, layout)

@@ -1,10 +1,9 @@
 """Membership of this machine in a Ray cluster while a stage runs.
 
 A program that uses Ray connects to the cluster through the raylet, Ray's process on each machine. A stage in its
-sandbox cannot reach the raylet of its machine. It must not, because a process that reaches a raylet can start other
-processes outside the sandbox. The stage therefore starts its own raylet, without room for workers. A person with the
-cluster's token can start processes through this raylet as well, but these are inside the sandbox and do not have the
-stage's keys.
+sandbox must not reach the raylet of its machine, because it could use that raylet to start processes outside the
+sandbox. The stage therefore starts its own raylet, without room for workers. A person with the cluster's token can
+start processes through this raylet as well, but these are inside the sandbox and do not have the stage's keys.
 """
 
 import os
@@ -20,32 +19,35 @@ from pathlib import Path
 
 from tasks.core.errors import Unavailable
 
-STORE_BYTES = 80_000_000
+OBJECT_STORE_BYTES = 80_000_000
 """Size of the raylet's object store in bytes: the minimum that Ray accepts."""
 PORT_RANGE, PORTS_PER_STAGE = range(20_000, 21_000), 50
 """Ports on which the machines of the cluster reach this machine, and number of ports that one stage uses.
 
-The network policies in infra/kubernetes/hallmark open them.
+The network policies in infra/kubernetes/hallmark open these ports.
 """
 PORT_OPTIONS = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
-VARIABLES, VARIABLE_PREFIXES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
-START_SECONDS = 120.0
-END_SECONDS = 10.0
+PASSED_VARIABLES, PASSED_VARIABLE_PREFIXES = (
+    ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"),
+    ("RAY_", "GLOO_", "LC_"),
+)
+START_TIMEOUT_SECONDS = 120.0
+STOP_TIMEOUT_SECONDS = 10.0
 
 
 @contextmanager
-def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
+def join_cluster(address: str, folder: Path) -> Iterator[bool]:
     """Run a raylet of the cluster on this machine during the block, unless one is running already.
 
-    Only addresses of the form HOST:PORT are handled; Ray itself resolves other forms.
+    No raylet is started if the address is not of the form HOST:PORT. Ray itself resolves other forms.
 
     Args:
         address: Address of the cluster's head node.
         folder: Folder for the raylet's log.
 
     Yields:
-        Whether the raylet was started here.
+        Whether this process started the raylet.
 
     Raises:
         Unavailable: The raylet did not start or did not join the cluster.
@@ -55,9 +57,9 @@ def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
         return
     log = folder / "member.log"
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", f"--address={address}", "--num-cpus=0",
-               "--num-gpus=0", f"--object-store-memory={STORE_BYTES}", *_ports()]  # fmt: skip
+               "--num-gpus=0", f"--object-store-memory={OBJECT_STORE_BYTES}", *_port_arguments()]  # fmt: skip
     with log.open("w") as file:
-        process = subprocess.Popen(command, env=_environment(), stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(command, env=_raylet_environment(), stdout=file, stderr=file, start_new_session=True)
     try:
         _wait_until_joined(process, address, log)
         yield True
@@ -65,23 +67,26 @@ def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
         _end_raylet(process)
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment variables that Ray needs, without keys of other services.
+def _raylet_environment() -> dict[str, str]:
+    """Return the environment variables that Ray needs.
 
-    Processes that the cluster starts through this raylet inherit these variables.
+    Keys of other services are left out, because all processes that the cluster starts through this raylet inherit the
+    variables.
     """
     return {
-        name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(VARIABLE_PREFIXES)
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_VARIABLES or name.startswith(PASSED_VARIABLE_PREFIXES)
     }
 
 
-def _ports() -> list[str]:
+def _port_arguments() -> list[str]:
     """Return the port arguments of `ray start`, with a free block of ports from PORT_RANGE.
 
     Blocks are tried in random order, because other stages on this machine can be looking for ports at the same time.
     """
     blocks = random.sample(PORT_RANGE[::PORTS_PER_STAGE], len(PORT_RANGE) // PORTS_PER_STAGE)
-    first = next(filter(_is_free, blocks), blocks[0])
+    first = next(filter(_is_port_block_free, blocks), blocks[0])
     single = [f"--{name}={first + place}" for place, name in enumerate(PORT_OPTIONS)]
     return [
         *single,
@@ -90,7 +95,7 @@ def _ports() -> list[str]:
     ]
 
 
-def _is_free(first: int) -> bool:
+def _is_port_block_free(first: int) -> bool:
     for port in range(first, first + PORTS_PER_STAGE):
         with socket.socket() as probe:
             try:
@@ -112,7 +117,7 @@ def has_raylet(address: str) -> bool:
 
 
 def _wait_until_joined(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + START_TIMEOUT_SECONDS
     while not has_raylet(address):
         if process.poll() is not None or time.monotonic() > until:
             log_tail = "\n".join(log.read_text().strip().splitlines()[-3:])
@@ -123,7 +128,7 @@ def _end_raylet(process: "subprocess.Popen[bytes]") -> None:
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)
-            process.wait(timeout=END_SECONDS)
+            process.wait(timeout=STOP_TIMEOUT_SECONDS)
         except ProcessLookupError:
             return
         except subprocess.TimeoutExpired:

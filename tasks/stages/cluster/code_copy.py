@@ -3,12 +3,14 @@
 import shutil
 from pathlib import Path
 
-TASKS = Path(__file__).parents[2]
+TASKS_FOLDER = Path(__file__).parents[2]
 
 
 def copy_sources(folder: Path) -> Path:
     shutil.copytree(
-        TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _is_source(Path(at, it))]
+        TASKS_FOLDER,
+        folder / TASKS_FOLDER.name,
+        ignore=lambda at, names: [it for it in names if not _is_source(Path(at, it))],
     )
     return folder
 

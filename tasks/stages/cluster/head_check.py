@@ -66,7 +66,8 @@ def require_tls_files() -> None:
 def security_warning(address: str) -> str | None:
     """Return a warning if the connection to the cluster uses no token or no TLS, else None.
 
-    Only the settings of this machine are examined: the cluster has already accepted a connection with them.
+    It suffices to examine the settings of this machine, because the cluster has already accepted a connection with
+    them.
     """
     if address == "auto" or "://" in address:
         return None
@@ -92,9 +93,9 @@ def token_error(address: str) -> InputError:
     return InputError(f"Ray at RAY_ADDRESS={address} refuses the token of {given}; set that of this cluster")
 
 
-def unreachable_error(address: str, why: str) -> Unavailable:
+def unreachable_error(address: str, reason: str) -> Unavailable:
     tls = f"{TLS_VARIABLE} is {'' if uses_tls() else 'not '}set here: is it on the cluster?"
     return Unavailable(
-        f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is. "
-        f"{tls}"
+        f"Ray does not answer at RAY_ADDRESS={address} ({reason}); start the cluster, or set RAY_ADDRESS to "
+        f"where it is. {tls}"
     )

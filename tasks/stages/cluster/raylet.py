@@ -1,4 +1,4 @@
-"""Detection of the end of the raylet, Ray's process on this machine, if this process started it.
+"""Detection of the end of a raylet, Ray's process on each machine, that this process has started.
 
 If a raylet does not answer for a while, the cluster declares it dead and it exits. It also exits if the machine runs
 out of memory. Later calls of Ray then raise various errors, block forever, or terminate the process without a message.
@@ -15,7 +15,7 @@ import psutil
 
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 
-RAYLET_PID_VARIABLE = {"RAY_RAYLET_PID": str(os.getpid())}
+RAYLET_PID_ENVIRONMENT = {"RAY_RAYLET_PID": str(os.getpid())}
 """Environment variable that keeps Ray from ending this process silently.
 
 If the connection to the raylet breaks, Ray checks whether the process with this pid is still alive. If not, Ray ends
@@ -31,27 +31,27 @@ END_SECONDS = 5.0
 
 
 @contextmanager
-def watched(started: bool) -> Iterator[None]:
-    """Watch the raylet during the block, and raise Unavailable in place of other errors if the raylet has ended.
+def watch_raylet(is_own_raylet: bool) -> Iterator[None]:
+    """Watch the raylet during the block. If the raylet has ended, errors of Ray are replaced with Unavailable.
 
     If the block does not end within END_SECONDS after the raylet, the process exits.
 
     Args:
-        started: Whether this process started the raylet. Otherwise the raylet is not watched.
+        is_own_raylet: Whether this process started the raylet. Otherwise the raylet is not watched.
 
     Raises:
         Unavailable: The raylet has ended.
     """
     over = threading.Event()
-    pids = list(raylet_pids()) if started else []
+    pids = list(raylet_pids()) if is_own_raylet else []
     for pid in pids:
-        threading.Thread(target=_watch, args=(pid, over), daemon=True).start()
+        threading.Thread(target=_watch_process, args=(pid, over), daemon=True).start()
     try:
         yield
     except (InputError, Refused):
         raise
     except Exception as error:
-        has_ended = pids and (ends_soon() if not isinstance(error, HallmarkError) else not raylet_pids())
+        has_ended = pids and (raylet_ends_soon() if not isinstance(error, HallmarkError) else not raylet_pids())
         if not has_ended:
             raise
         raise Unavailable(f"{RAYLET_ENDED_MESSAGE} ({_first_line(error)})") from None
@@ -59,7 +59,7 @@ def watched(started: bool) -> Iterator[None]:
         over.set()
 
 
-def _watch(pid: int, over: threading.Event) -> None:
+def _watch_process(pid: int, block_ended: threading.Event) -> None:
     """Print a message when the raylet ends, and exit if this process does not end soon afterwards.
 
     Some calls of Ray end this process once the raylet has ended, and others never return.
@@ -71,14 +71,14 @@ def _watch(pid: int, over: threading.Event) -> None:
     watched = select.poll()
     watched.register(ended, select.POLLIN)
     while not watched.poll(500):
-        if over.is_set():
+        if block_ended.is_set():
             os.close(ended)
             return
     os.close(ended)
-    if not over.is_set():
+    if not block_ended.is_set():
         with suppress(OSError):  # standard output may be closed
             print(RAYLET_ENDED_MESSAGE, flush=True)
-        if not over.wait(END_SECONDS):
+        if not block_ended.wait(END_SECONDS):
             os._exit(Unavailable.exit_code)
 
 
@@ -86,7 +86,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
-def ends_soon() -> bool:
+def raylet_ends_soon() -> bool:
     until = time.monotonic() + END_SECONDS
     while raylet_pids():
         if time.monotonic() > until:
@@ -96,10 +96,10 @@ def ends_soon() -> bool:
 
 
 def raylet_pids() -> set[int]:
-    return {each.pid for each in psutil.Process().children(recursive=True) if _is_a_raylet(each)}
+    return {each.pid for each in psutil.Process().children(recursive=True) if _is_raylet(each)}
 
 
-def _is_a_raylet(process: psutil.Process) -> bool:
+def _is_raylet(process: psutil.Process) -> bool:
     try:
         return process.name() == "raylet" and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:  # the process has ended meanwhile

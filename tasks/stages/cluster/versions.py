@@ -9,19 +9,20 @@ from contextlib import suppress
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 
-LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")
+REQUIRED_LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")
 OPTIONAL_LIBRARIES = ("bitsandbytes", "flash-attn", "liger-kernel", "triton")
 
 
-class Versions(FrozenModel):
+class LibraryVersions(FrozenModel):
     python: str
     libraries: dict[str, str]
 
-    def require_here(self, builds: bool = True) -> None:
+    def require_installed(self, compare_builds: bool = True) -> None:
         """Verify that this machine has the versions of the machine that started the stage.
 
         Args:
-            builds: Whether builds must be equal too. If not, a machine may have the CPU build of torch (2.9.1+cpu).
+            compare_builds: Whether the builds of torch must be equal too. If not, a machine can have another build,
+                such as 2.9.1+cpu.
 
         Raises:
             InputError: A version differs or a library is missing.
@@ -29,7 +30,7 @@ class Versions(FrozenModel):
         pairs = [
             pair
             for pair in self._version_pairs(installed_versions(self.libraries))
-            if builds or not is_same_torch(*pair)
+            if compare_builds or not is_same_torch_release(*pair)
         ]
         other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
@@ -38,20 +39,22 @@ class Versions(FrozenModel):
                 "versions of the one that starts the stage"
             )
 
-    def _version_pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
-        libraries = [(name, want, here.libraries.get(name, NOT_INSTALLED)) for name, want in self.libraries.items()]
-        return [("Python", self.python, here.python), *libraries]
+    def _version_pairs(self, installed: "LibraryVersions") -> list[tuple[str, str, str]]:
+        libraries = [
+            (name, want, installed.libraries.get(name, NOT_INSTALLED)) for name, want in self.libraries.items()
+        ]
+        return [("Python", self.python, installed.python), *libraries]
 
 
 NOT_INSTALLED = "none"
 
 
-def is_same_torch(name: str, one: str, other: str) -> bool:
+def is_same_torch_release(name: str, one: str, other: str) -> bool:
     """Return whether both versions are of torch and differ at most in their build, such as 2.9.1 and 2.9.1+cpu."""
     return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
-def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
+def require_majority_versions(workers: Sequence[tuple[str, LibraryVersions]], rank: int) -> None:
     """Verify that a worker has the same library versions as most workers, including builds and optional libraries.
 
     Args:
@@ -59,7 +62,7 @@ def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None
         rank: Rank of the worker to verify.
 
     Raises:
-        InputError: The versions differ, so this worker could compute something else.
+        InputError: The versions differ, so this worker's results could differ too.
     """
     machine, own = workers[rank]
     everyones = [theirs for _, theirs in workers]
@@ -70,12 +73,12 @@ def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None
         raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
 
 
-def _installed_libraries(also: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in dict.fromkeys((*LIBRARIES, *OPTIONAL_LIBRARIES, *also)):
+def _installed_libraries(more_libraries: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys((*REQUIRED_LIBRARIES, *OPTIONAL_LIBRARIES, *more_libraries)):
         with suppress(importlib.metadata.PackageNotFoundError):
             yield name, importlib.metadata.version(name)
 
 
-def installed_versions(also: Iterable[str] = ()) -> Versions:
+def installed_versions(more_libraries: Iterable[str] = ()) -> LibraryVersions:
     python = ".".join(platform.python_version_tuple()[:2])
-    return Versions(python=python, libraries=dict(_installed_libraries(also)))
+    return LibraryVersions(python=python, libraries=dict(_installed_libraries(more_libraries)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START = Path(__file__).parents[1] / "start.py"
+START_SCRIPT = Path(__file__).parents[1] / "start.py"
 
 
 @dataclass(frozen=True)
@@ -15,16 +15,16 @@ class WorkerSpec:
     section: str
     workers: int
     threads: int
-    gpu: bool
+    uses_gpu: bool
     extra_environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def resources(self) -> dict[str, float]:
-        return {"CPU": self.threads, **({"GPU": 1} if self.gpu else {})}
+        return {"CPU": self.threads, **({"GPU": 1} if self.uses_gpu else {})}
 
     @property
     def resources_text(self) -> str:
-        return f"{self.threads} CPUs" + (" and a GPU" if self.gpu else "")
+        return f"{self.threads} CPUs" + (" and a GPU" if self.uses_gpu else "")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,12 +41,14 @@ class WorkerSpec:
         }
 
 
-def python_command(sent: bool = False) -> str:
-    """Return the shell command with which Ray starts Python for a worker: through start.py, like a stage.
+def python_command(is_code_sent: bool = False) -> str:
+    """Return the shell command with which Ray starts a worker's Python process.
+
+    Like a stage, the worker is started through start.py.
 
     Args:
-        sent: Whether Ray has sent the code to the worker. If so, the path of start.py is relative to the worker's
-            working folder; otherwise it is the path in this worktree.
+        is_code_sent: Whether Ray has sent the code to the worker. If so, the path of start.py is relative to the
+            worker's working folder; otherwise it is the path in this worktree.
     """
-    start = START.relative_to(START.parents[2]) if sent else START
+    start = START_SCRIPT.relative_to(START_SCRIPT.parents[2]) if is_code_sent else START_SCRIPT
     return shlex.join([sys.executable, "-I", str(start)])

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.core.records.record import QUARANTINE, read_table
+from tasks.core.records.record import QUARANTINE_SCHEMA, read_table
 
-REMOVED_SCHEMA = pa.schema([field for field in QUARANTINE if field.name != "row"])
+REMOVED_SCHEMA = pa.schema([field for field in QUARANTINE_SCHEMA if field.name != "row"])
 """Schema of a table of removed records: QUARANTINE without the column `row`. The column `winner` has the id of the
 record that was kept instead."""
 
@@ -30,11 +30,11 @@ class Counts(FrozenModel):
         return sum(self.quarantined.values())
 
     @property
-    def share(self) -> float:
+    def quarantined_share(self) -> float:
         return self.removed / self.rows if self.rows else 0.0
 
 
-def row_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
+def quarantine_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
     """Return the quarantine entry of a row that was rejected before it became a record.
 
     `reason` must not contain any value from the row.
@@ -42,19 +42,21 @@ def row_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any
     return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
 
 
-def with_source_rows(removed: pa.Table, layout: Layout) -> pa.Table:
+def add_source_rows(removed: pa.Table, layout: Layout) -> pa.Table:
     """Add the column `row` to a table of removed records: the number of each record's row in its source."""
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
-    return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
+    return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE_SCHEMA.names)
 
 
-def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(entries), schema=QUARANTINE)
+def to_quarantine_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(entries), schema=QUARANTINE_SCHEMA)
 
 
 def stage_counts(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
-    """Return the counts of a stage, checked to add up. `rules` has the rule of each quarantined row.
+    """Return the counts of a stage, after checking that they add up.
+
+    `rules` has the rule of each quarantined row.
 
     Raises:
         AssertionError: The counts do not add up, which is a defect of the stage.

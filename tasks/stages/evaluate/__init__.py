@@ -12,10 +12,10 @@ text_loss.py    cross-entropy of a model on held-out plain texts
 speed.py        measurements of latency, throughput, cost and memory
 
 evaluate.py          stage: judgement of all answers, metrics and report
-answers.py           judgement of one answer: right or wrong, well-formed or not
+answers.py           judgement of one answer: correct or not, well-formed or not
 uncertainty.py       confidence intervals and significance tests
 perplexity.py        perplexity on held-out plain texts
-judged_rows.py       held-out rows with every model's judged answer, from which metrics and report are computed
+judged_rows.py       held-out rows with the judged answer of every model, the input of all metrics and of the report
 metrics/             metrics, one file each; table.py lists them
 model_comparison.py  comparison of the candidate with another model
 scoring.py           metrics over all rows and over each slice

@@ -1,7 +1,7 @@
 """Greedy decoding of many prompts, faster than the library's own `generate` (docs/decisions/decoding.md).
 
-The prefix that all prompts share (chat template, system prompt) is computed once, finished rows are removed from the
-batch immediately, and batches consist of prompts of similar length.
+The prefix that all prompts share (chat template, system prompt) is computed only once. Finished rows are removed from
+the batch immediately. Each batch consists of prompts of similar length.
 """
 
 import copy
@@ -17,7 +17,7 @@ Tokens = list[int]
 class GeneratedAnswer:
     tokens: Tokens
     stopped: bool
-    """Whether the model ended its turn with a stop token; False if max_new_tokens cut the answer off."""
+    """Whether the model ended its turn with a stop token; False if the answer was cut off at max_new_tokens."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StopConditions:
 
 
 class Decoder:
-    """Causal language model with a key-value cache for a prefix, which all prompts must begin with."""
+    """Causal language model with a key-value cache for the prefix with which every prompt must begin."""
 
     def __init__(self, model: Any, prefix: Tokens, limits: StopConditions) -> None:
         self.model, self.limits = model, limits
@@ -49,7 +49,7 @@ class Decoder:
         return prefix, memory
 
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
-        """Answer one batch of prompts greedily, until a stop token or the token limit.
+        """Answer one batch of prompts by greedy decoding, up to a stop token or the token limit.
 
         If several tokens are equally likely, the token with the lowest id is chosen.
         """
@@ -61,7 +61,7 @@ class Decoder:
     def _answer(self, rests: list[Tokens]) -> list[GeneratedAnswer]:
         import torch
 
-        batch = _Batch(self, rests)
+        batch = _DecodingBatch(self, rests)
         generated: list[Tokens] = [[] for _ in rests]
         stopped = [False] * len(rests)
         alive = list(range(len(rests)))
@@ -86,8 +86,8 @@ class Decoder:
         return memory
 
 
-class _Batch:
-    """Unfinished rows of a batch: cache, mask (rows × tokens so far), positions and next tokens (one for each row)."""
+class _DecodingBatch:
+    """State of a batch's unfinished rows: cache, mask (rows × tokens so far), and position and next token of each."""
 
     def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
         import torch
@@ -130,7 +130,7 @@ class _Batch:
 
 
 def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
-    """Return the longest prefix that all prompts share, leaving at least one token of each prompt."""
+    """Return the longest common prefix of all prompts that leaves at least one token of each prompt."""
     # A prefix of both the smallest and the largest prompt in lexicographic order is one of all prompts.
     least, most = min(prompts, default=[])[:-1], max(prompts, default=[])
     longest = min((len(prompt) for prompt in prompts), default=1) - 1
@@ -141,42 +141,43 @@ def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
 def batches_by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]:
     """Yield batches of prompt indices, sorted by prompt length.
 
-    The longest prompts come first, so that running out of memory shows early.
+    The longest prompts come first, so that a lack of memory shows at the start.
     """
     order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
 
 
-def answer_all(
-    each: Callable[[Sequence[Sequence[Tokens]]], Iterable[tuple[int, list[GeneratedAnswer]]]],
+def answer_prompts(
+    answer_batches: Callable[[Sequence[Sequence[Tokens]]], Iterable[tuple[int, list[GeneratedAnswer]]]],
     prompts: Sequence[Tokens],
     batch_size: int,
-    done: Callable[[int], None],
+    report_progress: Callable[[int], None],
 ) -> list[GeneratedAnswer]:
     """Return the answers to all prompts, in the order of the prompts.
 
-    Batches depend only on the prompts and `batch_size`, so answers do not depend on the worker that computes them.
+    The batches depend only on the prompts and `batch_size`. Answers therefore do not depend on the worker that computes
+    them.
 
     Args:
-        each: Function that answers batches and yields each batch's number with its answers, in any order.
+        answer_batches: Function that answers batches, and yields the number and the answers of each batch in any order.
         prompts: Prompts as tokens.
         batch_size: Maximum number of prompts in a batch.
-        done: Function that is called after each batch with the number of answered prompts.
+        report_progress: Function that is called after each batch with the number of prompts answered so far.
     """
     batches, answers = list(batches_by_length(prompts, batch_size)), dict[int, GeneratedAnswer]()
-    for number, batch_answers in each([[prompts[place] for place in places] for places in batches]):
+    for number, batch_answers in answer_batches([[prompts[place] for place in places] for places in batches]):
         answers |= zip(batches[number], batch_answers, strict=True)
-        done(len(answers))
+        report_progress(len(answers))
     return [answers[place] for place in range(len(prompts))]
 
 
-def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
-    """Return the stop tokens: the end tokens of tokenizer and model, and the end-of-turn token of the chat template.
+def find_stop_tokens(generation_config: Any, tokenizer: Any) -> frozenset[int]:
+    """Return the stop tokens: the end tokens of the tokenizer and the model, and the chat template's end-of-turn token.
 
-    `generation` is the model's GenerationConfig.
+    `generation_config` is the model's GenerationConfig.
     """
-    configured = generation.eos_token_id
+    configured = generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
     return frozenset(token for token in {*ends, _template_stop_token(tokenizer)} if token is not None)
 

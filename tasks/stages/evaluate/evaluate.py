@@ -1,7 +1,7 @@
-"""Stage `evaluate`: judges the answers of all models, compares the models and writes metrics and a report.
+"""Stage `evaluate`, which judges the answers of all models, compares the models, and writes metrics and a report.
 
-Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics_schema.Metrics`), examples.parquet
-(`tasks.stages.evaluate.judged_rows.to_table`), report.html, and result.json with the facts that gates judge.
+The outputs in artefacts/evaluate/ are metrics.json (`tasks.stages.evaluate.metrics_schema.Metrics`), examples.parquet
+(`tasks.stages.evaluate.judged_rows.to_table`), report.html, and result.json with the metrics that gates judge.
 """
 
 from tasks.core import facts
@@ -30,33 +30,39 @@ def run(params: Params, layout: Layout) -> Metrics:
     Raises:
         InputError: The predictions do not match the test rows.
     """
-    rows = judged_rows.collect(layout, params.evaluation)
-    figures = scoring.compute(rows, params.evaluation)
+    rows = judged_rows.collect_judged_rows(layout, params.evaluation)
+    figures = scoring.compute_metrics(rows, params.evaluation)
     held_out = record.read_table(layout.artefacts("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
-    plain = [row for row in held_out if texts.is_text(row)]
-    stated = facts_of(figures) | perplexity.facts(layout, plain, params.evaluation)
+    plain = [row for row in held_out if texts.is_plain_text(row)]
+    stated = gate_facts(figures) | perplexity.perplexity_facts(layout, plain, params.evaluation)
     contents = ReportContents(
-        params.use_case, params.evaluation, figures, stated, rows, stage_results.read(layout), measured=None
+        params.use_case,
+        params.evaluation,
+        figures,
+        stated,
+        rows,
+        stage_results.read_stage_results(layout),
+        measured=None,
     )
     with atomic_folder(layout.artefacts("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))
         record.write_table(judged_rows.to_table(rows), folder / "examples.parquet")
-        write_bytes(folder / "report.html", rendering.render(contents).encode())
-        write_json(folder / "result.json", {"facts": facts.dump(stated)})
+        write_bytes(folder / "report.html", rendering.render_report(contents).encode())
+        write_json(folder / "result.json", {"facts": facts.facts_to_json(stated)})
     return figures
 
 
-def facts_of(figures: Metrics) -> Facts:
-    """Return the facts for gates: the candidate's metrics, and its gains over the base model and the champion."""
-    overall = figures.overall
+def gate_facts(metrics: Metrics) -> Facts:
+    """Return the candidate's metrics, and its gains over the base model and the champion, for gates to judge."""
+    overall = metrics.overall
     scores = overall.scores["candidate"]
     stated = {"test_rows": Fact(value=overall.rows, unit="rows", note="held-out rows")}
     stated |= {
         metric.name: Fact(**scores[metric.name].model_dump(), unit=metric.unit, note=metric.note)
-        for metric in figures.metrics
+        for metric in metrics.metrics
     }
     return stated | {
-        f"{figure.name}_{other}": figure.fact(other, compared)
+        f"{figure.name}_{other}": figure.compute_fact(other, compared)
         for other, compared in overall.comparisons.items()
         for figure in table.COMPARISONS
     }

@@ -1,4 +1,4 @@
-"""Held-out rows with the judged answers of all models, for the metrics and for quotations in the report."""
+"""Held-out rows with the judged answers of all models, for computing metrics and for quoting in the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.records import record, texts
-from tasks.core.records.answer_label import label_of, require_readable
-from tasks.stages.evaluate.answers import AnswerJudge, judge_of
+from tasks.core.records.answer_label import extract_label, require_parsable_target
+from tasks.stages.evaluate.answers import AnswerJudge, create_judge
 from tasks.stages.evaluate.model_names import MODELS, ModelName
-from tasks.stages.evaluate.sample import rows_for
+from tasks.stages.evaluate.sample import rows_to_answer
 
 SLICE_FIELDS = ("department", "language", "kind", "source")
-NO_VALUE = "(none)"
-"""Name of the slice of rows that have no value in a field."""
+NO_VALUE_SLICE = "(none)"
+"""Name of a field's slice that contains the rows without a value in this field."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +41,31 @@ class JudgedRow:
     label: str
     """Expected label."""
     said: Mapping[ModelName, JudgedAnswer]
-    """Answers by model. An answer is missing if the row is not in the base model's sample, or if there is no
-    champion."""
+    """Answers by model. The base model's answer is missing if the row is not in its sample. The champion's answer is
+    missing if there is no champion."""
 
 
-def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
+def collect_judged_rows(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     """Join the test rows with the predictions of every model, and judge each answer.
 
     Raises:
-        InputError: There are no test rows with conversations, a target cannot be parsed, or the predictions are for
-            other rows.
+        InputError: No test row is a conversation, a target cannot be parsed, or the predictions are for other rows.
     """
     split = layout.artefacts("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
-    rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
+    rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_plain_text(row)]
     if not rows:
         raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
-    trained = [row for row in train if not texts.is_text(row)]
+    trained = [row for row in train if not texts.is_plain_text(row)]
     # If all training rows are plain texts, the targets of the test rows define what is well-formed.
-    judge = judge_of(settings, [_target(row, settings) for row in trained or rows])
+    judge = create_judge(settings, [_target(row, settings) for row in trained or rows])
     answers = {
-        which: _answers(layout, which, rows_for(which, rows, settings))
+        which: _read_predictions(layout, which, rows_to_answer(which, rows, settings))
         for which in MODELS
         if _model_exists(layout, which)
     }
     return [
-        _example(
+        _judged_row(
             row,
             judge,
             settings,
@@ -79,7 +78,7 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
 def _target(row: Mapping[str, Any], settings: Evaluation) -> str:
     target: str = row["messages"][-1]["content"]
     try:
-        require_readable(target, settings)
+        require_parsable_target(target, settings)
     except ValueError as error:  # `clean` removes such records, so these were cleaned for another format of answers
         raise InputError(
             f"with evaluation.target {settings.target} the target of record {row['record_id']} cannot be read "
@@ -92,7 +91,9 @@ def _model_exists(layout: Layout, which: ModelName) -> bool:
     return bool(read_stage_json(layout.artefacts(f"predict/{which}") / "result.json")["present"])
 
 
-def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def _read_predictions(
+    layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
     path = layout.artefacts(f"predict/{which}") / "predictions.parquet"
     predictions = record.read_table(path).to_pylist()
     if [row["record_id"] for row in predictions] != [row["record_id"] for row in rows]:
@@ -102,7 +103,7 @@ def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]
     return {row["record_id"]: row for row in predictions}
 
 
-def _example(
+def _judged_row(
     row: Mapping[str, Any],
     judge: AnswerJudge,
     settings: Evaluation,
@@ -111,10 +112,10 @@ def _example(
     turns, expected = row["messages"][:-1], _target(row, settings)
     return JudgedRow(
         record_id=row["record_id"],
-        slices={name: row["source_id" if name == "source" else name] or NO_VALUE for name in SLICE_FIELDS},
+        slices={name: row["source_id" if name == "source" else name] or NO_VALUE_SLICE for name in SLICE_FIELDS},
         prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
         expected=expected,
-        label=label_of(expected, settings),
+        label=extract_label(expected, settings),
         said={which: _judged_answer(answer, judge, expected) for which, answer in answers.items()},
     )
 
@@ -125,9 +126,9 @@ def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str)
 
 
 def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
-    """Return the table for examples.parquet, with one row for each judged row.
+    """Return the judged rows as the table that is written to examples.parquet.
 
-    Each model has the columns answer, right, well_formed and label, which are null for rows that the model did not
+    Each model has the columns answer, right, well_formed and label. They are null for rows that the model did not
     answer.
     """
     kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}

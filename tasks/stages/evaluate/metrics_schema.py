@@ -15,13 +15,13 @@ class MetricDescription(FrozenModel):
     about: str
     """Subject of the metric in two or three words, for example "right answers"."""
     unit: str
-    """Unit; empty for a share from 0 to 1."""
+    """Unit; empty for a proportion from 0 to 1."""
     note: str
     """Short description of the computation and of the kind of confidence interval."""
     interval: str
     """Kind of confidence interval, for example Wilson or bootstrap."""
     explanation: str
-    """Meaning of the metric for the target format of this use case."""
+    """Explanation of the metric for answers in this use case's target format."""
 
 
 class Comparison(FrozenModel):
@@ -29,9 +29,9 @@ class Comparison(FrozenModel):
 
     rows: int
     gained: int
-    """Number of rows on which only the candidate is right."""
+    """Number of rows that only the candidate answered correctly."""
     lost: int
-    """Number of rows on which only the other model is right."""
+    """Number of rows that only the other model answered correctly."""
     gain: Interval
     """Exact match of the candidate minus that of the other model, with Newcombe's paired interval."""
     gains: dict[str, Interval]
@@ -40,8 +40,8 @@ class Comparison(FrozenModel):
     p: float
     """Two-sided p-value of McNemar's exact test."""
     p_holm: float
-    """P-value with Holm's correction for the comparisons in all slices of the same field; equal to `p` over all
-    rows."""
+    """P-value with Holm's correction for multiple tests, which are the comparisons in all slices of the same field. For
+    the group of all rows, it is equal to `p`."""
     smallest_detectable: float
     """Smallest true gain that this number of rows would detect with a power of 80 %."""
     verdict: Literal["better", "worse", "undecided"]
@@ -53,14 +53,15 @@ class GroupMetrics(FrozenModel):
     """Metrics of one group of rows: all rows or a slice."""
 
     by: Literal["all", "department", "language", "kind", "source"]
-    """Field by which the slice is defined; `all` for all rows."""
+    """Field that defines the slice; `all` for the group of all rows."""
     value: str
-    """Value of the field that defines the slice; empty for all rows."""
+    """Value of that field in the slice; empty for the group of all rows."""
     rows: int
     answered: dict[ModelName, int]
-    """Number of rows that each model answered. The base model can be limited to a sample."""
+    """Number of rows that each model answered. The base model may have answered only a sample."""
     scores: dict[ModelName, dict[str, Interval]]
-    """Metrics by model and name, over the rows that the model answered. Models that answered no rows are omitted."""
+    """Metrics by model and name. They are computed over the rows that the model answered. Models without answers are
+    omitted."""
     comparisons: dict[ModelName, Comparison]
     """Comparisons of the candidate with each other model: `base`, and `champion` if there is one."""
 
@@ -76,7 +77,7 @@ class LabelScore(FrozenModel):
 
 
 class Confusion(FrozenModel):
-    """Number of rows for which the candidate gave a certain wrong label instead of the expected label."""
+    """Number of rows with the same expected label for which the candidate gave the same wrong label."""
 
     expected: str
     answered: str
@@ -103,4 +104,4 @@ class Metrics(FrozenModel):
     labels: list[LabelScore]
     """Scores of every expected label, sorted by label."""
     confusions: list[Confusion]
-    """Wrong labels with their numbers of rows, most frequent first."""
+    """Counts of the candidate's wrong labels, most frequent first."""

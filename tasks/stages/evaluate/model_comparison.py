@@ -1,4 +1,4 @@
-"""Comparison of the candidate with another model, by which of the two is right on each row."""
+"""Comparison of the candidate with another model, based on which of the two answers each row correctly."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,30 +9,32 @@ from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.uncertainty import Interval
 
 
-def compare(pairs: uncertainty.PairedCounts, gains: Mapping[str, Interval], confidence: float) -> Comparison:
-    """Compare the candidate, which is the first model in `pairs`, with another model.
+def compare_models(
+    paired_counts: uncertainty.PairedCounts, gains: Mapping[str, Interval], confidence: float
+) -> Comparison:
+    """Compare the candidate, which is the first model in `paired_counts`, with another model.
 
-    `gains` contains the candidate's gains in metrics other than exact match, by the name of the metric.
+    `gains` contains the candidate's gains in metrics other than exact match, by metric name.
     """
-    p = uncertainty.mcnemar_p(pairs)
-    gain = uncertainty.paired_gain(pairs, confidence)
+    p = uncertainty.mcnemar_p(paired_counts)
+    gain = uncertainty.paired_gain(paired_counts, confidence)
     return Comparison(
-        rows=pairs.rows,
-        gained=pairs.gained,
-        lost=pairs.lost,
+        rows=paired_counts.rows,
+        gained=paired_counts.gained,
+        lost=paired_counts.lost,
         gain=gain,
         gains=dict(gains),
         p=p,
         p_holm=p,
-        smallest_detectable=uncertainty.smallest_detectable(pairs, confidence),
+        smallest_detectable=uncertainty.smallest_detectable_gain(paired_counts, confidence),
         verdict=verdict(gain, p, confidence),
     )
 
 
-def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
-    """Return the candidate's verdict: undecided unless p is significant and the gain's interval excludes zero."""
+def verdict(gain: Interval, p_value: float, confidence: float) -> Literal["better", "worse", "undecided"]:
+    """Return the verdict on the candidate: undecided unless p is significant and the gain's interval excludes zero."""
     level = round(1 - confidence, uncertainty.DECIMALS)  # 1 - 0.95 is slightly more than 0.05 in floating point
-    if p >= level or gain.low <= 0 <= gain.high:
+    if p_value >= level or gain.low <= 0 <= gain.high:
         return "undecided"
     return "better" if gain.value > 0 else "worse"
 
@@ -41,7 +43,7 @@ def correct_p_values(groups: list[GroupMetrics], confidence: float) -> list[Grou
     """Correct the p-values for the number of comparisons with each model (Holm's method), and update the verdicts."""
     for other in MODELS:
         places = [place for place, group in enumerate(groups) if other in group.comparisons]
-        ps = uncertainty.holm([groups[place].comparisons[other].p for place in places])
+        ps = uncertainty.holm_correction([groups[place].comparisons[other].p for place in places])
         for place, p in zip(places, ps, strict=True):
             groups[place] = _with_corrected_p(groups[place], other, p, confidence)
     return groups

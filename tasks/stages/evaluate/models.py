@@ -11,10 +11,10 @@ from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.params.training_methods.method import FORMS, FULL_MODEL, ResultForm
+from tasks.core.params.training_methods.method import FULL_MODEL, RESULT_FORMS, ResultForm
 from tasks.core.params.values import Sha256
 from tasks.stages import import_speed
-from tasks.stages.evaluate.decode import Tokens, stop_tokens
+from tasks.stages.evaluate.decode import Tokens, find_stop_tokens
 from tasks.stages.evaluate.model_names import ModelName
 
 
@@ -31,40 +31,40 @@ class Champion(FrozenModel):
 
 @dataclass(frozen=True)
 class ModelFolders:
-    base: Path
-    fine_tuned: Path | None = None
+    base_folder: Path
+    fine_tuned_folder: Path | None = None
     """Folder of the fine-tuned model or adapter; None for the base model itself."""
     form: ResultForm = FULL_MODEL
     """Form of the fine-tuned model: adapter or full model, depending on the training method."""
 
     @property
-    def adapter(self) -> Path | None:
-        return self.fine_tuned if self.form.needs_base else None
+    def adapter_folder(self) -> Path | None:
+        return self.fine_tuned_folder if self.form.needs_base else None
 
     @property
-    def weights(self) -> Path:
-        """Return the folder of the full weights, which for an adapter are those of the base model."""
-        return self.base if self.adapter else self.fine_tuned or self.base
+    def weights_folder(self) -> Path:
+        """Return the folder of the full weights. For an adapter, these are the weights of the base model."""
+        return self.base_folder if self.adapter_folder else self.fine_tuned_folder or self.base_folder
 
     @property
-    def tokenizer(self) -> Path:
-        if self.fine_tuned is not None and (self.fine_tuned / "tokenizer_config.json").is_file():
-            return self.fine_tuned
-        return self.base
+    def tokenizer_folder(self) -> Path:
+        if self.fine_tuned_folder is not None and (self.fine_tuned_folder / "tokenizer_config.json").is_file():
+            return self.fine_tuned_folder
+        return self.base_folder
 
 
-def locate(layout: Layout, which: ModelName) -> ModelFolders | None:
+def locate_model(layout: Layout, model_name: ModelName) -> ModelFolders | None:
     """Return the folders of a model; None for the champion if there is no champion.
 
     Raises:
         InputError: The stage `train` wrote no candidate, or inputs/champion.json is missing.
         Unavailable: The champion's payload or its base model is not on this machine.
-        Refused: The files of the champion or of its base model were changed.
+        Refused: A file of the champion or of its base model was changed.
     """
     base = layout.artefacts("base_model") / "model"
-    if which == "base":
+    if model_name == "base":
         return ModelFolders(base)
-    if which == "candidate":
+    if model_name == "candidate":
         return _locate_candidate(layout, base)
     champion = read_champion(layout)
     return None if champion is None else _locate_champion(layout, champion, base)
@@ -76,21 +76,21 @@ def read_champion(layout: Layout) -> Champion | None:
     Raises:
         InputError: inputs/champion.json is missing.
     """
-    if not layout.champion.is_file():
+    if not layout.champion_path.is_file():
         raise InputError(
-            f"{layout.champion} is missing; `hallmark resolve` writes it (null where there is no champion)"
+            f"{layout.champion_path} is missing; `hallmark resolve` writes it (null where there is no champion)"
         )
-    value = read_json(layout.champion)
+    value = read_json(layout.champion_path)
     return None if value is None else Champion.model_validate(value)
 
 
 def _locate_candidate(layout: Layout, base: Path) -> ModelFolders:
     folder = layout.artefacts("train")
-    result_forms = list(methods.forms_in(folder))
+    result_forms = list(methods.find_result_forms(folder))
     if len(result_forms) != 1:
-        wanted = " and ".join(str(folder / form.folder) for form in FORMS)
+        wanted = " and ".join(str(folder / form.folder_name) for form in RESULT_FORMS)
         raise InputError(f"expected one of {wanted}, found {len(result_forms)}; run the stage train")
-    return ModelFolders(base, folder / result_forms[0].folder, result_forms[0])
+    return ModelFolders(base, folder / result_forms[0].folder_name, result_forms[0])
 
 
 def _locate_champion(layout: Layout, champion: Champion, base: Path) -> ModelFolders:
@@ -104,21 +104,21 @@ def _locate_champion(layout: Layout, champion: Champion, base: Path) -> ModelFol
             f"Restore {payload} from the release, or roll back to another one; it is not loaded"
         )
     manifest = read_json(payload / "manifest.json")
-    form = methods.get(manifest["method"]).form
+    form = methods.get_method(manifest["method"]).result_form
     if form.needs_base:
         base = _champion_base_model(layout, champion, manifest["stages"]["base_model"])
     return ModelFolders(base, payload / "model", form)
 
 
-def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Path:
-    """Return the folder of the base model of a champion that is an adapter.
+def _champion_base_model(layout: Layout, champion: Champion, base_model_sha256: str) -> Path:
+    """Return the folder of the base model for a champion that is an adapter.
 
-    This is the run's own base model if the digests are equal, otherwise the copy that was stored at the champion's
-    promotion.
+    If the run has the same base model, it is the folder of the run. Otherwise, it is the copy that was stored when the
+    champion was promoted.
     """
-    if tree_digest(layout.artefacts("base_model")) == wanted:
+    if tree_digest(layout.artefacts("base_model")) == base_model_sha256:
         return layout.artefacts("base_model") / "model"
-    kept = layout.base_model(wanted)
+    kept = layout.base_model_folder(base_model_sha256)
     remedy = f"copy artefacts/base_model there from the run that `hallmark releases show {champion.release}` names"
     if not kept.is_dir():
         raise Unavailable(
@@ -126,17 +126,17 @@ def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Pat
             f"at {kept}; {remedy}"
         )
     sha256 = tree_digest(kept)
-    if sha256 != wanted:
+    if sha256 != base_model_sha256:
         raise Refused(
-            f"the base model of the champion {champion.release} has changed: expected SHA-256 {wanted}, found "
-            f"{sha256}. Remove {kept} and {remedy}; it is not loaded"
+            f"the base model of the champion {champion.release} has changed: "
+            f"expected SHA-256 {base_model_sha256}, found {sha256}. Remove {kept} and {remedy}; it is not loaded"
         )
     return kept / "model"
 
 
 @dataclass(frozen=True)
 class PromptLimits:
-    """Tokenizer, context length and stop tokens of a model, which are read without loading the model's weights."""
+    """Tokenizer, context length and stop tokens of a model. They are read without loading the model's weights."""
 
     tokenizer: Any
     context_tokens: int | None
@@ -148,25 +148,26 @@ class PromptLimits:
         return self.context_tokens is None or len(tokens) + max_new_tokens <= self.context_tokens
 
 
-def prompt_limits(located: ModelFolders) -> PromptLimits:
+def read_prompt_limits(folders: ModelFolders) -> PromptLimits:
     _limit_openmp_spinning()
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)
-    config = AutoConfig.from_pretrained(located.weights, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folders.tokenizer_folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folders.weights_folder, local_files_only=True)
     try:
-        generation = GenerationConfig.from_pretrained(located.weights, local_files_only=True)
+        generation = GenerationConfig.from_pretrained(folders.weights_folder, local_files_only=True)
     except OSError:  # the model has no such file; transformers falls back likewise
         generation = GenerationConfig.from_model_config(config)
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return PromptLimits(tokenizer, context, stop_tokens(generation, tokenizer))
+    return PromptLimits(tokenizer, context, find_stop_tokens(generation, tokenizer))
 
 
-def load(located: ModelFolders, settings: Evaluation) -> Any:
+def load(folders: ModelFolders, settings: Evaluation) -> Any:
     """Load a model for inference.
 
-    An adapter is merged into the weights in fp32, and the result is rounded once to the precision of the evaluation. An
-    adapter that is served unmerged rounds differently, so answers can differ if two tokens are about equally likely.
+    An adapter is merged into the weights in fp32, and the result is rounded once to the precision of the evaluation. If
+    an adapter is served unmerged, rounding is different. Answers can then differ where two tokens are about equally
+    likely.
 
     Raises:
         Unavailable: A GPU is configured, but this machine has none.
@@ -180,23 +181,24 @@ def load(located: ModelFolders, settings: Evaluation) -> Any:
     torch.set_num_threads(settings.threads)
     logging.disable_progress_bar()
     model: Any = AutoModelForCausalLM.from_pretrained(
-        located.weights, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        folders.weights_folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
-    if located.adapter:
+    if folders.adapter_folder:
         if not getattr(model, "is_quantized", False):
             import_speed.hide("bitsandbytes")
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
+        model = PeftModel.from_pretrained(model, folders.adapter_folder).merge_and_unload()
     import_speed.finish_imports()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
 
 
 def _limit_openmp_spinning() -> None:
-    """Make idle OpenMP threads release their core soon, because spinning threads slow down other processes severely.
+    """Make idle OpenMP threads release their core quickly, because spinning threads severely slow down other processes.
 
-    OpenMP reads the variable when torch loads OpenMP, so call this function before torch is imported.
+    The function must be called before torch is imported, because OpenMP reads the environment variable when it is
+    loaded.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 

@@ -1,4 +1,7 @@
-"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (text_loss.py)."""
+"""Perplexity on held-out plain texts, with a confidence interval.
+
+It is computed from the losses that stage `predict` measured (text_loss.py).
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,11 +21,11 @@ from tasks.stages.evaluate.model_names import MODELS, ModelName
 Row = Mapping[str, Any]
 
 
-def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
-    """Return each model's perplexity on the plain texts `rows`, and the candidate's ratios to the other models.
+def perplexity_facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
+    """Return each model's perplexity on plain texts, and the ratio of the candidate's perplexity to each other model's.
 
-    A ratio is omitted if the two models' token counts differ, because such perplexities cannot be compared. Without
-    rows, there are no facts.
+    A ratio is omitted if the two models' token counts differ, because such perplexities cannot be compared. The result
+    is empty if there are no texts.
 
     Raises:
         InputError: A model's losses are for other texts.
@@ -33,7 +36,7 @@ def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
     tokens = {which: table["tokens"].to_numpy().astype(np.float64) for which, table in read.items()}
     losses = {which: table["loss"].to_numpy() for which, table in read.items()}
     means = {which: partial(_mean_loss, losses[which], tokens[which]) for which in read}
-    samples = uncertainty.bootstrap(means, len(rows), settings.bootstrap_samples, settings.seed)
+    samples = uncertainty.bootstrap_metric(means, len(rows), settings.bootstrap_samples, settings.seed)
     note = f"exp of the loss per token of {len(rows):,} held-out texts; interval by bootstrap over texts"
     stated = {
         "texts": Fact(value=len(rows), unit="rows", note="held-out plain texts"),

@@ -1,8 +1,8 @@
-"""Stage `predict@WHICH`: greedy answers of one model to the held-out rows.
+"""Stage `predict@WHICH`, in which one model answers the held-out rows by greedy decoding.
 
-Writes artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. If there is no champion, its
-table is empty and result.json has `"present": false`. Plain texts are not answered; if there are any, texts.parquet
-contains the model's loss on each text.
+The outputs are artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. If there is no
+champion, the table of `predict@champion` is empty and its result.json has `"present": false`. Plain texts are not
+answered. If there are any, texts.parquet contains the model's loss on each text.
 """
 
 import time
@@ -22,18 +22,18 @@ from tasks.core.layout import Layout
 from tasks.core.machine import processor
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
-from tasks.core.progress import Progress, announce
+from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records import prompts, record, texts
 from tasks.stages.cluster import connection, versions
 from tasks.stages.evaluate import models, speed, text_loss
-from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_all, shared_prefix
+from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_prompts, shared_prefix
 from tasks.stages.evaluate.inference import ray_workers, vllm_engine
 from tasks.stages.evaluate.inference.executor import Executor
 from tasks.stages.evaluate.inference.in_process import InProcessExecutor
 from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSetup
 from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.models import ModelFolders, PromptLimits
-from tasks.stages.evaluate.sample import rows_for
+from tasks.stages.evaluate.sample import rows_to_answer
 
 PREDICTIONS_SCHEMA = pa.schema(
     [
@@ -44,7 +44,7 @@ PREDICTIONS_SCHEMA = pa.schema(
         ("reason", pa.string()),  # reason why there is no answer: prompt_too_long, or empty
     ]
 )
-TOO_LONG = "prompt_too_long"
+PROMPT_TOO_LONG = "prompt_too_long"
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class Params(FrozenModel):
 def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
     """Answer the rows in artefacts/split/test.parquet with the model `which`.
 
-    The base model can be limited to a sample of the rows. Errors in locating, loading and running the model are not
+    The base model may answer only a sample of the rows. Errors in locating, loading and running the model are not
     caught.
     """
-    located = models.locate(layout, which)
+    located = models.locate_model(layout, which)
     held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
-    plain = [row for row in held_out if texts.is_text(row)]
-    rows = rows_for(which, [row for row in held_out if not texts.is_text(row)], params.evaluation)
+    plain = [row for row in held_out if texts.is_plain_text(row)]
+    rows = rows_to_answer(which, [row for row in held_out if not texts.is_plain_text(row)], params.evaluation)
     if located is None:
         result = Predictions(False, PREDICTIONS_SCHEMA.empty_table(), frozenset(), {})
     else:
@@ -84,7 +84,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
             print(warning, flush=True)
         # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
-        asked = EncodedRows(models.prompt_limits(located), rows, params)
+        asked = EncodedRows(models.read_prompt_limits(located), rows, params)
         with started_executor(asked.model_setup(located), f"predict@{which}") as team:
             result = predict(team, asked, f"predict@{which}", alone)
             if plain:
@@ -93,28 +93,28 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
                     team, of.tokenizer, of.context_tokens, plain, params.prompts, f"predict@{which}"
                 )
                 result = replace(result, texts=read)
-    _write(result, layout, which, params.evaluation)
+    _write_outputs(result, layout, which, params.evaluation)
     return result
 
 
 class EncodedRows:
-    """Rows (schema `tasks.core.records.record.SCHEMA`) with their prompts as tokens.
+    """Rows (schema `tasks.core.records.record.SCHEMA`), and their prompts as tokens.
 
-    `prompts` contains only the prompts that fit into the model's context, and `fitting_indices` the indices of their
-    rows.
+    `prompts` contains only the prompts that fit into the model's context. `fitting_indices` contains the indices of
+    their rows.
     """
 
-    def __init__(self, manner: PromptLimits, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
-        self.prompt_limits, self.rows, self.settings = manner, rows, params.evaluation
-        self.encoded = [encode_prompt(manner.tokenizer, row, params) for row in rows]
+    def __init__(self, limits: PromptLimits, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
+        self.prompt_limits, self.rows, self.settings = limits, rows, params.evaluation
+        self.encoded = [encode_prompt(limits.tokenizer, row, params) for row in rows]
         most = self.settings.max_new_tokens
-        self.fitting_indices = [place for place, tokens in enumerate(self.encoded) if manner.fits(tokens, most)]
+        self.fitting_indices = [place for place, tokens in enumerate(self.encoded) if limits.fits(tokens, most)]
         self.prompts = [self.encoded[place] for place in self.fitting_indices]
 
-    def model_setup(self, located: ModelFolders) -> ModelSetup:
+    def model_setup(self, folders: ModelFolders) -> ModelSetup:
         most, also = self.settings.max_new_tokens, ["vllm"] if self.settings.engine == "vllm" else []
         return ModelSetup(
-            located,
+            folders,
             self.settings,
             StopConditions(self.prompt_limits.stop_tokens, most),
             shared_prefix(self.prompts),
@@ -124,77 +124,79 @@ class EncodedRows:
 
 
 @contextmanager
-def started_executor(brief: ModelSetup, name: str) -> Iterator[Executor]:
+def started_executor(setup: ModelSetup, name: str) -> Iterator[Executor]:
     """Load the model in this process or on Ray workers, and yield its executor. `name` appears in progress lines."""
-    if brief.settings.uses_ray(connection.cluster_address() is not None):
-        with ray_workers.started(brief, name) as team:
+    if setup.settings.uses_ray(connection.cluster_address() is not None):
+        with ray_workers.start_workers(setup, name) as team:
             yield team
         return
-    announce(name, "loading the model")
-    answerer = ModelProcess(brief)
+    print_progress(name, "loading the model")
+    answerer = ModelProcess(setup)
     answerer.load()
     yield InProcessExecutor(answerer)
 
 
-def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True) -> Predictions:
+def predict(executor: Executor, encoded_rows: EncodedRows, name: str, measures_latency: bool = True) -> Predictions:
     """Answer all rows, and measure throughput and latency.
 
     Args:
-        team: Executor that runs the model.
-        asked: Rows with their prompts.
+        executor: Executor that runs the model.
+        encoded_rows: Rows with their prompts.
         name: Name in progress lines.
-        requests: Whether to send some prompts again, one at a time, to measure the latency.
+        measures_latency: Whether to measure the latency, by sending some prompts again one at a time.
     """
-    prompts, settings = asked.prompts, asked.settings
-    alone = speed.sample_prompts(prompts) if requests else []
+    prompts, settings = encoded_rows.prompts, encoded_rows.settings
+    alone = speed.sample_prompts(prompts) if measures_latency else []
     then = f"{len(alone)} requests one at a time" if alone else ""
-    progress = Progress(name, len(prompts), after=len(alone), then=then)
+    progress = ProgressReporter(name, len(prompts), work_after=len(alone), later_work=then)
     began = time.monotonic()
-    answers = answer_all(partial(team.map_unordered, "answer"), prompts, settings.batch_size, progress.report)
+    answers = answer_prompts(partial(executor.map_unordered, "answer"), prompts, settings.batch_size, progress.report)
     seconds = time.monotonic() - began
-    answers_by_index = dict(zip(asked.fitting_indices, answers, strict=True))
+    answers_by_index = dict(zip(encoded_rows.fitting_indices, answers, strict=True))
     table = [
-        _prediction(row, tokens, answers_by_index.get(place), asked.prompt_limits.tokenizer)
-        for place, (row, tokens) in enumerate(zip(asked.rows, asked.encoded, strict=True))
+        _prediction(row, tokens, answers_by_index.get(place), encoded_rows.prompt_limits.tokenizer)
+        for place, (row, tokens) in enumerate(zip(encoded_rows.rows, encoded_rows.encoded, strict=True))
     ]
-    progress = Progress(name, len(alone), "requests", before=len(prompts))
-    timed = speed.latencies(team, alone, progress.report)
-    measured = speed.facts(timed, len(prompts), seconds, settings, team)
+    progress = ProgressReporter(name, len(alone), "requests", work_before=len(prompts))
+    timed = speed.measure_latencies(executor, alone, progress.report)
+    measured = speed.speed_facts(timed, len(prompts), seconds, settings, executor)
     return Predictions(
-        True, pa.Table.from_pylist(table, schema=PREDICTIONS_SCHEMA), asked.prompt_limits.stop_tokens, measured
+        True, pa.Table.from_pylist(table, schema=PREDICTIONS_SCHEMA), encoded_rows.prompt_limits.stop_tokens, measured
     )
 
 
-def _prediction(row: Mapping[str, Any], prompt: Tokens, said: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
+def _prediction(
+    row: Mapping[str, Any], prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any
+) -> dict[str, Any]:
     """Return a row of PREDICTIONS_SCHEMA.
 
-    The answer includes special tokens, because a client of the model would receive these too.
+    The answer includes special tokens, because a client of the model would receive them too.
     """
     return {
         "record_id": row["record_id"],
         "prompt_tokens": len(prompt),
-        "answer": tokenizer.decode(said.tokens) if said else "",
-        "stopped": said is not None and said.stopped,
-        "reason": "" if said else TOO_LONG,
+        "answer": tokenizer.decode(answer.tokens) if answer else "",
+        "stopped": answer is not None and answer.stopped,
+        "reason": "" if answer else PROMPT_TOO_LONG,
     }
 
 
 def encode_prompt(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
     """Return the tokens of a row's prompt: the chat template up to the start of the assistant's turn."""
-    turns, _ = prompts.chat_turns(row, params.prompts)
+    turns, _ = prompts.split_context_and_target(row, params.prompts)
     return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
 
-def _write(result: Predictions, layout: Layout, which: ModelName, settings: Evaluation) -> None:
+def _write_outputs(result: Predictions, layout: Layout, which: ModelName, settings: Evaluation) -> None:
     name = f"predict/{which}"
     with atomic_folder(layout.measurements(name)) as folder:
-        write_json(folder / "facts.json", {"facts": facts.dump(result.measurements)})
+        write_json(folder / "facts.json", {"facts": facts.facts_to_json(result.measurements)})
     with atomic_folder(layout.artefacts(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
         if result.texts is not None:
             record.write_table(result.texts, folder / text_loss.table_path(layout, which).name)
         how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop_tokens)} if result.model_exists else {}
-        stated = facts.dump(_facts(result, settings.engine))
+        stated = facts.facts_to_json(_facts(result, settings.engine))
         write_json(folder / "result.json", {"present": result.model_exists, "facts": stated, **how})
 
 
@@ -205,6 +207,10 @@ def _facts(result: Predictions, engine: str) -> Facts:
     stopped = sum(result.table["stopped"].to_pylist())
     return {
         "rows": Fact(value=len(reasons), note=f"held-out rows that it was asked, with {engine}"),
-        "too_long": Fact(value=reasons.count(TOO_LONG), note="prompts that leave no room in the context: no answer"),
-        "cut_off": Fact(value=len(reasons) - reasons.count(TOO_LONG) - stopped, note="answers cut at max_new_tokens"),
+        "too_long": Fact(
+            value=reasons.count(PROMPT_TOO_LONG), note="prompts that leave no room in the context: no answer"
+        ),
+        "cut_off": Fact(
+            value=len(reasons) - reasons.count(PROMPT_TOO_LONG) - stopped, note="answers cut at max_new_tokens"
+        ),
     }

@@ -1,4 +1,4 @@
-"""Fixed sample of the held-out rows that the base model answers. Champion and candidate answer every row.
+"""Fixed sample of the held-out rows for the base model. The champion and the candidate answer every row.
 
 The base model rarely ends its turn, so most of its answers take the full `max_new_tokens`. A few hundred rows are
 enough to show how much better a fine-tuned model is (docs/decisions/0007-a-sample-for-the-base-model.md).
@@ -11,20 +11,20 @@ from typing import Any
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.model_names import ModelName
 
-STRATA = ("source_id", "kind", "language", "department")
+STRATIFICATION_FIELDS = ("source_id", "kind", "language", "department")
 """Fields by which the sample is stratified, in this order, followed by the target."""
 
 Row = Mapping[str, Any]
 
 
-def rows_for(which: ModelName, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
-    """Return the rows that a model answers, in their given order: all, or at most `base_rows` for the base model.
+def rows_to_answer(model_name: ModelName, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
+    """Return the rows that a model answers, in the given order. The base model answers at most `base_rows` of them.
 
-    The sample is systematic: rows are sorted by strata and target, with ties in a seeded random order, and selected at
-    equal intervals. The sample depends on the rows and the seed, but not on the order of the rows.
+    The sample is systematic: rows are sorted by strata and target, with ties in a seeded random order, and are then
+    selected at equal intervals. The sample depends on the rows and the seed, but not on the order of the rows.
     """
     most = settings.base_rows
-    if which != "base" or most is None or len(rows) <= most:
+    if model_name != "base" or most is None or len(rows) <= most:
         return list(rows)
     order = sorted(range(len(rows)), key=lambda place: _sort_key(rows[place], settings.seed))
     drawn = sorted(order[(2 * number + 1) * len(rows) // (2 * most)] for number in range(most))
@@ -33,4 +33,4 @@ def rows_for(which: ModelName, rows: Sequence[Row], settings: Evaluation) -> lis
 
 def _sort_key(row: Row, seed: int) -> tuple[str, ...]:
     random_digest = hashlib.sha256(f"{seed}:{row['record_id']}".encode()).hexdigest()
-    return (*(row[name] or "" for name in STRATA), row["messages"][-1]["content"], random_digest)
+    return (*(row[name] or "" for name in STRATIFICATION_FIELDS), row["messages"][-1]["content"], random_digest)

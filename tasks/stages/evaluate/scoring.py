@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedRow
 from tasks.stages.evaluate.metrics import exact_match, table
@@ -14,34 +14,33 @@ from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.uncertainty import Interval
 
 
-def compute(examples: Sequence[JudgedRow], settings: Evaluation) -> Metrics:
-    """Compute the metrics of all models, the comparisons and the candidate's scores by label.
+def compute_metrics(examples: Sequence[JudgedRow], settings: Evaluation) -> Metrics:
+    """Compute the metrics of all models, the comparisons between them, and the candidate's scores by label.
 
-    `examples` must contain at least one row. The candidate must have answered every row, and the base model at least
-    one.
+    There must be at least one row. The candidate must have answered every row, and the base model at least one.
     """
-    announce("evaluate", f"figures of all {len(examples):,} rows")
+    print_progress("evaluate", f"figures of all {len(examples):,} rows")
     return Metrics(
         target=settings.target,
         label_field=settings.label_field,
         confidence=settings.confidence,
         metrics=[metric.description(settings) for metric in table.METRICS],
         compared=exact_match.METRIC.name,
-        overall=_group("all", "", examples, settings),
-        slices=[group for by in SLICE_FIELDS for group in _slices(by, examples, settings)],
+        overall=_group_metrics("all", "", examples, settings),
+        slices=[group for by in SLICE_FIELDS for group in _slice_metrics(by, examples, settings)],
         labels=label_scores(examples),
-        confusions=confusions(examples),
+        confusions=count_confusions(examples),
     )
 
 
-def _slices(by: str, examples: Sequence[JudgedRow], settings: Evaluation) -> list[GroupMetrics]:
-    announce("evaluate", f"figures by {by}")
+def _slice_metrics(by: str, examples: Sequence[JudgedRow], settings: Evaluation) -> list[GroupMetrics]:
+    print_progress("evaluate", f"figures by {by}")
     values = sorted({example.slices[by] for example in examples})
-    groups = [_group(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
+    groups = [_group_metrics(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
     return model_comparison.correct_p_values(groups, settings.confidence)
 
 
-def _group(by: str, value: str, examples: Sequence[JudgedRow], settings: Evaluation) -> GroupMetrics:
+def _group_metrics(by: str, value: str, examples: Sequence[JudgedRow], settings: Evaluation) -> GroupMetrics:
     answered = {which: [example for example in examples if which in example.said] for which in MODELS}
     whole = _ScoredRows(ScoredRows(examples, settings))
     parts = {
@@ -73,7 +72,7 @@ class _ScoredRows:
         right = self.rows.values_by_model(lambda _, said: said.right)
         pairs = uncertainty.count_pairs(right["candidate"], right[other])
         gains = {name: measured.gains[other] for name, measured in self.measured.items() if other in measured.gains}
-        return model_comparison.compare(pairs, gains, self.rows.settings.confidence)
+        return model_comparison.compare_models(pairs, gains, self.rows.settings.confidence)
 
 
 def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
@@ -95,8 +94,8 @@ def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
     ]
 
 
-def confusions(examples: Sequence[JudgedRow]) -> list[Confusion]:
-    """Count the candidate's wrong labels by expected and answered label, most frequent first."""
+def count_confusions(examples: Sequence[JudgedRow]) -> list[Confusion]:
+    """Count the candidate's errors by expected and answered label, most frequent first."""
     pairs = Counter((example.label, example.said["candidate"].label) for example in examples)
     wrong = sorted((-rows, pair) for pair, rows in pairs.items() if pair[0] != pair[1])
     return [Confusion(expected=expected, answered=said, rows=-rows) for rows, (expected, said) in wrong]

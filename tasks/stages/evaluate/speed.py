@@ -1,4 +1,7 @@
-"""Latency, throughput, cost and memory of one model's predictions. No digest covers these measurements."""
+"""Latency, throughput, cost and memory of one model's predictions.
+
+These measurements differ between executions, so no digest covers them.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -7,50 +10,54 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import Tokens
 from tasks.stages.evaluate.inference.executor import Executor
 
-SAMPLE_SIZE = 16
+LATENCY_SAMPLE_SIZE = 16
 """Number of prompts that are timed one at a time."""
 
 
 def sample_prompts(prompts: Sequence[Tokens]) -> list[Tokens]:
-    """Return SAMPLE_SIZE evenly spaced prompts, with the first one twice: its first request is the warm-up."""
-    drawn = list(prompts[:: max(1, len(prompts) // SAMPLE_SIZE)][:SAMPLE_SIZE])
+    """Return SAMPLE_SIZE evenly spaced prompts. The first is included twice, because it also serves as the warm-up."""
+    drawn = list(prompts[:: max(1, len(prompts) // LATENCY_SAMPLE_SIZE)][:LATENCY_SAMPLE_SIZE])
     return drawn[:1] + drawn
 
 
-def latencies(team: Executor, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
-    """Return the latency of each single request in milliseconds, without the first request, which is the warm-up.
+def measure_latencies(
+    executor: Executor, prompts: Sequence[Tokens], report_progress: Callable[[int], None]
+) -> list[float]:
+    """Return the latency in milliseconds of each request. The first request is a warm-up and is not included.
 
-    `done` is called after each request with the number of requests so far.
+    `report_progress` is called after each request with the number of requests so far.
     """
     times: list[float] = []
-    for number, prompt in enumerate(sample, start=1):
-        times.extend(milliseconds for _, milliseconds in team.map_unordered("time", [prompt]))
-        done(number)
+    for number, prompt in enumerate(prompts, start=1):
+        times.extend(milliseconds for _, milliseconds in executor.map_unordered("time", [prompt]))
+        report_progress(number)
     return times[1:]
 
 
-def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation, team: Executor) -> Facts:
-    """Return the measurements as facts; empty if there are no rows.
+def speed_facts(
+    single_latencies: Sequence[float], rows: int, seconds: float, settings: Evaluation, executor: Executor
+) -> Facts:
+    """Return the measurements by name; empty if there are no rows.
 
     Args:
-        single: Latencies in milliseconds of requests that were sent one at a time; can be empty.
+        single_latencies: Latencies in milliseconds of requests that were sent one at a time; can be empty.
         rows: Number of rows answered in batches.
-        seconds: Time in seconds to answer these rows.
+        seconds: Time in seconds that it took to answer these rows.
         settings: Section `evaluation` of params.yaml.
-        team: Executor that runs the model.
+        executor: Executor that runs the model.
     """
     if not rows:
         return {}
     largest = "the most that the model's process held" if settings.workers == 1 else "of the largest worker"
-    peak_memory = Fact(value=round(team.peak_bytes() / 1e9, 3), unit="GB", note=largest)
+    peak_memory = Fact(value=round(executor.peak_bytes() / 1e9, 3), unit="GB", note=largest)
     return {
-        **_latency(single),
-        **_throughput(rows / seconds, rows, settings, team.count()),
+        **_latency_facts(single_latencies),
+        **_throughput_facts(rows / seconds, rows, settings, executor.count_answering()),
         "peak_memory_gb": peak_memory,
     }
 
 
-def _latency(single: Sequence[float]) -> Facts:
+def _latency_facts(single: Sequence[float]) -> Facts:
     import numpy as np
 
     if not single:
@@ -62,8 +69,8 @@ def _latency(single: Sequence[float]) -> Facts:
     }
 
 
-def _throughput(rate: float, rows: int, settings: Evaluation, workers: int) -> Facts:
-    """Return throughput and cost. Each worker costs `price_per_hour`, so several do not make a request cheaper."""
+def _throughput_facts(rate: float, rows: int, settings: Evaluation, workers: int) -> Facts:
+    """Return throughput and cost. Each worker costs `price_per_hour`, so more workers do not make a request cheaper."""
     together = "" if settings.workers == 1 else f" by {workers} workers together"
     batched = f"batches of {settings.batch_size}, their common beginning read once{together}"
     cost = settings.price_per_hour * workers / 3600 * 1000 / rate

@@ -1,8 +1,8 @@
 """Confidence intervals of metrics, and significance tests of comparisons.
 
-Shares have a Wilson score interval, other metrics a percentile bootstrap over rows. Gains have Newcombe's interval for
-paired shares (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Values are rounded to DECIMALS, so
-that the last bits, which differ between processors, do not affect digests.
+Proportions have a Wilson score interval, and other metrics a percentile bootstrap over rows. Gains have Newcombe's
+interval for paired proportions (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. The last bits of
+a value differ between processors. Values are therefore rounded to DECIMALS before they are written and digested.
 """
 
 import itertools
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from tasks.core.documents.config import FrozenModel
 
 DECIMALS = 6
-"""Number of decimal places of values and interval ends, and of significant digits of p-values."""
+"""Number of decimal places of values and interval bounds, and of significant digits of p-values."""
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
 MAX_DRAW_COUNTS = 8_000_000
-"""Maximum number of resample counts of a bootstrap in memory at once: 64 MB at 8 bytes each."""
+"""Maximum number of resample counts that a bootstrap holds in memory at once. At 8 bytes each, they take 64 MB."""
 POWER = 0.8
-"""Statistical power: probability that a true gain of the smallest detectable size is detected."""
+"""Statistical power, the probability that a true gain of the smallest detectable size is detected."""
 
 
 class Interval(FrozenModel):
-    """Value of a metric with the ends of its confidence interval: low <= value <= high."""
+    """Value of a metric with the bounds of its confidence interval: low <= value <= high."""
 
     value: float
     low: float
@@ -35,16 +35,16 @@ class Interval(FrozenModel):
 
     @classmethod
     def rounded(cls, value: float, low: float, high: float) -> "Interval":
-        """Round the three numbers, and widen the interval if it would otherwise not contain the value.
+        """Round the three numbers. Widen the interval if it does not contain the value.
 
-        The value can be outside of the interval because of rounding or a skewed bootstrap.
+        Rounding or a skewed bootstrap can put the value outside of the interval.
         """
         value, low, high = (round(float(number), DECIMALS) + 0.0 for number in (value, low, high))
         return cls(value=value, low=min(low, value), high=max(high, value))
 
 
 def wilson_interval(hits: int, rows: int, confidence: float) -> Interval:
-    """Return the share hits / rows (rows >= 1) with its Wilson score interval."""
+    """Return the proportion hits / rows with its Wilson score interval. There must be at least one row."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(hits, rows, alpha=1 - confidence, method="wilson")
@@ -53,7 +53,7 @@ def wilson_interval(hits: int, rows: int, confidence: float) -> Interval:
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Numbers of rows by the model that is right: both, only the first (gained), only the second (lost), or neither."""
+    """Numbers of rows answered correctly by both models, only the first (gained), only the second (lost) or neither."""
 
     both: int
     gained: int
@@ -81,15 +81,15 @@ def mcnemar_p(pairs: PairedCounts) -> float:
     return round_p_value(min(1.0, float(mcnemar(table, exact=True).pvalue)))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm_correction(p_values: Sequence[float]) -> list[float]:
     """Return p-values corrected for multiple tests by Holm's method (Scandinavian Journal of Statistics 6, 1979).
 
-    The results have the order of `ps` and equal those of statsmodels' `multipletests`. That function is not used
+    The results have the order of `p_values` and equal those of statsmodels' `multipletests`. That function is not used
     because it runs the garbage collector at every call, which takes seconds in a process that holds a model.
     """
-    corrected, floor = [0.0] * len(ps), 0.0
-    for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
-        floor = max(floor, min(1.0, ps[place] * (len(ps) - rank)))
+    corrected, floor = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        floor = max(floor, min(1.0, p_values[place] * (len(p_values) - rank)))
         corrected[place] = round_p_value(floor)
     return corrected
 
@@ -100,7 +100,10 @@ def round_p_value(p: float) -> float:
 
 
 def paired_gain(pairs: PairedCounts, confidence: float) -> Interval:
-    """Return the first model's share of right answers minus the second's, by Newcombe's method 10 (rows >= 1)."""
+    """Return the first model's proportion of correct answers minus the second's, with Newcombe's interval (method 10).
+
+    There must be at least one row.
+    """
     first = wilson_interval(pairs.both + pairs.gained, pairs.rows, confidence)
     second = wilson_interval(pairs.both + pairs.lost, pairs.rows, confidence)
     gain = (pairs.gained - pairs.lost) / pairs.rows
@@ -129,11 +132,11 @@ def _newcombe_phi(pairs: PairedCounts) -> float:
     return corrected / math.sqrt(margins)
 
 
-def smallest_detectable(pairs: PairedCounts, confidence: float) -> float:
+def smallest_detectable_gain(pairs: PairedCounts, confidence: float) -> float:
     """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows, at most 1.
 
-    Source: Connor, Biometrics 43, 1987. The share of rows on which the models differ is taken from `pairs`. If this
-    share is too small for any gain to be detected, the result assumes that all differing rows are gains.
+    Source: Connor, Biometrics 43, 1987. The fraction of rows on which the models differ is taken from `pairs`. If this
+    fraction is too small for any gain to be detected, the result assumes that all differing rows are gains.
     """
     from scipy.stats import norm
 
@@ -148,22 +151,23 @@ def smallest_detectable(pairs: PairedCounts, confidence: float) -> float:
     return next((gain for gain in steps if rows_needed(gain, max(differing, gain)) <= pairs.rows), 1.0)
 
 
-def bootstrap(
-    figures: Mapping[Model, Callable[[Array], Array]], rows: int, samples: int, seed: int
+def bootstrap_metric(
+    metric_functions: Mapping[Model, Callable[[Array], Array]], rows: int, samples: int, seed: int
 ) -> dict[Model, Array]:
     """Return each model's metric, first for the original rows and then for each of `samples` bootstrap samples.
 
-    All models use the same samples, so that their differences are paired.
+    All models use the same samples, so that differences between models are paired.
 
     Args:
-        figures: Functions by model that compute the metric from the resample counts of the rows (samples × rows).
+        metric_functions: Functions by model that compute the metric from the resample counts of the rows (samples ×
+            rows).
         rows: Number of rows.
         samples: Number of bootstrap samples.
         seed: Seed of the random numbers.
     """
     draws = itertools.chain([np.ones((1, rows), np.float32)], resample(rows, samples, seed))
-    parts = [{model: figure(weights) for model, figure in figures.items()} for weights in draws]
-    return {model: np.concatenate([part[model] for part in parts]) for model in figures}
+    parts = [{model: figure(weights) for model, figure in metric_functions.items()} for weights in draws]
+    return {model: np.concatenate([part[model] for part in parts]) for model in metric_functions}
 
 
 def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:

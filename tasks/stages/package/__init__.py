@@ -1,4 +1,4 @@
-"""Stage `package`: builds the payload of a release.
+"""Stage `package`: build the payload of a release.
 
 params.py      sections of params.yaml that the stage reads
 package.py     entry point of the stage

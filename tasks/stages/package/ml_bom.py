@@ -19,26 +19,26 @@ MODEL_REF, BASE_MODEL_REF, DATASET_REF = "model", "base-model", "dataset"
 """Identifiers (`bom-ref`) of components in the bill of materials. A source has the identifier `source:ID`."""
 
 
-def render(parts: CardData, model_files: Mapping[str, str]) -> bytes:
+def render_ml_bom(card_data: CardData, model_files: Mapping[str, str]) -> bytes:
     """Render the bill of materials as JSON.
 
     Args:
-        parts: Data of the model card.
+        card_data: Data of the model card.
         model_files: SHA-256 of each file in payload/model, by path.
     """
     from cyclonedx.output.json import JsonV1Dot6
 
-    document = parse(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
-    document["metadata"]["component"]["modelCard"] = _card(parts)
+    document = parse(JsonV1Dot6(_bom(card_data, model_files)).output_as_string())
+    document["metadata"]["component"]["modelCard"] = _model_card(card_data)
     return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _bom(parts: CardData, model_files: Mapping[str, str]) -> Any:
+def _bom(card_data: CardData, model_files: Mapping[str, str]) -> Any:
     from cyclonedx.model.bom import Bom, BomMetaData
 
-    model, base = _model(parts, model_files), _base(parts)
-    dataset, sources = _dataset(parts), [_source(item) for item in parts.sources.sources]
-    serial = files.sha256_bytes(canonical_json([parts.manifest.model_dump(mode="json"), dict(model_files)]))
+    model, base = _model_component(card_data, model_files), _base_model_component(card_data)
+    dataset, sources = _dataset_component(card_data), [_source_component(item) for item in card_data.sources.sources]
+    serial = files.sha256_bytes(canonical_json([card_data.manifest.model_dump(mode="json"), dict(model_files)]))
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"urn:sha256:{serial}"),
         metadata=BomMetaData(component=model),
@@ -50,19 +50,19 @@ def _bom(parts: CardData, model_files: Mapping[str, str]) -> Any:
     return bom
 
 
-def _model(parts: CardData, model_files: Mapping[str, str]) -> Any:
+def _model_component(card_data: CardData, model_files: Mapping[str, str]) -> Any:
     from cyclonedx.model import Property
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.contact import OrganizationalContact
 
-    manifest, owners = parts.manifest, parts.params.use_case.owners.model_dump()
+    manifest, owners = card_data.manifest, card_data.params.use_case.owners.model_dump()
     return Component(
         bom_ref=MODEL_REF,
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=manifest.name,
-        description=parts.params.use_case.problem,
+        description=card_data.params.use_case.problem,
         authors=[OrganizationalContact(name=f"{who} ({kind} owner)") for kind, who in owners.items()],
-        hashes=[_sha256(files.sha256_bytes(canonical_json(dict(model_files))))],
+        hashes=[_sha256_hash(files.sha256_bytes(canonical_json(dict(model_files))))],
         properties=[
             Property(name="hallmark:code_sha256", value=manifest.code_sha256),
             Property(name="hallmark:method", value=manifest.method),
@@ -73,31 +73,33 @@ def _model(parts: CardData, model_files: Mapping[str, str]) -> Any:
     )
 
 
-def _base(parts: CardData) -> Any:
+def _base_model_component(card_data: CardData) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
         bom_ref=BASE_MODEL_REF,
         type=ComponentType.MACHINE_LEARNING_MODEL,
-        name=parts.manifest.base_model_origin,
-        hashes=[_sha256(parts.manifest.base_model_sha256)],
-        licenses=[_licence(parts.manifest.base_model_licence)],
+        name=card_data.manifest.base_model_origin,
+        hashes=[_sha256_hash(card_data.manifest.base_model_sha256)],
+        licenses=[_parse_licence(card_data.manifest.base_model_licence)],
     )
 
 
-def _dataset(parts: CardData) -> Any:
+def _dataset_component(card_data: CardData) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
         bom_ref=DATASET_REF,
         type=ComponentType.DATA,
-        name=f"{parts.manifest.name} dataset",
-        description=f"{parts.dataset['rows']['train']:,} rows to train, {parts.dataset['rows']['test']:,} held out",
-        hashes=[_sha256(parts.manifest.stages["split"])],
+        name=f"{card_data.manifest.name} dataset",
+        description=(
+            f"{card_data.dataset['rows']['train']:,} rows to train, {card_data.dataset['rows']['test']:,} held out"
+        ),
+        hashes=[_sha256_hash(card_data.manifest.stages["split"])],
     )
 
 
-def _source(item: Any) -> Any:
+def _source_component(item: Any) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
@@ -105,25 +107,25 @@ def _source(item: Any) -> Any:
         type=ComponentType.DATA,
         name=item.source.id,
         description=item.source.description or None,
-        hashes=[_sha256(item.sha256)],
-        licenses=[_licence(item.source.licence)],
+        hashes=[_sha256_hash(item.sha256)],
+        licenses=[_parse_licence(item.source.licence)],
     )
 
 
-def _sha256(digest: str) -> Any:
+def _sha256_hash(digest: str) -> Any:
     from cyclonedx.model import HashAlgorithm, HashType
 
     return HashType(alg=HashAlgorithm.SHA_256, content=digest)
 
 
-def _licence(text: str) -> Any:
+def _parse_licence(text: str) -> Any:
     from cyclonedx.contrib.license.factories import LicenseFactory
 
     return LicenseFactory().make_from_string(text)
 
 
-def _card(parts: CardData) -> dict[str, Any]:
-    case = parts.params.use_case
+def _model_card(card_data: CardData) -> dict[str, Any]:
+    case = card_data.params.use_case
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
@@ -132,7 +134,9 @@ def _card(parts: CardData) -> dict[str, Any]:
         },
         "quantitativeAnalysis": {
             "performanceMetrics": [
-                _metric(name, fact) for name, fact in parts.facts.items() if name.startswith("evaluate.")
+                _performance_metric(name, fact)
+                for name, fact in card_data.facts.items()
+                if name.startswith("evaluate.")
             ]
         },
         "considerations": {
@@ -143,7 +147,7 @@ def _card(parts: CardData) -> dict[str, Any]:
     }
 
 
-def _metric(name: str, fact: Fact) -> dict[str, Any]:
+def _performance_metric(name: str, fact: Fact) -> dict[str, Any]:
     metric: dict[str, Any] = {"type": name, "value": f"{fact.value:g}", "slice": "test"}
     if fact.low is not None and fact.high is not None:
         metric["confidenceInterval"] = {"lowerBound": f"{fact.low:g}", "upperBound": f"{fact.high:g}"}

@@ -14,11 +14,11 @@ measurement/     time, communication and utilisation of a training run
 job.py          parameters and paths that every worker needs
 loop.py         training loop of a worker
 workers.py      exchange of values between workers
-coordinator.py  coordinator of workers that have no disk in common
+coordinator.py  coordinator of workers whose machines have no disk in common
 
 validation.py      loss over the validation rows
 early_stopping.py  schedule of validations, choice of the best weights, and early stopping
 log_follower.py    follower of the training log: progress, and points of the training curve
-points.py          file with the points of the training curve, which MLflow shows
+curve_points.py    file with the points of the training curve, which MLflow shows
 calibrate.py       measurement of the training speed with a few steps
 """

@@ -1,4 +1,4 @@
-"""Calibration: a few training steps on this machine that measure the number of tokens per second of one worker.
+"""Calibration: measurement of one worker's tokens per second with a few training steps on this machine.
 
 The steps run in a separate process, with the threads and the environment of a worker, because they can run out of
 memory.
@@ -21,18 +21,18 @@ from tasks.stages.train.model import builders
 from tasks.stages.train.preflight.model_shape import ModelShape
 from tasks.stages.train.preflight.speed import CalibratedSpeed
 from tasks.stages.train.rows import examples
-from tasks.stages.train.rows.examples import Origin, Writer
+from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
 from tasks.stages.train.rows.rendering import Example
 
 SECONDS = 15.0
 """Duration of the measurement in seconds, without the first step. The last step is completed even if it takes
 longer."""
-MADE_UP_ROWS = 64
+GENERATED_ROW_COUNT = 64
 REQUEST_FILE, RESULT_FILE = "asked.json", "told.json"
 
 
-def calibrate(
-    training: Training, shape: ModelShape, model: Path, rows: Path | None, run: str, aside: Path
+def calibrate_speed(
+    training: Training, shape: ModelShape, model: Path, rows: Path | None, run_id: str, scratch_folder: Path
 ) -> CalibratedSpeed:
     """Train for a few seconds and return the speed.
 
@@ -41,88 +41,89 @@ def calibrate(
         shape: Shape of the model.
         model: Folder of the model.
         rows: Folder with the rows of a run; None to train on generated rows.
-        run: Id of the run that `rows` belong to.
-        aside: Empty folder for temporary files.
+        run_id: Id of the run that `rows` belong to.
+        scratch_folder: Empty folder for temporary files.
 
     Raises:
         Unavailable: No step was completed.
     """
     alone = training.model_copy(update={"workers": 1, "least_workers": None, "sequence_parallel": 1})
-    words = f"rows of run {run}"
+    words = f"rows of run {run_id}"
     if rows is None:
-        length = min(training.max_length, shape.context or training.max_length)
-        rows, words = aside / "rows", f"made-up rows of {length:,} tokens"
-        write_made_up_rows(rows, length, shape.vocabulary)
+        length = min(training.max_length, shape.context_length or training.max_length)
+        rows, words = scratch_folder / "rows", f"made-up rows of {length:,} tokens"
+        write_generated_rows(rows, length, shape.vocabulary)
     request = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
-    write_json(aside / REQUEST_FILE, request)
-    command = [*shlex.split(python_command()), __file__, str(aside.resolve())]
+    write_json(scratch_folder / REQUEST_FILE, request)
+    command = [*shlex.split(python_command()), __file__, str(scratch_folder.resolve())]
     environment = {**os.environ, **builders.crew(alone).environment}
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if ended.returncode or not (aside / RESULT_FILE).is_file():
+    if ended.returncode or not (scratch_folder / RESULT_FILE).is_file():
         last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")
         raise Unavailable(
             f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate "
             "out, or ask for a training that this machine can do"
         )
-    result = read_json(aside / RESULT_FILE)
+    result = read_json(scratch_folder / RESULT_FILE)
     return CalibratedSpeed(result["tokens"] / result["seconds"], result["steps"], result["seconds"], words)
 
 
-def write_made_up_rows(folder: Path, length: int, vocabulary: int) -> None:
+def write_generated_rows(folder: Path, length: int, vocabulary: int) -> None:
     folder.mkdir()
-    with Writer(folder, vocabulary) as writer:
-        for row in range(MADE_UP_ROWS):
+    with ExampleWriter(folder, vocabulary) as writer:
+        for row in range(GENERATED_ROW_COUNT):
             writer.add(Example([(row * 7919 + place) % vocabulary for place in range(length)], length // 2))
         nothing = "0" * 64
-        writer.finish(Origin(data=nothing, validation=nothing, prompts=nothing, model=nothing))
+        writer.finish(TokensOrigin(data=nothing, validation=nothing, prompts=nothing, model=nothing))
 
 
-def measure(job: Job, seconds: float) -> dict[str, Any]:
-    """Return the number of steps and tokens of this process, the only worker, and the seconds that they took.
+def measure_steps(job: Job, seconds: float) -> dict[str, Any]:
+    """Train in this process, as the only worker, for at least `seconds`.
 
-    The first step is not counted.
+    Returns:
+        Number of `steps`, number of `tokens`, and their duration in `seconds`. The first step is not counted.
     """
     from tasks.stages.train import loop
-    from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.rows.order import RowOrder
 
     loop.set_up_torch(job.training)
-    engine, order = loop.load_engine(job, None), Order(examples.read(job.rows), job.training)
+    engine, order = loop.load_engine(job, None), RowOrder(examples.map_examples(job.rows), job.training)
     loop.take_step(engine, order, 0)
     steps = tokens = 0
     began = time.monotonic()
     while not steps or time.monotonic() - began < seconds:
         steps += 1
-        tokens += int(loop.take_step(engine, order, steps % order.steps)["tokens"])
+        tokens += int(loop.take_step(engine, order, steps % order.step_count)["tokens"])
     return {"steps": steps, "tokens": tokens, "seconds": time.monotonic() - began}
 
 
-def main(aside: Path) -> int:
-    """Run the calibration that `asked.json` in the folder `aside` describes, and write its result to `told.json`.
+def main(scratch_folder: Path) -> int:
+    """Run the calibration that `asked.json` in `scratch_folder` describes, and write its result to `told.json`.
 
     The process is started as `python -I tasks/stages/start.py .../calibrate.py FOLDER`.
     """
     from torch import distributed
 
-    request = read_json(aside / REQUEST_FILE)
+    request = read_json(scratch_folder / REQUEST_FILE)
     job = Job(
         training=Training.model_validate(request["training"]),
         model=Path(request["model"]),
         rows=Path(request["rows"]),
-        checkpoints=aside,
-        output=aside,
-        scratch=aside,
+        checkpoints=scratch_folder,
+        output=scratch_folder,
+        scratch=scratch_folder,
     )
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     backend = "nccl" if job.training.device == "gpu" else "gloo"
-    distributed.init_process_group(backend, init_method=f"file://{aside / 'meeting'}", rank=0, world_size=1)
+    distributed.init_process_group(backend, init_method=f"file://{scratch_folder / 'meeting'}", rank=0, world_size=1)
     try:
-        result = measure(job, request["seconds"])
+        result = measure_steps(job, request["seconds"])
     except HallmarkError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     finally:
         distributed.destroy_process_group()
-    write_json(aside / RESULT_FILE, result)
+    write_json(scratch_folder / RESULT_FILE, result)
     return 0
 
 

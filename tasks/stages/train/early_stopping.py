@@ -1,38 +1,40 @@
 """Schedule of validations, choice of the best weights, and early stopping.
 
-All decisions are derived from the training curve, so a training run that resumes from a checkpoint makes the same ones.
+All decisions are derived from the training curve, so a training run that is resumed makes the same decisions.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imports NumPy, for which the supervisor of a stage need not wait
-    from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.rows.order import RowOrder
 
-VALIDATION_LOSS = "validation_loss"
+VALIDATION_LOSS_KEY = "validation_loss"
 """Key of the validation loss in a point of the training curve. It is the mean loss per target token."""
-DEFAULT_VALIDATIONS = 10
+DEFAULT_VALIDATION_COUNT = 10
 """Number of validations in a training run if `training.validate_steps` is not set."""
 
 Curve = Sequence[dict[str, Any]]
 
 
-def validation_due(order: "Order", steps: int) -> bool:
+def is_validation_due(order: "RowOrder", steps: int) -> bool:
     """Return whether the validation loss is computed after `steps` steps. It is always computed after the last step."""
-    every = order.training.validate_steps or max(1, order.steps // DEFAULT_VALIDATIONS)
-    return len(order.examples.validation) > 0 and (steps % every == 0 or steps == order.steps)
+    every = order.training.validate_steps or max(1, order.step_count // DEFAULT_VALIDATION_COUNT)
+    return len(order.examples.validation) > 0 and (steps % every == 0 or steps == order.step_count)
 
 
 def best_point(curve: Curve) -> dict[str, Any] | None:
-    """Return the point with the lowest validation loss, the first of equal ones; None before the first validation."""
+    """Return the first point with the lowest validation loss; None before the first validation."""
     return min(
-        (point for point in curve if VALIDATION_LOSS in point), key=lambda point: point[VALIDATION_LOSS], default=None
+        (point for point in curve if VALIDATION_LOSS_KEY in point),
+        key=lambda point: point[VALIDATION_LOSS_KEY],
+        default=None,
     )
 
 
 def should_stop(curve: Curve, patience: int | None) -> bool:
-    """Return whether the last `patience` validations have not improved on the lowest validation loss."""
+    """Return whether `patience` validations have followed the one with the lowest loss; False if `patience` is None."""
     lowest = best_point(curve) if patience is not None else None
     if patience is None or lowest is None:
         return False
-    return sum(VALIDATION_LOSS in point for point in curve[lowest["step"] :]) >= patience
+    return sum(VALIDATION_LOSS_KEY in point for point in curve[lowest["step"] :]) >= patience

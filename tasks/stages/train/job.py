@@ -1,6 +1,6 @@
 """Training job: the parameters and paths that every worker needs.
 
-Code that only passes a job on imports this file and not the training loop, which would import torch.
+Code that only passes on a job can import this file without importing torch, which the training loop needs.
 """
 
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from typing import Any
 from tasks.core.params.training import Training
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage.trees import Tree
-from tasks.stages.cluster.versions import Versions
+from tasks.stages.cluster.versions import LibraryVersions
 from tasks.stages.train.coordinator import END_REQUEST_FILE, LOG_FILE, MORE_WORKERS_FILE
 
 
 @dataclass(frozen=True)
 class RemoteStorage:
-    place: str
+    location: str
     """Location of the storage: `s3://BUCKET/PREFIX`, or a folder that all machines mount."""
-    name: str
-    """Name of the folder in the storage that only this training run uses."""
-    model: Tree
-    rows: Tree
+    folder_name: str
+    """Name of the folder in the storage that belongs to this training run only."""
+    model_files: Tree
+    row_files: Tree
     coordinator: Any = None
     """Ray handle of the coordinator; None before the coordinator is started."""
 
@@ -42,7 +42,7 @@ class Job:
     """Empty folder for the trained weights, next to the checkpoints. Workers cannot write to the stage's own output
     folder, because its path exists only in the stage's sandbox."""
     scratch: Path
-    versions: Versions = field(default_factory=versions.installed_versions)
+    versions: LibraryVersions = field(default_factory=versions.installed_versions)
     """Library versions of the machine that starts the training run."""
     inputs: str = ""
     """Digest of all inputs that affect the trained weights."""
@@ -52,7 +52,7 @@ class Job:
     """Ray's ids of machines that cannot train with the others."""
     remote: RemoteStorage | None = None
     on_cluster: bool = False
-    """Whether the training run uses a cluster, which announces preemptions."""
+    """Whether the training run uses a cluster. Only a cluster announces preemptions."""
 
     @property
     def training_log(self) -> Path:

@@ -1,7 +1,7 @@
 """Stage `train`: fine-tune the base model on the training rows, once the data gate has passed.
 
 Writes artefacts/train/ with `adapter/` (or `model/` for method full), `curve.json` and `result.json`, and
-measured/train/facts.json. The same inputs give the same bytes.
+measured/train/facts.json. The same inputs give the same bytes in artefacts/train/.
 """
 
 import shutil
@@ -21,22 +21,22 @@ from tasks.core.machine import processor
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import VALIDATION_SETTINGS, Training
-from tasks.core.progress import announce
+from tasks.core.params.training import SETTINGS_THAT_NEED_VALIDATION, Training
+from tasks.core.progress import print_progress
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train import early_stopping, log_follower
+from tasks.stages.train.curve_points import POINTS_FILE, CurvePointsWriter
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import ray_attempt
-from tasks.stages.train.model import builders, equipment
-from tasks.stages.train.points import POINTS_FILE, Points
+from tasks.stages.train.model import builders, machine_requirements
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.order import Order
+from tasks.stages.train.rows.order import RowOrder
 from tasks.stages.train.training_store import transfer
 from tasks.trust.gate_statement import require_gate
 
@@ -54,8 +54,8 @@ class Result(FrozenModel):
     skipped_steps: int = 0
     """Number of steps that were skipped because their loss was not finite or had jumped."""
     best_step: int | None = None
-    """Step with the lowest validation loss, whose weights are the result. Without validation rows it is None, and the
-    result has the weights of the last step."""
+    """Step with the lowest validation loss; the result has the weights after this step. It is None without validation
+    rows, and the result then has the weights after the last step."""
     validation_loss: float | None = None
     """Mean loss per target token of the validation rows after `best_step`."""
 
@@ -81,24 +81,23 @@ class Result(FrozenModel):
 
 @dataclass(frozen=True)
 class Timing:
-    """Time, speed and memory of one execution of the stage. Its artefacts do not depend on them."""
+    """Time, speed and memory of one execution of the stage. These values do not affect the stage's artefacts."""
 
     seconds: float
     """Duration of the stage in seconds, including the start of Ray."""
     tokens_per_second: float
-    """Tokens of prompts and targets per second of training; 0 if no step was taken because a checkpoint had all of
-    them."""
+    """Tokens of prompts and targets per second of training; 0 if a checkpoint already contained all steps."""
     peak_memory_gb: float
-    """Peak memory of the worker that used most, in 10^9 bytes. On a GPU, it is the GPU's memory."""
-    fill: float | None
-    """Share of the computed positions that hold a token and not padding; None if no step was taken."""
+    """Peak memory of the worker that used the most, in 10^9 bytes. On a GPU, it is the GPU's memory."""
+    filled_share: float | None
+    """Fraction of the computed positions that hold a token rather than padding; None if no step was taken."""
     mfu: float | None
     """Model FLOPs utilisation of the steps (`preflight/operations.py`); None if the device's peak is unknown."""
     mfu_source: str
-    shares: dict[str, float]
-    """Shares of `seconds` by part of the first worker's time (`measurement/time_shares.py`), with two more parts:
-    `failures`, and `other` for the start of Ray and for loading and writing the weights. A resumed training run counts
-    only the steps since it was resumed."""
+    time_shares: dict[str, float]
+    """Fractions of `seconds` that the first worker spent on each part of the training run
+    (`measurement/time_shares.py`). There are two more parts: `failures`, and `other` for starting Ray and for loading
+    and writing the weights. For a resumed training run, only the steps since it was resumed are counted."""
     failures: tuple[Failure, ...]
 
     def facts(self) -> Facts:
@@ -106,7 +105,7 @@ class Timing:
             "seconds": Fact(value=round(self.seconds, 1), unit="s"),
             "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
             "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
-            **({} if self.fill is None else {"fill": Fact(value=round(self.fill, 4), note=FILL_NOTE)}),
+            **({} if self.filled_share is None else {"fill": Fact(value=round(self.filled_share, 4), note=FILL_NOTE)}),
             **(
                 {}
                 if self.mfu is None
@@ -114,7 +113,7 @@ class Timing:
             ),
             **{
                 f"time_{part}": Fact(value=round(share, 4), note="share of `seconds`")
-                for part, share in self.shares.items()
+                for part, share in self.time_shares.items()
             },
             "failures": Fact(value=len(self.failures), note="workers lost or memory too small; it went on each time"),
             "seconds_lost": Fact(value=round(sum(each.seconds for each in self.failures), 1), unit="s", note="to them"),
@@ -134,24 +133,24 @@ def run(params: Params, layout: Layout) -> Result:
     """Train the base model on the rows of stage `tokenise`.
 
     Raises:
-        Refused: The data gate has not passed, or the rows were made from data that is not this run's.
+        Refused: The data gate has not passed, or the rows were made from other data than this run's.
         InputError: A row is too long, or the model does not fit on this machine.
         Unavailable: Ray or its workers cannot run.
     """
     require_gate(layout, "data")
     began = time.monotonic()
-    announce("train", "checking the rows")
+    print_progress("train", "checking the rows")
     if warning := processor.bf16_warning("training", params.training.device, params.training.precision):
         print(warning, flush=True)
     examples = read_rows(params, layout)
-    require_validation(params.training, examples)
-    require_room(params, layout)
+    require_validation_rows(params.training, examples)
+    require_machine_resources(params, layout)
     inputs = inputs_digest(params, layout)
-    points = Points(layout)
+    points = CurvePointsWriter(layout)
     with checkpoints.locked_folder(layout.cache_folder("checkpoints", "train") / inputs) as kept:
         job = Job(
             training=params.training,
-            model=model_folder(layout),
+            model=base_model_folder(layout),
             rows=layout.artefacts("tokenise"),
             checkpoints=kept,
             output=kept / "weights",
@@ -160,25 +159,25 @@ def run(params: Params, layout: Layout) -> Result:
             inputs=inputs,
         )
         with atomic_folder(layout.artefacts("train")) as output:
-            job, failures = execute(job, examples, points)
-            shutil.move(job.output, output / methods.get(params.training.method).form.folder)
+            job, failures = train_on_ray(job, examples, points)
+            shutil.move(job.output, output / methods.get_method(params.training.method).result_form.folder_name)
             curve = log_follower.read_log(job.training_log)
-            result = summarise(curve, params, len(examples) - len(examples.validation))
+            result = summarise_curve(curve, params, len(examples) - len(examples.validation))
             write_json(
                 output / "curve.json", [{key: point[key] for key in CURVE_KEYS if key in point} for point in curve]
             )
-            write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
-            timing = measure(job, curve, time.monotonic() - began, failures)
-            write_measured(layout, timing, points)
+            write_json(output / "result.json", {"facts": facts.facts_to_json(result.facts()), **result.model_dump()})
+            timing = measure_execution(job, curve, time.monotonic() - began, failures)
+            write_measurements(layout, timing, points)
         transfer.remove_training(job)
     return result
 
 
-CURVE_KEYS = ("step", "loss", "lr", "tokens", early_stopping.VALIDATION_LOSS)
+CURVE_KEYS = ("step", "loss", "lr", "tokens", early_stopping.VALIDATION_LOSS_KEY)
 """Keys of a step in curve.json. A step has a validation loss only if a validation followed it."""
 
 
-def model_folder(layout: Layout) -> Path:
+def base_model_folder(layout: Layout) -> Path:
     return layout.artefacts("base_model") / "model"
 
 
@@ -189,14 +188,14 @@ def read_rows(params: Params, layout: Layout) -> Examples:
         Refused: The rows were made from other data, other prompts or another base model than this run's.
         InputError: A row has more tokens than `training.max_length` or the base model's context.
     """
-    folder, context = layout.artefacts("tokenise"), model_shape.read(model_folder(layout)).context
+    folder, context = layout.artefacts("tokenise"), model_shape.read(base_model_folder(layout)).context_length
     most = min(params.training.max_length, context or params.training.max_length)
-    on_disk.verify(folder, tokenise.origin(layout, params.prompts))
-    examples = on_disk.read(folder)
+    on_disk.verify_example_files(folder, tokenise.digest_inputs(layout, params.prompts))
+    examples = on_disk.map_examples(folder)
     longest = tokenise.Result.read(layout).longest
     if longest > most:
         limit = "the base model's context" if most == context else "training.max_length"
-        too_long = int((examples.lengths() > most).sum())
+        too_long = int((examples.row_lengths() > most).sum())
         raise InputError(
             f"{limit}: expected at most {most} tokens a row, got {too_long} of {len(examples)} rows above "
             f"it, the longest with {longest}; raise it, or lower data.max_prompt_chars so that they are quarantined"
@@ -204,8 +203,8 @@ def read_rows(params: Params, layout: Layout) -> Examples:
     return examples
 
 
-def require_validation(training: Training, examples: Examples) -> None:
-    settings = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
+def require_validation_rows(training: Training, examples: Examples) -> None:
+    settings = [name for name in SETTINGS_THAT_NEED_VALIDATION if getattr(training, name) is not None]
     if settings and not len(examples.validation):
         raise InputError(
             f"training.{settings[0]} is set, and there are no validation rows; set data.validation_share, or leave out "
@@ -213,7 +212,7 @@ def require_validation(training: Training, examples: Examples) -> None:
         )
 
 
-def require_room(params: Params, layout: Layout) -> None:
+def require_machine_resources(params: Params, layout: Layout) -> None:
     """Verify that this machine has the memory, compiler and libraries for the training run.
 
     The check takes place before a device is used. Workers of a cluster check their own machines instead. Disk space is
@@ -222,33 +221,33 @@ def require_room(params: Params, layout: Layout) -> None:
     Raises:
         InputError: The model does not fit into memory, or a compiler or library is missing.
     """
-    model = model_shape.read(model_folder(layout))
-    sequence_parallel_check.require(params.training, model)
+    model = model_shape.read(base_model_folder(layout))
+    sequence_parallel_check.require_sequence_parallel_support(params.training, model)
     if connection.cluster_address() is None:
-        equipment.require(params.training)
-        work = workload.of(layout.artefacts("tokenise"), params.training, None)
-        available = replace(machine_capacity.of(params.training, Resources(), layout.state), disk=None)
-        estimate.require(estimate.of(params.training, model, Resources(), available, work))
+        machine_requirements.require_software(params.training)
+        work = workload.count_workload(layout.artefacts("tokenise"), params.training, None)
+        available = replace(machine_capacity.capacity_per_worker(params.training, Resources(), layout.state), disk=None)
+        estimate.require_fit(estimate.estimate_training(params.training, model, Resources(), available, work))
 
 
-def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Failure]]:
+def train_on_ray(job: Job, examples: Examples, points: CurvePointsWriter) -> tuple[Job, list[Failure]]:
     """Train on Ray and report the progress.
 
     Returns:
-        The job and the failures, oldest first. The job has its storage if the machines have no disk in common.
+        The job and the failures, oldest first. If the machines have no disk in common, the job's `remote` is set.
     """
     for folder in (job.output, job.scratch):
-        checkpoints.remove(folder)
+        checkpoints.remove_path(folder)
         folder.mkdir()
-    checkpoints.require_room(job.checkpoints)
-    steps = Order(examples, job.training).steps
-    plan = log_follower.Plan(steps, partial(seconds_lost, job.checkpoints))
-    storage = training_storage.from_environment() if connection.cluster_address() else None
+    checkpoints.require_disk_space(job.checkpoints)
+    steps = RowOrder(examples, job.training).step_count
+    plan = log_follower.TrainingPlan(steps, partial(seconds_lost_to_failures, job.checkpoints))
+    storage = training_storage.storage_from_environment() if connection.cluster_address() else None
     job = transfer.upload_inputs(job, storage)
-    announce("train", "starting Ray, then loading the model on its workers")
+    print_progress("train", "starting Ray, then loading the model on its workers")
     with (
-        connection.connected(builders.crew(job.training), apart=storage is not None),
-        log_follower.reporting(job.training_log, plan, points),
+        connection.connected(builders.crew(job.training), without_shared_disk=storage is not None),
+        log_follower.report_progress(job.training_log, plan, points),
     ):
         failures = attempts.train_until_done(job, ray_attempt.fit)
     transfer.fetch_weights(job)
@@ -261,69 +260,72 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
 
 
 OPERATIONAL_PARAMETERS = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
-"""Parameters that decide how a training run survives failures. They do not influence the weights and are not part of
-`inputs_digest`."""
+"""Parameters for the handling of failures. They do not influence the weights and are not part of `inputs_digest`."""
 
 
 def inputs_digest(params: Params, layout: Layout) -> str:
     """Return the digest of all inputs that affect the trained weights.
 
-    The folder with the checkpoints has this digest as its name.
+    The folder of the checkpoints is named after this digest.
     """
     return sha256_bytes(
         canonical_json(
             {
                 "training": params.training.model_dump(mode="json", exclude=set(OPERATIONAL_PARAMETERS)),
                 "model": read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
-                "rows": sha256_file(layout.artefacts("tokenise") / on_disk.INDEX),
-                "code": read_json(layout.stages)["train"],
+                "rows": sha256_file(layout.artefacts("tokenise") / on_disk.INDEX_FILE),
+                "code": read_json(layout.stage_digests_path)["train"],
                 "libraries": versions.installed_versions().libraries,
             }
         )
     )
 
 
-def summarise(curve: list[log_follower.Point], params: Params, rows: int) -> Result:
+def summarise_curve(curve: list[log_follower.Point], params: Params, row_count: int) -> Result:
     last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best_point(curve)
     return Result(
         steps=len(curve),
         skipped_steps=sum(point["targets"] == 0 for point in curve),
-        rows=rows,
+        rows=row_count,
         tokens=sum(point["tokens"] for point in curve),
-        epochs=epochs_taken(len(curve), params.training, rows),
+        epochs=completed_epochs(len(curve), params.training, row_count),
         final_loss=round(sum(p["loss"] * p["targets"] for p in last) / max(1, sum(p["targets"] for p in last)), 6),
         best_step=lowest["step"] if lowest else None,
-        validation_loss=lowest[early_stopping.VALIDATION_LOSS] if lowest else None,
+        validation_loss=lowest[early_stopping.VALIDATION_LOSS_KEY] if lowest else None,
     )
 
 
-def epochs_taken(steps: int, training: Training, rows: int) -> float:
-    an_epoch = -(-rows // training.global_batch_size)
+def completed_epochs(steps: int, training: Training, row_count: int) -> float:
+    an_epoch = -(-row_count // training.global_batch_size)
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 
 
-def measure(job: Job, curve: list[log_follower.Point], seconds: float, failures: list[Failure]) -> Timing:
+def measure_execution(job: Job, curve: list[log_follower.Point], seconds: float, failures: list[Failure]) -> Timing:
     took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
     peak = max(each["peak_bytes"] for each in took) / 1e9
-    shares = time_shares(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
-    speed, fill, mfu = log_follower.speed(curve), log_follower.fill(curve), log_follower.mfu(curve)
+    shares = compute_time_shares(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
+    speed, fill, mfu = (
+        log_follower.tokens_per_second(curve),
+        log_follower.filled_share(curve),
+        log_follower.mean_mfu(curve),
+    )
     return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures))
 
 
-def seconds_lost(checkpoints: Path) -> float:
+def seconds_lost_to_failures(checkpoints: Path) -> float:
     return sum(each.seconds for each in attempts.read_failures(checkpoints))
 
 
-def time_shares(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
-    seconds_by_part = {**parts, "failures": min(lost, seconds)}
+def compute_time_shares(seconds: float, parts: dict[str, float], lost_seconds: float) -> dict[str, float]:
+    seconds_by_part = {**parts, "failures": min(lost_seconds, seconds)}
     whole = max(seconds, sum(seconds_by_part.values()))  # parts on a GPU are extrapolated from some steps
     seconds_by_part["other"] = whole - sum(seconds_by_part.values())
     return {part: each / whole for part, each in seconds_by_part.items()}
 
 
-def write_measured(layout: Layout, timing: Timing, points: Points) -> None:
+def write_measurements(layout: Layout, timing: Timing, points: CurvePointsWriter) -> None:
     with atomic_folder(layout.measurements("train")) as folder:
         went_wrong = [asdict(each) for each in timing.failures]
-        write_json(folder / "facts.json", {"facts": facts.dump(timing.facts()), "failures": went_wrong})
+        write_json(folder / "facts.json", {"facts": facts.facts_to_json(timing.facts()), "failures": went_wrong})
         if points.path.exists():
             shutil.move(points.path, folder / POINTS_FILE)

@@ -7,10 +7,10 @@ from torch import distributed
 from tasks.stages.train.job import Job
 
 
-def gather(own: Any) -> list[Any]:
-    """Return the values that the workers pass as `own`, ordered by rank. Every worker has to call this function."""
+def gather_from_workers(value: Any) -> list[Any]:
+    """Return the values that the workers pass as `value`, ordered by rank. Every worker has to call this function."""
     values: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(values, own)
+    distributed.all_gather_object(values, value)
     return values
 
 

@@ -20,13 +20,21 @@ import pyarrow.parquet as pq
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.records.record import SCHEMA, read_table, write_table
-from tasks.core.steps.data import DATA_STAGES, FILTER_NAMES, LAST_FILTER
+from tasks.core.records.record import RECORD_SCHEMA, read_table, write_table
+from tasks.core.steps.data import DATA_STAGES, FILTER_STAGE_NAMES, LAST_FILTER_STAGE
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.requests.source_resolution import resolve_sources
 from tasks.sources import vault_keys
-from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suite, Suites, load_resolved
+from tasks.sources.sources import (
+    ExpectationSuite,
+    ResolvedSource,
+    ResolvedSources,
+    Source,
+    Sources,
+    Suites,
+    load_resolved,
+)
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, source_cache
@@ -108,10 +116,10 @@ FILE_OF: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {"csv": table, "js
 """Rows as the bytes of a file, by kind of source."""
 
 
-def suite(*asked: tuple[str, dict[str, Any]], name: str = "checks") -> Suite:
+def suite(*asked: tuple[str, dict[str, Any]], name: str = "checks") -> ExpectationSuite:
     """A suite of expectations, each a type and its arguments."""
     why = [{"type": kind, "kwargs": kwargs, "why": f"because {n}"} for n, (kind, kwargs) in enumerate(asked)]
-    return Suite.model_validate({"name": name, "expectations": why})
+    return ExpectationSuite.model_validate({"name": name, "expectations": why})
 
 
 SEVERAL = ("tickets", "chats", "emails")
@@ -142,7 +150,7 @@ def messages(rows: int) -> list[dict[str, str]]:
 def record(text: str, label: str = "yes", number: int = 0, **fields: Any) -> dict[str, Any]:
     """A record as `ingest` writes it; its record_id is made of `number`."""
     turns = [{"role": "user", "content": text}, {"role": "assistant", "content": label}]
-    plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": []}
+    plain = dict.fromkeys(RECORD_SCHEMA.names, "") | {"policy_tags": [], "subjects": []}
     dates = {"effective_from": None, "retired_at": None}
     named = {"record_id": f"{number:032x}", "source_id": "src", "task": "triage", "messages": turns, "kind": "answer"}
     return plain | dates | named | {"language": "en", "origin": "source"} | fields
@@ -161,16 +169,16 @@ def as_placed(
     """Records as `split` sees them; `clusters` by record_id."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "records.parquet"
-        write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
+        write_table(pa.Table.from_pylist(records, schema=RECORD_SCHEMA), path)
         named = clusters or {}
-        return record_columns.read(
+        return record_columns.read_split_records(
             path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS_SCHEMA), seed
         )
 
 
 def stages(validate: bool = False) -> dict[str, ModuleType]:
     """The stages of data by name, in their order; the one that asks suites only for a test that has some."""
-    return {each.name: import_module(each.module) for each in DATA_STAGES if validate or each.name != "validate"}
+    return {each.name: import_module(each.module_name) for each in DATA_STAGES if validate or each.name != "validate"}
 
 
 def passage(rows: int) -> dict[str, Any]:
@@ -194,11 +202,11 @@ class Run:
 
     def resolve_inventory(self, inventory: Sources, today: date = TODAY) -> None:
         """Pin an inventory; the vault gets a key where it has none."""
-        vault_keys.create(self.layout.state)
-        vault = vault_keys.load(self.layout.state).fingerprint
+        vault_keys.create_key(self.layout.state)
+        vault = vault_keys.load_keys(self.layout.state).fingerprint
         pinned = resolve_sources(inventory, self.root, today, vault)
-        write_json(self.layout.sources, pinned.model_dump(mode="json"))
-        write_json(self.layout.stages, {"ingest": "its code"})
+        write_json(self.layout.sources_path, pinned.model_dump(mode="json"))
+        write_json(self.layout.stage_digests_path, {"ingest": "its code"})
         (self.root / "constraints.txt").touch()
 
     def pin(self, data: bytes, name: str = "data.csv", **fields: Any) -> Path:
@@ -247,19 +255,21 @@ class Run:
             for name, rank in (named or {"src": 0}).items()
         ]  # fmt: skip
         resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
-        write_json(self.layout.sources, resolved.model_dump(mode="json"))
+        write_json(self.layout.sources_path, resolved.model_dump(mode="json"))
         write_table(
             pa.table([[], []], schema=deduplicate.CLUSTERS_SCHEMA),
             self.layout.artefacts("deduplicate") / "clusters.parquet",
         )
-        write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.artefacts(stage) / "records.parquet")
+        write_table(
+            pa.Table.from_pylist(records, schema=RECORD_SCHEMA), self.layout.artefacts(stage) / "records.parquet"
+        )
 
     def put_results(self, records: list[dict[str, Any]]) -> None:
         """What the stages before `split` say that took nothing out."""
         passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
         empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
         sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
-        for name in FILTER_NAMES:
+        for name in FILTER_STAGE_NAMES:
             result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
             write_json(self.layout.artefacts(name) / "result.json", result)
 
@@ -286,15 +296,15 @@ class Run:
     def split(
         self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
     ) -> split.SplitResult:
-        self.put(LAST_FILTER, records)
+        self.put(LAST_FILTER_STAGE, records)
         return split.run(params(evaluation, **data), self.layout)
 
     def put_suites(self, suites: Suites) -> None:
-        write_json(self.layout.suites, suites.model_dump(mode="json"))
+        write_json(self.layout.suites_path, suites.model_dump(mode="json"))
 
     def access(self, person: Person) -> Access:
         """What somebody may look at while sources.yaml says what it said when the run began."""
-        sources = {item.source.id: item.source for item in load_resolved(self.layout.sources).sources}
+        sources = {item.source.id: item.source for item in load_resolved(self.layout.sources_path).sources}
         return Access(person, frozenset(person.roles_at(None)), sources)
 
     def result(self, stage: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ sys.addaudithook(die)
 """The same, killed when the output is to get its name, which is the first argument."""
 READY = """
 from tasks.stages.data.protect.recognisers.names import spacy_model
-spacy_model.pipeline()
+spacy_model.load_pipeline()
 """
 ROWS = 300
 BETWEEN = "expect_column_values_to_be_between"
@@ -150,7 +150,7 @@ def test_two_runs_fill_the_vault_at_once(run: Run, processes: Forking) -> None:
     ingest_at_once(runs, processes)
     tokens = [{row["token"] for row in each.records_of("ingest", "tokens")} for each in runs]
     assert tokens[0] == tokens[1] and len(tokens[0]) == 301
-    assert open_vault(runs[0].layout.state).missing(tokens[0]) == []
+    assert open_vault(runs[0].layout.state).find_missing_tokens(tokens[0]) == []
 
 
 def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run, processes: Forking) -> None:

@@ -12,16 +12,16 @@ import pytest
 
 from tasks.sources.protection import Protection
 from tasks.stages.data.protect.aho_corasick import AhoCorasick
-from tasks.stages.data.protect.detected_span import DetectedSpan, merge
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge_spans
 from tasks.stages.data.protect.placeholders import PLACEHOLDER, PLACEHOLDER_PATTERN
-from tasks.stages.data.protect.propagation import propagate
+from tasks.stages.data.protect.propagation import propagate_spans
 from tasks.stages.data.protect.recognisers import detector
-from tasks.stages.data.protect.records import ProtectionContext, protect
+from tasks.stages.data.protect.records import ProtectionContext, protect_records
 from tests.quickest import is_quick
 from tests.stages.data.build import record
 
 KEY = bytes(32)
-GUARD = ProtectionContext(detector.find_all, Protection(), {}, KEY)
+GUARD = ProtectionContext(detector.detect_spans, Protection(), {}, KEY)
 
 
 def marked(text: str) -> tuple[str, list[DetectedSpan]]:
@@ -38,7 +38,7 @@ def agreed(*texts: str) -> list[str]:
     """The texts with what has to go in angle brackets, spelled as its token is made."""
     plain, finds = zip(*map(marked, texts), strict=True)
     shown = []
-    for text, stretches in zip(plain, propagate(plain, finds).spans_by_text, strict=True):
+    for text, stretches in zip(plain, propagate_spans(plain, finds).spans_by_text, strict=True):
         parts, end = [], 0
         for it in stretches:
             parts += [text[end : it.start], f"<{it.category}|{it.spelling}>"]
@@ -137,12 +137,12 @@ def test_texts_of_a_record_agree(texts: list[str], wanted: list[str]) -> None:
 def test_a_record_is_still_about_the_whole_of_what_was_parted() -> None:
     text, finds = marked("I am <name|Anna Schmidt>")
     target, others = marked("Dear Ms <name|Schmidt>")
-    parted = propagate([text, target], [finds, others]).split_spans
+    parted = propagate_spans([text, target], [finds, others]).split_spans
     assert {(it.category, it.spelling) for it in parted} == {("name", "Anna Schmidt")}
 
 
 def protected(prompt: str, target: str) -> tuple[str, str, set[str]]:
-    ((made, _),) = protect([record(prompt, target)], GUARD)
+    ((made, _),) = protect_records([record(prompt, target)], GUARD)
     before, after = (turn["content"] for turn in made["messages"])
     return before, after, {match[0] for match in PLACEHOLDER.finditer(before)}
 
@@ -179,7 +179,7 @@ def test_a_field_that_is_personal_by_its_purpose_is_found_whatever_it_says() -> 
     }
     asked = "play sjedokowa by the prince for queen and Rye, x, jam"
     guard = replace(GUARD, personal_fields={"artist": "name", "guests": "name", "name": "identity"})
-    ((made, _),) = protect([record(asked, json.dumps(said))], guard)
+    ((made, _),) = protect_records([record(asked, json.dumps(said))], guard)
     prompt, target = (turn["content"] for turn in made["messages"])
     found = json.loads(target)
     artist, guests, number = found["artist"], found["guests"], found["who"]["name"]
@@ -193,7 +193,7 @@ def test_a_field_that_is_personal_by_its_purpose_is_found_whatever_it_says() -> 
 def test_a_field_of_a_class_that_is_kept_covers_nothing_else() -> None:
     guard = replace(GUARD, personal_fields={"artist": "name"}, protection=Protection(name="keep"))
     target = '{"artist": "Hanna of hanna@example.org"}'
-    ((made, _),) = protect([record("play Hanna of hanna@example.org", target)], guard)
+    ((made, _),) = protect_records([record("play Hanna of hanna@example.org", target)], guard)
     prompt, target = (turn["content"] for turn in made["messages"])
     artist = json.loads(target)["artist"]
     assert prompt == f"play {artist}" and re.fullmatch(rf"Hanna of {PLACEHOLDER_PATTERN}", artist)
@@ -205,8 +205,8 @@ def test_a_record_depends_on_no_other_in_its_batch() -> None:
         record("that will do, hanna", "will do", 2),
         record("melody by hanna sjedokowa", '{"artist": "hanna sjedokowa"}', 3),
     ]
-    together = [made for made, _ in protect(records, GUARD)]
-    assert together == [made for one in records for made, _ in protect([one], GUARD)]
+    together = [made for made, _ in protect_records(records, GUARD)]
+    assert together == [made for one in records for made, _ in protect_records([one], GUARD)]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -220,7 +220,7 @@ def test_sequences_are_found_as_by_trying_each(seed: int) -> None:
         return sequences.index(max(ending, key=len)) if ending else None
 
     wanted = [(place, found) for place in range(len(text)) if (found := longest(place)) is not None]
-    assert list(AhoCorasick(sequences).matches(text)) == wanted
+    assert list(AhoCorasick(sequences).find_matches(text)) == wanted
 
 
 def hostile(kind: str) -> tuple[Sequence[str], Sequence[Sequence[DetectedSpan]]]:
@@ -241,11 +241,11 @@ def hostile(kind: str) -> tuple[Sequence[str], Sequence[Sequence[DetectedSpan]]]
 @pytest.mark.parametrize("kind", ["one value within itself", "many values", "fields", "quotes"])
 def test_no_record_takes_for_ever(kind: str) -> None:
     texts, finds = hostile(kind)
-    assert is_quick(partial(propagate, texts, finds), 4), "each pair of 10,000 words takes minutes"
+    assert is_quick(partial(propagate_spans, texts, finds), 4), "each pair of 10,000 words takes minutes"
 
 
 def test_what_overlaps_is_taken_apart_in_linear_time() -> None:
     first: list[Any] = [DetectedSpan(n * 10, n * 10 + 4, "name") for n in range(50_000)]
     second: list[Any] = [DetectedSpan(n * 10 + 2, n * 10 + 8, "email") for n in range(50_000)]
-    assert is_quick(partial(merge, first, second), 2)
-    assert merge(first, second)[1] == DetectedSpan(4, 8, "email")
+    assert is_quick(partial(merge_spans, first, second), 2)
+    assert merge_spans(first, second)[1] == DetectedSpan(4, 8, "email")

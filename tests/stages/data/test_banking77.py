@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.params.params import load
+from tasks.core.params.params import load_params
 from tasks.sources import sources
 from tests.stages.data.build import Run, stages
 
@@ -23,10 +23,10 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -> None:
-    inventory = sources.load(EXAMPLE / "governance")
+    inventory = sources.load_sources(EXAMPLE / "governance")
     run.resolve_inventory(inventory)
     run.put_suites(sources.load_suites(EXAMPLE / "governance", inventory))
-    params = load(EXAMPLE / "params.yaml")
+    params = load_params(EXAMPLE / "params.yaml")
     made = {name: stage.run(params, run.layout) for name, stage in stages(validate=True).items()}
     assert {source.id: source.counts.records for source in made["ingest"].sources} == {
         "banking77-train": 10_003,

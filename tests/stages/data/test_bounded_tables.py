@@ -12,14 +12,14 @@ from tasks.stages.data.readers import bounded_tables
 
 def write(path: Path, rows: int, length: int) -> pa.Table:
     one = {"record_id": "a", "task": "t", "messages": [{"role": "user", "content": "x" * length}]}
-    table = pa.Table.from_pylist([one], record.SCHEMA).take([0] * rows)
+    table = pa.Table.from_pylist([one], record.RECORD_SCHEMA).take([0] * rows)
     record.write_table(table, path)
     return table
 
 
 def test_a_plain_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     table = write(tmp_path / "t.parquet", 300, 10).select(["task", "messages"])
-    read = pa.Table.from_batches(bounded_tables.read_batches(tmp_path / "t.parquet", ["task", "messages"], 128))
+    read = pa.Table.from_batches(bounded_tables.read_bounded_batches(tmp_path / "t.parquet", ["task", "messages"], 128))
     assert read.to_pylist() == table.to_pylist()
 
 
@@ -30,5 +30,5 @@ def test_a_table_that_repeats_a_long_text_is_refused(tmp_path: Path, rows: int, 
     assert (tmp_path / "t.parquet").stat().st_size < 100_000
     before = pa.total_allocated_bytes()
     with pytest.raises(InputError, match="unpacks to"):
-        for _ in bounded_tables.read_batches(tmp_path / "t.parquet", ["task", "messages"], 128):
+        for _ in bounded_tables.read_bounded_batches(tmp_path / "t.parquet", ["task", "messages"], 128):
             assert pa.total_allocated_bytes() - before < 2**28

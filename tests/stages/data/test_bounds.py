@@ -28,7 +28,7 @@ def refused_at(path: Path, kind: str, **fields: Any) -> str:
         kind, fields = "parquet", {"mapping": {"messages": column}, **fields}
     resolved = resolve_source(source(path, kind=kind, **fields), path.parent)
     try:
-        with content.read(resolved, path.parent) as pinned:
+        with content.open_pinned_content(resolved, path.parent) as pinned:
             for _ in reader_of(kind).read(pinned.file, resolved.source):
                 pass
     except InputError as error:

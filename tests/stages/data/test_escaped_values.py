@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tasks.sources.protection import Category
 from tasks.sources.sources import Source, Sources
-from tasks.stages.data.ingest.mapping import to_record
-from tasks.stages.data.protect.actions import Outcome
+from tasks.stages.data.ingest.mapping import map_row_to_record
+from tasks.stages.data.protect.actions import ProtectionOutcome
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 from tasks.stages.data.protect.recognisers import detector
-from tasks.stages.data.protect.records import ProtectionContext, protect
-from tasks.stages.data.protect.words import Text
+from tasks.stages.data.protect.records import ProtectionContext, protect_records
+from tasks.stages.data.protect.words import RecordText
 from tasks.stages.data.validate import remaining_finds
 from tests.quickest import is_quick
 from tests.stages.data.build import source
@@ -48,9 +48,9 @@ LABELLED = source(
 
 def protected(
     row: dict[str, Any], made: Source = PLAIN, personal: Mapping[str, Category] = CUSTOMER
-) -> tuple[dict[str, Any], Outcome]:
-    context = ProtectionContext(detector.find_all, made.protect, {}, b"k" * 32, made.declared_labels, personal)
-    ((record, outcome),) = protect([to_record(row, made, Counter())], context)
+) -> tuple[dict[str, Any], ProtectionOutcome]:
+    context = ProtectionContext(detector.detect_spans, made.protect, {}, b"k" * 32, made.declared_labels, personal)
+    ((record, outcome),) = protect_records([map_row_to_record(row, made, Counter())], context)
     return record, outcome
 
 
@@ -195,8 +195,10 @@ def test_the_name_of_a_personal_field_is_compared_as_it_is_stored(field: str, re
 
 def test_a_term_is_compared_as_texts_are_stored() -> None:
     secret = Sources(sources=[PLAIN], terms={"internal_only": ["Mu\u0308hle*"]}).terms
-    context = ProtectionContext(detector.find_all, PLAIN.protect, secret, b"k" * 32)
-    ((_, outcome),) = protect([to_record({"p": "the Mu\u0308hlenbach plan", "b": "x"}, PLAIN, Counter())], context)
+    context = ProtectionContext(detector.detect_spans, PLAIN.protect, secret, b"k" * 32)
+    ((_, outcome),) = protect_records(
+        [map_row_to_record({"p": "the Mu\u0308hlenbach plan", "b": "x"}, PLAIN, Counter())], context
+    )
     assert outcome.drop_category == "internal_only"
 
 
@@ -232,7 +234,7 @@ def test_what_remains_behind_an_escape_is_counted() -> None:
         ("s", [r'{"a": "Regards,\nDE89370400440532013000"}']),
         ("s", [r'{"a": "Regards,\n[iban:k3v9x2ab7dqm]"}']),
     ]
-    assert remaining_finds.count(records, {}, detector.find_all) == 1
+    assert remaining_finds.count_unprotected_records(records, {}, detector.detect_spans) == 1
 
 
 PIECES = st.sampled_from(
@@ -290,7 +292,7 @@ def test_json_is_still_json_wherever_a_recogniser_finds_something(
 
     target = json.dumps(document, indent=drawn.draw(st.sampled_from([None, 1])))
     context = ProtectionContext(find, PLAIN.protect, {}, b"k" * 32)
-    ((record, _),) = protect([to_record({"p": "x", "b": target}, PLAIN, Counter())], context)
+    ((record, _),) = protect_records([map_row_to_record({"p": "x", "b": target}, PLAIN, Counter())], context)
     assert shape(json.loads(written(record))) == shape(document)
 
 
@@ -305,7 +307,7 @@ def shape(value: Any) -> Any:
 
 @given(DOCUMENTS.map(lambda value: [value]), st.booleans())
 def test_offsets_lead_there_and_back(document: list[Any], is_ascii: bool) -> None:
-    text = Text(json.dumps(document, ensure_ascii=is_ascii))
+    text = RecordText(json.dumps(document, ensure_ascii=is_ascii))
     decoded = text.decoded
     assert all(decoded.from_original(decoded.to_original(place)) == place for place in range(len(decoded.text) + 1))
     originals = [decoded.to_original(place) for place in range(len(decoded.text) + 1)]
@@ -326,4 +328,4 @@ def test_offsets_lead_there_and_back(document: list[Any], is_ascii: bool) -> Non
     ids=["starts", "lines", "escapes", "ampersands", "backslashes", "layers", "quotes"],
 )
 def test_no_text_takes_for_ever_to_decode(text: str) -> None:
-    assert is_quick(partial(lambda: Text(text).decoded), 2)
+    assert is_quick(partial(lambda: RecordText(text).decoded), 2)

@@ -10,14 +10,14 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
-from tasks.core.records.record import MESSAGE, SCHEMA, write_table
-from tasks.core.steps.data import LAST_FILTER
+from tasks.core.records.record import MESSAGE_TYPE, RECORD_SCHEMA, write_table
+from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.sources import ResolvedSources, Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.validate import outcomes, remaining_finds, validate
 from tasks.stages.data.validate.ages import AGE_COLUMNS
-from tasks.stages.data.validate.frame import KNOWN_COLUMNS, Records
+from tasks.stages.data.validate.frame import KNOWN_COLUMNS, RecordTable
 from tasks.stages.data.validate.remaining_finds import remaining_categories
 from tasks.stages.data.validate.suite_results import ExpectationResult
 from tests.stages.data.build import Run, messages, params, record, source, suite, table
@@ -46,13 +46,15 @@ def pin(run: Run, **protect: dict[str, str]) -> None:
     run.resolve(*(source("x.csv", id=name, protect=actions, **told) for name, actions in protect.items()))
 
 
-def records(run: Run, stage: str = LAST_FILTER, json_target: bool = False) -> Records:
+def records(run: Run, stage: str = LAST_FILTER_STAGE, json_target: bool = False) -> RecordTable:
     """What suites are asked of: the records that a stage left."""
-    return Records(run.layout.artefacts(stage) / "records.parquet", load_resolved(run.layout.sources), json_target)
+    return RecordTable(
+        run.layout.artefacts(stage) / "records.parquet", load_resolved(run.layout.sources_path), json_target
+    )
 
 
 def texts(run: Run, *prompts: str) -> None:
-    run.put(LAST_FILTER, [record(text, number=n) for n, text in enumerate(prompts)])
+    run.put(LAST_FILTER_STAGE, [record(text, number=n) for n, text in enumerate(prompts)])
 
 
 def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> None:
@@ -82,7 +84,11 @@ def test_a_share_may_be_allowed_and_a_sample_is_always_the_same(run: Run) -> Non
     texts(run, PLANTED, *(f"message {number}" for number in range(9)))
     assert check(run, TEXTS, at_most=0.1).success and not check(run, TEXTS, at_most=0.09).success
     assert check(run, TEXTS, sample=1).unexpected_percent == 100
-    assert remaining_finds.sample(["c", "a", "b"], 2) == remaining_finds.sample(["b", "c", "a"], 2) == {"a", "b"}
+    assert (
+        remaining_finds.sample_record_ids(["c", "a", "b"], 2)
+        == remaining_finds.sample_record_ids(["b", "c", "a"], 2)
+        == {"a", "b"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,18 +107,23 @@ def test_only_what_is_outside_of_masks_is_left(text: str, span: tuple[int, int],
 
 def test_a_text_that_cannot_be_read_counts() -> None:
     assert remaining_categories("x", None) is None
-    assert remaining_finds.count([("src", ["x"])], {"src": ["name"]}, lambda texts: [None] * len(texts)) == 1
+    assert (
+        remaining_finds.count_unprotected_records(
+            [("src", ["x"])], {"src": ["name"]}, lambda texts: [None] * len(texts)
+        )
+        == 1
+    )
 
 
 def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
     first_kept = NEXT - timedelta(days=365)
     dates = [first_kept, first_kept - timedelta(days=1), None]
     run.put(
-        LAST_FILTER,
+        LAST_FILTER_STAGE,
         [record(f"p{n}", number=n, effective_from=day, retired_at=AS_OF) for n, day in enumerate(dates)],
     )
     pin(run, src={})
-    frame = records(run).frame("src", set(AGE_COLUMNS))
+    frame = records(run).to_frame("src", set(AGE_COLUMNS))
     assert frame["age_days"].tolist()[:2] == [334, 335]
     assert frame["retention_days_left"].tolist()[:2] == [0, -1], "counted to the first of the next month"
     assert frame["refresh_days_left"].tolist()[:2] == [-327, -328]
@@ -130,7 +141,7 @@ def test_what_ingest_keeps_has_retention_days_left(run: Run) -> None:
     mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
     run.ingest(table(rows, ["text", "label", "from"]), mapping=mapping, retention_days=365)
     assert run.rules_of("ingest") == {2: "past_retention"}
-    kept = records(run, "ingest").frame("src", set(AGE_COLUMNS))
+    kept = records(run, "ingest").to_frame("src", set(AGE_COLUMNS))
     assert kept["retention_days_left"].tolist() == [0]
 
 
@@ -145,7 +156,7 @@ def gone(rows: int, records: int, **quarantined: int) -> dict[str, Any]:
 
 def went(run: Run) -> None:
     """Of source `a` ten rows became five records, of `b` four became four."""
-    run.put(LAST_FILTER, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
+    run.put(LAST_FILTER_STAGE, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
     ingested, all_of_b = gone(10, 8, past_retention=2), gone(4, 4)
     results = {
         "ingest": {"sources": [{"id": "a", "counts": ingested}, {"id": "b", "counts": all_of_b}]},
@@ -206,7 +217,7 @@ def test_what_cannot_be_asked_is_refused(run: Run, kind: str, kwargs: dict[str, 
 def test_prompts_and_targets_of_a_column() -> None:
     turns = [["a", "b"], ["é", "", "x\ny", "z"], ["only"], ["", ""]]
     rows = [[{"role": "user", "content": text} for text in texts] for texts in turns]
-    column = pa.array(rows, pa.list_(MESSAGE))
+    column = pa.array(rows, pa.list_(MESSAGE_TYPE))
     for part, own in ((column, rows), (column.slice(1, 2), rows[1:3]), (column.slice(0, 0), [])):
         assert prompts(part).to_pylist() == ["\n".join(turn["content"] for turn in row[:-1]) for row in own]
         assert targets(part).to_pylist() == [row[-1]["content"] for row in own]
@@ -215,25 +226,25 @@ def test_prompts_and_targets_of_a_column() -> None:
 def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.stages.data.validate.frame.BATCH", 3)  # many batches
     targets = ['{"a": 1, "b": [2]}', "no JSON", '{"a": "x"}', '{"a": 1, "b": [2]}']
-    run.put(LAST_FILTER, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST_FILTER_STAGE, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     made = records(run, json_target=True)
-    assert made.rows() == {"src": 4}
-    frame = made.frame(None, {"prompt", "target.b", "target.none"})
+    assert made.count_rows_by_source() == {"src": 4}
+    frame = made.to_frame(None, {"prompt", "target.b", "target.none"})
     assert {name: list(frame[name]) for name in frame}["prompt"] == ["p0", "p1", "p2", "p3"]
     assert list(frame.columns) == ["prompt", "target.b"]
     assert frame["target.b"].fillna("").tolist() == ["[2]", "", "", "[2]"]
-    assert list(made.frame("src").columns) == [*KNOWN_COLUMNS, "target.a", "target.b"]
-    assert len(made.frame("src", set())) == 4
+    assert list(made.to_frame("src").columns) == [*KNOWN_COLUMNS, "target.a", "target.b"]
+    assert len(made.to_frame("src", set())) == 4
 
 
 def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets may be maps keyed by ids, each with fields of its own."""
     targets = [json.dumps({"a": n, **{f"id{n}-{m}": m for m in range(50)}}) for n in range(100)]
     targets += ["[" * 2000, r'{"a": "\ud83d"}']
-    run.put(LAST_FILTER, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST_FILTER_STAGE, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     seen: list[Any] = []
     monkeypatch.setattr("tasks.stages.data.validate.frame._scalar", lambda value: seen.append(value) or value)
-    frame = records(run, json_target=True).frame(None, {"target.a"})
+    frame = records(run, json_target=True).to_frame(None, {"target.a"})
     assert list(frame.columns) == ["source_id", "target.a"]
     assert frame["target.a"].tolist()[:100] == list(range(100)) and frame["target.a"].isna().sum() == 2
     assert len(seen) == len(targets)
@@ -286,7 +297,7 @@ def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
     told = {"mapping": mapping, "labels": {"department": ["sales"]}}
     result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", **told)
     assert set(result.counts.quarantined) == set(rows.values())
-    assert set(result.counts.quarantined) <= {*outcomes.OTHER_RULES, *outcomes.NEAR_DUPLICATE_RULES}
+    assert set(result.counts.quarantined) <= {*outcomes.GENERAL_RULES, *outcomes.NEAR_DUPLICATE_RULES}
 
 
 @pytest.mark.parametrize("is_ascii", [True, False])
@@ -297,6 +308,6 @@ def test_a_field_of_an_expectation_is_compared_as_texts_are_stored(tmp_path: Pat
     path = tmp_path / "records.parquet"
     targets = [json.dumps({spelled: "a"}, ensure_ascii=is_ascii), json.dumps({stored: "a"})]
     made = [record("x", target, number) for number, target in enumerate(targets)]
-    write_table(pa.Table.from_pylist(made, schema=SCHEMA), path)
+    write_table(pa.Table.from_pylist(made, schema=RECORD_SCHEMA), path)
     resolved = ResolvedSources(sources=[], as_of=AS_OF, vault="")
-    assert list(Records(path, resolved, json_target=True).frame(None, [name])[name]) == ["a", "a"]
+    assert list(RecordTable(path, resolved, json_target=True).to_frame(None, [name])[name]) == ["a", "a"]

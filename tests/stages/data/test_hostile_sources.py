@@ -63,7 +63,7 @@ def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
     file = run.pin(CSV)
 
     def disturbed(pinned: IO[bytes], declared: Source) -> Iterator[Row | MalformedRow]:
-        for row in csv_reader.read(pinned, declared):
+        for row in csv_reader.read_rows(pinned, declared):
             file.write_bytes(b"text,label\nsomething else,no\n")
             yield row
 
@@ -242,7 +242,7 @@ def test_a_source_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeyp
         growing.write(CSV)
         growing.flush()
         with pytest.raises(InputError, match="the most that a source may have"):
-            list(content.blocks(file, source("grows")))
+            list(content.read_blocks(file, source("grows")))
 
 
 @pytest.mark.parametrize("location", ["a\0b", "a" * 5000, "~nobody-of-this-name/x", "data.csv/x"])
@@ -276,9 +276,9 @@ def test_a_number_beyond_any_calendar_or_table_is_refused(field: str, number: in
 @pytest.mark.parametrize("document", [b"{", b'{"terms": {"trade_secret": "Halcyon"}}', None])
 def test_pinned_sources_that_cannot_be_read_are_said(run: Run, document: bytes | None) -> None:
     run.ingest(CSV)
-    run.layout.sources.unlink()
+    run.layout.sources_path.unlink()
     if document is not None:
-        run.layout.sources.write_bytes(document)
+        run.layout.sources_path.write_bytes(document)
     with pytest.raises(InputError, match="cannot be read") as told:
         ingest.run(params(), run.layout)
     assert "Halcyon" not in str(told.value)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.core.records.record import SCHEMA
+from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources import vault_keys
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.ingest.batch_processor import BatchProcessor
-from tasks.stages.data.ingest.mapping import RejectedRow, to_record
+from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.readers.rows import Row
 from tests.stages.data.build import FILE_OF, Run, jsonl, messages, params, source, table
@@ -267,8 +267,8 @@ def test_no_id_can_be_made_without_the_vaults_key(run: Run) -> None:
 def test_an_id_tells_nothing_of_what_was_masked(run: Run) -> None:
     """Who has the key of ids, and all that stands in the artefacts, tries a value in vain: no text is in an id."""
     run.ingest(table(messages(2)))
-    (resolved,) = load_resolved(run.layout.sources).sources
-    keys = vault_keys.load(run.layout.state)
+    (resolved,) = load_resolved(run.layout.sources_path).sources
+    keys = vault_keys.load_keys(run.layout.state)
     guard = ProtectionContext(lambda texts: [[] for _ in texts], resolved.source.protect, {}, keys.tokens)
     intake = BatchProcessor(resolved, date(2026, 3, 1), guard, keys.records)
     one, other = (
@@ -294,13 +294,13 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(list(FULL)), JSON, min_size=1, max_size=2))
 def test_any_row_is_a_record_or_rejected(changes: dict[str, Any]) -> None:
     try:
-        record = to_record(FULL | changes, source("x.csv", **EVERY_COLUMN), notes=Counter())
+        record = map_row_to_record(FULL | changes, source("x.csv", **EVERY_COLUMN), mapping_counts=Counter())
     except RejectedRow as reject:
         event(reject.rule)
         assert reject.rule and reject.reason
     else:
         event("record")
-        pa.Table.from_pylist([record], schema=SCHEMA).validate(full=True)
+        pa.Table.from_pylist([record], schema=RECORD_SCHEMA).validate(full=True)
 
 
 def test_labels_are_compared_as_texts_are_stored(run: Run) -> None:

@@ -19,7 +19,7 @@ from tasks.sources.sources import ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.stages.__main__ import run_stage
 from tasks.stages.data.ingest import ingest, source_cache
-from tasks.stages.data.ingest.pool import Pool
+from tasks.stages.data.ingest.pool import BatchPool
 from tasks.stages.data.ingest.source_reader import ReadContext
 from tests.stages.data.build import TODAY, Run, messages, params, source, table
 from tests.stages.data.test_protect import PERSONAL
@@ -156,7 +156,7 @@ def test_a_value_that_the_vault_lost_is_read_again(three: Run, capsys: pytest.Ca
         connection.execute("DELETE FROM hallmark_vault WHERE token = ?", (lost,))
     connection.close()
     assert again(three, capsys) == {"one"}, "the other two have it from there again"
-    assert open_vault(three.layout.state).missing([lost]) == []
+    assert open_vault(three.layout.state).find_missing_tokens([lost]) == []
 
 
 def test_another_vault_is_another_piece(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,17 +188,17 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
     if label := of.pop("labels", None):
         (run.root / "a.csv").write_bytes(table(messages(2)) + f"x,{label}\n".encode())
     run.resolve(source("a.csv", **of), today=today, terms=terms or {})
-    every = ResolvedSources.model_validate_json(run.layout.sources.read_bytes())
+    every = ResolvedSources.model_validate_json(run.layout.sources_path.read_bytes())
     return source_cache.cache_key(
-        every.sources[0], ReadContext(every, most, run.root, open_vault(run.layout.state), Pool()), run.layout
+        every.sources[0], ReadContext(every, most, run.root, open_vault(run.layout.state), BatchPool()), run.layout
     )
 
 
 def test_the_code_and_its_libraries_decide_too(three: Run) -> None:
-    every = ResolvedSources.model_validate_json(three.layout.sources.read_bytes())
-    desk = ReadContext(every, 0.05, three.root, open_vault(three.layout.state), Pool())
+    every = ResolvedSources.model_validate_json(three.layout.sources_path.read_bytes())
+    desk = ReadContext(every, 0.05, three.root, open_vault(three.layout.state), BatchPool())
     first = source_cache.cache_key(every.sources[0], desk, three.layout)
-    write_json(three.layout.stages, {"ingest": "1" * 64})
+    write_json(three.layout.stage_digests_path, {"ingest": "1" * 64})
     second = source_cache.cache_key(every.sources[0], desk, three.layout)
     (three.root / "constraints.txt").write_text("spacy==3.9\n")
     assert len({first, second, source_cache.cache_key(every.sources[0], desk, three.layout)}) == 3
@@ -216,7 +216,7 @@ def test_no_more_is_kept_than_two_of_a_source(three: Run, capsys: pytest.Capture
     for number in range(3):
         (three.root / "two.csv").write_bytes(first + f"more,{number}\n".encode())
         assert read_now(three, capsys) == {"two"}
-    assert len([path for path in home.iterdir() if path.is_dir()]) == source_cache.MAX_ENTRIES
+    assert len([path for path in home.iterdir() if path.is_dir()]) == source_cache.MAX_FOLDERS_PER_SOURCE
     (three.root / "two.csv").write_bytes(first + b"more,1\n")
     assert read_now(three, capsys) == set(), "a change that is taken back"
 
@@ -234,12 +234,12 @@ def test_a_source_that_is_refused_costs_the_others_nothing(three: Run, capsys: p
 
 def test_data_stages_go_on_with_the_python_that_the_run_was_resolved_with(run: Run) -> None:
     run.ingest(table(messages(5)))
-    resolved = read_json(run.layout.sources)
+    resolved = read_json(run.layout.sources_path)
     assert resolved["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    write_json(run.layout.sources, resolved | {"python": "3.9"})
+    write_json(run.layout.sources_path, resolved | {"python": "3.9"})
     for stage in ("ingest", "clean"):
         with pytest.raises(InputError, match=r"was resolved with Python 3\.9, and this is 3\.1"):
             run_stage(stage, run.root)
-    write_json(run.layout.sources, {name: value for name, value in resolved.items() if name != "python"})
+    write_json(run.layout.sources_path, {name: value for name, value in resolved.items() if name != "python"})
     with pytest.raises(InputError, match=r"params\.yaml"):  # of an older run nothing is known, and it goes on
         run_stage("clean", run.root)

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
-from tasks.stages.data.deduplicate.similarity.candidates import ANCHORS, MAX_PER_TEXT, candidate_pairs
+from tasks.stages.data.deduplicate.similarity.candidates import ANCHORS_PER_BUCKET, MAX_PAIRS_PER_TEXT, candidate_pairs
 from tasks.stages.data.deduplicate.similarity.content import extract_content
 from tasks.stages.data.deduplicate.similarity.editions import parse_edition
-from tasks.stages.data.deduplicate.similarity.equality import says_the_same
-from tasks.stages.data.deduplicate.similarity.form import forms, may_state_edition, normalise
+from tasks.stages.data.deduplicate.similarity.equality import have_same_content
+from tasks.stages.data.deduplicate.similarity.form import casefold_texts, may_state_edition, normalise_for_similarity
 from tasks.stages.data.deduplicate.similarity.groups import connected_components
-from tasks.stages.data.deduplicate.similarity.jaccard import jaccards
-from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
-from tasks.stages.data.deduplicate.similarity.shingles import WINDOW_BYTES, shingle
+from tasks.stages.data.deduplicate.similarity.jaccard import jaccard_similarities
+from tasks.stages.data.deduplicate.similarity.pairs import find_near_pairs
+from tasks.stages.data.deduplicate.similarity.shingles import SHINGLE_BYTES, compute_shingles
 from tasks.stages.data.deduplicate.similarity.signatures import (
     BANDS,
     MAX_MISSED_SHARE,
@@ -27,18 +27,18 @@ from tasks.stages.data.deduplicate.similarity.signatures import (
 )
 from tasks.stages.data.deduplicate.similarity.target_form import normalise_target
 from tasks.stages.data.deduplicate.similarity.typos import edit_distance
-from tasks.stages.data.deduplicate.similarity.vocabulary import WordUse, WordUses, count_uses
+from tasks.stages.data.deduplicate.similarity.vocabulary import WordUse, WordUses, count_word_uses
 from tests.quickest import is_quick
 from tests.soaking import examples
 
 
 def windows(form: str) -> set[bytes]:
-    padded = form.encode() + b" " * (WINDOW_BYTES - 1)
-    return {padded[i : i + WINDOW_BYTES] for i in range(len(padded) - WINDOW_BYTES + 1)} if form else set()
+    padded = form.encode() + b" " * (SHINGLE_BYTES - 1)
+    return {padded[i : i + SHINGLE_BYTES] for i in range(len(padded) - SHINGLE_BYTES + 1)} if form else set()
 
 
 def form_of(text: str) -> str:
-    form: str = forms(normalise([text]))[0].as_py()
+    form: str = normalise_for_similarity(casefold_texts([text]))[0].as_py()
     return form
 
 
@@ -81,7 +81,7 @@ def test_what_is_compared(text: str, form: str) -> None:
     ],
 )
 def test_what_may_say_its_edition(text: str, marked: bool) -> None:
-    assert may_state_edition(normalise([text])).to_pylist() == [marked]
+    assert may_state_edition(casefold_texts([text])).to_pylist() == [marked]
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_what_may_say_its_edition(text: str, marked: bool) -> None:
 )
 def test_which_of_two_texts_says_that_it_is_newer(older: str, newer: str) -> None:
     first, second = (parse_edition(text, ["Ausgabe", "Policy no."]) for text in (older, newer))
-    assert first.newness < second.newness
-    assert extract_content(first.body).key == extract_content(second.body).key
+    assert first.sort_key < second.sort_key
+    assert extract_content(first.body).comparison_key == extract_content(second.body).comparison_key
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,11 @@ def test_a_date_or_version_within_a_text_is_none_of_its_edition(text: str) -> No
 def same(one: str, other: str, uses: WordUses | None = None) -> bool:
     """Whether two texts say the same, as the stage asks it."""
     first, second = (extract_content(parse_edition(text).body) for text in (one, other))
-    alike = first.key == second.key or says_the_same(first.text, second.text, uses or {})
-    assert alike == (first.key == second.key or says_the_same(second.text, first.text, uses or {}))
-    return alike and first.signature == second.signature and not first.masked and not second.masked
+    alike = first.comparison_key == second.comparison_key or have_same_content(first.text, second.text, uses or {})
+    assert alike == (
+        first.comparison_key == second.comparison_key or have_same_content(second.text, first.text, uses or {})
+    )
+    return alike and first.signature == second.signature and not first.has_masked_value and not second.has_masked_value
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_a_slip_is_used_hardly_ever_and_a_name_never_in_lower_case() -> None:
 
 def test_words_are_counted_as_contents_spell_them() -> None:
     texts = ["Größe und größe, (Größe)", "selten", "don't 5 x9"]
-    assert count_uses(pa.array([text]) for text in texts) == {"groesse": (3, 1)}
+    assert count_word_uses(pa.array([text]) for text in texts) == {"groesse": (3, 1)}
 
 
 @pytest.mark.parametrize(
@@ -235,15 +237,15 @@ def test_jaccard_is_that_of_the_sets(texts: list[str], data: st.DataObject) -> N
     expected = [
         len(windows(texts[a]) & windows(texts[b])) / len(windows(texts[a]) | windows(texts[b])) for a, b in pairs
     ]
-    assert jaccards(pa.array(texts), np.array(pairs)).tolist() == expected
+    assert jaccard_similarities(pa.array(texts), np.array(pairs)).tolist() == expected
 
 
 @examples(st.lists(st.text(max_size=9), max_size=6), st.integers(0, 6), few=30)
 def test_windows_are_as_many_as_bytes_wherever_an_array_begins(texts: list[str], skipped: int) -> None:
     part = pa.array([*(["before"] * skipped), *texts], pa.string()).slice(skipped)
-    found = shingle(part)
+    found = compute_shingles(part)
     assert np.diff(found.starts).tolist() == [len(text.encode()) for text in texts]
-    assert np.diff(found.distinct().starts).tolist() == [len(windows(text)) for text in texts]
+    assert np.diff(found.deduplicated().starts).tolist() == [len(windows(text)) for text in texts]
 
 
 @pytest.mark.parametrize("jaccard", [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0])
@@ -254,8 +256,8 @@ def test_bands_miss_hardly_anything_at_the_threshold(jaccard: float) -> None:
 
 def test_a_form_has_the_same_keys_whatever_stands_beside_it() -> None:
     texts = [f"message {number} of many" for number in range(50)]
-    together = band_keys(shingle(pa.array(texts)), 0.85)
-    assert [band_keys(shingle(pa.array([text])), 0.85).tolist()[0] for text in texts] == together.tolist()
+    together = band_keys(compute_shingles(pa.array(texts)), 0.85)
+    assert [band_keys(compute_shingles(pa.array([text])), 0.85).tolist()[0] for text in texts] == together.tolist()
 
 
 @pytest.mark.parametrize("least", [0.5, 0.7, 0.85])
@@ -276,7 +278,7 @@ def test_every_near_pair_is_found_among_many(least: float) -> None:
         for b in range(a + 1, len(texts))
         if len(sets[a] & sets[b]) >= least * len(sets[a] | sets[b])
     }
-    found = near_pairs(pa.array(texts), np.arange(len(texts)), least)
+    found = find_near_pairs(pa.array(texts), np.arange(len(texts)), least)
     assert set(map(tuple, found.pairs.tolist())) == truth
     assert len(truth) > 10
 
@@ -284,10 +286,10 @@ def test_every_near_pair_is_found_among_many(least: float) -> None:
 def test_a_band_that_thousands_share_gives_few_pairs() -> None:
     keys = np.zeros((3_000, BANDS), np.uint32)
     found = candidate_pairs(keys)
-    assert len(found) <= 3_000 * ANCHORS
-    assert set(found[:, 0].tolist()) == set(range(ANCHORS))
+    assert len(found) <= 3_000 * ANCHORS_PER_BUCKET
+    assert set(found[:, 0].tolist()) == set(range(ANCHORS_PER_BUCKET))
     spread = np.random.default_rng(1).integers(0, 50, (3_000, BANDS), np.uint32)
-    assert np.bincount(candidate_pairs(spread)[:, 1]).max() <= MAX_PER_TEXT
+    assert np.bincount(candidate_pairs(spread)[:, 1]).max() <= MAX_PAIRS_PER_TEXT
 
 
 @given(st.lists(st.integers(0, 50), max_size=20), st.integers(1, 60))
@@ -313,10 +315,10 @@ def test_no_text_makes_editions_slow(text: str) -> None:
 
 def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
     long = "ab" * 2_000
-    uses = count_uses([pa.array(["account"] * 9)])
+    uses = count_word_uses([pa.array(["account"] * 9)])
 
     def compare() -> None:
-        assert not says_the_same(f"{long} card", f"{long}a card", uses)
-        assert says_the_same(f"{long} accuont", f"{long} account", uses)
+        assert not have_same_content(f"{long} card", f"{long}a card", uses)
+        assert have_same_content(f"{long} accuont", f"{long} account", uses)
 
     assert is_quick(compare, 3)

@@ -85,7 +85,7 @@ def test_looking_at_rows_writes_nothing_of_them(run: Run, sources: planted_ident
     shown = Findings()
     for entry in quarantined_rows.read_quarantine(run.layout).first_rows(50):
         wanted = f"{entry.source_id}:{entry.row}"
-        found = disclosure.disclose(run.layout, wanted, run.access(owner), "a test", ledger)
+        found = disclosure.disclose_row(run.layout, wanted, run.access(owner), "a test", ledger)
         shown.look("shown", found.model_dump_json().encode(), planted)
     assert len(shown.places) > 10 and len(ledger.entries()) > 10
     assert set(look(run, planted).places) == before

@@ -14,7 +14,7 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.inquiry import inventory, quarantined_rows, shared_records
 from tasks.inquiry.lineage import indexing, queries
-from tasks.sources.dataset import SIDES
+from tasks.sources.dataset import PARTITIONS
 from tasks.sources.sources import Sources, load_resolved
 from tests.soaking import examples
 from tests.stages.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, stages, worded
@@ -43,7 +43,7 @@ def test_every_stage_and_every_question_names_the_source_that_a_record_is_of(ord
         run, sha256 = gone_through(state, "one", order)
         texts = {r["record_id"]: r["messages"][0]["content"] for r in run.records_of("ingest")}
         places = {row["record_id"]: (row["source_id"], row["row"]) for row in run.records_of("ingest", "rows")}
-        for side in SIDES:
+        for side in PARTITIONS:
             for record in run.records_of("split", side):
                 source = texts[record["record_id"]].split()[0]
                 (found,) = queries.memberships_of_record(state, record["record_id"])
@@ -53,15 +53,15 @@ def test_every_stage_and_every_question_names_the_source_that_a_record_is_of(ord
         manifest = read_json(run.layout.artefacts("split") / "manifest.json")["sources"]
         members = queries.memberships_of_dataset(state, sha256)
         for name in order:
-            counted = {side: sum((m.source_id, m.side) == (name, side) for m in members) for side in SIDES}
+            counted = {side: sum((m.source_id, m.side) == (name, side) for m in members) for side in PARTITIONS}
             assert counted == manifest[name]["rows"] and sum(counted.values()) == COUNTS[name]
             assert manifest[name]["owner"] == OWNERS[name] and manifest[name]["licence"] == f"licence of {name}"
-        assert [read.id for read in queries.datasets(state)[0].sources] == order
+        assert [read.id for read in queries.list_datasets(state)[0].sources] == order
 
-        pinned = [item.source for item in load_resolved(run.layout.sources).sources]
+        pinned = [item.source for item in load_resolved(run.layout.sources_path).sources]
         held = inventory.read_inventory(Sources(sources=pinned[::-1]), [run.root], TODAY)
         assert {one.source.id: one.loss.rows for one in held if one.loss} == {n: manifest[n]["rows"] for n in order}
-        aside = {one.source_id: one.rows for one in quarantined_rows.read_quarantine(run.layout).counts()}
+        aside = {one.source_id: one.rows for one in quarantined_rows.read_quarantine(run.layout).count_by_rule()}
         assert aside == {name: SEVERAL.index(name) for name in order if SEVERAL.index(name)}
 
 

@@ -39,17 +39,17 @@ def test_pages_are_counted_as_their_writer_wrote_them(how: dict[str, Any]) -> No
     footer = pq.read_metadata(file)
     for group in map(footer.row_group, range(footer.num_row_groups)):
         for chunk in map(group.column, range(group.num_columns)):
-            pages = parquet_pages.measure_chunk(file, chunk)
+            pages = parquet_pages.measure_pages(file, chunk)
             headers = chunk.total_uncompressed_size - pages.unpacked  # which the footer counts
             assert 0 < headers < 200 + chunk.total_uncompressed_size / 10
-            assert pages.values == chunk.num_values and 0 < pages.largest <= pages.unpacked
-            assert pages.deltas == ("DELTA_BYTE_ARRAY" in chunk.encodings)
+            assert pages.value_count == chunk.num_values and 0 < pages.largest_page <= pages.unpacked
+            assert pages.uses_deltas == ("DELTA_BYTE_ARRAY" in chunk.encodings)
 
 
 def test_pages_in_deltas_count_as_one_since_a_value_may_go_on_over_several() -> None:
     file = io.BytesIO(deltas())
-    pages = parquet_pages.measure_chunk(file, pq.read_metadata(file).row_group(0).column(0))
-    assert pages.deltas and pages.largest == pages.unpacked
+    pages = parquet_pages.measure_pages(file, pq.read_metadata(file).row_group(0).column(0))
+    assert pages.uses_deltas and pages.largest_page == pages.unpacked
 
 
 def test_deltas_within_lists_are_not_read(run: Any) -> None:
@@ -75,10 +75,10 @@ class Chunk:
 @example(b"\x18" + b"\xff" * 9 + b"\x01")
 def test_whatever_stands_there_is_counted_or_refused(data: bytes) -> None:
     try:
-        pages = parquet_pages.measure_chunk(io.BytesIO(data), Chunk(len(data)))  # type: ignore[arg-type]
+        pages = parquet_pages.measure_pages(io.BytesIO(data), Chunk(len(data)))  # type: ignore[arg-type]
     except ValueError:
         return
-    assert pages.unpacked >= pages.largest >= 0 and pages.values >= 0
+    assert pages.unpacked >= pages.largest_page >= 0 and pages.value_count >= 0
 
 
 def test_a_damaged_header_is_told_as_damage(run: Any) -> None:
@@ -105,6 +105,6 @@ def test_a_damaged_header_is_told_as_damage(run: Any) -> None:
 )
 def test_values_are_measured_as_python_would_hold_them(values: pa.Array, least: int) -> None:
     batch = pa.record_batch([values], ["x"])
-    assert least <= parquet_sizes.python_bytes(batch) < 2 * least + 1_000
-    parts = [parquet_sizes.python_bytes(batch.slice(number, 1)) for number in range(batch.num_rows)]
-    assert sum(parts) <= parquet_sizes.python_bytes(batch) * 1.1 + 100
+    assert least <= parquet_sizes.estimate_python_bytes(batch) < 2 * least + 1_000
+    parts = [parquet_sizes.estimate_python_bytes(batch.slice(number, 1)) for number in range(batch.num_rows)]
+    assert sum(parts) <= parquet_sizes.estimate_python_bytes(batch) * 1.1 + 100

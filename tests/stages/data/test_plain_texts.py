@@ -54,9 +54,11 @@ def test_documents_are_cleaned_deduplicated_and_split_by_their_text(run: Run) ->
     assert sorted(run.rules_of("deduplicate")) == [5, 13], "one that is the same, and one but for a slip"
     split.run(split.Params(data=how.data, evaluation=how.evaluation), layout)
     sides = {side: run.records_of("split", side) for side in ("train", "test")}
-    plain = {side: {texts.text_of(row) for row in rows if texts.is_text(row)} for side, rows in sides.items()}
-    assert all(texts.is_text(row) for row in sides["train"])
-    assert sum(not texts.is_text(row) for row in sides["test"]) == 5
+    plain = {
+        side: {texts.plain_text_of(row) for row in rows if texts.is_plain_text(row)} for side, rows in sides.items()
+    }
+    assert all(texts.is_plain_text(row) for row in sides["train"])
+    assert sum(not texts.is_plain_text(row) for row in sides["test"]) == 5
     assert plain["train"] and plain["test"] and not plain["train"] & plain["test"]
     kept = plain["train"] | plain["test"]
     assert {text.split(".")[0] for text in kept} == {f"Page {number}" for number in range(12)}

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tasks.core.machine import resource_limits
-from tasks.stages.data.ingest.pool import Pool, worker_count
+from tasks.stages.data.ingest.pool import BatchPool, worker_count
 
 
 def who(batch: list[int]) -> tuple[int, int]:
@@ -33,7 +33,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two")
 def test_processes_are_started_once_for_all_sources() -> None:
-    with Pool() as pool:
+    with BatchPool() as pool:
         (alone,) = pool.map_in_order(who, BATCHES[:1])
         assert alone == (0, os.getpid()), "for a single batch none is started"
         first, second = (list(pool.map_in_order(who, BATCHES)) for _ in range(2))
@@ -45,13 +45,13 @@ def test_processes_are_started_once_for_all_sources() -> None:
 
 @pytest.mark.usefixtures("two")
 def test_what_work_raises_is_raised_and_ends_the_processes() -> None:
-    with pytest.raises(ValueError, match="no three"), Pool() as pool:
+    with pytest.raises(ValueError, match="no three"), BatchPool() as pool:
         list(pool.map_in_order(refuse, BATCHES))
 
 
 def test_one_worker_is_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_WORKERS", "1")
-    with Pool() as pool:
+    with BatchPool() as pool:
         assert {process for _, process in pool.map_in_order(who, BATCHES)} == {os.getpid()}
 
 
@@ -101,7 +101,7 @@ def test_a_container_has_the_memory_that_its_cgroups_grant(
     quota(tmp_path / "pods", around, "memory.max")
     own = tmp_path / "cgroup"
     own.write_text("0::/pods/one\n")
-    assert resource_limits.memory(tmp_path, own) == (wanted or psutil.virtual_memory().total)
+    assert resource_limits.usable_memory_bytes(tmp_path, own) == (wanted or psutil.virtual_memory().total)
 
 
 @pytest.mark.usefixtures("many")

@@ -17,10 +17,10 @@ from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import ingest, source_reader
 from tasks.stages.data.ingest.pool import batch_by_weight
 from tasks.stages.data.protect import terms
-from tasks.stages.data.protect.actions import Outcome, generalise, replace
-from tasks.stages.data.protect.detected_span import DetectedSpan, merge
+from tasks.stages.data.protect.actions import ProtectionOutcome, generalised_placeholder, replace_spans
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge_spans
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.tokens import canonical_spelling, token
+from tasks.stages.data.protect.tokens import canonical_spelling, make_token
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, params, source, table
@@ -46,18 +46,20 @@ PERSONAL = [
     ],
 )
 def test_each_action_does_what_it_says(action: Any, wanted: str) -> None:
-    outcome = Outcome()
-    assert replace(TEXT, SPAN, Protection(email=action), KEY, outcome) == wanted
+    outcome = ProtectionOutcome()
+    assert replace_spans(TEXT, SPAN, Protection(email=action), KEY, outcome) == wanted
     assert outcome.counts == {"email": 1} and outcome.secrets == []
-    assert outcome.subjects == {token("email", "ada@example.org", KEY)}, "whatever was done, the record is about her"
+    assert outcome.subject_tokens == {make_token("email", "ada@example.org", KEY)}, (
+        "whatever was done, the record is about her"
+    )
     told = {"drop": ("email", None), "stop": (None, "email")}
     assert (outcome.drop_category, outcome.stop_category) == told.get(action, (None, None))
 
 
 def test_a_token_stands_for_its_value_and_gives_it_to_the_vault() -> None:
-    outcome = Outcome()
-    made = token("email", "ada@example.org", KEY)
-    assert replace(TEXT, SPAN, Protection(), KEY, outcome) == f"Mail [{made}] or call"
+    outcome = ProtectionOutcome()
+    made = make_token("email", "ada@example.org", KEY)
+    assert replace_spans(TEXT, SPAN, Protection(), KEY, outcome) == f"Mail [{made}] or call"
     assert [(s.token, s.value) for s in outcome.secrets] == [(made, "ada@example.org")]
     assert re.fullmatch(r"email:[a-z2-7]{12}", made)
 
@@ -72,12 +74,12 @@ def test_a_token_stands_for_its_value_and_gives_it_to_the_vault() -> None:
     ],
 )
 def test_the_same_value_differently_spelled_has_one_token(category: Any, one: str, other: str) -> None:
-    assert token(category, one, KEY) == token(category, other, KEY)
-    assert token(category, one, KEY) != token(category, one, bytes(31) + b"1"), "the key decides"
+    assert make_token(category, one, KEY) == make_token(category, other, KEY)
+    assert make_token(category, one, KEY) != make_token(category, one, bytes(31) + b"1"), "the key decides"
 
 
 def test_the_class_is_part_of_the_token() -> None:
-    assert token("phone", "123456", KEY).split(":")[1] != token("card", "123456", KEY).split(":")[1]
+    assert make_token("phone", "123456", KEY).split(":")[1] != make_token("card", "123456", KEY).split(":")[1]
     assert canonical_spelling("name", "Ada Lovelace") == "ada lovelace"
 
 
@@ -95,14 +97,14 @@ def test_the_class_is_part_of_the_token() -> None:
     ],
 )
 def test_what_is_coarse_of_a_value_is_kept(category: Any, value: str, wanted: str) -> None:
-    assert generalise(category, value) == wanted
+    assert generalised_placeholder(category, value) == wanted
     assert PLACEHOLDER.fullmatch(wanted)
 
 
 def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
     pattern = terms.compile_terms({"trade_secret": ["Project Halcyon", "HX-*"], "internal_only": ["blue list"]})
     text = "project  halcyon needs HX-4711 but not Halcyon; the Blue List, not blue lists"
-    found = [(text[f.start : f.end], f.category) for f in terms.find(text, pattern)]
+    found = [(text[f.start : f.end], f.category) for f in terms.find_terms(text, pattern)]
     assert found == [("project  halcyon", "trade_secret"), ("HX-4711", "trade_secret"), ("Blue List", "internal_only")]
 
 
@@ -110,7 +112,7 @@ def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
     for term in ("(a+)+$", "a*" * 5, "a*" * 9 + "b", "*a" * 9 + "*b", "a** a* a*b", "*-a*-a*b", "****b"):
         pattern = terms.compile_terms({"trade_secret": [term]})
         for text in ("a" * 200_000 + "!", "a " * 100_000, "a\n " * 70_000 + "a", "-a" * 100_000):
-            assert is_quick(partial(terms.find, text, pattern), 2), "a polynomial pattern takes hours"
+            assert is_quick(partial(terms.find_terms, text, pattern), 2), "a polynomial pattern takes hours"
 
 
 @pytest.mark.parametrize(
@@ -128,12 +130,12 @@ def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
 def test_a_star_stands_for_any_part_of_a_word(term: str, found: list[str]) -> None:
     text = "HX-4711 (HX-) Popcorn\noffer corn, pp"
     pattern = terms.compile_terms({"trade_secret": [term]})
-    assert [text[f.start : f.end] for f in terms.find(text, pattern)] == found
+    assert [text[f.start : f.end] for f in terms.find_terms(text, pattern)] == found
 
 
 def test_what_overlaps_is_covered_once() -> None:
     first, second = [DetectedSpan(5, 10, "trade_secret")], [DetectedSpan(0, 7, "name"), DetectedSpan(8, 15, "email")]
-    assert merge(first, second) == [
+    assert merge_spans(first, second) == [
         DetectedSpan(0, 5, "name"),
         DetectedSpan(5, 10, "trade_secret"),
         DetectedSpan(10, 15, "email"),
@@ -152,12 +154,12 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     tokens = {row["token"] for row in run.records_of("ingest", "tokens")}
     assert tokens == set(re.findall(r"\[((?:name|email|iban):\w+)\]", texts)) and len(tokens) == 3
     vault = open_vault(run.layout.state)
-    assert vault.missing(tokens) == []
+    assert vault.find_missing_tokens(tokens) == []
     look = access_entries.token_recorder(open_ledger(run.layout.state), "all", "data-owner", "a test")
     values = vault.reveal(tokens, look).values()
     assert sorted(values) == ["Ada Lovelace", "GB82 WEST 1234 5698 7654 32", "ada@example.org"]
     assert result.sources[0].protected == {"email": 1, "iban": 1, "name": 2}
-    name = token("name", "Ada Lovelace", vault.keys.tokens)
+    name = make_token("name", "Ada Lovelace", vault.keys.tokens)
     assert [name in record["subjects"] for record in run.records_of("ingest")] == [True, True, False]
 
 
@@ -275,9 +277,11 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
 def test_a_batch_ends_early_where_its_rows_are_long() -> None:
     turns = [{"role": "user", "content": "x" * 30}]
     rows = [Row(n, {"messages": turns, "label": "y" * 20, "number": 5, "nothing": None}) for n in range(5)]
-    batches = batch_by_weight([*rows, MalformedRow(6, "not_json", "broken")], 1_000, source_reader._characters, 100)
+    batches = batch_by_weight(
+        [*rows, MalformedRow(6, "not_json", "broken")], 1_000, source_reader._count_characters, 100
+    )
     assert [len(batch) for batch in batches] == [2, 2, 2]
-    assert [len(batch) for batch in batch_by_weight(rows, 2, source_reader._characters, 1_000)] == [2, 2, 1]
+    assert [len(batch) for batch in batch_by_weight(rows, 2, source_reader._count_characters, 1_000)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("workers", ["0", "many", "-1"])

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.core.steps.kinds import KINDS
+from tasks.core.steps.kinds import SOURCE_KINDS
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.readers import formats
 from tasks.stages.data.readers.kinds import reader_of
@@ -36,8 +36,8 @@ FORMATS = Path(formats.__file__).parent
 
 
 def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
-    assert {path.stem for path in FORMATS.glob("*_reader.py")} == {f"{kind}_reader" for kind in KINDS}
-    assert all(isinstance(reader_of(kind), Reader) for kind in KINDS)
+    assert {path.stem for path in FORMATS.glob("*_reader.py")} == {f"{kind}_reader" for kind in SOURCE_KINDS}
+    assert all(isinstance(reader_of(kind), Reader) for kind in SOURCE_KINDS)
 
 
 def rules_of(kind: str) -> set[str]:
@@ -48,10 +48,10 @@ def rules_of(kind: str) -> set[str]:
     return {str(ast.literal_eval(each["rule"])) for each in said}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOURCE_KINDS)
 def test_the_table_of_kinds_has_the_rules_of_their_readers(kind: str) -> None:
     """A rule that it does not have stops `validate`, which counts rows by rule."""
-    assert set(KINDS[kind]) == rules_of(kind), "tasks/core/steps/kinds.py"
+    assert set(SOURCE_KINDS[kind]) == rules_of(kind), "tasks/core/steps/kinds.py"
 
 
 @pytest.mark.parametrize("kind", FILE_OF)
@@ -62,7 +62,7 @@ def test_the_same_rows_give_the_same_records_in_every_kind(run: Run, kind: str) 
     assert texts == [[row["text"], row["label"]] for row in messages(40)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOURCE_KINDS)
 @pytest.mark.parametrize("data", [b"", b"\n \n"])
 def test_an_empty_source_is_refused(run: Run, kind: str, data: bytes) -> None:
     assert "src" in (message := refused(run, data, kind=kind))

@@ -15,9 +15,9 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
 from tasks.stages.data.split import record_columns, split
-from tasks.stages.data.split.draw import allocate_rows, draw
-from tasks.stages.data.split.partitions import TEST, TRAIN, assign_sides
-from tasks.stages.data.split.split import divide
+from tasks.stages.data.split.draw import allocate_rows, draw_stratified
+from tasks.stages.data.split.partitions import TEST, TRAIN, assign_partitions
+from tasks.stages.data.split.split import divide_records
 from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
 
@@ -51,9 +51,9 @@ DATA = st.builds(
 def divided(given_records: list[dict[str, Any]], data: Data) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The side of every record that is kept, by record_id; and what was taken out, by record_id."""
     records = as_placed(given_records, data.seed)
-    done = divide(records, data)
+    done = divide_records(records, data)
     ids = records.record_id.to_pylist()
-    sides = {ids[position]: side for side, there in done.sides.items() for position in there}
+    sides = {ids[position]: side for side, there in done.positions_by_partition.items() for position in there}
     removed = [*done.removed.to_pylist(), *done.not_drawn.to_pylist()]
     return sides, sorted(removed, key=itemgetter("record_id"))
 
@@ -64,25 +64,29 @@ def sides_of(
     """The side of every record that has one, by record_id."""
     records = as_placed(given_records, seed, clusters)
     ids = records.record_id.to_pylist()
-    members = assign_sides(records, share).members
+    members = assign_partitions(records, share).partition_masks
     return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
 
 
 @examples(records(), DATA, few=25)
 def test_a_prompt_validates_as_a_whole_or_not_at_all(given_records: list[dict[str, Any]], data: Data) -> None:
     records = as_placed(given_records, data.seed)
-    done = divide(records, data)
-    validates = np.isin(done.sides[TRAIN], done.validation)
+    done = divide_records(records, data)
+    validates = np.isin(done.positions_by_partition[TRAIN], done.validation)
     assert validates.sum() == len(done.validation)
-    lots = records.group_number[done.sides[TRAIN]]
+    lots = records.group_number[done.positions_by_partition[TRAIN]]
     assert not set(lots[validates]) & set(lots[~validates])
     assert data.validation_share or not validates.any()
 
 
 def test_about_the_share_of_the_prompts_validates_and_no_side_changes() -> None:
     many = [record(f"prompt {number}", number=number) for number in range(4_000)]
-    without, half = (divide(as_placed(many, 1), Data(test_share=0.2, validation_share=share)) for share in (0, 0.5))
-    assert all((without.sides[side] == half.sides[side]).all() for side in (TRAIN, TEST))
+    without, half = (
+        divide_records(as_placed(many, 1), Data(test_share=0.2, validation_share=share)) for share in (0, 0.5)
+    )
+    assert all(
+        (without.positions_by_partition[side] == half.positions_by_partition[side]).all() for side in (TRAIN, TEST)
+    )
     assert len(half.validation) == pytest.approx(1_600, rel=0.1)
 
 
@@ -159,7 +163,7 @@ def test_a_draw_keeps_the_shares_of_sources_and_kinds() -> None:
 def drawn_of(many: list[dict[str, Any]], rows: int, seed: int) -> set[str]:
     """The ids of the records that are drawn."""
     placed = as_placed(many, seed)
-    return set(placed.record_id.take(draw(placed, np.arange(len(many)), rows)).to_pylist())
+    return set(placed.record_id.take(draw_stratified(placed, np.arange(len(many)), rows)).to_pylist())
 
 
 def test_neither_ids_nor_whom_a_text_names_decide_what_is_drawn_and_where_it_stands() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.stages.data.text import CONTROLS, is_blank, normalise, repair
+from tasks.stages.data.text import CONTROL_CHARACTERS, is_blank, normalise_text, repair_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -15,16 +15,16 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 @example("&#1;&amp;amp;\r\n\x85")
 @example("\ufeff \u2028x")
 def test_what_comes_out_is_in_normal_form(text: str) -> None:
-    for tidy in (normalise(text), repair(text)):
-        assert tidy == normalise(tidy) == tidy.strip()
+    for tidy in (normalise_text(text), repair_text(text)):
+        assert tidy == normalise_text(tidy) == tidy.strip()
         assert unicodedata.is_normalized("NFC", tidy)
-        assert not CONTROLS.search(tidy) and "\r" not in tidy
+        assert not CONTROL_CHARACTERS.search(tidy) and "\r" not in tidy
 
 
 @given(ANY_TEXT.filter(lambda text: "&" not in text and text.isascii()))
 def test_printable_ascii_is_left_alone(text: str) -> None:
     plain = "".join(character for character in text if character.isprintable() or character in "\n\t")
-    assert repair(plain) == plain.strip()
+    assert repair_text(plain) == plain.strip()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_printable_ascii_is_left_alone(text: str) -> None:
     ],
 )
 def test_normalise(text: str, normal: str) -> None:
-    assert normalise(text) == repair(text) == normal
+    assert normalise_text(text) == repair_text(text) == normal
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_normalise(text: str, normal: str) -> None:
     ],
 )
 def test_repair(broken: str, mended: str) -> None:
-    assert repair(broken) == mended
+    assert repair_text(broken) == mended
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_repair(broken: str, mended: str) -> None:
     ],
 )
 def test_what_is_not_damage_stays(text: str) -> None:
-    assert repair(text) == text
+    assert repair_text(text) == text
 
 
 @pytest.mark.parametrize(("text", "blank"), [("", True), (" \n\u200b\u00ad", True), ("?", False), ("a", False)])

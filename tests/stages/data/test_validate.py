@@ -8,8 +8,8 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.core.steps.data import LAST_FILTER
-from tasks.sources.sources import Expectation, Suite, Suites
+from tasks.core.steps.data import LAST_FILTER_STAGE
+from tasks.sources.sources import Expectation, ExpectationSuite, Suites
 from tasks.stages.data.validate import suite_evaluation, target_placeholders, validate
 from tasks.stages.data.validate.ge_expectations import KeptCategories, columns_used
 from tests.stages.data.build import Run, params, record, suite
@@ -25,10 +25,10 @@ RECORDS = [
 
 
 def check(
-    run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite
+    run: Run, dataset: ExpectationSuite | None = None, json_target: bool = True, **by_source: ExpectationSuite
 ) -> validate.ValidateResult:
     """Validate RECORDS by the suites."""
-    run.put(LAST_FILTER, RECORDS)
+    run.put(LAST_FILTER_STAGE, RECORDS)
     run.put_suites(Suites(by_source=by_source, dataset=dataset))
     target = {"target": "json", "label_field": "intent"} if json_target else {"target": "label"}
     return validate.run(params(target), run.layout)
@@ -70,11 +70,11 @@ def test_targets_that_cannot_be_told_from_their_prompt_are_counted_and_named(run
     pairs = [(f"by {A}", A), (f"by {A}", f"{A} {B}"), ("by", "[address]"), ("at [address]", "[address]"), (A, "b [x]")]
     records = [record(prompt, target, number=number) for number, (prompt, target) in enumerate(pairs)]
     records += [record("", number=5, messages=[*talk, answered]), record("", number=6, messages=[answered])]
-    run.put(LAST_FILTER, records)
-    counted = target_placeholders.count(run.layout.artefacts(LAST_FILTER) / "records.parquet")
+    run.put(LAST_FILTER_STAGE, records)
+    counted = target_placeholders.count_target_placeholders(run.layout.artefacts(LAST_FILTER_STAGE) / "records.parquet")
     assert counted.examples == [records[1]["record_id"], records[2]["record_id"]]
     assert (counted.records, counted.with_placeholder, counted.lacking) == (7, 6, 2), "a text without prompt lacks none"
-    fact = counted.fact()
+    fact = counted.to_fact()
     assert fact.value == pytest.approx(2 / 7)
     assert fact.note == f"2 of 6 targets with a placeholder: records {', '.join(counted.examples)}"
 
@@ -157,7 +157,9 @@ def test_a_question_is_asked_of_a_table_without_other_texts(run: Run, monkeypatc
     """Great Expectations copies its table for each, and texts are most of it."""
     tables: list[tuple[str, ...]] = []
 
-    def looking(suite: Suite, where: str, asked: suite_evaluation.TableExpectations, spared: KeptCategories) -> Any:
+    def looking(
+        suite: ExpectationSuite, where: str, asked: suite_evaluation.TableExpectations, spared: KeptCategories
+    ) -> Any:
         tables.append(tuple(asked.frame.columns))
         return validated(suite, where, asked, spared)
 

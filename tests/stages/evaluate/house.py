@@ -17,7 +17,7 @@ from tasks.core.params.use_case import UseCase
 from tasks.core.records import record
 from tasks.stages.evaluate import predict
 from tasks.stages.evaluate.model_names import MODELS, ModelName
-from tasks.stages.evaluate.sample import rows_for
+from tasks.stages.evaluate.sample import rows_to_answer
 from tests.tiny_model import make_tiny_model
 
 INTENTS = ("card_lost", "loan_rate", "close_account")
@@ -87,7 +87,7 @@ def saying(number: int, asked: str, answer: str, **changes: Any) -> dict[str, An
 def write_split(layout: Layout, test: list[dict[str, Any]], train: list[dict[str, Any]] | None = None) -> None:
     sides = {"test": test, "train": train or [row(number) for number in range(100, 106)]}
     for side, rows in sides.items():
-        table = pa.Table.from_pylist(rows, schema=record.SCHEMA)
+        table = pa.Table.from_pylist(rows, schema=record.RECORD_SCHEMA)
         record.write_table(table, layout.artefacts("split") / f"{side}.parquet")
 
 
@@ -105,7 +105,7 @@ def write_answers(
     rows = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     settings, plain = params(**evaluation).evaluation, {"prompt_tokens": 9, "stopped": True, "reason": ""}
     for which in MODELS:
-        asked = rows_for(which, rows, settings) if which in answers else []
+        asked = rows_to_answer(which, rows, settings) if which in answers else []
         table = [plain | {"record_id": r["record_id"], "answer": answers[which](r)} for r in asked]
         folder = layout.artefacts(f"predict/{which}")
         record.write_table(
@@ -113,7 +113,7 @@ def write_answers(
         )
         write_json(folder / "result.json", {"present": which in answers, "facts": {}})
         if measured:
-            write_json(layout.measurements(f"predict/{which}") / "facts.json", {"facts": facts.dump(measured)})
+            write_json(layout.measurements(f"predict/{which}") / "facts.json", {"facts": facts.facts_to_json(measured)})
 
 
 def evaluated(root: Path, rows: int = 30) -> Layout:

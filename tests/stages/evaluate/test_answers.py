@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from tasks.core.json_text import MAX_INTEGER
 from tasks.core.records.answer_label import NO_LABEL
-from tasks.stages.evaluate.answers import judge_of
+from tasks.stages.evaluate.answers import create_judge
 from tests.stages.evaluate.house import params
 
 EXPECTED = '{"intent": "loan", "queue": "q", "urgent": true}'
-JSON = judge_of(params().evaluation, [EXPECTED])
-LABEL = judge_of(params(target="label", label_field=None).evaluation, ["loan", " card\n"])
+JSON = create_judge(params().evaluation, [EXPECTED])
+LABEL = create_judge(params(target="label", label_field=None).evaluation, ["loan", " card\n"])
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_json(answer: str, right: bool, well_formed: bool, label: str) -> None:
 
 
 def test_numbers_compare_by_value() -> None:
-    judge = judge_of(params().evaluation, ['{"intent": 1}'])
+    judge = create_judge(params().evaluation, ['{"intent": 1}'])
     assert judge.judge('{"intent": 1.0}', '{"intent": 1}').right
     assert not judge.judge('{"intent": 1.5}', '{"intent": 1}').right
 
 
 def test_every_set_of_keys_that_training_has_is_well_formed() -> None:
-    judge = judge_of(params().evaluation, ['{"intent": "x"}', '{"intent": "y", "reason": "z"}'])
+    judge = create_judge(params().evaluation, ['{"intent": "x"}', '{"intent": "y", "reason": "z"}'])
     assert judge.judge('{"intent": "x"}', '{"intent": "x"}').well_formed
     assert judge.judge('{"reason": "", "intent": "x"}', '{"intent": "x"}').well_formed
     assert not judge.judge('{"reason": ""}', '{"intent": "x"}').well_formed
@@ -89,7 +89,7 @@ def test_an_object_is_right_however_it_is_spelled(value: dict[str, object]) -> N
     value["intent"] = "x"
     spelled = json.dumps(value)
     other = json.dumps(dict(reversed(value.items())), indent=3, ensure_ascii=False)
-    judge = judge_of(params().evaluation, [spelled])
+    judge = create_judge(params().evaluation, [spelled])
     assert judge.judge(other, spelled).right
     assert judge.judge(other, spelled).well_formed
     wrong = judge.judge(json.dumps(value | {"intent": "y"}), spelled)

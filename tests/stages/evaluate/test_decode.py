@@ -14,10 +14,10 @@ from tasks.stages.evaluate.decode import (
     GeneratedAnswer,
     StopConditions,
     Tokens,
-    answer_all,
+    answer_prompts,
     batches_by_length,
+    find_stop_tokens,
     shared_prefix,
-    stop_tokens,
 )
 
 LIMIT = 10
@@ -59,13 +59,13 @@ def by_generate(model: Any, prompt: Tokens, limits: StopConditions) -> Generated
 
 
 def test_batches_answer_as_generate_does_one_by_one(model: Any, tokenizer: Any, prompts: list[Tokens]) -> None:
-    limits = StopConditions(stop_tokens(model.generation_config, tokenizer), LIMIT)
+    limits = StopConditions(find_stop_tokens(model.generation_config, tokenizer), LIMIT)
     expected = [by_generate(model, prompt, limits) for prompt in prompts]
     assert len({len(each.tokens) for each in expected}) > 3, "rows end at different times, or nothing is dropped"
     assert {each.stopped for each in expected} == {True, False}
     decoder = Decoder(model, shared_prefix(prompts), limits)
     for batch_size in (1, 3, 20):
-        assert answer_all(alone(decoder), prompts, batch_size, lambda _: None) == expected
+        assert answer_prompts(alone(decoder), prompts, batch_size, lambda _: None) == expected
 
 
 def test_prompts_that_share_nothing_are_read_whole(model: Any, prompts: list[Tokens]) -> None:
@@ -100,7 +100,7 @@ def test_a_sliding_window_is_not_fooled_by_padding() -> None:
     # Shared beginnings, then one to twelve tokens: padding lies inside the window of the short ones.
     prompts = [[1, 2, 3, 4, 5, 6, *range(10, 10 + length)] for length in range(1, 13)]
     limits = StopConditions(frozenset(), 6)
-    found = answer_all(alone(Decoder(sliding, shared_prefix(prompts), limits)), prompts, 7, lambda _: None)
+    found = answer_prompts(alone(Decoder(sliding, shared_prefix(prompts), limits)), prompts, 7, lambda _: None)
     assert found == [by_generate(sliding, prompt, limits) for prompt in prompts]
 
 
@@ -108,10 +108,10 @@ def test_the_chat_template_says_what_ends_a_turn(model: Any, tokenizer: Any, mon
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     monkeypatch.setattr(model.generation_config, "eos_token_id", None)
-    assert stop_tokens(model.generation_config, tokenizer) == {end}
+    assert find_stop_tokens(model.generation_config, tokenizer) == {end}
     tokenizer.eos_token = "<|endoftext|>"
     try:
-        assert stop_tokens(model.generation_config, tokenizer) == {end, other}
+        assert find_stop_tokens(model.generation_config, tokenizer) == {end, other}
     finally:
         tokenizer.eos_token = "<|im_end|>"
 

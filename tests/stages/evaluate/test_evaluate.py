@@ -19,7 +19,7 @@ from tests.stages.evaluate import house
 
 
 def stated(layout: Layout) -> Facts:
-    return facts.parse(read_json(layout.artefacts("evaluate") / "result.json")["facts"])
+    return facts.facts_from_json(read_json(layout.artefacts("evaluate") / "result.json")["facts"])
 
 
 def test_facts_without_a_champion(answered: Layout) -> None:

@@ -81,7 +81,7 @@ def test_holm_is_that_of_statsmodels(ps: list[float], monkeypatch: pytest.Monkey
     from statsmodels.stats.multitest import multipletests
 
     monkeypatch.setattr(gc, "collect", lambda: 0)  # at every call it collects garbage, of all that other tests hold
-    assert uncertainty.holm(ps) == pytest.approx(multipletests(ps, method="holm")[1], rel=1e-5)
+    assert uncertainty.holm_correction(ps) == pytest.approx(multipletests(ps, method="holm")[1], rel=1e-5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
@@ -110,7 +110,7 @@ def test_macro_f1_is_that_of_scikit_learn_over_the_labels_expected(rows: list[tu
 
 
 def _samples(truth: Sequence[str], said: Sequence[str], samples: int, seed: int) -> uncertainty.Array:
-    return uncertainty.bootstrap({"model": partial(macro_f1, truth, said)}, len(truth), samples, seed)["model"]
+    return uncertainty.bootstrap_metric({"model": partial(macro_f1, truth, said)}, len(truth), samples, seed)["model"]
 
 
 def _sklearn(truth: tuple[str, ...] | list[str], said: tuple[str, ...] | list[str]) -> float:
@@ -158,7 +158,7 @@ def test_the_bootstrap_covers() -> None:
 @pytest.mark.parametrize(("rows", "differing"), [(400, 0.2), *soak([(120, 0.3), (3000, 0.1)])])
 def test_the_smallest_detectable_gain_is_detected_four_times_in_five(rows: int, differing: float) -> None:
     split = round(rows * differing / 2)
-    gain = uncertainty.smallest_detectable(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
+    gain = uncertainty.smallest_detectable_gain(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
     random = np.random.default_rng(5)
     better = (differing + gain) / 2
     drawn = random.multinomial(rows, [better, differing - better, 1 - differing], size=1500)
@@ -168,10 +168,10 @@ def test_the_smallest_detectable_gain_is_detected_four_times_in_five(rows: int, 
 
 
 def test_few_rows_detect_only_large_gains() -> None:
-    small, large = (uncertainty.smallest_detectable(PairedCounts(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
+    small, large = (uncertainty.smallest_detectable_gain(PairedCounts(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
     assert small > 0.4
     assert large < 0.02
-    assert uncertainty.smallest_detectable(PairedCounts(1, 0, 0, 0), 0.95) == 1
+    assert uncertainty.smallest_detectable_gain(PairedCounts(1, 0, 0, 0), 0.95) == 1
 
 
 def test_rounding_keeps_the_order() -> None:

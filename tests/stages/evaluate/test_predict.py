@@ -46,7 +46,7 @@ def give_champion(layout: Layout) -> Path:
 def change_base(layout: Layout) -> Path:
     """Promotion kept the base model, and this run has another one; the kept one's folder."""
     base = layout.artefacts("base_model")
-    kept = layout.base_model(tree_digest(base))
+    kept = layout.base_model_folder(tree_digest(base))
     shutil.copytree(base, kept)
     house.enliven(base / "model", factor=0.5)
     return kept
@@ -55,7 +55,7 @@ def change_base(layout: Layout) -> Path:
 def point_at(layout: Layout, payload: Path) -> None:
     relative = payload.relative_to(layout.state).as_posix()
     value = {"release": "triage-3", "version": 3, "sha256": tree_digest(payload), "payload": relative}
-    write_json(layout.champion, value)
+    write_json(layout.champion_path, value)
 
 
 def test_the_base_model_answers_every_row(layout: Layout) -> None:
@@ -64,9 +64,9 @@ def test_the_base_model_answers_every_row(layout: Layout) -> None:
     assert len({row["answer"] for row in rows}) > 4
     result = read_json(layout.artefacts("predict/base") / "result.json")
     assert result["present"] is True
-    assert facts.parse(result["facts"])["rows"].value == 12
-    assert facts.parse(result["facts"])["too_long"].value == 0
-    assert facts.parse(result["facts"])["cut_off"].value == sum(not row["stopped"] for row in rows)
+    assert facts.facts_from_json(result["facts"])["rows"].value == 12
+    assert facts.facts_from_json(result["facts"])["too_long"].value == 0
+    assert facts.facts_from_json(result["facts"])["cut_off"].value == sum(not row["stopped"] for row in rows)
 
 
 def test_the_same_inputs_give_the_same_bytes(layout: Layout, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_batches_answer_as_one_by_one(layout: Layout) -> None:
 def test_measured_figures_stand_apart(layout: Layout) -> None:
     give_adapter(layout)
     answers(layout, "candidate")
-    stated = facts.parse(read_json(layout.measurements("predict/candidate") / "facts.json")["facts"])
+    stated = facts.facts_from_json(read_json(layout.measurements("predict/candidate") / "facts.json")["facts"])
     costs = {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
     assert set(stated) == {"latency_p50_ms", "latency_p95_ms", *costs}
     assert 0.1 < stated["peak_memory_gb"].value < psutil.virtual_memory().total / 1e9
@@ -100,13 +100,13 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
 
 def test_nobody_waits_for_the_latency_of_the_base_model(layout: Layout) -> None:
     answers(layout, "base")
-    stated = facts.parse(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
+    stated = facts.facts_from_json(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
     assert set(stated) == {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
 
 
 def test_a_base_model_that_is_asked_everything_is_timed_like_the_others(layout: Layout) -> None:
     answers(layout, "base", house.params(base_rows=None))
-    stated = facts.parse(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
+    stated = facts.facts_from_json(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
     assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
 
 
@@ -127,11 +127,11 @@ def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) 
     adapter = give_adapter(layout)
     rows = answers(layout, "candidate")
     assert [row["answer"] for row in rows] != [row["answer"] for row in answers(layout, "base")]
-    base = models.locate(layout, "base")
+    base = models.locate_model(layout, "base")
     assert base is not None
-    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.base), adapter).eval()
+    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.base_folder), adapter).eval()
     test = [house.row(number) for number in range(12)]
-    asked = predict.EncodedRows(models.prompt_limits(base), test, house.params())
+    asked = predict.EncodedRows(models.read_prompt_limits(base), test, house.params())
     answerer = ModelProcess(asked.model_setup(base))
     answerer.use_model(unmerged)
     assert predict.predict(InProcessExecutor(answerer), asked, "unmerged").table.to_pylist() == rows
@@ -150,7 +150,7 @@ def test_a_candidate_that_was_not_trained(layout: Layout) -> None:
 
 
 def test_without_a_champion_nothing_answers(layout: Layout) -> None:
-    write_json(layout.champion, None)
+    write_json(layout.champion_path, None)
     assert answers(layout, "champion") == []
     assert read_json(layout.artefacts("predict/champion") / "result.json") == {"present": False, "facts": {}}
     assert read_json(layout.measurements("predict/champion") / "facts.json") == {"facts": {}}
@@ -229,22 +229,22 @@ def test_a_prompt_longer_than_the_context_gets_no_answer(layout: Layout) -> None
 
 
 def test_the_context_holds_prompt_and_answer_to_the_last_token(layout: Layout) -> None:
-    located = models.locate(layout, "base")
+    located = models.locate_model(layout, "base")
     assert located is not None
-    manner = models.prompt_limits(located)
+    manner = models.read_prompt_limits(located)
     assert manner.fits([0] * 4090, 6)
     assert not manner.fits([0] * 4091, 6)
 
 
 @pytest.mark.parametrize("stated", [True, False], ids=["as it says", "with no settings of generation"])
 def test_what_ends_a_turn_is_known_without_the_weights(layout: Layout, stated: bool) -> None:
-    located = models.locate(layout, "base")
+    located = models.locate_model(layout, "base")
     assert located is not None
     if not stated:
-        (located.base / "generation_config.json").unlink()
+        (located.base_folder / "generation_config.json").unlink()
     model = models.load(located, house.params().evaluation)
-    manner = models.prompt_limits(located)
-    assert manner.stop_tokens == decode.stop_tokens(model.generation_config, manner.tokenizer)
+    manner = models.read_prompt_limits(located)
+    assert manner.stop_tokens == decode.find_stop_tokens(model.generation_config, manner.tokenizer)
     assert (len(manner.stop_tokens) > 5) is stated and manner.context_tokens == model.config.max_position_embeddings
 
 

@@ -50,7 +50,10 @@ def plain_losses(folder: Path, documents: Iterable[int], window: int) -> list[fl
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     losses = []
     for number in documents:
-        cut = [torch.tensor([it]) for it in texts.windows(texts.text_of(document(number)), tokenizer, window)]
+        cut = [
+            torch.tensor([it])
+            for it in texts.split_into_windows(texts.plain_text_of(document(number)), tokenizer, window)
+        ]
         with torch.no_grad():
             losses.append(sum(float(model(it, labels=it).loss) * (it.shape[1] - 1) for it in cut))
     return losses
@@ -62,7 +65,7 @@ def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
     assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
     folder = mixed.artefacts("base_model") / "model"
     assert [row["loss"] for row in table] == pytest.approx(plain_losses(folder, range(6), WINDOW), rel=1e-4)
-    assert [row["tokens"] for row in table] == [len(texts.text_of(document(n)).encode()) + 1 for n in range(6)]
+    assert [row["tokens"] for row in table] == [len(texts.plain_text_of(document(n)).encode()) + 1 for n in range(6)]
     answered = record.read_table(mixed.artefacts("predict/base") / "predictions.parquet")["record_id"].to_pylist()
     assert answered == [house.row(number)["record_id"] for number in range(6)], "texts are not asked"
 
@@ -74,17 +77,19 @@ def test_a_model_with_a_shorter_context_reads_in_windows_of_that(mixed: Layout) 
     run(mixed, "base")
     row = record.read_table(text_loss.table_path(mixed, "base")).to_pylist()[0]
     assert [row["loss"]] == pytest.approx(plain_losses(folder, [0], short), rel=1e-4)
-    assert row["tokens"] == len(texts.text_of(document(0)).encode()) + 1, "each token is foretold once all the same"
+    assert row["tokens"] == len(texts.plain_text_of(document(0)).encode()) + 1, (
+        "each token is foretold once all the same"
+    )
 
 
 def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
     house.write_adapter(mixed.artefacts("base_model") / "model", mixed.artefacts("train") / "adapter")
     (mixed.root / "inputs").mkdir(exist_ok=True)
-    mixed.champion.write_text("null")
+    mixed.champion_path.write_text("null")
     for which in ("base", "candidate", "champion"):
         run(mixed, which)
     rows = [document(number) for number in range(6)]
-    stated = perplexity.facts(mixed, rows, params().evaluation)
+    stated = perplexity.perplexity_facts(mixed, rows, params().evaluation)
     assert stated.keys() == {"texts", "perplexity", "perplexity_of_base", "perplexity_ratio_to_base"}
     for name, which in (("perplexity", "candidate"), ("perplexity_of_base", "base")):
         table = record.read_table(text_loss.table_path(mixed, which))
@@ -119,7 +124,7 @@ def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout
     put_losses(mixed, "base", [11, *tokens[1:]], [20.0, 44.0, 54.0, 88.0, 100.0, 114.0])
     card, evaluation = house.sections()
     evaluate.run(evaluate.Params(evaluation=evaluation, use_case=card), mixed)
-    stated = facts.parse(read_json(mixed.artefacts("evaluate") / "result.json")["facts"])
+    stated = facts.facts_from_json(read_json(mixed.artefacts("evaluate") / "result.json")["facts"])
     assert stated["exact_match"].value == 1 and stated["test_rows"].value == 6 and stated["format_adherence"].value == 1
     assert stated["perplexity"].value == pytest.approx(math.e ** (210 / 210), rel=1e-5)
     assert "perplexity_ratio_to_base" not in stated, "their tokens are not the same"
@@ -128,7 +133,7 @@ def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout
 def test_losses_of_other_texts_are_refused(mixed: Layout) -> None:
     put_losses(mixed, "candidate", [10, 20], [1.0, 2.0])
     with pytest.raises(InputError, match=r"does not hold the texts of the test split; run the stage predict@candidate"):
-        perplexity.facts(mixed, [document(number) for number in range(6)], params().evaluation)
+        perplexity.perplexity_facts(mixed, [document(number) for number in range(6)], params().evaluation)
 
 
 def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
@@ -141,4 +146,4 @@ def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
 def test_without_texts_nothing_is_read_or_stated(layout: Layout) -> None:
     run(layout, "base")
     assert not text_loss.table_path(layout, "base").exists()
-    assert perplexity.facts(layout, [], params().evaluation) == {}
+    assert perplexity.perplexity_facts(layout, [], params().evaluation) == {}

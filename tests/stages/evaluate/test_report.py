@@ -144,7 +144,7 @@ def test_a_training_without_loss_or_rate_still_draws() -> None:
     ],
 )
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert charts.ticks(low, high) == expected
+    assert charts.axis_ticks(low, high) == expected
 
 
 def test_seventy_seven_labels_fit_a_page(tmp_path: Path) -> None:

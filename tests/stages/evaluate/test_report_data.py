@@ -52,10 +52,10 @@ def test_a_bar_is_as_long_as_the_rows_that_its_stage_got() -> None:
         RowCounts("ingest", "b", 40, 30, (("not_json", 4), ("retired", 6))),
         RowCounts("clean", "a", 80, 80, ()),
     )
-    ingest, clean = data_section.bars(StageResults(flows=flows))
+    ingest, clean = data_section.stage_bars(StageResults(flows=flows))
     assert (ingest.kept, ingest.aside, clean.kept, clean.aside) == (80.0, 20.0, 80.0, 0.0)
     assert ingest.flow.quarantined == (("retired", 16), ("not_json", 4))
-    assert data_section.bars(StageResults()) == ()
+    assert data_section.stage_bars(StageResults()) == ()
 
 
 def test_a_class_has_a_figure_for_every_source() -> None:
@@ -79,7 +79,7 @@ def test_sources_have_an_owner_a_licence_and_an_age(answered: Layout, refresh_da
         for name in ("tickets", "chats", "letters")
     ]
     resolved = ResolvedSources(sources=pinned, as_of=date(2026, 3, 1), vault="0" * 32)
-    write_json(answered.sources, resolved.model_dump(mode="json"))
+    write_json(answered.sources_path, resolved.model_dump(mode="json"))
     text = page_of(answered).text
     assert f"chats ada CC0-1.0 internal consent 3 2025-12-24 {badge}" in text
     assert f"tickets ada CC0-1.0 internal consent 2 2025-12-01 {badge}" in text

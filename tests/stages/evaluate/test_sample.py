@@ -12,19 +12,19 @@ from tasks.core.layout import Layout
 from tasks.core.records import record
 from tasks.stages.evaluate import evaluate, predict, uncertainty
 from tasks.stages.evaluate.report import rendering
-from tasks.stages.evaluate.sample import rows_for
+from tasks.stages.evaluate.sample import rows_to_answer
 from tests.stages.evaluate import house
 
 ROWS = [house.row(number) for number in range(300)]
 
 
 def sample(rows: list[dict], **evaluation: object) -> list[str]:
-    return [row["record_id"] for row in rows_for("base", rows, house.params(**evaluation).evaluation)]
+    return [row["record_id"] for row in rows_to_answer("base", rows, house.params(**evaluation).evaluation)]
 
 
 def test_the_others_answer_every_row_and_so_does_the_base_model_where_they_are_few() -> None:
     for which in ("champion", "candidate"):
-        assert rows_for(which, ROWS, house.params(base_rows=10).evaluation) == ROWS
+        assert rows_to_answer(which, ROWS, house.params(base_rows=10).evaluation) == ROWS
     assert len(sample(ROWS, base_rows=None)) == len(sample(ROWS)) == len(sample(ROWS, base_rows=300)) == 300
 
 
@@ -54,7 +54,9 @@ def test_predict_asks_the_base_model_its_sample_alone(layout: Layout) -> None:
     predict.run(params, layout, "base")
     rows = record.read_table(layout.artefacts("predict/base") / "predictions.parquet").to_pylist()
     test = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
-    assert [row["record_id"] for row in rows] == [row["record_id"] for row in rows_for("base", test, params.evaluation)]
+    assert [row["record_id"] for row in rows] == [
+        row["record_id"] for row in rows_to_answer("base", test, params.evaluation)
+    ]
     assert read_json(layout.artefacts("predict/base") / "result.json")["facts"]["rows"]["value"] == 5
 
 
@@ -71,7 +73,7 @@ def sampled(tmp_path: Path) -> Layout:
 def test_figures_of_the_base_model_are_of_its_sample_and_paired_on_it(sampled: Layout) -> None:
     params = house.params(base_rows=40)
     found = evaluate.run(params, sampled).overall
-    drawn = {row["record_id"] for row in rows_for("base", ROWS, params.evaluation)}
+    drawn = {row["record_id"] for row in rows_to_answer("base", ROWS, params.evaluation)}
     right = [int(name, 16) % 5 != 0 for name in sorted(drawn)]
     base = [int(name, 16) % 10 == 1 for name in sorted(drawn)]
     assert found.answered == {"base": 40, "champion": 300, "candidate": 300}

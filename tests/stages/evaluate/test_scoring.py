@@ -34,7 +34,7 @@ ROWS = [
 
 
 def test_figures_by_hand() -> None:
-    found = scoring.compute(ROWS, settings())
+    found = scoring.compute_metrics(ROWS, settings())
     candidate, compared = found.overall.scores["candidate"], found.overall.comparisons["base"]
     assert found.overall.rows == 5
     assert candidate["exact_match"] == uncertainty.wilson_interval(3, 5, 0.95)
@@ -56,7 +56,7 @@ def test_figures_by_hand() -> None:
 
 
 def test_every_row_stands_in_one_slice_of_each_kind() -> None:
-    found = scoring.compute(ROWS, settings())
+    found = scoring.compute_metrics(ROWS, settings())
     by_language = [group for group in found.slices if group.by == "language"]
     assert [(group.value, group.rows) for group in by_language] == [("de", 2), ("en", 3)]
     assert by_language[0].scores["candidate"]["exact_match"].value == 0.5
@@ -65,8 +65,8 @@ def test_every_row_stands_in_one_slice_of_each_kind() -> None:
 
 
 def test_a_slice_is_judged_as_its_rows_alone_would_be() -> None:
-    alone = scoring.compute([row for row in ROWS if row.slices["language"] == "en"], settings())
-    group = next(group for group in scoring.compute(ROWS, settings()).slices if group.value == "en")
+    alone = scoring.compute_metrics([row for row in ROWS if row.slices["language"] == "en"], settings())
+    group = next(group for group in scoring.compute_metrics(ROWS, settings()).slices if group.value == "en")
     assert group.scores == alone.overall.scores
 
 
@@ -78,12 +78,12 @@ def many(language: str, gained: int, same: int) -> list[JudgedRow]:
 def test_slices_are_corrected_for_their_number() -> None:
     # Alone, six gains and no loss have p = 2/2^6 = 0.031; among three slices that is no longer a finding.
     rows = [*many("de", 6, 20), *many("en", 0, 20), *many("fr", 1, 20)]
-    found = [group for group in scoring.compute(rows, settings()).slices if group.by == "language"]
+    found = [group for group in scoring.compute_metrics(rows, settings()).slices if group.by == "language"]
     ps = [group.comparisons["base"].p for group in found]
     assert ps == [2 / 2**6, 1.0, 1.0]
-    assert [g.comparisons["base"].p_holm for g in found] == uncertainty.holm(ps)
+    assert [g.comparisons["base"].p_holm for g in found] == uncertainty.holm_correction(ps)
     assert [g.comparisons["base"].verdict for g in found] == ["undecided"] * 3
-    alone = scoring.compute(many("de", 6, 20), settings())
+    alone = scoring.compute_metrics(many("de", 6, 20), settings())
     assert alone.overall.comparisons["base"].verdict == "better"
 
 
@@ -102,13 +102,13 @@ def test_a_verdict_needs_the_test_and_the_interval(gain: Interval, p: float, ver
 
 
 def test_the_other_way_round_is_worse() -> None:
-    swapped = model_comparison.compare(PairedCounts(10, 0, 12, 3), {}, 0.95)
+    swapped = model_comparison.compare_models(PairedCounts(10, 0, 12, 3), {}, 0.95)
     assert (swapped.verdict, swapped.gained, swapped.lost) == ("worse", 0, 12)
 
 
 def test_the_same_rows_give_the_same_figures_and_another_seed_others() -> None:
     def figures(**changes: Any) -> GroupMetrics:
-        return scoring.compute(many("en", 9, 11), settings(**changes)).overall
+        return scoring.compute_metrics(many("en", 9, 11), settings(**changes)).overall
 
     rows = figures()
     assert rows == figures()

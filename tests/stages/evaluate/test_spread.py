@@ -21,7 +21,7 @@ from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.cluster.storage import machine_cache, training_storage, trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
-from tasks.stages.cluster.versions import Versions
+from tasks.stages.cluster.versions import LibraryVersions
 from tasks.stages.cluster.worker_spec import WorkerSpec
 from tasks.stages.evaluate import models, predict
 from tasks.stages.evaluate.inference import ray_workers
@@ -52,7 +52,7 @@ def many(layout: Layout) -> Layout:
 def start(layout: Layout, **evaluation: object) -> "subprocess.Popen[bytes]":
     """The stage as dvc.yaml starts it, with its words in stage.log."""
     made = params(**SETTINGS, **evaluation).model_dump(mode="json", include={"evaluation", "prompts"})
-    layout.params.write_text(yaml.safe_dump(made))
+    layout.params_path.write_text(yaml.safe_dump(made))
     own = layout.root if (layout.root / "tasks").exists() else ROOT
     command = [sys.executable, "-I", str(own / "tasks" / "stages" / "start.py"), NAME, predict.__name__]
     with log(layout).open("w") as file:
@@ -101,7 +101,7 @@ def test_workers_answer_as_one_process_does_though_one_is_lost(many: Layout) -> 
     assert stage.returncode == 0, log(many).read_text()
     assert "of 2 was lost; its rows are answered by others" in log(many).read_text()
     assert tree_digest(many.artefacts("predict/candidate")) == alone
-    stated = facts.parse(read_json(many.measurements("predict/candidate") / "facts.json")["facts"])
+    stated = facts.facts_from_json(read_json(many.measurements("predict/candidate") / "facts.json")["facts"])
     told = re.search(r"by ([12]) workers? together$", stated["rows_per_second"].note)
     assert told, stated
     price = params().evaluation.price_per_hour * int(told[1])
@@ -134,7 +134,7 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     monkeypatch.setattr(ray_workers.connection, "connected", running)
     monkeypatch.setattr(ray_workers, "RayExecutor", Team)
     _, brief = asked(layout, "base", workers=2)
-    with ray_workers.started(brief, "predict@base") as team:
+    with ray_workers.start_workers(brief, "predict@base") as team:
         afar = team.brief.stored_model  # type: ignore[attr-defined]  # it is a Team
     assert (sent, afar and afar.location) == ([storage], store.location if storage else None)
 
@@ -155,9 +155,11 @@ def test_an_interrupt_leaves_nothing(many: Layout) -> None:
 
 
 def asked(layout: Layout, which: ModelName, **evaluation: object) -> tuple[predict.EncodedRows, ModelSetup]:
-    located = models.locate(layout, which)
+    located = models.locate_model(layout, which)
     assert located
-    made = predict.EncodedRows(models.prompt_limits(located), [*map(house.row, range(12))], house.params(**evaluation))
+    made = predict.EncodedRows(
+        models.read_prompt_limits(located), [*map(house.row, range(12))], house.params(**evaluation)
+    )
     return made, made.model_setup(located)
 
 
@@ -179,16 +181,16 @@ def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(
         shutil.copytree(layout.artefacts("base_model") / "model", layout.artefacts("train") / "model")
         house.enliven(layout.artefacts("train") / "model", factor=0.5)
     made, brief = asked(layout, "base" if form == "base" else "candidate")
-    expected = predict.predict(team_of(brief), made, "here", requests=False).table
-    there = ray_workers.with_stored_model(brief, store, "predict@candidate")
+    expected = predict.predict(team_of(brief), made, "here", measures_latency=False).table
+    there = ray_workers.store_model(brief, store, "predict@candidate")
     for folder in (layout.artefacts("base_model"), layout.artefacts("train")):
         shutil.rmtree(folder, ignore_errors=True)
-    assert predict.predict(team_of(there), made, "there", requests=False).table == expected
+    assert predict.predict(team_of(there), made, "there", measures_latency=False).table == expected
     if form == "adapter":
         assert there.stored_model and there.stored_model.adapter
         for digest in there.stored_model.adapter.values():
             (Path(store.location) / trees.SHARED_FOLDER / digest).write_bytes(b"other")
-        shutil.rmtree(machine_cache.tree_folder(there.stored_model.adapter))
+        shutil.rmtree(machine_cache.cached_tree_folder(there.stored_model.adapter))
         with pytest.raises(Refused, match="is not what was stored there"):
             ModelProcess(there).load()
 
@@ -210,7 +212,7 @@ def team_of(brief: ModelSetup) -> InProcessExecutor:
 def test_a_worker_with_other_libraries_loads_nothing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
     _, brief = asked(layout, "base")
-    other = Versions(python=brief.versions.python, libraries={**brief.versions.libraries, "torch": "1.0"})
+    other = LibraryVersions(python=brief.versions.python, libraries={**brief.versions.libraries, "torch": "1.0"})
     with pytest.raises(InputError, match=r"torch .* in place of 1\.0"):
         ModelProcess(replace(brief, versions=other)).load()
 

@@ -39,7 +39,7 @@ def gpu(**evaluation: Any) -> Params:
 
 def candidate(layout: Layout) -> ModelFolders:
     give_adapter(layout)
-    located = models.locate(layout, "candidate")
+    located = models.locate_model(layout, "candidate")
     assert located
     return located
 
@@ -71,25 +71,25 @@ class Vllm:
 
 def test_it_is_handed_tokens_our_stop_tokens_and_the_adapter(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     located, stand_in = candidate(layout), Vllm(monkeypatch)
-    for name in vllm_engine.ENVIRONMENT:
+    for name in vllm_engine.VLLM_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     engine = vllm_engine.VllmEngine(located, gpu(precision="bf16").evaluation, LIMITS, 40)
     told = engine.answer([[1, 3], [1, 4], [1, 5]])
     assert told == [GeneratedAnswer([7, 8], True), GeneratedAnswer([7, 8, 7, 8, 7], False), GeneratedAnswer([], True)]
     made = stand_in.handed["LLM"]
-    assert (made["model"], made["dtype"], made["max_model_len"]) == (str(located.base), "bfloat16", 40)
+    assert (made["model"], made["dtype"], made["max_model_len"]) == (str(located.base_folder), "bfloat16", 40)
     assert (made["enable_lora"], made["max_lora_rank"], made["max_num_seqs"]) == (True, 8, 4)
     sampling = stand_in.handed["SamplingParams"]
     assert (sampling["temperature"], sampling["max_tokens"], sampling["ignore_eos"]) == (0.0, 5, True)
     assert sampling["stop_token_ids"] == [2, 9]
     prompts, greedy, bar, adapter = stand_in.handed["generate"]
     assert prompts == [{"prompt_token_ids": tokens} for tokens in ([1, 3], [1, 4], [1, 5])]
-    assert (greedy, bar, adapter) == ("greedy", False, ("adapter", 1, str(located.adapter)))
+    assert (greedy, bar, adapter) == ("greedy", False, ("adapter", 1, str(located.adapter_folder)))
     assert engine.without_prefix() is engine and stand_in.handed["forgot"]
 
 
 def test_a_whole_model_has_no_adapter(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    located = models.locate(layout, "base")
+    located = models.locate_model(layout, "base")
     assert located
     stand_in = Vllm(monkeypatch)
     vllm_engine.VllmEngine(located, gpu().evaluation, LIMITS, 40).answer([[1]])
@@ -111,8 +111,11 @@ def test_what_it_cannot_do_is_told_before_anything_is_loaded(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, installed: bool, changes: dict[str, Any], texts: bool, words: str
 ) -> None:
     located = candidate(layout)
-    assert located.adapter
-    write_json(located.adapter / "adapter_config.json", read_json(located.adapter / "adapter_config.json") | changes)
+    assert located.adapter_folder
+    write_json(
+        located.adapter_folder / "adapter_config.json",
+        read_json(located.adapter_folder / "adapter_config.json") | changes,
+    )
     house.write_split(layout, [house.row(0), *([document(1)] if texts else [])])
     monkeypatch.setattr(vllm_engine, "find_spec", lambda _: object() if installed else None)
     monkeypatch.setattr(predict, "started_executor", lambda *_: pytest.fail("went on"))
@@ -132,7 +135,7 @@ def test_parameters_that_it_cannot_serve_are_refused_as_they_are_read() -> None:
 
 
 def test_a_rank_has_the_least_room_that_it_fits() -> None:
-    assert [vllm.max_lora_rank(rank) for rank in (1, 8, 9, 256, 257, 512)] == [8, 8, 16, 256, 320, 512]
+    assert [vllm.smallest_max_lora_rank(rank) for rank in (1, 8, 9, 256, 257, 512)] == [8, 8, 16, 256, 320, 512]
 
 
 def test_the_record_says_which_engine_answered(layout: Layout) -> None:

@@ -13,14 +13,14 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
-from tasks.core.records.prompts import chat_turns
+from tasks.core.records.prompts import split_context_and_target
 from tasks.stages.cluster.storage import machine_cache, training_storage
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train import log_follower, loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples as on_disk
-from tasks.stages.train.rows.examples import Examples, Origin, Writer
-from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tasks.stages.train.rows.examples import Examples, ExampleWriter, TokensOrigin
+from tasks.stages.train.rows.rendering import Example, render, stop_token_ids
 from tasks.stages.train.training_store.shared_disk import TrainingStore
 from tests.shared import made_once
 from tests.stages.train import without_ray
@@ -90,14 +90,17 @@ def tokenizer(tiny: Path) -> Any:
     return AutoTokenizer.from_pretrained(tiny)
 
 
-ORIGIN = Origin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
+ORIGIN = TokensOrigin(data="0" * 64, validation="0" * 64, prompts="0" * 64, model="0" * 64)
 
 
 def rendered(tiny: Path, count: int) -> list[Example]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    return [render(*chat_turns(row, PROMPTS), tokenizer, stop_tokens(tokenizer, tiny)) for row in make_rows(count)]
+    return [
+        render(*split_context_and_target(row, PROMPTS), tokenizer, stop_token_ids(tokenizer, tiny))
+        for row in make_rows(count)
+    ]
 
 
 VALIDATING = (3, 10, 17, 27)
@@ -107,7 +110,7 @@ VALIDATING = (3, 10, 17, 27)
 def put_rows(folder: Path, examples: list[Example], validation: Sequence[int] = ()) -> Path:
     """As stage `tokenise` leaves them."""
     folder.mkdir(parents=True, exist_ok=True)
-    with Writer(folder, 1 << 16) as writer:
+    with ExampleWriter(folder, 1 << 16) as writer:
         for example in examples:
             writer.add(example)
         writer.finish(ORIGIN, validation)
@@ -128,7 +131,7 @@ def folder28(tiny: Path, trainings: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def rows24(folder24: Path) -> Examples:
-    return on_disk.read(folder24)
+    return on_disk.map_examples(folder24)
 
 
 PARTS = ("checkpoints", "output", "scratch")

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import record
-from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
 from tests.stages.train.conftest import PROMPTS, make_rows, put_rows
 
 WINDOW = 64
@@ -27,9 +27,9 @@ ROWS = [document(3), make_rows(1)[0], document(1), document(2), make_rows(2)[1]]
 
 def put_table(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write the rows as stage `split` leaves them; return the path."""
-    empty = {field.name: None for field in record.SCHEMA}
+    empty = {field.name: None for field in record.RECORD_SCHEMA}
     listed = [{**empty, **row, "record_id": f"r{number}"} for number, row in enumerate(rows)]
-    record.write_table(pa.Table.from_pylist(listed, schema=record.SCHEMA), path)
+    record.write_table(pa.Table.from_pylist(listed, schema=record.RECORD_SCHEMA), path)
     return path
 
 
@@ -37,8 +37,8 @@ def rendered(tiny: Path, rows: list[dict[str, Any]]) -> list[Example]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    stops = stop_tokens(tokenizer, tiny)
-    return [made for row in rows for made in examples_of(row, BOTH, tokenizer, stops)]
+    stops = stop_token_ids(tokenizer, tiny)
+    return [made for row in rows for made in tokenise_record(row, BOTH, tokenizer, stops)]
 
 
 def put_tokens(tiny: Path, folder: Path) -> Path:

@@ -63,11 +63,11 @@ def test_lost_are_the_seconds_that_no_checkpoint_holds(job: MakeJob) -> None:
     made = job()
     points = [{"step": step, "loss": 1.0, "seconds": 10.0, "look_seconds": 5.0} for step in (1, 2, 3)]
     made.training_log.write_text("".join(json.dumps(point) + "\n" for point in points))
-    assert attempts.failure_of_attempt(made, "a worker was lost", 60.0, None).seconds == 60
+    assert attempts.create_failure(made, "a worker was lost", 60.0, None).seconds == 60
     written = checkpoints.unfinished_folder(made.checkpoints, 2)
-    checkpoints.empty(written)
-    checkpoints.commit(written, Checkpoint(written, 2, points[:2], 1, {}), {})
-    assert attempts.failure_of_attempt(made, "a worker was lost", 60.0, None).seconds == 60 - 2 * 15
+    checkpoints.create_empty_folder(written)
+    checkpoints.commit_checkpoint(written, Checkpoint(written, 2, points[:2], 1, {}), {})
+    assert attempts.create_failure(made, "a worker was lost", 60.0, None).seconds == 60 - 2 * 15
 
 
 def test_what_a_person_has_to_mend_ends_it_at_once(job: MakeJob) -> None:
@@ -185,8 +185,8 @@ def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HANG, tmp_path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience(60))
     assert done.returncode == 1, done
-    assert watchdog.hung_lines(tmp_path).startswith("attempts.py:")
-    assert "in train_until_done (1)" in watchdog.hung_lines(tmp_path)
+    assert watchdog.hung_code_lines(tmp_path).startswith("attempts.py:")
+    assert "in train_until_done (1)" in watchdog.hung_code_lines(tmp_path)
 
 
 def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
@@ -207,20 +207,20 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
             dog.feed()
             assert sent.wait(patience(30))
 
-        loop.call_within_memory(stand, 0, Training())
+        loop.call_with_out_of_memory_error(stand, 0, Training())
         monkeypatch.setattr(watchdog, "STACK_SECONDS", 0.0)
         dog.feed()
     assert len(told) == 2 and told[1] == ""
     (tmp_path / "stack-0.txt").write_text(told[0])
-    assert watchdog.hung_lines(tmp_path).startswith("loop.py:") and "in call_within_memory (0)" in watchdog.hung_lines(
-        tmp_path
-    )
+    assert watchdog.hung_code_lines(tmp_path).startswith(
+        "loop.py:"
+    ) and "in call_within_memory (0)" in watchdog.hung_code_lines(tmp_path)
 
 
 def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:
     with watchdog.guard(watchdog.StackDestination(tmp_path / "stack-0.txt"), 30) as dog:
         dog.feed()
-    assert watchdog.hung_lines(tmp_path) == ""
+    assert watchdog.hung_code_lines(tmp_path) == ""
 
 
 @pytest.fixture
@@ -304,4 +304,4 @@ def test_an_attempt_begins_without_the_traces_of_the_one_before(job: MakeJob) ->
     (made.scratch / "stack-0.txt").write_text('File "/x/tasks/stages/train/loop.py", line 1 in f')
     train, _ = failing(None)
     attempts.train_until_done(made, train)
-    assert not made.training_log.exists() and watchdog.hung_lines(made.scratch) == ""
+    assert not made.training_log.exists() and watchdog.hung_code_lines(made.scratch) == ""

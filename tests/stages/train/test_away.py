@@ -12,7 +12,7 @@ from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import training_storage, trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train import log_follower, loop
-from tasks.stages.train.coordinator import LINES_FILE, Coordinator, stored_checkpoints
+from tasks.stages.train.coordinator import USER_LINES_FILE, Coordinator, read_stored_checkpoints
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery.attempts import MachinesChanged
 from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
@@ -30,9 +30,9 @@ def test_a_checkpoint_counts_once_every_worker_has_stored_its_part(tmp_path: Pat
     attempt, known = desk.arrive()
     assert known == []
     assert desk.part(attempt, 5, 0, 2, {"a": A}) == []
-    assert stored_checkpoints(tmp_path) == []
+    assert read_stored_checkpoints(tmp_path) == []
     desk.part(attempt, 5, 1, 2, {"b": B})
-    assert [(it.step, it.workers, it.files) for it in stored_checkpoints(tmp_path)] == [(5, 2, {"a": A, "b": B})]
+    assert [(it.step, it.workers, it.files) for it in read_stored_checkpoints(tmp_path)] == [(5, 2, {"a": A, "b": B})]
 
 
 def test_parts_of_workers_that_are_gone_make_no_checkpoint(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_parts_of_workers_that_are_gone_make_no_checkpoint(tmp_path: Path) -> No
     attempt, _ = desk.arrive()
     desk.part(attempt, 5, 0, 2, {"a": B})
     desk.part(before, 5, 1, 2, {"b": A})
-    assert stored_checkpoints(tmp_path) == []
+    assert read_stored_checkpoints(tmp_path) == []
     desk.part(attempt, 5, 1, 2, {"b": B})
-    assert stored_checkpoints(tmp_path)[0].files == {"a": B, "b": B}
+    assert read_stored_checkpoints(tmp_path)[0].files == {"a": B, "b": B}
 
 
 def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
     desk.part(attempt, 1, 0, 1, {"script": C, "state": A})
     desk.part(attempt, 2, 0, 1, {"script": C, "state": B})
     assert desk.part(attempt, 3, 0, 1, {"script": C, "state": D}) == [A]
-    assert [it.step for it in stored_checkpoints(tmp_path)] == [3, 2]
+    assert [it.step for it in read_stored_checkpoints(tmp_path)] == [3, 2]
 
 
 def away_of(job: Job, store: TrainingStorage) -> Job:
@@ -77,18 +77,18 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
     settings = {"rows": folder28, "checkpoint_steps": 2, "validate_steps": 1}
     whole, cut = trained(**settings), away_of(job("cut", **settings), store)
     train_until_killed(cut, 5, RemoteTrainingStore)
-    kept = stored_checkpoints(cut.checkpoints)
+    kept = read_stored_checkpoints(cut.checkpoints)
     assert [it.step for it in kept] == [4, 2]
     for each in kept[: {"none": 0, "newest": 1, "both": 2}[damage]]:
         for name, digest in each.files.items():
             if name.endswith((".pt", ".safetensors")):
-                (Path(store.location) / cut.remote.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
+                (Path(store.location) / cut.remote.folder_name / digest).write_bytes(b"other")  # type: ignore[union-attr]
     loop.train(cut)
     transfer.fetch_weights(cut)
     transfer.remove_training(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
-    assert (cut.scratch / LINES_FILE).exists() is (damage != "none")
+    assert (cut.scratch / USER_LINES_FILE).exists() is (damage != "none")
     assert {path.name for path in Path(store.location).iterdir()} == {trees.SHARED_FOLDER}
 
 
@@ -100,7 +100,7 @@ def test_who_is_asked_to_end_has_stored_its_checkpoint_first(
     cut.end_request_file.touch()
     with pytest.raises(MachinesChanged, match="asked to end after step 1"):
         loop.train(cut)
-    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [1]
+    assert [it.step for it in read_stored_checkpoints(cut.checkpoints)] == [1]
     cut.end_request_file.unlink()
     loop.train(cut)
     transfer.fetch_weights(cut)
@@ -111,9 +111,9 @@ def test_who_is_asked_to_end_has_stored_its_checkpoint_first(
 def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: TrainingStorage) -> None:
     cut = away_of(job("cut", checkpoint_steps=2), store)
     train_until_killed(replace(cut, inputs="of another"), 3, RemoteTrainingStore)
-    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
+    assert [it.step for it in read_stored_checkpoints(cut.checkpoints)] == [2]
     loop.train(cut)
-    assert "step-000000002 is of another training" in (cut.scratch / LINES_FILE).read_text()
+    assert "step-000000002 is of another training" in (cut.scratch / USER_LINES_FILE).read_text()
     assert not any("seconds" not in point for point in log_follower.read_log(cut.training_log)), "it began anew"
     transfer.remove_training(cut)
 
@@ -132,7 +132,7 @@ def test_best_weights_in_several_checkpoints_are_sent_once(
     # The weights of the look after step 3 are in the checkpoints of steps 3, 4 and 5.
     loop.train(away := away_of(job("once", rows=folder28, validate_steps=3, checkpoint_steps=1), store))
     transfer.fetch_weights(away)
-    weights = f"{away.remote.name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
+    weights = f"{away.remote.folder_name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
     assert names.count(weights) == 2  # in a checkpoint, and as the result
     assert max(Counter(names).values()) == 2
 
@@ -145,19 +145,19 @@ def test_checkpoints_that_were_passed_over_do_not_count_among_the_newest(tmp_pat
     attempt, _ = desk.arrive()
     desk.took(0)
     assert desk.part(attempt, 5, 0, 1, {"state": B}) == []
-    assert [it.step for it in stored_checkpoints(tmp_path)] == [5]
+    assert [it.step for it in read_stored_checkpoints(tmp_path)] == [5]
 
 
 def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = transfer.training_name(tmp_path, TrainingStorage("/a"))
+    first = transfer.training_folder_name(tmp_path, TrainingStorage("/a"))
     Coordinator(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
-    assert transfer.training_name(tmp_path, TrainingStorage("/a")) == first and stored_checkpoints(tmp_path)
-    assert (second := transfer.training_name(tmp_path, TrainingStorage("/b"))) != first and not stored_checkpoints(
-        tmp_path
-    )
+    assert transfer.training_folder_name(tmp_path, TrainingStorage("/a")) == first and read_stored_checkpoints(tmp_path)
+    assert (
+        second := transfer.training_folder_name(tmp_path, TrainingStorage("/b"))
+    ) != first and not read_stored_checkpoints(tmp_path)
     for damaged in ("{", "[]", '{"place": "/b"}'):
         (tmp_path / transfer.STORAGE_FILE).write_text(damaged)
-        assert transfer.training_name(tmp_path, TrainingStorage("/b")) not in (first, second), (
+        assert transfer.training_folder_name(tmp_path, TrainingStorage("/b")) not in (first, second), (
             "another, whose checkpoints are nobody's"
         )
     assert "step 5 lies in another storage than /b" in capsys.readouterr().out
@@ -185,7 +185,7 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
     assert len(log_follower.read_log(cut.training_log)) == 6, (
         "of 12: the checkpoint of step 4 was not stored, that of 6 waits for it"
     )
-    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
+    assert [it.step for it in read_stored_checkpoints(cut.checkpoints)] == [2]
     where.with_name("gone").rename(where)
     loop.train(cut)
     transfer.fetch_weights(cut)

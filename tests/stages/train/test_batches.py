@@ -31,8 +31,8 @@ def gradient(model: TargetLoss, made: batches.Batch) -> tuple[float, torch.Tenso
 def test_packed_rows_do_not_see_each_other(rows24: Examples, model: TargetLoss) -> None:
     """The gradient of the second row's loss at the first row's embeddings is exactly 0; at its own it is not."""
     rows = [3, 4, 5]
-    made = collate(rows24, rows, packed=True)
-    bounds = np.cumsum([0, *(len(rows24.row(row)) for row in rows)])
+    made = collate(rows24, rows, is_packed=True)
+    bounds = np.cumsum([0, *(len(rows24.row_tokens(row)) for row in rows)])
     seen: list[torch.Tensor] = []
 
     def keep(_module: torch.nn.Module, _arguments: Any, output: torch.Tensor) -> None:
@@ -63,8 +63,8 @@ def test_packed_grouped_and_shared_batches_give_the_same_loss_and_gradient(
     expected = sum(loss for loss, _ in alone), sum(slope for _, slope in alone)
     for made in (
         collate(rows24, rows),
-        collate(rows24, rows, packed=True),
-        collate(rows24, rows, share=True),
+        collate(rows24, rows, is_packed=True),
+        collate(rows24, rows, share_prefix=True),
     ):
         loss, slope = gradient(model, made)
         assert loss == pytest.approx(expected[0], rel=1e-5)
@@ -72,13 +72,13 @@ def test_packed_grouped_and_shared_batches_give_the_same_loss_and_gradient(
 
 
 def test_a_shared_prefix_ends_where_rows_differ_and_before_any_target(rows24: Examples) -> None:
-    shared = len(collate(rows24, [0, 7, 11, 2], share=True).prefix)
+    shared = len(collate(rows24, [0, 7, 11, 2], share_prefix=True).prefix)
     assert shared > 50
-    begins = {tuple(rows24.row(row)[:shared]) for row in (0, 7, 11, 2)}
+    begins = {tuple(rows24.row_tokens(row)[:shared]) for row in (0, 7, 11, 2)}
     assert len(begins) == 1
-    same = collate(rows24, [6, 6, 6], share=True)
-    assert len(same.prefix) == rows24.starts[6] - 1
-    assert same.targets.tolist() == rows24.row(6)[rows24.starts[6] :].tolist() * 3
+    same = collate(rows24, [6, 6, 6], share_prefix=True)
+    assert len(same.prefix) == rows24.target_starts[6] - 1
+    assert same.targets.tolist() == rows24.row_tokens(6)[rows24.target_starts[6] :].tolist() * 3
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -103,7 +103,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("short", [0, 1000])
-@pytest.mark.parametrize("kind", sorted(shared_prefix.MODELS))
+@pytest.mark.parametrize("kind", sorted(shared_prefix.SUPPORTED_MODEL_TYPES))
 def test_models_share_a_prefix_who_lose_nothing_by_it(
     rows24: Examples, monkeypatch: pytest.MonkeyPatch, kind: str, short: int
 ) -> None:
@@ -112,7 +112,7 @@ def test_models_share_a_prefix_who_lose_nothing_by_it(
     bare = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, sliding_window=None, **SMALL))
     model, rows = TargetLoss(bare), [0, 7, 11, 2]
     assert can_share_prefix(model, training(layout="padded"))
-    whole, shared = (gradient(model, collate(rows24, rows, share=share)) for share in (False, True))
+    whole, shared = (gradient(model, collate(rows24, rows, share_prefix=share)) for share in (False, True))
     assert shared[0] == pytest.approx(whole[0], rel=1e-5)
     torch.testing.assert_close(shared[1], whole[1], rtol=1e-3, atol=1e-4)
     assert not [name for module in bare.modules() for name in shared_prefix.PREFIX_ATTRIBUTES if name in vars(module)]
@@ -133,7 +133,7 @@ def test_others_compute_it_in_each_row(kind: str, more: dict[str, Any]) -> None:
 
 
 def test_a_prefix_that_saves_little_is_not_shared(rows24: Examples) -> None:
-    assert len(collate(rows24, [5], share=True).prefix) == 0
+    assert len(collate(rows24, [5], share_prefix=True).prefix) == 0
 
 
 def test_workers_share_prefixes_all_or_none(rows24: Examples) -> None:
@@ -156,7 +156,7 @@ def test_gradients_arrive_in_the_same_order_under_both_attentions(rows24: Exampl
             arrived.clear()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(target_loss, "MAX_EAGER_TOKENS", short)
-                model(collate(rows24, rows, share=True)).backward()
+                model(collate(rows24, rows, share_prefix=True)).backward()
             assert model.model.config._attn_implementation.split("-")[0] == ("eager" if short else "sdpa")
             orders.append(list(arrived))
     for hook in hooks:

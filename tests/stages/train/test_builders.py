@@ -53,30 +53,33 @@ def test_deepspeed_offloads_the_optimizer_and_with_zero_3_the_weights(
 
 
 def test_lora_takes_rank_alpha_dropout_variant_and_targets() -> None:
-    config = lora.config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
+    config = lora.build_lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
     assert (config.r, config.lora_alpha, config.lora_dropout) == (5, 7, 0.3)
     assert (config.use_rslora, config.use_dora) == (False, False)
-    assert lora.config(training(lora_variant="rslora")).use_rslora
-    assert lora.config(training(lora_variant="dora")).use_dora
-    assert lora.config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
+    assert lora.build_lora_config(training(lora_variant="rslora")).use_rslora
+    assert lora.build_lora_config(training(lora_variant="dora")).use_dora
+    assert lora.build_lora_config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
 
 
 def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert builders.attention(training()) is None
-    assert builders.attention(training(attention="sdpa")) == "sdpa"
+    assert builders.attention_implementation(training()) is None
+    assert builders.attention_implementation(training(attention="sdpa")) == "sdpa"
     for installed, expected in ((False, "sdpa"), (True, "flash_attention_2")):
         monkeypatch.setattr("transformers.utils.import_utils.is_flash_attn_2_available", lambda there=installed: there)
-        assert builders.attention(training(device="gpu", precision="bf16")) == expected
-        assert builders.attention(training(device="gpu", precision="fp32")) == "sdpa"
-    assert builders.attention(training(device="gpu", precision="bf16", attention="flash")) == "flash_attention_2"
+        assert builders.attention_implementation(training(device="gpu", precision="bf16")) == expected
+        assert builders.attention_implementation(training(device="gpu", precision="fp32")) == "sdpa"
+    assert (
+        builders.attention_implementation(training(device="gpu", precision="bf16", attention="flash"))
+        == "flash_attention_2"
+    )
 
 
 @pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("gpu", True)])
 def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> None:
-    config = builders.scaling_config(training(threads=4, device=device), 3)
+    config = builders.build_scaling_config(training(threads=4, device=device), 3)
     assert (config.num_workers, config.use_gpu) == (3, gpu)
     assert config.resources_per_worker == {"CPU": 4, **({"GPU": 1} if gpu else {})}
-    apart: Any = builders.scaling_config(training(), 1, ("a", "b"))
+    apart: Any = builders.build_scaling_config(training(), 1, ("a", "b"))
     assert apart.label_selector == {"ray.io/node-id": "!in(a,b)"}
 
 

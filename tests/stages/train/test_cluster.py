@@ -136,7 +136,7 @@ def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> N
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(raylet, "raylet_pids", lambda seen=seen: next(seen))
             patched.setattr(raylet, "END_SECONDS", 0.0)
-            with pytest.raises(kind), raylet.watched(started):
+            with pytest.raises(kind), raylet.watch_raylet(started):
                 raise KeyError("no such row")
 
 
@@ -166,10 +166,10 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
 
 
 def test_what_a_killed_stage_left_is_swept_up_and_what_another_uses_is_not() -> None:
-    left = Path(f"/tmp/{connection.FOLDER_PREFIX}left-{os.getpid()}")
-    with connection.session_folder() as in_use:
+    left = Path(f"/tmp/{connection.SESSION_FOLDER_PREFIX}left-{os.getpid()}")
+    with connection.ray_session_folder() as in_use:
         (left / "r").mkdir(parents=True)
-        with connection.session_folder():
+        with connection.ray_session_folder():
             assert in_use.exists() and not left.exists()
 
 
@@ -184,8 +184,8 @@ def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: 
         return {type(each).__name__ for each in kind(print)._create_default_callbacks()}
 
     of_ray = callbacks(DataParallelTrainer)
-    assert of_ray - callbacks(trainer.Trainer) == {trainer.DATASETS}
-    assert of_ray - callbacks(trainer.SingleMachineTrainer) == {trainer.DATASETS, trainer.CLEANER}
+    assert of_ray - callbacks(trainer.Trainer) == {trainer.DATASETS_CALLBACK}
+    assert of_ray - callbacks(trainer.SingleMachineTrainer) == {trainer.DATASETS_CALLBACK, trainer.CLEANER_CALLBACK}
     monkeypatch.setattr(DataParallelTrainer, "_initialize_and_run_controller", lambda _, **given: given)
     own = trainer.SingleMachineTrainer(print, scaling_config=ScalingConfig(num_workers=3))
     policy = own._initialize_and_run_controller(scaling_policy="of Ray", callbacks=[])["scaling_policy"]
@@ -221,10 +221,10 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
 
 def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the cluster's token starts processes beside it, which see its environment."""
-    keys = ("AWS_SECRET_ACCESS_KEY", training_storage.AWS_VARIABLES[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
+    keys = ("AWS_SECRET_ACCESS_KEY", training_storage.TRAINING_AWS_VARIABLES[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
     for name in (*keys, "RAY_AUTH_TOKEN"):
         monkeypatch.setenv(name, "secret")
-    given = cluster_membership._environment()
+    given = cluster_membership._raylet_environment()
     assert given["RAY_AUTH_TOKEN"] == "secret" and given["PATH"]
     assert not set(keys) & given.keys()
 
@@ -234,14 +234,14 @@ def test_a_ray_without_the_methods_that_start_monitors_is_started_as_it_is(monke
 
     monkeypatch.delattr(Node, "start_monitor")
     before = vars(Node).copy()
-    with connection.without_monitors():
+    with connection.without_ray_monitors():
         assert vars(Node).keys() == before.keys()
     assert vars(Node) == before
 
 
 def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
     for _ in range(50):
-        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._ports()]
+        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._port_arguments()]
         assert len(ports) == len(set(ports)) and {*ports} <= {*cluster_membership.PORT_RANGE}
 
 
@@ -249,11 +249,11 @@ def test_it_takes_no_ports_on_which_somebody_listens() -> None:
     blocks = list(cluster_membership.PORT_RANGE[:: cluster_membership.PORTS_PER_STAGE])
     with contextlib.ExitStack() as listening:
         for first in blocks[:-1]:
-            if cluster_membership._is_free(first):
+            if cluster_membership._is_port_block_free(first):
                 listening.enter_context(socket.create_server(("", first + cluster_membership.PORTS_PER_STAGE // 2)))
-        if not cluster_membership._is_free(blocks[-1]):
+        if not cluster_membership._is_port_block_free(blocks[-1]):
             pytest.skip("somebody listens on the last ports too")
-        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._ports()]
+        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._port_arguments()]
     assert min(ports) == blocks[-1]
 
 

@@ -15,7 +15,7 @@ from tasks.stages.train.model import lora_products
 from tasks.stages.train.preflight import device_peak, model_shape, operations
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.order import Order
+from tasks.stages.train.rows.order import RowOrder
 from tests.stages.train.conftest import FULL, MakeJob, training
 
 
@@ -34,7 +34,7 @@ def test_operations_are_those_that_torch_counts(
             engine.module(collate(rows24, [row])).backward()
     needed = operations.of(made.training, model_shape.read(tiny))
     assert needed
-    assert needed.of_rows(rows24.lengths(rows), rows24.targets(rows)) == pytest.approx(
+    assert needed.count_for_rows(rows24.row_lengths(rows), rows24.target_counts(rows)) == pytest.approx(
         counter.get_total_flops(), rel=0.06
     )
 
@@ -43,9 +43,9 @@ def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
     model = model_shape.read(tiny)
     full, lora = operations.of(training(**FULL), model), operations.of(training(lora_rank=1), model)
     assert full and lora
-    assert lora.target / full.target == pytest.approx(2 / 3)
+    assert lora.per_target / full.per_target == pytest.approx(2 / 3)
     assert lora.token / full.token == pytest.approx(2 / 3, rel=0.03)
-    assert lora.pair == full.pair
+    assert lora.per_token_pair == full.per_token_pair
 
 
 def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
@@ -75,7 +75,7 @@ def test_where_no_peak_is_known_the_other_figures_are_told(
     monkeypatch.setattr(device_peak, "worker_peak", lambda _: device_peak.gpu_peak("a new one", "bf16"))
     made = job()
     effort = Utilisation(made)
-    assert set(effort.of_step(Order(rows24, made.training), 0, 1.0)) == {"positions"}
+    assert set(effort.measure_step(RowOrder(rows24, made.training), 0, 1.0)) == {"positions"}
     assert effort.peak_source is None
 
 
@@ -89,21 +89,23 @@ def test_a_training_tells_what_each_step_took(
     made = job(layout=layout, order="shuffled")
     loop.train(made)
     points = log_follower.read_log(made.training_log)
-    order = Order(rows24, made.training)
+    order = RowOrder(rows24, made.training)
     for number, point in enumerate(points):
-        lengths = rows24.lengths(order.step(number))
+        lengths = rows24.row_lengths(order.rows_of_step(number))
         wide = int(lengths.sum() if layout == "packed" else lengths.max() * len(lengths))
         assert point["positions"] == wide
         assert point["peak_bytes"] > 1e8 and 0 < point["mfu"] < 1
-    assert log_follower.fill(points) == 1 if layout == "packed" else 0.4 < log_follower.fill(points) < 0.99
-    assert 0 < log_follower.mfu(points) < 1
+    assert (
+        log_follower.filled_share(points) == 1 if layout == "packed" else 0.4 < log_follower.filled_share(points) < 0.99
+    )
+    assert 0 < log_follower.mean_mfu(points) < 1
 
 
 def test_figures_of_steps_that_nobody_timed_are_left_out() -> None:
     told = [{"tokens": 90, "positions": 100, "mfu": 0.2, "seconds": 1}, {"tokens": 10, "positions": 100, "seconds": 9}]
-    assert log_follower.fill([{"tokens": 7}, *told]) == 0.5
-    assert log_follower.mfu(told) == 0.2
-    assert log_follower.fill([{"tokens": 7}]) is None and log_follower.mfu([{"tokens": 7}]) is None
+    assert log_follower.filled_share([{"tokens": 7}, *told]) == 0.5
+    assert log_follower.mean_mfu(told) == 0.2
+    assert log_follower.filled_share([{"tokens": 7}]) is None and log_follower.mean_mfu([{"tokens": 7}]) is None
 
 
 def test_a_processor_is_measured() -> None:

@@ -15,7 +15,7 @@ from tasks.stages.train import loop
 from tasks.stages.train.model import engine as engines
 from tasks.stages.train.recovery import checkpoints, universal_checkpoint
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.order import Order
+from tasks.stages.train.rows.order import RowOrder
 from tasks.stages.train.verification import engine_state, forward_pass
 from tests.soaking import soak
 from tests.stages.train.conftest import FULL, MakeJob, training
@@ -119,7 +119,7 @@ def test_what_lies_in_a_checkpoint_is_not_run(
         held = torch.load(file, weights_only=False)
         torch.save({**held, "more": Called(tmp_path / "made")}, file)
     told, _ = checkpoints.read_manifest(folder)
-    (folder / checkpoints.MANIFEST).unlink()
+    (folder / checkpoints.MANIFEST_FILE).unlink()
     checkpoints.write_manifest(folder, told, tree_manifest(folder))
     with pytest.raises(Refused, match=r"checkpoint step-000000002 has objects in it that no training writes"):
         loop.train(made)
@@ -133,7 +133,7 @@ def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(cut: MakeJob, tmp
         torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
     of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
     with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
-        universal_checkpoint.convert(of_two, tmp_path / "out")
+        universal_checkpoint.convert_checkpoint(of_two, tmp_path / "out")
     assert not (tmp_path / "made").exists()
 
 
@@ -151,7 +151,7 @@ def test_steps_are_counted_for_each_weight_apart(job: MakeJob, rows24: Examples)
     """A universal checkpoint of ZeRO 3 gives all of them one counter."""
     made = job()
     engine = engines.create_engine(made)
-    loop.take_step(engine, Order(rows24, made.training), 0)
+    loop.take_step(engine, RowOrder(rows24, made.training), 0)
     shared = torch.tensor(5.0)
     for held in engine.basic_optimizer.state.values():
         held["step"] = shared
@@ -170,5 +170,5 @@ def test_the_pass_that_is_proven_is_the_one_with_most_rows(
         forward_pass, "verify", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
     )
     made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
-    loop.verify_forward_pass(engines.create_engine(job()), Order(rows24, made))
+    loop.verify_forward_pass(engines.create_engine(job()), RowOrder(rows24, made))
     assert taken[0][0] >= 2

@@ -31,7 +31,7 @@ SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "valida
 def losses(job: Job) -> list[float]:
     """Of every step, then of every look at the validation rows."""
     points = log_follower.read_log(job.training_log)
-    return [point[name] for name in ("loss", early_stopping.VALIDATION_LOSS) for point in points if name in point]
+    return [point[name] for name in ("loss", early_stopping.VALIDATION_LOSS_KEY) for point in points if name in point]
 
 
 def alone(job: Job) -> list[float]:
@@ -200,7 +200,7 @@ def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> Non
     whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
     made.end_request_file.touch()
     assert pair.answers(made) == ["asked to end after step 1\n"] * 2
-    kept = checkpoints.newest(made.checkpoints, made.inputs)
+    kept = checkpoints.newest_checkpoint(made.checkpoints, made.inputs)
     assert kept and kept.step == 1
     made.end_request_file.unlink()
     pair.train(made)

@@ -56,15 +56,15 @@ def test_what_is_missing_is_named_with_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(kernels.shutil, "which", lambda program: program if program in programs else None)
     monkeypatch.setattr(kernels, "find_spec", lambda package: package if package in packages else None)
-    kernels.require(training())
+    kernels.require_kernel_tools(training())
     with pytest.raises(InputError, match=words):
-        kernels.require(training(**settings))
+        kernels.require_kernel_tools(training(**settings))
 
 
 def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
     assert builders.step_limit_seconds(training(hang_seconds=100)) == 100
     compiled = training(hang_seconds=100, kernels="compiled")
-    assert builders.step_limit_seconds(compiled) == 100 + builders.COMPILE_SECONDS
+    assert builders.step_limit_seconds(compiled) == 100 + builders.EXTRA_COMPILE_SECONDS
     assert builders.worker_timeout_seconds(compiled) >= builders.step_limit_seconds(compiled)
 
 
@@ -85,7 +85,7 @@ def test_compiled_rows_look_back_on_a_prefix_as_others_do(
     monkeypatch.setattr(torch.nn.Module, "compile", compiled)
     shallow = Path(shutil.copytree(tiny, tmp_path / "shallow"))
     write_json(shallow / "config.json", read_json(shallow / "config.json") | {"num_hidden_layers": 1})
-    shared, found = collate(rows24, [0, 7, 11, 2], share=True), []
+    shared, found = collate(rows24, [0, 7, 11, 2], share_prefix=True), []
     for kind in ("plain", "compiled"):
         torch.manual_seed(5)
         model = TargetLoss(engine.load_model(replace(job(kind, kernels=kind), model=shallow)))
@@ -123,7 +123,7 @@ def of_kind(kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "mistral", "gemma3_text"])
 def test_liger_computes_layers_and_not_the_loss(asked: list[dict[str, Any]], kind: str, tmp_path: Path) -> None:
     model = of_kind(kind)
-    kernels.apply(model, training(device="gpu", kernels="liger"), tmp_path)
+    kernels.apply_kernels(model, training(device="gpu", kernels="liger"), tmp_path)
     (given,) = asked
     assert given.pop("model") is model
     assert {name for name, wanted in given.items() if wanted} == {"rope", "rms_norm", "swiglu", "geglu"}
@@ -132,7 +132,7 @@ def test_liger_computes_layers_and_not_the_loss(asked: list[dict[str, Any]], kin
 
 def test_liger_refuses_a_kind_of_model_that_it_does_not_know(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"liger has no kernels for a strange_lm; set training.kernels to plain"):
-        kernels.apply(of_kind("strange_lm"), training(device="gpu", kernels="liger"), tmp_path)
+        kernels.apply_kernels(of_kind("strange_lm"), training(device="gpu", kernels="liger"), tmp_path)
     assert not asked
 
 
@@ -142,6 +142,6 @@ def test_what_lay_where_kernels_are_kept_is_gone(tmp_path: Path, monkeypatch: py
     planted = tmp_path / "kernels-2" / "ab" / "planted.so"
     planted.parent.mkdir(parents=True)
     planted.touch()
-    kernels.apply(of_kind("llama"), training(device="gpu", kernels="liger"), tmp_path)
+    kernels.apply_kernels(of_kind("llama"), training(device="gpu", kernels="liger"), tmp_path)
     assert not planted.exists()
     assert all(Path(os.environ[name]).is_relative_to(tmp_path / "kernels-2") for name in kernels.CACHE_VARIABLES)

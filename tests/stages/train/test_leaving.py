@@ -38,7 +38,7 @@ def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob, tra
 
 
 def kept_at(made: Job) -> int:
-    found = checkpoints.newest(made.checkpoints, made.inputs)
+    found = checkpoints.newest_checkpoint(made.checkpoints, made.inputs)
     return found.step if found else 0
 
 
@@ -84,12 +84,12 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
     monkeypatch.setattr(worker_capacity, "POLL_SECONDS", 0.01)
     made = job(workers=3, least_workers=1)
     made.more_workers_file.touch()
-    with worker_capacity.seeking_more_workers(made, 1):
+    with worker_capacity.seek_more_workers(made, 1):
         assert not made.more_workers_file.exists(), "of an attempt before"
         made.training_log.touch()
         wait_until(made.more_workers_file.exists, "word of more room")
     assert groups == [[1, 1]]
-    with worker_capacity.seeking_more_workers(made, 3):
+    with worker_capacity.seek_more_workers(made, 3):
         assert not made.more_workers_file.exists() and len(groups) == 1
 
 
@@ -102,7 +102,7 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
     made = job()
     if steps != "none":
         put(made)
-    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.end_on_sigterm(made):
         ask()
     assert not made.end_request_file.exists()
 
@@ -112,7 +112,7 @@ def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sigterm, "CHECKPOINT_SECONDS", 0.2)
     made, before = job(), signal.getsignal(signal.SIGTERM)
     put(made, seconds=1.0)
-    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.end_on_sigterm(made):
         for _ in range(3):
             ask()
         assert made.end_request_file.exists()
@@ -128,9 +128,9 @@ def test_who_is_asked_to_end_begins_no_other_attempt(
 ) -> None:
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(type(error)), sigterm.on_sigterm(made):
+    with pytest.raises(type(error)), sigterm.end_on_sigterm(made):
         raise error
-    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.end_on_sigterm(made):
         ask()
         raise error
     assert f"{error}; run again to go on from the last checkpoint" in capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_asked_in_the_last_step_it_ends_with_the_checkpoint_of_that(job: MakeJob
     """What it trained would go with its checkpoints: the supervisor takes nothing from a stage that it asked to end."""
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.end_on_sigterm(made):
         ask()
 
 
@@ -151,7 +151,7 @@ def test_where_nothing_can_be_written_it_ends_at_once(job: MakeJob, monkeypatch:
     made = job()
     put(made, seconds=1.0)
     monkeypatch.setattr(Path, "touch", full)
-    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.end_on_sigterm(made):
         ask()
 
 

@@ -15,12 +15,12 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.core.params.training_methods import lora
 from tasks.stages.train import loop
-from tasks.stages.train.coordinator import LINES_FILE
+from tasks.stages.train.coordinator import USER_LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders, export
 from tasks.stages.train.model import engine as engines
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.order import Order
+from tasks.stages.train.rows.order import RowOrder
 from tests.soaking import soak
 from tests.stages.train.conftest import MakeJob, losses, put_rows, rendered, training
 
@@ -35,25 +35,25 @@ def train(job: Job) -> list[float]:
 def plain_losses(model_folder: Path, examples: Examples, **changes: Any) -> list[float]:
     """The same training in plain PyTorch: one row after the other, no DeepSpeed, transformers' own loss."""
     settings = training(**changes)
-    order = Order(examples, settings)
+    order = RowOrder(examples, settings)
     torch.manual_seed(settings.seed)
     model = AutoModelForCausalLM.from_pretrained(model_folder)
-    model = get_peft_model(model, lora.config(settings))
+    model = get_peft_model(model, lora.build_lora_config(settings))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, weight_decay=settings.weight_decay)
     curve = []
-    for number in range(order.steps):
-        rows, total = order.step(number), 0.0
-        targets = int(examples.targets(rows).sum())
+    for number in range(order.step_count):
+        rows, total = order.rows_of_step(number), 0.0
+        targets = int(examples.target_counts(rows).sum())
         for row in rows:
-            tokens = torch.tensor(examples.row(row))[None].long()
+            tokens = torch.tensor(examples.row_tokens(row))[None].long()
             labels = tokens.clone()
-            labels[0, : examples.starts[row]] = -100
-            loss = model(tokens, labels=labels).loss * int(examples.targets([row])[0]) / targets
+            labels[0, : examples.target_starts[row]] = -100
+            loss = model(tokens, labels=labels).loss * int(examples.target_counts([row])[0]) / targets
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(weights, settings.max_grad_norm)
-        optimizer.param_groups[0]["lr"] = builders.learning_rate(settings, number, order.steps)
+        optimizer.param_groups[0]["lr"] = builders.learning_rate(settings, number, order.step_count)
         optimizer.step()
         optimizer.zero_grad()
         curve.append(total)
@@ -138,7 +138,7 @@ def test_a_damaged_checkpoint_is_passed_over(trained: MakeJob, killed: MakeJob) 
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
     assert train(cut) == losses(whole)
-    assert "step-000000004 is damaged" in (cut.scratch / LINES_FILE).read_text()
+    assert "step-000000004 is damaged" in (cut.scratch / USER_LINES_FILE).read_text()
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
@@ -178,9 +178,9 @@ def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, c
 
 
 def test_weights_that_are_no_numbers_are_not_exported() -> None:
-    export.require_numbers({"a": torch.ones(2)})
+    export.require_finite_weights({"a": torch.ones(2)})
     with pytest.raises(InputError, match="1 trained weights hold values that are no numbers, b among them"):
-        export.require_numbers({"a": torch.ones(2), "b": torch.tensor([0.0, float("inf")])})
+        export.require_finite_weights({"a": torch.ones(2), "b": torch.tensor([0.0, float("inf")])})
 
 
 def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_path: Path) -> None:

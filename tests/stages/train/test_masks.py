@@ -38,7 +38,7 @@ def test_layers_share_one_mask_and_compute_the_same(tiny: Path, dtype: torch.dty
     try:
         AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, getattr(shared, "made", shared))
         each, before = computed(model)
-        packed_mask.share_among_layers()
+        packed_mask.share_mask_among_layers()
         one, after = computed(model)
     finally:
         AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, shared)
@@ -51,7 +51,7 @@ def test_preflight_counts_it_where_there_is_one(tiny: Path) -> None:
 
     def activations(tokens: int, **changes: object) -> int:
         settings = Training.model_validate({"layout": "packed", "precision": "fp32", **changes})
-        return memory.of(settings, model, tokens).activations
+        return memory.estimate_memory(settings, model, tokens).activations
 
     padded = activations(4096, layout="padded")
     assert activations(4096) - padded == 4096**2 * 5

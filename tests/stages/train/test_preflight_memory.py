@@ -15,7 +15,7 @@ from tasks.stages.train.model import engine as engines
 from tasks.stages.train.preflight import memory, model_shape
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.batches import collate
-from tasks.stages.train.rows.order import Order
+from tasks.stages.train.rows.order import RowOrder
 from tests.soaking import soak
 from tests.stages.train.conftest import FULL, MakeJob, training
 
@@ -76,13 +76,13 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
         "full": FULL,
     }[method]
     made = job(**changes)
-    foretold = memory.of(made.training, model_shape.read(tiny), 1)
+    foretold = memory.estimate_memory(made.training, model_shape.read(tiny), 1)
     with counted() as count:
         engine = engines.create_engine(made)
-        order = Order(examples.read(made.rows), made.training)
+        order = RowOrder(examples.map_examples(made.rows), made.training)
         loop.take_step(engine, order, 0)
         for number in (1, 2):
-            engine.backward(engine(collate(order.examples, order.step(number))))
+            engine.backward(engine(collate(order.examples, order.rows_of_step(number))))
         grads = [weight.grad for weight in engine.module.parameters() if weight.grad is not None]
         found = count(*grads)
     beside = OF_BITSANDBYTES if method == "qlora" else 0
@@ -91,8 +91,10 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
 
 def test_workers_share_what_zero_parts(tiny: Path) -> None:
     model = model_shape.read(tiny)
-    one = {stage: memory.of(training(**FULL, zero_stage=stage), model, 1) for stage in (1, 2, 3)}
-    four = {stage: memory.of(training(**FULL, zero_stage=stage, workers=4), model, 1) for stage in (1, 2, 3)}
+    one = {stage: memory.estimate_memory(training(**FULL, zero_stage=stage), model, 1) for stage in (1, 2, 3)}
+    four = {
+        stage: memory.estimate_memory(training(**FULL, zero_stage=stage, workers=4), model, 1) for stage in (1, 2, 3)
+    }
     for stage, name in ((1, "optimizer"), (2, "gradients"), (3, "weights")):
         assert getattr(four[stage], name) * 4 == pytest.approx(getattr(one[stage], name), rel=0.001)
         if stage > 1:
@@ -101,7 +103,7 @@ def test_workers_share_what_zero_parts(tiny: Path) -> None:
 
 def test_offloading_moves_to_the_machine(tiny: Path) -> None:
     model = model_shape.read(tiny)
-    here = memory.of(training(**FULL, zero_stage=3), model, 1)
-    there = memory.of(training(**FULL, zero_stage=3, offload="cpu"), model, 1)
+    here = memory.estimate_memory(training(**FULL, zero_stage=3), model, 1)
+    there = memory.estimate_memory(training(**FULL, zero_stage=3, offload="cpu"), model, 1)
     assert there.host == here.weights + here.gradients + here.optimizer
     assert (there.weights, there.gradients, there.optimizer) == (0, 0, 0)

@@ -53,34 +53,36 @@ def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
     """The tiny one has four heads, and two of keys and values."""
     model = model_shape.read(tiny)
     for together in (1, 2):
-        sequence_parallel_check.require(training(workers=together, sequence_parallel=together), model)
+        sequence_parallel_check.require_sequence_parallel_support(
+            training(workers=together, sequence_parallel=together), model
+        )
     for together, words in ((3, "4 attention heads"), (4, "2 heads of keys and values")):
         settings = training(workers=together, sequence_parallel=together)
         with pytest.raises(InputError, match=f"sequence_parallel {together} does not divide the {words}.* one of 1, 2"):
-            sequence_parallel_check.require(settings, model)
+            sequence_parallel_check.require_sequence_parallel_support(settings, model)
     for name, values, words in (
         ("layer_kinds", {"full_attention", "linear_attention"}, "linear_attention"),
         ("position_kinds", {"longrope"}, "longrope"),
     ):
         with pytest.raises(InputError, match=f"the base model has {words}, which needs them whole; set it to 1"):
             changed = dataclasses.replace(model, **{name: frozenset(values)})
-            sequence_parallel_check.require(training(workers=2, sequence_parallel=2), changed)
+            sequence_parallel_check.require_sequence_parallel_support(training(workers=2, sequence_parallel=2), changed)
 
 
 def test_a_model_with_an_attention_of_its_own_is_refused() -> None:
     from transformers import FalconConfig, FalconForCausalLM
 
     falcon = FalconForCausalLM(FalconConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
-    PassGroup(1, 0, 0).require(falcon)
+    PassGroup(1, 0, 0).require_supported_model(falcon)
     with pytest.raises(InputError, match=r"2 needs .* models of type falcon have their own; set it to 1"):
-        PassGroup(2, 0, 0).require(falcon)
+        PassGroup(2, 0, 0).require_supported_model(falcon)
 
 
 def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     settings = [training(workers=2, sequence_parallel=each, micro_batch_tokens=16) for each in (1, 2)]
-    work = [workload.of(folder24, each, None) for each in settings]
+    work = [workload.count_workload(folder24, each, None) for each in settings]
     assert [it.passes_per_step for it in work] == [2, 4], "of four rows, each of which is longer than 16 tokens"
-    one, two = (estimate.largest_pass(*each) for each in zip(settings, work, strict=True))
+    one, two = (estimate.largest_pass_tokens(*each) for each in zip(settings, work, strict=True))
     assert one == work[0].longest_row and two == -(-one // 2)
 
 

@@ -12,7 +12,7 @@ from torch import distributed
 
 from tasks.core.files import read_json
 from tasks.stages.train import loop
-from tasks.stages.train.measurement.time_shares import MEASURED_EVERY, PARTS, TimeShares
+from tasks.stages.train.measurement.time_shares import GPU_MEASUREMENT_INTERVAL, TIME_PARTS, PartTimer
 from tests.patience import wait_until
 from tests.stages.train.conftest import MakeJob
 from tests.stages.train.spawn import DONE, Workers
@@ -25,7 +25,7 @@ class Clock:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        patch.setattr(TimeShares, "_now", lambda _: self.look())
+        patch.setattr(PartTimer, "_now", lambda _: self.look())
 
     def look(self) -> float:
         self.now += 1
@@ -34,7 +34,7 @@ class Clock:
 
 def test_a_part_within_another_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
-    shares = TimeShares()
+    shares = PartTimer()
     shares.begin_step(0)
     with shares.measure("backward"):
         for _ in range(2):
@@ -49,14 +49,14 @@ def test_a_part_within_another_counts_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_on_a_gpu_a_step_in_twenty_counts_for_all_and_a_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
     Clock(monkeypatch)
-    shares = TimeShares("cuda:0")
+    shares = PartTimer("cuda:0")
     for number in range(20, 22):
         shares.begin_step(number)
         for outer in ("backward", "checkpoint"):
             with shares.measure(outer), shares.measure("communication"):
                 pass
     assert {part: it for part, it in shares.seconds.items() if it} == {
-        "backward": 2 * MEASURED_EVERY, "checkpoint": 2 * 2, "communication": MEASURED_EVERY + 2
+        "backward": 2 * GPU_MEASUREMENT_INTERVAL, "checkpoint": 2 * 2, "communication": GPU_MEASUREMENT_INTERVAL + 2
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def late(folder: Path, patch: pytest.MonkeyPatch) -> None:
     The clock goes on once the first worker waits for the second in the same pass, and at no other time.
     """
     clock, waiting = folder / "clock", folder / "waiting"
-    of, collate, rank, passes = TimeShares.measure, loop.collate, distributed.get_rank(), count(1)
+    of, collate, rank, passes = PartTimer.measure, loop.collate, distributed.get_rank(), count(1)
     now = 0
 
     def collated(*given: Any) -> Any:
@@ -79,15 +79,15 @@ def late(folder: Path, patch: pytest.MonkeyPatch) -> None:
         return collate(*given)
 
     @contextmanager
-    def part(shares: TimeShares, name: str) -> Iterator[None]:
+    def part(shares: PartTimer, name: str) -> Iterator[None]:
         with of(shares, name):
             if rank == 0 and name == "communication":
                 waiting.with_suffix(".new").write_text(str(now))
                 waiting.with_suffix(".new").rename(waiting)
             yield
 
-    patch.setattr(TimeShares, "_now", lambda _: float(clock.stat().st_size))
-    patch.setattr(TimeShares, "measure", part)
+    patch.setattr(PartTimer, "_now", lambda _: float(clock.stat().st_size))
+    patch.setattr(PartTimer, "measure", part)
     patch.setattr(loop, "collate", collated)
 
 
@@ -99,6 +99,6 @@ def test_who_waits_for_another_worker_communicates(job: MakeJob, pair: Workers, 
     assert pair.answers(made, partial(late, tmp_path)) == [DONE] * 2
     passes = len(made.training_log.read_text().splitlines())  # of each worker, one a step
     waiting, slow = (read_json(made.scratch / f"worker-{rank}.json")["seconds"] for rank in (0, 1))
-    assert set(waiting) == set(PARTS)
+    assert set(waiting) == set(TIME_PARTS)
     assert {part: it for part, it in slow.items() if it} == {"data": TICKS * passes}
     assert {part: it for part, it in waiting.items() if it} == {"communication": TICKS * passes}

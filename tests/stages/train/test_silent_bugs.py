@@ -13,12 +13,12 @@ import torch
 from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.records.prompts import chat_turns
+from tasks.core.records.prompts import split_context_and_target
 from tasks.stages.train import loop
 from tasks.stages.train.model import builders, engine, target_loss
 from tasks.stages.train.model import engine as engine_module
-from tasks.stages.train.model.sequence_parallel import PassGroup, Ulysses, WholeRows
-from tasks.stages.train.rows import batches, examples, passes, rendering, row_verification
+from tasks.stages.train.model.sequence_parallel import PassGroup, UlyssesAttention, WholeRows
+from tasks.stages.train.rows import batches, examples, forward_passes, rendering, row_verification
 from tasks.stages.train.rows.batches import Batch
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
@@ -36,7 +36,7 @@ def change_example(change: Callable[[list[int], int], tuple[list[int], int]]) ->
 
         def render(*given: Any) -> rendering.Example:
             made = real(*given)
-            return rendering.Example(*change(list(made.tokens), made.start))
+            return rendering.Example(*change(list(made.tokens), made.target_start))
 
         patch.setattr(rendering, "render", render)
 
@@ -69,11 +69,13 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
 ) -> None:
     plant, words = IN_ROWS[fault]
     table, tokenizer = put_table(tmp_path / "rows.parquet", make_rows(6)), AutoTokenizer.from_pretrained(tiny)
-    stops = rendering.stop_tokens(tokenizer, tiny)
+    stops = rendering.stop_token_ids(tokenizer, tiny)
 
     def prove(name: str) -> None:
-        made = [rendering.render(*chat_turns(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
-        row_verification.verify_rows(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
+        made = [rendering.render(*split_context_and_target(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
+        row_verification.verify_rows(
+            examples.map_examples(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops
+        )
 
     prove("right")
     plant(monkeypatch)
@@ -84,43 +86,45 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
 def test_a_template_that_leaves_out_what_somebody_says_is_found(tiny: Path) -> None:
     """Serving would ask the same, so that the tokens do not tell. Space may change."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    turns, _ = chat_turns(make_rows(1)[0], PROMPTS)
+    turns, _ = split_context_and_target(make_rows(1)[0], PROMPTS)
     plain = tokenizer.chat_template
     for kept, wrong in (("| trim", False), ("| replace(' ', '  ')", False), ("[:-1] | trim", True), ("[:5]", True)):
         tokenizer.chat_template = plain.replace("message['content']", f"message['content'] {kept}")
-        assert ("is not whole in the prompt" in row_verification.template_fault(turns, tokenizer)) == wrong, kept
+        assert ("is not whole in the prompt" in row_verification.find_template_fault(turns, tokenizer)) == wrong, kept
 
 
 def test_a_template_that_takes_no_such_conversation_is_told_in_words(tiny: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = "{{ raise_exception('no system prompts') }}"
-    stops = rendering.stop_tokens(tokenizer, tiny)
+    stops = rendering.stop_token_ids(tokenizer, tiny)
     with pytest.raises(InputError, match=r"refuses a conversation of system, user and an answer: no system prompts"):
-        rendering.render(*chat_turns(make_rows(1)[0], PROMPTS), tokenizer, stops)
+        rendering.render(*split_context_and_target(make_rows(1)[0], PROMPTS), tokenizer, stops)
 
 
 def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
     """Serving would ask the same, so that only this tells."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = (tokenizer.bos_token * 2) + tokenizer.chat_template
-    turns, target = chat_turns(make_rows(1)[0], PROMPTS)
-    stops = rendering.stop_tokens(tokenizer, tiny)
+    turns, target = split_context_and_target(make_rows(1)[0], PROMPTS)
+    stops = rendering.stop_token_ids(tokenizer, tiny)
     made = rendering.render(turns, target, tokenizer, stops)
-    said = row_verification.conversation_fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
+    said = row_verification.find_conversation_fault(
+        list(made.tokens), made.target_start, turns, target, tokenizer, stops
+    )
     assert said == f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
 
 
 def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp_path: Path) -> None:
     table, tokenizer = put_table(tmp_path / "rows.parquet", make_rows(6)), AutoTokenizer.from_pretrained(tiny)
-    stops, made = rendering.stop_tokens(tokenizer, tiny), rendered(tiny, 6)
-    right = examples.in_memory(made)
+    stops, made = rendering.stop_token_ids(tokenizer, tiny), rendered(tiny, 6)
+    right = examples.examples_in_memory(made)
     wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
     with pytest.raises(Refused, match="prompt is not what serving will ask"):
         row_verification.verify_rows(wrapped, table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 5"):
-        row_verification.verify_rows(examples.in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.examples_in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 7"):
-        row_verification.verify_rows(examples.in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.examples_in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
 
 
 def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
@@ -199,15 +203,17 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
 
 def fewer_passes(patch: Patch) -> None:
     """The last pass of a step is dropped."""
-    real = passes.plan
-    patch.setattr(passes, "plan", lambda *given: dataclasses.replace(plan := real(*given), groups=plan.groups[:-1]))
+    real = forward_passes.plan
+    patch.setattr(
+        forward_passes, "plan", lambda *given: dataclasses.replace(plan := real(*given), groups=plan.groups[:-1])
+    )
 
 
 def same_rows(patch: Patch) -> None:
     """Every pass takes the first one's rows."""
-    real = passes.plan
+    real = forward_passes.plan
     patch.setattr(
-        passes,
+        forward_passes,
         "plan",
         lambda *given: dataclasses.replace(plan := real(*given), groups=[plan.groups[0]] * len(plan.groups)),
     )
@@ -297,7 +303,7 @@ def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monk
 @pytest.mark.usefixtures("alone")
 def test_packed_rows_that_see_each_other_are_found_however_little_it_changes(job: MakeJob, monkeypatch: Patch) -> None:
     """The loss of a row alone is compared within rounding, what it sees of another exactly."""
-    monkeypatch.setitem(loop.forward_pass.TOLERANCE, "fp32", 1e9)
+    monkeypatch.setitem(loop.forward_pass.LOSS_TOLERANCE, "fp32", 1e9)
     made = job(**PACKED)
     loop.train(made)
     see_all(monkeypatch)
@@ -351,8 +357,8 @@ def lost_in_a_step(patch: Patch) -> None:
 
 def each_sees_its_part(patch: Patch) -> None:
     """The workers' attention is not brought together."""
-    real = Ulysses.__call__
-    patch.setattr(Ulysses, "__call__", lambda *given, whole=None, **options: real(*given, **options))
+    real = UlyssesAttention.__call__
+    patch.setattr(UlyssesAttention, "__call__", lambda *given, whole=None, **options: real(*given, **options))
 
 
 def without_masks(patch: Patch) -> None:

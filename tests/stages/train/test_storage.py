@@ -37,10 +37,10 @@ def folder_of(path: Path, **files: bytes) -> Path:
 def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: TrainingStorage, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", one=b"same", two=b"same", **{"deep/three": b"other"})
     tree = tree_manifest(folder)
-    trees.put(store, "x", folder, tree)
+    trees.store_tree(store, "x", folder, tree)
     assert len(list((tmp_path / "store" / "x").iterdir())) == 2
     (tmp_path / "b").mkdir()
-    trees.get(store, "x", tree, tmp_path / "b")
+    trees.fetch_tree(store, "x", tree, tmp_path / "b")
     assert tree_digest(tmp_path / "b") == tree_digest(folder)
 
 
@@ -49,10 +49,10 @@ def test_what_somebody_else_put_there_is_refused(store: TrainingStorage, tmp_pat
     tree = tree_manifest(folder)
     (tmp_path / "store" / trees.SHARED_FOLDER).mkdir()
     (tmp_path / "store" / trees.SHARED_FOLDER / tree["one"]).write_bytes(b"theirs")
-    trees.put(store, trees.SHARED_FOLDER, folder, tree)
+    trees.store_tree(store, trees.SHARED_FOLDER, folder, tree)
     (tmp_path / "b").mkdir()
     with pytest.raises(Refused, match="is not what was stored there; remove it"):
-        trees.get(store, trees.SHARED_FOLDER, tree, tmp_path / "b")
+        trees.fetch_tree(store, trees.SHARED_FOLDER, tree, tmp_path / "b")
 
 
 def test_what_was_damaged_of_a_training_is_stored_again(store: TrainingStorage, tmp_path: Path) -> None:
@@ -60,37 +60,37 @@ def test_what_was_damaged_of_a_training_is_stored_again(store: TrainingStorage, 
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"ours"))
     (tmp_path / "store" / "training-x").mkdir()
     (tmp_path / "store" / "training-x" / tree["one"]).write_bytes(b"damaged")
-    trees.put(store, "training-x", tmp_path / "a", tree)
+    trees.store_tree(store, "training-x", tmp_path / "a", tree)
     (tmp_path / "b").mkdir()
-    trees.get(store, "training-x", tree, tmp_path / "b")
+    trees.fetch_tree(store, "training-x", tree, tmp_path / "b")
 
 
 def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: TrainingStorage, tmp_path: Path) -> None:
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data"))
-    trees.put(store, "x", tmp_path / "a", tree)
+    trees.store_tree(store, "x", tmp_path / "a", tree)
     machine_cache.fetch_tree(store, "x", tree)
-    first = machine_cache.tree_folder(tree)
+    first = machine_cache.cached_tree_folder(tree)
     (tmp_path / "store" / "x" / tree["one"]).unlink()
     machine_cache.fetch_tree(store, "x", tree)
     (first / "one").write_bytes(b"changed")
     with pytest.raises(Refused, match="lacks what was stored there"):
         machine_cache.fetch_tree(store, "x", tree)
-    trees.put(store, "x", tmp_path / "a", tree)
+    trees.store_tree(store, "x", tmp_path / "a", tree)
     machine_cache.fetch_tree(store, "x", tree)
     assert (first / "one").read_bytes() == b"data"
 
 
 def test_what_nobody_asked_for_in_a_week_is_removed(store: TrainingStorage, tmp_path: Path) -> None:
-    trees.put(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
+    trees.store_tree(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
     machine_cache.fetch_tree(store, "x", tree)
-    folder, others = machine_cache.tree_folder(tree), tmp_path / "cache" / "thesis"
+    folder, others = machine_cache.cached_tree_folder(tree), tmp_path / "cache" / "thesis"
     others.mkdir()
-    machine_cache.remove_unused()
+    machine_cache.remove_unused_folders()
     assert folder.exists()
-    week = time.time() - machine_cache.UNUSED_SECONDS - 10
+    week = time.time() - machine_cache.MAX_UNUSED_SECONDS - 10
     for path in (folder, others):
         os.utime(path, (week, week))
-    machine_cache.remove_unused()
+    machine_cache.remove_unused_folders()
     assert not folder.exists() and others.exists()
 
 
@@ -104,7 +104,7 @@ def test_a_storage_that_comes_back_is_waited_for(
     folder = folder_of(tmp_path / "a", one=b"data")
     (tmp_path / "store").rename(tmp_path / "away")
     monkeypatch.setattr(training_storage, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
-    trees.put(store, "x", folder, tree_manifest(folder))
+    trees.store_tree(store, "x", folder, tree_manifest(folder))
     assert len(list((tmp_path / "store" / "x").iterdir())) == 1
 
 
@@ -114,7 +114,7 @@ def test_one_that_stays_away_is_given_up(
     monkeypatch.setattr(training_storage, "MAX_OUTAGE_SECONDS", 0.2)
     (tmp_path / "store").rmdir()
     with pytest.raises(Unavailable, match=r"was away for 0 s .*run again: a training then goes on"):
-        trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.store_tree(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_one_that_stays_away_is_given_up(
 def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str, words: str) -> None:
     monkeypatch.setenv(training_storage.LOCATION_VARIABLE, where)
     with pytest.raises(InputError, match=words):
-        training_storage.from_environment()
+        training_storage.storage_from_environment()
 
 
 def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
@@ -143,16 +143,16 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
         monkeypatch.setenv(f"HALLMARK_TRAINING_{name}", value)
     monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "s3://training/of/us/")
-    found = training_storage.from_environment()
+    found = training_storage.storage_from_environment()
     assert found is not None
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 500_000, two=b"x"))
-    trees.put(found, "x", tmp_path / "a", tree)
+    trees.store_tree(found, "x", tmp_path / "a", tree)
     (tmp_path / "b").mkdir()
-    trees.get(found, "x", tree, tmp_path / "b")
+    trees.fetch_tree(found, "x", tree, tmp_path / "b")
     assert tree_manifest(tmp_path / "b") == tree
     found.remove("x")
     with pytest.raises(Refused, match="lacks what was stored there"):
-        trees.get(found, "x", tree, tmp_path / "b")
+        trees.fetch_tree(found, "x", tree, tmp_path / "b")
 
 
 def test_a_wrong_key_ends_it_at_once(
@@ -160,7 +160,9 @@ def test_a_wrong_key_ends_it_at_once(
 ) -> None:
     point_at(object_store, monkeypatch, AWS_SECRET_ACCESS_KEY="wrong")
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
-        trees.put(TrainingStorage("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.store_tree(
+            TrainingStorage("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64}
+        )
     assert WAITS not in capsys.readouterr().out
 
 
@@ -188,7 +190,9 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
     with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
-        trees.put(TrainingStorage(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.store_tree(
+            TrainingStorage(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64}
+        )
     assert capsys.readouterr().out.count(WAITS) <= 1
 
 
@@ -251,7 +255,9 @@ def test_a_bucket_that_is_not_there_is_an_input_error(
 ) -> None:
     point_at(object_store, monkeypatch)
     with pytest.raises(InputError, match=r"nothing can be stored in s3://nowhere/x .*is there such a bucket"):
-        trees.put(TrainingStorage("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.store_tree(
+            TrainingStorage("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64}
+        )
 
 
 def test_the_cache_of_a_machine_is_closed_to_others(store: TrainingStorage) -> None:
@@ -262,7 +268,7 @@ def test_the_cache_of_a_machine_is_closed_to_others(store: TrainingStorage) -> N
 def test_a_worker_names_no_file_outside_the_folder(store: TrainingStorage, tmp_path: Path, name: str) -> None:
     (tmp_path / "b").mkdir()
     with pytest.raises(Refused, match="look at that machine"):
-        trees.get(store, "x", {name: A}, tmp_path / "b")
+        trees.fetch_tree(store, "x", {name: A}, tmp_path / "b")
     with pytest.raises(Refused, match="look at that machine"):
         Coordinator(tmp_path, tmp_path, 2).part(0, 1, 0, 1, {name: A})
 

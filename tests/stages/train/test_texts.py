@@ -17,7 +17,7 @@ from tasks.core.params.prompts import Prompt
 from tasks.core.records import texts
 from tasks.stages.train import loop
 from tasks.stages.train.rows import examples, row_verification, tokenise
-from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
 from tests.shared import made_once
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import FULL, MakeJob, losses, make_rows, put_rows
@@ -29,9 +29,9 @@ END, START = "<|im_end|>", "<|im_start|>"
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=300), most=st.integers(16, 80))
 def test_every_token_is_predicted_once_and_windows_are_even(tokenizer: Any, text: str, most: int) -> None:
-    made = texts.windows(text, tokenizer, most)
+    made = texts.split_into_windows(text, tokenizer, most)
     predicted = [token for window in made for token in window[1:]]
-    assert predicted == [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
+    assert predicted == [*texts.tokenise_text(text, tokenizer), tokenizer.eos_token_id]
     assert tokenizer.decode(predicted[:-1]) == text
     assert [window[0] for window in made] == [tokenizer.eos_token_id, *(window[-1] for window in made[:-1])]
     sizes = [len(window) for window in made]
@@ -41,11 +41,11 @@ def test_every_token_is_predicted_once_and_windows_are_even(tokenizer: Any, text
 @pytest.mark.parametrize(("tokens", "sizes"), [(62, [64]), (63, [33, 33]), (64, [33, 34]), (126, [43, 43, 44])])
 def test_a_text_is_cut_where_it_must_be(tokenizer: Any, tokens: int, sizes: list[int]) -> None:
     """The tiny tokenizer has a token a byte: with its end a text of 62 fills a window of 64 behind its context."""
-    assert [len(window) for window in texts.windows("x" * tokens, tokenizer, WINDOW)] == sizes
+    assert [len(window) for window in texts.split_into_windows("x" * tokens, tokenizer, WINDOW)] == sizes
 
 
 def test_what_looks_like_a_special_token_is_text(tokenizer: Any) -> None:
-    (window,) = texts.windows(f"a{END}b", tokenizer, WINDOW)
+    (window,) = texts.split_into_windows(f"a{END}b", tokenizer, WINDOW)
     assert window.count(tokenizer.eos_token_id) == 2 and tokenizer.decode(window[1:-1]) == f"a{END}b"
 
 
@@ -56,7 +56,7 @@ def test_a_text_begins_as_the_tokenizer_begins_texts(tiny: Path) -> None:
     begins = (START, other.convert_tokens_to_ids(START))
     other.backend_tokenizer.post_processor = TemplateProcessing(single=f"{START} $A", special_tokens=[begins])
     assert other("ab")["input_ids"][0] == other.bos_token_id
-    (window,) = texts.windows("ab", other, WINDOW)
+    (window,) = texts.split_into_windows("ab", other, WINDOW)
     assert window[0] == other.bos_token_id and len(window) == 4
 
 
@@ -64,18 +64,18 @@ def test_without_an_end_of_sequence_no_text_is_cut(tiny: Path) -> None:
     other = AutoTokenizer.from_pretrained(tiny)
     other.eos_token = None
     with pytest.raises(InputError, match="no end-of-sequence token, so no text would end"):
-        texts.windows("ab", other, WINDOW)
+        texts.split_into_windows("ab", other, WINDOW)
 
 
 def test_a_conversation_beside_texts_stays_one(tokenizer: Any, tiny: Path) -> None:
-    stops = stop_tokens(tokenizer, tiny)
-    (chat,) = examples_of(make_rows(1)[0], BOTH, tokenizer, stops)
-    assert tokenizer.decode(chat.tokens[chat.start :]) == f"cards{END}"
-    assert {made.start for made in examples_of(document(3), BOTH, tokenizer, stops)} == {1}
+    stops = stop_token_ids(tokenizer, tiny)
+    (chat,) = tokenise_record(make_rows(1)[0], BOTH, tokenizer, stops)
+    assert tokenizer.decode(chat.tokens[chat.target_start :]) == f"cards{END}"
+    assert {made.target_start for made in tokenise_record(document(3), BOTH, tokenizer, stops)} == {1}
 
 
 def late(made: Example) -> Example:
-    return dataclasses.replace(made, start=2)
+    return dataclasses.replace(made, target_start=2)
 
 
 def other(made: Example) -> Example:
@@ -89,7 +89,7 @@ def shorter(made: Example) -> Example:
 FAULTS: dict[str, tuple[Callable[[list[Example]], list[Example]], str]] = {
     "a token is not trained": (lambda it: [it[0], late(it[1]), *it[2:]], "the loss begins at token 3 in window 2"),
     "its context is trained": (
-        lambda it: [dataclasses.replace(it[0], start=0), *it[1:]], "begins at token 1 in window 1"),
+        lambda it: [dataclasses.replace(it[0], target_start=0), *it[1:]], "begins at token 1 in window 1"),
     "a token is another": (lambda it: [other(it[0]), *it[1:]], "what is trained is not its text"),
     "a token is lost": (lambda it: [it[0], shorter(it[1]), *it[2:]], "not its text|not the token before"),
     "a window is lost": (lambda it: [it[0], *it[2:]], "its context is not the token before"),
@@ -103,29 +103,31 @@ FAULTS: dict[str, tuple[Callable[[list[Example]], list[Example]], str]] = {
 def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
     tiny: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
-    table, stops = put_table(tmp_path / "rows.parquet", ROWS), stop_tokens(tokenizer, tiny)
-    made = list(tokenise.render_table(table, BOTH, tokenizer, stops))
+    table, stops = put_table(tmp_path / "rows.parquet", ROWS), stop_token_ids(tokenizer, tiny)
+    made = list(tokenise.tokenise_table(table, BOTH, tokenizer, stops))
     assert len(made) == len(ROWS) and [one for each in made for one in each] == rendered(tiny, ROWS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path: Path, fault: str) -> None:
     table, made, (plant, words) = put_table(tmp_path / "rows.parquet", ROWS), rendered(tiny, ROWS), FAULTS[fault]
-    stops = stop_tokens(tokenizer, tiny)
-    row_verification.verify_rows(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
+    stops = stop_token_ids(tokenizer, tiny)
+    row_verification.verify_rows(
+        examples.map_examples(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops
+    )
     with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
         row_verification.verify_rows(
-            examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops
+            examples.map_examples(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops
         )
 
 
 def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any, tmp_path: Path) -> None:
     rows = [document(1), document(3)]
     table, made = put_table(tmp_path / "rows.parquet", rows), rendered(tiny, rows)
-    count, stops = len(made), stop_tokens(tokenizer, tiny)
+    count, stops = len(made), stop_token_ids(tokenizer, tiny)
     for left in (made[:-1], [*made, made[-1]], made[:1]):
         with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
-            row_verification.verify_rows(examples.in_memory(left), table, BOTH, tokenizer, stops)
+            row_verification.verify_rows(examples.examples_in_memory(left), table, BOTH, tokenizer, stops)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def test_a_training_on_texts_goes_on_exactly(trained: MakeJob, killed: MakeJob, 
 def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Path, tiny: Path, tokenizer: Any) -> None:
     """By transformers' own loss, of a text whose words come in other orders in those that were trained."""
     made = trained(folder, **{**SETTINGS, **FULL, "epochs": 5, "learning_rate": 3e-3})
-    held_out = texts.windows(texts.text_of(document(11)), tokenizer, WINDOW)
+    held_out = texts.split_into_windows(texts.plain_text_of(document(11)), tokenizer, WINDOW)
 
     def loss(folder: Path) -> float:
         model = AutoModelForCausalLM.from_pretrained(folder).eval()

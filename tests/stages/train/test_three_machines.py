@@ -19,7 +19,7 @@ from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.evaluate import predict
 from tasks.stages.train import log_follower, loop
-from tasks.stages.train.coordinator import stored_checkpoints
+from tasks.stages.train.coordinator import read_stored_checkpoints
 from tasks.stages.train.job import Job
 from tests.patience import wait_until
 from tests.stages.evaluate import house
@@ -48,7 +48,7 @@ from tasks.stages.train.recovery import attempts
 from tasks.stages.train.training_store import transfer
 from tasks.stages.cluster.storage import training_storage
 worker_capacity.GROW_SECONDS = 3.0
-job = transfer.upload_inputs(pickle.loads(Path(sys.argv[1]).read_bytes()), training_storage.from_environment())
+job = transfer.upload_inputs(pickle.loads(Path(sys.argv[1]).read_bytes()), training_storage.storage_from_environment())
 with connection.connected(builders.crew(job.training), apart=True):
     failures = attempts.train_until_done(job, ray_attempt.fit)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray Train still answers Ctrl-C"
@@ -99,7 +99,7 @@ class Driver(NamedTuple):
 
 def workers_of(driver: Driver) -> int:
     """That wrote the newest checkpoint."""
-    return next((each.workers for each in stored_checkpoints(driver.job.checkpoints)), 0)
+    return next((each.workers for each in read_stored_checkpoints(driver.job.checkpoints)), 0)
 
 
 def alone_in(reads: list[Path], writes: list[Path]) -> list[object]:
@@ -139,7 +139,7 @@ def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
     predict.run(house.params(), layout, "candidate")
     alone = tree_digest(layout.artefacts("predict/candidate"))
     made = house.params(workers=2).model_dump(mode="json", include={"evaluation", "prompts"})
-    layout.params.write_text(yaml.safe_dump(made))
+    layout.params_path.write_text(yaml.safe_dump(made))
     stage = [sys.executable, "-I", ROOT / "tasks" / "stages" / "start.py", "predict@candidate", predict.__name__]
     box = alone_in([], [layout.root])
     process = machines.spawn(HEAD, [*box, "env", "-C", layout.root, *stage], storage(machines), "predict.log")

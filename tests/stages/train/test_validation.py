@@ -15,13 +15,13 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import early_stopping, log_follower, loop
-from tasks.stages.train.coordinator import LINES_FILE
+from tasks.stages.train.coordinator import USER_LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.order import Order
-from tasks.stages.train.train import CURVE_KEYS, epochs_taken
+from tasks.stages.train.rows.order import RowOrder
+from tasks.stages.train.train import CURVE_KEYS, completed_epochs
 from tests.shared import made_once
 from tests.soaking import soak
 from tests.stages.train.conftest import VALIDATING, MakeJob, copied, put_rows, rendered, training
@@ -58,9 +58,9 @@ def curve(job: Job) -> list[dict[str, Any]]:
 def looks(job: Job) -> dict[int, float]:
     """Validation loss by step."""
     return {
-        point["step"]: point[early_stopping.VALIDATION_LOSS]
+        point["step"]: point[early_stopping.VALIDATION_LOSS_KEY]
         for point in curve(job)
-        if early_stopping.VALIDATION_LOSS in point
+        if early_stopping.VALIDATION_LOSS_KEY in point
     }
 
 
@@ -68,12 +68,12 @@ def plain_loss(model: Any, rows: Examples) -> float:
     """Over the validation rows, one after the other, by transformers' own loss."""
     total = 0.0
     for row in rows.validation:
-        tokens = torch.tensor(rows.row(row))[None]
+        tokens = torch.tensor(rows.row_tokens(row))[None]
         labels = tokens.clone()
-        labels[0, : rows.starts[row]] = -100
+        labels[0, : rows.target_starts[row]] = -100
         with torch.no_grad():
-            total += model(tokens, labels=labels).loss.item() * int(rows.targets([row])[0])
-    return total / int(rows.targets(rows.validation).sum())
+            total += model(tokens, labels=labels).loss.item() * int(rows.target_counts([row])[0])
+    return total / int(rows.target_counts(rows.validation).sum())
 
 
 @given(st.integers(1, 60).flatmap(lambda size: st.tuples(st.just(size), st.sets(st.integers(0, size - 1)))))
@@ -86,10 +86,10 @@ def test_the_rows_that_are_learnt_from_are_all_others(drawn: tuple[int, set[int]
 
 @pytest.mark.parametrize("order", ["by_length", "shuffled"])
 def test_every_epoch_takes_each_of_them_once(folder28: Path, order: str) -> None:
-    steps = Order(on_disk.read(folder28), training(epochs=2, order=order))
-    assert steps.steps == 12
+    steps = RowOrder(on_disk.map_examples(folder28), training(epochs=2, order=order))
+    assert steps.step_count == 12
     for epoch in (range(6), range(6, 12)):
-        rows = np.concatenate([steps.step(number) for number in epoch])
+        rows = np.concatenate([steps.rows_of_step(number) for number in epoch])
         assert sorted(rows) == [row for row in range(28) if row not in VALIDATING]
 
 
@@ -99,18 +99,22 @@ def test_the_result_is_the_model_that_did_best_and_not_the_last(best: Job, tiny:
     *_, last = seen
     assert min(seen.values()) < 0.95 * seen[last]
     trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), best.output)
-    assert plain_loss(trained, on_disk.read(best.rows)) == pytest.approx(min(seen.values()), abs=1e-4)
+    assert plain_loss(trained, on_disk.map_examples(best.rows)) == pytest.approx(min(seen.values()), abs=1e-4)
     assert (best.output / "tokenizer.json").is_file()
 
 
 def test_ten_looks_are_taken_where_nothing_is_said(made: MakeJob) -> None:
-    order = Order(on_disk.read(made().rows), training(epochs=20))
-    assert sum(early_stopping.validation_due(order, step) for step in range(1, order.steps + 1)) == 10
+    order = RowOrder(on_disk.map_examples(made().rows), training(epochs=20))
+    assert sum(early_stopping.is_validation_due(order, step) for step in range(1, order.step_count + 1)) == 10
 
 
 def test_the_last_step_is_looked_at_too(made: MakeJob) -> None:
-    order = Order(on_disk.read(made().rows), training(epochs=4, validate_steps=7))
-    assert [step for step in range(1, order.steps + 1) if early_stopping.validation_due(order, step)] == [7, 14, 20]
+    order = RowOrder(on_disk.map_examples(made().rows), training(epochs=4, validate_steps=7))
+    assert [step for step in range(1, order.step_count + 1) if early_stopping.is_validation_due(order, step)] == [
+        7,
+        14,
+        20,
+    ]
 
 
 def test_looking_changes_no_step(trained: MakeJob, folder: Path) -> None:
@@ -134,7 +138,7 @@ def test_looking_changes_no_step(trained: MakeJob, folder: Path) -> None:
 def test_patience_counts_looks_without_a_lower_loss(losses: list[float], patience: int | None, stops: bool) -> None:
     points = [{"step": 2 * at + 1, "loss": 0.0} for at in range(len(losses))]
     for at, loss in enumerate(losses):
-        points.insert(2 * at + 1, {"step": 2 * at + 2, "loss": 0.0, early_stopping.VALIDATION_LOSS: loss})
+        points.insert(2 * at + 1, {"step": 2 * at + 2, "loss": 0.0, early_stopping.VALIDATION_LOSS_KEY: loss})
     assert early_stopping.should_stop(points, patience) == stops
 
 
@@ -143,8 +147,8 @@ def test_a_training_that_gets_no_better_stops(best: Job) -> None:
     *_, lowest, _, _, last = seen
     assert list(seen) == [*range(2, last + 1, 2)]
     assert last < 150 and seen[lowest] == min(seen.values())
-    assert epochs_taken(last, best.training, 18) == round(last / 5, 4)
-    assert epochs_taken(150, best.training, 18) == 30
+    assert completed_epochs(last, best.training, 18) == round(last / 5, 4)
+    assert completed_epochs(150, best.training, 18) == 30
 
 
 @pytest.mark.parametrize("after", [3, 9, *soak([5, 11])])
@@ -175,10 +179,10 @@ def test_a_training_that_was_over_takes_no_further_step(best: Job, again: Job) -
 
 
 def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: Job) -> None:
-    newest = checkpoints.newest(again.checkpoints)
+    newest = checkpoints.newest_checkpoint(again.checkpoints)
     assert newest
     (newest.folder / "best" / "adapter_model.safetensors").write_bytes(b"damaged")
     loop.train(again)
-    assert f"{newest.folder.name} is damaged" in (again.scratch / LINES_FILE).read_text()
+    assert f"{newest.folder.name} is damaged" in (again.scratch / USER_LINES_FILE).read_text()
     assert tree_digest(again.output) == tree_digest(best.output)
     assert read_json(again.output / "adapter_config.json")["peft_type"] == "LORA"

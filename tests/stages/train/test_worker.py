@@ -44,7 +44,7 @@ def connects(monkeypatch: pytest.MonkeyPatch, rank: int, place: object = None, *
     told = list[Any]()
     monkeypatch.setattr(train, "get_context", lambda: Rank(rank=rank))
     monkeypatch.setattr(collective, "broadcast_from_rank_zero", lambda own: (told.append(own), own or place)[1])
-    worker.connect(**{"gpu": False, "patience": 20, **how})
+    worker.connect_workers(**{"gpu": False, "patience": 20, **how})
     return told[0]
 
 

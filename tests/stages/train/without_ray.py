@@ -19,9 +19,9 @@ def run(layout: Layout) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "connected", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr(ray_attempt, "fit", loop.work)
+        patch.setattr(ray_attempt, "fit", loop.train_as_worker)
         patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as on workers; the saved tokenizer tells whether it was
-        train.run(params_file.load(layout.params), layout)
+        train.run(params_file.load_params(layout.params_path), layout)
 
 
 def alone(meeting: Path) -> None:

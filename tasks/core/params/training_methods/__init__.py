@@ -1,8 +1,8 @@
-"""Training methods: how each one trains a base model, and the form of its result.
+"""Training methods: the way in which each one trains a base model, and the form of its result.
 
-`tasks/core/params/methods.py` is their table.
+The table of all methods is in `tasks/core/params/methods.py`.
 
-method.py  components of a method
-lora.py    `lora` and `qlora`: a LoRA adapter, over weights in full precision or in 4 bits
+method.py  classes that describe a method
+lora.py    `lora` and `qlora`: a LoRA adapter on weights in full precision or in 4 bits
 full.py    `full`: all weights
 """

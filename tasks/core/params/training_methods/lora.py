@@ -1,15 +1,15 @@
-"""LoRA (arXiv:2106.09685), and QLoRA (arXiv:2305.14314), which is LoRA over a base model in 4 bits."""
+"""LoRA (arXiv:2106.09685), and QLoRA (arXiv:2305.14314), which is LoRA on a base model in 4 bits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.core.params.training_methods.method import Adapter, Method, Shapes, module_name
+from tasks.core.params.training_methods.method import Adapter, LayerShapes, Method, module_name
 
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-SETTINGS: Mapping[str, int | str | None] = {
+LORA_SETTINGS: Mapping[str, int | str | None] = {
     "lora_rank": None,
     "lora_alpha": None,
     "lora_dropout": 0,
@@ -31,8 +31,8 @@ class LoraSettings(Protocol):
     def lora_targets(self) -> Sequence[str] | None: ...
 
 
-def config(training: LoraSettings) -> "LoraConfig":
-    """Return PEFT's LoRA configuration.
+def build_lora_config(training: LoraSettings) -> "LoraConfig":
+    """Return the LoRA configuration for PEFT.
 
     It applies to the modules in `lora_targets` or, if that is null, to every linear layer except the output head.
     """
@@ -50,7 +50,7 @@ def config(training: LoraSettings) -> "LoraConfig":
     )
 
 
-def count_weights(training: LoraSettings, layers: Shapes) -> int:
+def count_lora_weights(training: LoraSettings, layers: LayerShapes) -> int:
     assert training.lora_rank
     chosen = [
         shape
@@ -65,14 +65,16 @@ LORA = Method(
     summary="an adapter",
     trained_part="a LoRA adapter of",
     # Matrices B begin as 0, so matrices A have no gradient in the first step.
-    adapter=Adapter(config, count_weights, weight_names="lora_", idle_weight_names="lora_A"),
+    adapter=Adapter(
+        build_lora_config, count_lora_weights, weight_name_part="lora_", zero_gradient_weight_names="lora_A"
+    ),
     approaches=("lora",),
-    settings=SETTINGS,
-    required=("lora_rank", "lora_alpha"),
+    own_settings=LORA_SETTINGS,
+    required_settings=("lora_rank", "lora_alpha"),
 )
 QLORA = replace(
     LORA,
     summary="an adapter on a base model loaded with 4 bits per weight",
     trained_part="a LoRA adapter, over weights in 4 bits, of",
-    quantised=True,
+    is_quantised=True,
 )

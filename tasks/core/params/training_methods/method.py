@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from peft import PeftConfig
 
-Shapes = Mapping[str, tuple[int, ...]]
+LayerShapes = Mapping[str, tuple[int, ...]]
 """Shape [out, in] of each linear layer of the base model, by the name of the layer's weights."""
 
 
@@ -17,54 +17,54 @@ def module_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class ResultForm:
-    folder: str
+    folder_name: str
     needs_base: bool
     """Whether the result is loaded on top of its base model, which must then be stored with the release."""
-    library: str
+    library_name: str
     """Library that loads the result, as `library_name` in a model card on the Hugging Face Hub."""
 
 
-ADAPTER = ResultForm(folder="adapter", needs_base=True, library="peft")
-FULL_MODEL = ResultForm(folder="model", needs_base=False, library="transformers")
-FORMS = (ADAPTER, FULL_MODEL)
+ADAPTER = ResultForm(folder_name="adapter", needs_base=True, library_name="peft")
+FULL_MODEL = ResultForm(folder_name="model", needs_base=False, library_name="transformers")
+RESULT_FORMS = (ADAPTER, FULL_MODEL)
 
 
 @dataclass(frozen=True)
 class Adapter:
     """Adapter that PEFT trains and can merge into the weights of the base model.
 
-    The first argument of both functions is the section `training` of params.yaml.
+    Both functions take the section `training` of params.yaml as their first argument.
     """
 
-    config: Callable[[Any], "PeftConfig"]
-    count_weights: Callable[[Any, Shapes], int]
-    weight_names: str
+    build_config: Callable[[Any], "PeftConfig"]
+    count_weights: Callable[[Any, LayerShapes], int]
+    weight_name_part: str
     """Substring that identifies the trained weights: it occurs in all of their names and in no other name."""
-    idle_weight_names: str | None = None
+    zero_gradient_weight_names: str | None = None
     """Substring that occurs in the names of all trained weights whose gradient is 0 in the first step. None if no
     weights start with a zero gradient."""
 
-    def starts_idle(self, name: str) -> bool:
-        return self.idle_weight_names is not None and self.idle_weight_names in name
+    def has_zero_gradient_at_start(self, name: str) -> bool:
+        return self.zero_gradient_weight_names is not None and self.zero_gradient_weight_names in name
 
 
 @dataclass(frozen=True)
 class Method:
     summary: str
     trained_part: str
-    """Description of the trained part, followed by the base model's name in a sentence, for example `a LoRA adapter
-    of`."""
+    """Description of the trained part, for example `a LoRA adapter of`. The name of the base model follows it in a
+    sentence."""
     adapter: Adapter | None
     """Adapter to train; None to train all weights."""
     approaches: tuple[str, ...] = ()
     """Values of `use_case.approach` that require this method, or another method that lists the same value."""
-    settings: Mapping[str, int | str | None] = field(default_factory=dict)
-    """Parameters of `training` that only this method and similar ones use, each with the value that it must have for
-    all other methods."""
-    required: tuple[str, ...] = ()
-    quantised: bool = False
+    own_settings: Mapping[str, int | str | None] = field(default_factory=dict)
+    """Parameters of `training` that only this method and similar ones use. Each is given with the value that it must
+    have if another method is used."""
+    required_settings: tuple[str, ...] = ()
+    is_quantised: bool = False
     """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which requires bitsandbytes."""
 
     @property
-    def form(self) -> ResultForm:
+    def result_form(self) -> ResultForm:
         return ADAPTER if self.adapter else FULL_MODEL

@@ -1,4 +1,4 @@
-"""Heads as files of a folder."""
+"""Heads as files in a folder."""
 
 import stat
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import Unavailable
-from tasks.core.files import create_file, open_regular_file
-from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
+from tasks.core.files import create_private_file, open_regular_file
+from tasks.ledger.head_files import MAX_HEAD_BYTES, head_filename, parse_tree_size
 
 
 class FolderPlace:
@@ -27,19 +27,19 @@ class FolderPlace:
     def sizes(self) -> set[int]:
         with self._translate_errors():
             names = [path.name for path in self._folder.iterdir()] if self._exists() else []
-        return {size for name in names if (size := parse_size(name)) is not None}
+        return {size for name in names if (size := parse_tree_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         with self._translate_errors():
-            return {size: _read_head(self._folder / filename(size)) for size in sorted(sizes & self.sizes())}
+            return {size: _read_head(self._folder / head_filename(size)) for size in sorted(sizes & self.sizes())}
 
     def add(self, heads: dict[int, bytes]) -> None:
         with self._translate_errors():
             if heads and not self._exists():
                 self._folder.mkdir(exist_ok=True)
             for size, data in sorted(heads.items()):
-                if create_file(self._folder / filename(size), data):
-                    (self._folder / filename(size)).chmod(0o444)
+                if create_private_file(self._folder / head_filename(size), data):
+                    (self._folder / head_filename(size)).chmod(0o444)
 
     def _exists(self) -> bool:
         if not self._folder.parent.is_dir():

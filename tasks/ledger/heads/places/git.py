@@ -14,14 +14,14 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.ledger.head_files import MAX_HEAD_BYTES
 
-REF = "refs/hallmark/ledger"
+HEADS_REF = "refs/hallmark/ledger"
 HEAD_FILE = "head.json"
-MESSAGE = re.compile(r"Ledger of ([0-9]{1,19}) entries")
+COMMIT_MESSAGE_PATTERN = re.compile(r"Ledger of ([0-9]{1,19}) entries")
 MAX_SUBJECT_COLUMNS = 40
 """Number of columns to which `git log` shortens or pads a commit's subject. The subject of a head's commit has at most
 37 characters."""
 TIMEOUT_SECONDS = 60
-MAX_PUSHES = 5
+MAX_PUSH_ATTEMPTS = 5
 """Maximum number of attempts to push. An attempt fails if another machine pushes at the same time."""
 COMMIT_IDENTITY = {
     name: value for who in ("AUTHOR", "COMMITTER")
@@ -41,68 +41,71 @@ class GitPlace:
         return re.sub(r"(?<=://)[^/@]*@", "", self._url)
 
     def sizes(self) -> set[int]:
-        self._fetch()
-        return set(self._commits())
+        self._update_clone()
+        return set(self._commits_by_size())
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        commits = self._commits()
+        commits = self._commits_by_size()
         wanted = {size: commits[size] for size in sorted(sizes & commits.keys())}
-        told = self._cat("--batch-check", wanted)
+        told = self._cat_files("--batch-check", wanted)
         heads = dict.fromkeys(wanted, b"")
         possible = {size: wanted[size] for size in wanted if _is_possible_head(told.readline().split())}
-        answer = self._cat("--batch", possible)
+        answer = self._cat_files("--batch", possible)
         for size in possible:
             heads[size] = answer.read(int(answer.readline().split()[-1]))
             answer.readline()
         return heads
 
-    def _cat(self, how: str, commits: Mapping[int, str]) -> io.BytesIO:
+    def _cat_files(self, how: str, commits: Mapping[int, str]) -> io.BytesIO:
         asked = "".join(f"{commit}:{HEAD_FILE}\n" for commit in commits.values())
         return io.BytesIO(self._git("cat-file", how, stdin=asked.encode()))
 
     def add(self, heads: dict[int, bytes]) -> None:
-        for last_try in [False] * (MAX_PUSHES - 1) + [True]:
-            self._fetch()
-            tip, missing = self._tip(), {size: heads[size] for size in heads.keys() - self._commits().keys()}
+        for last_try in [False] * (MAX_PUSH_ATTEMPTS - 1) + [True]:
+            self._update_clone()
+            tip, missing = (
+                self._newest_commit(),
+                {size: heads[size] for size in heads.keys() - self._commits_by_size().keys()},
+            )
             for size, data in sorted(missing.items()):
                 tip = self._commit(size, data, tip)
             try:
                 if missing and tip:
-                    self._git("push", "--quiet", "--", self._url, f"{tip}:{REF}")
-                    self._git("update-ref", REF, tip)
+                    self._git("push", "--quiet", "--", self._url, f"{tip}:{HEADS_REF}")
+                    self._git("update-ref", HEADS_REF, tip)
                 return
             except Unavailable:  # for example since another machine pushed first; a push is never forced
                 if last_try:
                     raise
 
-    def _fetch(self) -> None:
+    def _update_clone(self) -> None:
         """Update the local clone. Raises Refused if the remote's history is missing or was rewritten."""
         if not self._clone.exists():
             self._clone.parent.mkdir(parents=True, exist_ok=True)
             self._run("init", "--quiet", "--bare", str(self._clone), cwd=self._clone.parent)
-        there = self._git("ls-remote", "--", self._url, REF).decode().split()
-        before = self._tip()
+        there = self._git("ls-remote", "--", self._url, HEADS_REF).decode().split()
+        before = self._newest_commit()
         if not there:
             if before:
-                raise Refused(f"{self.name}: {REF} is gone, and its heads with it")
+                raise Refused(f"{self.name}: {HEADS_REF} is gone, and its heads with it")
             return
-        self._git("fetch", "--quiet", "--no-tags", "--", self._url, f"+{REF}:refs/there")
+        self._git("fetch", "--quiet", "--no-tags", "--", self._url, f"+{HEADS_REF}:refs/there")
         if before and self._git("rev-list", "-n", "1", before, "--not", "refs/there").strip():
-            raise Refused(f"{self.name}: the history of {REF} was rewritten; heads that were there are gone")
-        self._git("update-ref", REF, "refs/there")
+            raise Refused(f"{self.name}: the history of {HEADS_REF} was rewritten; heads that were there are gone")
+        self._git("update-ref", HEADS_REF, "refs/there")
 
-    def _tip(self) -> str | None:
-        return self._git("for-each-ref", "--format=%(objectname)", REF).decode().strip() or None
+    def _newest_commit(self) -> str | None:
+        return self._git("for-each-ref", "--format=%(objectname)", HEADS_REF).decode().strip() or None
 
-    def _commits(self) -> dict[int, str]:
+    def _commits_by_size(self) -> dict[int, str]:
         """Return the commit of each head by tree size. If a size has more than one commit, the first one counts."""
-        if not self._tip():
+        if not self._newest_commit():
             return {}
         commits: dict[int, str] = {}
         shown = f"--format=%H %<({MAX_SUBJECT_COLUMNS},trunc)%s"
-        for line in self._git("log", "--reverse", shown, REF).decode(errors="replace").split("\n"):
+        for line in self._git("log", "--reverse", shown, HEADS_REF).decode(errors="replace").split("\n"):
             commit, _, subject = line.partition(" ")
-            if matched := MESSAGE.fullmatch(subject.rstrip(" ")):
+            if matched := COMMIT_MESSAGE_PATTERN.fullmatch(subject.rstrip(" ")):
                 commits.setdefault(int(matched[1]), commit)
         return commits
 

@@ -17,7 +17,7 @@ class HeadPlace(Protocol):
         """Return the files of the heads with these tree sizes, by size. Sizes without a head are left out.
 
         Other people may be able to write to the place. If a file is too long to be a head, at most MAX_HEAD_BYTES + 1
-        bytes of it are returned, or none. `heads.parse` refuses both.
+        bytes of it are returned, or none. `heads.parse_head` refuses both.
         """
 
     def add(self, heads: dict[int, bytes]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from tasks.core import object_store
 from tasks.core.errors import Unavailable
-from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
+from tasks.ledger.head_files import MAX_HEAD_BYTES, head_filename, parse_tree_size
 
-TIMEOUTS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
+REQUEST_LIMITS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
 """Timeouts in seconds and number of attempts for S3 requests. A head that cannot be stored is stored by the next
 publication."""
 PARALLEL_REQUESTS = 10
@@ -29,7 +29,7 @@ class S3Place:
         with self._open_store() as store:
             found = [*object_store.list_objects(store, self._bucket, self._prefix, Delimiter="/")]
         names = {each.key.removeprefix(self._prefix): each.size for each in found}
-        return {size: count for name, count in names.items() if (size := parse_size(name)) is not None}
+        return {size: count for name, count in names.items() if (size := parse_tree_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         counts = self._byte_counts()
@@ -50,7 +50,7 @@ class S3Place:
         try:
             answer = store.get_object(Bucket=self._bucket, Key=self._key(size), Range=f"bytes=0-{length - 1}")
         except ClientError as error:
-            if object_store.error_code(error) in object_store.MISSING_OBJECT:
+            if object_store.error_code(error) in object_store.MISSING_OBJECT_CODES:
                 return None
             raise
         with closing(answer["Body"]) as body:
@@ -60,18 +60,18 @@ class S3Place:
     def add(self, heads: dict[int, bytes]) -> None:
         with self._open_store() as store:
             for size, data in sorted(heads.items()):
-                if not object_store.exists(store, self._bucket, self._key(size)):
+                if not object_store.object_exists(store, self._bucket, self._key(size)):
                     store.put_object(Bucket=self._bucket, Key=self._key(size), Body=data)
 
     def _key(self, size: int) -> str:
-        return f"{self._prefix}{filename(size)}"
+        return f"{self._prefix}{head_filename(size)}"
 
     @contextmanager
     def _open_store(self) -> Iterator[Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            with object_store.opened(**TIMEOUTS) as store:
+            with object_store.open_client(**REQUEST_LIMITS) as store:
                 yield store
         except FileNotFoundError:
             raise Unavailable(f"{self.name} is away: there is no such bucket; make it, or correct the name") from None

@@ -10,21 +10,21 @@ from tasks.ledger.heads.places.place import HeadPlace
 from tasks.ledger.heads.places.s3 import S3Place
 
 
-def parse(words: str, checkout: Path, state: Path) -> list[HeadPlace]:
+def parse_places(value: str, checkout: Path, state: Path) -> list[HeadPlace]:
     """Parse the value of HALLMARK_LEDGER_HEADS: the places to publish to, separated by spaces.
 
     Raises:
         InputError: A word does not name a place, a place is named twice, or a folder is inside the state folder, where
             an attacker who rewrites the ledger could rewrite the heads too.
     """
-    places = [_place(word, checkout, state) for word in words.split()]
+    places = [_parse_place(word, checkout, state) for word in value.split()]
     names = [place.name for place in places]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"HALLMARK_LEDGER_HEADS names a place twice: {', '.join(twice)}; name each once")
     return places
 
 
-def _place(word: str, checkout: Path, state: Path) -> HeadPlace:
+def _parse_place(word: str, checkout: Path, state: Path) -> HeadPlace:
     if word.startswith("s3://"):
         if not re.fullmatch(r"s3://[^/]+(/.*)?", word):
             raise InputError(f"HALLMARK_LEDGER_HEADS: {word} names no bucket; expected s3://BUCKET/PREFIX")

@@ -33,22 +33,22 @@ class Backend(Protocol):
 
 
 @contextmanager
-def opened(location: str) -> Iterator[Backend]:
+def open_backend(location: str) -> Iterator[Backend]:
     """Open the backend at `location`, which is `s3://BUCKET/PREFIX` or the path of a folder.
 
     Raises:
         NotADirectoryError: The folder does not exist.
     """
     if location.startswith(S3_SCHEME):
-        with object_store.opened(**BOTO_CONFIG) as client:
-            yield Bucket(client, *object_store.parse_location(location))
+        with object_store.open_client(**BOTO_CONFIG) as client:
+            yield BucketBackend(client, *object_store.parse_location(location))
         return
     if not Path(location).is_dir():
         raise NotADirectoryError(f"there is no folder {location}")
-    yield Folder(Path(location))
+    yield FolderBackend(Path(location))
 
 
-class Folder:
+class FolderBackend:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -76,19 +76,19 @@ class Folder:
             target.unlink(missing_ok=True)
 
 
-class Bucket:
+class BucketBackend:
     def __init__(self, client: Any, bucket: str, prefix: str) -> None:
         self._client, self._bucket, self._prefix = client, bucket, prefix
 
     def exists(self, name: str) -> bool:
-        return object_store.exists(self._client, self._bucket, self._key(name))
+        return object_store.object_exists(self._client, self._bucket, self._key(name))
 
     def put(self, file: Path, name: str) -> None:
         with self._transfer() as transfer:
             transfer.upload(str(file), self._bucket, self._key(name)).result()
 
     def get(self, name: str, file: Path) -> None:
-        with object_store.unreadable_answers(), self._transfer() as transfer:
+        with object_store.translate_unreadable_answers(), self._transfer() as transfer:
             transfer.download(self._bucket, self._key(name), str(file)).result()
 
     def remove(self, name: str) -> None:

@@ -1,6 +1,6 @@
 """Client of the training storage: objects below `s3://BUCKET/PREFIX`, or files in a folder that all machines mount.
 
-The storage is not trusted. Readers compare each file with a digest that they received from elsewhere.
+The storage is not trusted. Readers verify each file against a digest that they received by another way.
 """
 
 import os
@@ -17,7 +17,7 @@ from tasks.stages.cluster.storage import backends
 from tasks.stages.cluster.storage.backends import S3_SCHEME, Backend
 
 LOCATION_VARIABLE = "HALLMARK_TRAINING_STORAGE"
-AWS_VARIABLES = (
+TRAINING_AWS_VARIABLES = (
     "HALLMARK_TRAINING_AWS_ACCESS_KEY_ID",
     "HALLMARK_TRAINING_AWS_SECRET_ACCESS_KEY",
     "HALLMARK_TRAINING_AWS_SESSION_TOKEN",
@@ -25,33 +25,33 @@ AWS_VARIABLES = (
     "HALLMARK_TRAINING_AWS_DEFAULT_REGION",
     "HALLMARK_TRAINING_AWS_CA_BUNDLE",
 )
-"""Environment variables that override the AWS_* variables for the training storage, on the machine that starts a
-training run."""
+"""Environment variables that override the AWS_* variables for the training storage. They are read on the machine that
+starts a training run."""
 MAX_OUTAGE_SECONDS = 600.0
-"""Maximum duration of an outage of the storage in seconds. During an outage, training continues up to its next
+"""Maximum duration in seconds of an outage of the storage. During an outage, training continues up to its next
 checkpoint."""
 SETTINGS_RETRY_SECONDS = 20.0
-"""Duration of retries in seconds after an error that wrong settings can cause, if the storage has never answered.
+"""Duration in seconds of retries after an error that wrong settings can cause, if the storage has never answered.
 
 Such errors are a bad request, a failed TLS handshake, and an answer that does not come from an object store.
 """
 RETRY_SECONDS = 3.0
 
 
-def location() -> str:
+def storage_location() -> str:
     """Return the storage's location from the environment; an empty string if it is not set."""
     return os.environ.get(LOCATION_VARIABLE, "").rstrip("/")
 
 
-def from_environment() -> "TrainingStorage | None":
-    """Return the storage that the environment variables describe, or None if they describe none.
+def storage_from_environment() -> "TrainingStorage | None":
+    """Return the storage that the environment variables describe; None if they describe none.
 
-    The AWS_* variables of this process are set from those in AWS_VARIABLES.
+    The values of AWS_VARIABLES are copied to the AWS_* variables of this process.
 
     Raises:
         InputError: The location is malformed, or its folder does not exist.
     """
-    where = location()
+    where = storage_location()
     if not where and not os.environ.get(LOCATION_VARIABLE):
         return None
     bucket = where.removeprefix(S3_SCHEME).partition("/")[0]
@@ -61,21 +61,21 @@ def from_environment() -> "TrainingStorage | None":
         )
     if where.startswith("/") and not Path(where).is_dir():
         raise InputError(f"{LOCATION_VARIABLE}: there is no folder {where}; make it, or correct the setting")
-    for name in AWS_VARIABLES:
+    for name in TRAINING_AWS_VARIABLES:
         if value := os.environ.get(name):
-            os.environ[boto_name(name)] = value
+            os.environ[aws_variable_name(name)] = value
     return TrainingStorage(where)
 
 
-def boto_name(name: str) -> str:
+def aws_variable_name(name: str) -> str:
     return name.removeprefix("HALLMARK_TRAINING_")
 
 
 class TrainingStorage:
     """Client of the storage at `where`, which is `s3://BUCKET/PREFIX` or the absolute path of a folder."""
 
-    def __init__(self, where: str) -> None:
-        self.location = where
+    def __init__(self, location: str) -> None:
+        self.location = location
         self.has_answered = False
         """Whether the storage has answered at least once, so that its settings must be right."""
 
@@ -91,7 +91,7 @@ class TrainingStorage:
             Unavailable: The storage did not answer for MAX_OUTAGE_SECONDS, or is full.
         """
         try:
-            self._with_retries([partial(_put, file=file, name=name, again=again) for name, file in files])
+            self._with_retries([partial(_store_file, file=file, name=name, again=again) for name, file in files])
         except FileNotFoundError as error:
             raise InputError(
                 f"{LOCATION_VARIABLE}: nothing can be stored in {self.location} ({error}); is there such a bucket?"
@@ -128,15 +128,15 @@ class TrainingStorage:
         if not self.location.startswith(S3_SCHEME):
             return "let the person who runs this write there"
         return (
-            f"give it keys in {AWS_VARIABLES[0]} and its like, and the machines of the cluster in AWS_*; or set its "
-            "clock, since a store believes none that is minutes off"
+            f"give it keys in {TRAINING_AWS_VARIABLES[0]} and its like, and the machines of the cluster in AWS_*; or "
+            "set its clock, since a store believes none that is minutes off"
         )
 
-    def _with_retries(self, acts: Sequence[Callable[[Backend], object]]) -> None:
-        left, since = deque(acts), 0.0
+    def _with_retries(self, operations: Sequence[Callable[[Backend], object]]) -> None:
+        left, since = deque(operations), 0.0
         while left:
             try:
-                with backends.opened(self.location) as store:
+                with backends.open_backend(self.location) as store:
                     while left:
                         left[0](store)
                         left.popleft()
@@ -159,8 +159,8 @@ class TrainingStorage:
         if setting and (_is_local_error(error) or waited > SETTINGS_RETRY_SECONDS):
             raise InputError(
                 f"the storage {self.location} cannot be reached as it is set ({_error_text(error)}); look at bucket "
-                f"and prefix of {LOCATION_VARIABLE}, at {', '.join(AWS_VARIABLES[3:])}, and on the cluster's machines "
-                "at AWS_*"
+                f"and prefix of {LOCATION_VARIABLE}, at {', '.join(TRAINING_AWS_VARIABLES[3:])}, and on the "
+                "cluster's machines at AWS_*"
             ) from None
         if _is_refusal(error):
             raise InputError(
@@ -175,7 +175,7 @@ class TrainingStorage:
             ) from None
 
 
-def _put(store: Backend, file: Path, name: str, again: bool) -> None:
+def _store_file(store: Backend, file: Path, name: str, again: bool) -> None:
     if again or not store.exists(name):
         store.put(file, name)
 

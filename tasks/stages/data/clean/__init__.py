@@ -1,6 +1,6 @@
-"""Stage `clean`, which removes records that a filter or their prompt or target rules out.
+"""Stage `clean`, which removes records with an empty prompt, with an unreadable target, or that a filter rejects.
 
 clean.py   the stage
-filter.py  definition of a filter, and those that are on
+filter.py  definition of a filter, and selection of the active filters
 filters/   filters, one file each
 """

@@ -1,7 +1,7 @@
-"""Stage `clean`: remove records whose prompt is empty, whose target is unreadable, or which a filter rules out.
+"""Stage `clean`: remove records with an empty prompt or an unreadable target, and records that a filter rejects.
 
-Each has a rule and a reason. `tasks/core/params/filters.py` is the table of the filters, with their parameters. Rule
-`unreadable_target` is for a target that `evaluate` could not compare answers with.
+Each removal has a rule and a reason. `tasks/core/params/filters.py` lists the filters with their parameters. Rule
+`unreadable_target` removes targets that `evaluate` could not compare with answers.
 
     artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA
     artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE
@@ -24,11 +24,11 @@ from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import Progress
-from tasks.core.records.answer_label import require_readable
+from tasks.core.progress import ProgressReporter
+from tasks.core.records.answer_label import require_parsable_target
 from tasks.core.records.record import TableWriter, read_batches, write_table
-from tasks.stages.data.clean.filter import ActiveFilter, FilteredRecord, active_filters, filtered_records
-from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
+from tasks.stages.data.clean.filter import ActiveFilter, FilterInput, active_filters, filter_inputs
+from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, add_source_rows, stage_counts
 from tasks.stages.data.text import is_blank
 
 BATCH_ROWS = 10_000
@@ -62,7 +62,7 @@ def run(params: Params, layout: Layout) -> CleanResult:
     before, kept, filters = Counter[str](), Counter[str](), active_filters(params.data)
     parts = [REMOVED_SCHEMA.empty_table()]
     with atomic_folder(layout.artefacts("clean")) as folder:
-        progress = Progress("clean", pq.read_metadata(path).num_rows)
+        progress = ProgressReporter("clean", pq.read_metadata(path).num_rows)
         with TableWriter(folder / "records.parquet", pq.read_schema(path)) as file:
             for batch in read_batches(path, rows=BATCH_ROWS):
                 sifted = clean_batch(batch, filters, params.evaluation)
@@ -71,15 +71,18 @@ def run(params: Params, layout: Layout) -> CleanResult:
                 file.write(sifted.kept)
                 parts.append(sifted.removed)
                 progress.report(before.total())
-        removed = with_source_rows(pa.concat_tables(parts), layout)
-        result = _result(before, kept, removed)
+        removed = add_source_rows(pa.concat_tables(parts), layout)
+        result = _build_result(before, kept, removed)
         write_table(removed, folder / "quarantine.parquet")
-        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+        write_json(
+            folder / "result.json",
+            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+        )
     return result
 
 
 def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> CleanedBatch:
-    verdicts = [_verdict(record, filters, evaluation) for record in filtered_records(batch)]
+    verdicts = [_removal_reason(record, filters, evaluation) for record in filter_inputs(batch)]
     records = pa.Table.from_batches([batch])
     is_kept = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(is_kept))
@@ -94,7 +97,9 @@ def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluati
     return CleanedBatch(records.filter(is_kept), pa.table(columns, schema=REMOVED_SCHEMA))
 
 
-def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> tuple[str, str] | None:
+def _removal_reason(
+    record: FilterInput, filters: Sequence[ActiveFilter], evaluation: Evaluation
+) -> tuple[str, str] | None:
     if is_blank(record.prompt):
         return "empty_prompt", "there is no text before the target"
     for each in filters:
@@ -102,13 +107,13 @@ def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter], evaluation
             return each.rule, each.reason(record)
     try:
         if record.target:  # plain texts have none
-            require_readable(record.target, evaluation)
+            require_parsable_target(record.target, evaluation)
     except ValueError as error:
         return "unreadable_target", f"with evaluation.target {evaluation.target} it cannot be read: {error}"
     return None
 
 
-def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> CleanResult:
+def _build_result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> CleanResult:
     if not kept:
         (rule, reason), *_ = zip(*(removed[name].to_pylist() for name in ("rule", "reason")), strict=True)
         raise InputError(
@@ -117,17 +122,17 @@ def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> Clea
         )
     return CleanResult(
         counts=stage_counts("clean", before.total(), kept.total(), removed["rule"].to_pylist()),
-        by_source={name: _counts_of(name, before, kept, removed) for name in sorted(before)},
+        by_source={name: _source_counts(name, before, kept, removed) for name in sorted(before)},
     )
 
 
-def _counts_of(source: str, before: Counter[str], kept: Counter[str], removed: pa.Table) -> Counts:
+def _source_counts(source: str, before: Counter[str], kept: Counter[str], removed: pa.Table) -> Counts:
     rules = removed.filter(pc.equal(removed["source_id"], source))["rule"].to_pylist()
     return stage_counts("clean", before[source], kept[source], rules)
 
 
-def _facts(result: CleanResult) -> facts.Facts:
+def _result_facts(result: CleanResult) -> facts.Facts:
     return {
         "records": Fact(value=result.counts.records, unit="rows"),
-        "quarantined_share": Fact(value=result.counts.share, note="of the records that ingest made"),
+        "quarantined_share": Fact(value=result.counts.quarantined_share, note="of the records that ingest made"),
     }

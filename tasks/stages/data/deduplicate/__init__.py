@@ -2,8 +2,8 @@
 
 deduplicate.py      the stage
 record_columns.py   records as columns
-prompt_analysis.py  contents and editions of the prompts of similar records
-preference.py       order of preference, by which one of several records is kept
+prompt_analysis.py  content and edition of the prompts of similar records
+preference.py       order of preference, which decides which of several records is kept
 duplicates.py       exact duplicates
 similarity/         near-identical texts
 neighbours.py       groups of similar records

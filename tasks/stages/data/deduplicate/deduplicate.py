@@ -1,8 +1,8 @@
 """Stage `deduplicate`: keep one of several records that repeat or contradict each other.
 
 Exact duplicates are always removed. If params.yaml: data.near_duplicates is set, the stage also removes
-near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` has the
-rules, and `preference` the order in which records are preferred.
+near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` defines
+these rules, and `preference` defines which of several records is kept.
 
     artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
@@ -30,13 +30,26 @@ from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data, NearDuplicates
-from tasks.core.progress import announce
-from tasks.core.records.record import QUARANTINE, ROW_GROUP, read_batches, read_table, write_batches, write_table
+from tasks.core.progress import print_progress
+from tasks.core.records.record import (
+    QUARANTINE_SCHEMA,
+    ROW_GROUP_ROWS,
+    read_batches,
+    read_table,
+    write_batches,
+    write_table,
+)
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.deduplicate import duplicates, preference, record_columns
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
-from tasks.stages.data.deduplicate.verdicts import CONTRADICTIONS, KEPT, REASONS, UNDECIDED, Verdict
+from tasks.stages.data.deduplicate.verdicts import (
+    CONFLICT_KEPT,
+    CONFLICT_UNDECIDED,
+    CONTRADICTION_RULES,
+    REASONS_BY_RULE,
+    Verdict,
+)
 from tasks.stages.data.quarantine import Counts, stage_counts
 
 CONFLICTS_SCHEMA = pa.schema(
@@ -73,11 +86,11 @@ class DeduplicateResult(FrozenModel):
 
 @dataclass(frozen=True)
 class TableCounts:
-    """Counts of the records in the written tables, which reveal a record that is missing or was written twice."""
+    """Record counts of the written tables. They reveal a record that is missing or was written twice."""
 
-    kept: Counter[str]
-    rules: defaultdict[str, list[str]]
-    contradicted: int
+    kept_by_source: Counter[str]
+    rules_by_source: defaultdict[str, list[str]]
+    contradictions_kept: int
 
 
 class Params(FrozenModel):
@@ -93,19 +106,19 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
         InputError: No record is left.
     """
     path = layout.artefacts("clean") / "records.parquet"
-    resolved, near = load_resolved(layout.sources), params.data.near_duplicates
+    resolved, near = load_resolved(layout.sources_path), params.data.near_duplicates
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
-    announce("deduplicate", "reading the records")
-    records = record_columns.read(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
-    order = preference.order(records)
-    announce("deduplicate", f"exact duplicates among {len(records):,} records")
-    winners = duplicates.winners(records, order)
+    print_progress("deduplicate", "reading the records")
+    records = record_columns.read_record_columns(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
+    order = preference.preference_order(records)
+    print_progress("deduplicate", f"exact duplicates among {len(records):,} records")
+    winners = duplicates.kept_record_positions(records, order)
     later: list[Verdict] = []
     neighbours = None
     if near is not None:
-        announce("deduplicate", "near-duplicates of what is left")
+        print_progress("deduplicate", "near-duplicates of what is left")
         neighbours = find_neighbours(records, order[winners[order] == order], near)
-        later = neighbours.verdicts(path, words)
+        later = neighbours.judge_records(path, words)
     verdicts = [*_exact_duplicate_verdicts(winners, later), *later]
     keep = np.ones(len(records), bool)
     keep[[verdict.record for verdict in verdicts if verdict.is_removed]] = False
@@ -114,15 +127,18 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
             f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
             "params.yaml: data.near_duplicates"
         )
-    clusters = _clusters(records, neighbours, keep)
-    announce("deduplicate", "writing the tables")
+    clusters = _clusters_table(records, neighbours, keep)
+    print_progress("deduplicate", "writing the tables")
     with atomic_folder(layout.artefacts("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
-        write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
-        write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
+        write_table(_quarantine_table(records, verdicts), folder / "quarantine.parquet")
+        write_table(_conflicts_table(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
-        result = _result(records, _count_written_records(folder), neighbours, clusters, near)
-        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+        result = _build_result(records, _count_written_records(folder), neighbours, clusters, near)
+        write_json(
+            folder / "result.json",
+            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+        )
     return result
 
 
@@ -135,48 +151,50 @@ def _exact_duplicate_verdicts(winners: np.ndarray, later: list[Verdict]) -> Iter
     fate = {verdict.record: verdict for verdict in later if verdict.is_removed}
     for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():
         own = Verdict(record, "exact_duplicate", int(winners[record]), 1.0)
-        yield fate[own.other]._replace(record=record) if own.other in fate else own
+        yield fate[own.other_record]._replace(record=record) if own.other_record in fate else own
 
 
 def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
     begin = 0
-    for batch in read_batches(path, rows=ROW_GROUP):
+    for batch in read_batches(path, rows=ROW_GROUP_ROWS):
         kept = batch.filter(pa.array(keep[begin : begin + len(batch)]))
         begin += len(batch)
         if len(kept):
             yield kept
 
 
-def _clusters(records: RecordColumns, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
+def _clusters_table(records: RecordColumns, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
     ids, names = [], []
-    for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
+    for group in neighbours.near_identical_groups(np.flatnonzero(keep)) if neighbours else ():
         members = records.record_id.take(pa.array(group)).to_pylist()
         ids += members
         names += [min(members)] * len(members)
     return pa.table([ids, names], schema=CLUSTERS_SCHEMA).sort_by("record_id")
 
 
-def _quarantine(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
+def _quarantine_table(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
     verdicts = [verdict for verdict in verdicts if verdict.is_removed]
     went = pa.array([verdict.record for verdict in verdicts], pa.int64())
-    kept = pa.array([None if verdict.rule == UNDECIDED else verdict.other for verdict in verdicts], pa.int64())
+    kept = pa.array(
+        [None if verdict.rule == CONFLICT_UNDECIDED else verdict.other_record for verdict in verdicts], pa.int64()
+    )
     columns = [
         records.source_id.take(went),
         pa.array(records.row[went.to_numpy()], pa.int64()),
         records.record_id.take(went),
         pa.array([verdict.rule for verdict in verdicts], pa.string()),
-        pa.array([REASONS[verdict.rule] for verdict in verdicts], pa.string()),
+        pa.array([REASONS_BY_RULE[verdict.rule] for verdict in verdicts], pa.string()),
         records.record_id.take(kept),
     ]
-    return pa.table(columns, schema=QUARANTINE).sort_by("record_id")
+    return pa.table(columns, schema=QUARANTINE_SCHEMA).sort_by("record_id")
 
 
-def _conflicts(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
-    contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTIONS]
+def _conflicts_table(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
+    contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTION_RULES]
     columns = [
         records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
         pa.array([verdict.rule for verdict in contrary], pa.string()),
-        records.record_id.take(pa.array([verdict.other for verdict in contrary], pa.int64())),
+        records.record_id.take(pa.array([verdict.other_record for verdict in contrary], pa.int64())),
         pa.array([verdict.jaccard for verdict in contrary], pa.float64()),
     ]
     return pa.table(columns, schema=CONFLICTS_SCHEMA).sort_by("record_id")
@@ -189,36 +207,36 @@ def _count_written_records(folder: Path) -> TableCounts:
     for source, rule in zip(quarantine["source_id"].to_pylist(), quarantine["rule"].to_pylist(), strict=True):
         rules[source].append(rule)
     contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
-    return TableCounts(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
+    return TableCounts(Counter(kept.to_pylist()), rules, contrary.count(CONFLICT_KEPT))
 
 
-def _result(
+def _build_result(
     records: RecordColumns,
     written: TableCounts,
     neighbours: Neighbours | None,
     clusters: pa.Table,
     near: NearDuplicates | None,
 ) -> DeduplicateResult:
-    before, kept, rules = Counter(records.source_id.to_pylist()), written.kept, written.rules
+    before, kept, rules = Counter(records.source_id.to_pylist()), written.kept_by_source, written.rules_by_source
     sizes = Counter(clusters["cluster"].to_pylist())
     return DeduplicateResult(
         counts=stage_counts("deduplicate", before.total(), kept.total(), chain(*rules.values())),
         by_source={name: stage_counts("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
-        kept=preference.DESCRIPTION,
+        kept=preference.PREFERENCE_DESCRIPTION,
         near=near,
-        contradictions_kept=written.contradicted,
+        contradictions_kept=written.contradictions_kept,
         near_pairs=len(neighbours.near_identical_pairs) if neighbours else 0,
         clusters=len(sizes),
         largest_cluster=max(sizes.values(), default=0),
     )
 
 
-def _facts(result: DeduplicateResult) -> facts.Facts:
+def _result_facts(result: DeduplicateResult) -> facts.Facts:
     quarantined = result.counts.quarantined
     stated = {
         "records": Fact(value=result.counts.records, unit="rows"),
         "exact_duplicates": Fact(value=quarantined.get("exact_duplicate", 0), unit="rows"),
-        "quarantined_share": Fact(value=result.counts.share, note="of the records that clean left"),
+        "quarantined_share": Fact(value=result.counts.quarantined_share, note="of the records that clean left"),
     }
     if result.near is None:
         return stated  # zeros would say that near-identical prompts were looked for
@@ -228,7 +246,7 @@ def _facts(result: DeduplicateResult) -> facts.Facts:
         "superseded": Fact(value=quarantined.get("superseded", 0), unit="rows", note="older versions"),
         "conflicts": Fact(value=quarantined.get("conflict", 0), unit="rows", note="decided by authority or date"),
         "conflicts_undecided": Fact(
-            value=quarantined.get(UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"
+            value=quarantined.get(CONFLICT_UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"
         ),
         "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
         "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),

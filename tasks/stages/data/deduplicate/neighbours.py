@@ -12,8 +12,8 @@ from tasks.stages.data.deduplicate import prompt_analysis
 from tasks.stages.data.deduplicate.prompt_analysis import PromptColumns
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.similarity.groups import connected_components
-from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, near_pairs
-from tasks.stages.data.deduplicate.verdicts import GroupRecord, Similarity, Verdict, judge
+from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, find_near_pairs
+from tasks.stages.data.deduplicate.verdicts import GroupRecord, SimilarPrompts, Verdict, judge_group
 
 JACCARD_MARGIN = 0.05
 """Margin below the Jaccard threshold within which pairs are still compared for typos.
@@ -26,61 +26,65 @@ have a Jaccard similarity above .85, and all have one above .8.
 @dataclass(frozen=True)
 class Neighbours:
     records: RecordColumns
-    order: np.ndarray
+    preference_order: np.ndarray
     """Positions of the records that are compared, in order of preference."""
-    pairs: NearPairs
+    near_pairs: NearPairs
     """Pairs of normalised prompts with a Jaccard similarity of at least `thresholds.jaccard - JACCARD_MARGIN`."""
     thresholds: NearDuplicates
 
     @property
     def near_identical_pairs(self) -> np.ndarray:
-        return self.pairs.pairs[self.pairs.jaccards >= self.thresholds.jaccard]
+        return self.near_pairs.pairs[self.near_pairs.jaccards >= self.thresholds.jaccard]
 
-    def verdicts(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
+    def judge_records(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
         """Return a verdict on each record that is removed, or that is kept although it contradicts a kept record.
 
         `path` is the Parquet file of the records.
         """
-        groups = list(self._groups(self.order, self.pairs.pairs))
+        groups = list(self._connected_groups(self.preference_order, self.near_pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
         wanted[[record for group in groups for record in group.tolist()]] = True
-        analysed = prompt_analysis.analyse(path, wanted, edition_words)
-        both_ways = np.concatenate((self.pairs.pairs, self.pairs.pairs[:, ::-1]))
+        analysed = prompt_analysis.analyse_prompts(path, wanted, edition_words)
+        both_ways = np.concatenate((self.near_pairs.pairs, self.near_pairs.pairs[:, ::-1]))
         by_form = np.argsort(both_ways[:, 0], kind="stable")
-        starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.forms) + 1))
-        jaccards = np.tile(self.pairs.jaccards, 2)[by_form]
-        nearness = Similarity(starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.uses)
-        return [verdict for group in groups for verdict in judge(self._items(group, analysed), nearness)]
+        starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.normalised_prompts) + 1))
+        jaccards = np.tile(self.near_pairs.jaccards, 2)[by_form]
+        nearness = SimilarPrompts(
+            starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.word_uses
+        )
+        return [verdict for group in groups for verdict in judge_group(self._group_records(group, analysed), nearness)]
 
-    def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
+    def near_identical_groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the groups of at least two near-identical records among the positions `order`.
 
         Positions within a group are in the same order as in `order`.
         """
-        return self._groups(order, self.near_identical_pairs)
+        return self._connected_groups(order, self.near_identical_pairs)
 
-    def _groups(self, order: np.ndarray, pairs: np.ndarray) -> Iterator[np.ndarray]:
-        forms = self.records.form[order]
-        present = np.zeros(len(self.records.forms), bool)
+    def _connected_groups(self, order: np.ndarray, pairs: np.ndarray) -> Iterator[np.ndarray]:
+        forms = self.records.normalised_prompt[order]
+        present = np.zeros(len(self.records.normalised_prompts), bool)
         present[forms[forms >= 0]] = True
         pairs = pairs[present[pairs].all(axis=1)]
         with_form = order[forms >= 0]
-        group = connected_components(len(present), pairs)[self.records.form[with_form]]
+        group = connected_components(len(present), pairs)[self.records.normalised_prompt[with_form]]
         by_group = np.argsort(group, kind="stable")
         ends = np.append(np.flatnonzero(np.diff(group[by_group])) + 1, len(group))
         for begin, end in pairwise([0, *ends.tolist()]):
             if end - begin > 1:
                 yield with_form[by_group[begin:end]]
 
-    def _items(self, group: np.ndarray, said: PromptColumns) -> list[GroupRecord]:
+    def _group_records(self, group: np.ndarray, said: PromptColumns) -> list[GroupRecord]:
         of = self.records
         columns = {
             "record": group, "rank": np.arange(len(group)), "authority": of.authority[group],
-            "retired": of.retired[group], "effective": of.effective[group], "version": of.version[group],
-            "side": of.side[group], "task": of.task[group], "target": of.target[group], "answer": of.answer[group],
-            "form": of.form[group], "content": said.content[group], "signature": said.signature[group],
+            "retired": of.is_retired[group], "effective": of.effective_day[group], "version": of.edition_rank[group],
+            "side": of.fixed_partition[group], "task": of.task[group], "target": of.target[group],
+            "answer": of.target_id_without_values[group],
+            "form": of.normalised_prompt[group], "content": said.content[group], "signature": said.signature[group],
             "people": said.people[group], "marked": of.states_edition[group] | of.dates_are_editions[group],
-            "titled": said.prompt_states_edition[group] | of.dates_are_editions[group], "aside": of.puts_aside[group],
+            "titled": said.prompt_states_edition[group] | of.dates_are_editions[group],
+            "aside": of.quarantines_contradictions[group],
         }  # fmt: skip
         return [
             GroupRecord(*item) for item in zip(*(columns[name].tolist() for name in GroupRecord._fields), strict=True)
@@ -88,8 +92,10 @@ class Neighbours:
 
 
 def find_neighbours(records: RecordColumns, order: np.ndarray, near: NearDuplicates) -> Neighbours:
-    forms = records.form[order]
+    forms = records.normalised_prompt[order]
     forms = forms[forms >= 0]
     distinct, first = np.unique(forms, return_index=True)
     by_preference = distinct[np.argsort(first, kind="stable")]
-    return Neighbours(records, order, near_pairs(records.forms, by_preference, near.jaccard - JACCARD_MARGIN), near)
+    return Neighbours(
+        records, order, find_near_pairs(records.normalised_prompts, by_preference, near.jaccard - JACCARD_MARGIN), near
+    )

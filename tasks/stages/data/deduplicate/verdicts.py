@@ -7,13 +7,14 @@
     conflict_undecided  same question, another target and equal precedence, and one of the two sources says
                         `contradictions: put_aside`; or same question as a record removed by this rule, and another
                         target
-    conflict_kept       same question, another target and equal precedence, and neither source says so: both records
-                        are kept, and their owners see them side by side
+    conflict_kept       same question, another target and equal precedence, and neither source says
+                        `contradictions: put_aside`: both records are kept, and their owners see them side by side
 
-A higher authority has precedence, then a record that is not retired, then the newer effective date, then the newer
-edition that a text states. All rules except `near_test` are about records of the same task. Two prompts are the same
-question if they differ in nothing but typos (`similarity/equality.py`). Prompts with another difference, such as a
-number, are two questions; one supersedes the other only if both state their edition.
+The record with the higher authority has precedence. If authorities are equal, a record that is not retired has
+precedence, then the record with the newer effective date, then the record whose text states the newer edition. All
+rules except `near_test` apply to records of the same task. Two prompts are the same question if they differ only in
+typos (`similarity/equality.py`). Prompts with another difference, such as a number, are two questions. In that case,
+one supersedes the other only if both state their edition.
 """
 
 from collections import defaultdict
@@ -26,23 +27,23 @@ import numpy as np
 
 from tasks.core.params.data import NearDuplicates
 from tasks.stages.data.deduplicate.record_columns import FIXED_TEST
-from tasks.stages.data.deduplicate.similarity.equality import says_the_same
+from tasks.stages.data.deduplicate.similarity.equality import have_same_content
 from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 
-MAX_COMPARED = 64
-"""Maximum number of records, the preferred ones first, with which a record is compared for each similar prompt. It
-applies separately to records with another target and to other editions."""
-UNDECIDED, KEPT = "conflict_undecided", "conflict_kept"
-CONTRADICTIONS = ("conflict", UNDECIDED, KEPT)
-REASONS = {
+MAX_COMPARISONS = 64
+"""Maximum number of records with which a record is compared for each similar prompt. Preferred records are compared
+first. The limit applies separately to records with another target and to other editions."""
+CONFLICT_UNDECIDED, CONFLICT_KEPT = "conflict_undecided", "conflict_kept"
+CONTRADICTION_RULES = ("conflict", CONFLICT_UNDECIDED, CONFLICT_KEPT)
+REASONS_BY_RULE = {
     "exact_duplicate": "the same conversation and target as the record kept instead",
     "near_test": "near-identical to a record of a fixed test set",
     "superseded": "an older edition of the record kept instead",
     "near_duplicate": "the same words as the record kept instead but for slips and courtesies, with the same target",
     "conflict": "asks the same as the record kept instead, which has another target and the higher authority or the "
     "newer date",
-    UNDECIDED: "asks the same as a record with another target, of the same authority and date, or contradicts records "
-    "in dispute: an owner's to decide",
+    CONFLICT_UNDECIDED: "asks the same as a record with another target, of the same authority and date, or "
+    "contradicts records in dispute: an owner's to decide",
 }
 
 
@@ -76,19 +77,19 @@ class GroupRecord(NamedTuple):
 class Verdict(NamedTuple):
     record: int
     rule: str
-    other: int
+    other_record: int
     """Record that is kept instead or, if neither record has precedence, a record that contradicts this one."""
     jaccard: float
 
     @property
     def is_removed(self) -> bool:
-        return self.rule != KEPT
+        return self.rule != CONFLICT_KEPT
 
 
 @dataclass(frozen=True)
-class Similarity:
+class SimilarPrompts:
     starts: np.ndarray
-    others: np.ndarray
+    similar_indices: np.ndarray
     """Indices of similar prompts: those similar to prompt i are `others[starts[i]:starts[i + 1]]`."""
     jaccards: np.ndarray
     thresholds: NearDuplicates
@@ -96,23 +97,23 @@ class Similarity:
     uses: WordUses
     _equalities: dict[tuple[int, int], bool] = field(default_factory=dict)
 
-    def similar_forms(self, form: int) -> Iterator[tuple[int, float]]:
+    def similar_prompts(self, form: int) -> Iterator[tuple[int, float]]:
         """Yield similar prompts with their Jaccard similarities, starting with the prompt itself."""
         begin, end = self.starts[form : form + 2]
         yield form, 1.0
-        yield from zip(self.others[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
+        yield from zip(self.similar_indices[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
-    def near_identical_forms(self, form: int) -> Iterator[tuple[int, float]]:
+    def near_identical_prompts(self, form: int) -> Iterator[tuple[int, float]]:
         """Yield near-identical prompts with their Jaccard similarities, starting with the prompt itself."""
-        return ((other, jaccard) for other, jaccard in self.similar_forms(form) if jaccard >= self.thresholds.jaccard)
+        return ((other, jaccard) for other, jaccard in self.similar_prompts(form) if jaccard >= self.thresholds.jaccard)
 
-    def says_the_same(self, content: int, other: int) -> bool:
+    def have_same_content(self, content: int, other: int) -> bool:
         if content == other:
             return True
         pair = (min(content, other), max(content, other))
         if pair not in self._equalities:
             texts = self.texts[content], self.texts[other]
-            self._equalities[pair] = all(texts) and says_the_same(*texts, self.uses)
+            self._equalities[pair] = all(texts) and have_same_content(*texts, self.uses)
         return self._equalities[pair]
 
     def contradict(self, item: GroupRecord, other: GroupRecord, jaccard: float) -> bool:
@@ -135,28 +136,32 @@ class RecordIndex:
         if item.titled:
             self._with_edition[item.form, item.task].append(item)
 
-    def same_question(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
-        for form, jaccard in nearness.similar_forms(item.form):
+    def find_same_question(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
+        for form, jaccard in nearness.similar_prompts(item.form):
             for content, by_target in self._by_question.get((form, item.task, item.signature), {}).items():
-                if nearness.says_the_same(item.content, content):
+                if nearness.have_same_content(item.content, content):
                     if same := by_target.get(item.target):
                         yield same, jaccard
                     yield from (
-                        (o, jaccard) for o in islice(by_target.values(), MAX_COMPARED) if o.target != item.target
+                        (o, jaccard) for o in islice(by_target.values(), MAX_COMPARISONS) if o.target != item.target
                     )
 
-    def editions(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
-        """Yield the records that may be other editions of `item`. They have the same placeholders of personal data."""
-        for form, jaccard in nearness.near_identical_forms(item.form) if item.titled else ():
-            for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARED):
+    def find_editions(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
+        """Yield similar records that may be other editions of `item`.
+
+        They have the same placeholders of personal data as `item`.
+        """
+        for form, jaccard in nearness.near_identical_prompts(item.form) if item.titled else ():
+            for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARISONS):
                 if other.people == item.people:
                     yield other, jaccard
 
 
-def judge(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
+def judge_group(items: Sequence[GroupRecord], similar_prompts: SimilarPrompts) -> Iterator[Verdict]:
     """Yield the verdicts on a group of similar records, which are given in order of preference.
 
-    Each verdict cites a record that is kept and that is itself similar to the removed record.
+    Each verdict cites a record that is itself similar to the judged record. The cited record is kept, unless the
+    verdict is an undecided contradiction.
     """
     tests: dict[int, GroupRecord] = {}
     for item in items:
@@ -168,17 +173,17 @@ def judge(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdic
             continue
         near = (
             (tests[form], jaccard, "near_test")
-            for form, jaccard in nearness.near_identical_forms(item.form)
+            for form, jaccard in similar_prompts.near_identical_prompts(item.form)
             if form in tests
         )
-        if verdict := _verdict(item, near):
+        if verdict := _best_verdict(item, near):
             yield verdict
         else:
             rest.append(item)
-    yield from _judge_by_precedence(rest, nearness)
+    yield from _judge_by_precedence(rest, similar_prompts)
 
 
-def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
+def _judge_by_precedence(items: Sequence[GroupRecord], nearness: SimilarPrompts) -> Iterator[Verdict]:
     """Judge records in order of precedence, so that no later verdict removes a record that was kept."""
     kept, disputed = RecordIndex(), RecordIndex()
     for _, level in groupby(items, key=lambda item: item.precedence):
@@ -199,28 +204,35 @@ def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> 
         yield from filter(None, (_contradiction_verdict(item, kept, nearness) for item in stay))
 
 
-def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.same_question(item, nearness))
-    editions = ((o, jaccard, _edition_rule(o, item)) for o, jaccard in kept.editions(item, nearness))
-    return _verdict(item, (*same, *editions))
+def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: SimilarPrompts) -> Verdict | None:
+    same = (
+        (o, jaccard, _same_question_rule(o, item, jaccard, nearness))
+        for o, jaccard in kept.find_same_question(item, nearness)
+    )
+    editions = ((o, jaccard, _edition_rule(o, item)) for o, jaccard in kept.find_editions(item, nearness))
+    return _best_verdict(item, (*same, *editions))
 
 
 def _dispute_verdict(
-    item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity
+    item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: SimilarPrompts
 ) -> Verdict | None:
-    candidates = [(other, jaccard, True) for other, jaccard in disputed.same_question(item, nearness)]
-    candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.same_question(item, nearness)]
-    return _verdict(
-        item, ((o, j, UNDECIDED if aside and nearness.contradict(item, o, j) else None) for o, j, aside in candidates)
+    candidates = [(other, jaccard, True) for other, jaccard in disputed.find_same_question(item, nearness)]
+    candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.find_same_question(item, nearness)]
+    return _best_verdict(
+        item,
+        (
+            (o, j, CONFLICT_UNDECIDED if aside and nearness.contradict(item, o, j) else None)
+            for o, j, aside in candidates
+        ),
     )
 
 
-def _contradiction_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    near = kept.same_question(item, nearness)
-    return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
+def _contradiction_verdict(item: GroupRecord, kept: RecordIndex, nearness: SimilarPrompts) -> Verdict | None:
+    near = kept.find_same_question(item, nearness)
+    return _best_verdict(item, ((o, j, CONFLICT_KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
-def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, str | None]]) -> Verdict | None:
+def _best_verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, str | None]]) -> Verdict | None:
     ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
         return None
@@ -228,7 +240,9 @@ def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, s
     return Verdict(item.record, rule, other, jaccard)
 
 
-def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Similarity) -> str | None:
+def _same_question_rule(
+    better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: SimilarPrompts
+) -> str | None:
     if better.authority == worse.authority:
         later = _is_later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):

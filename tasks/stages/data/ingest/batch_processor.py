@@ -14,15 +14,15 @@ import pyarrow as pa
 
 from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
-from tasks.core.records.record import SCHEMA
+from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
-from tasks.sources.vault_writer import Secret
-from tasks.stages.data.ingest.mapping import RejectedRow, to_record
+from tasks.sources.vault_writer import TokenValue
+from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.protect import records as protecting
-from tasks.stages.data.protect.actions import Outcome
+from tasks.stages.data.protect.actions import ProtectionOutcome
 from tasks.stages.data.protect.records import ProtectionContext
-from tasks.stages.data.quarantine import row_entry, to_table
+from tasks.stages.data.quarantine import quarantine_entry, to_quarantine_table
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
@@ -30,7 +30,7 @@ ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()),
 
 @dataclass
 class ProcessedBatch:
-    """Records and quarantine entries from a batch of rows. Only `secrets` has protected values in plain text."""
+    """Records and quarantine entries from a batch of rows. Only `secrets` contains protected values in plain text."""
 
     records: pa.Table
     rows: pa.Table
@@ -38,10 +38,10 @@ class ProcessedBatch:
     malformed: list[tuple[int, str]]
     """Row number and rule of each row that does not have the format that its source declares."""
     rules: Counter[str]
-    notes: Counter[str]
+    mapping_counts: Counter[str]
     """Numbers of repaired texts (`repaired_texts`) and removed system turns (`dropped_system_turns`)."""
     protected: Counter[Category]
-    secrets: list[Secret]
+    secrets: list[TokenValue]
 
 
 @dataclass
@@ -52,14 +52,14 @@ class _BatchBuilder:
     malformed: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     protected: Counter[Category] = field(default_factory=Counter)
-    secrets: list[Secret] = field(default_factory=list)
+    secrets: list[TokenValue] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class BatchProcessor:
     resolved: ResolvedSource
     as_of: date
-    guard: ProtectionContext
+    protection_context: ProtectionContext
     record_key: bytes
     """HMAC key from which record ids are derived (`tasks.sources.vault_keys.VaultKeys.records`)."""
 
@@ -72,9 +72,11 @@ class BatchProcessor:
         tray = _BatchBuilder()
         mapped = list(self._map_rows(items, tray))
         for number, (record, outcome) in zip(
-            (number for number, _ in mapped), protecting.protect([r for _, r in mapped], self.guard), strict=True
+            (number for number, _ in mapped),
+            protecting.protect_records([r for _, r in mapped], self.protection_context),
+            strict=True,
         ):
-            self._put(number, record, outcome, tray)
+            self._add_outcome(number, record, outcome, tray)
         return self._to_batch(tray)
 
     def _map_rows(
@@ -84,12 +86,12 @@ class BatchProcessor:
             try:
                 if isinstance(item, MalformedRow):
                     raise RejectedRow(item.rule, item.reason, malformed=True)
-                yield item.number, self._record(item, tray.notes)
+                yield item.number, self._map_row(item, tray.notes)
             except RejectedRow as reject:
                 self._reject(item.number, reject, tray)
 
-    def _record(self, row: Row, notes: Counter[str]) -> dict[str, Any]:
-        record = to_record(row.values, self.resolved.source, notes)
+    def _map_row(self, row: Row, notes: Counter[str]) -> dict[str, Any]:
+        record = map_row_to_record(row.values, self.resolved.source, notes)
         effective, retired, cutoff = record["effective_from"], record["retired_at"], self.resolved.cutoff
         if retired is not None and retired <= self.as_of:
             raise RejectedRow("retired", f"retired by {self.as_of.isoformat()}")
@@ -102,20 +104,22 @@ class BatchProcessor:
     def _record_id(self, row: int) -> str:
         """Return an HMAC of source and row number. Only the holder of the vault's key can trace it to the row.
 
-        With a digest of the row's texts, anyone who has the record could guess the masked values and verify the
+        A digest of the row's texts would allow anyone with the record to guess the masked values and verify the
         guesses.
         """
         place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]
 
-    def _put(self, number: int, record: dict[str, Any], outcome: Outcome, tray: _BatchBuilder) -> None:
+    def _add_outcome(
+        self, number: int, record: dict[str, Any], outcome: ProtectionOutcome, tray: _BatchBuilder
+    ) -> None:
         tray.protected.update(outcome.counts)
         if outcome.stop_category:
             raise InputError(
                 f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for "
                 "which `protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
             )
-        if outcome.undetectable:
+        if outcome.is_undetectable:
             reason = "holds a text too long, or too slow to read, to say what of it is about people"
             self._reject(number, RejectedRow("undetectable", reason), tray)
             return
@@ -123,7 +127,7 @@ class BatchProcessor:
             reason = f"holds text of class {outcome.drop_category}, for which its source says drop"
             self._reject(number, RejectedRow(f"holds_{outcome.drop_category}", reason), tray)
             return
-        if outcome.same_names:
+        if outcome.has_duplicate_field_names:
             reason = "names of fields in its target are replaced by the same placeholder; say tokenise for their class"
             self._reject(number, RejectedRow("same_names", reason), tray)
             return
@@ -132,7 +136,7 @@ class BatchProcessor:
         tray.secrets += outcome.secrets
 
     def _reject(self, number: int, reject: RejectedRow, tray: _BatchBuilder) -> None:
-        tray.quarantine.append(row_entry(self.resolved.source.id, number, reject.rule, reject.reason))
+        tray.quarantine.append(quarantine_entry(self.resolved.source.id, number, reject.rule, reject.reason))
         if reject.malformed:
             tray.malformed.append((number, reject.rule))
 
@@ -142,12 +146,12 @@ class BatchProcessor:
             for record, number in zip(tray.records, tray.numbers, strict=True)
         ]
         return ProcessedBatch(
-            records=pa.Table.from_pylist(tray.records, schema=SCHEMA),
+            records=pa.Table.from_pylist(tray.records, schema=RECORD_SCHEMA),
             rows=pa.Table.from_pylist(rows, schema=ROWS_SCHEMA),
-            quarantine=to_table(sorted(tray.quarantine, key=lambda item: item["row"])),
+            quarantine=to_quarantine_table(sorted(tray.quarantine, key=lambda item: item["row"])),
             malformed=tray.malformed,
             rules=Counter(item["rule"] for item in tray.quarantine),
-            notes=tray.notes,
+            mapping_counts=tray.notes,
             protected=tray.protected,
             secrets=tray.secrets,
         )

@@ -1,7 +1,7 @@
 """Stage `ingest`: turn each row of each source into a record, or quarantine the row.
 
-The stage reads each source as it was pinned, normalises and repairs its texts, maps its columns to
-`tasks.core.records.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
+The stage reads each source as it was pinned. In one pass, it normalises and repairs texts, maps columns to
+`tasks.core.records.record.SCHEMA`, and protects personal and secret text before anything is written
 (`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes
 either way.
 
@@ -25,13 +25,13 @@ from tasks.core.files import atomic_folder, read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.core.records.record import read_batches
 from tasks.sources import vault_writer
 from tasks.sources.sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest import source_cache
-from tasks.stages.data.ingest.pool import Pool
+from tasks.stages.data.ingest.pool import BatchPool
 from tasks.stages.data.ingest.source_reader import (
     COUNTS_FILE,
     TABLE_SCHEMAS,
@@ -59,17 +59,20 @@ def run(params: Params, layout: Layout) -> IngestResult:
     """Run the stage on all sources in inputs/sources.json.
 
     Raises:
-        InputError: A source cannot be used, or the key of the vault is not the key of the run. The key is checked
-            before any source is read.
+        InputError: A source cannot be used, or the vault's key is not the one with which the run was resolved. The key
+            is checked before any source is read.
     """
-    resolved = load_resolved(layout.sources)
+    resolved = load_resolved(layout.sources_path)
     _check_tasks(resolved, params)
-    vault = _vault(resolved, layout)
-    with Pool() as pool, atomic_folder(layout.artefacts("ingest")) as folder:
+    vault = _connect_vault(resolved, layout)
+    with BatchPool() as pool, atomic_folder(layout.artefacts("ingest")) as folder:
         desk = ReadContext(resolved, params.data.max_malformed_share, layout.root, vault, pool)
-        sources = _gather(desk, layout, folder)
+        sources = _collect_sources(desk, layout, folder)
         result = IngestResult(counts=_total_counts(sources), sources=sources)
-        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+        write_json(
+            folder / "result.json",
+            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+        )
     return result
 
 
@@ -89,8 +92,8 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
             )
 
 
-def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
-    vault = vault_writer.connect() or _open_vault(layout)
+def _connect_vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
+    vault = vault_writer.connect_to_vault() or _open_vault(layout)
     if vault.keys.fingerprint != resolved.vault:
         raise InputError(
             f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
@@ -100,27 +103,27 @@ def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
 
 
 def _open_vault(layout: Layout) -> VaultWriter:
-    """Open the vault directly: a stage that is run by hand has no supervisor that opens it."""
+    """Open the vault directly, because a stage that is run by hand has no supervisor to open it."""
     from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
 
     return open_vault(layout.cache_root)
 
 
-def _gather(desk: ReadContext, layout: Layout, folder: Path) -> list[SourceCounts]:
+def _collect_sources(desk: ReadContext, layout: Layout, folder: Path) -> list[SourceCounts]:
     sources, tokens = [], set[str]()
     with TableWriters(folder) as tables:
         for resolved in desk.resolved.sources:
-            with source_cache.cached_source(resolved, desk, layout) as piece:
-                announce("ingest", f"adding {resolved.source.id} to the tables")
+            with source_cache.open_cached_source(resolved, desk, layout) as piece:
+                print_progress("ingest", f"adding {resolved.source.id} to the tables")
                 sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS_FILE)))
-                tokens |= _append(piece.folder, tables)
-            how = "read" if piece.read_now else "unchanged since they were read last"
+                tokens |= _append_tables(piece.folder, tables)
+            how = "read" if piece.was_read else "unchanged since they were read last"
             print(f"source {resolved.source.id}: {sources[-1].counts.rows:,} rows {how}", flush=True)
         tables.write("tokens", pa.table({"token": sorted(tokens)}, schema=TOKENS_SCHEMA))
     return sources
 
 
-def _append(source: Path, tables: TableWriters) -> set[str]:
+def _append_tables(source: Path, tables: TableWriters) -> set[str]:
     for name in ("records", "rows", "quarantine"):
         for batch in read_batches(source / f"{name}.parquet"):
             tables.write(name, pa.Table.from_batches([batch]).cast(TABLE_SCHEMAS[name]))
@@ -138,14 +141,14 @@ def _total_counts(sources: list[SourceCounts]) -> Counts:
     )
 
 
-def _facts(result: IngestResult) -> facts.Facts:
+def _result_facts(result: IngestResult) -> facts.Facts:
     worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
     protected = sum(sum(source.protected.values()) for source in result.sources)
     return {
         "rows": Fact(value=result.counts.rows, unit="rows"),
         "records": Fact(value=result.counts.records, unit="rows"),
         "malformed_share": Fact(value=worst.malformed / worst.counts.rows, note=f"highest of the sources: {worst.id}"),
-        "quarantined_share": Fact(value=result.counts.share, note="over all sources"),
+        "quarantined_share": Fact(value=result.counts.quarantined_share, note="over all sources"),
         "protected": Fact(
             value=protected, note="stretches of personal or secret text found, whatever was done with them"
         ),

@@ -1,4 +1,4 @@
-"""Mapping of a row of a source to a record, and the rules by which a row cannot become one."""
+"""Mapping of a source's row to a record, and the rules that reject a row."""
 
 import json
 from collections import Counter
@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from tasks.core import json_text
-from tasks.core.records.record import KINDS
+from tasks.core.records.record import ANSWER_KINDS
 from tasks.sources.sources import Source
 from tasks.stages.data.protect.tokens import break_up_tokens
-from tasks.stages.data.text import is_blank, normalise, repair
+from tasks.stages.data.text import is_blank, normalise_text, repair_text
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
@@ -24,10 +24,10 @@ class RejectedRow(Exception):
         self.rule, self.reason, self.malformed = rule, reason, malformed
 
 
-def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[str, Any]:
+def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Counter[str]) -> dict[str, Any]:
     """Map a row to a dict with the columns of `tasks.core.records.record.SCHEMA`, except `record_id`.
 
-    The numbers of repaired texts and of removed system turns are added to `notes`.
+    The numbers of repaired texts and of removed system turns are added to `mapping_counts`.
 
     Raises:
         RejectedRow: The row cannot become a record.
@@ -36,52 +36,52 @@ def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[
     return {
         "source_id": source.id,
         "task": constants.task,
-        "messages": _messages(row, source, notes),
-        "kind": _choice(row, source, "kind", KINDS) or constants.kind or "answer",
-        "language": _label(row, source, "language") or constants.language or UNKNOWN_LANGUAGE,
-        "department": _label(row, source, "department") or constants.department or "",
-        "geography": _label(row, source, "geography") or constants.geography or "",
-        "policy_tags": _tags(row, source),
-        "effective_from": _date(row, source, "effective_from"),
-        "retired_at": _date(row, source, "retired_at"),
+        "messages": _map_messages(row, source, mapping_counts),
+        "kind": _map_choice(row, source, "kind", ANSWER_KINDS) or constants.kind or "answer",
+        "language": _map_label(row, source, "language") or constants.language or UNKNOWN_LANGUAGE,
+        "department": _map_label(row, source, "department") or constants.department or "",
+        "geography": _map_label(row, source, "geography") or constants.geography or "",
+        "policy_tags": _map_tags(row, source),
+        "effective_from": _map_date(row, source, "effective_from"),
+        "retired_at": _map_date(row, source, "retired_at"),
         "subjects": [],
         "origin": constants.origin,
-        "labelled_by": _label(row, source, "labelled_by") or break_up_tokens(constants.labelled_by or ""),
-        "split": _choice(row, source, "split", ("train", "test")) or constants.split or "",
+        "labelled_by": _map_label(row, source, "labelled_by") or break_up_tokens(constants.labelled_by or ""),
+        "split": _map_choice(row, source, "split", ("train", "test")) or constants.split or "",
     }
 
 
-def _messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[dict[str, str]]:
+def _map_messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> list[dict[str, str]]:
     mapping = source.mapping
     if mapping.messages is not None:
-        return _chat(row.get(mapping.messages), mapping.messages, notes)
+        return _parse_chat(row.get(mapping.messages), mapping.messages, notes)
     if mapping.text is not None:
-        text = _text(row.get(mapping.text), mapping.text, notes)
+        text = _map_text(row.get(mapping.text), mapping.text, notes)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]
     assert mapping.prompt is not None and mapping.response is not None  # validated by Mapping
-    prompt = _text(row.get(mapping.prompt), mapping.prompt, notes)
+    prompt = _map_text(row.get(mapping.prompt), mapping.prompt, notes)
     if isinstance(mapping.response, str):
-        target = _target(row.get(mapping.response), mapping.response, notes)
+        target = _map_target(row.get(mapping.response), mapping.response, notes)
     else:
-        target = _json_target(row, mapping.response, notes)
+        target = _map_json_target(row, mapping.response, notes)
     return [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
 
 
-def _text(value: Any, column: str, notes: Counter[str]) -> str:
+def _map_text(value: Any, column: str, notes: Counter[str]) -> str:
     """Return a value as repaired text. Null becomes an empty text, which `clean` removes if it is too short."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise RejectedRow("not_text", f"column {column!r}: expected text, got {type(value).__name__}", malformed=True)
-    if not value.isascii() and json_text.SURROGATES.search(value):
+    if not value.isascii() and json_text.SURROGATE_PATTERN.search(value):
         raise RejectedRow("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
-    repaired = repair(value)
-    notes["repaired_texts"] += repaired is not value and repaired != normalise(value)
+    repaired = repair_text(value)
+    notes["repaired_texts"] += repaired is not value and repaired != normalise_text(value)
     return break_up_tokens(repaired)
 
 
-def _target(value: Any, column: str, notes: Counter[str]) -> str:
-    target = _text(value if value is None or isinstance(value, str) else _dumps(value, column), column, notes)
+def _map_target(value: Any, column: str, notes: Counter[str]) -> str:
+    target = _map_text(value if value is None or isinstance(value, str) else _dump_json(value, column), column, notes)
     if is_blank(target):
         raise RejectedRow("missing_target", f"column {column!r} is empty; a record needs a target")
     _refuse_unpaired_surrogates(target, column)
@@ -89,23 +89,26 @@ def _target(value: Any, column: str, notes: Counter[str]) -> str:
 
 
 def _refuse_unpaired_surrogates(target: str, column: str) -> None:
-    """Reject a JSON target with an unpaired surrogate: later stages that fail to parse it could not name the row."""
+    """Reject a JSON target with an unpaired surrogate.
+
+    A later stage would fail to parse the target and could not name the row.
+    """
     if json_text.has_unpaired_surrogate(target):
         raise RejectedRow("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
 
 
-def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
+def _map_json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
     """Return the target as a JSON object. The model learns to write its keys in the order of the mapping."""
     values = {}
     for field, column in fields.items():
         value = row.get(column)
-        values[field] = _text(value, column, notes) if isinstance(value, str | None) else value
+        values[field] = _map_text(value, column, notes) if isinstance(value, str | None) else value
         if isinstance(value, str | None) and is_blank(values[field]):
             raise RejectedRow("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
-    return _text(_dumps(values, ", ".join(fields.values())), "", Counter())
+    return _map_text(_dump_json(values, ", ".join(fields.values())), "", Counter())
 
 
-def _dumps(value: Any, column: str) -> str:
+def _dump_json(value: Any, column: str) -> str:
     if json_text.exceeds_max_depth(value):
         reason = f"column {column!r}: lists and objects stand in more than {json_text.MAX_DEPTH} others"
         raise RejectedRow("not_text", reason, malformed=True)
@@ -117,9 +120,9 @@ def _dumps(value: Any, column: str) -> str:
         ) from None
 
 
-def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
+def _parse_chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
     """Parse a list of turns, and drop system turns because params.yaml sets the system prompt."""
-    turns = [_turn(turn, column, notes) for turn in _turns(value, column)]
+    turns = [_parse_turn(turn, column, notes) for turn in _parse_turns(value, column)]
     kept = [turn for turn in turns if turn["role"] != "system"]
     notes["dropped_system_turns"] += len(turns) - len(kept)
     if not kept or kept[-1]["role"] != "assistant" or is_blank(kept[-1]["content"]):
@@ -130,7 +133,7 @@ def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
     return kept
 
 
-def _turns(value: Any, column: str) -> list[Any]:
+def _parse_turns(value: Any, column: str) -> list[Any]:
     if value is None or value == "":
         raise RejectedRow("missing_target", f"column {column!r} is empty")
     try:
@@ -142,19 +145,19 @@ def _turns(value: Any, column: str) -> list[Any]:
     return turns
 
 
-def _turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
+def _parse_turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
     if not isinstance(turn, dict) or turn.get("role") not in ROLES:
         wanted = f"role one of {', '.join(ROLES)}"
         raise RejectedRow("bad_messages", f"column {column!r}: a turn needs {wanted}, and content", malformed=True)
-    return {"role": turn["role"], "content": _text(turn.get("content"), column, notes)}
+    return {"role": turn["role"], "content": _map_text(turn.get("content"), column, notes)}
 
 
-def _label(row: dict[str, Any], source: Source, name: str) -> str:
+def _map_label(row: dict[str, Any], source: Source, name: str) -> str:
     column = getattr(source.mapping, name)
     value = row.get(column) if column is not None else None
     if value is None:
         return ""
-    label = _text(str(value) if isinstance(value, int | float) else value, column, Counter())
+    label = _map_text(str(value) if isinstance(value, int | float) else value, column, Counter())
     _refuse_unlisted([label], source, name)
     return label
 
@@ -172,26 +175,26 @@ def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
         )
 
 
-def _choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, ...]) -> str:
-    value = _label(row, source, name).casefold()
+def _map_choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, ...]) -> str:
+    value = _map_label(row, source, name).casefold()
     if value and value not in allowed:
         column = getattr(source.mapping, name)
         raise RejectedRow(f"unknown_{name}", f"column {column!r}: expected one of {', '.join(allowed)}")
     return value
 
 
-def _tags(row: dict[str, Any], source: Source) -> list[str]:
+def _map_tags(row: dict[str, Any], source: Source) -> list[str]:
     column = source.mapping.policy_tags
     value = row.get(column) if column is not None else None
     if isinstance(value, dict):
         raise RejectedRow("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
     parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
-    tags = {_text(part, column or "", Counter()) for part in parts}
+    tags = {_map_text(part, column or "", Counter()) for part in parts}
     _refuse_unlisted(tags, source, "policy_tags")
     return sorted((tags | set(source.constants.policy_tags)) - {""})
 
 
-def _date(row: dict[str, Any], source: Source, name: str) -> date | None:
+def _map_date(row: dict[str, Any], source: Source, name: str) -> date | None:
     column = getattr(source.mapping, name)
     value = row.get(column) if column is not None else None
     if value is None or value == "":

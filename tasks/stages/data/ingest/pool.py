@@ -1,4 +1,4 @@
-"""Pool of processes for functions over batches; the results have the same order for any number of processes."""
+"""Process pool that applies a function to batches. Results are in order, whatever the number of processes."""
 
 import multiprocessing
 import os
@@ -40,22 +40,22 @@ def worker_count() -> int:
     return int(setting)
 
 
-def batch_by_weight(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
-    """Yield the items in lists of `size` items. A list ends early if its items together weigh `most` or more."""
+def batch_by_weight(items: Iterable[In], size: int, weigh: Callable[[In], int], max_weight: int) -> Iterator[list[In]]:
+    """Yield the items in lists of `size` items. A list ends early if its items together weigh `max_weight` or more."""
     batch: list[In] = []
     weight = 0
     for item in items:
         batch.append(item)
         weight += weigh(item)
-        if len(batch) == size or weight >= most:
+        if len(batch) == size or weight >= max_weight:
             yield batch
             batch, weight = [], 0
     if batch:
         yield batch
 
 
-class Pool:
-    """Process pool that starts with the second batch and runs until its `with` block ends.
+class BatchPool:
+    """Process pool that is started at the second batch and runs until its `with` block ends.
 
     One pool serves all sources, because a process takes seconds to start and to import its modules.
     """
@@ -67,8 +67,9 @@ class Pool:
     def map_in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
         """Yield the result of `work` for each batch, in the order of the batches.
 
-        `work` and the batches must be picklable. Exceptions of `work` are raised here. The calling process does the
-        work if the pool has only one process, or if there is a single batch and the pool has not been started.
+        `work` and the batches must be picklable. An exception in `work` is raised again in the calling process. The
+        calling process does the work itself if the pool has only one process, or if there is a single batch and the
+        pool has not been started.
         """
         source = iter(batches)
         first = list(islice(source, 2))
@@ -78,7 +79,7 @@ class Pool:
         if self._started is None:
             # Spawned, since a forked copy of a process with threads, of which pyarrow has some, may hang.
             context = multiprocessing.get_context("spawn")
-            self._started = ProcessPoolExecutor(self._count, context, initializer=_begin)
+            self._started = ProcessPoolExecutor(self._count, context, initializer=_start_parent_watch)
         yield from _map_batches(
             self._started, pickle.dumps(work), chain(first, source), self._count * BATCHES_IN_FLIGHT
         )
@@ -96,18 +97,18 @@ class Pool:
 def _map_batches(pool: ProcessPoolExecutor, work: bytes, batches: Iterator[In], most: int) -> Iterator[Any]:
     flying: deque[Future[Any]] = deque()
     for batch in batches:
-        flying.append(pool.submit(_run, work, batch))
+        flying.append(pool.submit(_process_batch, work, batch))
         if len(flying) >= most:
             yield flying.popleft().result()
     while flying:
         yield flying.popleft().result()
 
 
-def _begin() -> None:
+def _start_parent_watch() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _run(work: bytes, batch: Any) -> Any:
+def _process_batch(work: bytes, batch: Any) -> Any:
     return _unpickle_work(work)(batch)
 
 
@@ -118,7 +119,7 @@ def _unpickle_work(work: bytes) -> Callable[[Any], Any]:
 
 
 def _end_with_parent() -> None:
-    """Exit this worker process if the stage is killed. Otherwise it would wait for batches forever."""
+    """Exit this worker process if the stage is killed, because it would otherwise wait for batches forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

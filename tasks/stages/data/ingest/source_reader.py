@@ -1,7 +1,7 @@
-"""Reading of one source: its rows become records or quarantine, in tables of the source's own.
+"""Reader of one source, which turns its rows into records or quarantine entries.
 
 `BatchProcessor` processes batches of rows, on as many processes as there are cores. The values of tokens are in the
-vault before a table with the tokens is written. `ingest` joins the tables of all sources.
+vault before a table with the tokens is written. Each source has its own tables, which `ingest` joins.
 """
 
 from collections import Counter
@@ -17,13 +17,13 @@ import pyarrow as pa
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.core.progress import Progress, announce
-from tasks.core.records.record import QUARANTINE, SCHEMA, TableWriter
+from tasks.core.progress import ProgressReporter, print_progress
+from tasks.core.records.record import QUARANTINE_SCHEMA, RECORD_SCHEMA, TableWriter
 from tasks.sources.protection import Action, Category
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA, BatchProcessor, ProcessedBatch
-from tasks.stages.data.ingest.pool import Pool, batch_by_weight
+from tasks.stages.data.ingest.pool import BatchPool, batch_by_weight
 from tasks.stages.data.protect.recognisers import detector
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import Counts
@@ -33,10 +33,16 @@ from tasks.stages.data.readers.rows import MalformedRow, Row
 
 BATCH_ROWS = 1_000
 BATCH_CHARACTERS = 2_000_000
-"""Number of characters at which a batch ends early. It bounds memory, which holds two batches for each process."""
+"""Number of characters at which a batch ends early. The limit bounds memory, because two batches for each process are
+in memory at a time."""
 MAX_EXAMPLES = 5
 TOKENS_SCHEMA = pa.schema([("token", pa.string())])
-TABLE_SCHEMAS = {"records": SCHEMA, "rows": ROWS_SCHEMA, "quarantine": QUARANTINE, "tokens": TOKENS_SCHEMA}
+TABLE_SCHEMAS = {
+    "records": RECORD_SCHEMA,
+    "rows": ROWS_SCHEMA,
+    "quarantine": QUARANTINE_SCHEMA,
+    "tokens": TOKENS_SCHEMA,
+}
 COUNTS_FILE = "counts.json"
 
 
@@ -80,9 +86,9 @@ class ReadContext:
     resolved: ResolvedSources
     max_malformed_share: float
     root: Path
-    """Folder to which relative locations of sources refer."""
+    """Folder against which relative locations of sources are resolved."""
     vault: VaultWriter
-    pool: Pool
+    pool: BatchPool
 
 
 @dataclass
@@ -103,27 +109,27 @@ class _SourceTally:
         self.rules += taken.rules
         self.malformed += len(taken.malformed)
         self.examples = (self.examples + taken.malformed)[:MAX_EXAMPLES]
-        self.notes += taken.notes
+        self.notes += taken.mapping_counts
         self.protected += taken.protected
 
 
-def read_source(resolved: ResolvedSource, desk: ReadContext, folder: Path) -> None:
+def read_source(resolved: ResolvedSource, context: ReadContext, folder: Path) -> None:
     """Read a source, and write its tables and its counts (`SourceCounts`, as counts.json) to `folder`.
 
     Raises:
         InputError: The source cannot be used, or its content has changed since it was pinned.
     """
     with TableWriters(folder) as tables:
-        tally = _process_rows(resolved, desk, tables)
-    _refuse_unusable(resolved, tally, desk.max_malformed_share)
-    write_json(folder / COUNTS_FILE, _counts(resolved, tally).model_dump(mode="json"))
+        tally = _process_rows(resolved, context, tables)
+    _refuse_unusable(resolved, tally, context.max_malformed_share)
+    write_json(folder / COUNTS_FILE, _source_counts(resolved, tally).model_dump(mode="json"))
 
 
 def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWriters) -> _SourceTally:
     source, tally = resolved.source, _SourceTally()
     known: set[str] = set()
     guard = ProtectionContext(
-        detector.find_all,
+        detector.detect_spans,
         source.protect,
         desk.resolved.terms,
         desk.vault.keys.tokens,
@@ -131,16 +137,16 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
         source.personal,
     )
     intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records)
-    announce("ingest", f"fetching {source.id}")
-    with content.read(resolved, desk.root) as pinned:
+    print_progress("ingest", f"fetching {source.id}")
+    with content.open_pinned_content(resolved, desk.root) as pinned:
         rows, progress = (
             _select_mapped_columns(reader_of(source.kind).read(pinned.file, source), source),
-            Progress("ingest", pinned.lines),
+            ProgressReporter("ingest", pinned.line_count),
         )
-        batches = batch_by_weight(rows, BATCH_ROWS, _characters, BATCH_CHARACTERS)
+        batches = batch_by_weight(rows, BATCH_ROWS, _count_characters, BATCH_CHARACTERS)
         for processed in desk.pool.map_in_order(intake, batches):
             new = [secret for secret in processed.secrets if secret.token not in known]
-            desk.vault.keep(new)
+            desk.vault.add_values(new)
             known.update(secret.token for secret in new)
             for name, table in (
                 ("records", processed.records),
@@ -156,12 +162,12 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
 
 def _select_mapped_columns(rows: Iterator[Row | MalformedRow], source: Source) -> Iterator[Row | MalformedRow]:
     """Drop unmapped columns to save memory, because a row can have 10,000 of them."""
-    wanted = source.mapping.columns()
+    wanted = source.mapping.mapped_columns()
     for row in rows:
         yield Row(row.number, {n: row.values[n] for n in wanted if n in row.values}) if isinstance(row, Row) else row
 
 
-def _characters(item: Row | MalformedRow) -> int:
+def _count_characters(item: Row | MalformedRow) -> int:
     characters, left = 0, list(item.values.values()) if isinstance(item, Row) else []
     while left:
         value = left.pop()
@@ -191,7 +197,7 @@ def _refuse_unusable(resolved: ResolvedSource, tally: _SourceTally, most: float)
         raise InputError(f"{where}: none of its {tally.rows:,} rows can be used: {dict(sorted(tally.rules.items()))}")
 
 
-def _counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCounts:
+def _source_counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCounts:
     quarantined = dict(sorted(tally.rules.items()))
     return SourceCounts(
         id=resolved.source.id,
@@ -201,5 +207,5 @@ def _counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCounts:
         repaired_texts=tally.notes["repaired_texts"],
         dropped_system_turns=tally.notes["dropped_system_turns"],
         protected={category: tally.protected[category] for category in sorted(tally.protected)},
-        actions={category: resolved.source.protect.action(category) for category in sorted(tally.protected)},
+        actions={category: resolved.source.protect.action_for(category) for category in sorted(tally.protected)},
     )

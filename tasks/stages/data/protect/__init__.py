@@ -1,6 +1,6 @@
 """Detection and replacement of personal and secret text, before stage `ingest` writes any record.
 
-    detected_span.py     detected spans: a range of characters and its category
+    detected_span.py     detected spans: ranges of characters, each with a category
     recognisers/         recognisers, one kind of value per file
     terms.py             search for the owner's own terms: trade secrets, internal names
     labels.py            search in labels, which have no sentence around them
@@ -8,14 +8,14 @@
     placeholders.py      the placeholders that stand for values in a protected text
     actions.py           replacement of the detected spans of one text, as its source declares
     propagation.py       consistent replacement: a value detected in one text of a record is replaced in all of them
-        decoded_text.py  decoding of escapes and entities, with a way back to the original offsets
+        decoded_text.py  decoding of escapes and entities, with conversion of offsets back to the original text
         words.py         words of a text in the normal form in which texts are compared
         aho_corasick.py  search for many sequences of words at once
         values.py        detected values, and the rules by which other text counts as the same value
         value_index.py   search for detected values in a text
         spans.py         operations on overlapping and nested spans
-    json_spans.py        spans in the original text, cut to strings and numbers of JSON, so that JSON stays JSON
+    json_spans.py        spans of the original text, cut to JSON strings and numbers, so that JSON stays valid
     records.py           protection of a batch of records
 
-The action for each category is declared per source in sources.yaml (`tasks.sources.protection`).
+Each source declares an action for each category in sources.yaml (`tasks.sources.protection`).
 """

@@ -6,37 +6,38 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
-from tasks.sources.vault_writer import Secret
+from tasks.sources.vault_writer import TokenValue
 from tasks.stages.data.protect.detected_span import DetectedSpan
-from tasks.stages.data.protect.tokens import TOKEN_PATTERN, token
+from tasks.stages.data.protect.tokens import TOKEN_PATTERN, make_token
 
 YEAR_PATTERN = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-DOMAIN = re.compile(r"@\s?([\w.-]+)$")
-NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
+EMAIL_DOMAIN = re.compile(r"@\s?([\w.-]+)$")
+IPV4_NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
 
 @dataclass
-class Outcome:
+class ProtectionOutcome:
     counts: dict[Category, int] = field(default_factory=dict)
-    secrets: list[Secret] = field(default_factory=list)
-    subjects: set[str] = field(default_factory=set)
+    secrets: list[TokenValue] = field(default_factory=list)
+    subject_tokens: set[str] = field(default_factory=set)
     """Tokens of the people whom the record is about."""
     drop_category: Category | None = None
-    """First detected category whose action is `drop`, so the record must be quarantined; None if there is none."""
+    """First detected category whose action is `drop`; None if there is none. If it is set, the record must be
+    quarantined."""
     stop_category: Category | None = None
-    """First detected category whose action is `stop`, so the run must stop; None if there is none."""
-    same_names: bool = False
+    """First detected category whose action is `stop`; None if there is none. If it is set, the run must stop."""
+    has_duplicate_field_names: bool = False
     """Whether replacement gave several fields of a JSON object in the target the same name."""
-    undetectable: bool = False
-    """Whether a text could not be read to its end, so its personal data is unknown."""
+    is_undetectable: bool = False
+    """Whether a text could not be read to its end, so that personal data in it may be undetected."""
 
 
-def replace(
+def replace_spans(
     text: str,
     spans: Sequence[DetectedSpan],
     protection: Protection,
     key: bytes,
-    outcome: Outcome,
+    outcome: ProtectionOutcome,
     quotes: Mapping[DetectedSpan, str] = MappingProxyType({}),
 ) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
@@ -53,32 +54,34 @@ def replace(
     return "".join([*parts, text[end:]])
 
 
-def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
+def subject_tokens(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
     """Return the tokens of the people whom the spans name. Every span must have a spelling."""
-    return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES}
+    return {
+        make_token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES
+    }
 
 
-def _replacement(text: str, span: DetectedSpan, protection: Protection, key: bytes, outcome: Outcome) -> str:
-    category, action = span.category, protection.action(span.category)
+def _replacement(text: str, span: DetectedSpan, protection: Protection, key: bytes, outcome: ProtectionOutcome) -> str:
+    category, action = span.category, protection.action_for(span.category)
     original = text[span.start : span.end]
     value = original if span.spelling is None else span.spelling
     outcome.counts[category] = outcome.counts.get(category, 0) + 1
     if category in IDENTIFYING_CATEGORIES:
-        outcome.subjects.add(token(category, value, key))
+        outcome.subject_tokens.add(make_token(category, value, key))
     if action == "keep":
         return original
     if action == "tokenise":
-        made = token(category, value, key)
-        outcome.secrets.append(Secret(made, value))
+        made = make_token(category, value, key)
+        outcome.secrets.append(TokenValue(made, value))
         return f"[{made}]"
     if action == "drop":
         outcome.drop_category = outcome.drop_category or category
     if action == "stop":
         outcome.stop_category = outcome.stop_category or category
-    return generalise(category, value) if action == "generalise" else f"[{category}]"
+    return generalised_placeholder(category, value) if action == "generalise" else f"[{category}]"
 
 
-def generalise(category: Category, value: str) -> str:
+def generalised_placeholder(category: Category, value: str) -> str:
     """Return a placeholder with the coarse part of a value: the year of birth, /24 network or e-mail domain.
 
     The placeholder has only the category if the value has no such part, or if the part looks like a token, for which
@@ -87,9 +90,9 @@ def generalise(category: Category, value: str) -> str:
     coarse = None
     if category == "birth_date" and (year := YEAR_PATTERN.search(value)):
         coarse = year[0]
-    elif category == "network" and (network := NETWORK.match(value)):
+    elif category == "network" and (network := IPV4_NETWORK.match(value)):
         coarse = f"{network[1]}.0/24"
-    elif category == "email" and (domain := DOMAIN.search(value)):
+    elif category == "email" and (domain := EMAIL_DOMAIN.search(value)):
         coarse = domain[1]
     made = f"[{category}:{coarse}]"
     return f"[{category}]" if coarse is None or TOKEN_PATTERN.fullmatch(made) else made

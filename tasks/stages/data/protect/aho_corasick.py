@@ -19,7 +19,7 @@ class AhoCorasick:
         """Failure link of each state: the state of its longest proper suffix that is a prefix of a sequence."""
         self._link()
 
-    def matches(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+    def find_matches(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
         """Yield the index of each word at which a sequence ends, and the index of the longest such sequence."""
         state = 0
         for place, word in enumerate(words):

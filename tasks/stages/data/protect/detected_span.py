@@ -1,4 +1,4 @@
-"""Detected spans of a text: a range of characters and its category."""
+"""Detected spans of a text: ranges of characters, each with a category."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,18 +13,18 @@ class DetectedSpan(NamedTuple):
     end: int
     category: Category
     spelling: str | None = None
-    """Spelling from which the token is made, equal in all texts of a record. If it is None, the characters of the
-    span are used."""
+    """Spelling from which the token is derived, equal in all texts of a record; None if the characters of the span are
+    used."""
 
 
 Detector = Callable[[Sequence[str]], list[list[DetectedSpan] | None]]
 """Function that returns the detected spans of each text, sorted and without overlaps.
 
-The result for a text does not depend on the other texts. It is None if the text could not be read to its end.
+The result for a text does not depend on the other texts; it is None if the text could not be read to its end.
 """
 
 
-def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list[DetectedSpan]:
+def merge_spans(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list[DetectedSpan]:
     """Return the spans of `first`, and the parts of `second` that `first` does not cover, sorted.
 
     Both must be sorted and without overlaps.

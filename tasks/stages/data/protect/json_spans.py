@@ -1,39 +1,41 @@
-"""Spans of decoded text in the original text, cut to strings and numbers of JSON, so that JSON stays valid."""
+"""Conversion of spans to the original text, cut to JSON strings and numbers so that JSON stays valid."""
 
 from collections.abc import Iterable, Iterator
 
 from tasks.stages.data.protect.decoded_text import JsonToken
 from tasks.stages.data.protect.detected_span import DetectedSpan
-from tasks.stages.data.protect.words import Text
+from tasks.stages.data.protect.words import RecordText
 
 
-def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
+def cut_to_json_tokens(text: RecordText, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
     """Cut spans to the JSON strings and numbers that they cover. Spans of text without JSON are returned unchanged.
 
     A number is covered completely. If a span covers several strings, the field names in it stay readable, because they
-    belong to the structure and not to the value. The spans must be sorted and must not overlap.
+    belong to the structure rather than the value. The spans must be sorted and must not overlap.
     """
     kept: list[DetectedSpan] = []
-    for piece in _pieces(text, spans):
+    for piece in _cut_spans(text, spans):
         if not kept or kept[-1].end <= piece.start:
             kept.append(piece)
     return kept
 
 
-def in_original(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
+def to_original_spans(text: RecordText, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
     """Convert spans of the decoded text to spans of the original text."""
     to_original = text.decoded.to_original
     moved = [it._replace(start=to_original(it.start), end=to_original(it.end)) for it in spans]
-    return within_tokens(text, moved)
+    return cut_to_json_tokens(text, moved)
 
 
-def number_quotes(text: Text, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
+def placeholder_quotes(text: RecordText, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
     """Return the spans that are JSON numbers, each with the quotation mark that its placeholder needs."""
-    quotes = {(token.start, token.end): token.quote for token in text.decoded.json_tokens if token.is_number}
+    quotes = {
+        (token.start, token.end): token.placeholder_quote for token in text.decoded.json_tokens if token.is_number
+    }
     return {span: quotes[span.start, span.end] for span in spans if (span.start, span.end) in quotes}
 
 
-def _pieces(text: Text, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
+def _cut_spans(text: RecordText, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
     tokens, first = text.decoded.json_tokens, 0
     for span in spans:
         while first < len(tokens) and tokens[first].end <= span.start:
@@ -45,7 +47,7 @@ def _pieces(text: Text, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]
             place += 1
 
 
-def _cut_to_token(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedSpan | None:
+def _cut_to_token(text: RecordText, span: DetectedSpan, token: JsonToken) -> DetectedSpan | None:
     within = token.start <= span.start and span.end <= token.end
     if token.names_field and not within:
         return None
@@ -54,6 +56,6 @@ def _cut_to_token(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedS
     )
     if (start, end) == (span.start, span.end):
         return span
-    covered = text.unescaped(start, end)
+    covered = text.decoded_part(start, end)
     spelling = None if span.spelling is None else covered
     return span._replace(start=start, end=end, spelling=spelling) if any(map(str.isalnum, covered)) else None

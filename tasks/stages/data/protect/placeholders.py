@@ -18,7 +18,7 @@ TOKEN_PLACEHOLDER = re.compile(rf"\[\w+:[a-z0-9]{{{TOKEN_LENGTH}}}\]")
 """Pattern of a placeholder with a token, which distinguishes its value from other values."""
 
 
-def without_values(text: str) -> str:
+def reduce_placeholders(text: str) -> str:
     """Reduce each placeholder of a text to its category.
 
     Texts that differ only in the people or values that they are about become equal.

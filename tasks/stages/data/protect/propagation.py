@@ -21,28 +21,29 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from tasks.stages.data.protect.detected_span import DetectedSpan, merge
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge_spans
 from tasks.stages.data.protect.spans import (
+    drop_leftovers,
     enclosing_span,
     overlaps_any,
-    piece_to_replace,
-    without_leftovers,
-    without_overlaps,
+    remove_overlaps,
+    replaceable_part,
     words_outside,
 )
 from tasks.stages.data.protect.value_index import ValueIndex
-from tasks.stages.data.protect.values import Value, is_unknown_word
-from tasks.stages.data.protect.words import Text
+from tasks.stages.data.protect.values import DetectedValue, is_unknown_word
+from tasks.stages.data.protect.words import RecordText
 
 MAX_ROUNDS = 4
-"""Maximum number of rounds. Splitting a value can make it necessary to split other values; more than two rounds are
-rarely needed. The data gate counts the targets that still have a placeholder which their prompt lacks."""
+"""Maximum number of rounds in which values are split. Splitting a value can make it necessary to split other values;
+more than two rounds are rarely needed. The data gate counts the targets that still have a placeholder which their
+prompt lacks."""
 
 MAX_FIELD_WORDS = 6
 """Maximum number of words in a target field that can be treated as a name. Recognisers have the same limit."""
 MAX_UNKNOWN_WORDS = 2
-"""Maximum number of words on no word list in a field that is replaced as a name. More would be unsafe, because no
-German word list is complete."""
+"""Maximum number of unknown words in a target field that is replaced as one name. Unknown words are on no word list. A
+higher limit would be unsafe, because no German word list is complete."""
 
 
 class RecordSpans(NamedTuple):
@@ -52,22 +53,22 @@ class RecordSpans(NamedTuple):
     """Detected spans that are replaced in several pieces, each with the spelling of its whole value."""
 
 
-def propagate(
-    texts: Sequence[str], found: Sequence[Sequence[DetectedSpan]], said: Sequence[DetectedSpan] = ()
+def propagate_spans(
+    texts: Sequence[str], found: Sequence[Sequence[DetectedSpan]], declared: Sequence[DetectedSpan] = ()
 ) -> RecordSpans:
     """Return the spans to replace in each text of a record.
 
     Args:
         texts: Texts of the record, the target last.
         found: Detected spans of each text, sorted and without overlaps.
-        said: Spans of the target that the source's owner declares personal. They take precedence over detected spans,
-            and their values are replaced in every text, even if they are ordinary words.
+        declared: Spans of the target that the source's owner declares personal. They take precedence over detected
+            spans, and their values are replaced in every text, even if they are ordinary words.
     """
     *before, target = found
-    found = [*before, merge(said, target)]
+    found = [*before, merge_spans(declared, target)]
     if not any(found):
         return RecordSpans([list(finds) for finds in found], set())
-    record, apart = _Record([Text(text) for text in texts], found, said), dict[Value, None]()
+    record, apart = _Record([RecordText(text) for text in texts], found, declared), dict[DetectedValue, None]()
     for _ in range(MAX_ROUNDS):
         known = len(record.values)
         placed = record.spans_to_replace(apart)
@@ -82,36 +83,40 @@ def propagate(
 
 class _Record:
     def __init__(
-        self, texts: Sequence[Text], found: Sequence[Sequence[DetectedSpan]], said: Iterable[DetectedSpan]
+        self, texts: Sequence[RecordText], found: Sequence[Sequence[DetectedSpan]], said: Iterable[DetectedSpan]
     ) -> None:
         self._texts = texts
-        sure = (Value.from_spelling(it.category, texts[-1].unescaped(it.start, it.end)).declared for it in said)
-        self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
+        sure = (
+            DetectedValue.from_spelling(it.category, texts[-1].decoded_part(it.start, it.end)).as_declared
+            for it in said
+        )
+        self.values: dict[tuple[str, ...], DetectedValue] = {value.comparison_key: value for value in sure}
         """Values by key. If two categories have the same words, the category detected first counts."""
         self._found = [
-            [self._register(text, find) for find in without_leftovers(text, finds)]
+            [self._register_value(text, find) for find in drop_leftovers(text, finds)]
             for text, finds in zip(texts, found, strict=True)
         ]
 
-    def spans_to_replace(self, apart: Collection[Value]) -> list[list[DetectedSpan]]:
+    def spans_to_replace(self, preferred_values: Collection[DetectedValue]) -> list[list[DetectedSpan]]:
         """Return the spans to replace in each text, and register pieces of split spans as values.
 
-        Values in `apart` take precedence over longer values that contain them.
+        Values in `preferred_values` take precedence over longer values that contain them.
         """
-        first, every = ValueIndex(apart), ValueIndex(list(self.values.values()))
+        first, every = ValueIndex(preferred_values), ValueIndex(list(self.values.values()))
         return [
-            self._placed(text, list(first.occurrences(text)), [*found, *every.occurrences(text)])
+            self._choose_spans(text, list(first.find_occurrences(text)), [*found, *every.find_occurrences(text)])
             for text, found in zip(self._texts, self._found, strict=True)
         ]
 
-    def values_only_in_target(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
+    def values_only_in_target(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[DetectedValue]:
         *before, target = (
-            {self.values[Value.from_spelling(it.category, it.spelling or "").key] for it in each} for each in placed
+            {self.values[DetectedValue.from_spelling(it.category, it.spelling or "").comparison_key] for it in each}
+            for each in placed
         )
         return sorted(target.difference(*before))
 
     def register_name_fields(self, placed: Sequence[DetectedSpan]) -> None:
-        """Register each target field that consists of a name and of words on no word list as one name."""
+        """Register as one name each target field that consists of a name and of words on no word list."""
         target = self._texts[-1]
         names = [it for it in placed if it.category == "name"]
         for start, end in target.field_spans():
@@ -119,24 +124,24 @@ class _Record:
             inside = [it for it in names[first : first + MAX_FIELD_WORDS] if it.end <= end]
             left = words_outside(target, DetectedSpan(start, end, "name"), inside)
             if inside and 0 < len(left) <= MAX_UNKNOWN_WORDS and all(map(is_unknown_word, left)):
-                self._register(target, DetectedSpan(start, end, "name"))
+                self._register_value(target, DetectedSpan(start, end, "name"))
 
-    def fields_within_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
-        """Return target fields without a span to replace that are part of a replaced span of the prompt.
+    def fields_within_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[DetectedValue]:
+        """Return target fields that have no span to replace, but are part of a replaced span of the prompt.
 
         Fields of ordinary words are left out: a label such as "top up" is not a name.
         """
         *before, own = placed
         target = self._texts[-1]
         free = [span for span in target.field_spans() if not overlaps_any(span, own)]
-        fields = [Value.from_spelling("name", target.unescaped(*span)) for span in free]
+        fields = [DetectedValue.from_spelling("name", target.decoded_part(*span)) for span in free]
         sought = ValueIndex([value for value in fields if len(value.words) <= MAX_FIELD_WORDS and not value.common])
         found = []
         for text, stretches in zip(self._texts, before, strict=False):
-            for it in sought.occurrences(text):
+            for it in sought.find_occurrences(text):
                 if (around := enclosing_span(it, stretches)) is not None:
-                    value = Value.from_spelling(around.category, it.spelling or "")
-                    found.append(self.values.setdefault(value.key, value))
+                    value = DetectedValue.from_spelling(around.category, it.spelling or "")
+                    found.append(self.values.setdefault(value.comparison_key, value))
         return found
 
     def split_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> set[DetectedSpan]:
@@ -147,18 +152,20 @@ class _Record:
             if enclosing_span(find, stretches) is None
         }
 
-    def _register(self, text: Text, find: DetectedSpan) -> DetectedSpan:
-        value = Value.from_spelling(find.category, text.unescaped(find.start, find.end))
-        value = self.values.setdefault(value.key, value)
+    def _register_value(self, text: RecordText, find: DetectedSpan) -> DetectedSpan:
+        value = DetectedValue.from_spelling(find.category, text.decoded_part(find.start, find.end))
+        value = self.values.setdefault(value.comparison_key, value)
         return find._replace(category=value.category, spelling=value.spelling)
 
-    def _placed(self, text: Text, first: list[DetectedSpan], others: list[DetectedSpan]) -> list[DetectedSpan]:
+    def _choose_spans(
+        self, text: RecordText, first: list[DetectedSpan], others: list[DetectedSpan]
+    ) -> list[DetectedSpan]:
         whole = {*first, *others}
         placed: list[DetectedSpan] = []
-        for stretch in merge(list(without_overlaps(first)), list(without_overlaps(others))):
+        for stretch in merge_spans(list(remove_overlaps(first)), list(remove_overlaps(others))):
             placed += (
                 [stretch]
                 if stretch in whole
-                else [self._register(text, piece) for piece in piece_to_replace(text, stretch)]
+                else [self._register_value(text, piece) for piece in replaceable_part(text, stretch)]
             )
         return placed

@@ -14,21 +14,23 @@ def compile_terms(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] |
     Terms are literal except for `*`, which stands for any part of a word. The pattern does not backtrack into a `*`, so
     every term is fast. With backtracking, `a*a*a*a*b` on a long word of `a` would try every way to place the stars.
     """
-    groups = [f"(?P<{category}>{'|'.join(map(_literal, sorted(words)))})" for category, words in sorted(terms.items())]
-    return _compiled(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
+    groups = [
+        f"(?P<{category}>{'|'.join(map(_term_pattern, sorted(words)))})" for category, words in sorted(terms.items())
+    ]
+    return _compile_pattern(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
 
 
-def find(text: str, pattern: "re.Pattern[str] | None") -> list[DetectedSpan]:
+def find_terms(text: str, pattern: "re.Pattern[str] | None") -> list[DetectedSpan]:
     if pattern is None:
         return []
     return [DetectedSpan(m.start(), m.end(), m.lastgroup) for m in pattern.finditer(text)]  # type: ignore[arg-type]
 
 
-def _literal(term: str) -> str:
-    return r"\s+".join(map(_word, term.split()))
+def _term_pattern(term: str) -> str:
+    return r"\s+".join(map(_word_pattern, term.split()))
 
 
-def _word(word: str) -> str:
+def _word_pattern(word: str) -> str:
     """Return the pattern of one word.
 
     The text after a `*` matches at its first occurrence (atomic group). That loses no match, because only the last part
@@ -42,5 +44,5 @@ def _word(word: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _compiled(pattern: str) -> "re.Pattern[str]":
+def _compile_pattern(pattern: str) -> "re.Pattern[str]":
     return re.compile(pattern, re.IGNORECASE)

@@ -15,7 +15,7 @@ WORDWISE_CATEGORIES = ("name", "address", "health", "trade_secret", "internal_on
 are compared."""
 
 
-def token(category: Category, value: str, key: bytes) -> str:
+def make_token(category: Category, value: str, key: bytes) -> str:
     """Return the token of a value, `CATEGORY:xxxxxxxxxxxx`: the HMAC-SHA256 of its category and canonical spelling."""
     digest = hmac.digest(key, f"{category}\n{canonical_spelling(category, value)}".encode(), "sha256")
     return f"{category}:{base64.b32encode(digest)[:TOKEN_LENGTH].decode().lower()}"

@@ -5,18 +5,18 @@ from collections.abc import Collection, Iterator
 
 from tasks.stages.data.protect.aho_corasick import AhoCorasick
 from tasks.stages.data.protect.detected_span import DetectedSpan
-from tasks.stages.data.protect.values import Value
-from tasks.stages.data.protect.words import Text
+from tasks.stages.data.protect.values import DetectedValue
+from tasks.stages.data.protect.words import RecordText
 
 
 class ValueIndex:
-    def __init__(self, values: Collection[Value]) -> None:
+    def __init__(self, values: Collection[DetectedValue]) -> None:
         spelled = {words: value for value in values for words in value.word_sequences}
         self._values = list(spelled.values())
         self._finder = AhoCorasick(spelled)
         self._lengths = [len(words) for words in spelled]
 
-    def occurrences(self, text: Text) -> Iterator[DetectedSpan]:
+    def find_occurrences(self, text: RecordText) -> Iterator[DetectedSpan]:
         """Yield the occurrences of values in a text. Of those that end at the same word, only the longest is yielded.
 
         Occurrences may overlap.
@@ -32,9 +32,9 @@ class ValueIndex:
                 names_field.append(word.names_field)
                 yield word.plain
 
-        for last, sequence in self._finder.matches(read()):
+        for last, sequence in self._finder.find_matches(read()):
             value, first = self._values[sequence], last - self._lengths[sequence] + 1
-            if (value.searched_in_field_names or not names_field[last]) and value.matches_at(
+            if (value.is_searched_in_field_names or not names_field[last]) and value.matches_at(
                 text, starts[first], ends[last]
             ):
                 yield DetectedSpan(starts[first], ends[last], value.category, value.spelling)

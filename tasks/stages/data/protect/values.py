@@ -12,20 +12,20 @@ from typing import NamedTuple
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category
 from tasks.stages.data.protect.recognisers.names import lists, lower_case
 from tasks.stages.data.protect.tokens import WORDWISE_CATEGORIES, canonical_spelling
-from tasks.stages.data.protect.words import Text, words_of
+from tasks.stages.data.protect.words import RecordText, split_words
 
 MIN_CHARACTERS = 4
 """Minimum number of letters and digits in a value that is not `short`. Short values such as "Li" and "123" often
 have another meaning. Given names that are not ordinary words may be shorter."""
-MIN_NUMBER_LENGTH = 6
+MIN_UNSEPARATED_NUMBER_LENGTH = 6
 """Minimum number of letters and digits in a number that is also searched for without separators. "12/26" is too
 short to be searched for as "1226"."""
 POSSESSIVE = ("'s", "\u2019s")
-LISTED_CATEGORIES: tuple[Category, ...] = ("health",)
+WORD_LIST_CATEGORIES: tuple[Category, ...] = ("health",)
 """Categories whose values are terms of a word list, with the same meaning throughout a record."""
 
 
-class Value(NamedTuple):
+class DetectedValue(NamedTuple):
     category: Category
     spelling: str
     words: tuple[str, ...]
@@ -35,19 +35,21 @@ class Value(NamedTuple):
     """Whether the value consists of ordinary words. Several words do not count as ordinary if one is a given name."""
 
     @staticmethod
-    def from_spelling(category: Category, spelling: str) -> "Value":
-        words = words_of(spelling)
+    def from_spelling(category: Category, spelling: str) -> "DetectedValue":
+        words = split_words(spelling)
         if len(words) == 1 and words[0] in lower_case.unambiguous_given_names():
-            return Value(category, spelling, words, short=False, common=False)
-        return Value(category, spelling, words, sum(map(str.isalnum, spelling)) < MIN_CHARACTERS, _is_common(words))
+            return DetectedValue(category, spelling, words, short=False, common=False)
+        return DetectedValue(
+            category, spelling, words, sum(map(str.isalnum, spelling)) < MIN_CHARACTERS, _is_common(words)
+        )
 
     @property
-    def declared(self) -> "Value":
+    def as_declared(self) -> "DetectedValue":
         """Same value, treated as declared by its owner: neither `short` nor `common`, whatever its words are."""
         return self._replace(short=False, common=False)
 
     @property
-    def searched_in_field_names(self) -> bool:
+    def is_searched_in_field_names(self) -> bool:
         """Whether the value is also searched for in names of JSON fields.
 
         Most field names are from a schema, so the value must identify a person and must be neither short nor ordinary.
@@ -55,7 +57,7 @@ class Value(NamedTuple):
         return self.category in IDENTIFYING_CATEGORIES and not (self.short or self.common)
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def comparison_key(self) -> tuple[str, ...]:
         """Key by which values are compared: the words, or the letters and digits of a number, as in its token."""
         if self.category in WORDWISE_CATEGORIES or self.category == "email":
             return self.words
@@ -65,17 +67,17 @@ class Value(NamedTuple):
     def word_sequences(self) -> Iterator[tuple[str, ...]]:
         """Word sequences to search for: the detected one and, for a long number, the number without separators."""
         yield self.words
-        if len(self.key) == 1 and len(self.key[0]) >= MIN_NUMBER_LENGTH:
-            yield self.key
+        if len(self.comparison_key) == 1 and len(self.comparison_key[0]) >= MIN_UNSEPARATED_NUMBER_LENGTH:
+            yield self.comparison_key
 
-    def matches_at(self, text: Text, start: int, end: int) -> bool:
+    def matches_at(self, text: RecordText, start: int, end: int) -> bool:
         """Return whether the text from `start` to `end` counts as the value.
 
         The words of this text must equal those of the value, except for case.
         """
-        if self.category in LISTED_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
+        if self.category in WORD_LIST_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
             return True
-        occurrence, alone = text.unescaped(start, end), text.stands_alone(start, end)
+        occurrence, alone = text.decoded_part(start, end), text.stands_alone(start, end)
         same, capital = occurrence == self.spelling, occurrence != occurrence.lower()
         if self.short or self.common:
             return same and (capital or alone)
@@ -85,7 +87,7 @@ class Value(NamedTuple):
 def is_ordinary_piece(category: Category, piece: str) -> bool:
     """Return whether a piece of a split name consists of ordinary words, so that it can stay readable.
 
-    For example, "playlist" in "nicky jam playlist", if "nicky jam" is the name.
+    For example, "playlist" in "nicky jam playlist" can stay readable if "nicky jam" is the name.
     """
     return category == "name" and all(word in POSSESSIVE or _is_lower_word(word) for word in piece.split())
 

@@ -7,25 +7,25 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from tasks.stages.data.protect.decoded_text import DecodedText, JsonToken, decode, is_json_text
-from tasks.stages.data.protect.recognisers.fold import fold
+from tasks.stages.data.protect.decoded_text import DecodedText, JsonToken, decode_text, is_json_text
+from tasks.stages.data.protect.recognisers.fold import fold_text
 from tasks.stages.data.protect.recognisers.span import Span
 
-WORD = re.compile(r"\w+|[^\w\s]")
+WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
 class Word(NamedTuple):
     """Word of a text, or a single character that is neither part of a word nor white space."""
 
     plain: str
-    """Decoded, folded and casefolded form of the word. Empty for a quotation mark of a JSON string, so that no
-    sequence of words goes beyond a string."""
+    """Decoded, folded and casefolded form of the word. Empty for a quotation mark of a JSON string, so that no sequence
+    of words extends beyond a string."""
     start: int
     end: int
     names_field: bool = False
 
 
-class Text:
+class RecordText:
     """Text of a record. All offsets refer to the stored text, in which escapes are not decoded."""
 
     def __init__(self, text: str) -> None:
@@ -34,12 +34,12 @@ class Text:
 
     @cached_property
     def decoded(self) -> DecodedText:
-        return decode(self.text, self.is_json)
+        return decode_text(self.text, self.is_json)
 
     def words(self, start: int = 0, end: int | None = None) -> Iterator[Word]:
         first = self.decoded.from_original(start)
-        folded = fold(self.decoded.text[first : None if end is None else self.decoded.from_original(end)])
-        for match in WORD.finditer(folded.text):
+        folded = fold_text(self.decoded.text[first : None if end is None else self.decoded.from_original(end)])
+        for match in WORD_OR_SIGN.finditer(folded.text):
             begin, stop = match.span()
             if folded.removed_offsets:
                 begin, stop, *_ = folded.to_original(Span(begin, stop, "", 0))
@@ -60,12 +60,12 @@ class Text:
     def spans_in_fields(self, fields: Collection[str]) -> Iterator[tuple[str, int, int]]:
         """Yield field, start and end of each value, and of each name of a nested field, within the given JSON fields.
 
-        Values are numbers and non-empty strings. If a value is within several of the given fields, the innermost is
-        yielded. `fields` are decoded and in NFC.
+        Values are numbers and non-empty strings. If a value is within several of the given fields, the innermost field
+        is yielded. `fields` are decoded names in NFC.
         """
         outer, around, end = list[str](), "", 0
         for token in self.decoded.json_tokens if self.is_json else ():
-            for sign in self.unescaped(end, token.start):
+            for sign in self.decoded_part(end, token.start):
                 if sign in "[{":
                     outer.append(around)
                 elif sign in "]}":
@@ -75,18 +75,18 @@ class Text:
             end = token.end
             if token.names_field:
                 around = outer[-1]
-                name = unicodedata.normalize("NFC", self.unescaped(token.start, end))
+                name = unicodedata.normalize("NFC", self.decoded_part(token.start, end))
                 if name in fields:
                     around = name
                     continue
             if around and token.start < end:
                 yield around, token.start, end
 
-    def unescaped(self, start: int, end: int) -> str:
+    def decoded_part(self, start: int, end: int) -> str:
         return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
 
-    def stripped(self, start: int, end: int) -> tuple[int, int]:
-        unescaped, first = self.unescaped(start, end), self.decoded.from_original(start)
+    def strip_span(self, start: int, end: int) -> tuple[int, int]:
+        unescaped, first = self.decoded_part(start, end), self.decoded.from_original(start)
         last = first + len(unescaped.rstrip())
         first += len(unescaped) - len(unescaped.lstrip())
         return self.decoded.to_original(first), self.decoded.to_original(last)
@@ -104,6 +104,6 @@ class Text:
         return token if token and place < token.end else None
 
 
-def words_of(value: str) -> tuple[str, ...]:
+def split_words(value: str) -> tuple[str, ...]:
     """Return the words of a decoded value, folded and casefolded."""
-    return tuple(match[0].casefold() for match in WORD.finditer(fold(value).text))
+    return tuple(match[0].casefold() for match in WORD_OR_SIGN.finditer(fold_text(value).text))

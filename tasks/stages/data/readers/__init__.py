@@ -1,10 +1,10 @@
 """Readers of sources, one for each file format.
 
     formats/           readers, one file each
-    kinds.py           reader of each kind
-    rows.py            definition of a reader, and the rows that it yields
+    kinds.py           lookup of the reader for each kind of source
+    rows.py            definition of a reader, and of the rows that it yields
     content.py         content of a local file or S3 object, checked against its pinned SHA-256
-    s3_objects.py      S3 objects, and errors from the store's answers
+    s3_objects.py      S3 objects, with errors that explain the store's answers
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs
@@ -12,7 +12,7 @@
     limits.py          limits on the size of a source
     parquet_pages.py   unpacked sizes of the pages of a Parquet file
     bounded_tables.py  tables that a run's own code wrote, read outside the sandbox within bounds
-    parquet_sizes.py   memory that Parquet's values need in Python
+    parquet_sizes.py   memory that Parquet values need in Python
 
-A new format is one file in formats/ with a `READER`, and a line in `tasks.core.steps.kinds`.
+To add a format, add a file with a `READER` to formats/, and a line to `tasks.core.steps.kinds`.
 """

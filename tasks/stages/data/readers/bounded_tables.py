@@ -1,4 +1,4 @@
-"""Tables that a run's own code wrote, read outside the sandbox within bounds of memory and time."""
+"""Reader of tables that a run's own code wrote, for use outside the sandbox, within bounds of memory and time."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ MEASURED_ROWS = 4096
 """Number of rows that are measured together."""
 
 
-def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+def read_bounded_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in batches of at most `rows` rows.
 
     Raises:
@@ -27,40 +27,40 @@ def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.R
     """
     with pq.ParquetFile(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in columns])
-    for batch in _with_dictionaries(path, columns, rows, MAX_UNPACKED_BYTES):
-        _require(path, parquet_sizes.python_bytes(batch), MAX_BATCH_BYTES)
+    for batch in _read_dictionary_batches(path, columns, rows, MAX_UNPACKED_BYTES):
+        _require_size(path, parquet_sizes.estimate_python_bytes(batch), MAX_BATCH_BYTES)
         arrays = [batch.column(field.name).cast(field.type) for field in schema]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def require_bounded(path: Path, most: int) -> None:
-    """Refuse a table that unpacks to more than `most` bytes.
+def require_bounded(path: Path, max_bytes: int) -> None:
+    """Refuse a table that unpacks to more than `max_bytes` bytes.
 
     Raises:
-        InputError: It unpacks to more.
-        ValueError: The file is damaged, as pa.ArrowException and OSError.
+        InputError: The table unpacks to more.
+        ValueError: The file is damaged. pa.ArrowException and OSError are raised for damaged files too.
     """
     with pq.ParquetFile(path) as file:
         columns = file.schema_arrow.names
-    for _ in _with_dictionaries(path, columns, MEASURED_ROWS, most):
+    for _ in _read_dictionary_batches(path, columns, MEASURED_ROWS, max_bytes):
         pass
 
 
-def _with_dictionaries(path: Path, columns: Sequence[str], rows: int, most: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches whose texts are dictionaries, so that a text that is repeated is held once."""
+def _read_dictionary_batches(path: Path, columns: Sequence[str], rows: int, most: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches with dictionary-encoded texts, so that a repeated text is in memory only once."""
     size = 0
     with pq.ParquetFile(path) as file:
-        texts = _measure(path, file, columns, most)
+        texts = _check_page_sizes(path, file, columns, most)
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         for group in range(file.num_row_groups):  # pyarrow makes no batch of nested dictionaries of two row groups
             for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns)):
-                size += parquet_sizes.python_bytes(batch)
-                _require(path, size, most)
+                size += parquet_sizes.estimate_python_bytes(batch)
+                _require_size(path, size, most)
                 yield batch
 
 
-def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str], most: int) -> list[str]:
-    """Return the names of the text columns, after the sizes of all pages have been compared with the bounds."""
+def _check_page_sizes(path: Path, file: pq.ParquetFile, columns: Sequence[str], most: int) -> list[str]:
+    """Check the sizes of all pages against the bounds, and return the names of the text columns."""
     starts = tuple(f"{name}." for name in columns)
     every = map(file.schema.column, range(file.metadata.num_columns))
     leaves = {place: leaf for place, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
@@ -68,15 +68,15 @@ def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str], most: int
     with path.open("rb") as data:
         for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
             for place in leaves if group.num_rows else ():
-                pages = parquet_pages.measure_chunk(data, group.column(place))
-                if pages.deltas:
+                pages = parquet_pages.measure_pages(data, group.column(place))
+                if pages.uses_deltas:
                     raise InputError(f"{path}: expected the encodings that Hallmark writes, got DELTA_BYTE_ARRAY")
-                size += max(pages.unpacked, pages.values)
-                _require(path, pages.largest, MAX_BATCH_BYTES)
-                _require(path, size, most)
+                size += max(pages.unpacked, pages.value_count)
+                _require_size(path, pages.largest_page, MAX_BATCH_BYTES)
+                _require_size(path, size, most)
     return [leaf.path for leaf in leaves.values() if leaf.physical_type == "BYTE_ARRAY"]
 
 
-def _require(path: Path, size: int, most: int) -> None:
+def _require_size(path: Path, size: int, most: int) -> None:
     if size > most:
         raise InputError(f"{path} unpacks to {size:,} bytes or more, and {most:,} are read at once; it is not read")

@@ -1,7 +1,7 @@
 """Check of the columns of a source.
 
-An export without a header has a row of data in the place of the header. So an error quotes only names that sources.yaml
-has too, and names that are similar to these.
+If an export has no header, its first row of data is taken for the header, and must not get into an error message. So an
+error quotes only column names that are also in sources.yaml, and names that are similar to these.
 """
 
 import difflib
@@ -17,26 +17,26 @@ def check_columns(names: Sequence[str], source: Source) -> None:
     Raises:
         InputError: A mapped column is missing, or a name occurs twice.
     """
-    check_mapped(names, source)
+    check_mapped_columns(names, source)
     places: dict[str, list[int]] = {}
     for number, name in enumerate(names, start=1):
         places.setdefault(name, []).append(number)
     for name, numbers in places.items():
         if name and len(numbers) > 1:
-            called = repr(name) if name in source.mapping.columns() else "of the same name"
+            called = repr(name) if name in source.mapping.mapped_columns() else "of the same name"
             raise InputError(
                 f"source {source.id}: {source.location} has more than one column {called}: the columns "
                 f"{', '.join(map(str, numbers))} from the left; rename all but one"
             )
 
 
-def check_mapped(names: Collection[str], source: Source) -> None:
+def check_mapped_columns(names: Collection[str], source: Source) -> None:
     """Check that every mapped column is in `names`.
 
     Raises:
         InputError: A mapped column is missing. The message suggests columns with similar names.
     """
-    mapped = source.mapping.columns()
+    mapped = source.mapping.mapped_columns()
     missing = sorted(mapped - set(names))
     if not missing:
         return

@@ -35,12 +35,12 @@ UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 class PinnedContent:
     file: IO[bytes]
     """Unpacked content, positioned at its beginning."""
-    lines: int
+    line_count: int
     """Number of line ends, as an estimate of the number of rows."""
 
 
 @contextmanager
-def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
+def open_pinned_content(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
     """Yield the content of a source, after checking it against the pinned SHA-256.
 
     Relative locations refer to `root` or, for files that are not committed, to the checkout (`Layout.resolve_path`).
@@ -50,30 +50,30 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
         Unavailable: The content cannot be reached.
     """
     source, place = resolved.source, _writable_folder(Layout(root))
-    with _copy(place) as packed:
-        _fill(packed, resolved, root)
+    with _open_copy(place) as packed:
+        _fill_and_verify(packed, resolved, root)
         if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
             yield _pinned_content(packed)
             return
-        with _copy(place) as plain:
+        with _open_copy(place) as plain:
             gzip_content.unpack(packed, plain, source)
             packed.close()
             yield _pinned_content(plain)
 
 
 def _writable_folder(layout: Layout) -> Path:
-    return layout.cache_folder("ingested", "ingest") if layout.stages.exists() else layout.state
+    return layout.cache_folder("ingested", "ingest") if layout.stage_digests_path.exists() else layout.state
 
 
-def _copy(place: Path) -> SpooledTemporaryFile[bytes]:
+def _open_copy(place: Path) -> SpooledTemporaryFile[bytes]:
     place.mkdir(parents=True, exist_ok=True)
     return SpooledTemporaryFile(MAX_MEMORY_BYTES, dir=str(place))
 
 
-def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
+def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
     source, digest, size = resolved.source, hashlib.sha256(), 0
     with open_content(source, root) as file:
-        for block in blocks(file, source):
+        for block in read_blocks(file, source):
             digest.update(block)
             size += copy.write(block)
     if digest.hexdigest() != resolved.sha256:
@@ -91,7 +91,7 @@ def _pinned_content(file: IO[bytes]) -> PinnedContent:
     return PinnedContent(file, lines)
 
 
-def blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
+def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
     """Yield the content of an open source in blocks.
 
     Raises:
@@ -122,7 +122,7 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
             with s3_objects.open_object(location, where) as file:
                 yield file
         else:
-            with open_regular_file(_local(source, location, root)) as file:
+            with open_regular_file(_local_path(source, location, root)) as file:
                 _require_readable(file, source)
                 yield file
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         raise OSError(error.errno, error.strerror) from None  # without the file's name, which has the variables' values
 
 
-def _local(source: Source, location: str, root: Path) -> Path:
+def _local_path(source: Source, location: str, root: Path) -> Path:
     """Return the path of a local file. Pipes and devices are refused, because reading a pipe may never end."""
     try:
         path = Layout(root).resolve_path(str(Path(location).expanduser()))

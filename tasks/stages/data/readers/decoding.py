@@ -9,7 +9,7 @@ from typing import IO
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 
-BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 LIKELY_ENCODINGS = ("utf-8", "cp1252", "utf-16")
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -19,7 +19,7 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Encoding for each byte order mark. UTF-32 comes first, because its little-endian mark begins with that of UTF-16."""
-SIGNATURES = {
+BINARY_SIGNATURES = {
     b"PAR1": "a Parquet file",
     b"PK\x03\x04": "a ZIP archive (an Excel workbook is one)",
     b"%PDF": "a PDF document",
@@ -28,7 +28,7 @@ SIGNATURES = {
     b"BZh": "bzip2-compressed",
     b"\x28\xb5\x2f\xfd": "zstd-compressed",
 }
-CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
+CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
 def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
@@ -40,10 +40,10 @@ def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
     Raises:
         InputError: The content is empty or binary, or its encoding is not the declared one.
     """
-    if not any(block.strip() for block in _blocks(file)):
+    if not any(block.strip() for block in _read_blocks(file)):
         raise InputError(f"source {source.id}: {source.location} is empty; expected at least one row")
-    head = next(_blocks(file))
-    encoding = _encoding(head, source)
+    head = next(_read_blocks(file))
+    encoding = _resolve_encoding(head, source)
     _refuse_binary(head, encoding, source)
     _refuse_wrong_encoding(file, encoding, source)
     file.seek(0)
@@ -59,21 +59,21 @@ def read_beginning(file: IO[bytes], source: Source) -> str:
     return read
 
 
-def plain_beginning(head: bytes) -> bytes:
+def strip_encoding_bytes(head: bytes) -> bytes:
     """Return the first bytes of a text without byte order mark, zero bytes and white space.
 
-    The first characters of JSON can then be compared as ASCII, also in UTF-16 and UTF-32.
+    The first characters of JSON can then be compared as ASCII, even if the text is in UTF-16 or UTF-32.
     """
     return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
-    while block := file.read(BLOCK):
+    while block := file.read(BLOCK_BYTES):
         yield block
 
 
-def _encoding(head: bytes, source: Source) -> str:
+def _resolve_encoding(head: bytes, source: Source) -> str:
     try:
         _extends_ascii(source.encoding)  # also fails for codecs that are not for text, which `lookup` accepts
         declared = codecs.lookup(source.encoding).name
@@ -93,7 +93,7 @@ def _encoding(head: bytes, source: Source) -> str:
 
 
 def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
-    for signature, what in SIGNATURES.items():
+    for signature, what in BINARY_SIGNATURES.items():
         if head.startswith(signature):
             raise InputError(
                 f"source {source.id}: {source.location} is {what}, expected {source.kind} text; correct `kind` or "
@@ -101,12 +101,12 @@ def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
             )
     if not _extends_ascii(encoding):
         return  # bytes below 32 are ordinary in UTF-16 and similar encodings
-    sample = head[: BLOCK // 16]
+    sample = head[: BLOCK_BYTES // 16]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
         likely = "utf-16-be" if even > odd else "utf-16-le"
         raise _wrong_encoding_error(source, sample.index(0), "a zero byte, as in every other place", likely)
-    controls = len(sample) - len(sample.translate(None, CONTROLS))
+    controls = len(sample) - len(sample.translate(None, CONTROL_BYTES))
     if controls > len(sample) / 100:
         raise InputError(
             f"source {source.id}: {source.location} is binary: {controls:,} of its first {len(sample):,} bytes are "
@@ -120,7 +120,7 @@ def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> No
     UTF-8 is wrong if the content has bytes beyond ASCII and none of them is valid UTF-8. Another encoding is wrong if a
     byte does not decode, or if the encoding has one byte for each character and the whole content is valid UTF-8.
     """
-    if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
+    if _extends_ascii(encoding) and all(block.isascii() for block in _read_blocks(file)):
         return
     utf8 = encoding in ("utf-8", "utf-8-sig")
     wrong = first_undecodable_byte(file, encoding)
@@ -143,13 +143,13 @@ def _extends_ascii(encoding: str) -> bool:
 def _has_valid_utf8(file: IO[bytes]) -> bool:
     """Return whether any text beyond ASCII is valid UTF-8, which is very unlikely in another encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-    return any(not decoder.decode(block).isascii() for block in _blocks(file))
+    return any(not decoder.decode(block).isascii() for block in _read_blocks(file))
 
 
 def first_undecodable_byte(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
     """Return offset and value of the first byte that does not decode; None if all bytes do."""
     decoder, start = codecs.getincrementaldecoder(encoding)(), 0
-    for block in chain(_blocks(file), [b""]):
+    for block in chain(_read_blocks(file), [b""]):
         pending = decoder.getstate()[0]
         try:
             decoder.decode(block, final=not block)

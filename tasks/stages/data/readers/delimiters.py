@@ -10,7 +10,7 @@ from tasks.sources.sources import Source
 USUAL_DELIMITERS = (",", ";", "\t", "|")
 
 
-def check(header: Sequence[str], line: str, source: Source) -> None:
+def check_delimiter(header: Sequence[str], line: str, source: Source) -> None:
     """Check that no other delimiter is more likely than the declared one.
 
     Another delimiter is more likely if it yields more of the mapped columns in the header `line`, or if the declared
@@ -19,7 +19,7 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
     Raises:
         InputError: Mapped columns are missing, and another delimiter is more likely or the text is JSON Lines.
     """
-    wanted = source.mapping.columns()
+    wanted = source.mapping.mapped_columns()
     if wanted <= set(header):
         return
     if line.lstrip("\ufeff \t").startswith("{"):
@@ -27,26 +27,26 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
             f"source {source.id}: {source.location} looks like JSON Lines and not like CSV; set `kind: jsonl` in "
             "sources.yaml"
         )
-    split = {mark: _names(line, mark) for mark in USUAL_DELIMITERS if mark != source.delimiter}
+    split = {mark: _split_header(line, mark) for mark in USUAL_DELIMITERS if mark != source.delimiter}
     likely = max(split, key=lambda mark: (len(wanted & set(split[mark])), len(split[mark])))
     better = len(wanted & set(split[likely])) > len(wanted & set(header))
     if better or len(header) == 1 < len(split[likely]):
         raise InputError(
-            f"source {source.id}: {source.location} looks separated by {_quoted(likely)}, and sources.yaml says "
-            f"{_quoted(source.delimiter)}; set `delimiter: {_quoted(likely)}` there"
+            f"source {source.id}: {source.location} looks separated by {_quote_delimiter(likely)}, and "
+            f"sources.yaml says {_quote_delimiter(source.delimiter)}; set `delimiter: {_quote_delimiter(likely)}` there"
         )
 
 
 def header_names(line: str) -> set[str]:
-    return max((set(_names(line, mark)) for mark in USUAL_DELIMITERS), key=lambda names: len(names))
+    return max((set(_split_header(line, mark)) for mark in USUAL_DELIMITERS), key=lambda names: len(names))
 
 
-def _names(line: str, delimiter: str) -> list[str]:
+def _split_header(line: str, delimiter: str) -> list[str]:
     try:
         return [name.strip() for name in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except (csv.Error, StopIteration):
         return []
 
 
-def _quoted(delimiter: str) -> str:
+def _quote_delimiter(delimiter: str) -> str:
     return json.dumps(delimiter)

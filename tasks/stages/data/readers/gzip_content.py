@@ -1,4 +1,4 @@
-"""Unpacking of gzip up to the limit of the source: content can unpack to a thousand times its size."""
+"""Unpacking of gzip content up to the limit of its source, because gzip can unpack to a thousand times its size."""
 
 import gzip
 import zlib
@@ -6,15 +6,15 @@ from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
-from tasks.stages.data.readers.limits import refuse_unpacked
+from tasks.stages.data.readers.limits import check_unpacked_size
 
-BLOCK = 1 << 20
-MAGIC = b"\x1f\x8b"
+BLOCK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def is_gzip(file: IO[bytes]) -> bool:
     file.seek(0)
-    return file.read(len(MAGIC)) == MAGIC
+    return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
 
 def unpack(packed: IO[bytes], plain: IO[bytes], source: Source) -> None:
@@ -27,9 +27,9 @@ def unpack(packed: IO[bytes], plain: IO[bytes], source: Source) -> None:
     where, size = f"source {source.id}: {source.location}", 0
     try:
         with gzip.GzipFile(fileobj=packed, mode="rb") as file:
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 size += plain.write(block)
-                refuse_unpacked(size, source)
+                check_unpacked_size(size, source)
     except EOFError:
         raise InputError(
             f"{where} is truncated: its gzip stream ends early, after {size:,} bytes unpacked; fetch it again"

@@ -1,4 +1,7 @@
-"""Reader of each kind of source, imported at first use, because pyarrow alone takes half a second."""
+"""Lookup of the reader for each kind of source.
+
+Readers are imported at first use, because the import of pyarrow alone takes half a second.
+"""
 
 import importlib
 

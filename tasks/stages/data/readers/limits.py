@@ -8,29 +8,29 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 
 
-def refuse_unpacked(size: int, source: Source) -> None:
+def check_unpacked_size(size: int, source: Source) -> None:
     if size > source.max_unpacked_bytes:
         raise _limit_error("unpacks to more than", "max_unpacked_bytes", source)
 
 
-def refuse_rows(rows: int, source: Source) -> None:
+def check_row_count(rows: int, source: Source) -> None:
     """Raise InputError if a source has more rows, including blank lines, than its limit allows."""
     if rows > source.max_rows:
         raise _limit_error("has more rows than", "max_rows", source)
 
 
-def refuse_columns(columns: int, source: Source) -> None:
+def check_column_count(columns: int, source: Source) -> None:
     if columns > source.max_columns:
         raise _limit_error(f"has {columns:,} columns or more, and more than", "max_columns", source)
 
 
-def refuse_row_bytes(size: int, where: str, source: Source) -> None:
+def check_row_size(size: int, where: str, source: Source) -> None:
     """Raise InputError if a row exceeds its size limit. `where` names the row in the message, for example `line 7`."""
     if size > source.max_row_bytes:
         raise _limit_error(f"is longer at {where} than", "max_row_bytes", source)
 
 
-def lines_of(content: TextIO, source: Source) -> Iterator[str]:
+def read_limited_lines(content: TextIO, source: Source) -> Iterator[str]:
     """Yield the lines of a text, including their line ends.
 
     Raises:
@@ -39,7 +39,7 @@ def lines_of(content: TextIO, source: Source) -> Iterator[str]:
     most = source.max_row_bytes
     for number, line in enumerate(iter(partial(content.readline, most + 1), ""), start=1):
         if len(line) > most:
-            refuse_row_bytes(len(line), f"line {number}", source)
+            check_row_size(len(line), f"line {number}", source)
         yield line
 
 

@@ -1,10 +1,11 @@
 """Unpacked sizes of the pages of a Parquet file, read from the page headers before anything is unpacked.
 
-The sizes in the footer may be wrong and are not given for each page. The largest page matters because a dictionary or
-deltas can repeat a value for each row: no row of a column without lists is larger than the column's largest page.
+The sizes in the footer may be wrong, and there are none for single pages. The size of the largest page matters, because
+a dictionary or deltas can repeat a large value in every row. In a column without lists, no row is larger than the
+column's largest page.
 
-A page header is written in Thrift's compact protocol, of which it uses a small part (parquet-format:
-src/main/thrift/parquet.thrift, PageHeader; thrift: doc/specs/thrift-compact-protocol.md).
+Page headers are written in a small part of Thrift's compact protocol (parquet-format: src/main/thrift/parquet.thrift,
+PageHeader; thrift: doc/specs/thrift-compact-protocol.md).
 """
 
 import os
@@ -13,11 +14,11 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 
-UNPACKED, PACKED, V1, V2 = 2, 3, 5, 8
+UNPACKED_SIZE_FIELD, PACKED_SIZE_FIELD, DATA_PAGE_V1_FIELD, DATA_PAGE_V2_FIELD = 2, 3, 5, 8
 """Field numbers of Parquet's PageHeader: uncompressed size, compressed size, and the data page headers of versions 1
 and 2."""
 VALUES_FIELD = 1
-ENCODING_FIELD = {V1: 2, V2: 4}
+ENCODING_FIELD = {DATA_PAGE_V1_FIELD: 2, DATA_PAGE_V2_FIELD: 4}
 DELTA_BYTE_ARRAY = 7
 """Number of the encoding that stores each value as a suffix and the length of the prefix that it shares with the
 previous value."""
@@ -27,22 +28,22 @@ MAX_BINARY_BYTES = 1 << 32
 """Upper bound of the length of a binary field in bytes. No page is that long."""
 MAX_VARINT_BYTES = 10
 """Maximum length in bytes of a 64-bit varint, which stores seven bits in each byte."""
-MAX_DEPTH = 8
+MAX_STRUCT_DEPTH = 8
 """Maximum depth of nested structures; a page header has three levels."""
 
 
 @dataclass(frozen=True)
 class PageSizes:
     unpacked: int = 0
-    largest: int = 0
+    largest_page: int = 0
     """Unpacked size of the largest page in bytes. If pages use deltas, which continue across pages, it is the size
     of all pages."""
-    values: int = 0
+    value_count: int = 0
     """Number of values, including nulls and the items of lists."""
-    deltas: bool = False
+    uses_deltas: bool = False
 
 
-def measure_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:
+def measure_pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:
     """Return the sizes of the pages of a column chunk, read at the offsets that pyarrow uses.
 
     Raises:
@@ -54,72 +55,72 @@ def measure_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:
     end, pages = place + chunk.total_compressed_size, PageSizes()
     while place < end:
         file.seek(place)
-        header = _struct(file)
-        pages = _with(pages, header)
-        place = file.tell() + _count(header, PACKED)
+        header = _read_struct(file)
+        pages = _add_page(pages, header)
+        place = file.tell() + _read_count(header, PACKED_SIZE_FIELD)
     return pages
 
 
-def _with(pages: PageSizes, header: dict[int, Any]) -> PageSizes:
-    data = next((version for version in (V1, V2) if version in header), None)
-    values, deltas = 0, pages.deltas
+def _add_page(pages: PageSizes, header: dict[int, Any]) -> PageSizes:
+    data = next((version for version in (DATA_PAGE_V1_FIELD, DATA_PAGE_V2_FIELD) if version in header), None)
+    values, deltas = 0, pages.uses_deltas
     if data:
         own = header[data] if isinstance(header[data], dict) else {}
-        values, deltas = _count(own, VALUES_FIELD), deltas or own.get(ENCODING_FIELD[data]) == DELTA_BYTE_ARRAY
-    unpacked = pages.unpacked + _count(header, UNPACKED)
-    largest = unpacked if deltas else max(pages.largest, header[UNPACKED])
-    return PageSizes(unpacked, largest, pages.values + values, deltas)
+        values, deltas = _read_count(own, VALUES_FIELD), deltas or own.get(ENCODING_FIELD[data]) == DELTA_BYTE_ARRAY
+    unpacked = pages.unpacked + _read_count(header, UNPACKED_SIZE_FIELD)
+    largest = unpacked if deltas else max(pages.largest_page, header[UNPACKED_SIZE_FIELD])
+    return PageSizes(unpacked, largest, pages.value_count + values, deltas)
 
 
-def _count(fields: dict[int, Any], number: int) -> int:
+def _read_count(fields: dict[int, Any], number: int) -> int:
     count = fields.get(number)
     if not isinstance(count, int) or count < 0:
         raise ValueError("a page header without its sizes")
     return count
 
 
-def _struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
-    if depth > MAX_DEPTH:
+def _read_struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
+    if depth > MAX_STRUCT_DEPTH:
         raise ValueError("a page header nested too deep")
     fields: dict[int, Any] = {}
     number = 0
-    while head := _byte(file):
-        number = number + (head >> 4) if head >> 4 else _signed(file)
-        fields[number] = _value(file, head & 15, depth)
+    while head := _read_byte(file):
+        number = number + (head >> 4) if head >> 4 else _read_signed_varint(file)
+        fields[number] = _read_value(file, head & 15, depth)
     return fields
 
 
-def _value(file: IO[bytes], kind: int, depth: int) -> Any:
+def _read_value(file: IO[bytes], kind: int, depth: int) -> Any:
     if kind in (TRUE, FALSE):
         return kind == TRUE
     if kind == BYTE:
-        return _byte(file)
+        return _read_byte(file)
     if kind in (I16, I32, I64):
-        return _signed(file)
+        return _read_signed_varint(file)
     if kind in (DOUBLE, BINARY):
-        file.seek(8 if kind == DOUBLE else _number(file) % MAX_BINARY_BYTES, os.SEEK_CUR)
+        file.seek(8 if kind == DOUBLE else _read_varint(file) % MAX_BINARY_BYTES, os.SEEK_CUR)
         return None
     if kind == STRUCT:
-        return _struct(file, depth + 1)
+        return _read_struct(file, depth + 1)
     raise ValueError(f"a page header with a field of kind {kind}")
 
 
-def _signed(file: IO[bytes]) -> int:
-    number = _number(file)
+def _read_signed_varint(file: IO[bytes]) -> int:
+    number = _read_varint(file)
     return (number >> 1) ^ -(number & 1)
 
 
-def _number(file: IO[bytes]) -> int:
+def _read_varint(file: IO[bytes]) -> int:
     number = 0
     for place in range(MAX_VARINT_BYTES):
-        byte = _byte(file)
+        byte = _read_byte(file)
         number |= (byte & 127) << 7 * place
         if byte < 128:
             return number
     raise ValueError("a page header with an endless number")
 
 
-def _byte(file: IO[bytes]) -> int:
+def _read_byte(file: IO[bytes]) -> int:
     byte = file.read(1)
     if not byte:
         raise ValueError("a page header behind the end of the file")

@@ -1,4 +1,4 @@
-"""Definition of a reader, of the rows that it yields, and of rows that it could not read."""
+"""Definitions of a reader, of the rows that it yields, and of malformed rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

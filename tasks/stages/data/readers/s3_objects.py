@@ -1,4 +1,4 @@
-"""Objects in S3 or a compatible store, opened with the usual AWS_* settings, and errors from the store's answers."""
+"""Objects in S3 or a compatible store, opened with the usual AWS_* settings. Errors explain the store's answers."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ TEMPORARY_STATUSES = (408, 409, 425, 429)
 
 
 @contextmanager
-def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
+def open_object(location: str, display_name: str) -> Iterator[IO[bytes]]:
     """Yield the object `s3://BUCKET/KEY` as a binary file.
 
-    Error messages name the object by `where`, because its location may contain secrets.
+    Error messages name the object by `display_name`, because its location may contain secrets.
 
     Raises:
         FileNotFoundError: The object does not exist.
@@ -36,25 +36,27 @@ def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
 
     place = object_store.parse_location(location)
     if not place.bucket or not place.key:
-        raise InputError(f"{where} names no object; expected s3://BUCKET/KEY")
+        raise InputError(f"{display_name} names no object; expected s3://BUCKET/KEY")
     try:
-        with object_store.opened() as store:
-            yield io.BufferedReader(_Object(store, place, where), REQUEST_BYTES)
+        with object_store.open_client() as store:
+            yield io.BufferedReader(_S3File(store, place, display_name), REQUEST_BYTES)
     except ParamValidationError:
-        raise _refused_error(where, "it names no bucket that there could be") from None
+        raise _refused_error(display_name, "it names no bucket that there could be") from None
     except object_store.UnreadableAnswer:
-        raise _refused_error(where, "its answer cannot be read") from None
+        raise _refused_error(display_name, "its answer cannot be read") from None
     except BotoCoreError as error:
         # The error's text has the URL, and so the values of the location's variables.
-        raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
+        raise Unavailable(
+            f"{display_name} cannot be reached ({type(error).__name__}); check AWS_* and the network"
+        ) from None
     except ClientError as error:
-        raise _answer_error(error, where) from None
+        raise _answer_error(error, display_name) from None
     except object_store.InvalidEndpoint:
-        raise InputError(f"{where} cannot be reached: AWS_ENDPOINT_URL is no URL; correct it") from None
+        raise InputError(f"{display_name} cannot be reached: AWS_ENDPOINT_URL is no URL; correct it") from None
 
 
-class _Object(io.RawIOBase):
-    def __init__(self, store: Any, place: object_store.Location, where: str) -> None:
+class _S3File(io.RawIOBase):
+    def __init__(self, store: Any, place: object_store.ObjectLocation, where: str) -> None:
         self._store, self._place, self._where = store, place, where
         found = self._ask(store.head_object)
         if "ContentLength" not in found:

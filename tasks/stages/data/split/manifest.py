@@ -9,40 +9,49 @@ from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.records.record import read_batches
-from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset, DatasetSource, StageCounts, Value, declared_fields
+from tasks.sources.dataset import (
+    COUNTED_STAGES,
+    PARTITIONS,
+    SEGMENT_FIELDS,
+    Dataset,
+    DatasetSource,
+    SettingValue,
+    StageCounts,
+    declared_fields,
+)
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.quarantine import Counts
 
-EARLIER_STAGES = STAGES[:-1]
+EARLIER_STAGES = COUNTED_STAGES[:-1]
 Segments = dict[str, dict[str, Counter[str]]]
 
 
 def build_manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
     """Return the manifest of the dataset in `folder`, given the counts and parameters of stage `split`."""
     results = {stage: read_json(layout.artefacts(stage) / "result.json") for stage in EARLIER_STAGES}
-    segments = _segments(folder)
+    segments = _count_segments(folder)
     passed = {stage: results[stage]["counts"] for stage in EARLIER_STAGES} | {"split": counts.model_dump()}
     return Dataset(
-        sources=dict(_origins(layout, results, segments, folder)),
+        sources=dict(_dataset_sources(layout, results, segments, folder)),
         counts={stage: StageCounts.model_validate(passage) for stage, passage in passed.items()},
-        rows={side: segments["source_id"][side].total() for side in SIDES},
-        digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
+        rows={side: segments["source_id"][side].total() for side in PARTITIONS},
+        digests={side: sha256_file(folder / f"{side}.parquet") for side in PARTITIONS},
         segments={
             name: {side: dict(sorted(tally.items())) for side, tally in s.items()} for name, s in segments.items()
         },
-        settings=dict(_flat(data.model_dump(mode="json"))),
+        settings=dict(_flatten(data.model_dump(mode="json"))),
     )
 
 
-def _origins(
+def _dataset_sources(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, DatasetSource]]:
-    people = _people(folder)
-    put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
+    people = _count_people(folder)
+    put_aside, not_drawn = (_count_rules_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
-    for item in load_resolved(layout.sources).sources:
+    for item in load_resolved(layout.sources_path).sources:
         name, source = item.source.id, ingested[item.source.id]
-        rows = {side: segments["source_id"][side][name] for side in SIDES}
+        rows = {side: segments["source_id"][side][name] for side in PARTITIONS}
         passages = {"ingest": source["counts"]}
         passages |= {stage: results[stage]["by_source"].get(name, NO_ROWS) for stage in EARLIER_STAGES[1:]}
         left, quarantined, over = (
@@ -71,19 +80,19 @@ def _origins(
 NO_ROWS = {"rows": 0, "records": 0, "quarantined": {}}
 
 
-def _segments(folder: Path) -> Segments:
-    segments: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
-    for side in SIDES:
-        for batch in read_batches(folder / f"{side}.parquet", SEGMENTS):
-            for name in SEGMENTS:
+def _count_segments(folder: Path) -> Segments:
+    segments: Segments = {name: {side: Counter() for side in PARTITIONS} for name in SEGMENT_FIELDS}
+    for side in PARTITIONS:
+        for batch in read_batches(folder / f"{side}.parquet", SEGMENT_FIELDS):
+            for name in SEGMENT_FIELDS:
                 counts = batch[name].fill_null("null").value_counts().to_pylist()
                 segments[name][side].update({item["values"]: item["counts"] for item in counts})
     return segments
 
 
-def _people(folder: Path) -> dict[str, Any]:
+def _count_people(folder: Path) -> dict[str, Any]:
     tokens: defaultdict[str, set[str]] = defaultdict(set)
-    for side in SIDES:
+    for side in PARTITIONS:
         for batch in read_batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
             for source, subjects in zip(batch["source_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
                 tokens[source].update(subjects)
@@ -91,7 +100,7 @@ def _people(folder: Path) -> dict[str, Any]:
     return {source: dict(sorted(count.items())) for source, count in counts.items()}
 
 
-def _by_source(path: Path) -> dict[str, Counter[str]]:
+def _count_rules_by_source(path: Path) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for batch in read_batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
@@ -99,9 +108,9 @@ def _by_source(path: Path) -> dict[str, Counter[str]]:
     return counts
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, SettingValue]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -15,27 +15,28 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Sides:
-    members: dict[str, Mask]
+class PartitionAssignment:
+    partition_masks: dict[str, Mask]
     fixed_test_record: Positions
-    """Position of the fixed test record with the same prompt, for each record that its source fixes for training;
+    """Position of the fixed test record with the same prompt, for each record that its source fixes for training.
     NO_RECORD if there is none, and for all other records."""
     is_validation: Mask
     """Mask of the training records that are held out for validation. No training step uses them."""
 
 
-def assign_sides(records: SplitRecords, test_share: float, validation_share: float = 0) -> Sides:
+def assign_partitions(records: SplitRecords, test_share: float, validation_share: float = 0) -> PartitionAssignment:
     """Assign each record to a partition. Records of the same group are assigned to the same partition.
 
     A group without a fixed partition is assigned by its random number. So its partition does not change if other
     records are added or removed, and about `test_share` of the prompts are held out for the test. If a fixed test set
-    has a prompt, records with this prompt and without a fixed partition become test records, and records with it that
-    are fixed for training are removed.
+    has a prompt, records with this prompt and without a fixed partition become test records. Records with this prompt
+    that are fixed for training are removed.
 
-    The training records with the highest random numbers are held out for validation: about `validation_share` of the
-    training prompts without a fixed partition, and `1 - test_share` times that share of those with a fixed partition.
+    The training records with the highest random numbers are held out for validation. These are about `validation_share`
+    of the training prompts without a fixed partition, and `validation_share * (1 - test_share)` of those with a fixed
+    partition.
     """
-    train, test = (pc.equal(records.fixed_side, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
+    train, test = (pc.equal(records.fixed_partition, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
     groups, group = np.unique(records.group_number, return_inverse=True)
     first_test = np.full(len(groups), NO_RECORD)
     last_to_first = np.flatnonzero(test)[::-1]  # NumPy keeps the last of several values that it assigns to one index
@@ -43,16 +44,16 @@ def assign_sides(records: SplitRecords, test_share: float, validation_share: flo
     has_train = np.zeros(len(groups), bool)
     has_train[group[train]] = True
     in_test = first_test[group] != NO_RECORD
-    drawn = _uniform(records.group_number)
+    drawn = _to_unit_interval(records.group_number)
     held_out = ~has_train[group] & (drawn < test_share)
     trains = ~in_test & ~held_out
-    return Sides(
-        members={TRAIN: trains, TEST: np.where(in_test, ~train, held_out)},
+    return PartitionAssignment(
+        partition_masks={TRAIN: trains, TEST: np.where(in_test, ~train, held_out)},
         fixed_test_record=np.where(in_test & train, first_test[group], NO_RECORD),
         is_validation=trains & (drawn >= 1 - validation_share * (1 - test_share)),
     )
 
 
-def _uniform(lots: RandomNumbers) -> npt.NDArray[np.float64]:
-    shares: npt.NDArray[np.float64] = (lots >> np.uint64(8)) / 2**56
+def _to_unit_interval(random_numbers: RandomNumbers) -> npt.NDArray[np.float64]:
+    shares: npt.NDArray[np.float64] = (random_numbers >> np.uint64(8)) / 2**56
     return shares

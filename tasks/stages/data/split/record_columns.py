@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tasks.core.records.record import read_batches
 from tasks.stages.data.conversations import full_texts, prompt_keys
-from tasks.stages.data.protect.placeholders import without_values
+from tasks.stages.data.protect.placeholders import reduce_placeholders
 
 BATCH = 10_000
 NO_CLUSTER = -1
@@ -33,7 +33,7 @@ class SplitRecords:
     record_id: pa.Array
     source_id: pa.Array
     kind: pa.Array
-    fixed_side: pa.Array
+    fixed_partition: pa.Array
     """Partition to which the source fixes the record: train, test or empty."""
     group_number: RandomNumbers
     """Random number of the record's group, different for each group.
@@ -47,7 +47,7 @@ class SplitRecords:
         return len(self.record_id)
 
 
-def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
+def read_split_records(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
     """Read the records of a Parquet file as columns.
 
     `clusters` are the clusters of near-identical prompts that `deduplicate` found. Records with the same prompt key are
@@ -62,7 +62,7 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
         record_id=table["record_id"].combine_chunks().take(order),
         source_id=table["source_id"].combine_chunks().take(order),
         kind=table["kind"].combine_chunks().take(order),
-        fixed_side=table["split"].combine_chunks().take(order),
+        fixed_partition=table["split"].combine_chunks().take(order),
         group_number=group_numbers[place],
         table_position=place,
     )
@@ -74,10 +74,10 @@ def cluster_numbers(record_id: pa.ChunkedArray, clusters: pa.Table) -> Positions
     return pc.fill_null(number.take(where.combine_chunks()), NO_CLUSTER).to_numpy().astype(np.int64)
 
 
-def random_numbers(keys: Iterable[str], seed: int) -> RandomNumbers:
-    """Return a random number of 64 bits for each key, which depends only on the key and the seed.
+def derive_random_numbers(keys: Iterable[str], seed: int) -> RandomNumbers:
+    """Return a random number of 64 bits for each key. It depends only on the key and the seed.
 
-    Two keys with the same number count as one group. This happens in one of 40 million datasets with a million keys.
+    Two keys with the same number count as one group. For a million keys, the probability of this is one in 40 million.
     """
     drawn = (hashlib.sha256(f"{seed}\n{key}".encode()).digest() for key in keys)
     return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)
@@ -88,15 +88,19 @@ def _draw_random_numbers(path: Path, cluster: Positions, seed: int) -> tuple[Ran
     smallest: dict[int, str] = {}
     begin = 0
     for batch in read_batches(path, ["source_id", "messages"], BATCH):
-        keys, texts = prompt_keys(batch["messages"]), map(without_values, full_texts(batch["messages"]))
+        keys, texts = prompt_keys(batch["messages"]), map(reduce_placeholders, full_texts(batch["messages"]))
         positions = slice(begin, begin + len(keys))
-        own[positions] = random_numbers(keys, seed)
-        turn[positions] = random_numbers(map("\n".join, zip(batch["source_id"].to_pylist(), texts, strict=True)), seed)
+        own[positions] = derive_random_numbers(keys, seed)
+        turn[positions] = derive_random_numbers(
+            map("\n".join, zip(batch["source_id"].to_pylist(), texts, strict=True)), seed
+        )
         for number, key in zip(cluster[positions].tolist(), keys, strict=True):
             smallest[number] = min(key, smallest.get(number, key))
         begin += len(keys)
     inside = cluster != NO_CLUSTER
     # A cluster may have no record left, and its number is then not used.
-    shared = random_numbers((smallest.get(number, "") for number in range(cluster.max(initial=NO_CLUSTER) + 1)), seed)
+    shared = derive_random_numbers(
+        (smallest.get(number, "") for number in range(cluster.max(initial=NO_CLUSTER) + 1)), seed
+    )
     own[inside] = shared[cluster[inside]]
     return own, turn

@@ -5,7 +5,7 @@ Prompts that differ only in case, spaces or the values behind placeholders count
     artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA, in the order of `SplitRecords`
     artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION
     artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE: removed by rule prompt_in_test
-    artefacts/split/not_drawn.parquet             the same columns: left over by data.train_rows and data.test_rows
+    artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
     artefacts/split/result.json                   `SplitResult`
 
@@ -27,24 +27,31 @@ from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import announce
-from tasks.core.records.answer_label import NO_LABEL, label_of
-from tasks.core.records.record import VALIDATION, TableWriter, read_batches, read_rows, read_table, write_table
-from tasks.core.steps.data import LAST_FILTER
-from tasks.sources.dataset import NOT_DRAWN
+from tasks.core.progress import print_progress
+from tasks.core.records.answer_label import NO_LABEL, extract_label
+from tasks.core.records.record import (
+    VALIDATION_SCHEMA,
+    TableWriter,
+    read_batches,
+    read_rows_at,
+    read_table,
+    write_table,
+)
+from tasks.core.steps.data import LAST_FILTER_STAGE
+from tasks.sources.dataset import NOT_SAMPLED_RULE
 from tasks.stages.data.conversations import prompt_keys, targets
-from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
+from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, add_source_rows, stage_counts
 from tasks.stages.data.split import record_columns
-from tasks.stages.data.split.draw import draw
+from tasks.stages.data.split.draw import draw_stratified
 from tasks.stages.data.split.manifest import build_manifest
-from tasks.stages.data.split.partitions import NO_RECORD, TEST, TRAIN, assign_sides
+from tasks.stages.data.split.partitions import NO_RECORD, TEST, TRAIN, assign_partitions
 from tasks.stages.data.split.record_columns import (
     NO_CLUSTER,
     Positions,
     RandomNumbers,
     SplitRecords,
     cluster_numbers,
-    random_numbers,
+    derive_random_numbers,
 )
 
 ROWS_PER_PASS = 200_000
@@ -67,7 +74,7 @@ class SplitResult(FrozenModel):
 
 @dataclass(frozen=True)
 class Division:
-    sides: dict[str, Positions]
+    positions_by_partition: dict[str, Positions]
     """Positions of the kept records, by partition, with the training partition first."""
     removed: pa.Table
     """Records that are fixed for training although their prompt is in the fixed test set, with the schema
@@ -78,9 +85,9 @@ class Division:
 
 
 @dataclass(frozen=True)
-class SideContent:
+class PartitionContent:
     rows: int
-    prompts: RandomNumbers
+    prompt_numbers: RandomNumbers
     """Random numbers of the prompt keys, without repetitions."""
     clusters: set[int]
     labels: set[str]
@@ -99,26 +106,26 @@ def run(params: Params, layout: Layout) -> SplitResult:
     """Run the stage on the records that the last filtering stage wrote.
 
     Raises:
-        InputError: A partition has no record, no test record has a target, or none or all of the training records are
-            held out for validation.
+        InputError: A partition has no record, or no test record has a target. If data.validation_share is set, the
+            error is also raised if none or all of the training records are held out for validation.
     """
-    announce("split", "drawing the partitions")
-    path = layout.artefacts(LAST_FILTER) / "records.parquet"
+    print_progress("split", "drawing the partitions")
+    path = layout.artefacts(LAST_FILTER_STAGE) / "records.parquet"
     clusters = read_table(layout.artefacts("deduplicate") / "clusters.parquet")
-    records = record_columns.read(path, clusters, params.data.seed)
-    divided = divide(records, params.data)
-    sides = divided.sides
-    _refuse_one_sided(divided, params.data)
+    records = record_columns.read_split_records(path, clusters, params.data.seed)
+    divided = divide_records(records, params.data)
+    sides = divided.positions_by_partition
+    _require_both_partitions(divided, params.data)
     with atomic_folder(layout.artefacts("split")) as folder:
         for side, positions in sides.items():
-            announce("split", f"writing {len(positions):,} {side} records")
-            _write(path, records.table_position[positions], folder / f"{side}.parquet")
-        write_table(_validation(records, divided), folder / "validation.parquet")
-        write_table(with_source_rows(divided.removed, layout), folder / "quarantine.parquet")
-        write_table(with_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
-        announce("split", "counting what training will read")
+            print_progress("split", f"writing {len(positions):,} {side} records")
+            _write_rows(path, records.table_position[positions], folder / f"{side}.parquet")
+        write_table(_validation_table(records, divided), folder / "validation.parquet")
+        write_table(add_source_rows(divided.removed, layout), folder / "quarantine.parquet")
+        write_table(add_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
+        print_progress("split", "counting what training will read")
         # Read back, so that the figures describe the files that training reads.
-        train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
+        train, test = (_read_partition_content(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
         if not test.rows_with_target:
             raise InputError(
@@ -126,32 +133,35 @@ def run(params: Params, layout: Layout) -> SplitResult:
                 "add a source of conversations with `constants.split: test`"
             )
         counts = stage_counts("split", len(records), kept, rules, divided.not_drawn.num_rows)
-        result = _result(train, test, len(divided.validation), counts, params.data)
+        result = _build_result(train, test, len(divided.validation), counts, params.data)
         made = build_manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
-        write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
+        write_json(
+            folder / "result.json",
+            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+        )
     return result
 
 
-def divide(records: SplitRecords, data: Data) -> Division:
-    sides = assign_sides(records, data.test_share, data.validation_share)
+def divide_records(records: SplitRecords, data: Data) -> Division:
+    sides = assign_partitions(records, data.test_share, data.validation_share)
     clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = _removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
     kept, over = {}, []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
-        positions = np.flatnonzero(sides.members[side])
-        kept[side] = draw(records, positions, most)
+        positions = np.flatnonzero(sides.partition_masks[side])
+        kept[side] = draw_stratified(records, positions, most)
         reason = f"data.{side}_rows keeps {most} of {len(positions)} {side} records"
         left = np.setdiff1d(positions, kept[side], assume_unique=True)
-        over.append(_removed_table(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
+        over.append(_removed_table(records, left, NOT_SAMPLED_RULE, reason, pa.nulls(len(left), pa.string())))
     validation = kept[TRAIN][sides.is_validation[kept[TRAIN]]]
     return Division(kept, removed, pa.concat_tables(over), validation)
 
 
-def _validation(records: SplitRecords, divided: Division) -> pa.Table:
-    places = np.flatnonzero(np.isin(divided.sides[TRAIN], divided.validation, assume_unique=True))
-    return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION)
+def _validation_table(records: SplitRecords, divided: Division) -> pa.Table:
+    places = np.flatnonzero(np.isin(divided.positions_by_partition[TRAIN], divided.validation, assume_unique=True))
+    return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION_SCHEMA)
 
 
 def _removed_table(records: SplitRecords, positions: Positions, rule: str, reason: str, winner: pa.Array) -> pa.Table:
@@ -160,14 +170,14 @@ def _removed_table(records: SplitRecords, positions: Positions, rule: str, reaso
     return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED_SCHEMA)
 
 
-def _refuse_one_sided(divided: Division, data: Data) -> None:
-    for side, positions in divided.sides.items():
+def _require_both_partitions(divided: Division, data: Data) -> None:
+    for side, positions in divided.positions_by_partition.items():
         if not len(positions):
             raise InputError(
-                f"split: none of {sum(map(len, divided.sides.values())):,} records is in the {side} partition; change "
-                "data.test_share or data.seed in params.yaml, or give more records"
+                f"split: none of {sum(map(len, divided.positions_by_partition.values())):,} records is in the {side} "
+                "partition; change data.test_share or data.seed in params.yaml, or give more records"
             )
-    rows, validation = len(divided.sides[TRAIN]), len(divided.validation)
+    rows, validation = len(divided.positions_by_partition[TRAIN]), len(divided.validation)
     if data.validation_share and validation in (0, rows):
         raise InputError(
             f"split: {validation:,} of {rows:,} training records validate, and some must while others train; change "
@@ -175,42 +185,44 @@ def _refuse_one_sided(divided: Division, data: Data) -> None:
         )
 
 
-def _write(path: Path, places: Positions, target: Path) -> None:
+def _write_rows(path: Path, places: Positions, target: Path) -> None:
     with TableWriter(target, pq.read_schema(path)) as file:
         for begin in range(0, len(places), ROWS_PER_PASS):
-            file.write(read_rows(path, places[begin : begin + ROWS_PER_PASS]))
+            file.write(read_rows_at(path, places[begin : begin + ROWS_PER_PASS]))
 
 
-def _read_back(path: Path, clusters: pa.Table, params: Params) -> SideContent:
+def _read_partition_content(path: Path, clusters: pa.Table, params: Params) -> PartitionContent:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
     prompts, labels, answers = [], set[str](), 0
     for batch in read_batches(path, ["messages"], record_columns.BATCH):
         messages = batch.column("messages")
-        prompts.append(random_numbers(prompt_keys(messages), params.data.seed))
+        prompts.append(derive_random_numbers(prompt_keys(messages), params.data.seed))
         answers += sum(bool(target) for target in targets(messages).to_pylist())
-        labels |= {label_of(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
-    return SideContent(
+        labels |= {extract_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
+    return PartitionContent(
         rows=len(ids),
-        prompts=np.unique(np.concatenate(prompts)),
+        prompt_numbers=np.unique(np.concatenate(prompts)),
         clusters=set(cluster_numbers(ids, clusters).tolist()) - {NO_CLUSTER},
         labels=labels,
         rows_with_target=answers,
     )
 
 
-def _result(train: SideContent, test: SideContent, validation: int, counts: Counts, data: Data) -> SplitResult:
+def _build_result(
+    train: PartitionContent, test: PartitionContent, validation: int, counts: Counts, data: Data
+) -> SplitResult:
     return SplitResult(
         counts=counts,
         train_rows=train.rows,
         test_rows=test.rows,
         validation_rows=validation,
-        groups_on_both_sides=len(np.intersect1d(train.prompts, test.prompts, assume_unique=True)),
+        groups_on_both_sides=len(np.intersect1d(train.prompt_numbers, test.prompt_numbers, assume_unique=True)),
         near_prompts_on_both_sides=len(train.clusters & test.clusters) if data.near_duplicates else None,
         labels_only_in_test=sorted(test.labels - train.labels - {NO_LABEL}),
     )
 
 
-def _facts(result: SplitResult) -> facts.Facts:
+def _result_facts(result: SplitResult) -> facts.Facts:
     stated = {
         "train_rows": Fact(value=result.train_rows, unit="rows"),
         "test_rows": Fact(value=result.test_rows, unit="rows"),

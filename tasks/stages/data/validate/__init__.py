@@ -4,10 +4,10 @@ validate.py             the stage
 frame.py                records as a data frame for expectations
 ages.py                 ages of records in days, and days left of the periods that their source declares
 outcomes.py             outcome of every row of the sources, as a data frame for expectations
-ge_expectations.py      expectations of a suite as Great Expectations' objects
+ge_expectations.py      conversion of a suite's expectations to objects of Great Expectations
 own_expectations/       expectations that Great Expectations does not have
 remaining_finds.py      personal and secret text that remains in protected records
-suite_evaluation.py     evaluation of suites, with results that hold no value of a record
+suite_evaluation.py     evaluation of suites, with results that contain no value of a record
 target_placeholders.py  targets with a placeholder that their prompt lacks
 suite_results.py        results of a suite and its expectations
 docs/                   Data Docs

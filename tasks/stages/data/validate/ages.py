@@ -1,7 +1,7 @@
 """Ages of records in days, and the days left of the periods that their sources declare.
 
-Days are counted to the first of the run's month. The days left of retention are counted to the first of the next month,
-since a record leaves at the beginning of the month in which its retention ends
+Days are counted to the first day of the run's month. The days left of retention are counted to the first day of the
+next month, because a record is removed at the beginning of the month in which its retention ends
 (`tasks.runs.requests.source_resolution`).
 """
 
@@ -32,10 +32,10 @@ EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
-class Ages:
+class AgeColumns:
     resolved: ResolvedSources
 
-    def column(self, name: str, batch: pa.RecordBatch) -> pa.Array:
+    def compute_column(self, name: str, batch: pa.RecordBatch) -> pa.Array:
         if name == "retirement_days_left":
             return pc.subtract(_days(batch["retired_at"]), self._today)
         effective = _days(batch["effective_from"])

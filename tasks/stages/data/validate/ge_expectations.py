@@ -1,4 +1,4 @@
-"""Expectations of a suite as Great Expectations' objects, with the table and the columns that each is about."""
+"""Conversion of a suite's expectations to objects of Great Expectations, and the columns that they are about."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,8 +23,8 @@ KeptCategories = Mapping[str, list[str]]
 
 
 def is_about_source_rows(expectation: Expectation) -> bool:
-    """Return whether an expectation is about the outcomes of source rows and not about the remaining records."""
-    return expectation.kwargs.get("column") == outcomes.COLUMN
+    """Return whether an expectation is about the outcomes of source rows rather than the remaining records."""
+    return expectation.kwargs.get("column") == outcomes.OUTCOME_COLUMN
 
 
 def columns_used(expectations: Iterable[Expectation]) -> set[str] | None:
@@ -32,10 +32,12 @@ def columns_used(expectations: Iterable[Expectation]) -> set[str] | None:
     listed = list(expectations)
     if any(expectation.type.startswith(COLUMN_SET_PREFIX) for expectation in listed):
         return None
-    return {name for expectation in listed for name in (*columns_of(expectation), *_conditions_of(expectation))}
+    return {
+        name for expectation in listed for name in (*expectation_columns(expectation), *_condition_columns(expectation))
+    }
 
 
-def columns_of(expectation: Expectation) -> Iterator[str]:
+def expectation_columns(expectation: Expectation) -> Iterator[str]:
     if expectation.type == TEXTS_EXPECTATION:
         from tasks.stages.data.validate.own_expectations.texts_hold_nothing_protected import COLUMNS, NEEDED
 
@@ -47,30 +49,32 @@ def columns_of(expectation: Expectation) -> Iterator[str]:
         yield from map(str, expectation.kwargs.get("column_list", []))
 
 
-def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: KeptCategories) -> Any:
+def to_ge_expectation(
+    expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", kept_categories: KeptCategories
+) -> Any:
     """Create the Great Expectations object for an expectation.
 
     Raises:
         InputError: The type of the expectation, a column, an argument or an outcome is unknown.
     """
-    kind = _class(expectation, where)
-    missing = sorted(set(columns_of(expectation)) - set(frame.columns))
+    kind = _expectation_class(expectation, where)
+    missing = sorted(set(expectation_columns(expectation)) - set(frame.columns))
     if missing:
         raise InputError(
             f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
             f"they have {', '.join(KNOWN_COLUMNS)}, {FIELD_PREFIX}FIELD for each field of JSON targets, and "
-            f"{outcomes.COLUMN} of every row of their sources"
+            f"{outcomes.OUTCOME_COLUMN} of every row of their sources"
         )
     if is_about_source_rows(expectation):
         _refuse_unknown_outcomes(expectation, where, frame)
-    given = {"spared": dict(spared)} if expectation.type == TEXTS_EXPECTATION else {}
+    given = {"spared": dict(kept_categories)} if expectation.type == TEXTS_EXPECTATION else {}
     try:
         return kind(**expectation.kwargs, **given, meta={"position": position, "notes": expectation.why})
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
         raise InputError(f"{where}: {expectation.type}: {' '.join(str(error).split())}") from None
 
 
-def _class(expectation: Expectation, where: str) -> Any:
+def _expectation_class(expectation: Expectation, where: str) -> Any:
     from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import (
         get_expectation_impl,
@@ -91,8 +95,11 @@ def _class(expectation: Expectation, where: str) -> Any:
 
 
 def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.DataFrame") -> None:
-    """Refuse an outcome that no row can have: an expectation that no row has this outcome would always succeed."""
-    possible = list(frame[outcomes.COLUMN].cat.categories)
+    """Refuse an outcome that no row can have, such as a misspelt one.
+
+    Otherwise, an expectation that no row has this outcome would always succeed.
+    """
+    possible = list(frame[outcomes.OUTCOME_COLUMN].cat.categories)
     unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
     if unknown:
         unsought = set(unknown) & set(outcomes.NEAR_DUPLICATE_RULES)
@@ -103,7 +110,7 @@ def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.Da
         )
 
 
-def _conditions_of(expectation: Expectation) -> Iterator[str]:
+def _condition_columns(expectation: Expectation) -> Iterator[str]:
     condition = str(expectation.kwargs.get("row_condition", ""))
     words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
     yield from (word for word in words if word in KNOWN_COLUMNS or word.startswith(FIELD_PREFIX))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.core.documents.config import FrozenModel
-from tasks.sources.sources import Suite
+from tasks.sources.sources import ExpectationSuite
 
 
 class ExpectationResult(FrozenModel):
@@ -34,7 +34,7 @@ class SuiteResult(FrozenModel):
         return f"{'source-' + self.source if self.source else 'dataset'}.html"
 
 
-def suite_result(suite: Suite, source: str | None, rows: int, result: Any) -> SuiteResult:
+def suite_result(suite: ExpectationSuite, source: str | None, rows: int, result: Any) -> SuiteResult:
     expectations = [
         ExpectationResult(
             type=expectation.type,

@@ -5,7 +5,8 @@ The stage also counts the targets with a placeholder that their prompt lacks (`t
     artefacts/validate/result.json   `ValidateResult`
     artefacts/validate/docs/         Data Docs; index.html is the first page
 
-A failed expectation is a fact for the data gate to judge, never an error. No output holds a value of a record.
+A failed expectation is never an error: it is counted in a metric for the data gate. No output contains a value of a
+record.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,13 +19,13 @@ from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import announce
-from tasks.core.steps.data import LAST_FILTER
+from tasks.core.progress import print_progress
+from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.protection import CATEGORIES
-from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
+from tasks.sources.sources import Expectation, ExpectationSuite, ResolvedSources, Suites, load_resolved
 from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
 from tasks.stages.data.validate.docs import pages
-from tasks.stages.data.validate.frame import Records
+from tasks.stages.data.validate.frame import RecordTable
 from tasks.stages.data.validate.ge_expectations import columns_used, is_about_source_rows
 from tasks.stages.data.validate.suite_evaluation import TableExpectations
 from tasks.stages.data.validate.suite_results import SuiteResult, suite_result
@@ -53,30 +54,33 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     Raises:
         InputError: A suite cannot be evaluated on the records.
     """
-    suites = Suites.model_validate(read_json(layout.suites))
-    resolved = load_resolved(layout.sources)
-    path = layout.artefacts(LAST_FILTER) / "records.parquet"
-    records = Records(path, resolved, params.evaluation.target == "json")
-    rows, spared = records.rows(), _kept_categories(resolved)
+    suites = Suites.model_validate(read_json(layout.suites_path))
+    resolved = load_resolved(layout.sources_path)
+    path = layout.artefacts(LAST_FILTER_STAGE) / "records.parquet"
+    records = RecordTable(path, resolved, params.evaluation.target == "json")
+    rows, spared = records.count_rows_by_source(), _kept_categories(resolved)
     checked = []
-    for suite, source in _suites(suites, rows):
-        announce("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
-        answer = suite_evaluation.evaluate(
+    for suite, source in _suites_with_sources(suites, rows):
+        print_progress("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
+        answer = suite_evaluation.evaluate_suite(
             suite, source, _expectations_by_table(suite, source, records, layout), spared
         )
         checked.append((suite_result(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
-    validated = ValidateResult(suites=[suite for suite, _ in checked], only_in_target=target_placeholders.count(path))
+    validated = ValidateResult(
+        suites=[suite for suite, _ in checked], only_in_target=target_placeholders.count_target_placeholders(path)
+    )
     for words in _failure_messages(validated):
         print(words, flush=True)
     with atomic_folder(layout.artefacts("validate")) as folder:
-        pages.write(folder / "docs", checked)
+        pages.write_pages(folder / "docs", checked)
         write_json(
-            folder / "result.json", {"facts": facts.dump(_facts(validated)), **validated.model_dump(mode="json")}
+            folder / "result.json",
+            {"facts": facts.facts_to_json(_result_facts(validated)), **validated.model_dump(mode="json")},
         )
     return validated
 
 
-def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, str | None]]:
+def _suites_with_sources(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[ExpectationSuite, str | None]]:
     for source, suite in sorted(suites.by_source.items()):
         if source not in rows:  # an empty table meets every expectation
             raise InputError(
@@ -88,17 +92,19 @@ def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, st
 
 
 def _expectations_by_table(
-    suite: Suite, source: str | None, records: Records, layout: Layout
+    suite: ExpectationSuite, source: str | None, records: RecordTable, layout: Layout
 ) -> Iterator[TableExpectations]:
     numbered = list(enumerate(suite.expectations))
     if about_records := [(place, item) for place, item in numbered if not is_about_source_rows(item)]:
-        frame = records.frame(source, columns_used(item for _, item in about_records))
-        yield from _by_texts(about_records, frame)
+        frame = records.to_frame(source, columns_used(item for _, item in about_records))
+        yield from _group_by_text_columns(about_records, frame)
     if about_rows := [place for place, item in numbered if is_about_source_rows(item)]:
-        yield TableExpectations(about_rows, outcomes.frame(layout, source))
+        yield TableExpectations(about_rows, outcomes.outcome_frame(layout, source))
 
 
-def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[TableExpectations]:
+def _group_by_text_columns(
+    numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame"
+) -> Iterator[TableExpectations]:
     """Group expectations by the text columns that they use.
 
     Great Expectations copies the whole table for each expectation, so tables should have few text columns.
@@ -115,7 +121,7 @@ def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame"
 
 def _kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
     return {
-        item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
+        item.source.id: [name for name in CATEGORIES if item.source.protect.action_for(name) == "keep"]
         for item in resolved.sources
     }
 
@@ -129,11 +135,11 @@ def _failure_messages(validated: ValidateResult) -> Iterator[str]:
                 yield f"suite {suite.suite}: {each.type}{of} failed{broken}: {each.why}"
 
 
-def _facts(validated: ValidateResult) -> facts.Facts:
+def _result_facts(validated: ValidateResult) -> facts.Facts:
     evaluated = [expectation for suite in validated.suites for expectation in suite.expectations]
     return {
         "evaluated_expectations": Fact(value=len(evaluated)),
         "failed_expectations": Fact(value=sum(not expectation.success for expectation in evaluated)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
-        target_placeholders.FACT_NAME: validated.only_in_target.fact(),
+        target_placeholders.FACT_NAME: validated.only_in_target.to_fact(),
     }

@@ -1,4 +1,4 @@
-"""Interface for running a model in one or more processes. The module imports no libraries."""
+"""Interface for running a model in one or more processes. It can be imported without loading torch or Ray."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
@@ -10,12 +10,12 @@ Operation = Literal["answer", "time", "foretell"]
 class Executor(Protocol):
     """One or more processes that hold the same model and work in parallel."""
 
-    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        """Call the method `act` for each item; yield the item's number and the result, in order of completion."""
+    def map_unordered(self, operation: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Call the method `operation` for each item. Yield each item's number and result, in order of completion."""
         ...
 
-    def count(self) -> int:
-        """Return the number of processes that have answered at least once."""
+    def count_answering(self) -> int:
+        """Return the number of processes that have returned at least one result."""
         ...
 
     def peak_bytes(self) -> int: ...

@@ -8,14 +8,14 @@ from tasks.stages.evaluate.inference.model_process import ModelProcess
 
 
 class InProcessExecutor:
-    def __init__(self, answerer: ModelProcess) -> None:
-        self._answerer = answerer
+    def __init__(self, model: ModelProcess) -> None:
+        self._answerer = model
 
-    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        method = getattr(self._answerer, act)
+    def map_unordered(self, operation: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        method = getattr(self._answerer, operation)
         return ((number, method(item)) for number, item in enumerate(items))
 
-    def count(self) -> int:
+    def count_answering(self) -> int:
         return 1
 
     def peak_bytes(self) -> int:

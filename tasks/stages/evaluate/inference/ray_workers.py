@@ -1,7 +1,7 @@
 """Executor that runs a model on Ray workers, on this machine or on the cluster at RAY_ADDRESS.
 
-If a worker is lost, another worker answers its batch. Batches are formed beforehand, so answers do not depend on the
-worker that computes them.
+If a worker is lost, another worker answers its batch. The batches are fixed in advance. Answers therefore do not depend
+on the worker that computes them.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import tree_manifest
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage import training_storage, trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
@@ -23,10 +23,8 @@ from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSet
 
 MAX_LOSSES_IN_A_ROW = 3
 PLACEMENT_TIMEOUT_SECONDS = 600.0
-"""Maximum time in seconds to wait until the cluster has room for all workers.
-
-After that time, the workers that were started begin, and the others join later.
-"""
+"""Maximum time in seconds to wait until the cluster has room for all workers. After that, the stage begins with the
+workers that have started, and the others join later."""
 
 
 def worker_spec(settings: Evaluation) -> WorkerSpec:
@@ -34,27 +32,30 @@ def worker_spec(settings: Evaluation) -> WorkerSpec:
 
 
 @contextmanager
-def started(brief: ModelSetup, name: str) -> Iterator["RayExecutor"]:
-    """Start workers with the model, and stop them at the end of the context. `name` appears in progress lines."""
-    storage = training_storage.from_environment() if connection.cluster_address() else None
-    brief = with_stored_model(brief, storage, name)
-    announce(name, "starting Ray, then loading the model on its workers")
-    with connection.connected(worker_spec(brief.settings), apart=storage is not None):
-        spread = RayExecutor(brief, name)
+def start_workers(setup: ModelSetup, name: str) -> Iterator["RayExecutor"]:
+    """Start workers with the model, and stop them when the context ends. `name` appears in progress lines."""
+    storage = training_storage.storage_from_environment() if connection.cluster_address() else None
+    setup = store_model(setup, storage, name)
+    print_progress(name, "starting Ray, then loading the model on its workers")
+    with connection.connected(worker_spec(setup.settings), without_shared_disk=storage is not None):
+        spread = RayExecutor(setup, name)
         spread.wait_until_loaded()
         yield spread
 
 
-def with_stored_model(brief: ModelSetup, storage: TrainingStorage | None, name: str) -> ModelSetup:
-    """Upload the model to the storage, if there is one, and return a setup with the model's location in the storage."""
+def store_model(setup: ModelSetup, storage: TrainingStorage | None, name: str) -> ModelSetup:
+    """Upload the model to the storage, and return a setup with its location there.
+
+    If there is no storage, nothing is uploaded and the setup is returned unchanged.
+    """
     if storage is None:
-        return brief
-    weights, adapter = brief.folders.weights, brief.folders.adapter
+        return setup
+    weights, adapter = setup.folders.weights_folder, setup.folders.adapter_folder
     afar = StoredModel(storage.location, tree_manifest(weights), tree_manifest(adapter) if adapter else None)
-    trees.put_shared(storage, weights, afar.weights, name, "the model")
+    trees.store_shared_tree(storage, weights, afar.weights, name, "the model")
     if adapter and afar.adapter:
-        trees.put_shared(storage, adapter, afar.adapter, name, "the adapter")
-    return replace(brief, stored_model=afar)
+        trees.store_shared_tree(storage, adapter, afar.adapter, name, "the adapter")
+    return replace(setup, stored_model=afar)
 
 
 class NumberedItem(NamedTuple):
@@ -65,8 +66,8 @@ class NumberedItem(NamedTuple):
 class RayExecutor:
     """Executor that runs a model on numbered Ray actors. The replacement of a lost actor gets the same number."""
 
-    def __init__(self, brief: ModelSetup, name: str) -> None:
-        self._brief, self._name, self._crew = brief, name, worker_spec(brief.settings)
+    def __init__(self, setup: ModelSetup, name: str) -> None:
+        self._brief, self._name, self._crew = setup, name, worker_spec(setup.settings)
         self._actors: dict[int, Any] = {}
         self._starting: dict[Any, tuple[int, str]] = {}
         """Workers that are starting: worker number and pending call (`here`, then `load`), by Ray's object
@@ -78,33 +79,33 @@ class RayExecutor:
             self._start(worker)
 
     def wait_until_loaded(self) -> None:
-        """Wait until all workers that have a machine have loaded the model.
+        """Wait until every worker that Ray has placed on a machine has loaded the model.
 
         Raises:
-            Unavailable: No worker got a machine within PLACEMENT_TIMEOUT_SECONDS.
+            Unavailable: No worker was placed on a machine within PLACEMENT_TIMEOUT_SECONDS.
         """
         while self._starting:
             placed = not any(act == "here" for _, act in self._starting.values())
-            done = self._completed(self._starting, None if placed else PLACEMENT_TIMEOUT_SECONDS)
+            done = self._wait_for_one(self._starting, None if placed else PLACEMENT_TIMEOUT_SECONDS)
             if not done and not any(act == "load" for _, act in self._starting.values()):
                 break
             for ref in done:
                 self._handle_started(ref)
         self._require_workers()
         if len(self._idle) < self._crew.workers:
-            announce(self._name, f"going on with {len(self._idle)} of {self._crew.workers} workers")
+            print_progress(self._name, f"going on with {len(self._idle)} of {self._crew.workers} workers")
 
-    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    def map_unordered(self, operation: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         rest, again = (NumberedItem(*each) for each in enumerate(items)), deque[NumberedItem]()
         busy: dict[Any, tuple[int, NumberedItem]] = {}
         while True:
             while self._idle and (item := again.popleft() if again else next(rest, None)):
                 worker = min(self._idle)  # so that the same worker answers all single requests
                 self._idle.remove(worker)
-                busy[getattr(self._actors[worker], act).remote(item.argument)] = worker, item
+                busy[getattr(self._actors[worker], operation).remote(item.argument)] = worker, item
             if self._idle and not busy:
                 return
-            done = self._completed([*busy, *self._starting], None if busy else PLACEMENT_TIMEOUT_SECONDS)
+            done = self._wait_for_one([*busy, *self._starting], None if busy else PLACEMENT_TIMEOUT_SECONDS)
             if not done:
                 self._require_workers()
             for ref in done:
@@ -112,7 +113,7 @@ class RayExecutor:
                     self._handle_started(ref)
                     continue
                 worker, item = busy.pop(ref)
-                got, answer = self._result(ref, worker)
+                got, answer = self._fetch_result(ref, worker)
                 if not got:
                     again.append(item)
                     continue
@@ -121,11 +122,13 @@ class RayExecutor:
                 self._lost_in_a_row = 0
                 yield item.number, answer
 
-    def count(self) -> int:
+    def count_answering(self) -> int:
         return len(self._answered)
 
     def peak_bytes(self) -> int:
-        results = [self._result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
+        results = [
+            self._fetch_result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)
+        ]
         return max((peak for got, peak in results if got), default=0)
 
     def _start(self, worker: int) -> None:
@@ -138,7 +141,7 @@ class RayExecutor:
 
     def _handle_started(self, ref: Any) -> None:
         worker, act = self._starting.pop(ref)
-        got, _ = self._result(ref, worker)
+        got, _ = self._fetch_result(ref, worker)
         if not got:
             return
         if act == "here":
@@ -146,7 +149,7 @@ class RayExecutor:
         else:
             self._idle.add(worker)
 
-    def _result(self, ref: Any, worker: int) -> tuple[bool, Any]:
+    def _fetch_result(self, ref: Any, worker: int) -> tuple[bool, Any]:
         """Return whether a worker's call succeeded, and its result. If the worker was lost, start a replacement.
 
         Raises:
@@ -178,7 +181,7 @@ class RayExecutor:
                 f"{why}, the {self._lost_in_a_row}th in a row without an answer between; look at the machines' memory, "
                 "or lower evaluation.batch_size"
             )
-        announce(self._name, f"{why}; its rows are answered by others")
+        print_progress(self._name, f"{why}; its rows are answered by others")
         self._start(worker)
 
     def _require_workers(self) -> None:
@@ -190,7 +193,7 @@ class RayExecutor:
             )
 
     @staticmethod
-    def _completed(refs: Iterable[Any], seconds: float | None) -> list[Any]:
+    def _wait_for_one(refs: Iterable[Any], seconds: float | None) -> list[Any]:
         import ray
 
         done, _ = ray.wait(list(refs), num_returns=1, timeout=seconds)

@@ -1,8 +1,8 @@
-"""vLLM as an alternative to Hallmark's own decoding: same prompt tokens, same stop tokens, greedy, on a GPU.
+"""vLLM as an alternative to Hallmark's own greedy decoding, with the same prompts and stop tokens, for GPUs.
 
-vLLM does not merge an adapter into the weights, so its answers round differently from those of a merged model. This
-module was written for vLLM 0.33 and has never been run, because no GPU was available. The names of arguments were
-compared with that version by hand.
+vLLM does not merge an adapter into the weights. Because of rounding, its answers can differ from those of a merged
+model. This module was written for vLLM 0.33 and has never been run, because no GPU was available. Argument names were
+checked by hand against that version.
 
 https://docs.vllm.ai/en/stable/api/vllm/
 """
@@ -19,7 +19,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens
 from tasks.stages.evaluate.models import ModelFolders
 
-ENVIRONMENT = {
+VLLM_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # run in this process: vLLM ends with it, and scheduling is deterministic
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -28,7 +28,7 @@ ENVIRONMENT = {
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
-def require_supported(located: ModelFolders, has_texts: bool) -> None:
+def require_supported(folders: ModelFolders, has_texts: bool) -> None:
     """Verify that vLLM can serve this model and task.
 
     Raises:
@@ -37,10 +37,10 @@ def require_supported(located: ModelFolders, has_texts: bool) -> None:
     why = None
     if has_texts:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
-    elif located.adapter:
-        config = read_json(located.adapter / "adapter_config.json")
+    elif folders.adapter_folder:
+        config = read_json(folders.adapter_folder / "adapter_config.json")
         rank = config["r"] if config["peft_type"] == "LORA" else None
-        why = vllm.unsupported_reason(rank, bool(config.get("use_dora")))
+        why = vllm.unsupported_adapter_reason(rank, bool(config.get("use_dora")))
     if why:
         raise _engine_error(why)
 
@@ -59,18 +59,18 @@ def _engine_error(why: str) -> InputError:
     return InputError(f"evaluation.engine vllm: {why}; or set evaluation.engine to transformers")
 
 
-def model_arguments(located: ModelFolders, settings: Evaluation, longest: int) -> dict[str, Any]:
-    """Return the arguments of `vllm.LLM`. `longest` is the maximum number of tokens in a prompt plus its answer."""
+def model_arguments(folders: ModelFolders, settings: Evaluation, max_tokens: int) -> dict[str, Any]:
+    """Return the arguments of `vllm.LLM`. `max_tokens` is the maximum number of tokens in a prompt plus its answer."""
     adapter: dict[str, Any] = {}
-    if located.adapter:
-        rank = read_json(located.adapter / "adapter_config.json")["r"]
-        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": vllm.max_lora_rank(rank)}
+    if folders.adapter_folder:
+        rank = read_json(folders.adapter_folder / "adapter_config.json")["r"]
+        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": vllm.smallest_max_lora_rank(rank)}
     return {
-        "model": str(located.weights),
+        "model": str(folders.weights_folder),
         "skip_tokenizer_init": True,  # input and output are tokens
         "generation_config": "vllm",  # ignore the model's own sampling settings
         "dtype": DTYPES[settings.precision],
-        "max_model_len": longest,
+        "max_model_len": max_tokens,
         "max_num_seqs": settings.batch_size,
         "seed": settings.seed,
         **adapter,
@@ -89,16 +89,16 @@ def sampling_arguments(limits: StopConditions) -> dict[str, Any]:
 
 
 class VllmEngine:
-    def __init__(self, located: ModelFolders, settings: Evaluation, limits: StopConditions, longest: int) -> None:
-        for name, value in ENVIRONMENT.items():
+    def __init__(self, folders: ModelFolders, settings: Evaluation, limits: StopConditions, max_tokens: int) -> None:
+        for name, value in VLLM_ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from vllm import LLM, SamplingParams
         from vllm.lora.request import LoRARequest
 
         self._stop = limits.stop_tokens
         self._sampling = SamplingParams(**sampling_arguments(limits))
-        self._adapter = LoRARequest("adapter", 1, str(located.adapter)) if located.adapter else None
-        self._llm = LLM(**model_arguments(located, settings, longest))
+        self._adapter = LoRARequest("adapter", 1, str(folders.adapter_folder)) if folders.adapter_folder else None
+        self._llm = LLM(**model_arguments(folders, settings, max_tokens))
 
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
         outputs = self._llm.generate(

@@ -1,4 +1,4 @@
-"""Definition of a fact about the comparison of the candidate with another model, for gates."""
+"""Definition of a metric that compares the candidate with another model and can be judged by gates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,5 +11,5 @@ from tasks.stages.evaluate.model_names import ModelName
 @dataclass(frozen=True)
 class ComparisonFact:
     name: str
-    """First part of the fact's full name `evaluate.NAME_MODEL`, in which MODEL is `base` or `champion`."""
-    fact: Callable[[ModelName, Comparison], Fact]
+    """Value of NAME in the metric's full name `evaluate.NAME_MODEL`, in which MODEL is `base` or `champion`."""
+    compute_fact: Callable[[ModelName, Comparison], Fact]

@@ -1,11 +1,14 @@
-"""Exact match, the share of right answers. Verdicts are based on it, so model_comparison.py computes its gains."""
+"""Exact match, the proportion of correct answers.
+
+Verdicts are based on exact match. The candidate's gains in it are therefore computed in model_comparison.py.
+"""
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, proportion_with_interval
 
 
-def measure(rows: ScoredRows) -> MetricValues:
-    return share_with_interval(rows, lambda _, said: said.right)
+def measure_exact_match(rows: ScoredRows) -> MetricValues:
+    return proportion_with_interval(rows, lambda _, said: said.right)
 
 
 def explain(settings: Evaluation) -> str:
@@ -17,9 +20,9 @@ def explain(settings: Evaluation) -> str:
 METRIC = Metric(
     name="exact_match",
     title="Exact match",
-    about="right answers",
+    subject="right answers",
     computation="share of right answers",
-    interval="Wilson",
+    interval_kind="Wilson",
     explain=explain,
-    measure=measure,
+    measure=measure_exact_match,
 )

@@ -1,11 +1,11 @@
-"""Format adherence, the share of well-formed answers, which answers.py defines."""
+"""Format adherence, the proportion of well-formed answers. What counts as well-formed is defined in answers.py."""
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, proportion_with_interval
 
 
 def measure(rows: ScoredRows) -> MetricValues:
-    return share_with_interval(rows, lambda _, said: said.well_formed)
+    return proportion_with_interval(rows, lambda _, said: said.well_formed)
 
 
 def explain(settings: Evaluation) -> str:
@@ -17,9 +17,9 @@ def explain(settings: Evaluation) -> str:
 METRIC = Metric(
     name="format_adherence",
     title="Format adherence",
-    about="well-formed answers",
+    subject="well-formed answers",
     computation="share of well-formed answers",
-    interval="Wilson",
+    interval_kind="Wilson",
     explain=explain,
     measure=measure,
 )

@@ -16,22 +16,26 @@ def measure(rows: ScoredRows) -> MetricValues:
     return values_with_bootstrap(rows, {which: partial(macro_f1, truth, labels) for which, labels in answered.items()})
 
 
-def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
-    """Return the macro-F1 of each bootstrap sample: the mean F1 over the labels that are expected in the sample.
+def macro_f1(truth: Sequence[str], answered: Sequence[str], resample_counts: Array) -> Array:
+    """Return the macro-F1 of each bootstrap sample, which is the mean F1 over the labels expected in the sample.
 
-    An answer with a label that is never expected counts as an error, but its label is not a separate class. Otherwise,
-    a model with arbitrary answers would be averaged over thousands of classes.
+    An answer with a label that is never expected counts as an error, but its label does not become a class. Otherwise,
+    the F1 of a model with arbitrary answers would be averaged over thousands of classes.
 
     Args:
         truth: Expected label of each row.
         answered: Label of the answer to each row.
-        weights: Resample counts of the rows in each sample (samples × rows). A row of ones gives the macro-F1 of the
-            original rows.
+        resample_counts: Resample counts of the rows in each sample (samples × rows). A row of ones gives the macro-F1
+            of the original rows.
     """
     labels = np.array(sorted(set(truth)))
     expected = (np.array(truth)[:, None] == labels).astype(np.float32)
     predicted = (np.array(answered)[:, None] == labels).astype(np.float32)
-    support, answers, hits = weights @ expected, weights @ predicted, weights @ (expected * predicted)
+    support, answers, hits = (
+        resample_counts @ expected,
+        resample_counts @ predicted,
+        resample_counts @ (expected * predicted),
+    )
     scores = (2 * hits / np.maximum(support + answers, 1)).astype(np.float64)  # 0 for a label that was not drawn
     return scores.sum(axis=1) / (support > 0).sum(axis=1)
 
@@ -44,9 +48,9 @@ def explain(settings: Evaluation) -> str:
 METRIC = Metric(
     name="macro_f1",
     title="Macro-F1",
-    about="every label counts the same",
+    subject="every label counts the same",
     computation="mean F1 over expected labels",
-    interval="bootstrap",
+    interval_kind="bootstrap",
     explain=explain,
     measure=measure,
 )

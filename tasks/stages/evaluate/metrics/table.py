@@ -1,4 +1,4 @@
-"""List of all metrics and comparison facts, in the order in which they are shown."""
+"""List of all metrics, including those that compare two models, in the order in which they are shown."""
 
 from tasks.stages.evaluate.metrics import exact_match, format_adherence, gain_over, macro_f1, mcnemar_p
 from tasks.stages.evaluate.metrics.comparison_fact import ComparisonFact

@@ -1,4 +1,4 @@
-"""Geometry of the report's charts, from which templates make SVG."""
+"""Geometry of the report's charts, which the templates draw as SVG."""
 
 import math
 from collections import Counter
@@ -10,10 +10,10 @@ from tasks.stages.evaluate.judged_rows import JudgedRow
 from tasks.stages.evaluate.report.stage_results import TrainingStep
 
 WIDTH, HEIGHT = 1000, 300
-"""Size of the box around a loss curve in SVG units. The page stretches the box."""
+"""Size of the box around a loss curve in SVG units. The page stretches the box to the available space."""
 Scale = Callable[[float], float]
-OTHER_LABEL = "(other)"
-"""Heat map column for answers that are not an expected label."""
+OTHER_LABELS_COLUMN = "(other)"
+"""Name of the heat map's last column, which counts the answers with a label that no row expects."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class LowestValidation:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Curves of a training run by step, as points of SVG polylines in a box of WIDTH × HEIGHT."""
+class LossCurve:
+    """Curves of a training run over its steps, as points of SVG polylines in a box of WIDTH × HEIGHT."""
 
     loss: str
     smooth: str
@@ -41,26 +41,26 @@ class Curve:
     rate: str
     peak: float
     validation: str
-    """Validation loss, at the steps after which it was computed."""
+    """Validation loss at the steps after which it was computed."""
     best: LowestValidation | None
     """Lowest validation loss; None if no validation loss was computed."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
-def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
-    """Return the curves of a training run; None for fewer than two steps."""
+def loss_curve(points: Sequence[TrainingStep]) -> LossCurve | None:
+    """Return the curves of a training run; None if it has fewer than two steps."""
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
     validations = [(point.step, point.validation) for point in points if point.validation is not None]
-    levels = ticks(0, max([*losses, *(loss for _, loss in validations)]) or 1)
+    levels = axis_ticks(0, max([*losses, *(loss for _, loss in validations)]) or 1)
     x = _scale(steps[0], steps[-1], 0, WIDTH)
     y = _scale(0, levels[-1], HEIGHT, 0)
     peak = max(rates)
     rate = _scale(0, peak or 1, HEIGHT, 0)
-    marks = [step for step in ticks(steps[0], steps[-1]) if steps[0] <= step <= steps[-1]]
-    return Curve(
+    marks = [step for step in axis_ticks(steps[0], steps[-1]) if steps[0] <= step <= steps[-1]]
+    return LossCurve(
         loss=_line((x(step), y(loss)) for step, loss in zip(steps, losses, strict=True)),
         smooth=_line((x(step), y(loss)) for step, loss in zip(steps, running_mean(losses), strict=True)),
         rate=_line((x(step), rate(value)) for step, value in zip(steps, rates, strict=True)),
@@ -79,9 +79,9 @@ def _lowest_validation(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -
     return LowestValidation(step, loss, round(x(step), 1), round(y(loss), 1))
 
 
-def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return about `wanted` evenly spaced round numbers that cover the range from `low` to `high`."""
-    raw = max(high - low, 1e-9) / wanted
+def axis_ticks(low: float, high: float, tick_count: int = 5) -> list[float]:
+    """Return about `tick_count` round axis values, evenly spaced, that cover the range from `low` to `high`."""
+    raw = max(high - low, 1e-9) / tick_count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -89,7 +89,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def running_mean(values: Sequence[float]) -> list[float]:
-    """Return the centred running mean over about a fifteenth of the values."""
+    """Return the centred running mean, with a window of about a fifteenth of all values."""
     reach = max(1, len(values) // 30)
     windows = (values[max(0, place - reach) : place + reach + 1] for place in range(len(values)))
     return [sum(window) / len(window) for window in windows]
@@ -104,7 +104,7 @@ def _line(points: Iterable[tuple[float, float]]) -> str:
 
 
 TIME_PREFIX = "time_"
-"""Name prefix of the facts that are shares of a training run's wall time."""
+"""Prefix of the names of measurements that are fractions of a training run's wall time."""
 TIME_LABELS = {
     "forward": "forward",
     "backward": "backward",
@@ -119,8 +119,8 @@ TIME_LABELS = {
 
 
 @dataclass(frozen=True)
-class BarPart:
-    """Part of a stacked bar. `start` and `width` are in percent of the bar."""
+class TimeBarPart:
+    """Part of a stacked bar. `start` and `width` are in percent of the bar's width."""
 
     name: str
     words: str
@@ -128,8 +128,8 @@ class BarPart:
     width: float
 
 
-def time_bar(measured: Facts) -> tuple[BarPart, ...]:
-    """Return the parts of a training run's wall time; empty if the time was not measured.
+def time_bar(measured: Facts) -> tuple[TimeBarPart, ...]:
+    """Return a training run's wall time as the parts of a bar; empty if the time was not measured.
 
     Parts below 0.1 % are omitted.
     """
@@ -138,7 +138,7 @@ def time_bar(measured: Facts) -> tuple[BarPart, ...]:
         share = measured.get(f"{TIME_PREFIX}{name}")
         if share is not None and float(share.value) >= 0.001:
             width = float(share.value) * 100
-            parts.append(BarPart(name, words, round(start, 2), round(width, 2)))
+            parts.append(TimeBarPart(name, words, round(start, 2), round(width, 2)))
             start += width
     return tuple(parts)
 
@@ -153,18 +153,18 @@ MEASUREMENT_FORMATS = {
 
 
 def measurement_texts(measured: Facts) -> tuple[str, ...]:
-    """Return further measurements of a training run as texts. Missing measurements are omitted."""
+    """Return the other measurements of a training run, each as a phrase for the report. Missing ones are omitted."""
     return tuple(words.format(measured[name].value) for name, words in MEASUREMENT_FORMATS.items() if name in measured)
 
 
 @dataclass(frozen=True)
-class Cell:
+class HeatMapCell:
     x: int
     y: int
     right: bool
     strength: float
-    """Opacity: the cell's share of the rows with its expected label, scaled to the range from 0.3 to 1 so that single
-    rows are visible."""
+    """Opacity, which grows with the fraction of the expected label's rows that are in this cell. The range is 0.3 to 1,
+    so that even a single row is visible."""
     title: str
 
 
@@ -175,11 +175,11 @@ class HeatMap:
     side: int
     """Width and height of a cell."""
     margin: int
-    """Width of the labels to the left of the cells."""
+    """Width of the column of labels to the left of the cells."""
     labels: tuple[tuple[str, int], ...]
     """Expected labels with their numbers of rows, from top to bottom. The columns have the same order, followed by
     OTHER_LABEL."""
-    cells: tuple[Cell, ...]
+    cells: tuple[HeatMapCell, ...]
 
     @property
     def width(self) -> int:
@@ -195,7 +195,7 @@ def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
     names = sorted(support)
     column = {name: place for place, name in enumerate(names)}
     label_pairs = Counter(
-        (example.label, label if (label := example.said["candidate"].label) in column else OTHER_LABEL)
+        (example.label, label if (label := example.said["candidate"].label) in column else OTHER_LABELS_COLUMN)
         for example in examples
     )
     side = max(10, min(28, 780 // (len(names) + 1)))
@@ -204,7 +204,7 @@ def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
         margin=14 + 7 * min(32, max(len(name) for name in names) + 4),
         labels=tuple((name, support[name]) for name in names),
         cells=tuple(
-            Cell(
+            HeatMapCell(
                 x=column.get(answered, len(names)) * side,
                 y=column[expected] * side,
                 right=expected == answered,

@@ -18,21 +18,21 @@ RULE_DESCRIPTIONS = {
 
 
 @dataclass(frozen=True)
-class Bar:
-    """Bar of a stage, for all sources together. Widths are in percent of the longest bar."""
+class StageBar:
+    """Bar that shows the row counts of a stage, for all sources together. Widths are in percent of the longest bar."""
 
     flow: RowCounts
     kept: float
-    """Width of the part for the records that the stage wrote."""
+    """Width of the part that stands for the records that the stage wrote."""
     aside: float
-    """Width of the part for the quarantined rows."""
+    """Width of the part that stands for the quarantined rows."""
 
 
-def bars(account: StageResults) -> tuple[Bar, ...]:
+def stage_bars(account: StageResults) -> tuple[StageBar, ...]:
     stages = list(dict.fromkeys(flow.stage for flow in account.flows))
     together = [_sum_over_sources([flow for flow in account.flows if flow.stage == stage]) for stage in stages]
     widest = max((flow.rows for flow in together), default=0) or 1
-    return tuple(Bar(flow, flow.records / widest * 100, flow.removed / widest * 100) for flow in together)
+    return tuple(StageBar(flow, flow.records / widest * 100, flow.removed / widest * 100) for flow in together)
 
 
 def _sum_over_sources(flows: Sequence[RowCounts]) -> RowCounts:
@@ -54,7 +54,7 @@ def _sum_over_sources(flows: Sequence[RowCounts]) -> RowCounts:
 class ProtectedClass:
     name: str
     actions: tuple[str, ...]
-    """Actions that the sources set for this category; more than one if the sources differ."""
+    """Actions that are configured for this category; more than one if the sources differ."""
     counts: tuple[int, ...]
     """Number of protected text spans in each source, in the order of the sources."""
 

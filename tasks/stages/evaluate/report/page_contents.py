@@ -1,4 +1,4 @@
-"""Contents of the report for the templates: verdicts in words, judged success metrics, quoted rows."""
+"""Contents of the report, as the templates need them: verdicts in words, judged success metrics, quoted rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,8 +44,8 @@ class JudgedMetric:
     measured: Fact | None
     """Fact with the metric's value; None if the value is not available on this page."""
     state: Literal["met", "missed", "elsewhere", "production"]
-    """Outcome: `met`, `missed`, `elsewhere` if only the evaluation gate has the value, or `production` if the value is
-    measured after the promotion."""
+    """Outcome: `met` or `missed`, `elsewhere` if only the evaluation gate has the value, or `production` if the value
+    is measured after the promotion."""
 
 
 def judge_success_metrics(contents: ReportContents) -> list[JudgedMetric]:
@@ -87,27 +87,27 @@ def format_points(share: float) -> str:
     return f"{share * 100:+.1f}".replace("-", "−")
 
 
-def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
+def headline_verdict(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
     """Return the verdict against the champion or, if there is no champion, against the base model."""
     compared = metrics.overall.comparisons
     return compared["champion" if "champion" in compared else "base"].verdict
 
 
 @dataclass(frozen=True)
-class Dimension:
+class SlicesOfField:
     by: str
     groups: list[GroupMetrics]
 
 
-def dimensions(metrics: Metrics) -> list[Dimension]:
+def slices_by_field(metrics: Metrics) -> list[SlicesOfField]:
     """Return the slices by field. Fields with a single value are omitted."""
-    every = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICE_FIELDS]
+    every = [SlicesOfField(by, [group for group in metrics.slices if group.by == by]) for by in SLICE_FIELDS]
     return [dimension for dimension in every if len(dimension.groups) > 1]
 
 
 @dataclass(frozen=True)
 class QuotedRows:
-    """Rows with the same outcome: their number, and the first few for quotation."""
+    """Rows with the same outcome: their number, and the first few of them, which the report quotes."""
 
     title: str
     why: str
@@ -116,8 +116,8 @@ class QuotedRows:
     shown: list[JudgedRow]
 
 
-def quotes(contents: ReportContents) -> list[QuotedRows]:
-    """Return the rows that the candidate gained or lost in each comparison, and the rows on which no model is right."""
+def quoted_rows(contents: ReportContents) -> list[QuotedRows]:
+    """Return the rows that the candidate gained or lost in each comparison, and the rows that no model got right."""
     quoted = []
     for other in MODEL_TITLES:
         if other in contents.metrics.overall.comparisons:
@@ -125,11 +125,11 @@ def quotes(contents: ReportContents) -> list[QuotedRows]:
             answered = [e for e in contents.examples if other in e.said]
             gained = [e for e in answered if e.said["candidate"].right and not e.said[other].right]
             lost = [e for e in answered if e.said[other].right and not e.said["candidate"].right]
-            quoted.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
-            quoted.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
+            quoted.append(_quoted_rows(f"Lost against the {name}", f"only the {name} is right", True, lost))
+            quoted.append(_quoted_rows(f"Gained over the {name}", "only the candidate is right", True, gained))
     wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
-    return [*quoted, _quote("Still wrong", "no model is right", False, wrong)]
+    return [*quoted, _quoted_rows("Still wrong", "no model is right", False, wrong)]
 
 
-def _quote(title: str, why: str, shown: bool, rows: Sequence[JudgedRow]) -> QuotedRows:
+def _quoted_rows(title: str, why: str, shown: bool, rows: Sequence[JudgedRow]) -> QuotedRows:
     return QuotedRows(title, why, shown, len(rows), sorted(rows, key=lambda row: row.record_id)[:MAX_QUOTED_ROWS])

@@ -1,6 +1,6 @@
-"""Recall and precision of the stages on defects that were planted in the sources, for the report.
+"""Recall and precision with which stages find defects that were planted in the sources, for the report.
 
-The results are read from measured/planted.json, which exists if sources.yaml names a table of planted defects
+The results are read from measured/planted.json. The file exists if sources.yaml names a table of planted defects
 (`truth`).
 """
 
@@ -28,7 +28,7 @@ class DetectionScore:
     right: int
     """Number of rows or characters that the stage correctly assigned to this kind or category."""
     taken_for: tuple[tuple[str, int], ...]
-    """Other outcomes of planted rows or characters that the stage missed, with their numbers, largest first."""
+    """Outcomes of the planted rows or characters that the stage missed, each with its number, largest number first."""
 
     @property
     def recall(self) -> float:
@@ -46,8 +46,8 @@ class PlantedDefects:
     classes: tuple[DetectionScore, ...]
 
 
-def read(layout: Layout) -> PlantedDefects | None:
-    """Read the results on planted defects; None if nothing was planted."""
+def read_planted_defects(layout: Layout) -> PlantedDefects | None:
+    """Return the results on planted defects; None if nothing was planted."""
     path = layout.measurements("planted.json")
     if not path.is_file():
         return None
@@ -71,7 +71,7 @@ def _kind_score(entry: dict[str, Any]) -> DetectionScore:
         hit=entry["found"],
         marked=entry["removed"],
         right=entry["right"],
-        taken_for=_most_first(entry["taken_for"]),
+        taken_for=_sort_by_count(entry["taken_for"]),
     )
 
 
@@ -84,9 +84,9 @@ def _class_score(entry: dict[str, Any]) -> DetectionScore:
         hit=entry["hit"],
         marked=entry["marked"],
         right=entry["right"],
-        taken_for=_most_first(entry["taken_for"]),
+        taken_for=_sort_by_count(entry["taken_for"]),
     )
 
 
-def _most_first(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
+def _sort_by_count(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,7 +1,7 @@
 """Rendering of the report as one self-contained HTML file. Equal contents give identical bytes.
 
-The page loads no other files and contains no script, which a content security policy enforces in the browser. Texts of
-customers and models are escaped, and the policy would make them harmless even if they were not.
+The page loads no other files and contains no scripts. A content security policy enforces this in the browser. Text from
+customers and models is escaped. Even unescaped, it would be harmless under this policy.
 """
 
 from pathlib import Path
@@ -23,11 +23,11 @@ from tasks.stages.evaluate.report import charts, data_section, page_contents, pl
 from tasks.stages.evaluate.report.page_contents import ReportContents
 
 TEMPLATES = Path(__file__).parent / "templates"
-DATA_DOCS = "../artefacts/validate/docs/index.html"
-PROMPT_CHARS = 320
+DATA_DOCS_PATH = "../artefacts/validate/docs/index.html"
+MAX_PROMPT_CHARS = 320
 
 
-def render(contents: ReportContents) -> str:
+def render_report(contents: ReportContents) -> str:
     template = _templates().get_template("report.html")
     return template.render(
         contents=contents,
@@ -36,14 +36,14 @@ def render(contents: ReportContents) -> str:
         account=contents.account,
         titles=MODEL_TITLES,
         success=page_contents.judge_success_metrics(contents),
-        headline=page_contents.headline(contents.metrics),
+        headline=page_contents.headline_verdict(contents.metrics),
         verdicts={
             other: page_contents.verdict(other, compared, contents.metrics)
             for other, compared in contents.metrics.overall.comparisons.items()
         },
-        dimensions=page_contents.dimensions(contents.metrics),
-        quotes=page_contents.quotes(contents),
-        bars=data_section.bars(contents.account),
+        dimensions=page_contents.slices_by_field(contents.metrics),
+        quotes=page_contents.quoted_rows(contents),
+        bars=data_section.stage_bars(contents.account),
         protected=data_section.protected_classes(contents.account.protected),
         repeats=data_section.removed_by_rule(contents.account.flows),
         curve=charts.loss_curve(contents.account.curve),
@@ -56,7 +56,7 @@ def render(contents: ReportContents) -> str:
 def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     """Write measured/report.html and return its path.
 
-    In contrast to the report of stage `evaluate`, this report includes this machine's measurements, results on planted
+    Unlike the report of stage `evaluate`, this report includes this machine's measurements, the results on planted
     defects, and a link to the Data Docs.
     """
     stage = layout.artefacts("evaluate")
@@ -64,16 +64,16 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
         card=card,
         evaluation=evaluation,
         metrics=Metrics.model_validate(read_stage_json(stage / "metrics.json")),
-        facts=facts.read(stage / "result.json"),
-        examples=judged_rows.collect(layout, evaluation),
-        account=stage_results.read(layout),
+        facts=facts.read_facts(stage / "result.json"),
+        examples=judged_rows.collect_judged_rows(layout, evaluation),
+        account=stage_results.read_stage_results(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
         trained=_facts(layout.measurements("train")),
-        drill=planted_defects.read(layout),
-        data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
+        drill=planted_defects.read_planted_defects(layout),
+        data_docs=DATA_DOCS_PATH if (layout.root / "measured" / DATA_DOCS_PATH).is_file() else None,
     )
     path = layout.root / "measured" / "report.html"
-    write_bytes(path, render(contents).encode())
+    write_bytes(path, render_report(contents).encode())
     return path
 
 
@@ -82,7 +82,7 @@ def _measured(layout: Layout, which: ModelName) -> Facts:
 
 
 def _facts(folder: Path) -> Facts:
-    return facts.read(folder / "facts.json")
+    return facts.read_facts(folder / "facts.json")
 
 
 def _templates() -> jinja2.Environment:
@@ -110,7 +110,7 @@ def format_value(value: float, unit: str) -> str:
 
 
 def format_difference(value: float, unit: str) -> str:
-    """Format the difference of two values of a metric: in percentage points if the metric has no unit."""
+    """Format the difference between two values of a metric, in percentage points if the metric has no unit."""
     return f"{'+' if value >= 0 else ''}{format_number(value)}" if unit else page_contents.format_points(value)
 
 
@@ -134,7 +134,7 @@ def breakable_html(text: str) -> Markup:
     return Markup("_<wbr>").join(text.split("_"))
 
 
-def shorten(text: str, length: int = PROMPT_CHARS) -> str:
+def shorten(text: str, length: int = MAX_PROMPT_CHARS) -> str:
     if len(text) <= length:
         return text
     kept = text[:length]

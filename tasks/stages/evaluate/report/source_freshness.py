@@ -1,4 +1,4 @@
-"""Sources of the dataset for the report: owner, terms and freshness of each."""
+"""Owner, terms and freshness of each source of the dataset, for the report."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.sources.sources import Source, load_resolved
 
-SPLIT_SIDES = ("train", "test")
+PARTITIONS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class DatasetSource:
     newest: date | None
     """Date `effective_from` of the source's newest record in the dataset; None if the records have no dates."""
     as_of: date
-    """First day of the month in which the run's inputs were resolved, so that the report does not depend on the
-    clock."""
+    """First day of the month in which the run's inputs were resolved. It replaces the current date, so that the report
+    does not depend on the clock."""
 
     @property
     def stale(self) -> bool:
@@ -29,12 +29,12 @@ class DatasetSource:
         return self.newest is not None and (self.as_of - self.newest).days > self.source.refresh_days
 
 
-def read(layout: Layout) -> tuple[DatasetSource, ...]:
+def read_dataset_sources(layout: Layout) -> tuple[DatasetSource, ...]:
     """Return the sources of the run with their row counts and dates; empty if the sources were not resolved."""
-    if not layout.sources.is_file():
+    if not layout.sources_path.is_file():
         return ()
-    resolved = load_resolved(layout.sources)
-    tables = [read_table(layout.artefacts("split") / f"{side}.parquet") for side in SPLIT_SIDES]
+    resolved = load_resolved(layout.sources_path)
+    tables = [read_table(layout.artefacts("split") / f"{side}.parquet") for side in PARTITIONS]
     table = pa.concat_tables([part.select(["source_id", "effective_from"]) for part in tables])
     return tuple(_dataset_source(item.source, table, resolved.as_of) for item in resolved.sources)
 

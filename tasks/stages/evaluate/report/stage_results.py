@@ -1,6 +1,6 @@
-"""Results of the other stages for the report: rows in and out, expectation suites, training.
+"""Results of the other stages, for the report: row counts, expectation suites and training.
 
-The results are read from each stage's result.json, so that the report does not import the stage. A stage without
+The results are read from each stage's result.json, so that the report need not import the stage. A stage without
 results is omitted.
 """
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
-from tasks.sources.dataset import STAGES
+from tasks.sources.dataset import COUNTED_STAGES
 from tasks.stages.evaluate.report import source_freshness
 from tasks.stages.evaluate.report.source_freshness import DatasetSource
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Row counts of a stage: rows = records + quarantined rows + rows not drawn."""
+    """Row counts of a stage. `rows` is the sum of `records`, the counts in `quarantined`, and `not_drawn`."""
 
     stage: str
     source: str
@@ -26,7 +26,7 @@ class RowCounts:
     quarantined: tuple[tuple[str, int], ...]
     """Quarantine rules with their numbers of rows, largest first."""
     not_drawn: int = 0
-    """Number of records beyond `data.train_rows` and `data.test_rows`; only in stage `split`."""
+    """Number of records beyond the limits `data.train_rows` and `data.test_rows`; only in stage `split`."""
 
     @property
     def removed(self) -> int:
@@ -41,7 +41,7 @@ class ProtectedText:
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ExpectationResult:
     about: str
     """Column and type of the expectation."""
     why: str
@@ -51,13 +51,13 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Suite:
+class SuiteResult:
     name: str
     source: str
     """Id of the source; empty for the whole dataset."""
     rows: int
     success: bool
-    expectations: tuple[Expectation, ...]
+    expectations: tuple[ExpectationResult, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class TrainingStep:
 @dataclass(frozen=True)
 class DuplicateCounts:
     kept: str
-    """Description of the rule that selects which duplicate is kept."""
+    """Description of the rule that determines which of several duplicates is kept."""
     pairs: int
     clusters: int
     contradictions: int
@@ -87,20 +87,20 @@ class StageResults:
     nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
     """Partitions (`train` and `test`) with their numbers of rows."""
-    suites: tuple[Suite, ...] = ()
+    suites: tuple[SuiteResult, ...] = ()
     curve: tuple[TrainingStep, ...] = ()
 
 
-def read(layout: Layout) -> StageResults:
-    split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
+def read_stage_results(layout: Layout) -> StageResults:
+    split, deduplicated = _read_result(layout, "split"), _read_result(layout, "deduplicate")
     curve = layout.artefacts("train") / "curve.json"
     return StageResults(
-        holdings=source_freshness.read(layout),
+        holdings=source_freshness.read_dataset_sources(layout),
         flows=tuple(_all_row_counts(layout)),
-        protected=tuple(_protected_text(source) for source in _result(layout, "ingest").get("sources", [])),
+        protected=tuple(_protected_text(source) for source in _read_result(layout, "ingest").get("sources", [])),
         nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
-        suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
+        suites=tuple(_suite(suite) for suite in _read_result(layout, "validate").get("suites", [])),
         curve=tuple(
             TrainingStep(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
             for point in (read_stage_json(curve) if curve.is_file() else [])
@@ -108,16 +108,16 @@ def read(layout: Layout) -> StageResults:
     )
 
 
-def _result(layout: Layout, stage: str) -> dict[str, Any]:
+def _read_result(layout: Layout, stage: str) -> dict[str, Any]:
     path = layout.artefacts(stage) / "result.json"
     return dict(read_stage_json(path)) if path.is_file() else {}
 
 
 def _all_row_counts(layout: Layout) -> list[RowCounts]:
-    ingest, split = _result(layout, "ingest"), _result(layout, "split")
+    ingest, split = _read_result(layout, "ingest"), _read_result(layout, "split")
     flows = [_row_counts("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
-    for stage in STAGES[1:-1]:
-        by_source = _result(layout, stage).get("by_source", {})
+    for stage in COUNTED_STAGES[1:-1]:
+        by_source = _read_result(layout, stage).get("by_source", {})
         flows += [_row_counts(stage, source, counts) for source, counts in sorted(by_source.items())]
     return flows + ([_row_counts("split", "", split["counts"])] if "counts" in split else [])
 
@@ -139,14 +139,14 @@ def _protected_text(source: dict[str, Any]) -> ProtectedText:
     return ProtectedText(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
 
 
-def _suite(suite: dict[str, Any]) -> Suite:
-    return Suite(
+def _suite(suite: dict[str, Any]) -> SuiteResult:
+    return SuiteResult(
         name=suite["suite"],
         source=suite["source"] or "",
         rows=suite["rows"],
         success=suite["success"],
         expectations=tuple(
-            Expectation(
+            ExpectationResult(
                 about=" ".join(filter(None, (item["column"], item["type"].removeprefix("expect_").replace("_", " ")))),
                 why=item["why"],
                 success=item["success"],

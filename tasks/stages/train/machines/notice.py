@@ -1,9 +1,9 @@
 """Notice of a preemption to the cluster at RAY_ADDRESS, followed by a wait for the end of this machine's workers.
 
-`python -I -m hallmark.process tasks.stages.train.machines.notice SECONDS` is run when a pod ends
-(infra/kubernetes/hallmark), SECONDS before its machine is taken away. `ray drain-node` has the same effect but takes
-five seconds, because it connects to the cluster like a program to find out which machine it runs on. This module takes
-one second, of the 30 that some clouds allow.
+The command `python -I -m hallmark.process tasks.stages.train.machines.notice SECONDS` is run when a pod ends
+(infra/kubernetes/hallmark). SECONDS is the time until its machine is taken away. `ray drain-node` has the same effect
+but takes five seconds, because it first connects to the cluster to find out on which machine it runs. This module takes
+one second. Some clouds allow only 30.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-REASON = "DRAIN_NODE_REASON_PREEMPTION"
+PREEMPTION_REASON = "DRAIN_NODE_REASON_PREEMPTION"
 POLL_SECONDS = 0.5
 
 
@@ -29,7 +29,7 @@ def give_notice(seconds: float) -> bool:
     client = GcsClient(address=os.environ["RAY_ADDRESS"])
     here = {address.address for card in psutil.net_if_addrs().values() for address in card}
     mine = [name for name, node in _alive_nodes(client).items() if node.node_manager_address in here]
-    reason = autoscaler_pb2.DrainNodeReason.Value(REASON)  # type: ignore[attr-defined]  # made at run time
+    reason = autoscaler_pb2.DrainNodeReason.Value(PREEMPTION_REASON)  # type: ignore[attr-defined]  # made at run time
     for name in mine:
         client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
     while not (has_ended := _alive_nodes(client).keys().isdisjoint(mine)) and time.time() < until:

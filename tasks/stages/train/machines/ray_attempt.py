@@ -1,4 +1,7 @@
-"""One attempt of a training run: Ray Train starts the workers, and its errors become those of `attempts.py`."""
+"""One attempt of a training run.
+
+Ray Train starts the workers, and its errors are converted to those of `attempts.py`.
+"""
 
 import os
 import signal
@@ -27,11 +30,11 @@ def fit(job: Job) -> None:
         TrainingFailedError: A worker failed with another error.
     """
     workers = worker_capacity.wait_for(job)
-    with sigterm.on_sigterm(job):
-        _fit(job, workers)
+    with sigterm.end_on_sigterm(job):
+        _run_workers(job, workers)
 
 
-def _fit(job: Job, workers: int) -> None:
+def _run_workers(job: Job, workers: int) -> None:
     from ray.train import ControllerError, TrainingFailedError
 
     from tasks.stages.train.machines.trainer import SingleMachineTrainer, Trainer  # imports Ray Train
@@ -42,17 +45,17 @@ def _fit(job: Job, workers: int) -> None:
     os.environ["RAY_TRAIN_COLLECTIVE_TIMEOUT_S"] = str(patience)
     before = signal.getsignal(signal.SIGINT)
     try:
-        with transfer.coordinated(job) as given, worker_capacity.seeking_more_workers(job, workers):
+        with transfer.run_coordinator(job) as given, worker_capacity.seek_more_workers(job, workers):
             (Trainer if connection.cluster_address() else SingleMachineTrainer)(
-                worker.work,
+                worker.run_worker,
                 train_loop_config={"job": given, "patience": patience},
-                scaling_config=builders.scaling_config(job.training, workers, job.unfit_machines),
-                run_config=builders.run_config(job.scratch),
+                scaling_config=builders.build_scaling_config(job.training, workers, job.unfit_machines),
+                run_config=builders.build_run_config(job.scratch),
             ).fit()
     except ControllerError as error:
         needs = builders.crew(job.training).resources_text
         why = f"Ray could not start {workers} workers with what each needs ({needs}): {last_line(error)}"
-        if worker_capacity.elastic(job.training):  # a machine was lost while they started
+        if worker_capacity.is_elastic(job.training):  # a machine was lost while they started
             raise WorkersLost(why) from None
         raise Unavailable(f"{why}; start the machines, or lower training.workers") from None
     except TrainingFailedError as error:
@@ -88,7 +91,7 @@ def last_line(error: Exception) -> str:
 def out_of_memory_error(error: Any, job: Job) -> OutOfMemory | None:
     """Return OutOfMemory if Ray ended a worker because memory was short; None for other errors.
 
-    If the kernel ends a worker for this reason, the worker cannot be distinguished from one that was lost.
+    If the kernel ended the worker instead, this cannot be detected, and the worker counts as lost.
     """
     if "OutOfMemoryError" not in str(error):
         return None
@@ -105,7 +108,7 @@ def workers_lost_error(error: Any, job: Job, workers: int) -> WorkersLost | None
     dead = {rank: failure for rank, failure in failures.items() if isinstance(failure, worker_errors)}
     if not dead and not (failures and all(_is_lost_peer_error(failure) for failure in failures.values())):
         return None
-    where = watchdog.hung_lines(job.scratch)
+    where = watchdog.hung_code_lines(job.scratch)
     hang = f"; it took no step for {builders.step_limit_seconds(job.training)} s, and stood at {where}" if where else ""
     return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{hang}")
 

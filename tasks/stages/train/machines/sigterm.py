@@ -9,7 +9,7 @@ from itertools import count
 from types import FrameType
 
 from tasks.core.errors import HallmarkError
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.train import log_follower
 from tasks.stages.train.job import Job
 
@@ -19,11 +19,12 @@ notice. All processes that end a stage wait longer (`supervise/process.py`, `out
 
 
 @contextmanager
-def on_sigterm(job: Job) -> Iterator[None]:
-    """Let the workers write a checkpoint on SIGTERM, and then end the block by KeyboardInterrupt.
+def end_on_sigterm(job: Job) -> Iterator[None]:
+    """Let the workers write a checkpoint on SIGTERM, and then raise KeyboardInterrupt in the block.
 
-    The workers are notified by `Job.end_request_file` and have CHECKPOINT_SECONDS. If this attempt has not completed a
-    step, the block ends immediately. Further signals have no effect, because several processes can send one.
+    The workers are notified by `Job.end_request_file` and have CHECKPOINT_SECONDS for the checkpoint. If this attempt
+    has not completed a step, KeyboardInterrupt is raised immediately. Further signals have no effect, because several
+    processes can send one.
     """
     turns, signals, late = count(), list[int](), threading.Event()
 
@@ -34,7 +35,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
     in_time = threading.Timer(CHECKPOINT_SECONDS, end)
     in_time.daemon = True
 
-    def ask(sign: int, _frame: FrameType | None) -> None:
+    def handle_sigterm(sign: int, _frame: FrameType | None) -> None:
         """Handle SIGTERM. No lock is used, because another signal can interrupt the handler."""
         if late.is_set():
             raise KeyboardInterrupt
@@ -49,7 +50,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
             raise KeyboardInterrupt from None
         in_time.start()
 
-    before = signal.signal(signal.SIGTERM, ask)
+    before = signal.signal(signal.SIGTERM, handle_sigterm)
     try:
         yield
         if signals:  # the signal came after the last step, which has a checkpoint
@@ -57,7 +58,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
     except HallmarkError as error:
         if not signals:
             raise
-        announce("train", f"{error}; run again to go on from the last checkpoint")
+        print_progress("train", f"{error}; run again to go on from the last checkpoint")
         raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGTERM, before)

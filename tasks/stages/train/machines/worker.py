@@ -1,7 +1,7 @@
 """Entry point of Ray Train on each worker: connect the workers, then train.
 
-The stage also imports this file, to pass `work` to Ray, but does not need torch, whose import takes 1 CPU second.
-Functions therefore import torch themselves, and `connect` replaces Ray's `TorchTrainer`.
+The stage also imports this file, to pass `run_worker` to Ray, but does not need torch, whose import takes 1 CPU second.
+Functions therefore import torch themselves, and `connect_workers` replaces Ray's `TorchTrainer`.
 """
 
 import os
@@ -12,42 +12,42 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.recovery.attempts import WorkersLost
 
 
-def work(config: dict[str, Any]) -> None:
+def run_worker(config: dict[str, Any]) -> None:
     """Connect to the other workers, and train.
 
     Args:
-        config: The job as `job`, and the maximum wait for other workers in seconds as `patience`.
+        config: Dictionary with the `job`, and with the maximum wait for other workers in seconds as `patience`.
     """
     job: Job = config["job"]
-    connect(gpu=job.training.device == "gpu", patience=config["patience"])
+    connect_workers(uses_gpu=job.training.device == "gpu", timeout_seconds=config["patience"])
 
     from tasks.stages.train import loop
 
-    loop.work(job)
+    loop.train_as_worker(job)
 
 
-def connect(gpu: bool, patience: float) -> None:
+def connect_workers(uses_gpu: bool, timeout_seconds: float) -> None:
     """Connect all workers in one process group, and set the same environment variables as `torchrun` (RANK, …).
 
     Args:
-        gpu: Whether the workers communicate through NCCL. If not, they use gloo.
-        patience: Maximum wait for the other workers in seconds.
+        uses_gpu: Whether the workers communicate through NCCL. If not, they use gloo.
+        timeout_seconds: Maximum wait for the other workers in seconds.
 
     Raises:
-        WorkersLost: The workers could not connect within `patience` seconds.
+        WorkersLost: The workers could not connect within `timeout_seconds` seconds.
     """
     from ray.train.v2._internal.exceptions import CollectiveTimeoutError
 
-    if gpu:
-        take_gpu()
+    if uses_gpu:
+        select_gpu()
     try:
-        _join("nccl" if gpu else "gloo", timedelta(seconds=patience))
+        _join_process_group("nccl" if uses_gpu else "gloo", timedelta(seconds=timeout_seconds))
     except (RuntimeError, CollectiveTimeoutError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise WorkersLost(f"the workers could not connect with each other: {why[:300]}") from None
 
 
-def take_gpu() -> None:
+def select_gpu() -> None:
     """Select the GPU that Ray reserved for this worker.
 
     By default, NCCL uses the machine's first GPU for every worker.
@@ -59,7 +59,7 @@ def take_gpu() -> None:
     torch.cuda.set_device(get_device())
 
 
-def _join(backend: str, longest: timedelta) -> None:
+def _join_process_group(backend: str, timeout: timedelta) -> None:
     import ray
     from ray import train
     from ray.train.collective import broadcast_from_rank_zero
@@ -67,7 +67,7 @@ def _join(backend: str, longest: timedelta) -> None:
 
     here = train.get_context()
     rank, size = here.get_world_rank(), here.get_world_size()
-    own = _store(ray.util.get_node_ip_address(), 0, size, longest, is_master=True) if rank == 0 else None
+    own = _open_address_store(ray.util.get_node_ip_address(), 0, size, timeout, is_master=True) if rank == 0 else None
     host, port = broadcast_from_rank_zero((own.host, own.port) if own is not None else None)
     os.environ.update(
         RANK=str(rank),
@@ -78,11 +78,11 @@ def _join(backend: str, longest: timedelta) -> None:
         MASTER_ADDR=host,
         MASTER_PORT=str(port),
     )
-    store = own if own is not None else _store(host, port, size, longest)
-    distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=longest)
+    store = own if own is not None else _open_address_store(host, port, size, timeout)
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 
 
-def _store(host: str, port: int, size: int, longest: timedelta, is_master: bool = False) -> Any:
+def _open_address_store(host: str, port: int, size: int, timeout: timedelta, is_master: bool = False) -> Any:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch's stubs do not export it
 
-    return TCPStore(host, port, size, is_master, timeout=longest, wait_for_workers=False)
+    return TCPStore(host, port, size, is_master, timeout=timeout, wait_for_workers=False)

@@ -1,8 +1,8 @@
 """Number of workers that a cluster has room for, before training begins and during training.
 
 A placement group is requested for each worker, so that Ray also starts machines for it. Ray Train itself can change the
-number of workers during training, but is not used for this. It counts machines every 20 s, includes machines that are
-being taken away or that others use, and then waits for workers that have no room.
+number of workers during training, but this feature is not used. It counts machines every 20 s, includes machines that
+are being taken away or are used by others, and then waits for workers for which there is no room.
 """
 
 import threading
@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks.core.params.training import Training
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders
 
 SETTLED_SECONDS = 10.0
-"""Time in seconds without a change in the number of available workers, after which training begins with fewer
+"""Time in seconds for which the number of available workers must not change before training begins with fewer
 workers."""
 GROW_SECONDS = 60.0
 """Minimum time in seconds that training continues with fewer workers before it is resumed with more."""
 POLL_SECONDS = 0.5
 
 
-def elastic(training: Training) -> bool:
+def is_elastic(training: Training) -> bool:
     return training.least_workers is not None
 
 
@@ -32,11 +32,11 @@ def wait_for(job: Job) -> int:
     """Wait until the cluster has room for the training run, and return the number of workers to begin with.
 
     This number is `training.workers` if the cluster has room for all of them. If the room does not grow for some time,
-    training begins with fewer workers, but at least `training.least_workers`. There is no limit to the wait for this
-    minimum. Without `training.least_workers`, Ray itself waits for all workers.
+    training begins with fewer workers, but at least `training.least_workers`. The wait for this minimum has no time
+    limit. Without `training.least_workers`, Ray itself waits for all workers.
     """
     training = job.training
-    if not elastic(training):
+    if not is_elastic(training):
         return training.workers  # Ray requests the machines and waits for them
     assert training.least_workers
     together = training.sequence_parallel  # fewer of them could not compute a forward pass
@@ -53,17 +53,18 @@ def wait_for(job: Job) -> int:
             if settled and not has_announced:
                 has_announced = True
                 words = f"the cluster has no room for the {least} workers of training.least_workers"
-                announce("train", f"waiting for machines: {words}")
+                print_progress("train", f"waiting for machines: {words}")
             time.sleep(POLL_SECONDS)
     return now
 
 
 @contextmanager
-def seeking_more_workers(job: Job, workers: int) -> Iterator[None]:
-    """Watch in a thread whether the cluster has room for more workers, if the block trains with fewer than it could.
+def seek_more_workers(job: Job, workers: int) -> Iterator[None]:
+    """Watch in a thread, during the block, whether the cluster has room for more workers.
 
     If there is room, the thread creates the file `Job.more_workers_file`. The thread starts once the training log
-    exists, because until then the workers of the block are still starting.
+    exists, because until then the block's own workers are still starting. There is no thread if the block has all
+    workers already.
     """
     training, together = job.training, job.training.sequence_parallel
     job.more_workers_file.unlink(missing_ok=True)
@@ -103,19 +104,19 @@ class PlacementGroups:
 
 
 @contextmanager
-def placement_groups(job: Job, together: list[int]) -> Iterator[PlacementGroups]:
+def placement_groups(job: Job, group_sizes: list[int]) -> Iterator[PlacementGroups]:
     """Reserve room for workers in the cluster, and release it at the end of the block.
 
     Machines that cannot train with the others are avoided.
 
     Args:
         job: Parameters of the training run.
-        together: Number of workers in each placement group.
+        group_sizes: Number of workers in each placement group.
     """
     from ray.util import placement_group, remove_placement_group
 
-    needs, where = builders.crew(job.training).resources, builders.label_selector(job.unfit_machines)
-    groups = [placement_group([needs] * workers, bundle_label_selector=[where] * workers) for workers in together]
+    needs, where = builders.crew(job.training).resources, builders.build_label_selector(job.unfit_machines)
+    groups = [placement_group([needs] * workers, bundle_label_selector=[where] * workers) for workers in group_sizes]
     try:
         yield PlacementGroups(groups)
     finally:

@@ -1,4 +1,4 @@
-"""Measurement of DeepSpeed's communication between workers, who exchange gradients, weights and parts of long rows."""
+"""Measurement of DeepSpeed's communication between workers. They exchange gradients, weights and parts of long rows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import distributed
 
-COLLECTIVES = (
+COLLECTIVE_METHODS = (
     "all_reduce", "all_reduce_coalesced", "reduce", "reduce_scatter", "reduce_scatter_tensor", "broadcast",
     "all_gather", "all_gather_into_tensor", "all_gather_base", "all_gather_coalesced",
     "all_gather_object", "all_to_all_single", "all_to_all", "broadcast_object_list", "barrier",
@@ -16,14 +16,14 @@ ContextFactory = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def wrap_collectives(around: ContextFactory) -> Iterator[None]:
-    """Wrap every communication of DeepSpeed in a context manager during the block.
+def wrap_collectives(context_factory: ContextFactory) -> Iterator[None]:
+    """Wrap each communication call of DeepSpeed in a context manager during the block.
 
-    An asynchronous operation is wrapped only while the program waits for its result. With a single worker nothing is
-    wrapped, because it does not communicate.
+    An asynchronous operation is wrapped only while the program waits for its result. A single worker does not
+    communicate, so nothing is wrapped.
 
     Args:
-        around: Function that returns a new context manager.
+        context_factory: Function that returns a new context manager.
     """
     from deepspeed.comm import comm
 
@@ -31,25 +31,25 @@ def wrap_collectives(around: ContextFactory) -> Iterator[None]:
     if backend is None or distributed.get_world_size() == 1:
         yield
         return
-    for name in COLLECTIVES:
-        setattr(backend, name, _wrap_collective(getattr(backend, name), around))
+    for name in COLLECTIVE_METHODS:
+        setattr(backend, name, _wrap_collective(getattr(backend, name), context_factory))
     try:
         yield
     finally:
-        for name in COLLECTIVES:
+        for name in COLLECTIVE_METHODS:
             delattr(backend, name)  # uncovers the method of the class
 
 
-def _wrap_collective(exchange: Callable[..., Any], around: ContextFactory) -> Callable[..., Any]:
-    def within_it(*given: Any, **named: Any) -> Any:
+def _wrap_collective(exchange: Callable[..., Any], context_factory: ContextFactory) -> Callable[..., Any]:
+    def wrapped(*given: Any, **named: Any) -> Any:
         # `async_op` is the only argument that is true or false. DeepSpeed's decorator hides the signature.
         if named.get("async_op") or any(it is True for it in given):
             operation = exchange(*given, **named)
-            return None if operation is None else _PendingOperation(operation, around)
-        with around():
+            return None if operation is None else _PendingOperation(operation, context_factory)
+        with context_factory():
             return exchange(*given, **named)
 
-    return within_it
+    return wrapped
 
 
 class _PendingOperation:

@@ -9,5 +9,5 @@ packed_mask.py        attention mask of packed rows, computed once for all layer
 shared_prefix.py      common prefix of the rows in a forward pass, computed once
 sequence_parallel.py  forward passes over several workers, for rows too long for one worker
 kernels.py            kernels of the model's layers: PyTorch's, compiled ones, or Liger's
-equipment.py          GPUs, compilers and libraries that a training run needs
+machine_requirements.py GPUs, compilers and libraries that a training run needs
 """

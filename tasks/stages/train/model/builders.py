@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
     """Return the settings for loading a base model in 4 bits; None if the training method does not quantise it."""
-    if not methods.get(training.method).quantised:
+    if not methods.get_method(training.method).is_quantised:
         return None
     import torch
     from transformers import BitsAndBytesConfig
@@ -30,15 +30,15 @@ def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
     )
 
 
-def deepspeed_config(training: Training, universal: bool = False) -> dict[str, Any]:
+def deepspeed_config(training: Training, loads_universal: bool = False) -> dict[str, Any]:
     """Return DeepSpeed's settings, without the optimizer.
 
-    The batch sizes have no effect: a step has as many forward passes as its rows need, and the training loop ends the
-    step.
+    The batch sizes in the settings have no effect: a step has as many forward passes as its rows need, and the training
+    loop ends the step.
 
     Args:
         training: Parameters of the training run.
-        universal: Whether a checkpoint of another number of workers will be loaded.
+        loads_universal: Whether a checkpoint that another number of workers wrote will be loaded.
     """
     return {
         "train_micro_batch_size_per_gpu": 1,
@@ -48,11 +48,11 @@ def deepspeed_config(training: Training, universal: bool = False) -> dict[str, A
         "bf16": {"enabled": training.precision == "bf16"},
         # Sum the gradients of several passes in fp32. Without ZeRO, DeepSpeed has no such sum.
         **({"data_types": {"grad_accum_dtype": "fp32"}} if training.zero_stage else {}),
-        "zero_optimization": _zero(training),
+        "zero_optimization": _zero_config(training),
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own is compiled on first use, for minutes
         "steps_per_print": 1_000_000_000,
-        **({"checkpoint": {"load_universal": True}} if universal else {}),
+        **({"checkpoint": {"load_universal": True}} if loads_universal else {}),
     }
 
 
@@ -60,7 +60,7 @@ BUCKET = 50_000_000
 """Size of ZeRO's communication buffers, in elements. DeepSpeed's default of 500 million takes 2 GB in fp32."""
 
 
-def _zero(training: Training) -> dict[str, Any]:
+def _zero_config(training: Training) -> dict[str, Any]:
     zero: dict[str, Any] = {"stage": training.zero_stage}
     if training.zero_stage:
         zero["reduce_bucket_size"] = zero["allgather_bucket_size"] = BUCKET
@@ -72,8 +72,8 @@ def _zero(training: Training) -> dict[str, Any]:
     return zero
 
 
-def attention(training: Training) -> str | None:
-    """Return the name of the attention in transformers; None if `TargetLoss` selects it by the length of the rows."""
+def attention_implementation(training: Training) -> str | None:
+    """Return transformers' name of the attention; None if `TargetLoss` selects it by the length of the rows."""
     from transformers.utils.import_utils import is_flash_attn_2_available
 
     if training.attention == "auto" and training.device == "cpu":
@@ -85,7 +85,7 @@ def attention(training: Training) -> str | None:
 
 
 def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-    """Return torch's fused AdamW. Its learning rate is 0, and the training loop sets another one at every step.
+    """Return torch's fused AdamW. Its initial learning rate is 0, and the training loop sets the rate at every step.
 
     DeepSpeed's own AdamW would have to be compiled on first use, and torch's default implementation is half as fast.
     """
@@ -94,15 +94,15 @@ def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch
     return torch.optim.AdamW(weights, lr=0.0, weight_decay=training.weight_decay, fused=True)
 
 
-def learning_rate(training: Training, step: int, steps: int) -> float:
+def learning_rate(training: Training, step: int, step_count: int) -> float:
     """Return the learning rate of a step, counted from 0.
 
     The learning rate rises linearly during warm-up and then follows the schedule, but never reaches 0.
     """
-    warmup = math.ceil(training.warmup_share * steps)
+    warmup = math.ceil(training.warmup_share * step_count)
     if step < warmup:
         return training.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
+    done = (step - warmup) / max(1, step_count - warmup)
     left = {"constant": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1.0 + math.cos(math.pi * done))}
     return training.learning_rate * left[training.schedule]
 
@@ -112,24 +112,24 @@ def crew(training: Training) -> WorkerSpec:
     return WorkerSpec("training", training.workers, training.threads, training.device == "gpu", own)
 
 
-def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) -> "ScalingConfig":
+def build_scaling_config(training: Training, workers: int, excluded_machines: Sequence[str] = ()) -> "ScalingConfig":
     from ray.train import ScalingConfig
 
     return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
         num_workers=workers,
         use_gpu=training.device == "gpu",
         resources_per_worker=crew(training).resources,
-        label_selector=label_selector(unfit),
+        label_selector=build_label_selector(excluded_machines),
     )
 
 
-def label_selector(unfit: Sequence[str]) -> dict[str, str]:
+def build_label_selector(excluded_machines: Sequence[str]) -> dict[str, str]:
     """Return a Ray label selector that excludes machines by their ids."""
-    return {"ray.io/node-id": f"!in({','.join(unfit)})"} if unfit else {}
+    return {"ray.io/node-id": f"!in({','.join(excluded_machines)})"} if excluded_machines else {}
 
 
-def run_config(folder: Path) -> "RunConfig":
-    """Return Ray's settings for a training run, with `folder` for the files that Ray writes.
+def build_run_config(folder: Path) -> "RunConfig":
+    """Return Ray's settings for a training run. Ray writes its files to `folder`.
 
     Ray's own retries are disabled, because `recovery/attempts.py` decides which failures lead to another attempt.
     """
@@ -143,13 +143,13 @@ def run_config(folder: Path) -> "RunConfig":
 
 LONG_STEP_FACTOR = 4
 """Factor by which the time limit of a step is multiplied for the first step, validations and checkpoints."""
-COMPILE_SECONDS = 600
-"""Seconds added to the time limit of a step if kernels are compiled, which happens in the first step and for each new
-shape of rows."""
+EXTRA_COMPILE_SECONDS = 600
+"""Seconds added to the time limit of a step if kernels are compiled. Kernels are compiled in the first step, and again
+for each new shape of rows."""
 
 
 def step_limit_seconds(training: Training) -> int:
-    return training.hang_seconds + (COMPILE_SECONDS if training.kernels == "compiled" else 0)
+    return training.hang_seconds + (EXTRA_COMPILE_SECONDS if training.kernels == "compiled" else 0)
 
 
 def worker_timeout_seconds(training: Training) -> float:

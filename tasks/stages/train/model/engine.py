@@ -8,12 +8,12 @@ import torch
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.train.job import Job
-from tasks.stages.train.model import builders, equipment, kernels, lora_products, packed_mask
+from tasks.stages.train.model import builders, kernels, lora_products, machine_requirements, packed_mask
 from tasks.stages.train.model.sequence_parallel import PassGroup
 from tasks.stages.train.model.target_loss import TargetLoss
-from tasks.stages.train.verification.trained_modules import require_targets, require_trained
+from tasks.stages.train.verification.trained_modules import require_lora_targets, require_trained_weights
 
-REPACKS_ATTRIBUTE = "support_avx512bf16_for_cpu"
+REPACKING_ATTRIBUTE = "support_avx512bf16_for_cpu"
 """Name of the attribute that allows bitsandbytes' 4-bit layers to repack their weights for avx512_bf16."""
 
 
@@ -29,12 +29,12 @@ def import_deepspeed() -> None:
             del sys.modules["mlflow"]
 
 
-def create_engine(job: Job, universal: bool = False) -> Any:
+def create_engine(job: Job, loads_universal: bool = False) -> Any:
     """Load the base model, add the adapter if the training method has one, and return the DeepSpeed engine.
 
     Args:
         job: Parameters and paths of the training run.
-        universal: Whether the engine will load a universal checkpoint (`recovery/universal_checkpoint.py`).
+        loads_universal: Whether the engine will load a universal checkpoint (`recovery/universal_checkpoint.py`).
     """
     import_deepspeed()
     import deepspeed
@@ -42,12 +42,15 @@ def create_engine(job: Job, universal: bool = False) -> Any:
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
-    together = PassGroup.of(job.training)
+    together = PassGroup.of_this_worker(job.training)
     loaded = load_model(job)
-    together.require(loaded)
-    model = TargetLoss(loaded, builders.attention(job.training), together)
+    together.require_supported_model(loaded)
+    model = TargetLoss(loaded, builders.attention_implementation(job.training), together)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
+    config, optimizer = (
+        builders.deepspeed_config(job.training, loads_universal),
+        builders.optimizer(job.training, trained),
+    )
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     keep_gradient_norm(engine)
     # Without ZeRO, DeepSpeed's bf16 optimizer initialises its state by a step with gradients of 0. Adam would count it
@@ -58,7 +61,7 @@ def create_engine(job: Job, universal: bool = False) -> Any:
 
 
 def keep_gradient_norm(engine: Any) -> None:
-    """Let DeepSpeed keep the norm of the gradient, which it discards after clipping in fp32 without ZeRO."""
+    """Make DeepSpeed keep the norm of the gradient. In fp32 without ZeRO, it would discard the norm after clipping."""
     from deepspeed.runtime.utils import clip_grad_norm_
 
     def clip() -> None:
@@ -72,11 +75,11 @@ def forbid_repacking(model: Any) -> None:
     """Stop 4-bit layers from repacking their weights.
 
     On a processor with avx512_bf16, a forward pass without gradients would repack the weights permanently, with scales
-    in bf16. A validation would thus change the weights with which training continues.
+    in bf16. A validation would thus change the weights that are trained afterwards.
     """
     for module in model.modules():
-        if hasattr(module, REPACKS_ATTRIBUTE):
-            setattr(module, REPACKS_ATTRIBUTE, False)
+        if hasattr(module, REPACKING_ATTRIBUTE):
+            setattr(module, REPACKING_ATTRIBUTE, False)
 
 
 def load_model(job: Job) -> Any:
@@ -88,12 +91,12 @@ def load_model(job: Job) -> Any:
     from transformers.integrations.deepspeed import HfDeepSpeedConfig
 
     training = job.training
-    equipment.require(training)
-    packed_mask.share_among_layers()
+    machine_requirements.require_software(training)
+    packed_mask.share_mask_among_layers()
     # transformers uses the newest live object of this class, so it has to live while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
-    attention = builders.attention(training) or "eager"
+    attention = builders.attention_implementation(training) or "eager"
     model = AutoModelForCausalLM.from_pretrained(
         job.model,
         dtype=dtype,
@@ -103,23 +106,23 @@ def load_model(job: Job) -> Any:
     )
     del sharded
     forbid_repacking(model)
-    kernels.apply(model, training, job.scratch)
-    require_targets(model, training)
+    kernels.apply_kernels(model, training, job.scratch)
+    require_lora_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
     prepared = add_adapter(model, training).train()
-    require_trained(prepared, training)
+    require_trained_weights(prepared, training)
     return prepared
 
 
 def add_adapter(model: Any, training: Training) -> Any:
     """Add the adapter of the training method to the model, if the method has one. All other weights are then frozen."""
-    adapter = methods.get(training.method).adapter
+    adapter = methods.get_method(training.method).adapter
     if adapter is None:
         return model
     from peft import get_peft_model
 
-    adapted = get_peft_model(model, adapter.config(training), autocast_adapter_dtype=False)
+    adapted = get_peft_model(model, adapter.build_config(training), autocast_adapter_dtype=False)
     if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
         lora_products.replace_forward(adapted)
     return adapted

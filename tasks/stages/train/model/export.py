@@ -1,4 +1,4 @@
-"""Export of the trained weights to a folder that PEFT or transformers loads, with the same bytes every time."""
+"""Export of the trained weights to a folder that PEFT or transformers can load. Equal weights give equal bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ from tasks.core.params import methods
 from tasks.core.params.training import Training
 
 
-def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
+def write_weights(engine: Any, base: Path, training: Training, folder: Path) -> None:
     model = engine.module.model
-    weights = gather(model, training)
-    require_numbers(weights)
+    weights = gather_weights(model, training)
+    require_finite_weights(weights)
     if distributed.get_rank() == 0:
-        save(model, weights, base, training, folder)
+        save_model_folder(model, weights, base, training, folder)
     if distributed.get_world_size() > 1:
         distributed.barrier()
 
 
-def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
-    """Return the trained weights by name, on the CPU of the first worker; empty on other workers.
+def gather_weights(model: Any, training: Training) -> dict[str, torch.Tensor]:
+    """Return the trained weights by name, as tensors on the CPU. The result is empty on all workers except the first.
 
     With ZeRO 3, each weight is first gathered from all workers.
     """
@@ -38,7 +38,7 @@ def gather(model: Any, training: Training) -> dict[str, torch.Tensor]:
     return weights
 
 
-def require_numbers(weights: dict[str, torch.Tensor]) -> None:
+def require_finite_weights(weights: dict[str, torch.Tensor]) -> None:
     """Verify that all trained weights are finite.
 
     No loss is computed after the last step, so this check is the first to notice weights that became infinite in that
@@ -54,10 +54,12 @@ def require_numbers(weights: dict[str, torch.Tensor]) -> None:
         )
 
 
-def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path) -> None:
+def save_model_folder(
+    model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path
+) -> None:
     from transformers import AutoTokenizer
 
-    if methods.get(training.method).adapter:
+    if methods.get_method(training.method).adapter:
         model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
         make_adapter_reproducible(folder)
     else:
@@ -66,9 +68,10 @@ def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Tra
 
 
 def make_adapter_reproducible(folder: Path) -> None:
-    """Remove the parts of an adapter folder that differ between equal training runs.
+    """Make an adapter folder equal for equal training runs.
 
-    These are the order of set elements, the path of the base model, and the model card that PEFT generates.
+    PEFT writes sets in varying order, the path of the base model, and a model card. The sets are sorted, and the path
+    and the model card are removed.
     """
     path = folder / "adapter_config.json"
     config = read_json(path)

@@ -17,19 +17,19 @@ from tasks.core.params.training import Training
 COMPILERS = {"cpu": "g++", "gpu": "gcc"}
 """Compiler that torch uses, by device. On GPUs, torch also needs Triton."""
 MAX_COMPILATIONS = 64
-"""Maximum number of compilations of a layer: with and without gradients, for a single row and for several rows, and for
-each kind of attention."""
+"""Maximum number of compilations of a layer. A layer is compiled with and without gradients, for a single row and for
+several rows, and for each kind of attention."""
 CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 LIGER_KERNELS = {
     "rope": True, "rms_norm": True, "swiglu": True, "geglu": True,
     "cross_entropy": False, "fused_linear_cross_entropy": False,
 }  # fmt: skip
-"""Liger kernels that are enabled. Liger's losses are disabled, because `target_loss.py` computes logits at targets
-only."""
+"""Whether each Liger kernel is enabled. Liger's losses are disabled, because `target_loss.py` computes logits at
+targets only."""
 
 
-def require(training: Training) -> None:
-    missing = [name for name, is_there in _needed(training).items() if not is_there]
+def require_kernel_tools(training: Training) -> None:
+    missing = [name for name, is_there in _required_tools(training).items() if not is_there]
     if missing:
         raise InputError(
             f"training.kernels {training.kernels} needs {' and '.join(missing)}, which this machine lacks: install it, "
@@ -37,7 +37,7 @@ def require(training: Training) -> None:
         )
 
 
-def _needed(training: Training) -> dict[str, bool]:
+def _required_tools(training: Training) -> dict[str, bool]:
     if training.kernels == "plain":
         return {}
     compiler = COMPILERS[training.device]
@@ -49,7 +49,7 @@ def _needed(training: Training) -> dict[str, bool]:
     return needed
 
 
-def apply(model: Any, training: Training, scratch: Path) -> None:
+def apply_kernels(model: Any, training: Training, scratch: Path) -> None:
     """Set the kernels of a model's layers. Compiled kernels are written to a new folder in `scratch`."""
     if training.kernels == "plain":
         return
@@ -59,10 +59,10 @@ def apply(model: Any, training: Training, scratch: Path) -> None:
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
     os.environ.update(dict.fromkeys(CACHE_VARIABLES, str(own)))
-    {"compiled": _compile, "liger": _use_liger}[training.kernels](model)
+    {"compiled": _compile_layers, "liger": _use_liger}[training.kernels](model)
 
 
-def _compile(model: Any) -> None:
+def _compile_layers(model: Any) -> None:
     import torch
     from transformers.modeling_layers import GradientCheckpointingLayer
 

@@ -26,7 +26,10 @@ class LoraFunction(torch.autograd.Function):
         b: torch.Tensor,
         scale: float,
     ) -> torch.Tensor:
-        """Return [..., out] for `x` [..., in], `weight` [out, in], `bias` [out], `a` [rank, in] and `b` [out, rank]."""
+        """Return the output of the layer.
+
+        Shapes: `x` [..., in], `weight` [out, in], `bias` [out], `a` [rank, in], `b` [out, rank], result [..., out].
+        """
         rows = x.reshape(-1, x.shape[-1])
         low = (rows @ a.T).mul_(scale)
         ctx.save_for_backward(rows, weight, a, b, low)
@@ -46,13 +49,13 @@ class LoraFunction(torch.autograd.Function):
 
 
 def replace_forward(model: Any) -> None:
-    """Replace the forward method of every plain LoRA layer (see `is_plain`)."""
+    """Replace the forward method of every plain LoRA layer (see `is_plain_lora_layer`)."""
     for layer in model.modules():
-        if is_plain(layer):
+        if is_plain_lora_layer(layer):
             layer.forward = MethodType(_forward, layer)
 
 
-def is_plain(layer: object) -> bool:
+def is_plain_lora_layer(layer: object) -> bool:
     """Return whether a LoRA layer has no bias, dropout or variant, and the same precision in all of its weights."""
     from peft.tuners.lora.layer import Linear
 

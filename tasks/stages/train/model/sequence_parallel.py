@@ -39,7 +39,7 @@ class PassGroup:
     process_group: Any = None
 
     @classmethod
-    def of(cls, training: Training) -> Self:
+    def of_this_worker(cls, training: Training) -> Self:
         """Return the group of this worker. All workers have to call this method at the same point."""
         size = training.sequence_parallel
         group, place = divmod(distributed.get_rank(), size)
@@ -49,11 +49,11 @@ class PassGroup:
         patience = timedelta(seconds=builders.worker_timeout_seconds(training))
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
-    def require(self, model: Any) -> None:
+    def require_supported_model(self, model: Any) -> None:
         """Verify that the workers can share the attention of the base model.
 
         Raises:
-            InputError: The base model implements attention itself, which would see only one part of a row.
+            InputError: The base model has its own attention implementation, which would see only one part of a row.
         """
         if self.size > 1 and not getattr(model, "_supports_attention_backend", False):
             raise InputError(
@@ -62,7 +62,10 @@ class PassGroup:
             )
 
     def own_part(self, batch: Batch) -> Batch:
-        """Return this worker's part of a batch. All parts have the same length, for which the last part is padded."""
+        """Return this worker's part of a batch.
+
+        The last part is padded if necessary, so that all parts have the same length.
+        """
         if self.size == 1:
             return batch
         tokens, positions, predicts = batch.tokens, batch.positions, batch.predicts
@@ -107,16 +110,16 @@ class WholeRows:
         return self.masks[layer.config.layer_types[layer.layer_idx]]
 
 
-IMPLEMENTATIONS = ("sdpa", "flash_attention_2")
+SUPPORTED_ATTENTIONS = ("sdpa", "flash_attention_2")
 """Names of the attention implementations in transformers that several workers can share."""
 PER_HEAD_OPTIONS = ("s_aux", "position_bias")
 
 
 @dataclass(frozen=True)
-class Ulysses:
+class UlyssesAttention:
     """Attention of transformers, computed by several workers. Without the argument `whole`, one worker computes it."""
 
-    core: Callable[..., Any]
+    single_worker_attention: Callable[..., Any]
 
     def __call__(
         self,
@@ -129,9 +132,14 @@ class Ulysses:
         whole: WholeRows | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, None]:
-        """Return [sequences, length, heads, width] for query, key and value [sequences, heads, length, width]."""
+        """Return the output of the attention.
+
+        Shapes: `query`, `key` and `value` [sequences, heads, length, width], result [sequences, length, heads, width].
+        """
         if whole is None:
-            made: tuple[torch.Tensor, None] = self.core(layer, query, key, value, attention_mask, **options)
+            made: tuple[torch.Tensor, None] = self.single_worker_attention(
+                layer, query, key, value, attention_mask, **options
+            )
             return made
         from deepspeed.sequence.layer import DistributedAttention
 
@@ -144,7 +152,7 @@ class Ulysses:
 
         def attend(*given: torch.Tensor) -> torch.Tensor:
             heads = (it.transpose(1, 2) for it in given)
-            made: torch.Tensor = self.core(layer, *heads, whole.mask(layer), **options)[0]
+            made: torch.Tensor = self.single_worker_attention(layer, *heads, whole.mask(layer), **options)[0]
             return made
 
         over = DistributedAttention(attend, whole.process_group, scatter_idx=2, gather_idx=1)
@@ -158,7 +166,7 @@ def _replace_attentions() -> None:
     """
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 
-    for name in IMPLEMENTATIONS:
+    for name in SUPPORTED_ATTENTIONS:
         core = ALL_ATTENTION_FUNCTIONS[name]
-        if not isinstance(core, Ulysses):
-            AttentionInterface.register(name, Ulysses(core))
+        if not isinstance(core, UlyssesAttention):
+            AttentionInterface.register(name, UlyssesAttention(core))

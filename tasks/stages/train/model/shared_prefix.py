@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import torch
 
-Phase = Literal["prefix", "rows"]
+PrefixPhase = Literal["prefix", "rows"]
 """Part of the rows that a call of the model processes: first the common prefix, then the rest."""
-MODELS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
+SUPPORTED_MODEL_TYPES = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 """Model types (`model_type` in transformers) that support a shared prefix. Each of their layers calls attention once
 and uses the mask of the whole model. Layers of other models compute their own masks or call attention twice."""
 PREFIX_ATTRIBUTES = ("prefix_key", "prefix_value")
@@ -25,11 +25,11 @@ def supports_prefix(model: Any) -> bool:
     config = model.config
     kinds = getattr(config, "layer_types", None) or []
     bounded = getattr(config, "sliding_window", None) or any(kind != "full_attention" for kind in kinds)
-    return config.model_type in MODELS and not bounded
+    return config.model_type in SUPPORTED_MODEL_TYPES and not bounded
 
 
 @cache
-def register_attention(implementation: str) -> str:
+def register_prefix_attention(implementation: str) -> str:
     """Register an attention that supports a shared prefix, and return its name in transformers.
 
     Args:
@@ -68,10 +68,13 @@ class PrefixAttention:
         value: torch.Tensor,
         attention_mask: torch.Tensor | None,
         *,
-        over: Phase | None = None,
+        over: PrefixPhase | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return [sequences, length, heads, width] for query, key and value [sequences, heads, length, width]."""
+        """Return the output of the attention.
+
+        Shapes: `query`, `key` and `value` [sequences, heads, length, width], result [sequences, length, heads, width].
+        """
         if over == "prefix":
             layer.prefix_key, layer.prefix_value = key, value
         elif over == "rows":

@@ -28,22 +28,23 @@ backward pass for short rows. For 16 rows, eager and fused attention take 7 and 
 class TargetLoss(nn.Module):
     """Wrapper of a causal language model that returns the cross-entropy summed over a batch's targets."""
 
-    def __init__(self, model: Any, attention: str | None = None, together: PassGroup | None = None) -> None:
+    def __init__(self, model: Any, attention: str | None = None, pass_group: PassGroup | None = None) -> None:
         """Wrap a model.
 
         Args:
             model: Causal language model of transformers.
-            attention: Name of the attention in transformers; None to use the faster one for the length of the rows, on
-                a CPU.
-            together: Workers that share a forward pass; None if each worker computes whole rows.
+            attention: transformers' name of the attention; None, on a CPU, to select the faster one by the length of
+                the rows.
+            pass_group: Workers that share a forward pass; None if each worker computes whole rows.
         """
         super().__init__()
-        self.model, self.attention, self.together = model, attention, together
+        self.model, self.attention, self.together = model, attention, pass_group
         self.has_dropout = bool(getattr(model.config, "attention_dropout", 0)) or any(
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
         self._predicts: torch.Tensor | None = None
-        """Positions at which the output head is computed; None, outside a call of this module, for all."""
+        """Mask of the positions at which the output head is computed; None for all positions, as outside a call of this
+        module."""
         # A hook instead of calls of decoder and head, because some models scale or cap their logits after the head.
         model.get_output_embeddings().register_forward_pre_hook(self._select_predicting)
 
@@ -61,7 +62,7 @@ class TargetLoss(nn.Module):
         implementation = self.attention or ("eager" if short else "sdpa")
         more: dict[str, Any] = {"whole": self._whole_rows(batch)} if isinstance(batch, BatchPart) else {}
         if shared := batch.prefix.numel():
-            implementation, more = shared_prefix.register_attention(implementation), {"over": "rows"}
+            implementation, more = shared_prefix.register_prefix_attention(implementation), {"over": "rows"}
         self._set_attention(implementation)
         if shared:
             self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
@@ -94,7 +95,10 @@ class SummedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return an fp32 scalar for `logits` [targets, vocabulary] and `targets` [targets] of type int64."""
+        """Return the loss as an fp32 scalar.
+
+        Shapes: `logits` [targets, vocabulary], `targets` [targets] of type int64.
+        """
         logarithms = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
         ctx.save_for_backward(logarithms, targets)
         ctx.dtype = logits.dtype
@@ -112,9 +116,9 @@ def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     """Return whether the common prefix of rows can be computed once for all of them.
 
     This requires a model that supports it, no dropout, no gradient checkpointing, and rows that are neither packed nor
-    shared between workers. It is limited to CPUs, where it was measured: on GPUs, the second pass over the layers may
-    cost more than it saves.
+    shared between workers. It also requires a CPU. On GPUs, where this was not measured, the second pass over the
+    layers may cost more than it saves.
     """
-    plain = not module.has_dropout and not training.gradient_checkpointing and not training.packed
+    plain = not module.has_dropout and not training.gradient_checkpointing and not training.uses_packed_layout
     plain = plain and training.sequence_parallel == 1 and training.device == "cpu"
     return plain and shared_prefix.supports_prefix(module.model)

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.core.params.training import Training
 
 TERA = 1e12
-PEAKS: Mapping[str, Mapping[str, float]] = {
+PEAK_TERAFLOPS: Mapping[str, Mapping[str, float]] = {
     "NVIDIA H100 80GB HBM3": {"bf16": 989.4, "fp32": 66.9},
     "NVIDIA H100 PCIe": {"bf16": 756.0, "fp32": 51.2},
     "NVIDIA H100 NVL": {"bf16": 835.5, "fp32": 60.0},
@@ -34,29 +34,29 @@ MEASUREMENT_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Peak:
+class DevicePeak:
     operations: float | None
     """Operations per second; None if unknown."""
     source: str
 
 
-def worker_peak(training: Training) -> Peak:
+def worker_peak(training: Training) -> DevicePeak:
     """Return the peak performance of this worker's device. The peak of a CPU is measured, which takes 0.2 s."""
     if training.device == "cpu":
-        return cpu_peak(training)
+        return measure_cpu_peak(training)
     import torch
 
     return gpu_peak(torch.cuda.get_device_name(), training.precision)
 
 
-def gpu_peak(name: str, precision: str) -> Peak:
-    peak = PEAKS.get(name, {}).get(precision)
+def gpu_peak(name: str, precision: str) -> DevicePeak:
+    peak = PEAK_TERAFLOPS.get(name, {}).get(precision)
     if peak is None:
-        return Peak(None, f"no figure is known for {name} in {precision}")
-    return Peak(peak * TERA, f"the data sheet of {name}, dense {precision}")
+        return DevicePeak(None, f"no figure is known for {name} in {precision}")
+    return DevicePeak(peak * TERA, f"the data sheet of {name}, dense {precision}")
 
 
-def cpu_peak(training: Training) -> Peak:
+def measure_cpu_peak(training: Training) -> DevicePeak:
     """Measure the peak performance of a worker's CPU threads, from the fastest of several matrix products."""
     import torch
 
@@ -64,14 +64,14 @@ def cpu_peak(training: Training) -> Peak:
     one, other = (torch.ones(MATRIX_SIDE, MATRIX_SIDE, dtype=kind) for _ in range(2))
     fastest, began = float("inf"), time.perf_counter()
     while True:
-        fastest = min(fastest, _seconds(one, other))
+        fastest = min(fastest, _time_product(one, other))
         if time.perf_counter() - began >= MEASUREMENT_SECONDS:
             break
     what = f"products of matrices of {MATRIX_SIDE:,} x {MATRIX_SIDE:,} in {training.precision}, measured on this CPU"
-    return Peak(2 * MATRIX_SIDE**3 / fastest, what)
+    return DevicePeak(2 * MATRIX_SIDE**3 / fastest, what)
 
 
-def _seconds(one: Any, other: Any) -> float:
+def _time_product(one: Any, other: Any) -> float:
     began = time.perf_counter()
     one @ other
     return time.perf_counter() - began

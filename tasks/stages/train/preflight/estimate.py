@@ -12,9 +12,9 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, operations, speed
 from tasks.stages.train.preflight.machine_capacity import GIB, MachineCapacity
-from tasks.stages.train.preflight.memory import ADAM_BYTES, FP32, Memory
+from tasks.stages.train.preflight.memory import ADAM_BYTES, FP32_BYTES, WorkerMemory
 from tasks.stages.train.preflight.model_shape import ModelShape
-from tasks.stages.train.preflight.speed import CalibratedSpeed, MeasuredSpeed, Speed
+from tasks.stages.train.preflight.speed import CalibratedSpeed, MeasuredSpeed, WorkerSpeed
 from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
 
@@ -23,24 +23,24 @@ from tasks.stages.train.recovery import checkpoints
 class Estimate:
     training: Training
     shape: ModelShape
-    memory: Memory
+    memory: WorkerMemory
     room: MachineCapacity
-    disk: int
+    disk_bytes: int
     """Bytes of disk space for checkpoints and weights."""
     workload: Workload | None
     """Rows and steps of the training run; None before stage `tokenise` has run."""
-    speed: Speed
+    speed: WorkerSpeed
     price_per_hour: float
     """Price per hour of one worker in USD."""
 
     @property
-    def fits(self) -> bool | None:
+    def fits_memory(self) -> bool | None:
         """Whether the training run fits into the memory of device and machine; None if a size is unknown."""
         return _fits(self.training, self.memory, self.room)
 
     @property
-    def lacks_disk(self) -> bool:
-        return self.room.disk is not None and self.disk > self.room.disk
+    def lacks_disk_space(self) -> bool:
+        return self.room.disk is not None and self.disk_bytes > self.room.disk
 
     @property
     def busy_workers(self) -> int:
@@ -52,53 +52,55 @@ class Estimate:
     def hours(self) -> float | None:
         if self.workload is None:
             return None
-        forward = operations.FORWARD / (
-            operations.FORWARD + operations.BACKWARD[methods.get(self.training.method).form]
+        forward = operations.FORWARD_OPERATIONS / (
+            operations.FORWARD_OPERATIONS
+            + operations.BACKWARD_OPERATIONS[methods.get_method(self.training.method).result_form]
         )
-        tokens = self.workload.tokens + self.workload.validation_tokens * forward
+        tokens = self.workload.training_tokens + self.workload.validation_tokens * forward
         return tokens / (self.speed.tokens_per_second * self.busy_workers) / 3600
 
     @property
-    def cost(self) -> float | None:
+    def cost_usd(self) -> float | None:
         """Price of the training run in USD; None if its duration is unknown."""
         return None if self.hours is None else self.hours * self.training.workers * self.price_per_hour
 
 
-def of(
+def estimate_training(
     training: Training,
     shape: ModelShape,
     resources: Resources,
-    room: MachineCapacity,
+    capacity: MachineCapacity,
     workload: Workload | None,
     measured: MeasuredSpeed | None = None,
     calibrated: CalibratedSpeed | None = None,
 ) -> Estimate:
-    trained, width = shape.trained_count(training), memory.BYTES[training.precision]
-    state = trained * (width + ADAM_BYTES + (FP32 if training.zero_stage or width != FP32 else 0))
+    trained, width = shape.trained_count(training), memory.BYTES_PER_WEIGHT[training.precision]
+    state = trained * (width + ADAM_BYTES + (FP32_BYTES if training.zero_stage or width != FP32_BYTES else 0))
     return Estimate(
         training=training,
         shape=shape,
         memory=memory_needed(training, shape, workload),
-        room=room,
-        disk=(checkpoints.KEPT_CHECKPOINTS + 1) * (state + trained * width),  # each with the best weights so far
+        room=capacity,
+        disk_bytes=(checkpoints.KEPT_CHECKPOINTS + 1) * (state + trained * width),  # each with the best weights so far
         workload=workload,
-        speed=speed.of(training, shape, resources, measured, calibrated),
+        speed=speed.estimate_speed(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
     )
 
 
-def memory_needed(training: Training, shape: ModelShape, workload: Workload | None) -> Memory:
+def memory_needed(training: Training, shape: ModelShape, workload: Workload | None) -> WorkerMemory:
     share = workload.target_share if workload else memory.MIN_TARGET_SHARE
-    return memory.of(training, shape, largest_pass(training, workload), share)
+    return memory.estimate_memory(training, shape, largest_pass_tokens(training, workload), share)
 
 
-def largest_pass(training: Training, workload: Workload | None) -> int:
+def largest_pass_tokens(training: Training, workload: Workload | None) -> int:
     """Return the number of tokens in a worker's largest forward pass; an upper limit if the rows are unknown."""
     together = training.sequence_parallel
     if workload is None:
         return max(training.micro_batch_tokens, -(-training.max_length // together))
     return max(
-        min(training.micro_batch_tokens, -(-workload.largest_pass // together)), -(-workload.longest_row // together)
+        min(training.micro_batch_tokens, -(-workload.largest_pass_tokens // together)),
+        -(-workload.longest_row // together),
     )
 
 
@@ -116,12 +118,12 @@ MEMORY_SAVING_CHANGES: tuple[Mapping[str, Any], ...] = (
 """Parameter changes that save memory without changing what is learnt, from the cheapest to the most expensive."""
 
 
-def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
+def find_remedies(estimate: Estimate) -> Mapping[str, Any] | None:
     """Return the cheapest parameter changes with which the training run fits.
 
     The result is empty if the training run fits already, and None if no changes are sufficient.
     """
-    if estimate.fits is not False:
+    if estimate.fits_memory is not False:
         return {}
     work = estimate.workload
     longest = work.longest_row if work else estimate.training.max_length
@@ -135,14 +137,14 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
     return None
 
 
-def _fits(training: Training, wanted: Memory, room: MachineCapacity) -> bool | None:
-    if room.device is None:
+def _fits(training: Training, memory: WorkerMemory, capacity: MachineCapacity) -> bool | None:
+    if capacity.device is None:
         return None
     if training.device == "cpu":
-        return wanted.device + wanted.host <= room.device
-    if wanted.device > room.device or not wanted.host:
-        return wanted.device <= room.device
-    return None if room.host is None else wanted.host <= room.host
+        return memory.device + memory.host <= capacity.device
+    if memory.device > capacity.device or not memory.host:
+        return memory.device <= capacity.device
+    return None if capacity.host is None else memory.host <= capacity.host
 
 
 def _changes_by_cost(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
@@ -168,7 +170,7 @@ def _changes_by_cost(training: Training, longest: int) -> Iterator[Mapping[str, 
         yield changes
 
 
-def require(estimate: Estimate, where: str = "") -> None:
+def require_fit(estimate: Estimate, machine_name: str = "") -> None:
     """Verify that the training run can fit.
 
     The check includes only the memory that DeepSpeed is certain to allocate. Activations are not included, because
@@ -176,7 +178,7 @@ def require(estimate: Estimate, where: str = "") -> None:
 
     Args:
         estimate: Estimate of the training run.
-        where: Name of the machine, for the error message.
+        machine_name: Name of the machine, for the error message.
 
     Raises:
         InputError: Memory or disk space does not suffice.
@@ -185,28 +187,28 @@ def require(estimate: Estimate, where: str = "") -> None:
     certain = wanted.weights + wanted.gradients + wanted.optimizer
     certain += wanted.host if estimate.training.device == "cpu" else 0
     if room.device is not None and certain > room.device:
-        change = remedies(estimate)
+        change = find_remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
             f"take {OTHER_REMEDIES}"
         )  # fmt: skip
         raise InputError(
-            f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {where}"
+            f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {machine_name}"
             f"{room.device / GIB:.1f} GiB; {what}"
         )
     if room.host is not None and wanted.host > room.host:
         raise InputError(
-            f"a worker needs {wanted.host / GIB:.1f} GiB of its machine for what is offloaded, and has {where}"
+            f"a worker needs {wanted.host / GIB:.1f} GiB of its machine for what is offloaded, and has {machine_name}"
             f"{room.host / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
         )
-    if estimate.lacks_disk:
+    if estimate.lacks_disk_space:
         raise InputError(disk_message(estimate))
 
 
 def disk_message(estimate: Estimate) -> str:
     free = estimate.room.disk or 0
     return (
-        f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are free; make "
-        "room, or put .hallmark on a larger disk"
+        f"checkpoints and weights take {estimate.disk_bytes / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are "
+        "free; make room, or put .hallmark on a larger disk"
     )
 
 

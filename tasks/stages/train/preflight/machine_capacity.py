@@ -1,4 +1,4 @@
-"""Memory and disk of the machines that train: of this machine, or of a cluster as the parameters describe it."""
+"""Memory and disk space of the machines that train: this machine, or those that the parameters describe."""
 
 import os
 import shutil
@@ -12,9 +12,8 @@ from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage import training_storage
 
 GIB = 1 << 30
-MAX_GIB = 1e9
-"""Maximum memory in the parameters, in GiB. A higher value has the same effect, because no training run needs as
-much."""
+MAX_MEMORY_GIB = 1e9
+"""Maximum memory in GiB. A higher value in the parameters is reduced to it, because no training run needs as much."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class MachineCapacity:
     disk: int | None
 
 
-def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
+def capacity_per_worker(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
     """Return the memory and disk space of each worker.
 
     In a cluster, it is unknown how many workers share a machine, so each worker is assumed to have a machine to itself.
@@ -43,35 +42,40 @@ def of(training: Training, resources: Resources, folder: Path) -> MachineCapacit
     if cluster:
         device, host = _gib_to_bytes(resources.memory_gib), _gib_to_bytes(resources.host_memory_gib)
     else:
-        device = _gib_to_bytes(resources.memory_gib) or _device(training, training.workers, 0)
-        host = (_gib_to_bytes(resources.host_memory_gib) or resource_limits.memory()) // training.workers
-    elsewhere = (cluster and training_storage.location()) or (not cluster and resources.memory_gib)
-    return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
+        device = _gib_to_bytes(resources.memory_gib) or _device_memory(training, training.workers, 0)
+        host = (_gib_to_bytes(resources.host_memory_gib) or resource_limits.usable_memory_bytes()) // training.workers
+    elsewhere = (cluster and training_storage.storage_location()) or (not cluster and resources.memory_gib)
+    return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_existing_folder(folder)).free)
 
 
-def trains_here(resources: Resources) -> bool:
-    """Return whether this machine trains, and not a cluster or another machine that `resources` describe."""
+def is_trained_here(resources: Resources) -> bool:
+    """Return whether training takes place on this machine rather than on a cluster or on the machine in `resources`."""
     return connection.cluster_address() is None and resources.memory_gib is None
 
 
-def _there(folder: Path) -> Path:
+def _existing_folder(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def worker_capacity(training: Training) -> MachineCapacity:
-    """Return the memory of this worker on its machine. Only a worker can call this function."""
+    """Return the memory of this worker: that of its device, and its share of the machine's memory.
+
+    Only a worker can call this function.
+    """
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
-    return MachineCapacity(device=_device(training, beside, own), host=resource_limits.memory() // beside, disk=None)
+    return MachineCapacity(
+        device=_device_memory(training, beside, own), host=resource_limits.usable_memory_bytes() // beside, disk=None
+    )
 
 
 def _gib_to_bytes(gib: float | None) -> int | None:
-    return None if gib is None else round(min(gib, MAX_GIB) * GIB)
+    return None if gib is None else round(min(gib, MAX_MEMORY_GIB) * GIB)
 
 
-def _device(training: Training, beside: int, place: int) -> int | None:
+def _device_memory(training: Training, local_workers: int, local_rank: int) -> int | None:
     if training.device == "cpu":
-        return resource_limits.memory() // beside
+        return resource_limits.usable_memory_bytes() // local_workers
     import torch
 
     gpus = torch.cuda.device_count()
-    return torch.cuda.get_device_properties(min(place, gpus - 1)).total_memory if gpus else None
+    return torch.cuda.get_device_properties(min(local_rank, gpus - 1)).total_memory if gpus else None

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.files import read_at_most
+from tasks.core.files import read_bounded
 from tasks.core.json_text import parse_bounded
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.core.params.training_methods.method import module_name
 from tasks.stages.train.base.model_files import tensor_shapes
-from tasks.stages.train.base.origins import raising_input_error
+from tasks.stages.train.base.origins import read_errors_as_input_error
 
 MAX_CONFIG_BYTES, MAX_CONFIG_PIECES = 2**24, 500_000
 """Maximum size of a model's configuration, in bytes and in number of JSON elements."""
-MAX_SIZE = 2**31 - 1
+MAX_DIMENSION = 2**31 - 1
 EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 """Parts of the names of output heads and embeddings, to which adapters are not added."""
 
@@ -35,17 +35,17 @@ class ModelShape:
     query_width: int
     """Total width of the queries of all heads in a layer."""
     vocabulary: int
-    context: int | None
+    context_length: int | None
     """Maximum number of tokens in a row; None if the model has no limit."""
     layer_kinds: frozenset[str]
     """Kinds of layers in the model's configuration; empty if the configuration does not name them."""
     position_kinds: frozenset[str]
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         return sum(math.prod(shape) for shape in self.weights.values())
 
-    def linear_weights(self) -> dict[str, tuple[int, ...]]:
+    def linear_weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of linear layers, without input embeddings and output head."""
         return {
             name: shape
@@ -56,14 +56,14 @@ class ModelShape:
         }
 
     def linear_modules(self) -> set[str]:
-        return {module_name(name) for name in self.linear_weights()}
+        return {module_name(name) for name in self.linear_weight_shapes()}
 
     def trained_count(self, training: Training) -> int:
-        adapter = methods.get(training.method).adapter
-        return adapter.count_weights(training, self.linear_weights()) if adapter else self.parameters
+        adapter = methods.get_method(training.method).adapter
+        return adapter.count_weights(training, self.linear_weight_shapes()) if adapter else self.parameter_count
 
-    def frozen_count(self, training: Training) -> int:
-        return self.parameters if methods.get(training.method).adapter else 0
+    def frozen_weight_count(self, training: Training) -> int:
+        return self.parameter_count if methods.get_method(training.method).adapter else 0
 
 
 def read(folder: Path) -> ModelShape:
@@ -76,16 +76,16 @@ def read(folder: Path) -> ModelShape:
     for path in sorted(folder.glob("*.safetensors")):
         if path.name == "consolidated.safetensors":
             continue  # the same weights again, for another library
-        with raising_input_error(str(path)):
+        with read_errors_as_input_error(str(path)):
             weights |= tensor_shapes(path)
     if not weights:
         raise InputError(f"{folder}: expected weights as *.safetensors, found none; fetch the model again")
-    with raising_input_error(f"{folder}/config.json"):
-        return _shape(weights, folder)
+    with read_errors_as_input_error(f"{folder}/config.json"):
+        return _parse_shape(weights, folder)
 
 
-def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
-    config = parse_bounded(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
+def _parse_shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
+    config = parse_bounded(read_bounded(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
     text = config.get("text_config", config)
     rotary = text.get("rope_parameters") or text.get("rope_scaling") or {}
     try:
@@ -100,9 +100,9 @@ def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
             key_value_heads=_optional_size(text, "num_key_value_heads") or heads,
             query_width=heads * (_optional_size(text, "head_dim") or max(1, hidden // heads)),
             vocabulary=_size(text, "vocab_size"),
-            context=_optional_size(text, "max_position_embeddings", "n_positions"),
-            layer_kinds=frozenset(map(_kind, text.get("layer_types") or ())),
-            position_kinds=frozenset(map(_kind, _positions(rotary))),
+            context_length=_optional_size(text, "max_position_embeddings", "n_positions"),
+            layer_kinds=frozenset(map(_require_kind_name, text.get("layer_types") or ())),
+            position_kinds=frozenset(map(_require_kind_name, _position_kinds(rotary))),
         )
     except LookupError as error:
         raise InputError(f"{folder}/config.json: expected {error} in it, to work out what the model needs") from None
@@ -118,21 +118,21 @@ def _size(config: dict[str, Any], *names: str) -> int:
 def _optional_size(config: dict[str, Any], *names: str) -> int | None:
     for name in names:
         if value := config.get(name):
-            if type(value) is not int or not 0 < value <= MAX_SIZE:
-                raise LookupError(f"{name} as a whole number from 1 to {MAX_SIZE:,}")
+            if type(value) is not int or not 0 < value <= MAX_DIMENSION:
+                raise LookupError(f"{name} as a whole number from 1 to {MAX_DIMENSION:,}")
             return value
     return None
 
 
-def _kind(value: Any) -> str:
+def _require_kind_name(value: Any) -> str:
     if not isinstance(value, str):
         raise LookupError("kinds of layers and positions as texts")
     return value
 
 
-def _positions(rotary: dict[str, Any]) -> Iterator[Any]:
+def _position_kinds(rotary: dict[str, Any]) -> Iterator[Any]:
     for name, value in rotary.items():
         if name in ("rope_type", "type"):
             yield value
         elif isinstance(value, dict):
-            yield from _positions(value)
+            yield from _position_kinds(value)

@@ -20,41 +20,41 @@ from tasks.core.params.training import Training
 from tasks.core.params.training_methods.method import ADAPTER, FULL_MODEL
 from tasks.stages.train.preflight.model_shape import ModelShape
 
-FORWARD = 2
+FORWARD_OPERATIONS = 2
 """Operations per weight and token in the forward pass."""
-BACKWARD = {FULL_MODEL: 4, ADAPTER: 2}
+BACKWARD_OPERATIONS = {FULL_MODEL: 4, ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass, by kind of the trained weights."""
-ATTENTION = 12
+ATTENTION_OPERATIONS = 12
 """Operations of attention in both passes, per layer, unit of query width and pair of tokens."""
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Operations:
+class OperationCounts:
     token: int
-    target: int
-    """Operations for each target token in addition to `token`, for the output head."""
-    pair: int
+    per_target: int
+    """Additional operations for each target token, for the output head."""
+    per_token_pair: int
     """Operations of attention for each pair of tokens in a row."""
 
-    def of_rows(self, lengths: Numbers, targets: Numbers) -> int:
+    def count_for_rows(self, lengths: Numbers, targets: Numbers) -> int:
         pairs = int((lengths.astype(np.int64) ** 2).sum())
-        return self.token * int(lengths.sum()) + self.target * int(targets.sum()) + self.pair * pairs
+        return self.token * int(lengths.sum()) + self.per_target * int(targets.sum()) + self.per_token_pair * pairs
 
 
-def of(training: Training, shape: ModelShape) -> Operations | None:
+def of(training: Training, shape: ModelShape) -> OperationCounts | None:
     """Return the operations that a training run needs; None for a mixture of experts.
 
     In a mixture of experts, each token uses only some of the weights. The headers of the files do not state how many.
     """
     if any("expert" in name for name in shape.weights):
         return None
-    form = methods.get(training.method).form
-    each = FORWARD + BACKWARD[form]
+    form = methods.get_method(training.method).result_form
+    each = FORWARD_OPERATIONS + BACKWARD_OPERATIONS[form]
     adapter = shape.trained_count(training) if form is ADAPTER else 0
-    linear = sum(rows * columns for rows, columns in shape.linear_weights().values())
-    return Operations(
-        token=each * linear + (FORWARD + BACKWARD[FULL_MODEL]) * adapter,
-        target=each * shape.hidden_width * shape.vocabulary,
-        pair=ATTENTION * shape.layers * shape.query_width,
+    linear = sum(rows * columns for rows, columns in shape.linear_weight_shapes().values())
+    return OperationCounts(
+        token=each * linear + (FORWARD_OPERATIONS + BACKWARD_OPERATIONS[FULL_MODEL]) * adapter,
+        per_target=each * shape.hidden_width * shape.vocabulary,
+        per_token_pair=ATTENTION_OPERATIONS * shape.layers * shape.query_width,
     )

@@ -8,11 +8,12 @@ from tasks.stages.train.preflight.model_shape import ModelShape
 
 ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
 """Kinds of layers in which a token depends on other tokens through attention only."""
-LENGTH_DEPENDENT = ("dynamic", "longrope", "su")
-"""Kinds of rotary positions that depend on the length of the longest row. A worker has only a part of each row."""
+LENGTH_DEPENDENT_POSITIONS = ("dynamic", "longrope", "su")
+"""Kinds of rotary positions that depend on the length of the longest row. They are not supported, because a worker has
+only a part of each row."""
 
 
-def require(training: Training, shape: ModelShape) -> None:
+def require_sequence_parallel_support(training: Training, shape: ModelShape) -> None:
     """Verify that the base model supports the value of `training.sequence_parallel`.
 
     Raises:
@@ -30,7 +31,7 @@ def require(training: Training, shape: ModelShape) -> None:
                 f"to one of {possible}"
             )
     foreign = sorted(
-        shape.layer_kinds.difference(ATTENTION_LAYERS) | shape.position_kinds.intersection(LENGTH_DEPENDENT)
+        shape.layer_kinds.difference(ATTENTION_LAYERS) | shape.position_kinds.intersection(LENGTH_DEPENDENT_POSITIONS)
     )
     if foreign:
         raise InputError(

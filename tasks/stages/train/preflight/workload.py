@@ -7,10 +7,10 @@ import numpy as np
 
 from tasks.core.params.training import Training
 from tasks.stages.train import early_stopping
-from tasks.stages.train.rows import examples, order, passes
+from tasks.stages.train.rows import examples, forward_passes, order
 
 SAMPLED_STEPS = 50
-"""Number of sampled steps, whose forward passes are counted."""
+"""Maximum number of steps that are sampled to count their forward passes."""
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,24 @@ class Workload:
     rows: int
     validation_rows: int
     """Number of validation rows, which are not trained on."""
-    tokens: int
+    training_tokens: int
     """Number of tokens in all epochs, without padding."""
     validation_tokens: int
     """Number of tokens in the validation rows, over all validations."""
     steps: int
     passes_per_step: float
     """Mean number of forward passes of a worker in a step."""
-    largest_pass: int
+    largest_pass_tokens: int
     """Number of tokens in the largest forward pass, including padding."""
     padding_share: float
     target_share: float
-    """Share of the tokens that are targets, which the loss covers."""
+    """Fraction of the tokens that are targets, which the loss covers."""
     longest_row: int
     rows_too_long: int
     """Number of rows with more tokens than `training.max_length` or the model's context."""
 
 
-def of(folder: Path, training: Training, context: int | None) -> Workload:
+def count_workload(folder: Path, training: Training, context: int | None) -> Workload:
     """Count the rows, tokens and steps of a training run.
 
     Args:
@@ -43,26 +43,36 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
         training: Parameters of the training run.
         context: Maximum number of tokens in a row of the model; None for no limit.
     """
-    rows = examples.read(folder)
-    lengths = rows.lengths()
+    rows = examples.map_examples(folder)
+    lengths = rows.row_lengths()
     most = min(training.max_length, context or training.max_length)
-    steps = order.Order(rows, training)
-    validations = sum(early_stopping.validation_due(steps, number + 1) for number in range(steps.steps))
-    validation = int(rows.lengths(rows.validation).sum())
-    drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLED_STEPS, steps.steps))]
-    plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
+    steps = order.RowOrder(rows, training)
+    validations = sum(early_stopping.is_validation_due(steps, number + 1) for number in range(steps.step_count))
+    validation = int(rows.row_lengths(rows.validation).sum())
+    drawn = [
+        steps.rows_of_step(int(number))
+        for number in np.linspace(0, steps.step_count - 1, min(SAMPLED_STEPS, steps.step_count))
+    ]
+    plans = [
+        (rows.row_lengths(step), forward_passes.plan(rows.row_lengths(step), training, training.workers))
+        for step in drawn
+    ]
     return Workload(
         rows=len(rows),
         validation_rows=len(rows.validation),
-        tokens=round((int(lengths.sum()) - validation) * training.epochs),
+        training_tokens=round((int(lengths.sum()) - validation) * training.epochs),
         validation_tokens=validations * validation,
-        steps=steps.steps,
-        passes_per_step=float(np.mean([plan.count for _, plan in plans])),
-        largest_pass=max(
-            passes.group_tokens(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups
+        steps=steps.step_count,
+        passes_per_step=float(np.mean([plan.pass_count for _, plan in plans])),
+        largest_pass_tokens=max(
+            forward_passes.count_group_tokens(sizes, group, training.uses_packed_layout)
+            for sizes, plan in plans
+            for group in plan.groups
         ),
-        padding_share=float(np.mean([passes.padding_share(sizes, plan, training.packed) for sizes, plan in plans])),
-        target_share=float(rows.targets().sum() / lengths.sum()),
+        padding_share=float(
+            np.mean([forward_passes.padding_share(sizes, plan, training.uses_packed_layout) for sizes, plan in plans])
+        ),
+        target_share=float(rows.target_counts().sum() / lengths.sum()),
         longest_row=int(lengths.max()),
         rows_too_long=int((lengths > most).sum()),
     )

@@ -6,5 +6,5 @@ safe_loading.py          loading of checkpoints without executing code in them
 universal_checkpoint.py  conversion of a checkpoint for another number of workers
 machine_check.py         detection of machines that cannot train with the others
 divergence.py            detection of steps whose loss is not finite or has jumped
-watchdog.py              end of a worker that hangs, with its stack
+watchdog.py              watchdog, which ends a worker that hangs and writes its stack
 """

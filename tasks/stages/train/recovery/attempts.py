@@ -1,4 +1,4 @@
-"""Attempts of a training run, which continues after lost or hung workers, lack of memory and diverged steps.
+"""Attempts of a training run. It continues after lost or hung workers, lack of memory and diverged steps.
 
 Every attempt continues from the last checkpoint. An error that a person has to correct ends the training run at once.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.train import log_follower
-from tasks.stages.train.coordinator import stored_checkpoints
+from tasks.stages.train.coordinator import read_stored_checkpoints
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
@@ -23,11 +23,11 @@ FAILURES_FILE = "attempts.json"
 
 
 class OutOfMemory(Unavailable):
-    """A worker's device has too little memory for a forward pass."""
+    """Error if a worker's device has too little memory for a forward pass."""
 
 
 class Diverged(InputError):
-    """The loss of a step is not finite or has jumped."""
+    """Error if the loss of a step is not finite or has jumped."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message, number)
@@ -38,29 +38,29 @@ class Diverged(InputError):
 
 
 class WorkersLost(Unavailable):
-    """Workers ended or no longer answer."""
+    """Error if workers have ended or no longer answer."""
 
 
 class UnfitMachines(InputError):
-    """Machines cannot train with the others."""
+    """Error if machines cannot train with the others."""
 
-    def __init__(self, message: str, machines: tuple[str, ...], left: int) -> None:
+    def __init__(self, message: str, machines: tuple[str, ...], remaining_workers: int) -> None:
         """Create the error.
 
         Args:
             message: Message for the user.
             machines: Ray's ids of the unfit machines.
-            left: Number of workers on other machines.
+            remaining_workers: Number of workers on other machines.
         """
-        super().__init__(message, machines, left)
-        self.message, self.machines, self.left = message, machines, left
+        super().__init__(message, machines, remaining_workers)
+        self.message, self.machines, self.remaining_workers = message, machines, remaining_workers
 
     def __str__(self) -> str:
         return self.message
 
 
 class MachinesChanged(WorkersLost):
-    """The workers ended right after a checkpoint, so no progress is lost.
+    """Error if the workers have ended right after a checkpoint, so that no progress is lost.
 
     The reason is a preemption, room for more workers, or a request to end the stage.
     """
@@ -89,8 +89,8 @@ def read_failures(folder: Path) -> list[Failure]:
         raise Refused(f"{file} is not as it was written; remove the folder to begin anew") from None
 
 
-def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
-    """Call `train` until it succeeds, and return the failures, oldest first.
+def train_until_done(job: Job, run_attempt: Callable[[Job], None]) -> list[Failure]:
+    """Call `run_attempt` until it succeeds, and return the failures, oldest first.
 
     Raises:
         HallmarkError: An attempt raised an error that a person has to correct.
@@ -101,7 +101,7 @@ def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     """
     failures = read_failures(job.checkpoints)
     if failures:
-        job = with_tokens(job, failures[-1].micro_batch_tokens)
+        job = with_pass_tokens(job, failures[-1].micro_batch_tokens)
         job = replace(job, skipped_steps=tuple(each.skipped for each in failures if each.skipped is not None))
         if len(job.skipped_steps) > job.training.max_skipped_steps:
             raise Refused(
@@ -110,12 +110,12 @@ def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     lost = apart = 0
     while True:
         began, before = time.monotonic(), job.skipped_steps
-        clear_traces(job)
+        remove_attempt_files(job)
         try:
-            train(job)
+            run_attempt(job)
             return failures
         except OutOfMemory as error:
-            job, reason = with_half_passes(job, error), str(error)
+            job, reason = with_halved_passes(job, error), str(error)
         except Diverged as error:
             if len(job.skipped_steps) >= job.training.max_skipped_steps:
                 raise
@@ -135,53 +135,53 @@ def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
                     "Checkpoints are kept: run again to go on from the last"
                 ) from None
         newly = job.skipped_steps[-1] if job.skipped_steps != before else None
-        failures.append(failure_of_attempt(job, reason, time.monotonic() - began, newly))
+        failures.append(create_failure(job, reason, time.monotonic() - began, newly))
         write_json(job.checkpoints / FAILURES_FILE, [asdict(each) for each in failures])
-        announce("train", f"{reason}; going on from the last checkpoint")
+        print_progress("train", f"{reason}; going on from the last checkpoint")
 
 
-def clear_traces(job: Job) -> None:
+def remove_attempt_files(job: Job) -> None:
     for stale in (job.training_log, *job.scratch.glob("stack-*.txt")):
         stale.unlink(missing_ok=True)
 
 
-def failure_of_attempt(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
+def create_failure(job: Job, reason: str, seconds: float, skipped_step: int | None) -> Failure:
     """Return the failure of this attempt.
 
     The lost time includes the time after the last checkpoint and the time in which no step was taken.
     """
     points = log_follower.read_log(job.training_log)
-    useful = log_follower.total_seconds(points[: checkpointed_steps(job)])
+    useful = log_follower.total_seconds(points[: count_checkpointed_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
-    return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
+    return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped_step)
 
 
-def checkpointed_steps(job: Job) -> int:
+def count_checkpointed_steps(job: Job) -> int:
     newest = (
-        next(iter(stored_checkpoints(job.checkpoints)), None)
+        next(iter(read_stored_checkpoints(job.checkpoints)), None)
         if job.remote
-        else checkpoints.newest(job.checkpoints, job.inputs)
+        else checkpoints.newest_checkpoint(job.checkpoints, job.inputs)
     )
     return newest.step if newest else 0
 
 
-def with_tokens(job: Job, tokens: int) -> Job:
+def with_pass_tokens(job: Job, tokens: int) -> Job:
     return replace(job, training=job.training.model_copy(update={"micro_batch_tokens": tokens}))
 
 
-def with_half_passes(job: Job, error: HallmarkError) -> Job:
+def with_halved_passes(job: Job, error: HallmarkError) -> Job:
     """Return the job with half as many tokens in a forward pass.
 
     Raises:
         OutOfMemory: The longest row does not fit into memory, even as the only row of a pass.
     """
-    tokens, least = job.training.micro_batch_tokens // 2, longest_row(job)
+    tokens, least = job.training.micro_batch_tokens // 2, longest_row_tokens(job)
     if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), MIN_PASS_TOKENS):
         raise OutOfMemory(
             f"{error}, even for the longest row alone ({least} tokens); set training.gradient_checkpointing, a higher "
             "training.zero_stage or training.offload: `hallmark preflight` says what would fit"
         ) from None
-    return with_tokens(job, max(tokens, MIN_PASS_TOKENS))
+    return with_pass_tokens(job, max(tokens, MIN_PASS_TOKENS))
 
 
 def without_machines(job: Job, error: UnfitMachines) -> Job:
@@ -190,12 +190,14 @@ def without_machines(job: Job, error: UnfitMachines) -> Job:
     Raises:
         UnfitMachines: Too few workers are left, or one of the machines was excluded before.
     """
-    if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit_machines}:
+    if error.remaining_workers < (job.training.least_workers or job.training.workers) or {*error.machines} & {
+        *job.unfit_machines
+    }:
         raise error
     return replace(job, unfit_machines=(*job.unfit_machines, *error.machines))
 
 
-def longest_row(job: Job) -> int:
+def longest_row_tokens(job: Job) -> int:
     return (
         int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else MIN_PASS_TOKENS
     )

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from tasks.core.errors import InputError
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery.attempts import UnfitMachines
-from tasks.stages.train.workers import gather, machine_id
+from tasks.stages.train.workers import gather_from_workers, machine_id
 
 
 @contextmanager
-def raising_alike(job: Job) -> Iterator[None]:
+def raise_on_all_workers(job: Job) -> Iterator[None]:
     """Raise UnfitMachines on all workers if the block raises InputError or OSError on one of them."""
     complaint = None
     try:
@@ -20,7 +20,7 @@ def raising_alike(job: Job) -> Iterator[None]:
         complaint = str(error)
     except OSError as error:
         complaint = f"on {socket.gethostname()}: {error}"
-    complaints = gather((machine_id(job), complaint))
+    complaints = gather_from_workers((machine_id(job), complaint))
     unfit = {name: words for name, words in complaints if words}
     if unfit:
         left = sum(name not in unfit for name, _ in complaints)

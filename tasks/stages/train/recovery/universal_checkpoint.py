@@ -1,4 +1,4 @@
-"""Conversion of a checkpoint for another number of workers, to DeepSpeed's universal checkpoint."""
+"""Conversion of a checkpoint to DeepSpeed's universal checkpoint, which another number of workers can load."""
 
 import shutil
 import subprocess
@@ -11,15 +11,15 @@ from tasks.stages.train.recovery import safe_loading
 from tasks.stages.train.recovery.checkpoints import STATE_FOLDER, Checkpoint
 
 UNIVERSAL_FOLDER = "universal"
-CONVERT = f"""import sys
+CONVERSION_CODE = f"""import sys
 sys.modules["mlflow"] = None
-{safe_loading.ALLOW_CODE}
+{safe_loading.ALLOW_CLASSES_CODE}
 from deepspeed.checkpoint import ds_to_universal
 ds_to_universal.main(ds_to_universal.parse_arguments())
 """
 
 
-def is_needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
+def is_conversion_needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
     """Return whether the checkpoint has to be converted for this number of workers.
 
     ZeRO divides the optimizer's state between the workers. Without ZeRO, each worker has the complete state.
@@ -27,7 +27,7 @@ def is_needed(checkpoint: Checkpoint | None, training: Training, workers: int) -
     return checkpoint is not None and training.zero_stage > 0 and checkpoint.workers != workers
 
 
-def convert(checkpoint: Checkpoint, folder: Path) -> None:
+def convert_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Write the converted checkpoint to `folder` and leave the original unchanged.
 
     Raises:
@@ -35,11 +35,11 @@ def convert(checkpoint: Checkpoint, folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",
+    command = [sys.executable, "-I", "-c", CONVERSION_CODE, "--inject_missing_state",
                "--num_extract_workers", "1", "--num_merge_workers", "1",
                "--input_folder", str(checkpoint.folder / STATE_FOLDER), "--output_folder",
                str(folder / STATE_FOLDER)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env=safe_loading.environment())
+    done = subprocess.run(command, capture_output=True, text=True, env=safe_loading.safe_loading_environment())
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
         raise Unavailable(

@@ -1,4 +1,4 @@
-"""Watchdog: ends a worker whose step takes too long, and writes its stack."""
+"""Watchdog that ends a worker whose step takes too long, and writes the worker's stack."""
 
 import faulthandler
 import re
@@ -13,7 +13,7 @@ from typing import TextIO
 from tasks.stages.train.model.builders import LONG_STEP_FACTOR
 
 FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
-OWN_CODE = "/tasks/stages/train/"
+OWN_CODE_FOLDER = "/tasks/stages/train/"
 
 
 STACK_SECONDS = 20.0
@@ -22,16 +22,16 @@ STACK_SECONDS = 20.0
 @dataclass(frozen=True)
 class StackDestination:
     file: Path
-    send: Callable[[str], object] | None = None
+    send_stack: Callable[[str], object] | None = None
     """Function that sends the stack to the coordinator; None if the machine that started the training run can read the
     file."""
 
 
 @contextmanager
-def guard(stack: StackDestination, seconds: float) -> Iterator["Watchdog"]:
+def guard(stack_destination: StackDestination, seconds: float) -> Iterator["Watchdog"]:
     """End the process if the block does not call `Watchdog.feed` for `seconds`."""
-    with stack.file.open("w") as file:
-        dog = Watchdog(file, seconds, stack.send)
+    with stack_destination.file.open("w") as file:
+        dog = Watchdog(file, seconds, stack_destination.send_stack)
         dog.feed(LONG_STEP_FACTOR)
         try:
             yield dog
@@ -49,19 +49,19 @@ class Watchdog:
     def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:
         self._file, self._seconds, self._send = file, seconds, send
         self._timer: threading.Timer | None = None
-        self._watched, self._told = threading.get_ident(), False
+        self._watched, self._has_sent_stack = threading.get_ident(), False
 
-    def feed(self, times: int = 1, more: float = 0) -> None:
+    def feed(self, factor: int = 1, extra_seconds: float = 0) -> None:
         """Restart the timer.
 
         Args:
-            times: Factor by which the time limit is multiplied.
-            more: Seconds that are added to the time limit.
+            factor: Factor by which the time limit is multiplied.
+            extra_seconds: Seconds that are added to the time limit.
         """
-        seconds = self._seconds * times + more
+        seconds = self._seconds * factor + extra_seconds
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
         if self._send:
-            if self._told:
+            if self._has_sent_stack:
                 self._send("")
             self._restart_timer(seconds - STACK_SECONDS)
 
@@ -73,25 +73,25 @@ class Watchdog:
     def _restart_timer(self, seconds: float) -> None:
         if self._timer:
             self._timer.cancel()
-        self._told = False
-        self._timer = threading.Timer(seconds, self._tell)
+        self._has_sent_stack = False
+        self._timer = threading.Timer(seconds, self._send_stack)
         self._timer.daemon = True
         self._timer.start()
 
-    def _tell(self) -> None:
+    def _send_stack(self) -> None:
         assert self._send
-        self._told, frame, lines = True, sys._current_frames().get(self._watched), []
+        self._has_sent_stack, frame, lines = True, sys._current_frames().get(self._watched), []
         while frame:
             lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
             frame = frame.f_back
         self._send("".join(lines))
 
 
-def hung_lines(folder: Path) -> str:
+def hung_code_lines(folder: Path) -> str:
     """Return the innermost line of Hallmark's code in each hung worker's stack; empty if no worker hangs."""
     places = []
     for path in sorted(folder.glob("stack-*.txt")):
-        ours = (it for it in FRAME_LINE.finditer(path.read_text()) if OWN_CODE in it["file"])
+        ours = (it for it in FRAME_LINE.finditer(path.read_text()) if OWN_CODE_FOLDER in it["file"])
         if line := next(ours, None):
             places.append(f"{Path(line['file']).name}:{line['line']} in {line['function']} ({path.stem[6:]})")
     return ", ".join(places)

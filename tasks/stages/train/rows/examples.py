@@ -1,4 +1,4 @@
-"""Examples as tokens in files that are mapped into memory, so a worker's memory holds only the parts that it reads.
+"""Examples as tokens, in files that are mapped into memory. A worker loads only the parts that it reads.
 
 An example is one tokenised row. The files are:
 
@@ -7,8 +7,8 @@ An example is one tokenised row. The files are:
     starts.bin      start of each target, counted in tokens from the start of its example; [examples] int32
     validation.bin  indices of the validation examples in ascending order; int64
 
-All numbers are little-endian. `index.json` has the number of examples, the bytes of a token, and the origin of the
-tokens.
+All numbers are little-endian. `index.json` has the number of examples, the number of bytes per token, and the origin of
+the tokens.
 """
 
 import mmap
@@ -27,14 +27,17 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_stage_json, sha256_file, write_json
 from tasks.stages.train.rows.rendering import Example
 
-Ints = npt.NDArray[np.integer[Any]]
-MAPPED_FILES, VALIDATION = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
-FILES = (*MAPPED_FILES, VALIDATION)
-INDEX = "index.json"
+IntArray = npt.NDArray[np.integer[Any]]
+MAPPED_FILES, VALIDATION_FILE = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
+EXAMPLE_FILES = (*MAPPED_FILES, VALIDATION_FILE)
+INDEX_FILE = "index.json"
 
 
-class Origin(FrozenModel):
-    """Digests of all inputs that affect the tokens, except the code. DVC runs the stage again if the code changes."""
+class TokensOrigin(FrozenModel):
+    """Digests of all inputs that affect the tokens.
+
+    The code is not included, because DVC runs the stage again if the code changes.
+    """
 
     data: str
     """SHA-256 of the table of training rows."""
@@ -46,14 +49,14 @@ class Origin(FrozenModel):
     """SHA-256 of the base model's folder, which includes tokenizer and chat template."""
 
 
-class Index(FrozenModel):
+class ExamplesIndex(FrozenModel):
     """Content of index.json."""
 
     examples: int
     token_bytes: int
     files: dict[str, str]
     """SHA-256 of each file, by file name."""
-    origin: Origin
+    origin: TokensOrigin
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,55 +66,55 @@ class Examples:
     Example `i` has the tokens `tokens[ends[i - 1]:ends[i]]`. Its target begins at its token `starts[i]`.
     """
 
-    tokens: Ints
-    ends: Ints
-    starts: Ints
+    tokens: IntArray
+    example_ends: IntArray
+    target_starts: IntArray
     validation: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Indices of the validation examples, which are not trained on, in ascending order."""
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.target_starts)
 
-    def training_indices(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def training_indices(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         before = self.validation - np.arange(len(self.validation))  # training examples before each validation example
-        return numbers + np.searchsorted(before, numbers, side="right")
+        return positions + np.searchsorted(before, positions, side="right")
 
-    def row(self, index: int) -> npt.NDArray[np.int64]:
+    def row_tokens(self, index: int) -> npt.NDArray[np.int64]:
         """Return the tokens of one example, in an array of shape [length]."""
-        begin = int(self.ends[index - 1]) if index else 0
-        return self.tokens[begin : int(self.ends[index])].astype(np.int64)
+        begin = int(self.example_ends[index - 1]) if index else 0
+        return self.tokens[begin : int(self.example_ends[index])].astype(np.int64)
 
-    def lengths(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """Return the number of tokens in each of the given rows, by default in all."""
+    def row_lengths(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
+        """Return the number of tokens in each of the given rows, or in each row by default."""
         rows = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows, dtype=np.int64)
-        return np.asarray(self.ends[rows] - np.where(rows > 0, self.ends[rows - 1], 0), dtype=np.int64)
+        return np.asarray(self.example_ends[rows] - np.where(rows > 0, self.example_ends[rows - 1], 0), dtype=np.int64)
 
-    def targets(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
-        """Return the number of target tokens in each of the given rows, by default in all."""
-        return self.lengths(rows) - self.starts[rows]
+    def target_counts(self, rows: Any = slice(None)) -> npt.NDArray[np.int64]:
+        """Return the number of target tokens in each of the given rows, or in each row by default."""
+        return self.row_lengths(rows) - self.target_starts[rows]
 
-    def release(self) -> None:
-        """Release the memory of the parts of the files that were read. They are read again if needed."""
-        for part in (self.tokens, self.ends, self.starts):
+    def release_memory(self) -> None:
+        """Release the memory of the parts of the files that were read. The parts are read again if needed."""
+        for part in (self.tokens, self.example_ends, self.target_starts):
             mapped = getattr(part, "_mmap", None)
             if isinstance(mapped, mmap.mmap):
                 mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def in_memory(examples: Iterable[Example]) -> Examples:
+def examples_in_memory(examples: Iterable[Example]) -> Examples:
     listed = list(examples)
     return Examples(
         tokens=np.array([token for example in listed for token in example.tokens], dtype=np.uint32),
-        ends=np.cumsum([len(example.tokens) for example in listed], dtype=np.int64),
-        starts=np.array([example.start for example in listed], dtype=np.int32),
+        example_ends=np.cumsum([len(example.tokens) for example in listed], dtype=np.int64),
+        target_starts=np.array([example.target_start for example in listed], dtype=np.int32),
     )
 
 
-class Writer:
-    """Writer that streams examples to files. The files are valid once the index is written, which happens last."""
+class ExampleWriter:
+    """Writer that streams examples to files. The index is written last, and the files are valid only with it."""
 
     def __init__(self, folder: Path, vocabulary: int) -> None:
-        """Open the files in `folder`. All tokens are smaller than `vocabulary`."""
+        """Open the files in `folder`. Every token must be smaller than `vocabulary`."""
         self.folder = folder
         self.count = self.tokens = self.targets = self.longest = self.end = 0
         self._width = 2 if vocabulary <= 1 << 16 else 4
@@ -121,14 +124,17 @@ class Writer:
         length = len(example.tokens)
         self.end += length
         self.count, self.tokens = self.count + 1, self.tokens + length
-        self.targets += length - example.start
+        self.targets += length - example.target_start
         self.longest = max(self.longest, length)
         for file, values, kind in zip(
-            self._files, (example.tokens, [self.end], [example.start]), (f"<u{self._width}", "<i8", "<i4"), strict=True
+            self._files,
+            (example.tokens, [self.end], [example.target_start]),
+            (f"<u{self._width}", "<i8", "<i4"),
+            strict=True,
         ):
             file.write(np.asarray(values, dtype=kind).tobytes())
 
-    def finish(self, origin: Origin, validation: Sequence[int] = ()) -> Index:
+    def finish(self, origin: TokensOrigin, validation: Sequence[int] = ()) -> ExamplesIndex:
         """Close the files and write the index.
 
         Args:
@@ -136,10 +142,10 @@ class Writer:
             validation: Indices of the validation examples in ascending order.
         """
         self._close()
-        (self.folder / VALIDATION).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
-        digests = {name: sha256_file(self.folder / name) for name in FILES}
-        index = Index(examples=self.count, token_bytes=self._width, files=digests, origin=origin)
-        write_json(self.folder / INDEX, index.model_dump())
+        (self.folder / VALIDATION_FILE).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
+        digests = {name: sha256_file(self.folder / name) for name in EXAMPLE_FILES}
+        index = ExamplesIndex(examples=self.count, token_bytes=self._width, files=digests, origin=origin)
+        write_json(self.folder / INDEX_FILE, index.model_dump())
         return index
 
     def _close(self) -> None:
@@ -153,8 +159,8 @@ class Writer:
         self._close()
 
 
-def read_index(folder: Path) -> Index:
-    return Index.model_validate(read_stage_json(folder / INDEX))
+def read_index(folder: Path) -> ExamplesIndex:
+    return ExamplesIndex.model_validate(read_stage_json(folder / INDEX_FILE))
 
 
 def require_consistent(rows: Examples) -> None:
@@ -165,24 +171,24 @@ def require_consistent(rows: Examples) -> None:
     Raises:
         ValueError: The examples are inconsistent.
     """
-    ends, starts, chosen = rows.ends, rows.starts, rows.validation
+    ends, starts, chosen = rows.example_ends, rows.target_starts, rows.validation
     whole = len(ends) == len(starts) > 0 and ends[0] > 0 and ends[-1] == len(rows.tokens)
-    if not (whole and (ends[1:] > ends[:-1]).all() and (starts >= 0).all() and (starts <= rows.lengths()).all()):
+    if not (whole and (ends[1:] > ends[:-1]).all() and (starts >= 0).all() and (starts <= rows.row_lengths()).all()):
         raise ValueError("the examples do not lie end to end")
     if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < len(rows) and (chosen[1:] > chosen[:-1]).all()):
         raise ValueError("the examples for validation are not among them")
 
 
-def verify(folder: Path, origin: Origin) -> Index:
+def verify_example_files(folder: Path, origin: TokensOrigin) -> ExamplesIndex:
     """Verify the examples' files and their origin, and return the index.
 
     Raises:
         Refused: A file differs from the index, or the tokens were made from other inputs.
     """
     index = read_index(folder)
-    if set(index.files) != set(FILES):
-        raise Refused(f"{folder / INDEX} is not as stage tokenise wrote it; run stage tokenise again")
-    for name in Origin.model_fields:
+    if set(index.files) != set(EXAMPLE_FILES):
+        raise Refused(f"{folder / INDEX_FILE} is not as stage tokenise wrote it; run stage tokenise again")
+    for name in TokensOrigin.model_fields:
         if getattr(index.origin, name) != getattr(origin, name):
             raise Refused(
                 f"{folder}: these tokens were made of other {ORIGIN_WORDS[name]} than this run has; run stage tokenise "
@@ -202,10 +208,10 @@ ORIGIN_WORDS = {
 }
 
 
-def read(folder: Path) -> Examples:
-    """Map the examples' files into memory without verifying them (see `verify`)."""
+def map_examples(folder: Path) -> Examples:
+    """Map the examples' files into memory without verifying them (see `verify_example_files`)."""
     index = read_index(folder)
     kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
     assert sys.byteorder == "little", "written little-endian, and mapped as it is"
     tokens, ends, starts = (np.memmap(folder / name, kind, "r") for name, kind in zip(MAPPED_FILES, kinds, strict=True))
-    return Examples(tokens, ends, starts, np.fromfile(folder / VALIDATION, "<i8"))
+    return Examples(tokens, ends, starts, np.fromfile(folder / VALIDATION_FILE, "<i8"))

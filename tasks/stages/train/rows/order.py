@@ -1,7 +1,7 @@
-"""Rows of each optimizer step, which depend on seed, epoch and step and not on the number of workers and passes.
+"""Rows of each optimizer step. They depend on seed, epoch and step, but not on the number of workers and passes.
 
-The order `by_length` sorts the rows of a hundred steps by length, divides them into steps and shuffles the steps. It
-needs almost no padding, and only these rows have to be in memory.
+The order `by_length` sorts the rows of a hundred steps by length, divides them into steps and shuffles the steps. This
+order needs almost no padding, and only the rows of a hundred steps have to be in memory.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,18 @@ import numpy.typing as npt
 
 from tasks.core.params.training import Training
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.shuffle import shuffled
+from tasks.stages.train.rows.shuffle import shuffled_numbers
 
 Rows = npt.NDArray[np.int64]
 STEPS_SORTED = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
-    """Rows of every optimizer step. A checkpoint need not store them, because they can be computed from the fields."""
+class RowOrder:
+    """Rows of every optimizer step.
+
+    A checkpoint need not store the rows, because they can be computed from the fields.
+    """
 
     examples: Examples
     training: Training
@@ -34,11 +37,11 @@ class Order:
         return len(self.examples) - len(self.examples.validation)
 
     @property
-    def steps(self) -> int:
+    def step_count(self) -> int:
         """Number of optimizer steps in the training run, at least 1."""
         return max(1, round(self.training.epochs * self.steps_per_epoch))
 
-    def step(self, number: int) -> Rows:
+    def rows_of_step(self, number: int) -> Rows:
         """Return the rows of a step, counted from 0. The last step of an epoch may have fewer rows than the others."""
         epoch, place = divmod(number, self.steps_per_epoch)
         part, within = divmod(place, STEPS_SORTED)
@@ -49,8 +52,8 @@ class Order:
         size, seed = self.training.global_batch_size, self.training.seed
         first = part * STEPS_SORTED * size
         places = np.arange(first, min(first + STEPS_SORTED * size, self._training_count))
-        rows = self.examples.training_indices(shuffled(places, self._training_count, (seed, epoch)))
+        rows = self.examples.training_indices(shuffled_numbers(places, self._training_count, (seed, epoch)))
         if self.training.order == "by_length":
-            rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
+            rows = rows[np.argsort(self.examples.row_lengths(rows), kind="stable")]
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]
-        return [steps[place] for place in shuffled(np.arange(len(steps)), len(steps), (seed, epoch, part + 1))]
+        return [steps[place] for place in shuffled_numbers(np.arange(len(steps)), len(steps), (seed, epoch, part + 1))]

@@ -1,7 +1,7 @@
-"""Tokens of one record with the target marked: of a conversation, or of the windows of a plain text.
+"""Tokens of one record, with the target marked. A plain text is divided into windows.
 
-The loss covers only the target turn, including its stop token. The tokenizer's chat template renders the conversation
-twice, up to the target and to its end. The difference is the target.
+The loss covers only the target turn, including its stop token. The tokenizer's chat template renders a conversation
+twice, once up to the target and once to the end. The difference is the target.
 """
 
 from collections.abc import Mapping
@@ -13,27 +13,30 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import texts
-from tasks.core.records.prompts import Turn, chat_turns
+from tasks.core.records.prompts import ChatTurn, split_context_and_target
 
 
 @dataclass(frozen=True)
 class Example:
     tokens: list[int]
     """Tokens of prompt and target. The last token is the stop token, unless a text continues in another window."""
-    start: int
+    target_start: int
 
 
-def examples_of(
-    record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+def tokenise_record(
+    record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
 ) -> list[Example]:
     """Return the examples of a record: one for a conversation, or one for each window of a plain text."""
-    window = texts.window_size(record, prompts)
+    window = texts.max_window_tokens(record, prompts)
     if window is None:
-        return [render(*chat_turns(record, prompts), tokenizer, stops)]
-    return [Example(tokens, start=1) for tokens in texts.windows(texts.text_of(record), tokenizer, window)]
+        return [render(*split_context_and_target(record, prompts), tokenizer, stop_ids)]
+    return [
+        Example(tokens, target_start=1)
+        for tokens in texts.split_into_windows(texts.plain_text_of(record), tokenizer, window)
+    ]
 
 
-def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> Example:
+def render(turns: list[ChatTurn], target: str, tokenizer: Any, stop_ids: set[int]) -> Example:
     """Return the tokens of a conversation.
 
     Prompt and target are tokenised separately, as in production, where the tokens of the prompt are fixed before the
@@ -61,17 +64,17 @@ def render(turns: list[Turn], target: str, tokenizer: Any, stops: set[int]) -> E
         )
     before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     answer = tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"]
-    last = max((place for place, token in enumerate(answer) if token in stops), default=None)
+    last = max((place for place, token in enumerate(answer) if token in stop_ids), default=None)
     if last is None:
         raise InputError(
             "the tokenizer's chat template ends the answer without a stop token "
-            f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stops)))}), so the model would never learn to stop; "
-            "choose a base model whose template closes the assistant's turn"
+            f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stop_ids)))}), so the model would never learn "
+            "to stop; choose a base model whose template closes the assistant's turn"
         )
-    return Example(tokens=[*before, *answer[: last + 1]], start=len(before))
+    return Example(tokens=[*before, *answer[: last + 1]], target_start=len(before))
 
 
-def stop_tokens(tokenizer: Any, model: Path) -> set[int]:
+def stop_token_ids(tokenizer: Any, model: Path) -> set[int]:
     """Return the ids of the tokens that end an answer, from the tokenizer and the model's generation_config.json."""
     file = model / "generation_config.json"
     configured = read_json(file).get("eos_token_id") if file.is_file() else None

@@ -7,16 +7,16 @@ from typing import Any
 from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import record, texts
-from tasks.core.records.prompts import chat_turns
+from tasks.core.records.prompts import split_context_and_target
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.special_tokens import SpecialTokens
 
-COLUMNS = ("record_id", "task", "messages")
+RECORD_COLUMNS = ("record_id", "task", "messages")
 TOKENS_SHOWN = 6
 
 
 def verify_rows(
-    examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+    examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
 ) -> None:
     """Verify the tokens of every row.
 
@@ -26,16 +26,18 @@ def verify_rows(
         Refused: A row is wrong. The message shows the tokens and a remedy.
     """
     count, signs = 0, SpecialTokens(tokenizer)
-    for row in (it for part in record.read_batches(table, COLUMNS) for it in part.to_pylist()):
-        if signs.appear_in(row, prompts):
+    for row in (it for part in record.read_batches(table, RECORD_COLUMNS) for it in part.to_pylist()):
+        if signs.occur_in(row, prompts):
             continue
-        wrong, used, window = "", 1, texts.window_size(row, prompts)
+        wrong, used, window = "", 1, texts.max_window_tokens(row, prompts)
         if window is not None:
-            used, wrong = text_fault(examples, count, texts.text_of(row), tokenizer, window)
+            used, wrong = find_text_fault(examples, count, texts.plain_text_of(row), tokenizer, window)
         elif count < len(examples):
-            tokens, (turns, target) = examples.row(count).tolist(), chat_turns(row, prompts)
-            wrong = template_fault(turns, tokenizer)
-            wrong = wrong or conversation_fault(tokens, int(examples.starts[count]), turns, target, tokenizer, stops)
+            tokens, (turns, target) = examples.row_tokens(count).tolist(), split_context_and_target(row, prompts)
+            wrong = find_template_fault(turns, tokenizer)
+            wrong = wrong or find_conversation_fault(
+                tokens, int(examples.target_starts[count]), turns, target, tokenizer, stop_ids
+            )
         if wrong:
             raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
         count += used
@@ -43,7 +45,7 @@ def verify_rows(
         raise Refused(f"expected the tokens of {count} rows, found those of {len(examples)}; run stage tokenise again")
 
 
-def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
+def find_template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
     """Return a description of a message that the chat template truncates or omits; empty if it keeps all messages.
 
     Earlier answers are not checked, because a chat template is allowed to shorten them.
@@ -58,35 +60,36 @@ def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
     return ""
 
 
-def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
-    """Return the number of rows that a plain text has, and a description of their first fault, if any.
+def find_text_fault(examples: Examples, first_row: int, text: str, tokenizer: Any, max_tokens: int) -> tuple[int, str]:
+    """Return the number of rows that a plain text has, and a description of their first fault; empty without a fault.
 
-    The check is independent of the code that divides texts into windows. The targets of all rows, joined, have to be
+    The check is independent of the code that divides texts into windows. The targets of all rows, joined, have to equal
     the text. Each row begins with one token of context, which is the last token of the previous row. No row has more
-    than `most` tokens.
+    than `max_tokens` tokens.
 
     Args:
         examples: All rows.
-        first: Index of the text's first row.
+        first_row: Index of the text's first row.
         text: Text of the record.
         tokenizer: Tokenizer of the base model.
-        most: Maximum number of tokens in a row.
+        max_tokens: Maximum number of tokens in a row.
     """
-    wanted = [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
+    wanted = [*texts.tokenise_text(text, tokenizer), tokenizer.eos_token_id]
     trained: list[int] = []
-    before, place = examples.row(first)[:1].tolist() if first < len(examples) else [], first
+    before, place = examples.row_tokens(first_row)[:1].tolist() if first_row < len(examples) else [], first_row
     if before and before[0] not in (tokenizer.bos_token_id, tokenizer.eos_token_id):
         return (
             1,
-            f"its text begins after {tokens_around(tokenizer, before, 0)}, and not after a special token; report it",
+            f"its text begins after {show_tokens_around(tokenizer, before, 0)}, "
+            "and not after a special token; report it",
         )
     while len(trained) < len(wanted) and place < len(examples):
-        tokens, start = examples.row(place).tolist(), int(examples.starts[place])
-        more = f" in window {place - first + 1} of its text"
+        tokens, start = examples.row_tokens(place).tolist(), int(examples.target_starts[place])
+        more = f" in window {place - first_row + 1} of its text"
         if start != 1 or tokens[:1] != before:
             return 1, f"the loss begins at token {start + 1}{more}, or its context is not the token before; report it"
-        if not 2 <= len(tokens) <= most:
-            return 1, f"there are {len(tokens)} tokens{more}, and text_window is {most}; run stage tokenise again"
+        if not 2 <= len(tokens) <= max_tokens:
+            return 1, f"there are {len(tokens)} tokens{more}, and text_window is {max_tokens}; run stage tokenise again"
         trained.extend(tokens[1:])
         before, place = tokens[-1:], place + 1
     if trained != wanted[: len(trained)] or (len(trained) < len(wanted) and place < len(examples)):
@@ -94,15 +97,15 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
             (at for at, pair in enumerate(zip(trained, wanted, strict=False)) if pair[0] != pair[1]), len(trained)
         )
         return 1, (
-            f"what is trained is not its text: {tokens_around(tokenizer, trained, at)} instead of "
-            f"{tokens_around(tokenizer, wanted, at)}; run stage tokenise again"
+            f"what is trained is not its text: {show_tokens_around(tokenizer, trained, at)} instead of "
+            f"{show_tokens_around(tokenizer, wanted, at)}; run stage tokenise again"
         )
     missing = len(wanted) - len(trained)
-    return place - first + -(-missing // (most - 1)), ""
+    return place - first_row + -(-missing // (max_tokens - 1)), ""
 
 
-def conversation_fault(
-    tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
+def find_conversation_fault(
+    tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stop_ids: set[int]
 ) -> str:
     served = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
     if tokens[:start] != served:
@@ -111,7 +114,8 @@ def conversation_fault(
         )
         return (
             "the prompt is not what serving will ask: "
-            f"{tokens_around(tokenizer, tokens[:start], place)} instead of {tokens_around(tokenizer, served, place)}; "
+            f"{show_tokens_around(tokenizer, tokens[:start], place)} instead of "
+            f"{show_tokens_around(tokenizer, served, place)}; "
             "choose a base model whose chat template renders a prompt alike with and without its answer"
         )
     if len(served) > 1 and tokenizer.bos_token_id is not None and served[0] == served[1] == tokenizer.bos_token_id:
@@ -119,23 +123,23 @@ def conversation_fault(
     answer = tokens[start:]
     if not answer:
         return "no token of it is trained; leave such rows out by data.min_prompt_chars or in their source"
-    if answer[-1] not in stops:
+    if answer[-1] not in stop_ids:
         return (
-            f"its answer ends in {tokens_around(tokenizer, tokens, len(tokens))} and not in a stop token "
-            f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stops)))}); choose a base model whose chat template "
-            "closes the assistant's turn"
+            f"its answer ends in {show_tokens_around(tokenizer, tokens, len(tokens))} and not in a stop token "
+            f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stop_ids)))}); choose a base model "
+            "whose chat template closes the assistant's turn"
         )
-    if tokenizer.pad_token_id in answer and tokenizer.pad_token_id not in stops:
+    if tokenizer.pad_token_id in answer and tokenizer.pad_token_id not in stop_ids:
         return f"{tokenizer.pad_token} stands in its answer and would be trained; take it out of the source"
     decoded = tokenizer.decode(answer[:-1]).strip()
     if not decoded.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
         return (
-            f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose a "
-            "base model whose chat template keeps an answer as it is"
+            f"the trained tokens, which begin with {show_tokens_around(tokenizer, answer, 0)}, are not its answer; "
+            "choose a base model whose chat template keeps an answer as it is"
         )
     return ""
 
 
-def tokens_around(tokenizer: Any, tokens: list[int], place: int) -> str:
-    around = tokens[max(0, place - TOKENS_SHOWN) : place + TOKENS_SHOWN]
+def show_tokens_around(tokenizer: Any, tokens: list[int], position: int) -> str:
+    around = tokens[max(0, position - TOKENS_SHOWN) : position + TOKENS_SHOWN]
     return " ".join(f"{piece!r}" for piece in tokenizer.convert_ids_to_tokens(around)) or "nothing"

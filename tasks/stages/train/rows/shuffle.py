@@ -1,4 +1,4 @@
-"""Shuffled order of which any part can be computed separately, so memory does not grow with the number of rows.
+"""Shuffled order, any part of which can be computed separately. Memory use does not grow with the number of rows.
 
 The shuffle is a Feistel network over the bits of an index, which is a bijection for any round function. A result that
 is not below the number of rows is shuffled again until it is (Black and Rogaway, "Ciphers with Arbitrary Finite
@@ -8,22 +8,27 @@ Domains", 2002).
 import numpy as np
 import numpy.typing as npt
 
-ROUNDS = 6
+FEISTEL_ROUNDS = 6
 Indices = npt.NDArray[np.int64]
 
 
-def shuffled(places: Indices, count: int, seed: tuple[int, ...]) -> Indices:
-    """Return the numbers at the positions `places` of a shuffled `range(count)`. The order depends on `seed` only."""
-    drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(ROUNDS, np.uint64)
+def shuffled_numbers(positions: Indices, count: int, seed: tuple[int, ...]) -> Indices:
+    """Return the numbers at the positions `positions` of a shuffled `range(count)`.
+
+    The order depends on `seed` only.
+    """
+    drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(
+        FEISTEL_ROUNDS, np.uint64
+    )
     keys = drawn.astype(np.uint64)
     half = max(1, (max(1, count - 1).bit_length() + 1) // 2)
-    out = _once(places.astype(np.uint64), half, keys)
+    out = _permute_once(positions.astype(np.uint64), half, keys)
     while (beyond := out >= count).any():
-        out[beyond] = _once(out[beyond], half, keys)
+        out[beyond] = _permute_once(out[beyond], half, keys)
     return out.astype(np.int64)
 
 
-def _once(values: npt.NDArray[np.uint64], half: int, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _permute_once(values: npt.NDArray[np.uint64], half: int, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mask = np.uint64((1 << half) - 1)
     left, right = values >> np.uint64(half), values & mask
     for key in keys:

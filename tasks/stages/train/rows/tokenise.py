@@ -21,16 +21,16 @@ from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
-from tasks.core.progress import Progress, announce
+from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records import record
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
-from tasks.stages.train.rows.examples import Origin, Writer
-from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
+from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
+from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
 from tasks.stages.train.rows.special_tokens import SpecialTokens
 from tasks.trust.gate_statement import require_gate
 
-ROWS = 1_000
+ROWS_PER_BATCH = 1_000
 
 
 class Result(FrozenModel):
@@ -74,33 +74,33 @@ def run(params: Params, layout: Layout) -> Result:
         InputError: No row is left, or the tokenizer's chat template cannot be used.
     """
     require_gate(layout, "data")
-    announce("tokenise", "reading the rows")
+    print_progress("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
-    table, aside = split / "train.parquet", validation_indices(split)
+    table, aside = split / "train.parquet", read_validation_indices(split)
     import_speed.hide("torch")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
-    stops = stop_tokens(tokenizer, model)
+    stops = stop_token_ids(tokenizer, model)
     with atomic_folder(layout.artefacts("tokenise")) as folder:
         validation, upcoming, left_out = array("q"), iter(aside), 0
         next_aside = next(upcoming, None)
-        with Writer(folder, len(tokenizer)) as writer:
-            for place, made in enumerate(render_table(table, params.prompts, tokenizer, stops)):
+        with ExampleWriter(folder, len(tokenizer)) as writer:
+            for place, made in enumerate(tokenise_table(table, params.prompts, tokenizer, stops)):
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
                 left_out += not made
                 for example in made:
                     writer.add(example)
-            writer.finish(origin(layout, params.prompts), validation)
+            writer.finish(digest_inputs(layout, params.prompts), validation)
         if left_out:
             like = f"a sign of the tokenizer, like {tokenizer.eos_token}"
             print(f"{left_out:,} records left out: {like}, stands in their words", flush=True)
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
-        announce("tokenise", "comparing them with what serving will ask")
-        row_verification.verify_rows(examples.read(folder), table, params.prompts, tokenizer, stops)
+        print_progress("tokenise", "comparing them with what serving will ask")
+        row_verification.verify_rows(examples.map_examples(folder), table, params.prompts, tokenizer, stops)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),
@@ -109,12 +109,12 @@ def run(params: Params, layout: Layout) -> Result:
             longest=writer.longest,
             left_out=left_out,
         )
-        write_json(folder / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
+        write_json(folder / "result.json", {"facts": facts.facts_to_json(result.facts()), **result.model_dump()})
     return result
 
 
-def render_table(
-    table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+def tokenise_table(
+    table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
 ) -> Iterator[list[Example]]:
     """Yield the examples of each record in a table, in the order of the table.
 
@@ -122,15 +122,15 @@ def render_table(
     `tasks.core.records.record.SCHEMA`.
     """
     signs = SpecialTokens(tokenizer)
-    progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
-    for part in record.read_batches(table, ["task", "messages"], ROWS):
+    progress, done = ProgressReporter("tokenise", pq.read_metadata(table).num_rows), 0
+    for part in record.read_batches(table, ["task", "messages"], ROWS_PER_BATCH):
         for row in part.to_pylist():
-            yield [] if signs.appear_in(row, prompts) else examples_of(row, prompts, tokenizer, stops)
+            yield [] if signs.occur_in(row, prompts) else tokenise_record(row, prompts, tokenizer, stop_ids)
         done += part.num_rows
         progress.report(done)
 
 
-def validation_indices(split: Path) -> npt.NDArray[np.int64]:
+def read_validation_indices(split: Path) -> npt.NDArray[np.int64]:
     """Return the indices of the validation rows in the training table, in ascending order.
 
     Raises:
@@ -143,9 +143,9 @@ def validation_indices(split: Path) -> npt.NDArray[np.int64]:
     return places
 
 
-def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
+def digest_inputs(layout: Layout, prompts: Mapping[str, Prompt]) -> TokensOrigin:
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
-    return Origin(
+    return TokensOrigin(
         data=sha256_file(layout.artefacts("split") / "train.parquet"),
         validation=sha256_file(layout.artefacts("split") / "validation.parquet"),
         prompts=sha256_bytes(canonical_json(stated)),

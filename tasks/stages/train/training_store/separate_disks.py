@@ -1,7 +1,7 @@
 """Checkpoints, training log and weights of a training run whose machines have no disk in common.
 
-A worker writes its part of a checkpoint to its machine's disk. A thread then uploads the part while training continues;
-the next checkpoint waits for the upload. The coordinator regards a checkpoint as complete once all parts are uploaded.
+A worker writes its part of a checkpoint to its machine's disk. A thread then uploads the part while training continues.
+The next checkpoint waits for the upload. The coordinator regards a checkpoint as complete once all parts are uploaded.
 """
 
 import os
@@ -22,11 +22,11 @@ from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.train.coordinator import Coordinator, StoredCheckpoint
 from tasks.stages.train.job import Job, RemoteStorage
 from tasks.stages.train.recovery import checkpoints, watchdog
-from tasks.stages.train.recovery.checkpoints import Checkpoint, part_of, rank_of
+from tasks.stages.train.recovery.checkpoints import Checkpoint, rank_of_file, worker_part_digests
 from tasks.stages.train.training_store.shared_disk import TrainingStore
-from tasks.stages.train.workers import gather, machine_id
+from tasks.stages.train.workers import gather_from_workers, machine_id
 
-FOLDERS = ("checkpoints", "output", "scratch")
+WORK_SUBFOLDERS = ("checkpoints", "output", "scratch")
 
 
 def open_store(job: Job) -> TrainingStore:
@@ -35,14 +35,14 @@ def open_store(job: Job) -> TrainingStore:
 
 
 class RemoteTrainingStore(TrainingStore):
-    patience = MAX_OUTAGE_SECONDS
+    storage_patience_seconds = MAX_OUTAGE_SECONDS
 
-    def __init__(self, job: Job, afar: RemoteStorage) -> None:
-        self.remote, self.place = afar, TrainingStorage(afar.place)
-        self._upload: Upload | None = None
+    def __init__(self, job: Job, remote: RemoteStorage) -> None:
+        self.remote, self.place = remote, TrainingStorage(remote.location)
+        self._upload: UploadThread | None = None
         self.stored_digests: frozenset[str] = frozenset()
-        """Digests of files that this worker stored for the newest checkpoint and need not store again, such as the best
-        weights."""
+        """Digests of the files that this worker stored for the newest checkpoint. Files that have not changed, such as
+        the best weights, are not stored again."""
         self._pending_calls: list[Any] = []
         shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
@@ -50,24 +50,26 @@ class RemoteTrainingStore(TrainingStore):
         super().__init__(self._fetch_inputs(job))
 
     def _fetch_inputs(self, job: Job) -> Job:
-        model, rows = (machine_cache.tree_folder(tree) for tree in (self.remote.model, self.remote.rows))
-        of = f"{self.remote.name}-{machine_id(job)}-"  # several machines may share one home folder
+        model, rows = (
+            machine_cache.cached_tree_folder(tree) for tree in (self.remote.model_files, self.remote.row_files)
+        )
+        of = f"{self.remote.folder_name}-{machine_id(job)}-"  # several machines may share one home folder
         self.folder = folder = machine_cache.cache_folder(machine_cache.WORK_FOLDER) / f"{of}{self.attempt}"
         if self.creates_folders:
-            for tree in (self.remote.model, self.remote.rows):
+            for tree in (self.remote.model_files, self.remote.row_files):
                 machine_cache.fetch_tree(self.place, trees.SHARED_FOLDER, tree)
-            machine_cache.workspace(folder.name, of)
-            for part in FOLDERS:
+            machine_cache.create_work_folder(folder.name, of)
+            for part in WORK_SUBFOLDERS:
                 (folder / part).mkdir()
         distributed.barrier()
-        checkpoints, output, scratch = (folder / part for part in FOLDERS)
+        checkpoints, output, scratch = (folder / part for part in WORK_SUBFOLDERS)
         return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
 
     @property
     def creates_folders(self) -> bool:
         return int(os.environ["LOCAL_RANK"]) == 0
 
-    def newest(self) -> Checkpoint | None:
+    def newest_checkpoint(self) -> Checkpoint | None:
         found = self._newest_usable()
         if distributed.get_rank() == 0:
             self.call_coordinator("took", found.step if found else 0)
@@ -78,13 +80,13 @@ class RemoteTrainingStore(TrainingStore):
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.creates_folders:
                 here = self._fetch(stored, path)
-            if all(gather(here)):
+            if all(gather_from_workers(here)):
                 found, _ = checkpoints.read_manifest(path)
                 if found.inputs == self.job.inputs:
                     return found
                 if distributed.get_rank() == 0:
                     self.show_line(
-                        f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING}; going back to the one before"
+                        f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING_TEXT}; going back to the one before"
                     )
         return None
 
@@ -97,25 +99,25 @@ class RemoteTrainingStore(TrainingStore):
         whole = stored.workers != distributed.get_world_size()
         first = distributed.get_rank()
         mine = range(first, first + int(os.environ["LOCAL_WORLD_SIZE"]))  # Ray numbers workers machine by machine
-        needed = {name: digest for name, digest in stored.files.items() if whole or rank_of(name) in (None, *mine)}
+        needed = {name: digest for name, digest in stored.files.items() if whole or rank_of_file(name) in (None, *mine)}
         try:
-            checkpoints.empty(path)
-            trees.get(self.place, self.remote.name, needed, path)
+            checkpoints.create_empty_folder(path)
+            trees.fetch_tree(self.place, self.remote.folder_name, needed, path)
         except Refused as error:
             self.show_line(f"checkpoint {path.name}: {error}; going back to the one before")
             return False
         return True
 
-    def commit_checkpoint(self, path: Path, made: Checkpoint) -> None:
+    def commit_checkpoint(self, path: Path, checkpoint: Checkpoint) -> None:
         if distributed.get_rank() == 0:
-            checkpoints.write_manifest(path, made, {})  # the coordinator has the digests
-        self._upload = Upload(self, path, made.step)
+            checkpoints.write_manifest(path, checkpoint, {})  # the coordinator has the digests
+        self._upload = UploadThread(self, path, checkpoint.step)
         self._upload.start()
 
     def checkpoint_folder(self, step: int) -> Path:
         self.wait_until_stored()
         if self.creates_folders:
-            machine_cache.mark_used(self.job.model, self.job.rows, self.folder)
+            machine_cache.mark_folders_used(self.job.model, self.job.rows, self.folder)
             for old in self.job.checkpoints.iterdir():
                 shutil.rmtree(old)
         return super().checkpoint_folder(step)
@@ -150,28 +152,28 @@ class RemoteTrainingStore(TrainingStore):
     def has_more_room(self) -> bool:
         return bool(self.call_coordinator("more"))
 
-    def end_requested(self) -> bool:
+    def is_end_requested(self) -> bool:
         return bool(self.call_coordinator("leave"))
 
-    def report_end(self, took: dict[str, Any]) -> None:
+    def report_end(self, measurements: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
-            trees.put(self.place, self.remote.name, self.job.output, weights)
+            trees.store_tree(self.place, self.remote.folder_name, self.job.output, weights)
         self._raise_call_errors()
-        self.call_coordinator("finish", distributed.get_rank(), took, weights)
+        self.call_coordinator("finish", distributed.get_rank(), measurements, weights)
         distributed.barrier()
         if self.creates_folders:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def stack(self, rank: int) -> watchdog.StackDestination:
+    def stack_destination(self, rank: int) -> watchdog.StackDestination:
         return watchdog.StackDestination(
-            super().stack(rank).file, lambda stack: self.call_coordinator("stood", rank, stack)
+            super().stack_destination(rank).file, lambda stack: self.call_coordinator("stood", rank, stack)
         )
 
-    def call_coordinator(self, what: str, *given: Any, wait: bool = True) -> Any:
-        """Call a method of the coordinator, which is a Ray actor or, in a training run without Ray, a local object."""
-        method = getattr(self.remote.coordinator, what)
+    def call_coordinator(self, method_name: str, *given: Any, wait: bool = True) -> Any:
+        """Call a method of the coordinator. Without Ray, the coordinator is a local object, otherwise a Ray actor."""
+        method = getattr(self.remote.coordinator, method_name)
         if isinstance(self.remote.coordinator, Coordinator):
             return method(*given)
         import ray
@@ -180,10 +182,10 @@ class RemoteTrainingStore(TrainingStore):
         return ray.get(call) if wait else call
 
 
-class Upload(threading.Thread):
-    def __init__(self, home: RemoteTrainingStore, path: Path, step: int) -> None:
+class UploadThread(threading.Thread):
+    def __init__(self, store: RemoteTrainingStore, path: Path, step: int) -> None:
         super().__init__(daemon=True)
-        self.home, self.path, self.step = home, path, step
+        self.home, self.path, self.step = store, path, step
         self.error: Exception | None = None
 
     def run(self) -> None:
@@ -194,10 +196,10 @@ class Upload(threading.Thread):
 
     def _store(self) -> None:
         rank, size = distributed.get_rank(), distributed.get_world_size()
-        part = part_of(self.path, rank)
+        part = worker_part_digests(self.path, rank)
         fresh = {name: digest for name, digest in part.items() if digest not in self.home.stored_digests}
-        trees.put(self.home.place, self.home.remote.name, self.path, fresh)
+        trees.store_tree(self.home.place, self.home.remote.folder_name, self.path, fresh)
         self.home.stored_digests = frozenset(part.values())
         old = self.home.call_coordinator("part", self.home.attempt, self.step, rank, size, part)
         if old:
-            self.home.place.remove(*(f"{self.home.remote.name}/{digest}" for digest in old))
+            self.home.place.remove(*(f"{self.home.remote.folder_name}/{digest}" for digest in old))

@@ -9,17 +9,17 @@ from typing import Any
 
 from torch import distributed
 
-from tasks.core.files import copy, copy_tree, write_json
-from tasks.stages.train.coordinator import LINES_FILE
+from tasks.core.files import copy_file, copy_tree, write_json
+from tasks.stages.train.coordinator import USER_LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint
-from tasks.stages.train.workers import gather
+from tasks.stages.train.workers import gather_from_workers
 
 BEST_FOLDER = "best"
 PREEMPTION_CHECK_STEPS = 4
-"""Number of steps between two checks for a preemption. In a check all workers have to communicate, which takes
-milliseconds."""
+"""Number of steps between two checks for a preemption. A check takes milliseconds, because all workers have to
+communicate."""
 
 
 class TrainingStore:
@@ -39,12 +39,12 @@ class TrainingStore:
         """Whether this worker creates the folders that all workers on its disk write to."""
         return distributed.get_rank() == 0
 
-    def newest(self) -> Checkpoint | None:
+    def newest_checkpoint(self) -> Checkpoint | None:
         """Return the newest undamaged checkpoint, which is the same for every worker."""
         job = self.job
         shared: list[Any] = [None]
         if self.creates_folders:
-            shared = [checkpoints.newest(job.checkpoints, job.inputs, self.show_line)]
+            shared = [checkpoints.newest_checkpoint(job.checkpoints, job.inputs, self.show_line)]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(shared)
         found: Checkpoint | None = shared[0]
@@ -53,37 +53,39 @@ class TrainingStore:
     def checkpoint_folder(self, step: int) -> Path:
         path = checkpoints.unfinished_folder(self.job.checkpoints, step)
         if self.creates_folders:
-            checkpoints.empty(path)
+            checkpoints.create_empty_folder(path)
         distributed.barrier()
         return path
 
-    def commit_checkpoint(self, path: Path, made: Checkpoint) -> None:
+    def commit_checkpoint(self, path: Path, checkpoint: Checkpoint) -> None:
         """Complete the checkpoint in `path`. Each worker computes the digests of its own files."""
-        parts = gather(checkpoints.part_of(path, distributed.get_rank()))
+        parts = gather_from_workers(checkpoints.worker_part_digests(path, distributed.get_rank()))
         if self.creates_folders:
-            checkpoints.commit(path, made, {name: digest for part in parts for name, digest in part.items()})
+            checkpoints.commit_checkpoint(
+                path, checkpoint, {name: digest for part in parts for name, digest in part.items()}
+            )
         distributed.barrier()
 
     @property
-    def _best(self) -> Path:
+    def _best_folder(self) -> Path:
         return self.job.scratch / BEST_FOLDER
 
-    def empty_best(self) -> Path:
+    def create_best_folder(self) -> Path:
         if distributed.get_rank() == 0:
-            checkpoints.empty(self._best)
-        return self._best
+            checkpoints.create_empty_folder(self._best_folder)
+        return self._best_folder
 
-    def add_best_to(self, checkpoint: Path) -> None:
+    def add_best_weights_to(self, checkpoint: Path) -> None:
         if distributed.get_rank() == 0:
-            link_files(self._best, checkpoint / BEST_FOLDER)
+            link_files(self._best_folder, checkpoint / BEST_FOLDER)
 
-    def restore_best(self, checkpoint: Path) -> None:
+    def restore_best_weights(self, checkpoint: Path) -> None:
         if distributed.get_rank() == 0:
-            link_files(checkpoint / BEST_FOLDER, self._best)
+            link_files(checkpoint / BEST_FOLDER, self._best_folder)
 
-    def export_best(self) -> None:
+    def export_best_weights(self) -> None:
         if distributed.get_rank() == 0:
-            link_files(self._best, self.job.output)
+            link_files(self._best_folder, self.job.output)
         distributed.barrier()
 
     def wait_until_stored(self) -> None:
@@ -100,61 +102,61 @@ class TrainingStore:
 
     def show_line(self, line: str) -> None:
         """Show a line to the user. Output that a worker prints would appear only in Ray's logs."""
-        with (self.job.scratch / LINES_FILE).open("a") as file:
+        with (self.job.scratch / USER_LINES_FILE).open("a") as file:
             file.write(f"{line}\n")
 
-    def report_end(self, took: dict[str, Any]) -> None:
+    def report_end(self, measurements: dict[str, Any]) -> None:
         """Report that this worker has finished. The trained weights are in the job's output folder.
 
         Args:
-            took: Peak memory of the worker in bytes, and seconds by part of the training run.
+            measurements: Peak memory of the worker in bytes, and seconds by part of the training run.
         """
-        write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
+        write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", measurements)
 
-    def reason_to_end(self, steps: int, due: bool) -> str | None:
-        """Return the reason to write a checkpoint and end, which is the same for every worker; None to continue.
+    def reason_to_end(self, steps: int, is_checkpoint_due: bool) -> str | None:
+        """Return the reason to write a checkpoint and end; None to continue. The result is the same for every worker.
 
         Args:
             steps: Number of completed steps.
-            due: Whether a checkpoint is written after this step anyway.
+            is_checkpoint_due: Whether a checkpoint is written after this step anyway.
         """
-        if self._first_worker_finds(self.end_requested):
+        if self._first_worker_finds(self.is_end_requested):
             return "asked to end"
         if self.job.on_cluster and steps % PREEMPTION_CHECK_STEPS == 0:
             from ray.train import get_preemption_info
 
             if get_preemption_info() is not None:
                 return "a machine is taken away"
-        if due and self.job.on_cluster and self._first_worker_finds(self.has_more_room):
+        if is_checkpoint_due and self.job.on_cluster and self._first_worker_finds(self.has_more_room):
             return "there is room for more workers"
         return None
 
-    def _first_worker_finds(self, what: Callable[[], bool]) -> bool:
-        answers: list[Any] = [what() if distributed.get_rank() == 0 else None]
+    def _first_worker_finds(self, check: Callable[[], bool]) -> bool:
+        answers: list[Any] = [check() if distributed.get_rank() == 0 else None]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(answers)
         return bool(answers[0])
 
-    def end_requested(self) -> bool:
-        """Return whether the stage has been requested to end. Only the first worker calls this method."""
+    def is_end_requested(self) -> bool:
+        """Return whether the stage was asked to end. Only the first worker calls this method."""
         return self.job.end_request_file.exists()
 
     def has_more_room(self) -> bool:
         """Return whether the cluster has room for more workers. Only the first worker calls this method."""
         return self.job.more_workers_file.exists()
 
-    def stack(self, rank: int) -> watchdog.StackDestination:
+    def stack_destination(self, rank: int) -> watchdog.StackDestination:
         return watchdog.StackDestination(self.job.scratch / f"stack-{rank}.txt")
 
 
 def link_files(folder: Path, target: Path) -> None:
-    """Hard-link the files of `folder` into the folder `target` on the same disk, whose old content is removed."""
+    """Replace the folder `target` with hard links to the files of `folder`, or copies if links are not possible."""
     shutil.rmtree(target, ignore_errors=True)
-    copy_tree(folder, target, copy=_link)
+    copy_tree(folder, target, copy_one_file=_link)
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        copy(source, target)
+        copy_file(source, target)

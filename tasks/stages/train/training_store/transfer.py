@@ -9,10 +9,10 @@ from typing import Any
 
 from tasks.core.errors import DOCUMENT_ERRORS
 from tasks.core.files import read_json, tree_manifest, write_json
-from tasks.core.progress import announce
+from tasks.core.progress import print_progress
 from tasks.stages.cluster.storage import trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
-from tasks.stages.train.coordinator import WEIGHTS_FILE, Coordinator, stored_checkpoints
+from tasks.stages.train.coordinator import WEIGHTS_FILE, Coordinator, read_stored_checkpoints
 from tasks.stages.train.job import Job, RemoteStorage
 from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
 from tasks.stages.train.rows import examples
@@ -21,53 +21,56 @@ STORAGE_FILE = "storage.json"
 """Name of the file, next to the checkpoints, with the location of the storage and the training run's folder in it."""
 
 
-def upload_inputs(job: Job, place: TrainingStorage | None) -> Job:
+def upload_inputs(job: Job, storage: TrainingStorage | None) -> Job:
     """Upload the model and the rows for the machines of the cluster, and return the job with the storage.
 
-    If `place` is None, the machines share a disk, and the job is returned unchanged.
+    If `storage` is None, the machines share a disk, and the job is returned unchanged.
     """
-    if place is None:
+    if storage is None:
         return job
-    model, rows = tree_manifest(job.model), dict.fromkeys((*examples.FILES, examples.INDEX), "")
+    model, rows = tree_manifest(job.model), dict.fromkeys((*examples.EXAMPLE_FILES, examples.INDEX_FILE), "")
     rows = {name: digest for name, digest in tree_manifest(job.rows).items() if name in rows}
     for folder, tree, what in ((job.model, model, "the model"), (job.rows, rows, "the rows")):
-        trees.put_shared(place, folder, tree, "train", what)
-    return replace(job, remote=RemoteStorage(place.location, training_name(job.checkpoints, place), model, rows))
+        trees.store_shared_tree(storage, folder, tree, "train", what)
+    return replace(
+        job, remote=RemoteStorage(storage.location, training_folder_name(job.checkpoints, storage), model, rows)
+    )
 
 
-def training_name(checkpoints: Path, place: TrainingStorage) -> str:
+def training_folder_name(checkpoints: Path, storage: TrainingStorage) -> str:
     """Return the name of the training run's folder in the storage.
 
     A resumed training run gets its earlier name, and every other run a new one. If the storage has changed, training
-    starts from the beginning, because the earlier storage has the checkpoints.
+    starts from the beginning, because the checkpoints are in the earlier storage.
     """
     file = checkpoints / STORAGE_FILE
-    if known := _stored_name(file, place):
+    if known := _stored_name(file, storage):
         return known
-    for each in stored_checkpoints(checkpoints):
+    for each in read_stored_checkpoints(checkpoints):
         print(
-            f"checkpoint of step {each.step} lies in another storage than {place.location}, and is not used", flush=True
+            f"checkpoint of step {each.step} lies in another storage than {storage.location}, and is not used",
+            flush=True,
         )
     for path in checkpoints.glob("stored-*.json"):
         path.unlink()
     name = f"training-{secrets.token_hex(16)}"
-    write_json(file, {"place": place.location, "name": name})
+    write_json(file, {"place": storage.location, "name": name})
     return name
 
 
-def _stored_name(file: Path, place: TrainingStorage) -> str | None:
+def _stored_name(file: Path, current_storage: TrainingStorage) -> str | None:
     if not file.exists():
         return None
     try:
         storage = read_json(file)
-        return str(storage["name"]) if storage["place"] == place.location else None
+        return str(storage["name"]) if storage["place"] == current_storage.location else None
     except DOCUMENT_ERRORS:
         print(f"{file} is damaged; the training begins anew", flush=True)
         return None
 
 
 @contextmanager
-def coordinated(job: Job) -> Iterator[Job]:
+def run_coordinator(job: Job) -> Iterator[Job]:
     """Run a coordinator during the block and yield the job with its handle. Ray has to be connected."""
     if job.remote is None:
         yield job
@@ -90,15 +93,15 @@ def coordinated(job: Job) -> Iterator[Job]:
 def fetch_weights(job: Job) -> None:
     if job.remote is None:
         return
-    place = TrainingStorage(job.remote.place)
-    announce("train", f"fetching the weights from {place.location}")
-    trees.get(place, job.remote.name, read_json(job.scratch / WEIGHTS_FILE), job.output)
+    place = TrainingStorage(job.remote.location)
+    print_progress("train", f"fetching the weights from {place.location}")
+    trees.fetch_tree(place, job.remote.folder_name, read_json(job.scratch / WEIGHTS_FILE), job.output)
 
 
 def remove_training(job: Job) -> None:
     """Remove the training run's folder from the storage.
 
-    It is called after the stage has written its outputs. Before that, the training run can be resumed from this folder.
+    This is done after the stage has written its outputs. Until then, the training run can be resumed from this folder.
     """
     if job.remote:
-        TrainingStorage(job.remote.place).remove(job.remote.name)
+        TrainingStorage(job.remote.location).remove(job.remote.folder_name)

@@ -1,4 +1,4 @@
-"""Verification of a training run while it runs: each check computes independently what the engine claims.
+"""Verification of a training run while it runs. Each check independently recomputes a result of the engine.
 
 Stage `tokenise` verifies the tokens of every row (rows/row_verification.py).
 

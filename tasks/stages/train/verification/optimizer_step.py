@@ -12,18 +12,18 @@ from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.rows.order import Rows
 from tasks.stages.train.verification import engine_state
 
-TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
+GRADIENT_TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
 """Maximum relative difference between the optimizer's and autograd's gradient, by precision. It allows for rounding."""
 
-ROUNDING_SHARE = 1e-4
+MIN_GRADIENT_SHARE = 1e-4
 """Smallest size of a gradient, relative to the optimizer's running mean, that is not lost in rounding."""
 
 
 class StepSums:
-    """Sums of a step's loss, tokens and rows over all workers, which are compared with the expected values."""
+    """Sums of a step's loss, target tokens and rows over all workers. They are compared with the expected values."""
 
-    def __init__(self, device: Any, together: int = 1) -> None:
-        self._together = together
+    def __init__(self, device: Any, workers_per_group: int = 1) -> None:
+        self._together = workers_per_group
         self._sums = torch.zeros(4, dtype=torch.float64, device=device)
 
     def add(self, loss: torch.Tensor, batch: Batch, rows: Rows) -> None:
@@ -31,7 +31,7 @@ class StepSums:
         self._sums += torch.tensor(own, dtype=torch.float64, device=self._sums.device)
         self._sums[0] += loss.detach()  # on the device, since reading it would wait for the pass
 
-    def close(self, number: int, rows: Rows, targets: int) -> float:
+    def close(self, number: int, rows: Rows, target_count: int) -> float:
         """Return the loss summed over all workers.
 
         Raises:
@@ -41,11 +41,11 @@ class StepSums:
             distributed.all_reduce(self._sums)
         loss, *seen = self._sums.tolist()
         seen[1:] = (it / self._together for it in seen[1:])
-        wanted = [targets, len(rows), float((rows + 1).sum())]
+        wanted = [target_count, len(rows), float((rows + 1).sum())]
         if seen != wanted:
             raise Refused(
-                f"step {number + 1} has {len(rows)} rows with {targets} target tokens, and {seen[1]:.0f} rows with "
-                f"{seen[0]:.0f} were computed"
+                f"step {number + 1} has {len(rows)} rows with {target_count} target tokens, and {seen[1]:.0f} rows "
+                f"with {seen[0]:.0f} were computed"
                 + ("" if seen[1] != len(rows) else ", not each of them once")
                 + "; rows were left out or taken twice; report it"
             )
@@ -55,28 +55,28 @@ class StepSums:
 class FirstStepCheck:
     """Verification of the first optimizer step after training begins or is resumed."""
 
-    def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
+    def __init__(self, engine: Any, training: Training, is_first_step: bool) -> None:
         """Start to record gradients.
 
         Args:
             engine: DeepSpeed engine with the model.
             training: Parameters of the training run.
-            fresh: Whether no step has been taken before, so the optimizer has no state.
+            is_first_step: Whether no step has been taken before, so the optimizer has no state.
         """
         self.engine, self.training = engine, training
         self.weights = engine_state.trained_weights(engine)
         self._has_gradient: dict[str, bool] = {}
         self._scale = torch.ones(())
         self._sum: torch.Tensor | None = None
-        self._chosen, self._weight = engine_state.probe_weight(engine, training)
-        self._before = None if fresh else engine_state.first_moment(engine, self._weight)
+        self._chosen, self._weight = engine_state.choose_probe_weight(engine, training)
+        self._before = None if is_first_step else engine_state.first_moment(engine, self._weight)
         self._hooks = [
             it.register_hook(lambda gradient, name=name: self._record_gradient(name, gradient))
             for name, it in self.weights.items()
         ]
 
-    def watch_loss(self, loss: torch.Tensor) -> None:
-        """Record the factor by which the engine scales `loss`. This method is called before the backward pass."""
+    def record_loss_scale(self, loss: torch.Tensor) -> None:
+        """Record the factor by which the engine scales `loss`. This method must be called before the backward pass."""
 
         def keep(gradient: torch.Tensor) -> None:
             self._scale = gradient.detach().clone()
@@ -89,11 +89,11 @@ class FirstStepCheck:
             plain = gradient.detach().float() / self._scale
             self._sum = plain if self._sum is None else self._sum + plain
 
-    def close(self, targets: int) -> None:
+    def verify_step(self, target_count: int) -> None:
         """Verify the optimizer step after it was taken.
 
         Args:
-            targets: Number of target tokens in the step.
+            target_count: Number of target tokens in the step.
 
         Raises:
             Refused: A weight did not learn, or the gradient was not that of the mean loss per target token.
@@ -109,11 +109,11 @@ class FirstStepCheck:
             distributed.all_reduce(self._sum)
         norm = float(self.engine.get_global_grad_norm())
         clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
-        gradient = self._sum.reshape(-1) / targets * clipped
+        gradient = self._sum.reshape(-1) / target_count * clipped
         before = torch.zeros_like(gradient) if self._before is None else self._before
         wanted, fresh = (1 - engine_state.ADAM_BETA1) * gradient, moment - engine_state.ADAM_BETA1 * before
-        apart = float((fresh - wanted).norm() / max(wanted.norm(), ROUNDING_SHARE * before.norm()))
-        if not apart <= TOLERANCE[self.training.precision]:
+        apart = float((fresh - wanted).norm() / max(wanted.norm(), MIN_GRADIENT_SHARE * before.norm()))
+        if not apart <= GRADIENT_TOLERANCE[self.training.precision]:
             size = float(fresh.norm() / wanted.norm())
             rounded = self.training.precision == "bf16" and self.training.zero_stage == 0
             hint = "set training.zero_stage to 1, which sums passes in fp32" if rounded else (
@@ -126,17 +126,20 @@ class FirstStepCheck:
             )
 
     def _require_gradients(self) -> None:
-        """Verify that each weight has a gradient on at least one worker, because a single worker can have no rows."""
+        """Verify that each weight has a gradient on at least one worker.
+
+        A single worker can have no rows and thus no gradients.
+        """
         has_gradient = torch.tensor(
             [float(self._has_gradient.get(name, False)) for name in self.weights], device=self.engine.device
         )
         if distributed.get_world_size() > 1:
             distributed.all_reduce(has_gradient, op=distributed.ReduceOp.MAX)
-        adapter = methods.get(self.training.method).adapter
+        adapter = methods.get_method(self.training.method).adapter
         idle = [
             name
             for name, has in zip(self.weights, has_gradient.tolist(), strict=True)
-            if not has and not (adapter and adapter.starts_idle(name))
+            if not has and not (adapter and adapter.has_zero_gradient_at_start(name))
         ]
         if idle and has_gradient.any():
             raise Refused(

@@ -1,4 +1,4 @@
-"""Verification that exactly those weights are trained that the parameters name."""
+"""Verification that training changes exactly the weights that the parameters name."""
 
 import difflib
 from typing import Any
@@ -8,7 +8,7 @@ from tasks.core.params import methods
 from tasks.core.params.training import Training
 
 
-def require_targets(model: Any, training: Training) -> None:
+def require_lora_targets(model: Any, training: Training) -> None:
     """Verify that the base model has the modules that `training.lora_targets` names.
 
     PEFT raises no error as long as it finds one of them.
@@ -16,10 +16,10 @@ def require_targets(model: Any, training: Training) -> None:
     Raises:
         InputError: The base model lacks a module.
     """
-    require_names(linear_modules(model), training)
+    require_module_names(linear_module_names(model), training)
 
 
-def require_names(names: set[str], training: Training) -> None:
+def require_module_names(names: set[str], training: Training) -> None:
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
         near = sorted({like for wanted in missing for like in difflib.get_close_matches(wanted, names, 3)})
@@ -27,23 +27,23 @@ def require_names(names: set[str], training: Training) -> None:
         raise InputError(f"training.lora_targets: the base model has no linear layer {', '.join(missing)}{hint}")
 
 
-def linear_modules(model: Any) -> set[str]:
+def linear_module_names(model: Any) -> set[str]:
     from torch import nn
 
     return {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
 
-def require_trained(model: Any, training: Training) -> None:
+def require_trained_weights(model: Any, training: Training) -> None:
     """Verify that the weights with gradients are those of the training method.
 
     Raises:
-        Refused: A weight is trained that should be frozen, or the reverse.
+        Refused: A weight that should be frozen is trained, or the reverse.
     """
-    adapter = methods.get(training.method).adapter
+    adapter = methods.get_method(training.method).adapter
     wrong = [
         name
         for name, weight in model.named_parameters()
-        if weight.requires_grad != (adapter is None or adapter.weight_names in name)
+        if weight.requires_grad != (adapter is None or adapter.weight_name_part in name)
     ]  # fmt: skip
     if wrong:
         raise Refused(

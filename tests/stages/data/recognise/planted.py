@@ -15,7 +15,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 from tasks.inquiry.planted_defects import character_score
-from tasks.inquiry.planted_defects.character_score import CharacterScore, ClassCounts, count_characters
+from tasks.inquiry.planted_defects.character_score import CategoryCounts, CharacterScore, count_characters
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.recognisers.data import lists
@@ -205,11 +205,11 @@ def _filled(template: str, values: Values) -> Planted:
 
 def scores(cases: Sequence[Planted], found: Sequence[Sequence[DetectedSpan] | None]) -> dict[str, CharacterScore]:
     """By class, and for `all`."""
-    counted: ClassCounts = Counter()
+    counted: CategoryCounts = Counter()
     for case, spans in zip(cases, found, strict=True):
         assert spans is not None
         counted.update(count_characters(case.text, case.truth, spans))
-    return character_score.score_classes(counted)
+    return character_score.score_categories(counted)
 
 
 CACHED = (
@@ -228,7 +228,7 @@ CACHED = (
 @contextmanager
 def names_held_out(share: float) -> Iterator[None]:
     """That share of all names taken out of the lists, always the same ones: faker's names are in them."""
-    read = lists.read
+    read = lists.read_words
 
     def fewer(name: str) -> frozenset[str]:
         kept = read(name)
@@ -237,11 +237,11 @@ def names_held_out(share: float) -> Iterator[None]:
         return frozenset(word for word in kept if zlib.crc32(word.encode()) % 1000 >= share * 1000)
 
     _forget()
-    lists.read = fewer
+    lists.read_words = fewer
     try:
         yield
     finally:
-        lists.read = read
+        lists.read_words = read
         _forget()
 
 

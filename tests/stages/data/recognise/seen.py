@@ -5,7 +5,7 @@ from tasks.stages.data.protect.recognisers import engine
 
 def seen(text: str, language_model: bool = False) -> list[tuple[str, str]]:
     """Each span's text and kind."""
-    (spans,) = engine.find_all([text], language_model)
+    (spans,) = engine.find_spans([text], language_model)
     assert spans is not None
     return [(text[span.start : span.end], span.kind) for span in spans]
 

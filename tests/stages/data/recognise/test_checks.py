@@ -7,14 +7,14 @@ import pytest
 from tasks.stages.data.protect.recognisers.numbers import check_digits
 
 SAMPLES = [
-    (check_digits.luhn, "4111111111111111"),
-    (check_digits.iban, "DE89370400440532013000"),
-    (check_digits.german_tax_id, "86095742719"),
-    (check_digits.german_pension_number, "15070649C103"),
-    (check_digits.german_health_number, "A123456780"),
-    (check_digits.icao, "L01X00T471"),
-    (check_digits.nhs, "9434765919"),
-    (check_digits.aba, "011000015"),
+    (check_digits.is_valid_luhn, "4111111111111111"),
+    (check_digits.is_valid_iban, "DE89370400440532013000"),
+    (check_digits.is_valid_german_tax_id, "86095742719"),
+    (check_digits.is_valid_german_pension_number, "15070649C103"),
+    (check_digits.is_valid_german_health_number, "A123456780"),
+    (check_digits.is_valid_icao, "L01X00T471"),
+    (check_digits.is_valid_nhs_number, "9434765919"),
+    (check_digits.is_valid_aba_number, "011000015"),
 ]
 
 
@@ -25,8 +25,10 @@ def test_of_ten_last_digits_one_is_right(check: Callable[[str], bool], sample: s
 
 @pytest.mark.parametrize("digits", ["000121234", "666121234", "219009999", "219090000"])
 def test_social_security_numbers_that_are_never_given(digits: str) -> None:
-    assert not check_digits.us_ssn(digits) and check_digits.us_ssn("219099999")
+    assert not check_digits.is_possible_us_ssn(digits) and check_digits.is_possible_us_ssn("219099999")
 
 
 def test_an_iban_has_the_length_of_its_country() -> None:
-    assert not check_digits.iban("DE8937040044053201300") and not check_digits.iban("XX89370400440532013000")
+    assert not check_digits.is_valid_iban("DE8937040044053201300") and not check_digits.is_valid_iban(
+        "XX89370400440532013000"
+    )

@@ -72,4 +72,4 @@ def test_keys_of_the_usual_providers_are_found_in_sentences_and_little_else(held
 
 
 def read(texts: list[Text]) -> list[list[Span] | None]:
-    return engine.find_all([text.text for text in texts], language_model=False)
+    return engine.find_spans([text.text for text in texts], language_model=False)

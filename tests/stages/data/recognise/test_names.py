@@ -55,7 +55,8 @@ def test_the_language_model_does_without_torch_and_hides_it_from_nobody() -> Non
     script = (
         "import sys; from importlib.util import find_spec; "
         "from tasks.stages.data.protect.recognisers.names import spacy_model; "
-        "assert [s.kind for s in next(spacy_model.find(['I met Quentin Featherstone in Leeds']))] == ['PERSON']; "
+        "assert [s.kind for s in next(spacy_model.find_people(['I met Quentin Featherstone in Leeds']))] "
+        "== ['PERSON']; "
         "assert not [name for name in sys.modules if name.startswith('torch')] and find_spec('torch')"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[4])

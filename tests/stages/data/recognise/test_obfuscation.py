@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.stages.data.protect.recognisers.fold import INVISIBLE_CHARACTERS, fold
+from tasks.stages.data.protect.recognisers.fold import INVISIBLE_CHARACTERS, fold_text
 from tasks.stages.data.protect.recognisers.span import Span, resolve_overlaps
 from tests.stages.data.recognise.seen import seen
 
@@ -50,7 +50,7 @@ def test_folding_keeps_every_visible_character_in_its_place() -> None:
     rng = random.Random(1)
     for _ in range(200):
         text = "".join(rng.choices("aАé１٣\u200b\u00ad—’ \n🙂漢", k=30))
-        assert len(fold(text).text) == sum(c not in INVISIBLE_CHARACTERS for c in text)
+        assert len(fold_text(text).text) == sum(c not in INVISIBLE_CHARACTERS for c in text)
 
 
 def test_choosing_uncovers_no_character() -> None:

@@ -13,7 +13,7 @@ WORDS = {"all", "name", "address", "health"}
 def measured(share: float) -> dict[str, CharacterScore]:
     cases = planted(4, seed=3)
     with names_held_out(share):
-        return scores(cases, detector.find_all([case.text for case in cases]))
+        return scores(cases, detector.detect_spans([case.text for case in cases]))
 
 
 def test_planted_values_are_found_and_little_else() -> None:
@@ -32,7 +32,7 @@ def test_names_that_no_list_has_are_still_found_mostly() -> None:
 @pytest.mark.parametrize("seed", [5, 6])
 def test_identifiers_with_a_form_are_found_to_the_last_character(seed: int) -> None:
     cases = planted(2, seed)
-    found = scores(cases, detector.find_all([case.text for case in cases]))
+    found = scores(cases, detector.detect_spans([case.text for case in cases]))
     formed = [score for name, score in found.items() if name not in WORDS]
     assert sum(score.hit for score in formed) >= 0.995 * sum(score.truth for score in formed)
     assert sum(score.right for score in formed) >= 0.99 * sum(score.marked for score in formed)
@@ -41,6 +41,6 @@ def test_identifiers_with_a_form_are_found_to_the_last_character(seed: int) -> N
 @pytest.mark.parametrize("held_out", [False, True])
 def test_identifiers_of_many_countries_are_found_in_sentences_that_no_rule_was_written_against(held_out: bool) -> None:
     cases = formats.made(held_out, each=2, seed=4)
-    found = scores(cases, detector.find_all([case.text for case in cases]))
+    found = scores(cases, detector.detect_spans([case.text for case in cases]))
     assert found["all"].truth > 1_000
     assert found["all"].recall >= 0.99 and found["all"].precision >= 0.9

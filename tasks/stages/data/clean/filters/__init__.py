@@ -1,1 +1,4 @@
-"""Filters of single records, one file each, named for its rule. `tasks/core/params/filters.py` is their table."""
+"""Filters of single records. Each file has one filter and is named for its rule.
+
+`tasks/core/params/filters.py` lists the filters with their parameters.
+"""

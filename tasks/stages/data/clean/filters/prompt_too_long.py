@@ -1,4 +1,4 @@
-"""Filter of records with a prompt of too many characters."""
+"""Filter that removes records whose prompt has too many characters."""
 
 from tasks.stages.data.clean.filter import Filter
 

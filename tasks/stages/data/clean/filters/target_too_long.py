@@ -1,4 +1,4 @@
-"""Filter of records with a target of too many characters."""
+"""Filter that removes records whose target has too many characters."""
 
 from tasks.stages.data.clean.filter import Filter
 

@@ -5,12 +5,12 @@ Similar texts are found with:
     form.py        normalised form of a text, on which similarity is measured
     markers.py     patterns of version markers and dates, in which editions of a text differ
     shingles.py    shingles of a text: its windows of five bytes
-    signatures.py  32 band keys of a set of shingles (rensa)
+    signatures.py  32 band keys of a set of shingles (library rensa)
     candidates.py  pairs of texts with a common band key
     jaccard.py     exact Jaccard similarity of candidate pairs
     pairs.py       all of these steps, from texts to similar pairs
     batches.py     division of the work into parts that fit into memory
-    groups.py      groups of texts that pairs connect
+    groups.py      groups of texts that are connected by pairs
 
 Similar texts are compared with:
 
@@ -22,6 +22,6 @@ Similar texts are compared with:
     target_form.py  normal form of targets
     lists/          word lists: courtesy phrases, and words that are never typos
 
-The package works on texts and not on records. The search for pairs works on Arrow and NumPy columns, batch by batch;
+The package works on texts rather than records. The search for pairs works on Arrow and NumPy columns, batch by batch;
 the comparison of two texts works on strings.
 """

@@ -1,7 +1,7 @@
 """Content of a text: its words, numbers and symbols, without differences that do not change the meaning.
 
-Case, spaces, punctuation, emoji, the spelling of umlauts with one letter or two, and the marks of quotations and
-headings do not matter. On request the courtesy phrases at both ends of a message are removed as well
+The following differences are ignored: case, spaces, punctuation, emoji, umlauts spelled with one letter or two, and
+marks of quotations and headings. On request, courtesy phrases at both ends of a message are removed as well
 (lists/courtesy.txt). Numbers, symbols such as % and €, and placeholders of personal data stay as they are.
 """
 
@@ -16,7 +16,7 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN, has_mask
 WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
 NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
 TOKEN = re.compile(rf"({PLACEHOLDER_PATTERN})|({NUMBER})|({WORD})|(\S)")
-LINE_MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
+LINE_PREFIX_MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
 """Pattern of marks for quotations, lists and headings at the start of a line. A sign before a number is not such a
 mark."""
 KEPT_SIGNS = frozenset("%‰§@&/\\°")
@@ -24,20 +24,20 @@ KEPT_SIGNS = frozenset("%‰§@&/\\°")
 LETTER_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
 SPELLING_TABLE = str.maketrans(LETTER_SPELLINGS)
 COURTESY_WORDS = frozenset({"please", "pls", "bitte"})
-OPENS = frozenset('.!?:;\n…"“„»>')
+SENTENCE_OPENERS = frozenset('.!?:;\n…"“„»>')
 
 
 class Content(NamedTuple):
     text: str
     """Words, numbers and symbols, separated by single spaces. Capitals are kept, because they may distinguish a
     name."""
-    masked: bool
+    has_masked_value: bool
     """Whether the text has a placeholder without a token, such as `[address]`, unlike `[name:k3v9x2ab7dqm]`."""
 
     @property
-    def key(self) -> str:
+    def comparison_key(self) -> str:
         """Text for comparison, which is equal for contents that differ only in case and courtesy phrases."""
-        return " ".join(without_courtesy(self.text.split())).lower()
+        return " ".join(remove_courtesy_phrases(self.text.split())).lower()
 
     @property
     def signature(self) -> str:
@@ -45,14 +45,14 @@ class Content(NamedTuple):
         return " ".join(word for word in self.text.lower().split() if not word.isalpha())
 
     @property
-    def people(self) -> str:
+    def placeholders(self) -> str:
         """Placeholders of personal data, separated by spaces."""
         return " ".join(word for word in self.text.split() if word.startswith("["))
 
 
 def extract_content(text: str) -> Content:
     words = list[str]()
-    plain = LINE_MARKS.sub("\n", unicodedata.normalize("NFKC", text))
+    plain = LINE_PREFIX_MARKS.sub("\n", unicodedata.normalize("NFKC", text))
     lower = plain.upper() == plain  # capitals do not distinguish names in a text of capitals only
     for match in TOKEN.finditer(plain):
         placeholder, _, number, word, sign = match.groups()
@@ -61,13 +61,13 @@ def extract_content(text: str) -> Content:
         elif number:
             words.append(number.casefold())
         elif word:
-            words.append(_spelling(word, lower))
+            words.append(_normalise_spelling(word, lower))
         elif _is_content(sign):
             words.append(sign)
     return Content(" ".join(words), has_masked_value(plain))
 
 
-def _spelling(word: str, lower: bool) -> str:
+def _normalise_spelling(word: str, lower: bool) -> str:
     plain = word.casefold().translate(SPELLING_TABLE)
     if lower or word.islower() or word == "I":
         return plain
@@ -79,7 +79,7 @@ def _is_content(sign: str) -> bool:
     return sign in KEPT_SIGNS or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
 
 
-def without_courtesy(words: list[str]) -> list[str]:
+def remove_courtesy_phrases(words: list[str]) -> list[str]:
     """Return the words without courtesy phrases, or all words if nothing else is left."""
     lower = [word.lower() for word in words]
     begin, end = 0, len(words)
@@ -92,12 +92,12 @@ def without_courtesy(words: list[str]) -> list[str]:
 
 def _courtesy_length(words: list[str], begins: bool) -> int:
     sizes = range(len(words), 0, -1)
-    return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
+    return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesy_phrases()), 0)
 
 
 MAX_PHRASE_WORDS = 6
 
 
 @lru_cache(maxsize=1)
-def _courtesies() -> frozenset[tuple[str, ...]]:
+def _courtesy_phrases() -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(line.split()) for line in read_list("courtesy"))

@@ -5,13 +5,13 @@ So two texts say the same only if all of their words are equal except for typos 
 other difference distinguishes them.
 """
 
-from tasks.stages.data.deduplicate.similarity.content import without_courtesy
+from tasks.stages.data.deduplicate.similarity.content import remove_courtesy_phrases
 from tasks.stages.data.deduplicate.similarity.typos import is_never_typo, is_typo
 from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 from tasks.stages.data.protect.recognisers.names.language import is_german
 
 
-def says_the_same(text: str, other: str, uses: WordUses) -> bool:
+def have_same_content(text: str, other: str, uses: WordUses) -> bool:
     """Return whether two texts differ only in typos, in spaces within words and in courtesy phrases.
 
     The texts are in the form of `Content.text`. `uses` has the number of uses of each word in all texts.
@@ -19,7 +19,7 @@ def says_the_same(text: str, other: str, uses: WordUses) -> bool:
     first, second = sorted((text, other))
     ours, theirs, german = first.split(), second.split(), is_german(first)
     return _equal_except_typos(ours, theirs, uses, german) or _equal_except_typos(
-        without_courtesy(ours), without_courtesy(theirs), uses, german
+        remove_courtesy_phrases(ours), remove_courtesy_phrases(theirs), uses, german
     )
 
 

@@ -1,4 +1,4 @@
-"""Groups of texts that pairs connect."""
+"""Groups of texts that are connected by pairs."""
 
 import numpy as np
 

@@ -19,7 +19,9 @@ DATE = "|".join(
     )
 )
 VERSION = r"\b(?:v|ver|version|rev|revision|release|fassung)\.? ?\d+(?:\.\d+)*\b"  # v2, Version 3.1, Fassung 2
-REPLACED = r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}"  # to the end of the clause
+REPLACES_CLAUSE = (
+    r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}"  # to the end of the clause
+)
 EDITION_WORDS = (
     "updated", "last updated", "last modified", "last changed", "last revised", "revised", "as of", "valid from",
     "effective", "effective date", "effective from", "in force since", "in force from", "in effect since",
@@ -29,12 +31,12 @@ EDITION_WORDS = (
 """Words that state an edition if a date follows. Owners can add words with `edition_words` in sources.yaml."""
 
 
-def edition_pattern(words: Iterable[str], what: str) -> str:
+def edition_pattern(words: Iterable[str], value_pattern: str) -> str:
     plain = {" ".join(word.casefold().split()) for word in words}
     longest_first = sorted(plain, key=lambda word: (-len(word), word))
     either = "|".join(re.escape(word).replace("\\ ", " ") for word in longest_first)
-    return rf"(?:\b|^)(?:{either})(?:\.?:| on| am| im| vom)? ?(?:{what})"
+    return rf"(?:\b|^)(?:{either})(?:\.?:| on| am| im| vom)? ?(?:{value_pattern})"
 
 
-DATED = edition_pattern(EDITION_WORDS, DATE)
-MARKER = f"{VERSION}|{REPLACED}|{DATED}"
+DATED_EDITION = edition_pattern(EDITION_WORDS, DATE)
+EDITION_MARKER = f"{VERSION}|{REPLACES_CLAUSE}|{DATED_EDITION}"

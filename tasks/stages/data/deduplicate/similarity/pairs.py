@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 
 from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
 from tasks.stages.data.deduplicate.similarity.candidates import candidate_pairs
-from tasks.stages.data.deduplicate.similarity.jaccard import pairs_above
-from tasks.stages.data.deduplicate.similarity.shingles import shingle
+from tasks.stages.data.deduplicate.similarity.jaccard import filter_similar_pairs
+from tasks.stages.data.deduplicate.similarity.shingles import compute_shingles
 from tasks.stages.data.deduplicate.similarity.signatures import band_keys
 
 BATCH_BYTES = 1 << 20
-"""Maximum number of bytes of text that are shingled at a time; each takes about 40 bytes of memory."""
+"""Maximum number of bytes of text that are shingled at a time. Each byte of text takes about 40 bytes of memory."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,16 @@ class NearPairs:
     jaccards: np.ndarray
 
 
-def near_pairs(forms: pa.Array, order: np.ndarray, least: float) -> NearPairs:
-    """Return the pairs of distinct texts with a Jaccard similarity of at least `least`.
+def find_near_pairs(forms: pa.Array, order: np.ndarray, min_similarity: float) -> NearPairs:
+    """Return the pairs of distinct texts with a Jaccard similarity of at least `min_similarity`.
 
     `order` has the indices of the texts to compare, in order of preference. The result depends only on the set of texts
-    and on this order. The memory needed in addition to the texts is 20 MB and 300 bytes for each text.
+    and on this order. In addition to the texts, the computation needs 20 MB of memory plus 300 bytes for each text.
     """
     keys = np.zeros((len(forms), 0), np.uint32)
     if len(order) > 1:
         sizes = pc.binary_length(forms).to_numpy()
         slices = (forms.slice(begin, end - begin) for begin, end in batch_ranges(sizes, BATCH_BYTES))
-        keys = np.concatenate([band_keys(shingle(part), least) for part in slices])
+        keys = np.concatenate([band_keys(compute_shingles(part), min_similarity) for part in slices])
     pairs = np.sort(order[candidate_pairs(keys[order])], axis=1)
-    return NearPairs(*pairs_above(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], least))
+    return NearPairs(*filter_similar_pairs(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], min_similarity))

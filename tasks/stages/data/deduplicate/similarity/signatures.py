@@ -1,7 +1,8 @@
-"""Band keys of sets of shingles: similar texts have at least one key in common, other texts hardly ever.
+"""Band keys of sets of shingles. Similar texts have at least one key in common; other texts hardly ever do.
 
-Each text has 32 bands, each computed from the same number of MinHash values. Two texts with Jaccard similarity J have a
-band in common with probability 1 - (1 - J^rows)^32 (Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, 3.4).
+Each text has 32 bands, each computed from the same number of MinHash values (`rows`). Two texts with Jaccard similarity
+J have a band in common with probability 1 - (1 - J^rows)^32 (Leskovec, Rajaraman and Ullman, Mining of Massive
+Datasets, 3.4).
 """
 
 from typing import Any
@@ -15,17 +16,18 @@ MAX_ROWS_PER_BAND = 8
 """Maximum number of MinHash values in a band. More would miss too many of the pairs just above the threshold. The 32
 bands of a text then have 256 values, which are computed fast enough."""
 MAX_MISSED_SHARE = 0.001
-"""Maximum share of the pairs at the threshold that may be missed. At a threshold of .85, the share is .00004."""
+"""Maximum fraction of the pairs exactly at the similarity threshold that may be missed. At a threshold of .85, the
+actual fraction is .00004."""
 SEED = 17
-MIX_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+HASH_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio. Multiplication by this number spreads a value over the upper bits (Knuth, TAOCP
 6.4)."""
 
 
 def rows_per_band(jaccard: float) -> int:
-    """Return the largest number of MinHash values in a band with which few enough pairs are missed.
+    """Return the largest number of MinHash values per band at which few enough similar pairs are missed.
 
-    More values mean fewer candidate pairs that turn out not to be similar. `jaccard` is the threshold.
+    With more values, fewer candidate pairs turn out not to be similar. `jaccard` is the similarity threshold.
     """
     fitting = [rows for rows in range(1, MAX_ROWS_PER_BAND + 1) if (1 - jaccard**rows) ** BANDS <= MAX_MISSED_SHARE]
     return max(fitting, default=1)
@@ -45,6 +47,6 @@ def band_keys(shingles: Shingles, jaccard: float) -> np.ndarray:
     values = np.array(matrix.to_rows(), np.uint64).reshape(len(shingles.starts) - 1, BANDS, rows_per_band(jaccard))
     keys = np.zeros(values.shape[:2], np.uint64)
     for row in range(rows_per_band(jaccard)):
-        keys = (keys ^ values[:, :, row]) * MIX_MULTIPLIER
+        keys = (keys ^ values[:, :, row]) * HASH_MULTIPLIER
         keys ^= keys >> np.uint64(29)
     return (keys >> np.uint64(32)).astype(np.uint32)

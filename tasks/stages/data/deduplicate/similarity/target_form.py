@@ -1,4 +1,4 @@
-"""Normal form of targets: differences in case, spaces, final punctuation and the layout of JSON do not matter."""
+"""Normal form of targets, which ignores case, spaces, final punctuation and the layout of JSON."""
 
 from typing import Any
 

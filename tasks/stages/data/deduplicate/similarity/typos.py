@@ -1,9 +1,9 @@
-"""Recognition of typos: two spellings of which one is a word and the other is not.
+"""Recognition of typos: pairs of spellings of which one is a word and the other is not.
 
-"Account" and "accuont" are a word and a typo of it; "modified" and "codified" are two words, and "Hansen" and "Hanson"
-may be two people. A spelling is a word if a list has it (English base forms, names, the short words of
-lists/short.txt), or if the texts at hand use it often: the same typo is rare, so the spelling that is used far less
-often than a similar one is the typo.
+"Account" and "accuont" are a word and a typo of it. "Modified" and "codified" are two words, and "Hansen" and "Hanson"
+may be two people. A spelling is a word if a list contains it (English base forms, names, the short words of
+lists/short.txt), or if the texts at hand use it often. Any single typo is rare, so if one of two similar spellings is
+used far less often than the other, it is the typo.
 """
 
 from functools import lru_cache
@@ -22,16 +22,16 @@ from tasks.stages.data.protect.recognisers.names.lists import (
 MIN_LETTERS = 4
 """Minimum number of letters of a word in which a typo is recognised. Swapped letters are recognised in words of
 three letters too."""
-MIN_LETTERS_OF_TWO_TYPOS = 9
+MIN_LETTERS_FOR_TWO_TYPOS = 9
 """Minimum number of letters of a word in which two wrong letters still count as a typo."""
 MAX_LETTERS = 50
 """Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows
 with the square of their length."""
 MIN_USES = 3
-"""Number of uses from which a spelling counts as a word."""
-LOWER_CASE_DIVISOR = 10
-"""Ratio of all uses of a word to its uses in lower case, up to which the word does not count as a name."""
-ENDINGS = ("s", "es", "ed", "ing", "ly")
+"""Minimum number of uses at which a spelling counts as a word."""
+MAX_USES_PER_LOWER_CASE_USE = 10
+"""Maximum ratio of all uses of a word to its uses in lower case. Above this ratio, the word may be a name."""
+ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "ly")
 MIN_USE_RATIO = 5
 """Minimum ratio of the uses of a word to the uses of its typo."""
 
@@ -68,7 +68,7 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
         return False
     longest = max(len(a), len(b))
     near = edit_distance(a, b) == 1 or (
-        a[0] == b[0] and longest >= MIN_LETTERS_OF_TWO_TYPOS and edit_distance(a, b) == 2
+        a[0] == b[0] and longest >= MIN_LETTERS_FOR_TWO_TYPOS and edit_distance(a, b) == 2
     )
     return (
         near
@@ -101,7 +101,7 @@ def _is_listed(word: str, german: bool) -> bool:
     names = low in given_names() or (low in family_names() and not word.islower())
     return (
         low in _short_words()
-        or low in _nouns()
+        or low in _german_nouns()
         or low in frequent_words()
         or names
         or (not german and _is_english(low))
@@ -113,7 +113,7 @@ def _is_english(low: str) -> bool:
 
     Stems of fewer than MIN_LETTERS letters do not count, because too many of them are words by chance.
     """
-    stems = (low.removesuffix(ending) for ending in ENDINGS if low.endswith(ending))
+    stems = (low.removesuffix(ending) for ending in ENGLISH_ENDINGS if low.endswith(ending))
     return low in wordnet_words() or any(
         len(stem) >= MIN_LETTERS and {stem, stem + "e"} & wordnet_words() for stem in stems
     )
@@ -125,13 +125,17 @@ def _use_of(word: str, uses: WordUses) -> WordUse:
 
 def _is_ordinary(word: str, uses: WordUses) -> bool:
     use = _use_of(word, uses)
-    return is_never_typo(word) or use.lower >= max(MIN_USES, use.times // LOWER_CASE_DIVISOR) or _is_noun(word, uses)
+    return (
+        is_never_typo(word)
+        or use.lower >= max(MIN_USES, use.times // MAX_USES_PER_LOWER_CASE_USE)
+        or _is_noun(word, uses)
+    )
 
 
 def _is_noun(word: str, uses: WordUses) -> bool:
     low = word.lower()
-    used = len(low) >= MIN_LETTERS_OF_TWO_TYPOS and _use_of(word, uses).times >= MIN_USES
-    return used or low in _nouns() or (is_ordinary_word(low) and not _is_english(low))
+    used = len(low) >= MIN_LETTERS_FOR_TWO_TYPOS and _use_of(word, uses).times >= MIN_USES
+    return used or low in _german_nouns() or (is_ordinary_word(low) and not _is_english(low))
 
 
 def _is_abbreviation(word: str) -> bool:
@@ -155,5 +159,5 @@ def _short_words() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def _nouns() -> frozenset[str]:
+def _german_nouns() -> frozenset[str]:
     return frozenset(word for line in read_list("nouns_de") for word in line.split())

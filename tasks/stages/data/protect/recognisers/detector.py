@@ -42,17 +42,17 @@ CATEGORY_BY_KIND: Mapping[str, Category] = {
 }
 
 
-def find_all(texts: Sequence[str]) -> list[list[DetectedSpan] | None]:
+def detect_spans(texts: Sequence[str]) -> list[list[DetectedSpan] | None]:
     """Return the detected spans of each text; None for a text that could not be read to its end (`Detector`).
 
     Raises:
-        Unavailable: The language model is not installed. The error is raised even if no text needs the model, because
-            every text of a record is free text, and patterns miss names.
+        Unavailable: The language model is not installed. The error is raised even if none of the texts needs the model.
+            Every text of a record is free text, and patterns miss names in it.
     """
-    spacy_model.pipeline()
+    spacy_model.load_pipeline()
     return [
         None
         if spans is None
         else [DetectedSpan(span.start, span.end, CATEGORY_BY_KIND[span.kind]) for span in sorted(spans)]
-        for spans in engine.find_all(texts)
+        for spans in engine.find_spans(texts)
     ]

@@ -1,8 +1,8 @@
 """Choice of the recognisers that read each text, within time limits.
 
-Three cheap scans decide which recognisers can find anything: for digits, for signs of a credential and for capitals.
-The language model then reads the windows whose capitals neither lists nor cues explain, for all texts of a batch
-together.
+Three cheap scans, for digits, for signs of a credential and for capitals, decide which recognisers can find anything.
+The language model then reads the windows with capitalised words that neither lists nor cues explain. It reads the
+windows of all texts of a batch together.
 """
 
 import re
@@ -13,7 +13,7 @@ from time import thread_time
 from tasks.stages.data.protect.recognisers import health
 from tasks.stages.data.protect.recognisers.address import address
 from tasks.stages.data.protect.recognisers.credentials import named_secrets, prefixed_keys, providers, secret_syntax
-from tasks.stages.data.protect.recognisers.fold import FoldedText, fold
+from tasks.stages.data.protect.recognisers.fold import FoldedText, fold_text
 from tasks.stages.data.protect.recognisers.names import cues, gazetteer, lower_case, spacy_model
 from tasks.stages.data.protect.recognisers.names.language import is_german
 from tasks.stages.data.protect.recognisers.numbers import (
@@ -29,32 +29,32 @@ from tasks.stages.data.protect.recognisers.numbers import (
     us,
 )
 from tasks.stages.data.protect.recognisers.span import Recogniser, Span, resolve_overlaps
-from tasks.stages.data.protect.recognisers.windows import Window, windows
+from tasks.stages.data.protect.recognisers.windows import Window, split_into_windows
 
 MAX_CHARACTERS = 4_000_000
 """Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast
 machines give the same result."""
 TIME_LIMIT = 60.0
-"""Maximum processor time in seconds for a text, for the rules and separately for the language model. The rules take
-6 seconds for 1 MB of dense support text."""
+"""Maximum processor time in seconds for a text. It applies to the rules and, separately, to the language model. The
+rules take 6 seconds for 1 MB of dense support text."""
 NUMBER_HINT = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
 """Pattern of three digits close to each other, or of the serial number of a German identity card, which may have a
 single digit."""
 NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
-    iban.find,
-    card.find,
-    us.find,
-    uk.find,
-    germany.find,
-    labelled_numbers.find,
-    phone.find,
-    birth_date.find,
-    network.find,
+    iban.find_ibans,
+    card.find_cards,
+    us.find_us_numbers,
+    uk.find_british_numbers,
+    germany.find_german_numbers,
+    labelled_numbers.find_labelled_numbers,
+    phone.find_phone_numbers,
+    birth_date.find_birth_dates,
+    network.find_network_addresses,
 )
 CREDENTIAL_HINT = re.compile(
     r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
 )
-CAPITAL = re.compile(r"[^\W\d_a-z]")
+CAPITAL_OR_NON_ASCII_LETTER = re.compile(r"[^\W\d_a-z]")
 NETWORK_HINT = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
 
 
@@ -65,32 +65,32 @@ class _TextState:
     open_windows: list[Window] = field(default_factory=list)
     """Windows that the language model must read, because lists and cues do not explain every capitalised word in
     them."""
-    in_time: bool = True
+    is_within_limits: bool = True
 
 
-def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
+def find_spans(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
     """Find the spans of each text, with offsets into the original text; None for a text over a limit of size or time.
 
-    Without the language model, names are missed that are on no list and have no cue. This is for measurements only.
+    Without the language model, names that are on no list and have no cue are missed. This is for measurements only.
     """
-    readings = [_read(text) for text in texts]
+    readings = [_run_rules(text) for text in texts]
     if language_model:
         _run_language_model(readings)
-    return [_final_spans(reading) if reading.in_time else None for reading in readings]
+    return [_final_spans(reading) if reading.is_within_limits else None for reading in readings]
 
 
-def _read(text: str) -> _TextState:
+def _run_rules(text: str) -> _TextState:
     """Find patterns and names in a text, window by window.
 
     The time limit is checked between windows, because `re` cannot be interrupted.
     """
     if len(text) > MAX_CHARACTERS:
-        return _TextState(FoldedText("", ()), in_time=False)
-    reading = _TextState(fold(text))
+        return _TextState(FoldedText("", ()), is_within_limits=False)
+    reading = _TextState(fold_text(text))
     end = thread_time() + TIME_LIMIT
-    for window in windows(reading.folded.text):
+    for window in split_into_windows(reading.folded.text):
         if thread_time() > end:
-            return _TextState(reading.folded, in_time=False)
+            return _TextState(reading.folded, is_within_limits=False)
         spans = find_patterns(window.text) + find_names(window.text)
         reading.spans += window.uncut_spans(spans)
         if _needs_language_model(window.text, spans):
@@ -99,28 +99,37 @@ def _read(text: str) -> _TextState:
 
 
 def find_patterns(text: str) -> list[Span]:
-    spans = email.find(text) + health.find(text)
-    digits, capital = NUMBER_HINT.search(text), CAPITAL.search(text)
+    spans = email.find_email_addresses(text) + health.find_health_terms(text)
+    digits, capital = NUMBER_HINT.search(text), CAPITAL_OR_NON_ASCII_LETTER.search(text)
     if digits:
         for recogniser in NUMBER_RECOGNISERS:
             spans += recogniser(text)
     elif NETWORK_HINT.search(text):
-        spans += network.find(text)
+        spans += network.find_network_addresses(text)
     if digits or capital:
-        spans += address.find(text)
+        spans += address.find_addresses(text)
     if CREDENTIAL_HINT.search(text):
-        spans += providers.find(text) + prefixed_keys.find(text) + secret_syntax.find(text) + named_secrets.find(text)
+        spans += (
+            providers.find_provider_keys(text)
+            + prefixed_keys.find_prefixed_keys(text)
+            + secret_syntax.find_secrets_by_syntax(text)
+            + named_secrets.find_named_secrets(text)
+        )
     return spans
 
 
 def find_names(text: str) -> list[Span]:
-    return cues.find(text) + lower_case.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
+    return (
+        cues.find_names_after_cues(text)
+        + lower_case.find_lower_case_names(text)
+        + (gazetteer.find_capitalised_names(text) if CAPITAL_OR_NON_ASCII_LETTER.search(text) else [])
+    )
 
 
 def _needs_language_model(text: str, spans: list[Span]) -> bool:
     """Return whether the language model, which was trained only on English, should read a text."""
     sure = [span for span in spans if span.score > gazetteer.GUESS_SCORE]
-    return gazetteer.has_open_words(text, sure) and not is_german(text)
+    return gazetteer.has_unexplained_words(text, sure) and not is_german(text)
 
 
 def _run_language_model(readings: Sequence[_TextState]) -> None:
@@ -130,7 +139,7 @@ def _run_language_model(readings: Sequence[_TextState]) -> None:
     checked in between.
     """
     short = [reading for reading in readings if len(reading.open_windows) == 1]
-    answers = spacy_model.find(reading.open_windows[0].text for reading in short)
+    answers = spacy_model.find_people(reading.open_windows[0].text for reading in short)
     for reading, spans in zip(short, answers, strict=True):
         reading.spans += reading.open_windows[0].uncut_spans(spans)
     for reading in readings:
@@ -142,9 +151,9 @@ def _run_language_model_on_long(reading: _TextState) -> None:
     end = thread_time() + TIME_LIMIT
     for window in reading.open_windows:
         if thread_time() > end:
-            reading.in_time = False
+            reading.is_within_limits = False
             return
-        (spans,) = spacy_model.find([window.text])
+        (spans,) = spacy_model.find_people([window.text])
         reading.spans += window.uncut_spans(spans)
 
 

@@ -1,4 +1,4 @@
-"""Normalisation of characters before matching, with a way back to the offsets of the original text.
+"""Normalisation of characters before matching, with conversion of offsets back to the original text.
 
 - Removed: zero-width characters, joiners, soft hyphens and bidirectional controls. Combining marks are composed with
   the letter before them, or removed if Unicode has no such letter.
@@ -6,7 +6,7 @@
   Greek letters that look like Latin ones (chosen by hand from the confusables of Unicode TR39), and the variants of
   spaces, dashes and quotes.
 
-Folded text is used only for matching. Everything written afterwards is cut from the original text.
+Folded text is used only for matching. Text that is written afterwards is always cut from the original text.
 """
 
 import re
@@ -21,27 +21,27 @@ INVISIBLE_CHARACTERS = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe02\ufe0e\ufe0f\ufeff"
 )
-MARKS = "\u0300-\u036f"
+COMBINING_MARKS = "\u0300-\u036f"
 """Combining marks of European letters, as a range for a character class."""
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
 DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
-CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
-GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
+CYRILLIC_LOOKALIKES = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
+GREEK_LOOKALIKES = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
 """Latin letters by Greek letters of the same shape. A text that is really Greek becomes nonsense, which is harmless,
 because nothing is found in it."""
-STYLED_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
+STYLED_CHARACTER_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
 """Code points of full-width, mathematical and circled letters and digits."""
 DIGIT_RANGE = range(0x660, 0x1FBFA)
 """Range of code points that contains the decimal digits of other scripts."""
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[int, str]:
+def _translation_table() -> dict[int, str]:
     table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
-    table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
-    for points in STYLED_RANGES:
+    table |= {ord(c): plain for c, plain in (CYRILLIC_LOOKALIKES | GREEK_LOOKALIKES | DOTS).items()}
+    for points in STYLED_CHARACTER_RANGES:
         for point in points:
             plain = unicodedata.normalize("NFKC", chr(point))
             if len(plain) == 1 and plain.isascii():
@@ -55,12 +55,15 @@ def _table() -> dict[int, str]:
 @lru_cache(maxsize=1)
 def _foldable_pattern() -> re.Pattern[str]:
     return re.compile(
-        f"[{MARKS}" + re.escape(INVISIBLE_CHARACTERS) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]"
+        f"[{COMBINING_MARKS}"
+        + re.escape(INVISIBLE_CHARACTERS)
+        + "".join(re.escape(chr(p)) for p in sorted(_translation_table()))
+        + "]"
     )
 
 
-_REMOVED_CHARACTERS = re.compile(f"[{INVISIBLE_CHARACTERS}{MARKS}]")
-_LETTER_WITH_MARKS = re.compile(rf"[^\W\d_][{MARKS}]+")
+_REMOVED_CHARACTERS = re.compile(f"[{INVISIBLE_CHARACTERS}{COMBINING_MARKS}]")
+_LETTER_WITH_MARKS = re.compile(rf"[^\W\d_][{COMBINING_MARKS}]+")
 
 
 def _compose(m: re.Match[str]) -> str:
@@ -81,7 +84,7 @@ class FoldedText(NamedTuple):
         return span._replace(start=start, end=span.end + bisect_left(self.removed_offsets, span.end))
 
 
-def fold(text: str) -> FoldedText:
+def fold_text(text: str) -> FoldedText:
     """Return the text with its characters normalised for matching.
 
     A text that needs no change costs one scan, or none if it is ASCII.
@@ -90,4 +93,4 @@ def fold(text: str) -> FoldedText:
         return FoldedText(text, ())
     text = _LETTER_WITH_MARKS.sub(_compose, text)
     removed = tuple(m.start() - i for i, m in enumerate(_REMOVED_CHARACTERS.finditer(text)))
-    return FoldedText(_REMOVED_CHARACTERS.sub("", text).translate(_table()), removed)
+    return FoldedText(_REMOVED_CHARACTERS.sub("", text).translate(_translation_table()), removed)

@@ -16,21 +16,21 @@ the other."""
 class Window(NamedTuple):
     text: str
     start: int
-    total: int
+    text_length: int
 
     def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
 
-        The neighbouring window has such a span completely. A span longer than half the overlap is always yielded,
+        Such a span is complete in the neighbouring window. A span longer than half the overlap is always yielded,
         because both windows may cut it.
         """
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0
-            uncut_right = span.end < len(self.text) or self.start + len(self.text) == self.total
+            uncut_right = span.end < len(self.text) or self.start + len(self.text) == self.text_length
             if (uncut_left and uncut_right) or span.end - span.start > OVERLAP_LENGTH // 2:
                 yield span._replace(start=span.start + self.start, end=span.end + self.start)
 
 
-def windows(text: str) -> Iterator[Window]:
+def split_into_windows(text: str) -> Iterator[Window]:
     for start in range(0, max(1, len(text) - OVERLAP_LENGTH), WINDOW_LENGTH - OVERLAP_LENGTH):
         yield Window(text[start : start + WINDOW_LENGTH], start, len(text))

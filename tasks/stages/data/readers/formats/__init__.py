@@ -1,1 +1,4 @@
-"""Readers, one file each, named for the kind of source. `tasks/core/steps/kinds.py` is their table."""
+"""Readers of sources. Each file has one reader and is named for its kind of source.
+
+`tasks/core/steps/kinds.py` lists the kinds.
+"""

@@ -11,7 +11,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_columns
 from tasks.stages.data.readers.decoding import open_text, read_beginning
-from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_row_bytes, refuse_rows
+from tasks.stages.data.readers.limits import check_column_count, check_row_count, check_row_size, read_limited_lines
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 
@@ -22,11 +22,11 @@ class LimitedLines:
     """
 
     def __init__(self, content: TextIO, source: Source) -> None:
-        self._lines, self._source = lines_of(content, source), source
-        self.last = ""
+        self._lines, self._source = read_limited_lines(content, source), source
+        self.last_line = ""
         self._begun, self._characters, self._most = 1, 0, source.max_row_bytes
 
-    def begin(self, line: int) -> None:
+    def begin_row(self, line: int) -> None:
         """Start counting the characters of a row that begins on this line."""
         self._begun, self._characters = line, 0
 
@@ -34,15 +34,15 @@ class LimitedLines:
         return self
 
     def __next__(self) -> str:
-        self.last = next(self._lines)
-        self._characters += len(self.last)
+        self.last_line = next(self._lines)
+        self._characters += len(self.last_line)
         if self._characters > self._most:  # composing the message for every line would take half of the reading time
-            refuse_row_bytes(self._characters, f"the row that begins on line {self._begun}", self._source)
+            check_row_size(self._characters, f"the row that begins on line {self._begun}", self._source)
         # The parser stops at NUL characters, which normalisation would remove anyway.
-        return self.last.replace("\0", "")
+        return self.last_line.replace("\0", "")
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
+def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield the rows of a CSV file. Rows with too few or too many fields, or with stray quotes, are malformed."""
     content = open_text(file, source)
     # Hallmark limits rows; the parser's own limit of a field would cut a row in two.
@@ -50,9 +50,9 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     try:
         # Count all rows first: to process a row costs a hundred times as much as to find its end.
         for rows, _ in enumerate(_parse_rows(LimitedLines(content, source), source)):
-            refuse_rows(rows, source)
+            check_row_count(rows, source)
         content.seek(0)
-        yield from _rows(LimitedLines(content, source), source)
+        yield from _read_data_rows(LimitedLines(content, source), source)
     finally:
         csv.field_size_limit(limit)
 
@@ -61,7 +61,7 @@ def _parse_rows(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     while True:
         line = parser.line_num + 1
-        lines.begin(line)
+        lines.begin_row(line)
         try:
             yield line, next(parser)
         except StopIteration:
@@ -70,20 +70,20 @@ def _parse_rows(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list
             yield line, error
 
 
-def _header(row: list[str] | csv.Error, lines: LimitedLines, source: Source) -> list[str]:
+def _check_header(row: list[str] | csv.Error, lines: LimitedLines, source: Source) -> list[str]:
     if isinstance(row, csv.Error):
-        delimiters.check([], lines.last, source)
+        delimiters.check_delimiter([], lines.last_line, source)
         raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({row})")
     header = [name.strip() for name in row]
-    refuse_columns(len(header), source)
-    delimiters.check(header, lines.last, source)
+    check_column_count(len(header), source)
+    delimiters.check_delimiter(header, lines.last_line, source)
     check_columns(header, source)
     return header
 
 
-def _rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
+def _read_data_rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
     parsed, number = _parse_rows(lines, source), 0
-    header = _header(next(parsed)[1], lines, source)
+    header = _check_header(next(parsed)[1], lines, source)
     width = len(header)
     for line, fields in parsed:
         if not fields:
@@ -91,10 +91,10 @@ def _rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
         number += 1
         if isinstance(fields, csv.Error):
             if str(fields) == "unexpected end of data":
-                raise _truncated(source, f"within the quoted field of row {number}, which begins on line {line}")
+                raise _truncated_error(source, f"within the quoted field of row {number}, which begins on line {line}")
             yield MalformedRow(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
-        elif len(fields) < width and not lines.last.endswith(("\n", "\r")):
-            raise _truncated(source, f"after {len(fields)} of {width} fields of row {number}, on line {line}")
+        elif len(fields) < width and not lines.last_line.endswith(("\n", "\r")):
+            raise _truncated_error(source, f"after {len(fields)} of {width} fields of row {number}, on line {line}")
         elif len(fields) != width:
             yield MalformedRow(number, "field_count", f"line {line}: {len(fields)} fields, the header has {width}")
         else:
@@ -110,10 +110,10 @@ def column_names(file: IO[bytes], source: Source) -> list[str]:
     return [name.strip() for name in header]
 
 
-def _truncated(source: Source, where: str) -> InputError:
+def _truncated_error(source: Source, where: str) -> InputError:
     return InputError(
         f"source {source.id}: {source.location} is truncated: it ends {where}; fetch it again, or close the quote"
     )
 
 
-READER = Reader(read, column_names, recognises=lambda _: False, has_header=True)
+READER = Reader(read_rows, column_names, recognises=lambda _: False, has_header=True)

@@ -9,50 +9,50 @@ from tasks.core.errors import InputError
 from tasks.core.json_text import RefusedJson, parse, parse_strict
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
-from tasks.stages.data.readers.columns import check_mapped
-from tasks.stages.data.readers.decoding import open_text, plain_beginning, read_beginning
-from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_rows
+from tasks.stages.data.readers.columns import check_mapped_columns
+from tasks.stages.data.readers.decoding import open_text, read_beginning, strip_encoding_bytes
+from tasks.stages.data.readers.limits import check_column_count, check_row_count, read_limited_lines
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 MAX_KEY_LINES = 1_000
 """Maximum number of lines from which column names are collected."""
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
+def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield a row for each JSON object. Blank lines are skipped.
 
     A mapped field may be missing in some rows, but not in all of them.
     """
     content = open_text(file, source)
-    for lines, line in enumerate(lines_of(content, source), start=1):
-        refuse_rows(lines, source)
+    for lines, line in enumerate(read_limited_lines(content, source), start=1):
+        check_row_count(lines, source)
         if lines == 1:
             _check_form(line, source)
     content.seek(0)
     fields: dict[str, None] = {}
     number = 0
-    for index, line in enumerate(lines_of(content, source), start=1):
+    for index, line in enumerate(read_limited_lines(content, source), start=1):
         if not line.strip():
             continue
         number += 1
-        row = _row(line, number, index, source)
+        row = _parse_row(line, number, index, source)
         if isinstance(row, Row):
             fields.update(dict.fromkeys(row.values))
-            refuse_columns(len(fields), source)
+            check_column_count(len(fields), source)
         yield row
     if fields:
-        check_mapped(fields, source)
+        check_mapped_columns(fields, source)
 
 
 def _check_form(line: str, source: Source) -> None:
     where = f"source {source.id}: {source.location}"
-    if source.mapping.columns() <= delimiters.header_names(line):
+    if source.mapping.mapped_columns() <= delimiters.header_names(line):
         raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")
     if line.lstrip("\ufeff").startswith("[") and not line.rstrip().endswith("]"):
         raise InputError(f"{where} looks like one JSON list; write one object a line, without brackets and commas")
 
 
-def _row(line: str, number: int, index: int, source: Source) -> Row | MalformedRow:
+def _parse_row(line: str, number: int, index: int, source: Source) -> Row | MalformedRow:
     try:
         value = parse_strict(line.replace("\0", ""))
     except RefusedJson as error:
@@ -83,9 +83,9 @@ def column_names(file: IO[bytes], source: Source) -> list[str]:
             value = parse(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
     if not names:  # the error of the reader describes the first line
-        list(read(file, source))
+        list(read_rows(file, source))
         raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
     return list(names)
 
 
-READER = Reader(read, column_names, recognises=lambda head: plain_beginning(head)[:1] in (b"{", b"["))
+READER = Reader(read_rows, column_names, recognises=lambda head: strip_encoding_bytes(head)[:1] in (b"{", b"["))

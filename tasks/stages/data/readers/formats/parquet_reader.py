@@ -1,7 +1,7 @@
-"""Reader of Apache Parquet, which decodes a batch of rows at a time, and only the mapped columns.
+"""Reader of Apache Parquet. It decodes one batch of rows at a time, and only the mapped columns.
 
-Footer and pages are compared with the source's limits before anything is unpacked (`parquet_pages`), and batches before
-they become Python values (`parquet_sizes`).
+Footer and pages are compared with the source's limits before anything is unpacked (`parquet_pages`). Batches are
+compared with the limits before they become Python values (`parquet_sizes`).
 """
 
 import os
@@ -20,7 +20,7 @@ from tasks.stages.data.readers.columns import check_columns
 from tasks.stages.data.readers.parquet_pages import PageSizes
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
-MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
 MAX_BATCH_ROWS = 1_000
 """Maximum number of rows decoded at a time. Fewer rows are decoded if pages are large."""
 MAX_BATCH_BYTES = 128 << 20
@@ -28,19 +28,19 @@ MAX_BATCH_BYTES = 128 << 20
 MAX_PAGE_BYTES = 128 << 20
 """Maximum size of an unpacked page in bytes. Most writers make pages of 1 MiB, DuckDB makes pages of up to 100 MB."""
 MAX_FOOTER_BYTES = 32 << 20
-"""Maximum size of a footer in bytes. pyarrow needs 17 times as much memory: 335 MB, and a second, for a footer of 20
-MB with 100,000 columns."""
+"""Maximum size of a footer in bytes. pyarrow needs 17 times as much memory. For a footer of 20 MB with 100,000 columns,
+it needs 335 MB and a second."""
 READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError)
 """Exceptions that pyarrow raises for a file that it cannot read."""
 VALUE_ERRORS = (OverflowError, KeyError, ValueError)
-"""Exceptions that pyarrow raises, apart from READ_ERRORS, for a date or time that Python cannot represent, such as
+"""Exceptions that, in addition to READ_ERRORS, pyarrow raises for a date or time that Python cannot represent, such as
 one after the year 9999 or in an unknown time zone."""
 UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
 """Pattern of pyarrow's error message for an unsupported feature, such as LZO. pyarrow raises OSError for damaged
 files too."""
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
+def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield the rows of a Parquet file as Python values.
 
     A row is malformed if it has a date or time that Python cannot represent. A file that is damaged, or that uses an
@@ -48,34 +48,34 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """
     opened = _open_parquet(file, source)
     leaves = _mapped_leaves(opened, source)
-    batch_rows = _rows_together(file, opened.metadata, leaves, source)
+    batch_rows = _batch_size(file, opened.metadata, leaves, source)
     # A list has any number of values, so texts in lists stay in a dictionary and are measured before they are repeated.
     texts = [leaf.path for leaf in leaves.values() if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
     opened = pq.ParquetFile(file, read_dictionary=texts)
     done = size = 0
     try:
-        for batch in opened.iter_batches(batch_size=batch_rows, columns=sorted(source.mapping.columns())):
-            size += parquet_sizes.python_bytes(batch)
-            limits.refuse_unpacked(size, source)
-            limits.refuse_rows(done + batch.num_rows, source)
-            yield from _rows(batch, done, source)
+        for batch in opened.iter_batches(batch_size=batch_rows, columns=sorted(source.mapping.mapped_columns())):
+            size += parquet_sizes.estimate_python_bytes(batch)
+            limits.check_unpacked_size(size, source)
+            limits.check_row_count(done + batch.num_rows, source)
+            yield from _batch_rows(batch, done, source)
             done += batch.num_rows
     except READ_ERRORS as error:
         raise _unreadable_error(error, source, f"is damaged after row {done}") from None
 
 
-def _rows(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[Row | MalformedRow]:
+def _batch_rows(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[Row | MalformedRow]:
     values = None
-    if parquet_sizes.python_bytes(batch) <= source.max_row_bytes:
+    if parquet_sizes.estimate_python_bytes(batch) <= source.max_row_bytes:
         with suppress(*VALUE_ERRORS):
             values = batch.to_pylist()
     for place in range(batch.num_rows):
         number = done + place + 1
-        yield Row(number, values[place]) if values is not None else _row(batch.slice(place, 1), number, source)
+        yield Row(number, values[place]) if values is not None else _convert_row(batch.slice(place, 1), number, source)
 
 
-def _row(row: pa.RecordBatch, number: int, source: Source) -> Row | MalformedRow:
-    limits.refuse_row_bytes(parquet_sizes.python_bytes(row), f"row {number}", source)
+def _convert_row(row: pa.RecordBatch, number: int, source: Source) -> Row | MalformedRow:
+    limits.check_row_size(parquet_sizes.estimate_python_bytes(row), f"row {number}", source)
     values = {}
     for name, column in zip(row.schema.names, row.columns, strict=True):
         try:
@@ -90,14 +90,14 @@ def _row(row: pa.RecordBatch, number: int, source: Source) -> Row | MalformedRow
 
 def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
     where = f"source {source.id}: {source.location}"
-    begin, end = file.read(len(MAGIC)), file.seek(0, os.SEEK_END)
+    begin, end = file.read(len(PARQUET_MAGIC)), file.seek(0, os.SEEK_END)
     if not end:
         raise InputError(f"{where} is empty; expected at least one row")
-    if begin != MAGIC:
+    if begin != PARQUET_MAGIC:
         raise InputError(f"{where} is not a Parquet file: it does not begin with PAR1; correct `kind` or `location`")
-    file.seek(max(0, end - 4 - len(MAGIC)))
+    file.seek(max(0, end - 4 - len(PARQUET_MAGIC)))
     footer, magic = int.from_bytes(file.read(4), "little"), file.read()
-    if magic != MAGIC:
+    if magic != PARQUET_MAGIC:
         raise InputError(f"{where} is truncated: it does not end with Parquet's footer; fetch it again")
     if footer > MAX_FOOTER_BYTES:
         raise InputError(
@@ -106,30 +106,30 @@ def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
         )
     try:
         opened = pq.ParquetFile(file)
-        limits.refuse_columns(opened.metadata.num_columns, source)
+        limits.check_column_count(opened.metadata.num_columns, source)
         check_columns(opened.schema_arrow.names, source)
     except READ_ERRORS as error:
         raise _unreadable_error(error, source, "is a damaged Parquet file") from None
-    limits.refuse_rows(opened.metadata.num_rows, source)
+    limits.check_row_count(opened.metadata.num_rows, source)
     return opened
 
 
 def _mapped_leaves(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
-    starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may contain a dot itself
+    starts = tuple(f"{name}." for name in source.mapping.mapped_columns())  # a name may contain a dot itself
     every = map(opened.schema.column, range(opened.metadata.num_columns))
     return {number: leaf for number, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
 
 
-def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
+def _batch_size(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
     size, largest = 0, dict.fromkeys(leaves, 0)
     for group in map(footer.row_group, range(footer.num_row_groups)):
         if not group.num_rows:  # nothing of it is read, and its columns may have no pages
             continue
         for number, leaf in leaves.items():
-            pages = _pages(file, group.column(number), leaf, source)
+            pages = _measure_pages(file, group.column(number), leaf, source)
             size += pages.unpacked
-            limits.refuse_unpacked(max(size, pages.values * parquet_sizes.VALUE_BYTES), source)
-            largest[number] = max(largest[number], pages.largest)
+            limits.check_unpacked_size(max(size, pages.value_count * parquet_sizes.VALUE_OVERHEAD_BYTES), source)
+            largest[number] = max(largest[number], pages.largest_page)
     most = max(largest.values(), default=0)
     if most > MAX_PAGE_BYTES:
         raise InputError(
@@ -139,12 +139,12 @@ def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, p
     return max(1, min(MAX_BATCH_ROWS, MAX_BATCH_BYTES // (sum(largest.values()) or 1)))
 
 
-def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> PageSizes:
+def _measure_pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> PageSizes:
     try:
-        pages = parquet_pages.measure_chunk(file, chunk)
+        pages = parquet_pages.measure_pages(file, chunk)
     except ValueError as error:
         raise _unreadable_error(error, source, "is damaged") from None
-    if pages.deltas and leaf.max_repetition_level:
+    if pages.uses_deltas and leaf.max_repetition_level:
         raise _unreadable_error(pa.ArrowNotImplementedError("DELTA_BYTE_ARRAY within lists"), source, "")
     return pages
 
@@ -164,8 +164,8 @@ def column_names(file: IO[bytes], source: Source) -> list[str]:
         return list(pq.ParquetFile(file).schema_arrow.names)
     except Exception:  # for a damaged file, the reader has a clearer error than pyarrow
         file.seek(0)
-        list(read(file, source))
+        list(read_rows(file, source))
         raise
 
 
-READER = Reader(read, column_names, recognises=lambda head: head.startswith(MAGIC), is_text=False)
+READER = Reader(read_rows, column_names, recognises=lambda head: head.startswith(PARQUET_MAGIC), is_text=False)

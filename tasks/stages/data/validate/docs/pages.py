@@ -1,7 +1,7 @@
 """Data Docs: pages with Great Expectations' rendering of its results.
 
-The pages need no network and depend on the results alone. GE's own site links eighteen files on four other hosts, and
-contains the time and random ids.
+The pages need no network and depend only on the results. In contrast, the site that Great Expectations builds links
+eighteen files on four other hosts, and contains the time and random ids.
 """
 
 from pathlib import Path
@@ -14,16 +14,18 @@ from tasks.stages.data.validate.suite_results import SuiteResult
 TEMPLATES = Path(__file__).parent
 
 
-def write(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
+def write_pages(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
     """Write index.html and a page for each suite, from its result and the scrubbed result of Great Expectations."""
-    view = _view()
+    view = _page_view()
     for suite, result in checked:
-        write_bytes(folder / suite.page, view.render(_document(result), template="suite.j2", suite=suite).encode())
+        write_bytes(
+            folder / suite.page, view.render(_render_document(result), template="suite.j2", suite=suite).encode()
+        )
     index = view.env.get_template("index.j2").render(suites=[suite for suite, _ in checked])
     write_bytes(folder / "index.html", index.encode())
 
 
-def _document(result: Any) -> Any:
+def _render_document(result: Any) -> Any:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(result)
@@ -31,7 +33,7 @@ def _document(result: Any) -> Any:
     return document
 
 
-def _view() -> Any:
+def _page_view() -> Any:
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     view = DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))

@@ -1,4 +1,4 @@
-"""Expectation `expect_texts_to_hold_nothing_protected`: the recognisers find no more text to protect in the records."""
+"""Expectation `expect_texts_to_hold_nothing_protected`: the recognisers find nothing left to protect in the records."""
 
 from typing import Any, ClassVar, Literal
 
@@ -36,11 +36,15 @@ class RecordsWithProtectedText(TableMetricProvider):
     ) -> tuple[int, int]:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
         drawn = frame[
-            frame["record_id"].isin(remaining_finds.sample(frame["record_id"], metric_value_kwargs["sample"]))
+            frame["record_id"].isin(
+                remaining_finds.sample_record_ids(frame["record_id"], metric_value_kwargs["sample"])
+            )
         ]
         texts = drawn[list(metric_value_kwargs["columns"])].itertuples(index=False, name=None)
         records = list(zip(drawn["source_id"], texts, strict=True))
-        return len(records), remaining_finds.count(records, metric_value_kwargs["spared"], detector.find_all)
+        return len(records), remaining_finds.count_unprotected_records(
+            records, metric_value_kwargs["spared"], detector.detect_spans
+        )
 
 
 class ExpectTextsToHoldNothingProtected(BatchExpectation):
@@ -50,8 +54,8 @@ class ExpectTextsToHoldNothingProtected(BatchExpectation):
     sample: int = pydantic.Field(2000, ge=1)
     """Number of records in the sample. Recognition takes about a second for a thousand records."""
     at_most: float = pydantic.Field(0.0, ge=0, le=1)
-    """Maximum share of records with detected text. A share above 0 allows for false positives, such as a word that
-    looks like a name."""
+    """Maximum fraction of records with detected text. A fraction above 0 allows for false positives, such as a word
+    that looks like a name."""
     spared: dict[str, list[str]]
     """Categories that each source keeps. Stage `validate` takes them from sources.yaml; suites cannot set them."""
 

@@ -1,4 +1,6 @@
-"""Word lists, written for Hallmark: in lower case, ä as ae, ß as ss; lines that begin with # are comments.
+"""Word lists, written for Hallmark.
+
+Words are in lower case, with ä spelled as ae and ß as ss. Lines that begin with # are comments.
 
 words.py  reading of a list
 """

@@ -1,4 +1,4 @@
-"""Reading of the lists in this folder."""
+"""Reader of the word lists in this folder."""
 
 from functools import lru_cache
 from pathlib import Path

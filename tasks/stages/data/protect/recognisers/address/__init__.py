@@ -1,4 +1,4 @@
-"""Postal addresses on one line or several, whole or in part.
+"""Postal addresses on one line or several, complete or in part.
 
 address.py   the recogniser: a street with the town after it, or a part of an address alone
 english.py   streets of English-speaking countries

@@ -8,20 +8,20 @@ from tasks.stages.data.protect.recognisers.span import Span
 STREETS_WITH_TOWNS = (
     (german.STREET, (german.TOWN_AFTER,)),
     (english.STREET, (towns.AMERICAN_AFTER, towns.BRITISH_AFTER, towns.ABROAD_AFTER, towns.TOWN_AFTER)),
-    (english.BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
+    (english.POST_OFFICE_BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
 )
 STANDALONE_PARTS = (
-    (towns.AMERICAN, 0.75),
+    (towns.AMERICAN_TOWN, 0.75),
     (towns.POSTCODE, 0.75),
     (german.TOWN, 0.65),
-    (english.UNNUMBERED, 0.65),
+    (english.UNNUMBERED_STREET, 0.65),
     (english.UNIT_ALONE, 0.6),
-    (towns.CANADIAN, 0.7),
+    (towns.CANADIAN_POSTAL_CODE, 0.7),
     (german.STREET_AND_TOWN, 0.9),
 )
 
 
-def find(text: str) -> list[Span]:
+def find_addresses(text: str) -> list[Span]:
     """Find postal addresses.
 
     Scores: .95 for a street with its town, .88 for a street without a town, .6 to .9 for other parts of an address, .85
@@ -29,7 +29,7 @@ def find(text: str) -> list[Span]:
     """
     spans = [_with_town(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
     spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]
-    return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
+    return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.NAMED_POSTAL_CODE.finditer(text)]
 
 
 def _with_town(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:

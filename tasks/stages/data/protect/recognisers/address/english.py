@@ -5,7 +5,7 @@ import re
 from tasks.stages.data.protect.recognisers.address.patterns import CAPITALISED_WORD
 from tasks.stages.data.protect.recognisers.alternation import alternation
 
-TYPES = alternation(
+STREET_TYPES = alternation(
     """alley, annex, arcade, avenue, ave, bayou, beach, bend, bluffs?, bottom, boulevard, blvd, branch, bridge,
     brooks?, burgs?, bypass, camp, canyon, cape, causeway, centers?, centres?, circles?, cliffs?, club, commons?,
     corners?, course, courts?, ct, coves?, creek, crescent, cres, crest, crossing, crossroad, curve, dale, dam,
@@ -21,24 +21,26 @@ TYPES = alternation(
     green, gate, wharf, yard, parade, quay"""
 )
 """Street types from USPS Publication 28, appendix C1, and British ones."""
-UNAMBIGUOUS_TYPES = alternation(
+UNAMBIGUOUS_STREET_TYPES = alternation(
     """Street, Road, Avenue, Lane, Drive, Boulevard, Close, Crescent, Terrace, Mews, Grove, Gardens, Parkway, Way,
     Highway, Rd, Ave, Blvd, Pkwy, Ln"""
 )
 """Street types that identify a street even without a house number."""
-ROOMS = alternation("apt, apartment, suite, ste, unit, flat, room, floor, studio, bldg, building, #")
-UNIT = rf"(?:,?[ \n]{{0,2}}{ROOMS}\.? ?[#\-]?\w{{1,6}})"
+UNIT_NAMES = alternation("apt, apartment, suite, ste, unit, flat, room, floor, studio, bldg, building, #")
+UNIT = rf"(?:,?[ \n]{{0,2}}{UNIT_NAMES}\.? ?[#\-]?\w{{1,6}})"
 FLAT = r"(?i:flat|apartment|unit|studio|suite|apt\.?) ?\w{1,4},?[ \n](?:\d{1,6}[A-Za-z]?,?[ \n])?"
-HOUSE = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4})?,?[ \n]"
+HOUSE_NUMBER = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4})?,?[ \n]"
 ORDINAL = r"\d{1,3}(?:st|nd|rd|th) "
 STREET = re.compile(
-    rf"(?<![\w.,/-])(?:{FLAT}|{HOUSE})(?:[NSEW]\.?[EW]?\.? )?(?:{CAPITALISED_WORD}\.? "
-    rf"|{ORDINAL}){{1,4}}(?i:{TYPES})(?!\w)\.?"
+    rf"(?<![\w.,/-])(?:{FLAT}|{HOUSE_NUMBER})(?:[NSEW]\.?[EW]?\.? )?(?:{CAPITALISED_WORD}\.? "
+    rf"|{ORDINAL}){{1,4}}(?i:{STREET_TYPES})(?!\w)\.?"
     rf"(?: [NSEW][EW]?(?!\w))?(?i:{UNIT})?"
 )
-UNNUMBERED = re.compile(rf"(?<!\w)(?:{CAPITALISED_WORD} |{ORDINAL}){{1,3}}{UNAMBIGUOUS_TYPES}(?!\w)(?i:{UNIT})?")
+UNNUMBERED_STREET = re.compile(
+    rf"(?<!\w)(?:{CAPITALISED_WORD} |{ORDINAL}){{1,3}}{UNAMBIGUOUS_STREET_TYPES}(?!\w)(?i:{UNIT})?"
+)
 UNIT_ALONE = re.compile(r"(?<!\w)(?:Apt|Apartment|Suite|Flat|Studio)\.? (?:#|No\.? ?)?\d{1,5}[A-Za-z]?(?!\w)")
-BOX = re.compile(
+POST_OFFICE_BOX = re.compile(
     r"(?i:\b(?:p\.? ?o\.? ?box|postfach|psc|unit) \d[\d ]{0,8}\d?(?:,? box \d{1,5})?)"
     rf"|\bUS(?:NS|S|CGC) {CAPITALISED_WORD}(?=[\n,]{{1,2}}[FAD]PO)"
 )

@@ -19,26 +19,28 @@ STATES = alternation(
 )
 TOWN = rf"(?:{CAPITALISED_WORD}[ ]){{0,2}}{CAPITALISED_WORD}"
 ZIP = r"\d{5}(?:-\d{4})?(?!\d)"
-AMERICAN = re.compile(rf"(?<!\w){TOWN},?[ ]{STATES},? {ZIP}")
+AMERICAN_TOWN = re.compile(rf"(?<!\w){TOWN},?[ ]{STATES},? {ZIP}")
 AMERICAN_AFTER = re.compile(
     rf"{SEPARATOR}(?:in )?{TOWN},? {STATES}(?!\w)(?:,? {ZIP})?|{SEPARATOR}(?:in )?{TOWN}{SEPARATOR}\d{{5}}(?!\d)"
 )
 MILITARY_AFTER = re.compile(r"[ ,\n]{1,3}[FAD]PO,? A[AEP] \d{5}")
-ZIP_NAMED = re.compile(
+NAMED_POSTAL_CODE = re.compile(
     r"(?i)\b(?:zip(?: ?code)?|post(?:al )?code|plz|postleitzahl)\W{1,4}(?:(?:is|ist|lautet|code)\W{1,3})?"
     r"(\d{4,5}(?:-\d{4})?)(?!\d)"
 )
 
-OUTWARD = r"[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d(?:\d|[ABEHMNPRV-Y])?|\d[A-HJKPSTUW])"
-POSTCODE_FORM = rf"(?:GIR ?0AA|{OUTWARD} {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)"
+OUTWARD_CODE = r"[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d(?:\d|[ABEHMNPRV-Y])?|\d[A-HJKPSTUW])"
+BRITISH_POSTCODE = rf"(?:GIR ?0AA|{OUTWARD_CODE} {{0,2}}\d[ABD-HJLNP-UW-Z]{{2}})(?!\w)"
 """Pattern of a British postcode, by BS 7666."""
-POSTCODE = re.compile(rf"(?<!\w){POSTCODE_FORM}")
-WORDS = rf"(?:{UNHYPHENATED_WORD}[ -]?){{1,4}}"
-BRITISH_AFTER = re.compile(rf"(?:{SEPARATOR}{WORDS}){{1,3}}?{SEPARATOR}{POSTCODE_FORM}|{SEPARATOR}{POSTCODE_FORM}")
+POSTCODE = re.compile(rf"(?<!\w){BRITISH_POSTCODE}")
+TOWN_WORDS = rf"(?:{UNHYPHENATED_WORD}[ -]?){{1,4}}"
+BRITISH_AFTER = re.compile(
+    rf"(?:{SEPARATOR}{TOWN_WORDS}){{1,3}}?{SEPARATOR}{BRITISH_POSTCODE}|{SEPARATOR}{BRITISH_POSTCODE}"
+)
 
-CANADIAN = re.compile(r"(?<![\w-])[ABCEGHJ-NPRSTVXY]\d[A-CEGHJ-NPR-TV-Z] \d[A-CEGHJ-NPR-TV-Z]\d(?![\w-])")
+CANADIAN_POSTAL_CODE = re.compile(r"(?<![\w-])[ABCEGHJ-NPRSTVXY]\d[A-CEGHJ-NPR-TV-Z] \d[A-CEGHJ-NPR-TV-Z]\d(?![\w-])")
 CANADA = r"(?:AB|BC|MB|NB|NL|NS|NT|NU|ON|PE|QC|SK|YT),? [A-Z]\d[A-Z] ?\d[A-Z]\d"
 AUSTRALIA = r"(?:NSW|VIC|QLD|SA|WA|TAS|ACT|NT),? \d{4}"
 NEW_ZEALAND = r"\d{4}"
-ABROAD_AFTER = re.compile(rf"(?:{SEPARATOR}{WORDS}){SEPARATOR}(?:{CANADA}|{AUSTRALIA}|{NEW_ZEALAND})(?!\d)")
-TOWN_AFTER = re.compile(rf",[ \n](?:in )?{WORDS}(?=[,.;!?\n]|$)")
+ABROAD_AFTER = re.compile(rf"(?:{SEPARATOR}{TOWN_WORDS}){SEPARATOR}(?:{CANADA}|{AUSTRALIA}|{NEW_ZEALAND})(?!\d)")
+TOWN_AFTER = re.compile(rf",[ \n](?:in )?{TOWN_WORDS}(?=[,.;!?\n]|$)")

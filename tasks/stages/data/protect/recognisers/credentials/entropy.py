@@ -1,4 +1,4 @@
-"""Randomness of a string, by which a key differs from a word or a file name, and dummy values of documentation."""
+"""Randomness of a string, which distinguishes a key from a word or a file name, and dummy values in documentation."""
 
 import re
 from collections import Counter
@@ -24,16 +24,16 @@ def entropy(text: str) -> float:
     return -sum(k / n * log2(k / n) for k in Counter(text).values())
 
 
-def is_dummy(text: str) -> bool:
+def is_dummy_value(text: str) -> bool:
     """Return whether the text is a dummy value from documentation, such as `YOUR_API_KEY`."""
     return bool(DUMMY_VALUE.match(text)) or len(set(text)) <= 2 or "EXAMPLE" in text
 
 
-def is_random(text: str, least: float = 3.0) -> bool:
+def looks_random(text: str, min_entropy: float = 3.0) -> bool:
     """Return whether the text looks random.
 
-    A random text has letters and digits or changes case twice, has an entropy of at least `least` bits per character,
-    and is not a dummy value.
+    A random text has letters and digits or changes case twice, has an entropy of at least `min_entropy` bits per
+    character, and is not a dummy value.
     """
     mixed = (DIGIT.search(text) and LETTER.search(text)) or CAMEL_CASE.search(text)
-    return bool(mixed) and entropy(text) >= least and not is_dummy(text)
+    return bool(mixed) and entropy(text) >= min_entropy and not is_dummy_value(text)

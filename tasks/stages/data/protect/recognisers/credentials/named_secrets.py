@@ -3,10 +3,10 @@
 import re
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
-from tasks.stages.data.protect.recognisers.credentials.entropy import entropy, is_dummy, is_random
+from tasks.stages.data.protect.recognisers.credentials.entropy import entropy, is_dummy_value, looks_random
 from tasks.stages.data.protect.recognisers.span import Span
 
-WHOSE_KEY = alternation(
+KEY_QUALIFIERS = alternation(
     """api, access, auth, app, secret, private, encryption, client, account, service, signing, webhook, aws, azure,
     consumer, refresh, session, license, licence"""
 )
@@ -16,7 +16,7 @@ KEY_NAMES = alternation(
 )
 KEY_ASSIGNMENT = r"(?:\s?(?:=|:|=>|:=|->)|\s(?:is|was|ist|lautet|war|of)\b:?|\s)\s?"
 KEY = re.compile(
-    rf"(?i)(?<![a-z]){WHOSE_KEY}?[ _.-]?{KEY_NAMES}(?:[ _.-]?id)?[\"'`]?{KEY_ASSIGNMENT}[\"'`<]?"
+    rf"(?i)(?<![a-z]){KEY_QUALIFIERS}?[ _.-]?{KEY_NAMES}(?:[ _.-]?id)?[\"'`]?{KEY_ASSIGNMENT}[\"'`<]?"
     r"(?P<secret>[A-Za-z0-9+/_.~=$!@#%^*-]{12,200})"
 )
 
@@ -27,21 +27,21 @@ PASSWORD_NAMES = alternation(
 COPULAS = alternation(
     "is, was, ist, lautet, war, to, on, auf, zu, now, still, jetzt, set to, changed to, reset to, remains"
 )
-STILL = r"(?:now |still |jetzt |set to |changed to )?"
-PASSWORD_ASSIGNMENT = rf"(?:\s?(?:=|:|=>)\s?|\s{COPULAS}\s{STILL}:?\s?|\s(?=[\"'`]))"
+COPULA_ADVERBS = r"(?:now |still |jetzt |set to |changed to )?"
+PASSWORD_ASSIGNMENT = rf"(?:\s?(?:=|:|=>)\s?|\s{COPULAS}\s{COPULA_ADVERBS}:?\s?|\s(?=[\"'`]))"
 PASSWORD = re.compile(
     rf"(?i)(?<![a-z]){PASSWORD_NAMES}[\"'`]?{PASSWORD_ASSIGNMENT}[\"'`]?(?P<secret>[^\s\"'`,;<>(][^\s\"'`,;<>]{{3,63}})"
 )
 ADJACENT_PASSWORD = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase)\s(?P<secret>[^\s\"'`,;<>(]{6,64})"
 )
-"""Pattern of a word for a password, directly followed by the value. Only values with letters and digits count,
+"""Pattern of a word that means password, directly followed by the value. Only values with letters and digits count,
 because prose matches too."""
 DISTANT_PASSWORD = re.compile(
     r"(?i)(?<![a-z])(?:password|passwort|kennwort|passcode|passphrase|pw)(?:\s[^\W_][\w@.'-]{0,30}){1,6}?"
     r"(?:,|:|\s(?:is|was|ist|war|lautet|to|auf))\s[\"'`<(]?(?P<secret>[^\s\"'`,;<>()]{6,64})"
 )
-"""Pattern of a word for a password, then other words, then the value, as in "the password for the shop is …". Only
+"""Pattern of a word that means password, then other words, then the value, as in "the password for the shop is …". Only
 values with letters and digits count."""
 LETTER_AND_DIGIT = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
 
@@ -51,7 +51,7 @@ KEY_NAME_BEFORE = re.compile(r"(?i)(?:secret|token|key|credential|password|passw
 MIXED_CASE = re.compile(r"[a-z][A-Z]\w*[a-z][A-Z]|[A-Z][a-z]?[A-Z]\w*[a-z][A-Z]")
 
 
-def find(text: str) -> list[Span]:
+def find_named_secrets(text: str) -> list[Span]:
     """Find secrets that the text calls a key or a password.
 
     Scores: .9 for a random value assigned to the name of a key, .85 for a password that is not a plain word, .8 for a
@@ -62,7 +62,7 @@ def find(text: str) -> list[Span]:
     apart = (m for form in (ADJACENT_PASSWORD, DISTANT_PASSWORD) for m in form.finditer(text))
     passwords += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
     spans += [Span(m.start("secret"), _end_without_full_stop(m), "CREDENTIAL", 0.85) for m in passwords]
-    keys = (m for m in KEY_LIKE.finditer(text) if entropy(m.group()) > 3 and is_random(m.group()))
+    keys = (m for m in KEY_LIKE.finditer(text) if entropy(m.group()) > 3 and looks_random(m.group()))
     spans += [
         Span(*m.span(), "CREDENTIAL", 0.8)
         for m in keys
@@ -72,7 +72,7 @@ def find(text: str) -> list[Span]:
 
 
 def _end_without_full_stop(m: re.Match[str]) -> int:
-    """Return the end of a password without a full stop or closing bracket, which belong to the sentence.
+    """Return the end of a password, without a final full stop or closing bracket, which belongs to the sentence.
 
     Other signs are kept, because they may be part of the password.
     """
@@ -80,12 +80,12 @@ def _end_without_full_stop(m: re.Match[str]) -> int:
 
 
 def _is_key(secret: str) -> bool:
-    return is_random(secret.rstrip("."), 2.8)
+    return looks_random(secret.rstrip("."), 2.8)
 
 
 def _is_password(secret: str) -> bool:
     text = secret.rstrip(".!?)")
-    if is_dummy(text):
+    if is_dummy_value(text):
         return False
     if MIXED_CASE.search(text) and entropy(text) > 2.8:
         return True

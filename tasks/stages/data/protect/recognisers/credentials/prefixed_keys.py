@@ -1,14 +1,15 @@
 """Keys of providers that are not in `providers`: a short name of the service, a separator and a long random rest.
 
-Most providers have used this format since GitHub's tokens of 2021: `gsk_…`, `figd_…`, `tskey-auth-…`. Digests and
-identifiers have it too (`sha512-…`, `commit-…`, Stripe's `pi_…`), but are shorter or have a telling first word.
+Most providers have used this format since GitHub's tokens of 2021: `gsk_…`, `figd_…`, `tskey-auth-…`. Some digests and
+identifiers look similar (`sha512-…`, `commit-…`, Stripe's `pi_…`), but they are shorter, or their first word says what
+they are.
 """
 
 import re
 from itertools import pairwise
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
-from tasks.stages.data.protect.recognisers.credentials.entropy import is_dummy
+from tasks.stages.data.protect.recognisers.credentials.entropy import is_dummy_value
 from tasks.stages.data.protect.recognisers.span import Span
 
 HINT = re.compile(r"[a-z0-9][_-][A-Za-z0-9_-]{32}")
@@ -27,12 +28,12 @@ IDENTIFIER_PREFIXES = alternation(
 IDENTIFIER_PREFIX = re.compile(rf"(?:^|[_-]){IDENTIFIER_PREFIXES}(?:[_-]|$)")
 HEX = re.compile(r"[0-9a-f_-]+")
 MIN_HEX_LENGTH = 40
-MIN_CLASS_CHANGES = 0.4
-"""Minimum share of pairs of neighbouring characters that belong to different classes (lower case, upper case,
+MIN_CLASS_CHANGE_SHARE = 0.4
+"""Minimum fraction of pairs of neighbouring characters that belong to different classes (lower case, upper case,
 digit). Random text has .62, CamelCase at most .3."""
 
 
-def find(text: str) -> list[Span]:
+def find_prefixed_keys(text: str) -> list[Span]:
     """Find keys that begin with the short name of a service. Score .85."""
     if not HINT.search(text):
         return []
@@ -42,10 +43,10 @@ def find(text: str) -> list[Span]:
 def _is_key(m: re.Match[str]) -> bool:
     """Return whether a match is a key.
 
-    A hexadecimal value may be a digest, so it must be longer and follow `_`.
+    A hexadecimal value may be a digest, so it must have at least MIN_HEX_LENGTH characters and follow `_`.
     """
     rest = m["rest"]
-    if IDENTIFIER_PREFIX.search(m["lead"]) or is_dummy(m.group()):
+    if IDENTIFIER_PREFIX.search(m["lead"]) or is_dummy_value(m.group()):
         return False
     if HEX.fullmatch(rest):
         return m["sign"] == "_" and len(rest) >= MIN_HEX_LENGTH and _is_mixed(rest)
@@ -54,4 +55,4 @@ def _is_key(m: re.Match[str]) -> bool:
 
 def _is_mixed(text: str) -> bool:
     classes = [(c.isdigit(), c.isupper()) for c in text]
-    return sum(left != right for left, right in pairwise(classes)) >= MIN_CLASS_CHANGES * (len(text) - 1)
+    return sum(left != right for left, right in pairwise(classes)) >= MIN_CLASS_CHANGE_SHARE * (len(text) - 1)

@@ -2,13 +2,13 @@
 
 The formats come from the providers' documentation and GitHub's list of secret scanning patterns, and were compared with
 gitleaks' default rules (MIT). GitHub's newer tokens end in a CRC-32 (github.blog, "Behind GitHub's new authentication
-token formats", 2021). It is not verified here, so that mistyped or truncated tokens are found too.
+token formats", 2021). The CRC-32 is not verified here, so that mistyped or truncated tokens are found too.
 """
 
 import re
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
-from tasks.stages.data.protect.recognisers.credentials.entropy import entropy, is_dummy
+from tasks.stages.data.protect.recognisers.credentials.entropy import entropy, is_dummy_value
 from tasks.stages.data.protect.recognisers.span import Span
 
 KEY_FORMATS: dict[str, str] = {
@@ -90,16 +90,16 @@ KEY_PREFIXES = alternation(
     FLWSECK, fm[12], sat\., HRKU, k\.eyJ, _mmk, oy2, API-[A-Z0-9]{9}, ops_eyJ, A3-[A-Z0-9]{6}, sha256~, access-[spd],
     pul-[0-9a-f]{9}, rdme_, xkeysib, sm_, s-s4t2, \d{9}\|, AQVN, t1\., 1//0, /webhooks/"""
 )
-HINT = re.compile(KEY_PREFIXES)
+KEY_HINT = re.compile(KEY_PREFIXES)
 """Pattern for a fast scan. Texts that do not match are skipped."""
 
 
-def find(text: str) -> list[Span]:
+def find_provider_keys(text: str) -> list[Span]:
     """Find keys of known providers, except examples from documentation and repeated characters. Score 1.0."""
-    if not HINT.search(text):
+    if not KEY_HINT.search(text):
         return []
     return [
         Span(*m.span(), "CREDENTIAL", 1.0)
         for m in ANY_KEY.finditer(text)
-        if not is_dummy(m.group()) and entropy(m.group()) > 2.5
+        if not is_dummy_value(m.group()) and entropy(m.group()) > 2.5
     ]

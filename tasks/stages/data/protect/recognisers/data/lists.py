@@ -3,11 +3,11 @@
 from pathlib import Path
 
 
-def read(name: str) -> frozenset[str]:
+def read_words(name: str) -> frozenset[str]:
     return frozenset(_text(name).split())
 
 
-def lines(name: str) -> list[str]:
+def read_lines(name: str) -> list[str]:
     stripped = (line.strip() for line in _text(name).splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
 

@@ -6,9 +6,12 @@ Cues are matched case-insensitively. Names need capitals (`FULL_NAME`), except i
 import re
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
-from tasks.stages.data.protect.recognisers.names.capitalised_words import PARTICLE, UPPER, WORD
+from tasks.stages.data.protect.recognisers.names.capitalised_words import CAPITALISED_WORD, PARTICLE, UPPER_CASE_LETTERS
 
-FULL_NAME = rf"(?:{WORD}|[{UPPER}]\.)(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{WORD}|[{UPPER}]\.)){{0,3}}"
+FULL_NAME = (
+    rf"(?:{CAPITALISED_WORD}|[{UPPER_CASE_LETTERS}]\.)"
+    rf"(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{CAPITALISED_WORD}|[{UPPER_CASE_LETTERS}]\.)){{0,3}}"
+)
 """Pattern of one to four capitalised words or initials, with particles such as "van" between them."""
 LETTERS = r"[^\W\d_]{2,20}(?:['’-][^\W\d_]{1,20})?"
 ANY_CASE_NAME = rf"{LETTERS}(?: {LETTERS}){{0,2}}"
@@ -72,7 +75,7 @@ FIELDS = alternation(
     empfänger(?:in)?, absender(?:in)?, ansprechpartner(?:in)?, sachbearbeiter(?:in)?, versicherte[rn]?,
     mitarbeiter(?:in)?, agent, assigned to, author, by"""
 )
-FIELD = re.compile(rf"(?i:(?<!\w){FIELDS}\s?[:=][ \"']{{0,2}})(?P<name>{FULL_NAME}(?:, {FULL_NAME})?)")
+NAME_FIELD = re.compile(rf"(?i:(?<!\w){FIELDS}\s?[:=][ \"']{{0,2}})(?P<name>{FULL_NAME}(?:, {FULL_NAME})?)")
 
 POSSESSIVES = alternation(
     """my, his, her, our, their, the, with, mein, meine, meinem, meinen, meiner, unser, unsere[nmr]?, seine?[nmr]?,
@@ -86,7 +89,7 @@ RELATIVES = alternation(
     ärztin, arzt, anwalt, anwältin, vermieter, kundin, kunde, kunden, mitarbeiterin, mitarbeiter, sachbearbeiterin,
     sachbearbeiter, betreuerin, betreuer, oma, opa, tante, onkel, aunt, uncle, nephew, niece, cousin"""
 )
-KIN = re.compile(
+RELATIVE = re.compile(
     rf"(?<!\w)(?i:{POSSESSIVES} (?:late |new |ex-?|old |verstorbene[rn]? )?{RELATIVES}),? "
     rf"(?:(?i:herrn?|frau|is|ist|called|named) )?(?P<name>{FULL_NAME})"
 )
@@ -98,7 +101,7 @@ ROLES = alternation(
     Kollegin, Kollegen, Sachbearbeiter, Sachbearbeiterin, Kontoinhaber, Kontoinhaberin, Empfänger, Zeuge, Zeugin,
     Bewerber, Bewerberin, Mitglied, Versicherter, Versicherte"""
 )
-ROLE = re.compile(rf"(?<!\w){ROLES} (?:ist )?(?P<name>{WORD} {WORD})(?!\w)")
+ROLE_WITH_NAME = re.compile(rf"(?<!\w){ROLES} (?:ist )?(?P<name>{CAPITALISED_WORD} {CAPITALISED_WORD})(?!\w)")
 """Pattern of a role and two capitalised words. With a single word, "Customer Service" would match."""
 
 CUE_PREFIXES = alternation(
@@ -112,5 +115,5 @@ SHORT_CUES = alternation(
     love, gr[üu], mfg, lg, vg, danke?, call, i am, i'm, it's, this is, ich, hier, sp[eo]a?ke?, talk, contact, signed,
     gez, behalf, attn, c/o, z\. ?hd, my, mein, his, her, our, their, the, with, unser, sein, ihr, der, die, dem, den"""
 )
-HINT = re.compile(rf"(?i)name|{CUE_PREFIXES}|\b{SHORT_CUES}|[:=]")
+CUE_HINT = re.compile(rf"(?i)name|{CUE_PREFIXES}|\b{SHORT_CUES}|[:=]")
 """Pattern for a fast scan. Texts that do not match have no cue and are skipped."""

@@ -1,6 +1,7 @@
 """Names after a cue, such as a title or a greeting (see `cue_patterns`).
 
-Lower case is accepted too, since people type "my name is john smith". Then none of the words may be an everyday word.
+Names in lower case are found after some cues, since people type "my name is john smith". In that case, no word of the
+name may be an ordinary word.
 """
 
 import re
@@ -10,29 +11,29 @@ from tasks.stages.data.protect.recognisers.names.lists import (
     ambiguous_given_names,
     given_names,
     is_ordinary_word,
-    not_names,
+    never_name_words,
 )
 from tasks.stages.data.protect.recognisers.span import Span
 
 SCORES = (
     (forms.TITLE, 0.9),
-    (forms.FIELD, 0.9),
-    (forms.ROLE, 0.8),
+    (forms.NAME_FIELD, 0.9),
+    (forms.ROLE_WITH_NAME, 0.8),
     (forms.GREETING, 0.85),
     (forms.CLOSING, 0.85),
     (forms.INTRODUCTION, 0.8),
-    (forms.KIN, 0.8),
+    (forms.RELATIVE, 0.8),
 )
 PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da", "al"})
 
 
-def find(text: str) -> list[Span]:
+def find_names_after_cues(text: str) -> list[Span]:
     """Find names after a cue. Scores: .9 for a title or a form field, .8 or .85 for other cues, .75 in lower case."""
-    if not forms.HINT.search(text):
+    if not forms.CUE_HINT.search(text):
         return []
     spans = [_trimmed_name(m, score) for form, score in SCORES for m in form.finditer(text)]
     spans += [_any_case_span(m) for m in forms.LOWER_CASE_INTRODUCTION.finditer(text)]
-    spans += [_any_case_span(m) for m in forms.AMBIGUOUS_CUE.finditer(text) if _starts_given(m["name"])]
+    spans += [_any_case_span(m) for m in forms.AMBIGUOUS_CUE.finditer(text) if _starts_with_given_name(m["name"])]
     return [s for s in spans if s.end > s.start]
 
 
@@ -41,7 +42,7 @@ def _trimmed_name(m: re.Match[str], score: float) -> Span:
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
         titled = score >= 0.85 and not (piece.start() and piece.group().islower())
-        everyday = word in not_names() if word in given_names() or titled else is_ordinary_word(word)
+        everyday = word in never_name_words() if word in given_names() or titled else is_ordinary_word(word)
         if everyday and word not in PARTICLES:
             break
         end = start + piece.end()
@@ -54,7 +55,7 @@ def _without_suffix(text: str, start: int, end: int) -> int:
     return end - 1 if end > start and text[end - 1] == "." else end
 
 
-def _starts_given(words: str) -> bool:
+def _starts_with_given_name(words: str) -> bool:
     first = words.split()[0].lower()
     known = first in given_names() or ("-" in first and all(part in given_names() for part in first.split("-")))
     return known and first not in ambiguous_given_names() and not is_ordinary_word(first)

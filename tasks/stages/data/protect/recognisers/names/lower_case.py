@@ -18,12 +18,14 @@ from tasks.stages.data.protect.recognisers.names.lists import (
 from tasks.stages.data.protect.recognisers.span import Span
 
 LOWER_CASE_WORD = "[a-zà-ÿ]{3,20}"
-PAIR = re.compile(rf"(?<![\w@#./-])({LOWER_CASE_WORD}) ({LOWER_CASE_WORD}(?:-{LOWER_CASE_WORD})?)(?![\w@/-])")
-CUES = alternation(
+LOWER_CASE_PAIR = re.compile(
+    rf"(?<![\w@#./-])({LOWER_CASE_WORD}) ({LOWER_CASE_WORD}(?:-{LOWER_CASE_WORD})?)(?![\w@/-])"
+)
+CUES_BEFORE_NAMES = alternation(
     """with, from, to, tell, told, ask, asked, call, called, meet, met, by, for, and, mit, von, für, bei, an, und, frag,
     ruf, hallo, hi, hey, hello, dear, thanks, danke, liebe, lieber"""
 )
-AFTER_CUE = re.compile(rf"(?i)(?<![\w@#]){CUES} ({LOWER_CASE_WORD})(?![\w@/.-])")
+AFTER_CUE = re.compile(rf"(?i)(?<![\w@#]){CUES_BEFORE_NAMES} ({LOWER_CASE_WORD})(?![\w@/.-])")
 
 
 @lru_cache(maxsize=1)
@@ -40,11 +42,11 @@ def unambiguous_family_names() -> frozenset[str]:
     return common_family_names() - ambiguous_given_names() - frequent_words()
 
 
-def find(text: str) -> list[Span]:
+def find_lower_case_names(text: str) -> list[Span]:
     """Find names in lower case. Scores: .55 for a given and a family name, .5 for a given name after a cue."""
     spans = []
     at = 0
-    while m := PAIR.search(text, at):
+    while m := LOWER_CASE_PAIR.search(text, at):
         if m[1] in unambiguous_given_names() and m[2] in unambiguous_family_names():
             spans.append(Span(*m.span(), "PERSON", 0.55))
         at = m.start(2)

@@ -1,4 +1,4 @@
-"""Rules by which a capitalised word counts as a name: it is on a list, or next to words used of people."""
+"""Rules by which a capitalised word counts as a name: it is on a list, or next to words that are typical of people."""
 
 import re
 
@@ -11,24 +11,25 @@ from tasks.stages.data.protect.recognisers.names.lists import (
     given_names,
     is_known_word,
     is_ordinary_word,
-    not_names,
+    never_name_words,
     noun_endings,
 )
 
-VERBS = alternation(
+PERSON_VERBS = alternation(
     """called, calls, wrote, says, said, asked, asks, told, tells, wants, wanted, needs, needed, sent, paid, lives,
     works, worked, died, moved, has, had, is, was, will, would, can, could, does, did, never, already, just,
     hat, hatte, haben, ist, war, wird, will, möchte, kann, konnte, bittet, bat, meldet, meldete, ruft, rief, schreibt,
     schrieb, sagt, sagte, fragt, fragte, braucht, wohnt, kommt, kam, arbeitet, schickt, schickte, reklamiert,
     beschwert"""
 )
-PERSON_VERB = re.compile(rf"(?:'s)?(?: (?:und|and) [^\W\d_]+(?: [^\W\d_]+)?)? {VERBS}\b")
-"""Pattern of a verb used of people, after a name. Names of companies match too, which is accepted."""
-BEFORE_NAMES = alternation(
+PERSON_VERB = re.compile(rf"(?:'s)?(?: (?:und|and) [^\W\d_]+(?: [^\W\d_]+)?)? {PERSON_VERBS}\b")
+"""Pattern of the text after a name, up to a verb whose subject is usually a person. It also matches after names of
+companies, which is accepted."""
+WORDS_BEFORE_NAMES = alternation(
     r"""to, from, by, with, tell, told, ask, asked, call, called, according to, laut, von, mit, an, bei, für, durch,
     und, and, oder, or, gegen, nur, techniker(?:in)?, kolleg\w{1,2}, via, contact, cc"""
 )
-PREPOSITION_BEFORE = re.compile(rf"(?i)\b{BEFORE_NAMES}\s$")
+PREPOSITION_BEFORE = re.compile(rf"(?i)\b{WORDS_BEFORE_NAMES}\s$")
 STRONG_CUE_BEFORE = re.compile(
     r"(?i)\b(?:according to|laut|techniker(?:in)?|kolleg(?:e|en|in)|call|called|asked|told|tell|ask)\s$"
 )
@@ -51,10 +52,10 @@ def is_given_name(part: list[CapitalisedWord], i: int, german: bool) -> bool:
     following = part[i + 1] if i + 1 < len(part) else None
     if piece.lower_case not in ambiguous_given_names():
         return len(piece.lower_case) > 2 or (following is not None and is_family_name(following))
-    if following is not None and is_family_name(following) and following.lower_case not in not_names():
+    if following is not None and is_family_name(following) and following.lower_case not in never_name_words():
         return True
     inside = not german and not piece.opens_sentence and not piece.word.isupper()
-    return inside and piece.lower_case not in not_names() and len(piece.lower_case) > 2
+    return inside and piece.lower_case not in never_name_words() and len(piece.lower_case) > 2
 
 
 def is_family_name(piece: CapitalisedWord) -> bool:
@@ -66,35 +67,37 @@ def is_family_name(piece: CapitalisedWord) -> bool:
 def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, german: bool) -> bool:
     """Return whether two words that are not ordinary words are a name, such as "Xiomara Smith".
 
-    The second word must be a listed family name or, in German, the pair must be next to a word used of people.
+    The second word must be a listed family name or, in German, the pair must be next to a verb or preposition that is
+    typical of people.
     """
     if is_ordinary_word(first.word) or is_ordinary_word(second.word) or first.word.isupper() or second.word.isupper():
         return False
     if is_family_name(second):
         return german or not is_known_word(first.word) or first.lower_case in given_names()
-    return german and (_acts(text, second) or _follows(PREPOSITION_BEFORE, text, first, 14))
+    return german and (_precedes_person_verb(text, second) or _follows_pattern(PREPOSITION_BEFORE, text, first, 14))
 
 
 def is_single_family_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
     """Return whether a single capitalised word is a family name.
 
-    A common family name needs little context. A rare one needs a verb or preposition used of people next to it.
+    A common family name needs little context. A rare one needs a verb or preposition next to it that is typical of
+    people.
     """
     if (
         piece.lower_case in common_family_names()
         and not piece.word.isupper()
-        and _follows(STRONG_CUE_BEFORE, text, piece, 20)
+        and _follows_pattern(STRONG_CUE_BEFORE, text, piece, 20)
     ):
         return True
     if (
         piece.word.isupper()
         or is_ordinary_word(piece.word)
         or len(piece.lower_case) < 3
-        or _follows(DETERMINER_BEFORE, text, piece, 12)
+        or _follows_pattern(DETERMINER_BEFORE, text, piece, 12)
     ):
         return False
-    acts = _acts(text, piece)
-    person = acts or _follows(PREPOSITION_BEFORE, text, piece, 14)
+    acts = _precedes_person_verb(text, piece)
+    person = acts or _follows_pattern(PREPOSITION_BEFORE, text, piece, 14)
     if piece.lower_case in common_family_names() and piece.lower_case not in ambiguous_given_names():
         return acts or (not piece.opens_sentence and (not german or person))
     if not person or piece.lower_case not in family_names():
@@ -112,12 +115,12 @@ def is_unlisted_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
     word = piece.word
     if german or word.isupper() or len(word) < 3 or is_known_word(word) or any(c.isupper() for c in word[2:]):
         return False
-    return not piece.opens_sentence or _acts(text, piece)
+    return not piece.opens_sentence or _precedes_person_verb(text, piece)
 
 
-def _acts(text: str, piece: CapitalisedWord) -> bool:
+def _precedes_person_verb(text: str, piece: CapitalisedWord) -> bool:
     return bool(PERSON_VERB.match(text, piece.end))
 
 
-def _follows(form: re.Pattern[str], text: str, piece: CapitalisedWord, within: int) -> bool:
+def _follows_pattern(form: re.Pattern[str], text: str, piece: CapitalisedWord, within: int) -> bool:
     return bool(form.search(text, max(0, piece.start - within), piece.start))

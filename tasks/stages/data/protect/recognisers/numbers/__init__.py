@@ -1,4 +1,4 @@
-"""Identifiers with a fixed format, one kind per file. Read iban.py first: the others have its structure.
+"""Identifiers with a fixed format, one kind per file. Read iban.py first: the others have the same structure.
 
 iban.py              international bank account numbers
 card.py              payment cards
@@ -9,6 +9,6 @@ birth_date.py        dates of birth
 germany.py           German tax, insurance and identity numbers
 uk.py                British insurance, NHS and driving licence numbers, sort codes
 us.py                US Social Security, taxpayer and Medicare numbers
-labelled_numbers.py  other numbers, by the label before them
+labelled_numbers.py  other numbers, recognised by the label before them
 check_digits.py      verification of check digits
 """

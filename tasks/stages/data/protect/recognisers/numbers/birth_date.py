@@ -18,18 +18,18 @@ DATE = (
     )
     + r"(?!\d)"
 )
-BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
-STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
+BIRTH_WORDS = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
+BIRTH_STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
 """Pattern of a star before a date of birth, as in "(* 12.3.1980)". The star must touch the date or follow a bracket,
 comma or semicolon, because a star with a space also begins the items of a list."""
-DATE_AFTER_CUE = re.compile(rf"(?i)(?<!\w)(?:{BORN}(?!\w)[^\d\n]{{0,40}}?|{STAR})(?P<date>{DATE})")
-NAMED = alternation("date of birth, birth ?date, dob, geburtsdatum")
-DATE_ON_NEXT_LINE = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
+DATE_AFTER_CUE = re.compile(rf"(?i)(?<!\w)(?:{BIRTH_WORDS}(?!\w)[^\d\n]{{0,40}}?|{BIRTH_STAR})(?P<date>{DATE})")
+DATE_OF_BIRTH_LABELS = alternation("date of birth, birth ?date, dob, geburtsdatum")
+DATE_ON_NEXT_LINE = re.compile(rf"(?i)(?<!\w){DATE_OF_BIRTH_LABELS}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
 CUES_AFTER = alternation("geboren, my birthday, is when (?:i|he|she) was born, geb\\b")
 DATE_BEFORE_CUE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{CUES_AFTER}")
 
 
-def find(text: str) -> list[Span]:
+def find_birth_dates(text: str) -> list[Span]:
     """Find dates of birth. Score .9.
 
     A date without a word such as "born" near it is never found, however plausible its year.

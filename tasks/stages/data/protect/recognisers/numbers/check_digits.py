@@ -1,4 +1,7 @@
-"""Verification of check digits by their public specifications. Arguments have no separators, and upper-case letters."""
+"""Verification of check digits by their public specifications.
+
+Numbers are given without separators, and their letters in upper case.
+"""
 
 import re
 from itertools import cycle
@@ -19,7 +22,7 @@ IBAN_LENGTHS = {
 """Length of an IBAN by country code, from the SWIFT IBAN registry."""
 
 
-def luhn(digits: str) -> bool:
+def is_valid_luhn(digits: str) -> bool:
     """Verify the check digit of a payment card (ISO/IEC 7812-1 annex B)."""
     total = 0
     for i, c in enumerate(reversed(digits)):
@@ -28,14 +31,14 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def iban(compact: str) -> bool:
+def is_valid_iban(compact: str) -> bool:
     """Verify length and check digits of an IBAN (ISO 13616, ISO 7064 MOD 97-10)."""
     if IBAN_LENGTHS.get(compact[:2]) != len(compact):
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 
 
-def mod_11_10(digits: str) -> bool:
+def is_valid_mod_11_10(digits: str) -> bool:
     """Verify the last digit of a number by ISO 7064 MOD 11,10."""
     product = 10
     for c in digits[:-1]:
@@ -44,17 +47,17 @@ def mod_11_10(digits: str) -> bool:
     return (11 - product) % 10 == int(digits[-1])
 
 
-def german_tax_id(digits: str) -> bool:
+def is_valid_german_tax_id(digits: str) -> bool:
     """Verify a German tax ID (Steuer-Identifikationsnummer, § 139b AO): 11 digits, MOD 11,10.
 
     One of the first ten digits occurs two or three times, so there are eight or nine different digits.
     """
     if len(digits) != 11 or digits[0] == "0":
         return False
-    return len(set(digits[:10])) in (8, 9) and mod_11_10(digits)
+    return len(set(digits[:10])) in (8, 9) and is_valid_mod_11_10(digits)
 
 
-def german_pension_number(compact: str) -> bool:
+def is_valid_german_pension_number(compact: str) -> bool:
     """Verify a German pension insurance number (Versicherungsnummer, VKVV § 2 and 4).
 
     It has 12 characters and a check digit from weighted digit sums.
@@ -65,7 +68,7 @@ def german_pension_number(compact: str) -> bool:
     return total % 10 == int(digits[-1])
 
 
-def german_health_number(compact: str) -> bool:
+def is_valid_german_health_number(compact: str) -> bool:
     """Verify the permanent part of a German health insurance number (Krankenversichertennummer, § 290 SGB V).
 
     The weights are 1 and 2, and the letter counts as two digits.
@@ -75,7 +78,7 @@ def german_health_number(compact: str) -> bool:
     return total % 10 == int(compact[9])
 
 
-def icao(compact: str) -> bool:
+def is_valid_icao(compact: str) -> bool:
     """Verify a check digit by ICAO Doc 9303, part 3: weights 7, 3, 1, and letters counted from A = 10.
 
     German identity cards, passports and machine-readable zones have this check digit.
@@ -85,18 +88,18 @@ def icao(compact: str) -> bool:
     return total % 10 == int(compact[-1])
 
 
-def nhs(digits: str) -> bool:
+def is_valid_nhs_number(digits: str) -> bool:
     """Verify an NHS number of ten digits (NHS Data Dictionary, NHS NUMBER): MOD 11 with weights 10 to 2."""
     check = 11 - sum(int(d) * w for d, w in zip(digits, range(10, 1, -1), strict=False)) % 11
     return check != 10 and check % 11 == int(digits[9])
 
 
-def aba(digits: str) -> bool:
+def is_valid_aba_number(digits: str) -> bool:
     """Verify an ABA routing number of nine digits: weights 3, 7, 1."""
     return digits[:2] <= "32" and sum(int(d) * w for d, w in zip(digits, cycle((3, 7, 1)), strict=False)) % 10 == 0
 
 
-def us_ssn(digits: str) -> bool:
+def is_possible_us_ssn(digits: str) -> bool:
     """Return whether a Social Security number can have been issued.
 
     The Social Security Administration does not issue area 000, 666 or 9xx, group 00 or serial 0000.
@@ -104,7 +107,7 @@ def us_ssn(digits: str) -> bool:
     return digits[:3] not in ("000", "666") and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
 
 
-def us_itin(digits: str) -> bool:
+def is_possible_us_itin(digits: str) -> bool:
     """Return whether an individual taxpayer number can have been issued.
 
     The IRS issues numbers that begin with 9 and whose fourth and fifth digit are 50-65, 70-88, 90-92 or 94-99.

@@ -1,12 +1,15 @@
-"""E-mail addresses, loosely by RFC 5321 and 6531, also if spelt out to escape machines: "anna ät web punkt de"."""
+"""E-mail addresses, roughly as in RFC 5321 and 6531.
+
+They include addresses that are spelt out to hide them from machines: "anna ät web punkt de".
+"""
 
 import re
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
 from tasks.stages.data.protect.recognisers.span import Span
 
-LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
-PLAIN = re.compile(rf"(?<![\w.+%-]){LOCAL}(?:@|%40)\n?(?:[\w-]{{1,63}}\.){{1,6}}[^\W\d_]{{2,24}}(?![\w])")
+LOCAL_PART = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
+PLAIN_ADDRESS = re.compile(rf"(?<![\w.+%-]){LOCAL_PART}(?:@|%40)\n?(?:[\w-]{{1,63}}\.){{1,6}}[^\W\d_]{{2,24}}(?![\w])")
 AT = r"(?:\s?@\s?|\s?[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]\s?|\s(?:at|ät)\s)"
 DOT = r"(?:\s?\.\s?|\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s)"
 WORDS = r"[\w-]{1,40}"
@@ -26,11 +29,11 @@ SPELT_OUT_AT = re.compile(
 HINT = re.compile(r"(?i)\b(?:at|ät)\b|@")
 
 
-def find(text: str) -> list[Span]:
+def find_email_addresses(text: str) -> list[Span]:
     """Find e-mail addresses. Scores: .95 for ordinary addresses, .9 for addresses that are spelt out."""
     spans = []
     if "@" in text or "%40" in text:
-        spans += [Span(*_address_bounds(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
+        spans += [Span(*_address_bounds(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN_ADDRESS.finditer(text)]
     if HINT.search(text):
         spans += [
             Span(*m.span(), "EMAIL_ADDRESS", 0.9)

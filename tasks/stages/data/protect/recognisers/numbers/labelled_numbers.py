@@ -9,7 +9,7 @@ from functools import lru_cache
 from tasks.stages.data.protect.recognisers.alternation import alternation
 from tasks.stages.data.protect.recognisers.span import Span
 
-NUMBER = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
+NUMBER_WORD = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
 LABELS = {
     "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|fall|krankenakte|akten(?:zeichen)?|case"
     r"|health records?|health plan|beneficiary",
@@ -27,16 +27,16 @@ LABELS = {
     r"|sozialversicherungs|rentenversicherungs|ssn|social security|national insurance|visa",
     "VEHICLE": r"(?:number|license|licence) plates?|registration|kennzeichen|kfz-?kennzeichen|vin|fahrgestell",
 }
-CONNECTING = alternation(
+CONNECTING_WORDS = alternation(
     r"""is, was, are, ist, war, lautet, lauten, the, my, our, meine?, die, der, das, number, no\.?, nr\.?, id, of, for,
     with, ends? (?:in|with), which, it'?s, here, to, following, as follows, folgende, mit, von, auf, und zwar"""
 )
-JOIN = rf"(?:[\s:=#,;()\"'*\-]{{1,4}}{CONNECTING}(?=[\s:=#,;])){{0,5}}[\s:=#,;.()\"'*\-]{{0,4}}"
+LABEL_TO_VALUE = rf"(?:[\s:=#,;()\"'*\-]{{1,4}}{CONNECTING_WORDS}(?=[\s:=#,;])){{0,5}}[\s:=#,;.()\"'*\-]{{0,4}}"
 VALUE = re.compile(
     r"(?:(?:[A-Z]{1,5}|[a-z]{1,3})[./_\- ]{0,2}){0,2}"  # letters before the first digit
     r"\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
 )
-NOT_A_NUMBER = re.compile(
+NOT_AN_IDENTIFIER = re.compile(
     r"(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|[12]\d|3[01])[./-]\d{2,4}$"
     r"|(?:19|20)\d\d$"
     r"|\d{1,3}(?:[.,]\d{3})*[.,]\d\d$"
@@ -53,17 +53,17 @@ UNIT = re.compile(rf"\s?{UNITS}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)
-def _label() -> re.Pattern[str]:
+def _label_pattern() -> re.Pattern[str]:
     kinds = "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items())
-    numbered = rf"{NUMBER}(?![A-Za-z]){JOIN}"
-    bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}-?(?:\d[ .\-/]?){{4}}){JOIN}"
+    numbered = rf"{NUMBER_WORD}(?![A-Za-z]){LABEL_TO_VALUE}"
+    bare = rf"(?![A-Za-z])(?=[:#=]|\s(?:is|ist|lautet)\s|\s\(?[A-Z]{{0,4}}-?(?:\d[ .\-/]?){{4}}){LABEL_TO_VALUE}"
     return re.compile(rf"(?i)(?<![A-Za-z])(?:{kinds})(?:{numbered}|{bare})")
 
 
-def find(text: str) -> list[Span]:
+def find_labelled_numbers(text: str) -> list[Span]:
     """Find numbers that follow a label such as "account number". Score .8."""
     spans = []
-    for label in _label().finditer(text):
+    for label in _label_pattern().finditer(text):
         value = VALUE.match(text, label.end())
         if value and _is_number(text, value):
             spans.append(Span(*value.span(), str(label.lastgroup), 0.8))
@@ -72,6 +72,6 @@ def find(text: str) -> list[Span]:
 
 def _is_number(text: str, value: re.Match[str]) -> bool:
     number = value.group()
-    if sum(c.isdigit() for c in number) < 4 or NOT_A_NUMBER.match(number):
+    if sum(c.isdigit() for c in number) < 4 or NOT_AN_IDENTIFIER.match(number):
         return False
     return not UNIT.match(text, value.end()) and text[max(0, value.start() - 1)] not in "€$£"

@@ -11,16 +11,18 @@ from tasks.stages.data.protect.recognisers.span import Span
 
 GAP = r"[ \t\n.\-/]{0,3}"
 EXTENSION = r"(?:[ ,;]{0,2}(?:ext\.?|x|extension|durchwahl|dw|-)[ ]?\d{1,6}(?!\d))?"
-COUNTRY = r"(?:\+|00(?=[ \-]?[1-9])|\(\+|\+\()[ ]?\d{1,3}\)?"
-INTERNATIONAL = re.compile(
-    rf"(?<![\w+]){COUNTRY}{GAP}(?:\(\d{{1,5}}\){GAP})?\d(?:[ \t\n().\-/]{{0,3}}\d){{5,13}}(?!\d){EXTENSION}"
+COUNTRY_CODE = r"(?:\+|00(?=[ \-]?[1-9])|\(\+|\+\()[ ]?\d{1,3}\)?"
+INTERNATIONAL_NUMBER = re.compile(
+    rf"(?<![\w+]){COUNTRY_CODE}{GAP}(?:\(\d{{1,5}}\){GAP})?\d(?:[ \t\n().\-/]{{0,3}}\d){{5,13}}(?!\d){EXTENSION}"
 )
-NATIONAL = re.compile(
+NATIONAL_NUMBER = re.compile(
     rf"(?<![\w+])(?<!\d[.,:/-])\(?0\d{{1,5}}\)?{GAP}\d(?:[ \t\n./\-]{{0,3}}\d){{4,10}}(?![\d.,]\d|\d|:){EXTENSION}"
 )
 """Pattern of a national number with a leading 0, as in Germany, the United Kingdom and most of Europe."""
-AREA = r"(?:\([2-9]\d{2}\)[ .\-]{0,2}|[2-9]\d{2}[ .\-])"
-AMERICAN = re.compile(rf"(?<![\w])(?<!\d[.,-])(?:1[ .\-])?{AREA}\d{{3}}[ .\-]\d{{4}}(?!\d|-\d){EXTENSION}")
+AREA_CODE = r"(?:\([2-9]\d{2}\)[ .\-]{0,2}|[2-9]\d{2}[ .\-])"
+NORTH_AMERICAN_NUMBER = re.compile(
+    rf"(?<![\w])(?<!\d[.,-])(?:1[ .\-])?{AREA_CODE}\d{{3}}[ .\-]\d{{4}}(?!\d|-\d){EXTENSION}"
+)
 CUES = alternation(
     r"""tel, phone, telephone, mobile, mob, cell(?:phone)?, call(?: me| us| him| her| back)?, ring(?: me)?,
     text(?: me)?, contact, reach(?: me| us)?, fax, whatsapp, sms, telefon\w*, handy\w*, mobil\w*, festnetz\w*,
@@ -33,17 +35,17 @@ OTHER_NUMBERS = alternation(
     r"""account, acct, order, invoice, ticket, reference, ref, transaction, tracking, case, customer, card, konto\w*,
     rechnung\w*, bestell\w*, auftrag\w*, kunden\w*, vorgang\w*, sendung\w*, steuer\w*"""
 )
-NOT_PHONE = re.compile(rf"(?i)\b{OTHER_NUMBERS}\W{{0,3}}(?:number|nummer|no|nr|id)?\W{{0,5}}$")
+OTHER_NUMBER_BEFORE = re.compile(rf"(?i)\b{OTHER_NUMBERS}\W{{0,3}}(?:number|nummer|no|nr|id)?\W{{0,5}}$")
 
 
-def find(text: str) -> list[Span]:
+def find_phone_numbers(text: str) -> list[Span]:
     """Find telephone numbers.
 
     Scores: .9 for international numbers, .75 for North American numbers, .72 for numbers after a cue, .7 for numbers
     with a leading 0.
     """
-    spans = [Span(*m.span(), "PHONE_NUMBER", 0.9) for m in INTERNATIONAL.finditer(text)]
-    for form, score in ((NATIONAL, 0.7), (AMERICAN, 0.75)):
+    spans = [Span(*m.span(), "PHONE_NUMBER", 0.9) for m in INTERNATIONAL_NUMBER.finditer(text)]
+    for form, score in ((NATIONAL_NUMBER, 0.7), (NORTH_AMERICAN_NUMBER, 0.75)):
         matches = (m for m in form.finditer(text) if _is_phone(text, m.start(), m.group()))
         spans += [Span(*m.span(), "PHONE_NUMBER", score) for m in matches]
     for cue in CUE.finditer(text):
@@ -56,4 +58,4 @@ def find(text: str) -> list[Span]:
 def _is_phone(text: str, start: int, number: str) -> bool:
     if not 6 <= sum(c.isdigit() for c in number) <= 17 or DATE.match(number):
         return False
-    return not NOT_PHONE.search(text, max(0, start - 40), start)
+    return not OTHER_NUMBER_BEFORE.search(text, max(0, start - 40), start)

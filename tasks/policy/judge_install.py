@@ -1,7 +1,7 @@
 """The Hallmark install that judges gates, identified by the digest of its packages, and whether policy accepts it.
 
-An editable install runs the files of a checkout, which a commit or an editor can change between two gates. It may judge
-gates only in environment `local`.
+An editable install runs the files of a checkout, which a commit or an editor can change between two gates. It is
+allowed to judge gates only in environment `local`.
 """
 
 import sysconfig
@@ -16,10 +16,10 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
-from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
 
 
-class Judge(FrozenModel):
+class JudgeInstall(FrozenModel):
     version: str
     sha256: Sha256
     """Digest of all files of the packages except bytecode."""
@@ -31,15 +31,14 @@ class Judge(FrozenModel):
 
 
 @cache
-def current() -> Judge:
-    """Return the Hallmark install of this process.
+def current_judge() -> JudgeInstall:
+    """Return the Hallmark install that this process runs. It is determined only at the first call."""
+    return JudgeInstall(
+        version=version.VERSION, sha256=packages_digest(own_packages.PACKAGES_PARENT), editable=_is_editable()
+    )
 
-    The result is computed at the first call, from the code that runs.
-    """
-    return Judge(version=version.VERSION, sha256=digest(own_packages.HOME), editable=_is_editable())
 
-
-def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> str:
+def packages_digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> str:
     files = {
         path.relative_to(home).as_posix(): sha256_file(path)
         for package in packages
@@ -49,17 +48,18 @@ def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> s
     return sha256_bytes(canonical_json(files))
 
 
-def require(policy: Policy) -> None:
-    if why := why_not(current(), policy):
+def require_accepted_judge(policy: Policy) -> None:
+    if why := refusal_reason(current_judge(), policy):
         raise Refused(why)
 
 
-def why_not(judge: Judge, policy: Policy) -> str:
-    if policy.environment == LOCAL:
+def refusal_reason(judge: JudgeInstall, policy: Policy) -> str:
+    if policy.environment == LOCAL_ENVIRONMENT:
         return ""
     if judge.editable:
         return (
-            f"{judge} in {own_packages.HOME}, judges in environment {LOCAL} alone: whoever edits that folder changes "
+            f"{judge} in {own_packages.PACKAGES_PARENT}, judges in environment {LOCAL_ENVIRONMENT} alone: "
+            "whoever edits that folder changes "
             f"the gates; for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
         )
     if policy.judges and judge.sha256 not in policy.judges:
@@ -73,10 +73,10 @@ def why_not(judge: Judge, policy: Policy) -> str:
 def _is_editable() -> bool:
     """Return whether the packages run from a folder other than this Python's own folder of installed packages.
 
-    A checkout can contain folders that look like an installed package.
+    Only the location is checked, because a checkout can contain folders that look like an installed package.
     """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    homes = {own_packages.HOME.resolve(), *map(_package_home, own_packages.TOP_PACKAGES)}
+    homes = {own_packages.PACKAGES_PARENT.resolve(), *map(_package_home, own_packages.TOP_PACKAGES)}
     return not homes <= places or len(homes) > 1
 
 

@@ -9,22 +9,22 @@ from tasks.core.params.training import Training
 from tasks.stages.train.model import kernels
 
 
-def require(training: Training) -> None:
-    kernels.require(training)
-    for module, asks, remedy in _libraries(training):
+def require_software(training: Training) -> None:
+    kernels.require_kernel_tools(training)
+    for module, asks, remedy in _required_libraries(training):
         if find_spec(module) is None:
             raise InputError(f"{asks} needs {module}, which is not installed here: {remedy}")
 
 
-def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
-    if methods.get(training.method).quantised:
+def _required_libraries(training: Training) -> Iterator[tuple[str, str, str]]:
+    if methods.get_method(training.method).is_quantised:
         what = f"training.method {training.method}"
         yield "bitsandbytes", what, "pip install 'hallmark[qlora]', or choose another method"
     if training.attention == "flash":
         yield "flash_attn", "training.attention flash", "pip install flash-attn, or set training.attention to auto"
 
 
-def takes_flash(training: Training) -> bool:
+def uses_flash_attention(training: Training) -> bool:
     could = training.device == "gpu" and training.precision == "bf16" and find_spec("flash_attn") is not None
     return training.attention == "flash" or (training.attention == "auto" and could)
 

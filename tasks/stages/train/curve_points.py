@@ -13,7 +13,7 @@ from tasks.core.layout import Layout
 POINTS_FILE = "points.jsonl"
 
 
-class Points:
+class CurvePointsWriter:
     """Writer of the points of one training run. If the run resumes from a checkpoint, all points are written again."""
 
     def __init__(self, layout: Layout) -> None:

@@ -27,22 +27,23 @@ class RecordedAdoption:
 class AdoptionHistory:
     at_promotion: RecordedAdoption | None
     """Adoption in force when the release was promoted; None if its policy and people were not adopted."""
-    later: list[RecordedAdoption]
+    later_adoptions: list[RecordedAdoption]
     """Adoptions after the promotion, oldest first. They did not apply to the release."""
 
 
-def read(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> AdoptionHistory:
-    """Return the adoptions of this installation, divided at the release's promotion.
+def read_adoption_history(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> AdoptionHistory:
+    """Return the adoptions of this installation, with those before the release's promotion separated from later ones.
 
-    A release contains the adoptions up to its promotion, and its verification compares them with those of the ledger.
+    The folder of a release contains the adoptions up to its promotion. Verification of the release compares them with
+    those in the ledger.
     """
-    adoption_count = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
+    adoption_count = len(list((contents.folder / bundle.GOVERNANCE_ADOPTIONS).glob("*.json")))
     try:
-        chain = in_force.chain(governance.state, ledger)
+        chain = in_force.read_chain(governance.state, ledger)
     except InputError:  # no root key, so nothing was adopted
         return AdoptionHistory(None, [])
     every = [
-        RecordedAdoption(adoption, entry, chain.signed_by(place))
+        RecordedAdoption(adoption, entry, chain.signers_of(place))
         for place, (adoption, entry) in enumerate(zip(chain.adoptions, chain.entries, strict=True))
     ]
     return (
