@@ -80,7 +80,7 @@ else:
         try:
             value = getattr(import_module(own_packages.module_name(module)), attribute)
         except ModuleNotFoundError as error:
-            if not (why := own_packages.describe_missing(error, f"hallmark.{name}")):
+            if not (why := own_packages.describe_missing_module(error, f"hallmark.{name}")):
                 raise
             raise Unavailable(why) from None
         globals()[name] = value

@@ -86,7 +86,7 @@ from tasks.supervise import limits, process
 given = json.loads(sys.argv[1])
 over = limits.create_limit_check(limits.Limits(**given), Path(sys.argv[2]))
 try:
-    process.run_process(sys.argv[3:], {}, None, over=over)
+    process.run_process(sys.argv[3:], {}, None, limit_check=over)
 except Unavailable as error:
     print(error)
 """

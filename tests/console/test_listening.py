@@ -121,7 +121,7 @@ def test_a_connection_is_used_again(port: int, monkeypatch: pytest.MonkeyPatch) 
     """The time limit is cancelled as soon as a whole request has arrived. Several requests may arrive at once."""
     limits = list[asyncio.TimerHandle | None]()
     expect = LimitedConnection._expect_request
-    monkeypatch.setattr(LimitedConnection, "_expect_request", lambda it: (expect(it), limits.append(it._limit)))
+    monkeypatch.setattr(LimitedConnection, "_expect_request", lambda it: (expect(it), limits.append(it._request_timer)))
     visit = http.client.HTTPConnection("127.0.0.1", port, timeout=patience(30))
     for number in (1, 2, 3):
         visit.request("POST", "/body", body=b"x" * 100_000)

@@ -32,7 +32,7 @@ def count_weights(_: object, layers: LayerShapes) -> int:
 IA3 = Method(
     summary="vectors that rescale keys, values and feed-forward layers",
     trained_part="an IA3 adapter of",
-    adapter=Adapter(config, count_weights, weight_names="ia3_"),
+    adapter=Adapter(config, count_weights, weight_name_part="ia3_"),
     approaches=("lora",),
 )
 '''

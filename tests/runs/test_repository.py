@@ -141,10 +141,10 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda repository, given: repository.commit_of(given),
+        lambda repository, given: repository.commit_id(given),
         lambda repository, given: repository.changed_files("HEAD", given, []),
         lambda repository, given: repository.changed_files(given, "HEAD", []),
-        lambda repository, given: repository.push(given, "refs/heads/main"),
+        lambda repository, given: repository.push_ref(given, "refs/heads/main"),
         lambda repository, given: repository.add_worktree(repository.root / "tree", given),
         lambda repository, given: repository.has_file("HEAD", given),
         lambda repository, given: GitPlace(given, repository.root / "kept").sizes(),
@@ -165,9 +165,9 @@ def test_git_is_given_no_option(clone: Path, call: Callable[[Repository, str], o
 @pytest.mark.parametrize(
     "reach",
     [
-        lambda repository, remote: repository.fetch(remote, "refs/hallmark/runs/x"),
+        lambda repository, remote: repository.fetch_ref(remote, "refs/hallmark/runs/x"),
         lambda repository, remote: repository.fetch_branches(remote),
-        lambda repository, remote: repository.push(remote, "refs/heads/main"),
+        lambda repository, remote: repository.push_ref(remote, "refs/heads/main"),
     ],
     ids=["fetch", "fetch of branches", "push"],
 )

@@ -42,7 +42,7 @@ import os, sys
 from tasks.supervise import process
 ports = {int(port) for port in sys.argv[2].split(",")} if sys.argv[2] else None
 command = [sys.executable, "-I", "-c", sys.argv[1]]
-sys.exit(process.run_process(command, dict(os.environ), None, boxed=False, ports=ports))
+sys.exit(process.run_process(command, dict(os.environ), None, is_sandboxed=False, ports=ports))
 """
 
 

@@ -154,7 +154,7 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
 TOO_MANY = """
 from tasks.stages.cluster import connection
 from tasks.stages.cluster.worker_spec import WorkerSpec
-with connection.connected(WorkerSpec("training", 2**40, 2**20, gpu=False)):
+with connection.connected(WorkerSpec("training", 2**40, 2**20, uses_gpu=False)):
     print("in")
 """
 

@@ -49,7 +49,7 @@ from tasks.stages.train.training_store import transfer
 from tasks.stages.cluster.storage import training_storage
 worker_capacity.GROW_SECONDS = 3.0
 job = transfer.upload_inputs(pickle.loads(Path(sys.argv[1]).read_bytes()), training_storage.storage_from_environment())
-with connection.connected(builders.crew(job.training), apart=True):
+with connection.connected(builders.crew(job.training), without_shared_disk=True):
     failures = attempts.train_until_done(job, ray_attempt.fit)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray Train still answers Ctrl-C"
 transfer.fetch_weights(job)
