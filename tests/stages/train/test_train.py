@@ -263,7 +263,10 @@ def test_checkpoints_are_those_of_the_same_inputs_only(ready: Layout) -> None:
     ("change", "words"),
     [
         (lambda it: (it.artefacts("split") / "train.parquet").write_bytes(b"other"), "made of other rows"),
-        (lambda it: it.params_path.write_text(it.params_path.read_text().replace("Triage.", "Sort.")), "made of other prompts"),
+        (
+            lambda it: it.params_path.write_text(it.params_path.read_text().replace("Triage.", "Sort.")),
+            "made of other prompts",
+        ),
         (lambda it: (it.artefacts("tokenise") / "starts.bin").write_bytes(bytes(4 * 28)), "starts.bin is not as"),
     ],
     ids=["rows", "prompts", "bytes"],
