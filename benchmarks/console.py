@@ -84,7 +84,7 @@ def promotions(run: Any, count: int) -> None:
         )
         envelope = made.sign_promotion(promotion, promotion.payload_sha256, governed)
         last = dsse.envelope_digest(envelope)
-        ledger.append(made.PROMOTED, "tiny", {"envelope": envelope})
+        ledger.append(made.PROMOTION_KIND, "tiny", {"envelope": envelope})
         first = replace(first, promotion=promotion)
 
 

@@ -45,7 +45,7 @@ def base_model(folder: Path) -> Path:
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
 
-    fetched = origins.fetch(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
+    fetched = origins.fetch_base_model(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
     convert.convert_gguf(fetched, folder / "model")

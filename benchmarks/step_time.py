@@ -55,7 +55,7 @@ def base_model(folder: Path) -> Path:
     from tasks.core.params import params
     from tasks.stages.train.base import convert, origins
 
-    fetched = origins.fetch(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
+    fetched = origins.fetch_base_model(params.load_params(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
     convert.convert_gguf(fetched, folder / "model")
@@ -168,14 +168,14 @@ class PlainLoops:
         if not usual:
             model = target_loss.TargetLoss(model)
         weights = [weight for weight in model.parameters() if weight.requires_grad]
-        optimizer = builders.optimizer(self.training, weights)
+        optimizer = builders.build_optimizer(self.training, weights)
 
         def loss_of(rows: Any) -> Any:
             batch = collate(self.examples, rows, share_prefix=not usual)
             if not usual:
                 return model(batch) / len(batch.targets)
             labels = torch.full_like(batch.tokens, -100)
-            labels[batch.predicts.roll(1, dims=1)] = batch.targets
+            labels[batch.predicts_target.roll(1, dims=1)] = batch.targets
             return model(input_ids=batch.tokens, labels=labels, use_cache=False).loss
 
         def take(steps: Sequence[int]) -> float:
@@ -274,9 +274,9 @@ def main() -> None:
 def with_environment() -> None:
     """Start this script again with the environment of the workers, which OpenMP reads when a process starts."""
     from tasks.core.params.training import Training
-    from tasks.stages.train.model.builders import crew
+    from tasks.stages.train.model.builders import build_worker_spec
 
-    wanted = crew(Training()).environment | {"HALLMARK_BENCH": "1"}
+    wanted = build_worker_spec(Training()).environment | {"HALLMARK_BENCH": "1"}
     sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)
 
 

@@ -51,7 +51,9 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
     for number in range(order.steps_per_epoch):
         sizes = order.examples.row_lengths(order.rows_of_step(number))
         wasted.append(
-            forward_passes.padding_share(sizes, forward_passes.plan(sizes, training, workers), layout == "packed")
+            forward_passes.padding_share(
+                sizes, forward_passes.plan_passes(sizes, training, workers), layout == "packed"
+            )
         )
     return time.perf_counter() - began, float(np.mean(wasted))
 
@@ -79,7 +81,7 @@ def as_worker(folder: Path) -> None:
     from tasks.stages.train import loop
 
     distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=0, world_size=1)
-    loop.train(pickle.loads((folder / "job.pickle").read_bytes()))
+    loop.run_training(pickle.loads((folder / "job.pickle").read_bytes()))
     (folder / "kilobytes").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 
 
@@ -109,7 +111,7 @@ def checkpoint(aside: Path, model: Path, rows: Path) -> dict[str, float]:
         start(folder).wait()
         (kept,) = made.checkpoints.glob("step-*")
         size = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
-        trained = model_shape.read(model).trained_count(training(**changes))
+        trained = model_shape.read_model_shape(model).trained_weight_count(training(**changes))
         ratios[f"ZeRO {stage}"] = size / (trained * (16 if stage else 12))
     return ratios
 

@@ -37,7 +37,7 @@ def as_worker(folder: Path) -> None:
 
     (folder / "meeting").unlink(missing_ok=True)
     distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=0, world_size=1)
-    loop.train(pickle.loads((folder / "job.pickle").read_bytes()))
+    loop.run_training(pickle.loads((folder / "job.pickle").read_bytes()))
 
 
 def job(folder: Path, model: Path, rows: Path, **changes: Any) -> Any:

@@ -122,7 +122,10 @@ def settings(folder: Path, name: str, device: str) -> Any:
              "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed", "order": "shuffled",
              "threads": os.cpu_count(), "gradient_checkpointing": checkpointing} | OURS[name]
         )  # fmt: skip
-        work, model = workload.count_workload(folder / "rows", asked, None), model_shape.read(folder / "model")
+        work, model = (
+            workload.count_workload(folder / "rows", asked, None),
+            model_shape.read_model_shape(folder / "model"),
+        )
         if (
             estimate.estimate_training(
                 asked, model, Resources(), machine_capacity.capacity_per_worker(asked, Resources(), folder), work
@@ -229,9 +232,9 @@ class Figures:
 def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[str, Figures]:
     """Return the figures of the contenders that fit and do not fail."""
     from tasks.core.params.training import Training
-    from tasks.stages.train.model.builders import crew
+    from tasks.stages.train.model.builders import build_worker_spec
 
-    environment = os.environ | crew(Training(device=given.device)).environment | {
+    environment = os.environ | build_worker_spec(Training(device=given.device)).environment | {
         "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(folder / "hf"),
         "PYTHONWARNINGS": "ignore",
     }  # fmt: skip

@@ -284,9 +284,9 @@ def fetch_trl(folder: Path) -> None:
 
 
 def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list[str]) -> dict[str, list[float]]:
-    from tasks.stages.train.model.builders import crew
+    from tasks.stages.train.model.builders import build_worker_spec
 
-    environment = os.environ | crew(training()).environment | {
+    environment = os.environ | build_worker_spec(training()).environment | {
         "OMP_NUM_THREADS": str(threads), "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1",
         "HF_HOME": str(folder / "hf"), "PYTHONWARNINGS": "ignore",
     }  # fmt: skip
@@ -396,7 +396,7 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     from tasks.core.params.prompts import Prompt
     from tasks.core.records.prompts import split_context_and_target
     from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-    from tasks.stages.train.rows.rendering import render, stop_token_ids
+    from tasks.stages.train.rows.rendering import stop_token_ids, tokenise_conversation
 
     model = step_time.base_model(folder)
     if model != folder / "model":
@@ -406,7 +406,11 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     tokenizer, prompts = AutoTokenizer.from_pretrained(model), {"t": Prompt(system=SYSTEM)}
     with ExampleWriter(folder / "rows", len(tokenizer)) as writer:
         for row in rows:
-            writer.add(render(*split_context_and_target(row, prompts), tokenizer, stop_token_ids(tokenizer, model)))
+            writer.add(
+                tokenise_conversation(
+                    *split_context_and_target(row, prompts), tokenizer, stop_token_ids(tokenizer, model)
+                )
+            )
         writer.finish(TokensOrigin(data="", validation="", prompts="", model=""))
 
 

@@ -55,8 +55,8 @@ def shared_periodic_work(root: Path) -> list[str]:
     ledger, rules = here.ledger, here.governance_cache
     parts.attempt("gates that wait", lambda: _remind_of_gates(ledger, rules.governance_of_any_run))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
-        "waivers": waivers.raise_incidents,
-        "ledgers that were rolled back": ledger_rollback.raise_incidents,
+        "waivers": waivers.open_incidents,
+        "ledgers that were rolled back": ledger_rollback.open_incidents,
         "incidents that nobody closed": incidents.escalate_overdue_incidents,
     }
     for what, raised in raising.items():

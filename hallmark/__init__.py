@@ -78,7 +78,7 @@ else:
             raise AttributeError(f"module 'hallmark' has no attribute {name!r}")
         module, attribute = _PLACES[name]
         try:
-            value = getattr(import_module(own_packages.module_name(module)), attribute)
+            value = getattr(import_module(own_packages.installed_module_name(module)), attribute)
         except ModuleNotFoundError as error:
             if not (why := own_packages.describe_missing_module(error, f"hallmark.{name}")):
                 raise

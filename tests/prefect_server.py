@@ -142,7 +142,7 @@ class Flows:
             if not set(wanted) <= set(names):
                 raise Refused("far enough")
 
-        with patch("flows.retrain.stages", some):
+        with patch("flows.retrain.run_stages", some):
             yield
 
     def all(self, deployment: str = "") -> list[FlowRun]:

@@ -65,7 +65,7 @@ def sweep(
 def _show(document: Any) -> None:
     keys = list(document.trials[0].changes)
     table = Table("trial", *keys, "validation loss", "after step", "of", "seconds", "", box=None)
-    for it in document.ranked:
+    for it in document.ranked_trials:
         outcome = it.outcome
         if outcome is None:
             figures = ("", "", "", "", it.failure)

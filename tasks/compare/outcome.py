@@ -80,7 +80,7 @@ class ModelOutcome(FrozenModel):
 
 def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     evaluated = {state: which for state, which in MODEL_NAMES_BY_STATE.items() if _has_answers(layout, which)}
-    model = model_shape.read(layout.artefacts("base_model") / "model")
+    model = model_shape.read_model_shape(layout.artefacts("base_model") / "model")
     tokens = layout.artefacts("tokenise")
     work = workload.count_workload(tokens, params.training, model.context_length) if tokens.exists() else None
     needs = estimate.memory_needed(params.training, model, work)

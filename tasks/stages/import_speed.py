@@ -14,7 +14,7 @@ started."""
 DEFAULT_GC_THRESHOLDS = (700, 10, 10)
 
 
-def hide(*names: str) -> None:
+def hide_libraries(*names: str) -> None:
     """Make libraries appear as not installed.
 
     This has no effect in processes that start.py did not start, such as tests.
@@ -25,7 +25,7 @@ def hide(*names: str) -> None:
             sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # `import` raises ModuleNotFoundError for None
 
 
-def finish_imports() -> None:
+def restore_garbage_collection() -> None:
     """Restore Python's default garbage collection after the imports, and exempt all existing objects from it.
 
     start.py makes collections rare during imports. After the imports they matter again, because garbage can hold GPU

@@ -57,7 +57,7 @@ def traceback_without_message(error: BaseException) -> str:
     return f"{frames}{type(error).__name__} (its message is left out, since it may quote a source)"
 
 
-def end_after_process(pid: int) -> None:
+def exit_after_process(pid: int) -> None:
     """Wait until process `pid` has ended, then end this process.
 
     It could otherwise collide with a rerun of the stage.
@@ -78,7 +78,7 @@ def run(name: str, module: str, before_stage: Callable[[Path], None] = lambda _:
     """
     escaping.escape_output()
     if starter := os.environ.get(STARTER_PID_VARIABLE):
-        threading.Thread(target=end_after_process, args=(int(starter),), daemon=True).start()
+        threading.Thread(target=exit_after_process, args=(int(starter),), daemon=True).start()
     root = Path.cwd().resolve()
     error_file(root, name).unlink(missing_ok=True)
     try:

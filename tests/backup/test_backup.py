@@ -279,12 +279,12 @@ def dies(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["require_unchanged", "require_valid", "rename"])
+@pytest.mark.parametrize("step", ["require_unchanged", "require_valid_state", "rename"])
 def test_an_interrupted_restore_leaves_nothing_half(
     backup: Path, there: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(path.name for path in there.iterdir())
-    where = {"require_unchanged": contents, "require_valid": state_verification, "rename": Path}[step]
+    where = {"require_unchanged": contents, "require_valid_state": state_verification, "rename": Path}[step]
     monkeypatch.setattr(where, step, dies)
     with pytest.raises(KeyboardInterrupt):
         restore_backup(there, backup)

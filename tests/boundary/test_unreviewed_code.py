@@ -245,8 +245,8 @@ def test_a_list_of_files_is_not_the_model(layout: Layout, tmp_path: Path) -> Non
     assert grants.grant_of_stage("base_model").needs_network(layout, {})
     base = BaseModelParams(hub="a/b", revision="a" * 40, sha256=wanted.sha256, licence="MIT")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(origins, "from_hub", lambda *_: model.rename(tmp_path / "downloaded"))
-        assert origins.fetch(base, layout).is_dir()
+        patch.setattr(origins, "download_from_hub", lambda *_: model.rename(tmp_path / "downloaded"))
+        assert origins.fetch_base_model(base, layout).is_dir()
 
 
 @pytest.mark.attack(rights="stage", stopped="what an experiment fetches is kept where governed runs do not look")

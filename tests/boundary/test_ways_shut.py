@@ -176,7 +176,7 @@ def test_a_model_that_is_exchanged_after_it_was_compared_is_refused(
         (fetched / "model.safetensors").write_text("another")
     else:
         fetched.write_text("another")
-    monkeypatch.setattr(origins, "fetch", lambda base, layout: fetched)  # which compared it, a moment ago
+    monkeypatch.setattr(origins, "fetch_base_model", lambda base, layout: fetched)  # which compared it, a moment ago
     asked = BaseModelParams(folder="m", sha256="1" * 64, licence="MIT")
     with pytest.raises(InputError, match=r"base_model\.sha256: expected 1111"):
         base_model.run(Params(base_model=asked), layout)

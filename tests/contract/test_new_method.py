@@ -59,17 +59,18 @@ IA3 = {"method": "ia3", "lora_rank": None, "lora_alpha": None}
 @pytest.mark.usefixtures("alone")
 def test_two_steps_are_trained_exported_and_loaded(job, tiny):
     made = job(**IA3, global_batch_size=12, epochs=1, checkpoint_steps=1)
-    loop.train(made)
+    loop.run_training(made)
     assert len(log_follower.read_log(made.training_log)) == 2
     assert read_json(made.output / "adapter_config.json")["peft_type"] == "IA3"
-    weights, shape = load_file(made.output / "adapter_model.safetensors"), model_shape.read(tiny)
+    weights, shape = load_file(made.output / "adapter_model.safetensors"), model_shape.read_model_shape(tiny)
     assert shape.trained_count(made.training) == sum(weight.numel() for weight in weights.values())
-    assert operations.of(made.training, shape).token < operations.of(training(), shape).token
+    own, full = (operations.count_operations(each, shape).token for each in (made.training, training()))
+    assert own < full
 
     settings = house.params().evaluation
     tokens = torch.tensor([[5, 6, 7, 8]])
     found = [
-        models.load(located, settings)(tokens).logits
+        models.load_model(located, settings)(tokens).logits
         for located in (models.ModelFolders(tiny), models.ModelFolders(tiny, made.output, ADAPTER))
     ]
     assert not torch.equal(*found), "what was trained answers"

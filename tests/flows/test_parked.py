@@ -220,7 +220,7 @@ def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
     parked, looks = SuspendedRuns(project), []
     look = parked.find_decided_runs
     monkeypatch.setattr("flows.suspended_runs.get_client", away)
-    monkeypatch.setattr(parked, "decided_runs", lambda whole: looks.append(whole) or look(whole))
+    monkeypatch.setattr(parked, "find_decided_runs", lambda whole: looks.append(whole) or look(whole))
     for _ in range(3):
         with pytest.raises(ConnectionError):
             parked.resume_decided()

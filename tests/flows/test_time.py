@@ -56,7 +56,7 @@ def test_a_step_that_fails_is_told_and_the_others_are_done(project: Path, monkey
     def broken(*_: object) -> list[str]:
         raise KeyError("a defect")
 
-    monkeypatch.setattr("tasks.registry.promote.waivers.raise_incidents", broken)
+    monkeypatch.setattr("tasks.registry.promote.waivers.open_incidents", broken)
     with pytest.raises(PartialFailure, match="waivers: KeyError") as told:
         shared_periodic_work(project)
     assert [line.partition(":")[0] for line in told.value.done] == ["incident.opened"]

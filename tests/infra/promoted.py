@@ -20,5 +20,7 @@ def promote(ledger: Ledger, governed: Governance, **said: Any) -> None:
     }  # fmt: skip
     promotion = Promotion(**usual | said)
     ledger.append(
-        promotions.PROMOTED, promotion.name, {"envelope": promotions.sign_promotion(promotion, "0" * 64, governed)}
+        promotions.PROMOTION_KIND,
+        promotion.name,
+        {"envelope": promotions.sign_promotion(promotion, "0" * 64, governed)},
     )

@@ -119,7 +119,9 @@ def test_every_mistake_of_a_file_is_told_with_its_line(project: Path, text: str,
 
 
 def test_a_tier_that_takes_no_scheduler_takes_no_schedule(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.gates.rules.run_request.why_not", lambda *_: "policy does not let the scheduler ask")
+    monkeypatch.setattr(
+        "tasks.gates.rules.run_request.refusal_reason", lambda *_: "policy does not let the scheduler ask"
+    )
     (project / "wrong.yaml").write_text(FILE)
     said = hallmark(project, "deploy", "wrong.yaml", *AS, "--no-start", code=2)
     assert "schedules.nightly.params: params.yaml is of risk tier limited: policy does not let" in said

@@ -34,7 +34,7 @@ def make(folder: Path, states: set[str]) -> None:
     if "glass broken" in states:
         changed(folder / "two", folder / "glass broken", break_glass)
     for name, module, step in (
-        ("whole bundle", mlflow_mirror, "register"),
+        ("whole bundle", mlflow_mirror, "register_release"),
         ("half a bundle", assembly, "add_promotion"),
     ):
         if name in states:

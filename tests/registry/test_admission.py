@@ -135,7 +135,7 @@ def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: L
 @pytest.mark.parametrize("kept", [1, 0], ids=["to before the newest promotion", "to before the first"])
 def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(succeeded: House, kept: int) -> None:
     assert weights(admit(succeeded)) == b"second"
-    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))][: kept + 1]
+    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTION_KIND))][: kept + 1]
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
     found = promotions.read_promotions(succeeded.ledger, succeeded.governance, NAME)
     assert len(found.valid_statements) == kept
@@ -151,12 +151,12 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     admit(succeeded)
     (succeeded.root / "whole").mkdir()
     full(succeeded, f"VACUUM INTO '{succeeded.root / 'whole' / 'ledger.db'}'")
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTION_KIND))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     for _ in range(2):
         admit(succeeded)
-    (opened,) = ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)
-    assert not ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)
+    (opened,) = ledger_rollback.open_incidents(succeeded.ledger, succeeded.governance)
+    assert not ledger_rollback.open_incidents(succeeded.ledger, succeeded.governance)
     (one,) = incidents.read_all(succeeded.ledger, succeeded.governance)
     assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
     assert opened.subject == one.id and one.opening.role == "risk"
@@ -165,25 +165,25 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     right = open_ledger(succeeded.root / "whole")
     assert not admit(succeeded, right).ledger_unavailable and not kept.exists()
     assert len(right.entries(ledger_rollback.ENTRY_KIND)) == 1
-    assert len(ledger_rollback.raise_incidents(right, succeeded.governance)) == 1
+    assert len(ledger_rollback.open_incidents(right, succeeded.governance)) == 1
 
 
 def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: House) -> None:
     admit(succeeded)
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTION_KIND))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     full(succeeded, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(succeeded)) == b"second"
     assert not succeeded.ledger.entries(ledger_rollback.ENTRY_KIND)
     full(succeeded, "DROP TRIGGER full")
     assert outbox.deliver_records(succeeded.ledger, succeeded.state) == 2
-    assert len(ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
+    assert len(ledger_rollback.open_incidents(succeeded.ledger, succeeded.governance)) == 1
 
 
 def test_a_record_that_holds_anything_opens_nothing(released: House) -> None:
     released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, {"tier": "low", "release": 7})
     released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, {})
-    assert not ledger_rollback.raise_incidents(released.ledger, released.governance)
+    assert not ledger_rollback.open_incidents(released.ledger, released.governance)
     assert len(ledger_rollback.invalid_records(released.ledger)) == 2
 
 
@@ -205,12 +205,12 @@ RECORD = {
 )
 def test_the_gate_signs_no_words_of_a_record_that_nobody_signed(released: House, more: dict[str, object]) -> None:
     released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD | more)
-    assert not ledger_rollback.raise_incidents(released.ledger, released.governance)
+    assert not ledger_rollback.open_incidents(released.ledger, released.governance)
     assert not incidents.read_all(released.ledger, released.governance)
     (told,) = ledger_rollback.invalid_records(released.ledger)
     assert "opens no incident" in told and "evil" not in told
     released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD)
-    assert len(ledger_rollback.raise_incidents(released.ledger, released.governance)) == 1
+    assert len(ledger_rollback.open_incidents(released.ledger, released.governance)) == 1
 
 
 def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
@@ -218,10 +218,10 @@ def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
 ) -> None:
     for _ in range(20):
         released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD)
-    assert len(ledger_rollback.raise_incidents(released.ledger, released.governance)) == 1
+    assert len(ledger_rollback.open_incidents(released.ledger, released.governance)) == 1
     reads, read = [], incidents.read_all
     monkeypatch.setattr(incidents, "read_all", lambda *given: reads.append(1) or read(*given))
-    assert not ledger_rollback.raise_incidents(released.ledger, released.governance) and len(reads) == 1
+    assert not ledger_rollback.open_incidents(released.ledger, released.governance) and len(reads) == 1
 
 
 @pytest.mark.attack(rights="disk", stopped="what cannot be read is set aside and told, and the others are delivered")

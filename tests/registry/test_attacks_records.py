@@ -151,8 +151,8 @@ def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> None:
-    first = succeeded.ledger.entries(promotions.PROMOTED, NAME)[0]
-    succeeded.ledger.append(promotions.PROMOTED, NAME, first.body)
+    first = succeeded.ledger.entries(promotions.PROMOTION_KIND, NAME)[0]
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, first.body)
     assert succeeded.served() == b"second"
     assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
     (problem,) = releases.promotion_problems(succeeded.ledger, succeeded.governance)
@@ -161,11 +161,11 @@ def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> Non
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
-    succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, version=1))
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, forged(succeeded, version=1))
     of_a_person = keys.load_private_key(succeeded.state / "keys" / "risk-officer")
-    succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, of_a_person))
-    succeeded.ledger.append(promotions.PROMOTED, NAME, {"envelope": "nonsense"})
-    succeeded.ledger.append(promotions.PROMOTED, NAME, {})
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, forged(succeeded, of_a_person))
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, {"envelope": "nonsense"})
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, {})
     assert succeeded.served() == b"second"
     assert len(releases.promotion_problems(succeeded.ledger, succeeded.governance)) == 4
 
@@ -174,7 +174,7 @@ def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
 def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
     body = forged(released)
     body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
-    released.ledger.append(promotions.PROMOTED, NAME, body)
+    released.ledger.append(promotions.PROMOTION_KIND, NAME, body)
     (problem,) = releases.promotion_problems(released.ledger, released.governance)
     assert "signature does not match" in problem
 
@@ -184,15 +184,15 @@ def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     """Both are signed by the same key: what they say they are is part of what is signed."""
     release = releases.get_release(released.ledger, released.governance, "triage-1")
     gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
-    released.ledger.append(promotions.PROMOTED, NAME, {"envelope": gate})
+    released.ledger.append(promotions.PROMOTION_KIND, NAME, {"envelope": gate})
     (problem,) = releases.promotion_problems(released.ledger, released.governance)
     assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="a promotion names its model")
 def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
-    entry = released.ledger.entries(promotions.PROMOTED, NAME)[0]
-    released.ledger.append(promotions.PROMOTED, "fraud-detection", entry.body)
+    entry = released.ledger.entries(promotions.PROMOTION_KIND, NAME)[0]
+    released.ledger.append(promotions.PROMOTION_KIND, "fraud-detection", entry.body)
     with pytest.raises(Refused, match="no release of 'fraud-detection'"):
         admission.admit(released.ledger, released.governance, "fraud-detection")
 
@@ -236,6 +236,6 @@ def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
     succeeded.roll_back("r")
     succeeded.release("run-3", b"best")
-    body = succeeded.ledger.entries(promotions.PROMOTED, NAME)[2].body
-    succeeded.ledger.append(promotions.PROMOTED, NAME, body)
+    body = succeeded.ledger.entries(promotions.PROMOTION_KIND, NAME)[2].body
+    succeeded.ledger.append(promotions.PROMOTION_KIND, NAME, body)
     assert succeeded.served() == b"best"

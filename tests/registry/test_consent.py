@@ -59,13 +59,13 @@ def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None
 def test_a_withdrawal_while_the_release_is_being_built_is_in_time(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registered: Callable[..., None] = mlflow_mirror.register
+    registered: Callable[..., None] = mlflow_mirror.register_release
 
     def register(*args: object) -> None:
         registered(*args)
         withdraw(ready)
 
-    monkeypatch.setattr(mlflow_mirror, "register", register)
+    monkeypatch.setattr(mlflow_mirror, "register_release", register)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         ready.promote(ready.run("run-1"))
     assert champion(ready) == [] and not ready.bundle().exists()

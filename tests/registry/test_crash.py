@@ -30,22 +30,22 @@ root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 module, name = {
     "intent": (intents, "record_intent"),
     "kept": (base_models, "copy_base_model"),
-    "bundle": (assembly, "build"),
+    "bundle": (assembly, "build_bundle"),
     "statement": (assembly, "add_promotion"),
     "verified": (verification, "require_valid_release"),
-    "named": (assembly, "publish"),
-    "registered": (mlflow_mirror, "register"),
+    "named": (assembly, "rename_to_final"),
+    "registered": (mlflow_mirror, "register_release"),
     "made": (recovery, "record_promotion"),
     "appended": (Ledger, "append"),
     "mirrored": (mlflow_mirror, "set_aliases"),
-    "recorded": (mlflow_mirror, "_record"),
-    "undone": (recovery, "undo"),
-    "unregistered": (mlflow_mirror, "unregister"),
+    "recorded": (mlflow_mirror, "_record_mirrored"),
+    "undone": (recovery, "undo_promotion"),
+    "unregistered": (mlflow_mirror, "unregister_release"),
 }[point]
 real = getattr(module, name)
 
 def killed(*args, **kwargs):
-    if point == "appended" and args[1] != promotions.PROMOTED:
+    if point == "appended" and args[1] != promotions.PROMOTION_KIND:
         return real(*args, **kwargs)
     if moment == "before":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
 
     assert challenged.promote(layout).label == "triage-2"
     assert check(challenged) == "second"
-    assert len(challenged.ledger.entries(promotions.PROMOTED)) == 2
+    assert len(challenged.ledger.entries(promotions.PROMOTION_KIND)) == 2
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def made(house: House) -> list[datetime]:
-    return [entry.time for entry in house.ledger.entries(promotions.PROMOTED, NAME)]
+    return [entry.time for entry in house.ledger.entries(promotions.PROMOTION_KIND, NAME)]
 
 
 def standing(house: House, when: datetime) -> ModelState:
@@ -59,13 +59,13 @@ def test_it_says_who_decided_with_the_entries_that_hold_it(released: House) -> N
         assert entry is not None
         decision = signed_decision.read_decision(entries[entry], released.governance).decision
         assert (decision.gate, decision.person) == (gate, wanted[gate][0])
-    assert champion.entry == released.ledger.entries(promotions.PROMOTED, NAME)[0].seq
+    assert champion.entry == released.ledger.entries(promotions.PROMOTION_KIND, NAME)[0].seq
 
 
 def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> None:
-    (entry,) = released.ledger.entries(promotions.PROMOTED, NAME)
+    (entry,) = released.ledger.entries(promotions.PROMOTION_KIND, NAME)
     forged = entry.body["envelope"] | {"payload": "e30="}
-    written = released.ledger.append(promotions.PROMOTED, NAME, {"envelope": forged})
+    written = released.ledger.append(promotions.PROMOTION_KIND, NAME, {"envelope": forged})
     champion = standing(released, written.time).champion
     assert champion is not None and champion.entry == entry.seq
 

@@ -103,13 +103,13 @@ def test_verifying_needs_no_library_that_opens_models_or_databases(folder: Path,
 def test_a_file_that_changes_while_it_is_verified_is_noticed(
     folder: Path, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checks = attestation_checks.verify
+    checks = attestation_checks.verify_attestations
 
     def meanwhile(*given: object) -> Iterator[object]:
         (folder / "payload" / "model" / "adapter_model.safetensors").write_bytes(b"evil")
         yield from checks(*given)
 
-    monkeypatch.setattr(attestation_checks, "verify", meanwhile)
+    monkeypatch.setattr(attestation_checks, "verify_attestations", meanwhile)
     checked = verification.verify_from_root(folder, root)
     assert checked.verdict == "invalid" and "changed while it was verified" in checked.against
 

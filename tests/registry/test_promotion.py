@@ -81,7 +81,7 @@ def test_asked_twice_a_run_makes_one_release(released: House) -> None:
     layout = released.run("run-1")
     (first,) = releases.list_releases(released.ledger, released.governance)
     assert released.promote(layout) == first
-    assert len(released.ledger.entries(promotions.PROMOTED)) == 1
+    assert len(released.ledger.entries(promotions.PROMOTION_KIND)) == 1
 
 
 def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(challenged: House) -> None:
@@ -107,16 +107,16 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: Hou
 def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine promotes after this one has looked: its lock is not ours."""
     ours, theirs = ready.run("run-1"), ready.ready("run-2", b"theirs")
-    register = mlflow_mirror.register
+    register = mlflow_mirror.register_release
 
     def meanwhile(*args: object) -> None:
         register(*args)  # type: ignore[arg-type]
-        monkeypatch.setattr(mlflow_mirror, "register", register)
+        monkeypatch.setattr(mlflow_mirror, "register_release", register)
         monkeypatch.setattr(promotion.intents, "LOCK_FILE", "lock-of-another-machine")
-        monkeypatch.setattr(promotion.recovery, "settle_pending", lambda *_: [])
+        monkeypatch.setattr(promotion.recovery, "settle_pending_intents", lambda *_: [])
         ready.promote(theirs)
 
-    monkeypatch.setattr(mlflow_mirror, "register", meanwhile)
+    monkeypatch.setattr(mlflow_mirror, "register_release", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):
         ready.promote(ours)
     assert ready.served() == b"theirs"
@@ -295,7 +295,7 @@ def test_a_rollback_is_refused(
     with pytest.raises(error, match=match):
         promotion.rollback(succeeded.ledger, succeeded.governance, label, person, reason)
     assert succeeded.served() == b"second"
-    assert len(succeeded.ledger.entries(promotions.PROMOTED)) == 2
+    assert len(succeeded.ledger.entries(promotions.PROMOTION_KIND)) == 2
 
 
 @pytest.mark.attack(rights="approver", stopped="the person's signature")

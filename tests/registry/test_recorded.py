@@ -33,7 +33,7 @@ def check(house: House, value: Any, of: SignedPromotion) -> str:
 
 
 def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:
-    entry = released.ledger.entries(promotions.PROMOTED, NAME)[0]
+    entry = released.ledger.entries(promotions.PROMOTION_KIND, NAME)[0]
     assert f"entry {entry.seq}, promotion.made of " in check(released, proof(released), signed(released))
     assert (released.bundle() / bundle.LEDGER_PROOF).stat().st_mode & 0o777 == 0o444
     assert not list(released.bundle().parent.glob(".*")), "something was left aside"
@@ -68,7 +68,7 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
     succeeded.roll_back("worse on refunds")
     publication.publish(succeeded.ledger, succeeded.governance)
-    later = succeeded.ledger.entries(promotions.PROMOTED, NAME)[-1]
+    later = succeeded.ledger.entries(promotions.PROMOTION_KIND, NAME)[-1]
     of_rollback = ledger_proof.prove_inclusion(succeeded.ledger, succeeded.governance, later.seq).model_dump(
         mode="json"
     )

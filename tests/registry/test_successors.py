@@ -114,7 +114,7 @@ def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: 
         update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": high.ledger.now()}
     )
     envelope = promotions.sign_promotion(hiding, newest.release_sha256, high.governance)
-    high.ledger.append(promotions.PROMOTED, NAME, {"envelope": envelope})
+    high.ledger.append(promotions.PROMOTION_KIND, NAME, {"envelope": envelope})
     found = promotions.read_promotions(high.ledger, high.governance, NAME)
     assert found.newest_statement is not None and found.newest_statement.sha256 == newest.sha256
     assert "replaces another release than the one before it" in found.problems[0]

@@ -14,13 +14,13 @@ import gc
 from tasks.stages import import_speed, start
 
 late = gc.get_threshold()
-import_speed.hide("torch")
+import_speed.hide_libraries("torch")
 from transformers import AutoTokenizer
 try:
     import torch
 except ImportError:
     print("no torch", late == start.IMPORT_GC_THRESHOLDS, end=" ")
-import_speed.finish_imports()
+import_speed.restore_garbage_collection()
 print(gc.get_threshold() == import_speed.DEFAULT_GC_THRESHOLDS, gc.get_freeze_count() > 0)
 """
 
@@ -37,6 +37,6 @@ def test_the_process_of_a_stage_leaves_out_a_library_and_collects_garbage_later(
 def test_a_process_that_others_share_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     before = gc.get_threshold(), gc.get_freeze_count()
-    import_speed.hide("colorsys")
-    import_speed.finish_imports()
+    import_speed.hide_libraries("colorsys")
+    import_speed.restore_garbage_collection()
     assert "colorsys" not in sys.modules and (gc.get_threshold(), gc.get_freeze_count()) == before

@@ -63,11 +63,13 @@ def store_rollback_record(
         statement=admitted_statement.sha256, found=newest_statement.sha256 if newest_statement else None,
     ).model_dump()  # fmt: skip
     name = f"rolled-back-{sha256_bytes(canonical_json(body))[:32]}"
-    until = outbox.DeliveryEnd(kind=promotions.PROMOTED, subject=promotion.name, envelope=admitted_statement.sha256)
+    until = outbox.DeliveryEnd(
+        kind=promotions.PROMOTION_KIND, subject=promotion.name, envelope=admitted_statement.sha256
+    )
     outbox.store_record(governance.state, name, ENTRY_KIND, promotion.name, body, until)
 
 
-def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
+def open_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     """Open an incident for each record of a rolled-back ledger, and return the ledger entries of the new incidents.
 
     Serving is not affected. Records that already have an incident, or whose body is invalid, are skipped.

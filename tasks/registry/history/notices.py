@@ -132,5 +132,5 @@ NOTICE_BUILDERS: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]]
     cases.CLOSED: _expiry_notice,
     signed_incident.OPENED: _incident_notice,
     signed_incident.ESCALATED: _incident_escalation_notice,
-    promotions.PROMOTED: _promotion_notice,
+    promotions.PROMOTION_KIND: _promotion_notice,
 }

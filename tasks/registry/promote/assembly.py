@@ -33,7 +33,7 @@ def building_folder(state: Path, label: str) -> Path:
     return state / RELEASES_FOLDER / f".building-{label}"
 
 
-def build(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
+def build_bundle(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
     """Write a release's bundle, except its promotion statement, to `target`.
 
     Args:
@@ -109,7 +109,7 @@ def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
         _flush_to_disk(path)
 
 
-def publish(built: Path, target: Path) -> None:
+def rename_to_final(built: Path, target: Path) -> None:
     built.rename(target)
     _flush_to_disk(target.parent)
 

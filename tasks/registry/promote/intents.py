@@ -104,7 +104,9 @@ def record_intent(
 
 def pending_intents(ledger: Ledger) -> list[tuple[int, Intent]]:
     """Return the intents that were neither completed nor undone, oldest first, as pairs of entry number and intent."""
-    closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE_KIND) for entry in ledger.entries(kind)}
+    closed = {
+        entry.body.get("intent") for kind in (promotions.PROMOTION_KIND, UNDONE_KIND) for entry in ledger.entries(kind)
+    }
     return [(seq, intent) for seq, intent in _all_intents(ledger) if seq not in closed]
 
 

@@ -67,7 +67,7 @@ def registry_uri(state: Path) -> str:
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
-def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
+def register_release(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
     """Register a release that is about to be promoted as a model version in MLflow, unless it is registered already.
 
     Versions of the release at other paths are deleted. They exist if the checkout was moved or copied after an
@@ -84,7 +84,7 @@ def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) ->
                 client.delete_model_version(name, str(version))
 
 
-def unregister(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
+def unregister_release(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
     """Delete the MLflow versions of a release that was never promoted."""
     with RegistryClient(governance.state) as client:
         for version in _versions_by_source(client, ledger, name, label).values():
@@ -114,7 +114,7 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
         moved = _report_moved_aliases(ledger, governance, line.newest_statement, aliases, targets)
         for alias, target in targets.items():
             _set_alias(client, name, alias, aliases.get(alias), target.version)
-        _record(ledger, line.newest_statement)
+        _record_mirrored(ledger, line.newest_statement)
         labels = {alias: _release_label(client, name, target.version) for alias, target in targets.items()}
     notes = [f"alias {alias} of {name}: {target.note}" for alias, target in targets.items() if target.note]
     return AliasResult(aliases=labels, moved_by_hand=moved, notes=notes)
@@ -206,7 +206,7 @@ def _set_alias(client: Any, name: str, alias: str, current: int | None, target_v
         client.set_registered_model_alias(name, alias, str(target_version))
 
 
-def _record(ledger: Ledger, newest: SignedPromotion) -> None:
+def _record_mirrored(ledger: Ledger, newest: SignedPromotion) -> None:
     with ledger.transaction():
         if not is_mirrored(ledger, newest):
             body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}

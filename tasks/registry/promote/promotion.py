@@ -42,7 +42,7 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
         Unavailable: MLflow, the ledger or the disk cannot be used; the champion does not change.
     """
     with intents.hold_lock(governance.state):
-        recovery.settle_pending(ledger, governance)
+        recovery.settle_pending_intents(ledger, governance)
         release = _existing_release(layout, run, ledger, governance) or _promote(
             layout, run, commit, ledger, governance
         )
@@ -66,7 +66,9 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
         if not mine:
             return []
         try:
-            done = recovery.settle_pending(ledger, governance) + recovery.set_missing_aliases(ledger, governance)
+            done = recovery.settle_pending_intents(ledger, governance) + recovery.set_missing_aliases(
+                ledger, governance
+            )
             names = promotions.model_names(ledger)
             return done + [
                 text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)
@@ -123,11 +125,11 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     )
     try:
         signed = _build_release(candidate, intent, line.newest_statement, ledger, governance)
-        mlflow_mirror.register(ledger, governance, signed)
+        mlflow_mirror.register_release(ledger, governance, signed)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`
-            recovery.undo(seq, intent, ledger, governance, str(error))
+            recovery.undo_promotion(seq, intent, ledger, governance, str(error))
         if isinstance(error, OSError):
             raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error
         raise
@@ -183,9 +185,9 @@ def _build_release(
         time=ledger.now(),
         judge=judge_install.current_judge(),
     )
-    listing = assembly.build(candidate, draft, governance, aside)
+    listing = assembly.build_bundle(candidate, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})
     assembly.add_promotion(aside, promotions.sign_promotion(statement, bundle.release_digest(listing), governance))
     signed = verification.require_valid_release(aside, governance)
-    assembly.publish(aside, target)
+    assembly.rename_to_final(aside, target)
     return signed

@@ -34,7 +34,7 @@ def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governan
         require_follows_newest(
             signed, promotions.read_promotions(ledger, governance, signed.promotion.name).newest_statement
         )
-        ledger.append(promotions.PROMOTED, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
+        ledger.append(promotions.PROMOTION_KIND, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
 
 
 def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | None) -> None:
@@ -47,7 +47,7 @@ def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | No
     )
 
 
-def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
+def settle_pending_intents(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo every pending intent of this environment and installation.
 
     The caller must hold the lock (`intents.hold_lock`). Intents of other machines are skipped, because those machines
@@ -59,7 +59,7 @@ def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
             _complete_promotion(seq, intent, ledger, governance)
             texts.append(f"{intent.label}: the promotion that was interrupted is complete")
         except (Refused, InputError) as error:
-            undo(seq, intent, ledger, governance, str(error))
+            undo_promotion(seq, intent, ledger, governance, str(error))
             texts.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
     return texts
 
@@ -86,11 +86,11 @@ def _complete_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Go
     for gate in signed.promotion.gates:
         evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_gate_passed(evidence, ledger, governance)
-    mlflow_mirror.register(ledger, governance, signed)
+    mlflow_mirror.register_release(ledger, governance, signed)
     record_promotion(signed, seq, ledger, governance)
 
 
-def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
+def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
     """Remove the files of an interrupted promotion, and record that its intent was undone.
 
     The files of a release that has ever been promoted are kept.
@@ -98,7 +98,7 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
     folder = bundle.release_folder(governance.state, intent.label)
     named = _is_bundle_of(folder, intent, governance) and not _was_promoted(intent, ledger, governance)
     if named:  # MLflow learns of a bundle only after it has its final name
-        mlflow_mirror.unregister(ledger, governance, intent.name, intent.label)
+        mlflow_mirror.unregister_release(ledger, governance, intent.name, intent.label)
         shutil.rmtree(folder)
     shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
     intents.record_undone(ledger, seq, intent.name, reason, named)

@@ -97,7 +97,7 @@ def _order_draft(
 ) -> "_OrderDraft":
     validate_reason(request.reason)
     with intents.hold_lock(governance.state):
-        recovery.settle_pending(ledger, governance)
+        recovery.settle_pending_intents(ledger, governance)
     line = promotions.read_promotions(ledger, governance, releases.get_release(ledger, governance, label).name)
     back_to = rollback_orders.target_statement(ledger, governance, line, label)
     assert line.newest_statement is not None, "there is no earlier release without a newer one"
@@ -107,7 +107,7 @@ def _order_draft(
 def _submit_draft(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
     ledger, governance, target = ordering.ledger, ordering.governance, ordering.target.promotion
     with intents.hold_lock(governance.state):
-        recovery.settle_pending(ledger, governance)
+        recovery.settle_pending_intents(ledger, governance)
         wanted = ordering.submit(envelope)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
@@ -255,5 +255,5 @@ class _OrderDraft:
             signed, promotions.read_promotions(self.ledger, self.governance, statement.name).newest_statement
         )
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
-        self.ledger.append(promotions.PROMOTED, statement.name, body)
+        self.ledger.append(promotions.PROMOTION_KIND, statement.name, body)
         return signed

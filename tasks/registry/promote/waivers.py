@@ -80,7 +80,7 @@ def require_valid_waivers(ledger: Ledger, governance: Governance, signed: Signed
         raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, expired))}")
 
 
-def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
+def open_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     """Open an incident for every expired waiver of a champion. Serving is not affected."""
     opened: list[Entry | None] = []
     for name in promotions.model_names(ledger):

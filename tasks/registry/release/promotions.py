@@ -24,7 +24,7 @@ from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedKind
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
-PROMOTED = "promotion.made"
+PROMOTION_KIND = "promotion.made"
 """Kind of the ledger entry that makes a promotion final. The body of the entry is {"envelope": …}, and its subject is
 the model's name."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
@@ -174,11 +174,11 @@ def read_promotions(ledger: Ledger, governance: Governance, name: str) -> Promot
     which the result depends.
     """
     by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
-    return ledger.cached((PROMOTED, *by), lambda: _read_cached(ledger, governance, name, by))
+    return ledger.cached((PROMOTION_KIND, *by), lambda: _read_cached(ledger, governance, name, by))
 
 
 def _read_cached(ledger: Ledger, governance: Governance, name: str, cache_key: tuple[str, ...]) -> Promotions:
-    rows = ledger.rows_about(PROMOTED, name)
+    rows = ledger.rows_about(PROMOTION_KIND, name)
     key = sha256_bytes(repr((cache_key, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
     if key not in _cache:
         if len(_cache) >= MAX_CACHED_RESULTS:
@@ -233,7 +233,7 @@ def require_tier_not_lower(tier: str, newest: SignedPromotion | None, policy: Po
 
 
 def model_names(ledger: Ledger) -> list[str]:
-    return ledger.subjects(PROMOTED)
+    return ledger.subjects(PROMOTION_KIND)
 
 
 def _require_next_of_model(

@@ -30,7 +30,7 @@ from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
 
-def verify(
+def verify_attestations(
     files: FolderContents, signed: SignedPromotion, listing: dict[str, str], trusted: TrustedKeys
 ) -> Iterator[Check]:
     """Check a release's attestations, and yield each check that passes.

@@ -82,7 +82,9 @@ def check_proof(parsed_proof: Any, signed: SignedPromotion, ledger_keys: Sequenc
         raise Refused(f"{bundle.LEDGER_PROOF} is no proof that an entry is in the ledger")
     text, doubt = ledger_proof.verify_proof(proof, [_named_key(proof)]), _key_problem(proof, ledger_keys)
     entry = ledger_entry.entry_from_row(proof.entry.row)
-    if (entry.kind, entry.subject) != (promotions.PROMOTED, signed.promotion.name) or not _contains(entry, signed):
+    if (entry.kind, entry.subject) != (promotions.PROMOTION_KIND, signed.promotion.name) or not _contains(
+        entry, signed
+    ):
         raise Refused(f"{bundle.LEDGER_PROOF} is about another entry than this release's promotion")
     return Check(about="ledger", state="missing" if doubt else "ok", text=doubt or text)
 

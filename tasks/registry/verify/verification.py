@@ -162,7 +162,7 @@ def _run_checks(
     if omitted:
         yield omitted_weights.omitted_weights_check(omitted)
     yield Check(about="files", state="ok", text=_check_file_types(listing))
-    yield from attestation_checks.verify(files, signed, listing, trusted)
+    yield from attestation_checks.verify_attestations(files, signed, listing, trusted)
     proof = files.parsed_json(bundle.LEDGER_PROOF) if bundle.LEDGER_PROOF in files.digests else None
     yield promotion_proof.check_proof(proof, signed, trusted.ledger_keys)
     files.require_unchanged(allowed_additions=bundle.UNLISTED_FILES)

@@ -74,7 +74,7 @@ def estimate_training(
     layout = Layout(root)
     layout.state.mkdir(exist_ok=True)  # `hallmark init` may not have run yet
     with open_model_folder(params, layout, governed_only=calibrate_speed) as folder:
-        model = model_shape.read(folder)
+        model = model_shape.read_model_shape(folder)
         sequence_parallel_check.require_sequence_parallel_support(params.training, model)
         trained_modules.require_module_names(model.linear_modules(), params.training)
         rows, run, measured = _earlier_measurements(params, layout)
@@ -87,7 +87,7 @@ def estimate_training(
         if calibrate_speed and here:
             require_training_hardware(params.training)
         if calibrate_speed and made.fits_memory is not False:
-            print_notice(f"training for {calibrate.SECONDS:.0f} seconds")
+            print_notice(f"training for {calibrate.MEASUREMENT_SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as temporary:
                 found = calibrate.calibrate_speed(params.training, model, folder, rows, run, Path(temporary))
             made = estimate.estimate_training(
@@ -133,7 +133,7 @@ def open_model_folder(params: Params, layout: Layout, governed_only: bool = Fals
     if folder := _local_base_model(base, layout):
         yield folder
         return
-    fetched = origins.fetch(base, layout)
+    fetched = origins.fetch_base_model(base, layout)
     if fetched.is_dir():
         yield fetched
         return
@@ -177,7 +177,7 @@ def _has_model(other: EarlierRun) -> bool:
             return False
         if not other.has_signed_folder("base_model", folder):
             return False
-        model_shape.read(folder)
+        model_shape.read_model_shape(folder)
     except (OSError, HallmarkError):
         return False
     return True
@@ -233,7 +233,7 @@ def _require_room(params: Params, layout: Layout) -> None:
     training, folder = params.training, _local_base_model(params.base_model, layout)
     if folder is None:
         return
-    model = model_shape.read(folder)
+    model = model_shape.read_model_shape(folder)
     sequence_parallel_check.require_sequence_parallel_support(training, model)
     trained_modules.require_module_names(model.linear_modules(), training)
     available = machine_capacity.capacity_per_worker(
@@ -252,15 +252,15 @@ def to_json_document(training_estimate: TrainingEstimate) -> dict[str, Any]:
     return {
         "model": training_estimate.model,
         "parameters": it.shape.parameter_count,
-        "trained": it.shape.trained_count(it.training),
+        "trained": it.shape.trained_weight_count(it.training),
         "memory": {name: getattr(it.memory, name) for name in MEMORY_PARTS},
         "device_bytes": it.memory.device,
-        "has_bytes": it.room.device,
+        "has_bytes": it.capacity.device_bytes,
         "fits": it.fits_memory,
         "would_fit_with": estimate.find_remedies(it),
         "disk_bytes": it.disk_bytes,
-        "disk_free_bytes": it.room.disk,
-        "disk_fits": None if it.room.disk is None else not it.lacks_disk_space,
+        "disk_free_bytes": it.capacity.disk_bytes,
+        "disk_fits": None if it.capacity.disk_bytes is None else not it.lacks_disk_space,
         "workers": it.training.workers,
         "rows": work and work.rows,
         "tokens": work and work.training_tokens,
@@ -278,7 +278,7 @@ def to_json_document(training_estimate: TrainingEstimate) -> dict[str, Any]:
 
 def estimate_sentences(training_estimate: TrainingEstimate) -> Iterator[str]:
     it = training_estimate.estimate
-    device, free = it.room.device, it.room.disk
+    device, free = it.capacity.device_bytes, it.capacity.disk_bytes
     needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"
     unknown = f"set resources.{'memory_gib' if device is None else 'host_memory_gib'} to know whether it fits"
     verdict = {True: "fits", False: "does not fit", None: unknown}[it.fits_memory]

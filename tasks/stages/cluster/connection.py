@@ -15,7 +15,7 @@ from typing import Any
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.machine.locks import hold_exclusive_lock, is_held
 from tasks.stages.cluster import cluster_membership, code_copy, head_check, raylet
-from tasks.stages.cluster.worker_spec import WorkerSpec, python_command
+from tasks.stages.cluster.worker_spec import WorkerSpec, worker_python_command
 
 OBJECT_STORE_BYTES = 256 * 1024**2
 """Size of Ray's object store on this machine in bytes. Stages store almost nothing in it."""
@@ -69,7 +69,7 @@ def require_gpus(worker_spec: WorkerSpec) -> None:
 
 
 @contextmanager
-def connected(worker_spec: WorkerSpec, without_shared_disk: bool = False) -> Iterator[None]:
+def connect_to_ray(worker_spec: WorkerSpec, without_shared_disk: bool = False) -> Iterator[None]:
     """Connect to Ray during the block. SIGTERM ends the block like Ctrl-C, so that all workers are stopped.
 
     Args:
@@ -94,7 +94,7 @@ def connected(worker_spec: WorkerSpec, without_shared_disk: bool = False) -> Ite
             try:
                 with chdir(folder):  # Ray puts the current folder on the import path of its workers
                     sent = code_copy.copy_sources(folder) if without_shared_disk else None
-                    connect(
+                    init_ray(
                         cluster,
                         init_arguments(worker_spec, sent)
                         | (private_init_arguments(worker_spec, folder) if cluster is None else {}),
@@ -120,7 +120,7 @@ def join_cluster_if_set(cluster: str | None, folder: Path) -> Iterator[bool]:
     if cluster is None:
         yield True
         return
-    head_check.require_reachable(cluster)
+    head_check.require_head_reachable(cluster)
     if ways := head_check.security_warning(cluster):
         print(ways, flush=True)
     with cluster_membership.join_cluster(cluster, folder) as own:
@@ -141,7 +141,7 @@ def private_instance_environment() -> dict[str, str]:
     return {**LOOPBACK_VARIABLES, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
 
 
-def connect(cluster: str | None, settings: dict[str, Any]) -> None:
+def init_ray(cluster: str | None, settings: dict[str, Any]) -> None:
     """Connect to the cluster, or start a private Ray instance if `cluster` is None.
 
     Raises:
@@ -229,7 +229,7 @@ def init_arguments(worker_spec: WorkerSpec, sent_code: Path | None) -> dict[str,
         "log_to_driver": False,
         "runtime_env": {
             "env_vars": worker_spec.environment,
-            "py_executable": python_command(is_code_sent=sent_code is not None),
+            "py_executable": worker_python_command(is_code_sent=sent_code is not None),
             **({"working_dir": str(sent_code)} if sent_code else {}),
         },
     }

@@ -15,7 +15,7 @@ TLS_VARIABLE, TLS_FILE_VARIABLES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_T
 TOKEN_ADVICE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
 
 
-def require_reachable(address: str) -> None:
+def require_head_reachable(address: str) -> None:
     """Verify that the cluster at `address` answers and accepts the token.
 
     Only addresses of the form HOST:PORT are checked. Other forms (`auto`, `ray://…`) are resolved by Ray itself, whose

@@ -26,7 +26,7 @@ RAYLET_ENDED_MESSAGE = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "
     "time. Run it again: what is finished is kept"
 )
-END_SECONDS = 5.0
+RAYLET_END_SECONDS = 5.0
 """Maximum wait in seconds for the raylet to end after an error, and for this process to end after the raylet."""
 
 
@@ -78,7 +78,7 @@ def _watch_process(pid: int, block_ended: threading.Event) -> None:
     if not block_ended.is_set():
         with suppress(OSError):  # standard output may be closed
             print(RAYLET_ENDED_MESSAGE, flush=True)
-        if not block_ended.wait(END_SECONDS):
+        if not block_ended.wait(RAYLET_END_SECONDS):
             os._exit(Unavailable.exit_code)
 
 
@@ -87,7 +87,7 @@ def _first_line(error: Exception) -> str:
 
 
 def raylet_ends_soon() -> bool:
-    until = time.monotonic() + END_SECONDS
+    until = time.monotonic() + RAYLET_END_SECONDS
     while raylet_pids():
         if time.monotonic() > until:
             return False

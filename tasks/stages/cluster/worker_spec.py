@@ -41,7 +41,7 @@ class WorkerSpec:
         }
 
 
-def python_command(is_code_sent: bool = False) -> str:
+def worker_python_command(is_code_sent: bool = False) -> str:
     """Return the shell command with which Ray starts a worker's Python process.
 
     Like a stage, the worker is started through start.py.

@@ -1,4 +1,6 @@
-"""Operations on the turns of many records at once, given as column `messages` of `tasks.core.records.record.SCHEMA`.
+"""Operations on the turns of many records at once.
+
+Turns are column `messages` of `tasks.core.records.record.RECORD_SCHEMA`.
 
 A record has at least one turn. The last turn is the target, which the model is to learn. The turns before the target
 are the prompt.

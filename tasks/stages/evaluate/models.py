@@ -162,7 +162,7 @@ def read_prompt_limits(folders: ModelFolders) -> PromptLimits:
     return PromptLimits(tokenizer, context, find_stop_tokens(generation, tokenizer))
 
 
-def load(folders: ModelFolders, settings: Evaluation) -> Any:
+def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
     """Load a model for inference.
 
     An adapter is merged into the weights in fp32, and the result is rounded once to the precision of the evaluation. If
@@ -185,11 +185,11 @@ def load(folders: ModelFolders, settings: Evaluation) -> Any:
     )
     if folders.adapter_folder:
         if not getattr(model, "is_quantized", False):
-            import_speed.hide("bitsandbytes")
+            import_speed.hide_libraries("bitsandbytes")
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, folders.adapter_folder).merge_and_unload()
-    import_speed.finish_imports()
+    import_speed.restore_garbage_collection()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
 

@@ -85,7 +85,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
         # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
         asked = EncodedRows(models.read_prompt_limits(located), rows, params)
-        with started_executor(asked.model_setup(located), f"predict@{which}") as team:
+        with start_executor(asked.model_setup(located), f"predict@{which}") as team:
             result = predict(team, asked, f"predict@{which}", alone)
             if plain:
                 of = asked.prompt_limits
@@ -98,7 +98,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
 
 
 class EncodedRows:
-    """Rows (schema `tasks.core.records.record.SCHEMA`), and their prompts as tokens.
+    """Rows (schema `tasks.core.records.record.SCHEMA_SCHEMA`), and their prompts as tokens.
 
     `prompts` contains only the prompts that fit into the model's context. `fitting_indices` contains the indices of
     their rows.
@@ -124,7 +124,7 @@ class EncodedRows:
 
 
 @contextmanager
-def started_executor(setup: ModelSetup, name: str) -> Iterator[Executor]:
+def start_executor(setup: ModelSetup, name: str) -> Iterator[Executor]:
     """Load the model in this process or on Ray workers, and yield its executor. `name` appears in progress lines."""
     if setup.settings.uses_ray(connection.cluster_address() is not None):
         with ray_workers.start_workers(setup, name) as team:

@@ -20,7 +20,7 @@ DECIMALS = 6
 """Number of decimal places of values and interval bounds, and of significant digits of p-values."""
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
-MAX_DRAW_COUNTS = 8_000_000
+MAX_RESAMPLE_COUNTS = 8_000_000
 """Maximum number of resample counts that a bootstrap holds in memory at once. At 8 bytes each, they take 64 MB."""
 POWER = 0.8
 """Statistical power, the probability that a true gain of the smallest detectable size is detected."""
@@ -176,7 +176,7 @@ def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
     The arrays are float32, which represents these counts exactly. Their size is limited to save memory.
     """
     random = np.random.default_rng(seed)
-    portion = max(1, MAX_DRAW_COUNTS // rows)
+    portion = max(1, MAX_RESAMPLE_COUNTS // rows)
     for start in range(0, samples, portion):
         size = min(portion, samples - start)
         yield random.multinomial(rows, np.full(rows, 1 / rows), size=size).astype(np.float32)

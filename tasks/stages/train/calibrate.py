@@ -15,7 +15,7 @@ from typing import Any
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.params.training import Training
-from tasks.stages.cluster.worker_spec import python_command
+from tasks.stages.cluster.worker_spec import worker_python_command
 from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders
 from tasks.stages.train.preflight.model_shape import ModelShape
@@ -24,7 +24,7 @@ from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
 from tasks.stages.train.rows.rendering import Example
 
-SECONDS = 15.0
+MEASUREMENT_SECONDS = 15.0
 """Duration of the measurement in seconds, without the first step. The last step is completed even if it takes
 longer."""
 GENERATED_ROW_COUNT = 64
@@ -53,10 +53,15 @@ def calibrate_speed(
         length = min(training.max_length, shape.context_length or training.max_length)
         rows, words = scratch_folder / "rows", f"made-up rows of {length:,} tokens"
         write_generated_rows(rows, length, shape.vocabulary)
-    request = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
+    request = {
+        "training": alone.model_dump(mode="json"),
+        "model": str(model),
+        "rows": str(rows),
+        "seconds": MEASUREMENT_SECONDS,
+    }
     write_json(scratch_folder / REQUEST_FILE, request)
-    command = [*shlex.split(python_command()), __file__, str(scratch_folder.resolve())]
-    environment = {**os.environ, **builders.crew(alone).environment}
+    command = [*shlex.split(worker_python_command()), __file__, str(scratch_folder.resolve())]
+    environment = {**os.environ, **builders.build_worker_spec(alone).environment}
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode or not (scratch_folder / RESULT_FILE).is_file():
         last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")
@@ -110,7 +115,7 @@ def main(scratch_folder: Path) -> int:
         model=Path(request["model"]),
         rows=Path(request["rows"]),
         checkpoints=scratch_folder,
-        output=scratch_folder,
+        weights_folder=scratch_folder,
         scratch=scratch_folder,
     )
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")

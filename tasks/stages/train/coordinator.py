@@ -42,12 +42,12 @@ class Coordinator:
         self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}
 
-    def arrive(self) -> "tuple[int, list[StoredCheckpoint]]":
+    def begin_attempt(self) -> "tuple[int, list[StoredCheckpoint]]":
         """Begin an attempt, and return its number and the complete checkpoints, newest first."""
         self._attempt, self._parts = self._attempt + 1, {}
         return self._attempt, read_stored_checkpoints(self.checkpoints)
 
-    def took(self, step: int) -> None:
+    def remove_newer_checkpoints(self, step: int) -> None:
         """Remove the checkpoints that are newer than the one from which the workers resume.
 
         The workers have found the newer checkpoints to be damaged or to belong to another training run.
@@ -59,18 +59,18 @@ class Coordinator:
             if each.step > step:
                 _checkpoint_file(self.checkpoints, each.step).unlink()
 
-    def begin(self, points: Iterable[dict[str, Any]]) -> None:
+    def begin_log(self, points: Iterable[dict[str, Any]]) -> None:
         """Replace the training log with the steps in the checkpoint from which the workers resume."""
         self._write("w", points)
 
-    def append(self, point: dict[str, Any]) -> None:
+    def append_to_log(self, point: dict[str, Any]) -> None:
         self._write("a", [point])
 
     def _write(self, mode: str, points: Iterable[dict[str, Any]]) -> None:
         with (self.scratch / LOG_FILE).open(mode) as file:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
-    def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
+    def add_checkpoint_part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
         """Add a worker's files to a checkpoint. It is complete once all workers have called this method.
 
         Args:
@@ -101,17 +101,17 @@ class Coordinator:
         needed = {digest for each in read_stored_checkpoints(self.checkpoints) for digest in each.files.values()}
         return sorted({digest for each in old for digest in each.files.values()} - needed)
 
-    def say(self, line: str) -> None:
+    def show_line(self, line: str) -> None:
         with (self.scratch / USER_LINES_FILE).open("a") as file:
             file.write(f"{line}\n")
 
-    def more(self) -> bool:
+    def has_more_room(self) -> bool:
         return (self.scratch / MORE_WORKERS_FILE).exists()
 
-    def leave(self) -> bool:
+    def is_end_requested(self) -> bool:
         return (self.scratch / END_REQUEST_FILE).exists()
 
-    def finish(self, rank: int, measurements: dict[str, Any], weights: Tree) -> None:
+    def report_end(self, rank: int, measurements: dict[str, Any], weights: Tree) -> None:
         """Write the report of a worker that has finished.
 
         Args:
@@ -123,7 +123,7 @@ class Coordinator:
             write_json(self.scratch / WEIGHTS_FILE, dict(weights))
         write_json(self.scratch / f"worker-{rank}.json", measurements)
 
-    def stood(self, rank: int, stack: str) -> None:
+    def write_stack(self, rank: int, stack: str) -> None:
         """Write the stack of a worker that hangs.
 
         An empty `stack` means that the worker has completed its step after all.

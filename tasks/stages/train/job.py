@@ -38,20 +38,20 @@ class Job:
     model: Path
     rows: Path
     checkpoints: Path
-    output: Path
+    weights_folder: Path
     """Empty folder for the trained weights, next to the checkpoints. Workers cannot write to the stage's own output
     folder, because its path exists only in the stage's sandbox."""
     scratch: Path
     versions: LibraryVersions = field(default_factory=versions.installed_versions)
     """Library versions of the machine that starts the training run."""
-    inputs: str = ""
+    inputs_digest: str = ""
     """Digest of all inputs that affect the trained weights."""
     skipped_steps: tuple[int, ...] = ()
     """Steps, counted from 0, that are skipped because their loss was not finite or had jumped."""
     unfit_machines: tuple[str, ...] = ()
     """Ray's ids of machines that cannot train with the others."""
     remote: RemoteStorage | None = None
-    on_cluster: bool = False
+    is_on_cluster: bool = False
     """Whether the training run uses a cluster. Only a cluster announces preemptions."""
 
     @property

@@ -49,11 +49,11 @@ def train_as_worker(job: Job) -> None:
     with machine_check.raise_on_all_workers(job):
         versions.require_majority_versions(everyone, distributed.get_rank())
     if not methods.get_method(job.training.method).is_quantised:
-        import_speed.hide("bitsandbytes")
-    train(job)
+        import_speed.hide_libraries("bitsandbytes")
+    run_training(job)
 
 
-def train(job: Job) -> None:
+def run_training(job: Job) -> None:
     home = separate_disks.open_store(job)
     job, training = home.job, home.job.training
     with machine_check.raise_on_all_workers(job):
@@ -62,14 +62,16 @@ def train(job: Job) -> None:
     set_up_torch(training)
     checkpoint = home.newest_checkpoint()
     engine = load_engine(job, checkpoint)
-    import_speed.finish_imports()
+    import_speed.restore_garbage_collection()
     order = RowOrder(on_disk.map_examples(job.rows), training)
     call_with_out_of_memory_error(partial(verify_forward_pass, engine, order), 0, training)
     curve = resume_from_checkpoint(engine, home, checkpoint)
     home.begin_log(curve)
     first, shares, effort = True, PartTimer(engine.device), Utilisation(job)
     with (
-        watchdog.guard(home.stack_destination(distributed.get_rank()), builders.step_limit_seconds(training)) as dog,
+        watchdog.run_watchdog(
+            home.stack_destination(distributed.get_rank()), builders.step_limit_seconds(training)
+        ) as dog,
         communication.wrap_collectives(partial(shares.measure, "communication")),
     ):
         for number in range(len(curve), order.step_count):
@@ -111,14 +113,14 @@ def train(job: Job) -> None:
     if early_stopping.best_point(curve):
         home.export_best_weights()
     else:
-        export.write_weights(engine, job.model, training, job.output)
+        export.write_weights(engine, job.model, training, job.weights_folder)
     home.report_end({"peak_bytes": peak_memory_bytes(gpu), "seconds": shares.seconds, "mfu_of": effort.peak_source})
 
 
 def require_memory(job: Job) -> None:
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
     own = estimate.estimate_training(
-        training, model_shape.read(job.model), Resources(), machine_capacity.worker_capacity(training), None
+        training, model_shape.read_model_shape(job.model), Resources(), machine_capacity.worker_capacity(training), None
     )
     estimate.require_fit(own, f"on {socket.gethostname()} ")
 
@@ -178,12 +180,12 @@ def verify_forward_pass(engine: Any, order: RowOrder) -> None:
     best: list[Rows] = []
     for number in range(min(order.step_count, forward_pass.SEARCHED_STEPS)):
         rows = order.rows_of_step(number)
-        plan = forward_passes.plan(order.examples.row_lengths(rows), training, size)
+        plan = forward_passes.plan_passes(order.examples.row_lengths(rows), training, size)
         for forward in range(plan.pass_count):
             groups = [rows[group] for group in plan.groups_of_pass(forward)]
             if not best or min(map(len, groups)) > min(map(len, best)):
                 best = groups
-    forward_pass.verify(engine, order.examples, best, training, can_share_prefix(engine.module, training))
+    forward_pass.verify_forward_pass(engine, order.examples, best, training, can_share_prefix(engine.module, training))
 
 
 def take_step(
@@ -207,7 +209,7 @@ def take_step(
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
     examples, rows = order.examples, order.rows_of_step(number)
     lengths, targets = examples.row_lengths(rows), int(examples.target_counts(rows).sum())
-    plan, together = forward_passes.plan(lengths, training, size), engine.module.together
+    plan, together = forward_passes.plan_passes(lengths, training, size), engine.module.together
     rate = builders.learning_rate(training, number, order.step_count)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
@@ -228,7 +230,7 @@ def take_step(
         with part_timer.measure("backward"):
             engine.backward(loss * (size / targets))
     with part_timer.measure("communication"):  # waits for the slowest worker
-        mean = tally.close(number, rows, targets) / targets
+        mean = tally.verify_sums(number, rows, targets) / targets
     if not math.isfinite(mean):
         raise divergence_error(number, f"is {mean}", rows)
     with part_timer.measure("optimizer"):
@@ -309,5 +311,5 @@ def save_checkpoint(engine: Any, store: TrainingStore, curve: list[dict[str, Any
     distributed.barrier()
     summary = engine_state.summarise_state(engine, store.job.training)  # collective: every worker calls it
     store.commit_checkpoint(
-        path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), summary, store.job.inputs)
+        path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), summary, store.job.inputs_digest)
     )

@@ -147,20 +147,20 @@ def run(params: Params, layout: Layout) -> Result:
     require_machine_resources(params, layout)
     inputs = inputs_digest(params, layout)
     points = CurvePointsWriter(layout)
-    with checkpoints.locked_folder(layout.cache_folder("checkpoints", "train") / inputs) as kept:
+    with checkpoints.lock_checkpoint_folder(layout.cache_folder("checkpoints", "train") / inputs) as kept:
         job = Job(
             training=params.training,
             model=base_model_folder(layout),
             rows=layout.artefacts("tokenise"),
             checkpoints=kept,
-            output=kept / "weights",
+            weights_folder=kept / "weights",
             scratch=kept / "scratch",
-            on_cluster=connection.cluster_address() is not None,
-            inputs=inputs,
+            is_on_cluster=connection.cluster_address() is not None,
+            inputs_digest=inputs,
         )
         with atomic_folder(layout.artefacts("train")) as output:
             job, failures = train_on_ray(job, examples, points)
-            shutil.move(job.output, output / methods.get_method(params.training.method).result_form.folder_name)
+            shutil.move(job.weights_folder, output / methods.get_method(params.training.method).result_form.folder_name)
             curve = log_follower.read_log(job.training_log)
             result = summarise_curve(curve, params, len(examples) - len(examples.validation))
             write_json(
@@ -169,7 +169,7 @@ def run(params: Params, layout: Layout) -> Result:
             write_json(output / "result.json", {"facts": facts.facts_to_json(result.facts()), **result.model_dump()})
             timing = measure_execution(job, curve, time.monotonic() - began, failures)
             write_measurements(layout, timing, points)
-        transfer.remove_training(job)
+        transfer.remove_training_folder(job)
     return result
 
 
@@ -188,7 +188,10 @@ def read_rows(params: Params, layout: Layout) -> Examples:
         Refused: The rows were made from other data, other prompts or another base model than this run's.
         InputError: A row has more tokens than `training.max_length` or the base model's context.
     """
-    folder, context = layout.artefacts("tokenise"), model_shape.read(base_model_folder(layout)).context_length
+    folder, context = (
+        layout.artefacts("tokenise"),
+        model_shape.read_model_shape(base_model_folder(layout)).context_length,
+    )
     most = min(params.training.max_length, context or params.training.max_length)
     on_disk.verify_example_files(folder, tokenise.digest_inputs(layout, params.prompts))
     examples = on_disk.map_examples(folder)
@@ -221,12 +224,14 @@ def require_machine_resources(params: Params, layout: Layout) -> None:
     Raises:
         InputError: The model does not fit into memory, or a compiler or library is missing.
     """
-    model = model_shape.read(base_model_folder(layout))
+    model = model_shape.read_model_shape(base_model_folder(layout))
     sequence_parallel_check.require_sequence_parallel_support(params.training, model)
     if connection.cluster_address() is None:
         machine_requirements.require_software(params.training)
         work = workload.count_workload(layout.artefacts("tokenise"), params.training, None)
-        available = replace(machine_capacity.capacity_per_worker(params.training, Resources(), layout.state), disk=None)
+        available = replace(
+            machine_capacity.capacity_per_worker(params.training, Resources(), layout.state), disk_bytes=None
+        )
         estimate.require_fit(estimate.estimate_training(params.training, model, Resources(), available, work))
 
 
@@ -236,7 +241,7 @@ def train_on_ray(job: Job, examples: Examples, points: CurvePointsWriter) -> tup
     Returns:
         The job and the failures, oldest first. If the machines have no disk in common, the job's `remote` is set.
     """
-    for folder in (job.output, job.scratch):
+    for folder in (job.weights_folder, job.scratch):
         checkpoints.remove_path(folder)
         folder.mkdir()
     checkpoints.require_disk_space(job.checkpoints)
@@ -246,10 +251,10 @@ def train_on_ray(job: Job, examples: Examples, points: CurvePointsWriter) -> tup
     job = transfer.upload_inputs(job, storage)
     print_progress("train", "starting Ray, then loading the model on its workers")
     with (
-        connection.connected(builders.crew(job.training), without_shared_disk=storage is not None),
+        connection.connect_to_ray(builders.build_worker_spec(job.training), without_shared_disk=storage is not None),
         log_follower.report_progress(job.training_log, plan, points),
     ):
-        failures = attempts.train_until_done(job, ray_attempt.fit)
+        failures = attempts.train_until_done(job, ray_attempt.run_attempt)
     transfer.fetch_weights(job)
     done = log_follower.read_log(job.training_log)
     if len(done) != steps and not early_stopping.should_stop(done, job.training.patience):

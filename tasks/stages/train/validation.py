@@ -33,7 +33,7 @@ def compute_validation_loss(engine: Any, order: RowOrder, on_pass_done: Callable
     engine.eval()
     for begin in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[begin : begin + ROWS_AT_ONCE]
-        plan = forward_passes.plan(examples.row_lengths(some), training, distributed.get_world_size())
+        plan = forward_passes.plan_passes(examples.row_lengths(some), training, distributed.get_world_size())
         for forward in range(plan.pass_count):
             groups = [some[group] for group in plan.groups_of_pass(forward)]
             own, shared = groups[together.group_index], share and all_share_prefix(examples, groups)

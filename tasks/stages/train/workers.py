@@ -16,7 +16,7 @@ def gather_from_workers(value: Any) -> list[Any]:
 
 def machine_id(job: Job) -> str:
     """Return Ray's id of this machine, or `alone` if the training run does not use a cluster."""
-    if not job.on_cluster:
+    if not job.is_on_cluster:
         return "alone"
     import ray
 

@@ -136,7 +136,7 @@ def test_macro_f1_lies_in_its_interval(rows: list[tuple[str, str]], confidence: 
 
 def test_bootstrap_samples_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(uncertainty.resample(7, 50, 3)))
-    monkeypatch.setattr(uncertainty, "MAX_DRAW_COUNTS", 20)
+    monkeypatch.setattr(uncertainty, "MAX_RESAMPLE_COUNTS", 20)
     parts = list(uncertainty.resample(7, 50, 3))
     assert max(len(part) for part in parts) == 2
     assert np.array_equal(np.concatenate(parts), whole)

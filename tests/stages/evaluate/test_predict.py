@@ -174,7 +174,7 @@ def test_a_champion_that_changed_is_refused_before_it_is_loaded(
     payload = give_champion(layout)
     with (payload / name).open("ab") as file:
         file.write(b" ")
-    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    monkeypatch.setattr(models, "load_model", lambda *_: pytest.fail("loaded all the same"))
     with pytest.raises(Refused, match=r"triage-3 has changed: expected SHA-256 \w{64}, found \w{64}"):
         answers(layout, "champion")
     assert not layout.artefacts("predict/champion").exists()
@@ -206,7 +206,7 @@ def test_the_base_model_of_a_champion_that_changed_is_not_loaded(
 ) -> None:
     give_champion(layout)
     (change_base(layout) / "model" / "chat_template.jinja").write_text("{{ x }}")
-    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    monkeypatch.setattr(models, "load_model", lambda *_: pytest.fail("loaded all the same"))
     with pytest.raises(Refused, match=r"base model of the champion triage-3 has changed: expected SHA-256 \w{64}"):
         answers(layout, "champion")
 
@@ -242,7 +242,7 @@ def test_what_ends_a_turn_is_known_without_the_weights(layout: Layout, stated: b
     assert located is not None
     if not stated:
         (located.base_folder / "generation_config.json").unlink()
-    model = models.load(located, house.params().evaluation)
+    model = models.load_model(located, house.params().evaluation)
     manner = models.read_prompt_limits(located)
     assert manner.stop_tokens == decode.find_stop_tokens(model.generation_config, manner.tokenizer)
     assert (len(manner.stop_tokens) > 5) is stated and manner.context_tokens == model.config.max_position_embeddings

@@ -131,7 +131,7 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     if storage:
         monkeypatch.setenv(training_storage.LOCATION_VARIABLE, store.location)
-    monkeypatch.setattr(ray_workers.connection, "connected", running)
+    monkeypatch.setattr(ray_workers.connection, "connect_to_ray", running)
     monkeypatch.setattr(ray_workers, "RayExecutor", Team)
     _, brief = asked(layout, "base", workers=2)
     with ray_workers.start_workers(brief, "predict@base") as team:
@@ -210,7 +210,7 @@ def team_of(brief: ModelSetup) -> InProcessExecutor:
 
 
 def test_a_worker_with_other_libraries_loads_nothing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
+    monkeypatch.setattr(models, "load_model", lambda *_: pytest.fail("loaded all the same"))
     _, brief = asked(layout, "base")
     other = LibraryVersions(python=brief.versions.python, libraries={**brief.versions.libraries, "torch": "1.0"})
     with pytest.raises(InputError, match=r"torch .* in place of 1\.0"):

@@ -118,7 +118,7 @@ def test_what_it_cannot_do_is_told_before_anything_is_loaded(
     )
     house.write_split(layout, [house.row(0), *([document(1)] if texts else [])])
     monkeypatch.setattr(vllm_engine, "find_spec", lambda _: object() if installed else None)
-    monkeypatch.setattr(predict, "started_executor", lambda *_: pytest.fail("went on"))
+    monkeypatch.setattr(predict, "start_executor", lambda *_: pytest.fail("went on"))
     with pytest.raises(InputError if words else pytest.fail.Exception, match=words or "went on"):
         predict.run(gpu(), layout, "candidate")
 

@@ -20,7 +20,7 @@ from tasks.stages.train import log_follower, loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, ExampleWriter, TokensOrigin
-from tasks.stages.train.rows.rendering import Example, render, stop_token_ids
+from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_conversation
 from tasks.stages.train.training_store.shared_disk import TrainingStore
 from tests.shared import made_once
 from tests.stages.train import without_ray
@@ -98,7 +98,7 @@ def rendered(tiny: Path, count: int) -> list[Example]:
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     return [
-        render(*split_context_and_target(row, PROMPTS), tokenizer, stop_token_ids(tokenizer, tiny))
+        tokenise_conversation(*split_context_and_target(row, PROMPTS), tokenizer, stop_token_ids(tokenizer, tiny))
         for row in make_rows(count)
     ]
 
@@ -173,7 +173,7 @@ def trained(alone: None, tiny: Path, folder24: Path, trainings: Path) -> MakeJob
         settings = training(**changes)
 
         def train(folder: Path) -> None:
-            loop.train(job_in(folder, settings, tiny, rows))
+            loop.run_training(job_in(folder, settings, tiny, rows))
 
         return job_in(made_once(trainings / named("trained", rows, settings), train), settings, tiny, rows)
 
@@ -227,7 +227,7 @@ def train_until_killed(job: Job, after: int, of: type[TrainingStore] = TrainingS
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(of, "log_step", tell)
-        loop.train(job)
+        loop.run_training(job)
 
 
 @pytest.fixture(scope="session")
@@ -253,6 +253,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
     monkeypatch.setenv(machine_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(training_storage, "RETRY_INTERVAL_SECONDS", 0.05)
     (tmp_path / "store").mkdir()
     return TrainingStorage(str(tmp_path / "store"))

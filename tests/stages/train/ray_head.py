@@ -30,10 +30,10 @@ from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
 from tests.patience import patience, wait_until
 from tasks.stages.train.model import builders
-connect = connection.connect
-connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
+connect = connection.init_ray
+connection.init_ray = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
 try:
-    with connection.connected(builders.crew(Training(threads=1))):
+    with connection.connect_to_ray(builders.build_worker_spec(Training(threads=1))):
         exec(sys.argv[1])
 except HallmarkError as error:
     print(error)

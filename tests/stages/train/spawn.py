@@ -37,7 +37,7 @@ class Workers:
         ]
 
     def train(self, job: object) -> None:
-        """Run `tasks.stages.train.loop.train` on all of them. Fails where one does."""
+        """Run `tasks.stages.train.loop.run_training` on all of them. Fails where one does."""
         assert self.answers(job) == [DONE] * len(self._all)
 
     def answers(self, job: object, plant: Callable[[pytest.MonkeyPatch], None] | None = None) -> list[str]:
@@ -82,7 +82,7 @@ def answer(job: Any, plant: Callable[[pytest.MonkeyPatch], None] | None) -> str:
         if plant:
             plant(patch)
         try:
-            loop.train(job)
+            loop.run_training(job)
         except HallmarkError as refused:
             return f"{refused}\n"
     return DONE

@@ -162,7 +162,7 @@ def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(
         return real(examples, rows, *given)
 
     monkeypatch.setattr(loop, "collate", collate)
-    failures = attempts.train_until_done(small, loop.train)
+    failures = attempts.train_until_done(small, loop.run_training)
     assert [each.micro_batch_tokens for each in failures] == [500, 250]
     losses = [[point["loss"] for point in log_follower.read_log(it.training_log)] for it in (whole, small)]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
@@ -176,7 +176,7 @@ from tasks.stages.train.recovery import attempts, watchdog
 here = Path(sys.argv[1])
 job = SimpleNamespace(checkpoints=here, training_log=here / "record", scratch=here / "scratch", skipped_steps=())
 watchdog.FIRST_STEP = 1
-with watchdog.guard(watchdog.StackDestination(here / "stack-1.txt"), 0.5):
+with watchdog.run_watchdog(watchdog.StackDestination(here / "stack-1.txt"), 0.5):
     attempts.train_until_done(job, lambda _: time.sleep(1000))
 """
 
@@ -200,7 +200,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
         told.append(stack)
         sent.set()
 
-    with watchdog.guard(watchdog.StackDestination(tmp_path / "stack-0.txt", send), 60) as dog:
+    with watchdog.run_watchdog(watchdog.StackDestination(tmp_path / "stack-0.txt", send), 60) as dog:
 
         def stand() -> None:
             monkeypatch.setattr(watchdog, "STACK_SECONDS", 59.8)
@@ -218,7 +218,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
 
 
 def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:
-    with watchdog.guard(watchdog.StackDestination(tmp_path / "stack-0.txt"), 30) as dog:
+    with watchdog.run_watchdog(watchdog.StackDestination(tmp_path / "stack-0.txt"), 30) as dog:
         dog.feed()
     assert watchdog.hung_code_lines(tmp_path) == ""
 
@@ -228,12 +228,12 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the loss of one step come out as another number."""
 
     def spoil(step: int, factor: float) -> None:
-        real = loop.StepSums.close
+        real = loop.StepSums.verify_sums
 
         def close(self: Any, number: int, *given: Any) -> float:
             return real(self, number, *given) * (factor if number == step else 1)
 
-        monkeypatch.setattr(loop.StepSums, "close", close)
+        monkeypatch.setattr(loop.StepSums, "verify_sums", close)
 
     return spoil
 
@@ -245,14 +245,14 @@ def test_a_step_that_diverges_stops_and_names_its_rows(
 ) -> None:
     spoilt(12, factor)
     with pytest.raises(InputError, match=rf"the loss of step 13 {words}.*, over rows \d+, \d+, \d+, \d+; lower"):
-        attempts.train_until_done(job(divergence_factor=5, checkpoint_steps=1, epochs=3), loop.train)
+        attempts.train_until_done(job(divergence_factor=5, checkpoint_steps=1, epochs=3), loop.run_training)
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_step_that_diverges_is_left_out_where_that_is_allowed(job: MakeJob, spoilt: Callable[..., None]) -> None:
     spoilt(3, float("inf"))
     made = job(max_skipped_steps=1, checkpoint_steps=2)
-    (failure,) = attempts.train_until_done(made, loop.train)
+    (failure,) = attempts.train_until_done(made, loop.run_training)
     assert (failure.skipped, failure.step) == (3, 3)
     assert "it is left out" in failure.reason
     curve = log_follower.read_log(made.training_log)
@@ -266,7 +266,7 @@ def test_more_steps_that_diverge_than_allowed_stop(job: MakeJob, spoilt: Callabl
     spoilt(2, float("nan"))
     spoilt(4, float("nan"))
     with pytest.raises(InputError, match="the loss of step 5 is nan"):
-        attempts.train_until_done(job(max_skipped_steps=1, checkpoint_steps=1), loop.train)
+        attempts.train_until_done(job(max_skipped_steps=1, checkpoint_steps=1), loop.run_training)
 
 
 @pytest.mark.usefixtures("alone")
@@ -278,7 +278,7 @@ def test_a_model_that_does_not_fit_is_not_tried_in_smaller_passes(
 
     monkeypatch.setattr(loop.engines, "create_engine", start)
     with pytest.raises(Unavailable, match="out of memory while the model is loaded; `hallmark preflight`"):
-        attempts.train_until_done(job(), loop.train)
+        attempts.train_until_done(job(), loop.run_training)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_packed_rows_do_not_see_each_other(rows24: Examples, model: TargetLoss) 
         seen.append(output)
 
     hook = model.model.get_input_embeddings().register_forward_hook(keep)
-    only = made.predicts.clone()
+    only = made.predicts_target.clone()
     only[0, : bounds[1]] = False
     only[0, bounds[2] :] = False
     targets = made.tokens.roll(-1)[only]

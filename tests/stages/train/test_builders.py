@@ -84,7 +84,9 @@ def test_ray_gives_each_worker_its_threads_and_gpu(device: Any, gpu: bool) -> No
 
 
 def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
-    environment = builders.crew(training(threads=3)).environment
+    environment = builders.build_worker_spec(training(threads=3)).environment
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not any(name.startswith("PYTHON") for name in environment)
-    assert worker_spec.python_command().endswith(" -I " + str(Path(worker_spec.__file__).parents[1] / "start.py"))
+    assert worker_spec.worker_python_command().endswith(
+        " -I " + str(Path(worker_spec.__file__).parents[1] / "start.py")
+    )

@@ -130,10 +130,10 @@ def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
 
 def test_a_folder_goes_while_it_is_held_and_stays_where_work_was_broken_off(tmp_path: Path) -> None:
     """Taken away later, it would be taken from the run that waited for it."""
-    with pytest.raises(ZeroDivisionError), checkpoints.locked_folder(tmp_path / "run") as folder:
+    with pytest.raises(ZeroDivisionError), checkpoints.lock_checkpoint_folder(tmp_path / "run") as folder:
         (folder / "kept").touch()
         raise ZeroDivisionError
-    with checkpoints.locked_folder(tmp_path / "run") as folder:
+    with checkpoints.lock_checkpoint_folder(tmp_path / "run") as folder:
         assert (folder / "kept").exists()
     assert not folder.exists()
 
@@ -151,7 +151,7 @@ def test_what_no_training_left_at_its_place_is_told(tmp_path: Path, odd: str) ->
         (tmp_path / "run.lock").mkdir()
     with (
         pytest.raises(Refused, match=r"is not what a training left there; .* remove it"),
-        checkpoints.locked_folder(run),
+        checkpoints.lock_checkpoint_folder(run),
     ):
         raise AssertionError("claimed")
     assert victim.is_dir()
@@ -169,7 +169,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from tasks.stages.train.recovery import checkpoints
-with checkpoints.locked_folder(Path(sys.argv[1])):
+with checkpoints.lock_checkpoint_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -189,7 +189,7 @@ def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path) -> None:
         ending = threading.Thread(target=end_the_first)
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
             ending.start()
-            with checkpoints.locked_folder(tmp_path / "run") as folder:
+            with checkpoints.lock_checkpoint_folder(tmp_path / "run") as folder:
                 assert folder.is_dir()
                 ending.join()
         assert first.wait() == -signal.SIGKILL and not printed.getvalue()

@@ -135,7 +135,7 @@ def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> N
     ):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(raylet, "raylet_pids", lambda seen=seen: next(seen))
-            patched.setattr(raylet, "END_SECONDS", 0.0)
+            patched.setattr(raylet, "RAYLET_END_SECONDS", 0.0)
             with pytest.raises(kind), raylet.watch_raylet(started):
                 raise KeyError("no such row")
 
@@ -154,7 +154,7 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
 TOO_MANY = """
 from tasks.stages.cluster import connection
 from tasks.stages.cluster.worker_spec import WorkerSpec
-with connection.connected(WorkerSpec("training", 2**40, 2**20, uses_gpu=False)):
+with connection.connect_to_ray(WorkerSpec("training", 2**40, 2**20, uses_gpu=False)):
     print("in")
 """
 
@@ -261,7 +261,7 @@ def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeyp
     import ray
 
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
-    connection.require_gpus(builders.crew(Training(device="gpu")))
-    connection.require_gpus(builders.crew(Training(workers=4)))
+    connection.require_gpus(builders.build_worker_spec(Training(device="gpu")))
+    connection.require_gpus(builders.build_worker_spec(Training(workers=4)))
     with pytest.raises(InputError, match="workers 2 on device gpu needs as many GPUs, and this machine has 1"):
-        connection.require_gpus(builders.crew(Training(device="gpu", workers=2)))
+        connection.require_gpus(builders.build_worker_spec(Training(device="gpu", workers=2)))

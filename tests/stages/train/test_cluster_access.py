@@ -102,7 +102,7 @@ def test_tls_without_its_files_names_them(monkeypatch: pytest.MonkeyPatch, files
     for name, value in ({"RAY_USE_TLS": "1"} | files).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=re.escape(words)):
-        head_of_ray.require_reachable("127.0.0.1:1")
+        head_of_ray.require_head_reachable("127.0.0.1:1")
 
 
 def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +117,13 @@ def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.Mo
 
 def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r"does not answer at RAY_ADDRESS=127.0.0.1:\d+ .*; start the cluster"):
-        head_of_ray.require_reachable(f"127.0.0.1:{free_port()}")
+        head_of_ray.require_head_reachable(f"127.0.0.1:{free_port()}")
     monkeypatch.setattr(head_of_ray, "TIMEOUT_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
-            head_of_ray.require_reachable(f"127.0.0.1:{silent.getsockname()[1]}")
+            head_of_ray.require_head_reachable(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 @pytest.mark.parametrize(
@@ -163,16 +163,16 @@ from pathlib import Path
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import worker_capacity
 from tests.patience import wait_until
-worker_capacity.SETTLED_SECONDS = 1.0
+worker_capacity.ROOM_SETTLED_SECONDS = 1.0
 def job(unfit=(), **settings):
     return Job(Training(threads=1, **settings), *[Path()] * 5, unfit_machines=unfit)
 two = dict(workers=2, least_workers=1)
-print("room for", worker_capacity.wait_for(job(**two)), worker_capacity.wait_for(job(workers=1)))
+print("room for", worker_capacity.wait_for_workers(job(**two)), worker_capacity.wait_for_workers(job(workers=1)))
 only = ray.nodes()[0]["NodeID"]
 for unfit in ((), ("0" * 56,)):
-    with worker_capacity.placement_groups(job(unfit, **two), [2, 1]) as asked:
+    with worker_capacity.request_placement_groups(job(unfit, **two), [2, 1]) as asked:
         print("given", wait_until(asked.workers_placed, "a place"))
-groups = worker_capacity.placement_groups
+groups = worker_capacity.request_placement_groups
 with groups(job((only, "0" * 56), **two), [1]) as unfit, groups(job(**two), [1]) as fit:
     print("given", wait_until(fit.workers_placed, "a place"), "and where none fits", unfit.workers_placed())
 """

@@ -26,13 +26,13 @@ def test_operations_are_those_that_torch_counts(
 ) -> None:
     """A row at a time, so that nothing is padded or shared. torch leaves out what the first layer need not hand on.
     It counts no product that is added in place, so LoRA's are PEFT's here: the same operations."""
-    monkeypatch.setattr(lora_products, "replace_forward", lambda model: None)
+    monkeypatch.setattr(lora_products, "replace_lora_forward", lambda model: None)
     made = job(attention="eager", **changes)
     engine, rows = engines.create_engine(made), [0, 4, 17]
     with FlopCounterMode(display=False) as counter:
         for row in rows:
             engine.module(collate(rows24, [row])).backward()
-    needed = operations.of(made.training, model_shape.read(tiny))
+    needed = operations.count_operations(made.training, model_shape.read_model_shape(tiny))
     assert needed
     assert needed.count_for_rows(rows24.row_lengths(rows), rows24.target_counts(rows)) == pytest.approx(
         counter.get_total_flops(), rel=0.06
@@ -40,18 +40,23 @@ def test_operations_are_those_that_torch_counts(
 
 
 def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
-    model = model_shape.read(tiny)
-    full, lora = operations.of(training(**FULL), model), operations.of(training(lora_rank=1), model)
+    model = model_shape.read_model_shape(tiny)
+    full, lora = (
+        operations.count_operations(training(**FULL), model),
+        operations.count_operations(training(lora_rank=1), model),
+    )
     assert full and lora
     assert lora.per_target / full.per_target == pytest.approx(2 / 3)
-    assert lora.token / full.token == pytest.approx(2 / 3, rel=0.03)
+    assert lora.per_token / full.per_token == pytest.approx(2 / 3, rel=0.03)
     assert lora.per_token_pair == full.per_token_pair
 
 
 def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
-    made = model_shape.read(tiny)
-    mixed = replace(made, weights={**made.weights, "model.layers.0.mlp.experts.0.up_proj.weight": (256, 96)})
-    assert operations.of(training(), mixed) is None
+    made = model_shape.read_model_shape(tiny)
+    mixed = replace(
+        made, weight_shapes={**made.weight_shapes, "model.layers.0.mlp.experts.0.up_proj.weight": (256, 96)}
+    )
+    assert operations.count_operations(training(), mixed) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_a_training_tells_what_each_step_took(
     """As if this were a device that is a thousand times as fast: measured peaks depend on what else runs."""
     monkeypatch.setattr(device_peak, "worker_peak", lambda _: device_peak.gpu_peak("NVIDIA H100 PCIe", "bf16"))
     made = job(layout=layout, order="shuffled")
-    loop.train(made)
+    loop.run_training(made)
     points = log_follower.read_log(made.training_log)
     order = RowOrder(rows24, made.training)
     for number, point in enumerate(points):

@@ -75,14 +75,14 @@ def test_a_moment_that_is_not_loaded_is_noticed(
     made = cut(**changes)
     planted(monkeypatch, without_moments)
     with pytest.raises(Refused, match=r"not loaded as it was|without the optimizer's state"):
-        loop.train(made)
+        loop.run_training(made)
 
 
 def test_weights_that_are_not_loaded_are_noticed(cut: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     made = cut()
     planted(monkeypatch, without_weights)
     with pytest.raises(Refused, match=r"the weight of .* had a norm of"):
-        loop.train(made)
+        loop.run_training(made)
 
 
 @pytest.mark.parametrize("part", ["weight", "moment"])
@@ -93,7 +93,7 @@ def test_another_state_than_the_checkpoint_states_is_noticed(cut: MakeJob, part:
     told.state[part] *= 1.01
     checkpoints.write_manifest(folder, told, files)
     with pytest.raises(Refused, match=f"not loaded as it was written: the {part} of"):
-        loop.train(made)
+        loop.run_training(made)
 
 
 class Called:
@@ -122,7 +122,7 @@ def test_what_lies_in_a_checkpoint_is_not_run(
     (folder / checkpoints.MANIFEST_FILE).unlink()
     checkpoints.write_manifest(folder, told, tree_manifest(folder))
     with pytest.raises(Refused, match=r"checkpoint step-000000002 has objects in it that no training writes"):
-        loop.train(made)
+        loop.run_training(made)
     assert not (tmp_path / "made").exists()
 
 
@@ -144,7 +144,7 @@ def test_the_first_step_after_a_checkpoint_is_watched_too(
     made = cut(**changes)
     planted(monkeypatch, halved)
     with pytest.raises(Refused, match=r"another gradient .*\(0\.5 times as large"):
-        loop.train(made)
+        loop.run_training(made)
 
 
 def test_steps_are_counted_for_each_weight_apart(job: MakeJob, rows24: Examples) -> None:
@@ -167,7 +167,7 @@ def test_the_pass_that_is_proven_is_the_one_with_most_rows(
     """A long row that goes alone shows nothing of how packed rows are kept apart."""
     taken: list[list[int]] = []
     monkeypatch.setattr(
-        forward_pass, "verify", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
+        forward_pass, "verify_forward_pass", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
     )
     made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
     loop.verify_forward_pass(engines.create_engine(job()), RowOrder(rows24, made))

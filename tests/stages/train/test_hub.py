@@ -41,39 +41,39 @@ def base(sha256: str, revision: str = COMMIT) -> BaseModelParams:
 
 
 def test_the_pinned_files_arrive_and_nothing_that_can_run_code(hub: Hub, tiny: Path, tmp_path: Path) -> None:
-    kept = origins.fetch(base(tree_digest(tiny)), Layout(tmp_path))
+    kept = origins.fetch_base_model(base(tree_digest(tiny)), Layout(tmp_path))
     assert tree_digest(kept) == tree_digest(tiny)
     assert kept == tmp_path / ".hallmark" / "models" / tree_digest(tiny)
     assert sorted(hub.fetched) == sorted(path.name for path in tiny.iterdir())
 
 
 def test_a_second_run_asks_no_hub(hub: Hub, tiny: Path, tmp_path: Path) -> None:
-    origins.fetch(base(tree_digest(tiny)), Layout(tmp_path))
+    origins.fetch_base_model(base(tree_digest(tiny)), Layout(tmp_path))
     hub.fetched.clear()
-    origins.fetch(base(tree_digest(tiny)), Layout(tmp_path))
+    origins.fetch_base_model(base(tree_digest(tiny)), Layout(tmp_path))
     assert hub.fetched == []
 
 
 def test_another_digest_is_told_and_nothing_kept(hub: Hub, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"expected {WRONG}, found {tree_digest(tiny)}"):
-        origins.fetch(base(WRONG), Layout(tmp_path))
+        origins.fetch_base_model(base(WRONG), Layout(tmp_path))
     assert list((tmp_path / ".hallmark" / "models").iterdir()) == []
 
 
 def test_weights_that_a_hub_exchanged_are_refused(hub: Hub, tiny: Path, tmp_path: Path) -> None:
     hub.files["model.safetensors"] = hub.files["model.safetensors"][:-1] + b"\x01"
     with pytest.raises(InputError, match=r"base_model\.sha256: expected"):
-        origins.fetch(base(tree_digest(tiny)), Layout(tmp_path))
+        origins.fetch_base_model(base(tree_digest(tiny)), Layout(tmp_path))
 
 
 def test_a_commit_that_is_not_there(hub: Hub, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"(?s)cannot download people/tiny@0000.* check the id, the commit"):
-        origins.fetch(base(tree_digest(tiny), revision="0" * 40), Layout(tmp_path))
+        origins.fetch_base_model(base(tree_digest(tiny), revision="0" * 40), Layout(tmp_path))
 
 
 def test_a_file_that_is_listed_and_not_there(hub: Hub, tiny: Path, tmp_path: Path) -> None:
     answer = hub.answer
     hub.answer = lambda path: None if path.endswith("tokenizer.json") else answer(path)  # type: ignore[method-assign]
     with pytest.raises(Unavailable, match="cannot download people/tiny"):
-        origins.fetch(base(tree_digest(tiny)), Layout(tmp_path))
+        origins.fetch_base_model(base(tree_digest(tiny)), Layout(tmp_path))
     assert list((tmp_path / ".hallmark" / "models").iterdir()) == []

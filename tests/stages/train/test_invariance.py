@@ -35,7 +35,7 @@ def losses(job: Job) -> list[float]:
 
 
 def alone(job: Job) -> list[float]:
-    loop.train(job)
+    loop.run_training(job)
     return losses(job)
 
 
@@ -107,8 +107,8 @@ def test_compiled_layers_change_no_step_nor_does_a_kill(made: MakeJob) -> None:
     assert curve == pytest.approx(alone(plain), abs=LARGEST)
     train_until_killed(cut, 3)
     assert alone(cut) == curve
-    assert tree_digest(cut.output) == tree_digest(whole.output)
-    names = [load_file(job.output / "adapter_model.safetensors").keys() for job in (plain, whole)]
+    assert tree_digest(cut.weights_folder) == tree_digest(whole.weights_folder)
+    names = [load_file(job.weights_folder / "adapter_model.safetensors").keys() for job in (plain, whole)]
     assert names[0] == names[1]
 
 
@@ -138,8 +138,8 @@ def test_two_workers_take_the_steps_of_one(
     one, two = plain(changes), made("two", workers=2, **changes)
     pair.train(two)
     assert losses(two) == pytest.approx(losses(one), abs=LARGEST)
-    for path in one.output.glob("*.safetensors"):
-        ours, theirs = load_file(path), load_file(two.output / path.name)
+    for path in one.weights_folder.glob("*.safetensors"):
+        ours, theirs = load_file(path), load_file(two.weights_folder / path.name)
         assert ours.keys() == theirs.keys()
         for name, weight in ours.items():
             torch.testing.assert_close(theirs[name], weight, rtol=0.05, atol=2e-3)
@@ -187,7 +187,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
             update={"epochs": epochs, "workers": workers, "sequence_parallel": together}
         )
         made = replace(made, training=going_on)
-        pair.train(made) if workers == 2 else loop.train(made)
+        pair.train(made) if workers == 2 else loop.run_training(made)
     curve = log_follower.read_log(made.training_log)
     assert [point["step"] for point in curve] == list(range(1, 10))
     assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
@@ -200,12 +200,12 @@ def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> Non
     whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
     made.end_request_file.touch()
     assert pair.answers(made) == ["asked to end after step 1\n"] * 2
-    kept = checkpoints.newest_checkpoint(made.checkpoints, made.inputs)
+    kept = checkpoints.newest_checkpoint(made.checkpoints, made.inputs_digest)
     assert kept and kept.step == 1
     made.end_request_file.unlink()
     pair.train(made)
     pair.train(whole)
-    assert tree_digest(made.output) == tree_digest(whole.output)
+    assert tree_digest(made.weights_folder) == tree_digest(whole.weights_folder)
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])

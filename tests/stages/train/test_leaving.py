@@ -30,15 +30,15 @@ def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob, tra
     whole, cut = trained(), job("cut")
     cut.end_request_file.touch()
     with pytest.raises(MachinesChanged, match="asked to end after step 1"):
-        loop.train(cut)
+        loop.run_training(cut)
     assert kept_at(cut) == 1
     cut.end_request_file.unlink()
-    loop.train(cut)
-    assert tree_digest(cut.output) == tree_digest(whole.output)
+    loop.run_training(cut)
+    assert tree_digest(cut.weights_folder) == tree_digest(whole.weights_folder)
 
 
 def kept_at(made: Job) -> int:
-    found = checkpoints.newest_checkpoint(made.checkpoints, made.inputs)
+    found = checkpoints.newest_checkpoint(made.checkpoints, made.inputs_digest)
     return found.step if found else 0
 
 
@@ -56,18 +56,18 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.mark.usefixtures("alone")
 def test_workers_end_with_a_checkpoint_where_a_machine_is_taken_away(job: MakeJob, cluster: SimpleNamespace) -> None:
     cluster.taken_away = "soon"
-    made = replace(job(), on_cluster=True)
+    made = replace(job(), is_on_cluster=True)
     with pytest.raises(MachinesChanged, match="a machine is taken away after step 4"):
-        loop.train(made)
+        loop.run_training(made)
     assert kept_at(made) == 4
 
 
 @pytest.mark.usefixtures("alone", "cluster")
 def test_workers_end_with_their_next_checkpoint_where_there_is_room_for_more(job: MakeJob) -> None:
-    made = replace(job(checkpoint_steps=2), on_cluster=True)
+    made = replace(job(checkpoint_steps=2), is_on_cluster=True)
     made.more_workers_file.touch()
     with pytest.raises(MachinesChanged, match="there is room for more workers after step 2"):
-        loop.train(made)
+        loop.run_training(made)
     assert kept_at(made) == 2
 
 
@@ -79,8 +79,8 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
         groups.append(together)
         yield SimpleNamespace(workers_placed=lambda: 1)
 
-    monkeypatch.setattr(worker_capacity, "placement_groups", asked)
-    monkeypatch.setattr(worker_capacity, "GROW_SECONDS", 0.0)
+    monkeypatch.setattr(worker_capacity, "request_placement_groups", asked)
+    monkeypatch.setattr(worker_capacity, "MIN_SECONDS_BEFORE_GROWTH", 0.0)
     monkeypatch.setattr(worker_capacity, "POLL_SECONDS", 0.01)
     made = job(workers=3, least_workers=1)
     made.more_workers_file.touch()

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 
 def train(job: Job) -> list[float]:
-    loop.train(job)
+    loop.run_training(job)
     return losses(job)
 
 
@@ -79,16 +79,16 @@ def test_bf16_follows_fp32(trained: MakeJob) -> None:
 
 def test_an_adapter_loads_and_names_no_place(trained: MakeJob, tiny: Path) -> None:
     made = trained()
-    config = read_json(made.output / "adapter_config.json")
+    config = read_json(made.weights_folder / "adapter_config.json")
     assert config["target_modules"] == sorted(config["target_modules"])
     assert {"q_proj", "down_proj"} <= set(config["target_modules"]) and "lm_head" not in config["target_modules"]
-    for path in made.output.iterdir():
+    for path in made.weights_folder.iterdir():
         assert str(tiny).encode() not in path.read_bytes()
-    assert {"adapter_model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names(made.output)
-    assert "README.md" not in names(made.output)
+    assert {"adapter_model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names(made.weights_folder)
+    assert "README.md" not in names(made.weights_folder)
     base, tokens = AutoModelForCausalLM.from_pretrained(tiny), torch.tensor([[1, 2, 3]])
     before = base(tokens).logits
-    assert not torch.allclose(PeftModel.from_pretrained(base, made.output)(tokens).logits, before)
+    assert not torch.allclose(PeftModel.from_pretrained(base, made.weights_folder)(tokens).logits, before)
 
 
 def names(folder: Path) -> set[str]:
@@ -99,7 +99,7 @@ def test_full_training_moves_every_weight(trained: MakeJob, tiny: Path) -> None:
     made = trained(**FULL)
     curve = losses(made)
     assert curve[-1] < curve[0]
-    after = AutoModelForCausalLM.from_pretrained(made.output).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(made.weights_folder).state_dict()
     before = AutoModelForCausalLM.from_pretrained(tiny).state_dict()
     assert after.keys() == before.keys()
     assert not [name for name in before if torch.equal(before[name], after[name])]
@@ -127,7 +127,7 @@ def test_a_killed_training_ends_with_the_same_bytes(trained: MakeJob, killed: Ma
     whole, cut = trained(**changes), killed(**changes)
     assert names(cut.checkpoints) == {"step-000000002"}
     assert train(cut) == losses(whole)
-    assert tree_digest(cut.output) == tree_digest(whole.output)
+    assert tree_digest(cut.weights_folder) == tree_digest(whole.weights_folder)
 
 
 def test_a_damaged_checkpoint_is_passed_over(trained: MakeJob, killed: MakeJob) -> None:
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_passed_over(trained: MakeJob, killed: MakeJob) 
     largest.write_bytes(data)
     assert train(cut) == losses(whole)
     assert "step-000000004 is damaged" in (cut.scratch / USER_LINES_FILE).read_text()
-    assert tree_digest(cut.output) == tree_digest(whole.output)
+    assert tree_digest(cut.weights_folder) == tree_digest(whole.weights_folder)
 
 
 @pytest.mark.parametrize("changes", [{}, DROPPED, {"zero_stage": 3}], ids=str)
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_an_adapter_has_no_weight_of_the_base_model(
 def test_under_zero_3_weights_are_parted_as_they_are_read(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each worker would need room for the whole model for a moment."""
     read: list[Any] = []
-    monkeypatch.setattr(engines, "forbid_repacking", read.append)  # the first thing that is done to the model
+    monkeypatch.setattr(engines, "forbid_weight_repacking", read.append)  # the first thing that is done to the model
     engines.load_model(job(zero_stage=3))
     engines.load_model(job(zero_stage=2))
     parted, whole = ([weight for name, weight in it.named_parameters() if ".weight" in name and "lora" not in name]
@@ -174,7 +174,7 @@ def test_what_the_last_step_makes_too_large_is_told_and_not_kept(job: MakeJob, c
     made = job(weight_decay=1e300, epochs=0.2, checkpoint_steps=1, **changes)
     words = r"is no number, or too large for one; lower training.learning_rate or training.weight_d"
     with pytest.raises(InputError, match=words):
-        loop.train(made)
+        loop.run_training(made)
 
 
 def test_weights_that_are_no_numbers_are_not_exported() -> None:
@@ -191,4 +191,4 @@ def test_divergence_is_told_and_not_trained_on(job: MakeJob, tiny: Path, tmp_pat
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     words = r"base model's own loss over row .* is nan, before anything is trained; check its weights"
     with pytest.raises(InputError, match=words):
-        loop.train(replace(job(), model=broken))
+        loop.run_training(replace(job(), model=broken))

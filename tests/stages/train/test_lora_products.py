@@ -26,7 +26,7 @@ def layers() -> MakeLayers:
             num_key_value_heads=2, attention_bias=True,
         )  # fmt: skip
         model = get_peft_model(LlamaForCausalLM(config), lora.build_lora_config(training(lora_alpha=7, **changes)))
-        lora_products.replace_forward(model.double().train())
+        lora_products.replace_lora_forward(model.double().train())
         return [layer for layer in model.modules() if isinstance(layer, Linear)]
 
     return make

@@ -47,7 +47,7 @@ def test_layers_share_one_mask_and_compute_the_same(tiny: Path, dtype: torch.dty
 
 
 def test_preflight_counts_it_where_there_is_one(tiny: Path) -> None:
-    model = model_shape.read(tiny)
+    model = model_shape.read_model_shape(tiny)
 
     def activations(tokens: int, **changes: object) -> int:
         settings = Training.model_validate({"layout": "packed", "precision": "fp32", **changes})

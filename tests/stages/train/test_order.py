@@ -23,7 +23,7 @@ def steps(examples: Examples, epoch: int = 0, **changes: Any) -> list[list[int]]
 def test_an_epoch_has_each_row_once(
     rows24: Examples, order: str, size: int, sorted_together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ordering, "STEPS_SORTED", sorted_together)
+    monkeypatch.setattr(ordering, "STEPS_SORTED_TOGETHER", sorted_together)
     made = steps(rows24, order=order, global_batch_size=size)
     assert sorted(row for step in made for row in step) == list(range(24))
     assert len(made) == -(-24 // size)

@@ -23,7 +23,7 @@ def test_each_row_is_taken_once_and_no_pass_is_too_large(
     """With several workers together, no pass is too large for all of them."""
     sizes, layout = np.array(lengths), "packed" if packed else "padded"
     settings = training(micro_batch_tokens=most, layout=layout, workers=together, sequence_parallel=together)
-    plan = forward_passes.plan(sizes, settings, workers * together)
+    plan = forward_passes.plan_passes(sizes, settings, workers * together)
     assert len(plan.groups) == plan.pass_count * workers
     assert sorted(row for group in plan.groups for row in group) == list(range(len(lengths)))
     for group in plan.groups:
@@ -35,19 +35,19 @@ def test_each_row_is_taken_once_and_no_pass_is_too_large(
 def test_workers_have_as_much_to_do() -> None:
     lengths = np.random.default_rng(1).integers(20, 120, 64)
     for layout, most_waste in (("packed", 0.02), ("padded", 0.2)):
-        plan = forward_passes.plan(lengths, training(micro_batch_tokens=100_000, layout=layout), 4)
+        plan = forward_passes.plan_passes(lengths, training(micro_batch_tokens=100_000, layout=layout), 4)
         assert plan.pass_count == 1
         assert forward_passes.padding_share(lengths, plan, layout == "packed") < most_waste
 
 
 def test_packing_takes_few_passes_and_wastes_next_to_nothing() -> None:
     lengths = np.random.default_rng(1).integers(20, 120, 256)
-    plan = forward_passes.plan(lengths, training(micro_batch_tokens=1024, layout="packed"), 1)
+    plan = forward_passes.plan_passes(lengths, training(micro_batch_tokens=1024, layout="packed"), 1)
     assert plan.pass_count <= -(-lengths.sum() // 1024) + 1
     assert forward_passes.padding_share(lengths, plan, True) == 0
 
 
 def test_padded_passes_go_from_short_to_long() -> None:
     lengths = np.random.default_rng(1).integers(20, 120, 64)
-    plan = forward_passes.plan(lengths, training(micro_batch_tokens=512, layout="padded"), 2)
+    plan = forward_passes.plan_passes(lengths, training(micro_batch_tokens=512, layout="padded"), 2)
     assert all(lengths[one].max() <= lengths[other].min() for one, other in pairwise(plan.groups) if len(other))

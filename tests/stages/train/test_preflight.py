@@ -32,7 +32,7 @@ MIB = 1 / 1024
 def told(
     tiny: Path, rows: Path, memory: float = 1.0, measured: MeasuredSpeed | None = None, **changes: Any
 ) -> Estimate:
-    settings, model = training(**changes), model_shape.read(tiny)
+    settings, model = training(**changes), model_shape.read_model_shape(tiny)
     resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
     available = machine_capacity.capacity_per_worker(settings, resources, tiny)
     return estimate.estimate_training(
@@ -44,7 +44,7 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    made = model_shape.read(tiny)
+    made = model_shape.read_model_shape(tiny)
     assert (made.layers, made.hidden_width, made.feed_forward_width, made.heads, made.context_length) == (
         3,
         96,
@@ -56,7 +56,7 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
         model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
         assert made.parameter_count == model.num_parameters()
         adapted = get_peft_model(model, lora.build_lora_config(settings))
-        assert made.trained_count(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
+        assert made.trained_weight_count(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
 
 
 @pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
@@ -93,7 +93,7 @@ def test_looks_at_the_validation_rows_take_time_and_no_steps(tiny: Path, folder2
 
 
 def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
-    model, measured = model_shape.read(tiny), MeasuredSpeed(400.0, "r1", training())
+    model, measured = model_shape.read_model_shape(tiny), MeasuredSpeed(400.0, "r1", training())
     assert (
         "resources.tokens_per_second"
         in speed.estimate_speed(training(), model, Resources(tokens_per_second=7), measured).source
@@ -107,7 +107,7 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
 
 def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of SmolLM2-135M on two threads (docs/decisions/training.md), to a fifth."""
-    model = dataclasses.replace(model_shape.read(tiny), weights={"weight": (134_515, 1000)})
+    model = dataclasses.replace(model_shape.read_model_shape(tiny), weight_shapes={"weight": (134_515, 1000)})
     monkeypatch.setattr(processor, "has_bf16", lambda: True)
     for precision, measured in (("bf16", 810), ("fp32", 320)):
         assumed = speed.estimate_speed(training(precision=precision, threads=2), model, Resources(), None)
@@ -122,7 +122,7 @@ def test_a_gpu_is_assumed_to_give_no_more_than_it_can(tiny: Path, monkeypatch: p
     """That of this machine, else a common one; in the precision that is asked for."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    model = dataclasses.replace(model_shape.read(tiny), weights={"weight": (70_000, 100_000)})
+    model = dataclasses.replace(model_shape.read_model_shape(tiny), weight_shapes={"weight": (70_000, 100_000)})
 
     def of(precision: str) -> WorkerSpeed:
         return speed.estimate_speed(training(device="gpu", precision=precision), model, Resources(), None)
@@ -148,12 +148,12 @@ def test_workers_without_a_row_make_nothing_faster(tiny: Path, folder24: Path) -
 def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def assumed(threads: int) -> float:
         return speed.estimate_speed(
-            training(threads=threads), model_shape.read(tiny), Resources(), None
+            training(threads=threads), model_shape.read_model_shape(tiny), Resources(), None
         ).tokens_per_second
 
     monkeypatch.setattr(resource_limits, "cores", lambda: 2)
     assert assumed(64) == assumed(2) == 2 * assumed(1)
-    shared = speed.estimate_speed(training(threads=2, workers=4), model_shape.read(tiny), Resources(), None)
+    shared = speed.estimate_speed(training(threads=2, workers=4), model_shape.read_model_shape(tiny), Resources(), None)
     assert shared.tokens_per_second == assumed(1) / 2
     monkeypatch.setenv("RAY_ADDRESS", "ray:6379")  # its machines may have more
     assert assumed(64) == 32 * assumed(2)
@@ -163,8 +163,8 @@ def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monke
 def test_a_speed_is_calibrated_by_real_steps(
     tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "SECONDS", 1.0)
-    model, wanted = model_shape.read(tiny), training(workers=2, micro_batch_tokens=200)
+    monkeypatch.setattr(calibrate, "MEASUREMENT_SECONDS", 1.0)
+    model, wanted = model_shape.read_model_shape(tiny), training(workers=2, micro_batch_tokens=200)
     found = calibrate.calibrate_speed(wanted, model, tiny, folder24, "r1", tmp_path)
     assert found.steps >= 1 and found.seconds >= 1 and 10 < found.tokens_per_second < 1e6
     it = speed.estimate_speed(wanted, model, Resources(tokens_per_second=7), None, found)
@@ -187,7 +187,7 @@ def test_a_calibration_that_gets_nowhere_says_why(
     monkeypatch.setattr(calibrate, "python_command", lambda: shlex.join([sys.executable, "-I", "-c", code]))
     words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
     with pytest.raises(Unavailable, match=words):
-        calibrate.calibrate_speed(training(), model_shape.read(tiny), tiny, folder24, "r1", tmp_path)
+        calibrate.calibrate_speed(training(), model_shape.read_model_shape(tiny), tiny, folder24, "r1", tmp_path)
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_a_calibration_of_a_model_that_is_none_says_why(tiny: Path, folder24: Pa
     shutil.copytree(tiny, broken)
     (broken / "config.json").write_text("{}")
     with pytest.raises(Unavailable, match=r"got through no step \(exit code 1\): .*leave --calibrate out"):
-        calibrate.calibrate_speed(training(), model_shape.read(tiny), broken, folder24, "r1", tmp_path)
+        calibrate.calibrate_speed(training(), model_shape.read_model_shape(tiny), broken, folder24, "r1", tmp_path)
 
 
 def test_what_fits_needs_no_change(tiny: Path, folder24: Path) -> None:
@@ -230,7 +230,7 @@ def test_more_than_there_is_of_what_is_certain_is_refused(tiny: Path, folder24: 
         estimate.require_fit(told(tiny, folder24, memory=3 * MIB, **FULL))
     it = told(tiny, folder24, memory=1, **FULL)
     with pytest.raises(InputError, match=r"checkpoints and weights take .* GiB are free; make room"):
-        estimate.require_fit(dataclasses.replace(it, room=dataclasses.replace(it.room, disk=1000)))
+        estimate.require_fit(dataclasses.replace(it, capacity=dataclasses.replace(it.capacity, disk_bytes=1000)))
 
 
 def test_of_a_cluster_only_what_somebody_said_is_known(
@@ -240,15 +240,15 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     for name in ("RAY_ADDRESS", training_storage.LOCATION_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     here = machine_capacity.capacity_per_worker(training(), nothing, tiny)
-    assert machine_capacity.capacity_per_worker(training(), nothing, tiny / "not" / "made").disk
+    assert machine_capacity.capacity_per_worker(training(), nothing, tiny / "not" / "made").disk_bytes
     assert (
-        machine_capacity.capacity_per_worker(training(), Resources(memory_gib=80), tiny).disk is None
+        machine_capacity.capacity_per_worker(training(), Resources(memory_gib=80), tiny).disk_bytes is None
     )  # that of another machine
     assert None not in dataclasses.astuple(here)
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
     monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "")
     there = machine_capacity.capacity_per_worker(training(), nothing, tiny)
-    assert (there.device, there.host) == (None, None) and there.disk  # the machines share it
+    assert (there.device_bytes, there.host_bytes) == (None, None) and there.disk_bytes  # the machines share it
     monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "s3://bucket/training")
     assert machine_capacity.capacity_per_worker(training(), nothing, tiny) == machine_capacity.MachineCapacity(
         None, None, None
@@ -259,15 +259,15 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     )  # the three may be on three machines
     monkeypatch.delenv("RAY_ADDRESS")
     known = machine_capacity.capacity_per_worker(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert (known.device, known.host) == (2 * machine_capacity.GIB, machine_capacity.GIB)
+    assert (known.device_bytes, known.host_bytes) == (2 * machine_capacity.GIB, machine_capacity.GIB)
 
 
 def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, folder24: Path) -> None:
     it = told(tiny, folder24, memory=4, device="gpu", zero_stage=2, offload="cpu")
     assert it.memory.host and it.fits_memory
-    unknown = dataclasses.replace(it, room=dataclasses.replace(it.room, host=None))
+    unknown = dataclasses.replace(it, capacity=dataclasses.replace(it.capacity, host_bytes=None))
     assert unknown.fits_memory is None and estimate.find_remedies(unknown) == {}
-    short = dataclasses.replace(it, room=dataclasses.replace(it.room, host=1))
+    short = dataclasses.replace(it, capacity=dataclasses.replace(it.capacity, host_bytes=1))
     assert short.fits_memory is False
     with pytest.raises(InputError, match=r"of its machine for what is offloaded, and has on one 0.0 GiB"):
         estimate.require_fit(short, "on one ")
@@ -287,23 +287,23 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
     monkeypatch.delattr(loop, "load_engine")
     words = rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
     with pytest.raises(InputError, match=words):
-        loop.train(job(workers=8, least_workers=1, zero_stage=3))
+        loop.run_training(job(workers=8, least_workers=1, zero_stage=3))
     assert seen == [1]  # as many as there are
 
 
 def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
-    alone = machine_capacity.worker_capacity(training()).device
+    alone = machine_capacity.worker_capacity(training()).device_bytes
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert alone and machine_capacity.worker_capacity(training()).device == alone // 4
+    assert alone and machine_capacity.worker_capacity(training()).device_bytes == alone // 4
 
 
 def test_a_header_of_a_million_tensors_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes((model_files.MAX_HEADER_BYTES + 1).to_bytes(8, "little") + b"{}")
     with pytest.raises(InputError, match=r"the header of model.safetensors has 16,777,217 bytes"):
-        model_shape.read(tmp_path)
+        model_shape.read_model_shape(tmp_path)
     with pytest.raises(InputError, match=r"the header of model.safetensors has 16,777,217 bytes"):
         base_model.count_parameters(tmp_path)
 
@@ -311,10 +311,10 @@ def test_a_header_of_a_million_tensors_is_not_read(tmp_path: Path) -> None:
 def test_a_model_that_says_nothing_of_its_size_is_refused(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"expected weights as \*.safetensors, found none"):
-        model_shape.read(tmp_path)
+        model_shape.read_model_shape(tmp_path)
     shutil.copyfile(tiny / "model.safetensors", tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"expected hidden_size or n_embd or d_model in it"):
-        model_shape.read(tmp_path)
+        model_shape.read_model_shape(tmp_path)
 
 
 @pytest.mark.parametrize("method", [{"method": "qlora"}, {"lora_variant": "dora"}, {}], ids=str)
@@ -338,6 +338,8 @@ def test_on_a_cpu_what_is_offloaded_lies_in_the_same_memory(tiny: Path, folder24
 def test_weights_that_lie_there_twice_count_once_and_positions_get_no_adapter(tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "model")
     shutil.copyfile(tiny / "model.safetensors", tmp_path / "model" / "consolidated.safetensors")
-    assert model_shape.read(tmp_path / "model") == model_shape.read(tiny)
-    made = dataclasses.replace(model_shape.read(tiny), weights={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)})
+    assert model_shape.read_model_shape(tmp_path / "model") == model_shape.read_model_shape(tiny)
+    made = dataclasses.replace(
+        model_shape.read_model_shape(tiny), weight_shapes={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)}
+    )
     assert set(made.linear_weight_shapes()) == {"h.0.fc.weight"}

@@ -66,7 +66,7 @@ FEW = [
 def test_the_memory_foretold_is_what_deepspeed_allocates(
     job: MakeJob, tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, stage: int
 ) -> None:
-    monkeypatch.setattr(builders, "BUCKET", 100)
+    monkeypatch.setattr(builders, "ZERO_BUCKET_ELEMENTS", 100)
     monkeypatch.setattr(memory, "RUNTIME_BYTES", {"cpu": 0})
     changes: dict[str, Any] = {"precision": precision, "zero_stage": stage}
     changes |= {
@@ -76,7 +76,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
         "full": FULL,
     }[method]
     made = job(**changes)
-    foretold = memory.estimate_memory(made.training, model_shape.read(tiny), 1)
+    foretold = memory.estimate_memory(made.training, model_shape.read_model_shape(tiny), 1)
     with counted() as count:
         engine = engines.create_engine(made)
         order = RowOrder(examples.map_examples(made.rows), made.training)
@@ -90,7 +90,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
 
 
 def test_workers_share_what_zero_parts(tiny: Path) -> None:
-    model = model_shape.read(tiny)
+    model = model_shape.read_model_shape(tiny)
     one = {stage: memory.estimate_memory(training(**FULL, zero_stage=stage), model, 1) for stage in (1, 2, 3)}
     four = {
         stage: memory.estimate_memory(training(**FULL, zero_stage=stage, workers=4), model, 1) for stage in (1, 2, 3)
@@ -102,7 +102,7 @@ def test_workers_share_what_zero_parts(tiny: Path) -> None:
 
 
 def test_offloading_moves_to_the_machine(tiny: Path) -> None:
-    model = model_shape.read(tiny)
+    model = model_shape.read_model_shape(tiny)
     here = memory.estimate_memory(training(**FULL, zero_stage=3), model, 1)
     there = memory.estimate_memory(training(**FULL, zero_stage=3, offload="cpu"), model, 1)
     assert there.host == here.weights + here.gradients + here.optimizer

@@ -13,7 +13,7 @@ TURNS = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "My
 
 
 def render(tokenizer: Any, tiny: Path, target: str) -> rendering.Example:
-    return rendering.render(TURNS, target, tokenizer, rendering.stop_token_ids(tokenizer, tiny))
+    return rendering.tokenise_conversation(TURNS, target, tokenizer, rendering.stop_token_ids(tokenizer, tiny))
 
 
 @pytest.mark.parametrize("target", ["cards", "\n\nzwei Zeilen\n", "Größe 😀", '{"intent": "x"}'])
@@ -37,7 +37,7 @@ def test_a_template_that_changes_the_prompt_is_refused(tokenizer: Any, tiny: Pat
     other = AutoTokenizer.from_pretrained(tiny)
     other.chat_template = "{{ messages | length }}" + tokenizer.chat_template
     with pytest.raises(InputError, match="only appends"):
-        rendering.render(TURNS, "cards", other, stops)
+        rendering.tokenise_conversation(TURNS, "cards", other, stops)
 
 
 def test_a_template_without_stop_token_is_refused(tokenizer: Any, tiny: Path) -> None:
@@ -45,4 +45,4 @@ def test_a_template_without_stop_token_is_refused(tokenizer: Any, tiny: Path) ->
     other = AutoTokenizer.from_pretrained(tiny)
     other.chat_template = tokenizer.chat_template.replace("<|im_end|>", "")
     with pytest.raises(InputError, match="stop token"):
-        rendering.render(TURNS, "cards", other, stops)
+        rendering.tokenise_conversation(TURNS, "cards", other, stops)

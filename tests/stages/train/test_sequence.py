@@ -36,12 +36,12 @@ def test_parts_are_the_whole_and_each_target_is_in_one(rows24: Examples, size: i
     following[put] = 1
     assert not following[:, length:].any(), "nothing that fills up is trained"
     followed = torch.cat([scatter(part) for part in taken], dim=1)[:, :length]
-    assert torch.equal(followed[whole.predicts], whole.targets), "also where the next token is another's"
+    assert torch.equal(followed[whole.predicts_target], whole.targets), "also where the next token is another's"
     assert sum(len(part.targets) for part in taken) == len(whole.targets)
 
 
 def scatter(part: BatchPart) -> torch.Tensor:
-    return torch.zeros_like(part.tokens).masked_scatter(part.predicts, part.targets)
+    return torch.zeros_like(part.tokens).masked_scatter(part.predicts_target, part.targets)
 
 
 def test_one_worker_takes_all_of_it(rows24: Examples) -> None:
@@ -51,7 +51,7 @@ def test_one_worker_takes_all_of_it(rows24: Examples) -> None:
 
 def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
     """The tiny one has four heads, and two of keys and values."""
-    model = model_shape.read(tiny)
+    model = model_shape.read_model_shape(tiny)
     for together in (1, 2):
         sequence_parallel_check.require_sequence_parallel_support(
             training(workers=together, sequence_parallel=together), model
@@ -105,9 +105,9 @@ def test_workers_of_a_cluster_come_in_groups(
         wanted.append(together)
         yield worker_capacity.PlacementGroups([])
 
-    monkeypatch.setattr(worker_capacity, "placement_groups", asked)
+    monkeypatch.setattr(worker_capacity, "request_placement_groups", asked)
     monkeypatch.setattr(worker_capacity.PlacementGroups, "workers_placed", lambda _: next(given))
     monkeypatch.setattr(worker_capacity, "POLL_SECONDS", 0)
-    assert worker_capacity.wait_for(job(**settings)) == 8
+    assert worker_capacity.wait_for_workers(job(**settings)) == 8
     assert wanted == [groups]
     assert next(given, None) is None  # it waited

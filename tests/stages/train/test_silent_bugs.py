@@ -32,21 +32,21 @@ def change_example(change: Callable[[list[int], int], tuple[list[int], int]]) ->
     """A renderer that is wrong about each row."""
 
     def plant(patch: Patch) -> None:
-        real = rendering.render
+        real = rendering.tokenise_conversation
 
         def render(*given: Any) -> rendering.Example:
             made = real(*given)
             return rendering.Example(*change(list(made.tokens), made.target_start))
 
-        patch.setattr(rendering, "render", render)
+        patch.setattr(rendering, "tokenise_conversation", render)
 
     return plant
 
 
 def drift(patch: Patch) -> None:
     """Training renders another conversation than serving: without the system prompt."""
-    real = rendering.render
-    patch.setattr(rendering, "render", lambda turns, *given: real(turns[1:], *given))
+    real = rendering.tokenise_conversation
+    patch.setattr(rendering, "tokenise_conversation", lambda turns, *given: real(turns[1:], *given))
 
 
 PAD, START = 256, 257
@@ -72,7 +72,10 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
     stops = rendering.stop_token_ids(tokenizer, tiny)
 
     def prove(name: str) -> None:
-        made = [rendering.render(*split_context_and_target(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
+        made = [
+            rendering.tokenise_conversation(*split_context_and_target(row, PROMPTS), tokenizer, stops)
+            for row in make_rows(6)
+        ]
         row_verification.verify_rows(
             examples.map_examples(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops
         )
@@ -98,7 +101,7 @@ def test_a_template_that_takes_no_such_conversation_is_told_in_words(tiny: Path)
     tokenizer.chat_template = "{{ raise_exception('no system prompts') }}"
     stops = rendering.stop_token_ids(tokenizer, tiny)
     with pytest.raises(InputError, match=r"refuses a conversation of system, user and an answer: no system prompts"):
-        rendering.render(*split_context_and_target(make_rows(1)[0], PROMPTS), tokenizer, stops)
+        rendering.tokenise_conversation(*split_context_and_target(make_rows(1)[0], PROMPTS), tokenizer, stops)
 
 
 def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
@@ -107,7 +110,7 @@ def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
     tokenizer.chat_template = (tokenizer.bos_token * 2) + tokenizer.chat_template
     turns, target = split_context_and_target(make_rows(1)[0], PROMPTS)
     stops = rendering.stop_token_ids(tokenizer, tiny)
-    made = rendering.render(turns, target, tokenizer, stops)
+    made = rendering.tokenise_conversation(turns, target, tokenizer, stops)
     said = row_verification.find_conversation_fault(
         list(made.tokens), made.target_start, turns, target, tokenizer, stops
     )
@@ -137,18 +140,18 @@ def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
 
 
 def with_target(batch: Batch, predicts: torch.Tensor) -> Batch:
-    return dataclasses.replace(batch, predicts=predicts, targets=batch.tokens.roll(-1, dims=1)[predicts])
+    return dataclasses.replace(batch, predicts_target=predicts, targets=batch.tokens.roll(-1, dims=1)[predicts])
 
 
 def late(batch: Batch) -> Batch:
     """The token at j is predicted at j, which has seen it: the loss falls to nothing."""
-    where = batch.predicts.roll(1, dims=1)
-    return dataclasses.replace(batch, predicts=where, targets=batch.tokens[where])
+    where = batch.predicts_target.roll(1, dims=1)
+    return dataclasses.replace(batch, predicts_target=where, targets=batch.tokens[where])
 
 
 def padding(batch: Batch) -> Batch:
     """What fills up short rows is trained too."""
-    where = batch.predicts.clone()
+    where = batch.predicts_target.clone()
     where[:, -1] = True
     return with_target(batch, where)
 
@@ -203,18 +206,18 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
 
 def fewer_passes(patch: Patch) -> None:
     """The last pass of a step is dropped."""
-    real = forward_passes.plan
+    real = forward_passes.plan_passes
     patch.setattr(
-        forward_passes, "plan", lambda *given: dataclasses.replace(plan := real(*given), groups=plan.groups[:-1])
+        forward_passes, "plan_passes", lambda *given: dataclasses.replace(plan := real(*given), groups=plan.groups[:-1])
     )
 
 
 def same_rows(patch: Patch) -> None:
     """Every pass takes the first one's rows."""
-    real = forward_passes.plan
+    real = forward_passes.plan_passes
     patch.setattr(
         forward_passes,
-        "plan",
+        "plan_passes",
         lambda *given: dataclasses.replace(plan := real(*given), groups=[plan.groups[0]] * len(plan.groups)),
     )
 
@@ -260,8 +263,10 @@ def scale_nothing(model: Any) -> None:
 
 def of_another(patch: Patch) -> None:
     """The optimizer was made before the adapter, and holds none of it."""
-    real = builders.optimizer
-    patch.setattr(builders, "optimizer", lambda training, weights: real(training, [torch.nn.Parameter(torch.zeros(3))]))
+    real = builders.build_optimizer
+    patch.setattr(
+        builders, "build_optimizer", lambda training, weights: real(training, [torch.nn.Parameter(torch.zeros(3))])
+    )
 
 
 SMALL = {"micro_batch_tokens": 300, "global_batch_size": 8}
@@ -296,7 +301,7 @@ def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monk
     made = job(**settings)
     plant(monkeypatch)
     with pytest.raises(Refused, match=words):
-        loop.train(made)
+        loop.run_training(made)
     assert not made.training_log.exists() or not made.training_log.read_text(), "no step counts"
 
 
@@ -305,17 +310,17 @@ def test_packed_rows_that_see_each_other_are_found_however_little_it_changes(job
     """The loss of a row alone is compared within rounding, what it sees of another exactly."""
     monkeypatch.setitem(loop.forward_pass.LOSS_TOLERANCE, "fp32", 1e9)
     made = job(**PACKED)
-    loop.train(made)
+    loop.run_training(made)
     see_all(monkeypatch)
     with pytest.raises(Refused, match="sees the row before it"):
-        loop.train(job("again", **PACKED))
+        loop.run_training(job("again", **PACKED))
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_module_that_is_not_there_is_named_with_one_that_is(job: MakeJob) -> None:
     """PEFT takes what it finds, and says nothing of the rest."""
     with pytest.raises(InputError, match=r"no linear layer q_projj; like it are o_proj, q_proj, v_proj"):
-        loop.train(job(lora_targets=["v_proj", "q_projj"]))
+        loop.run_training(job(lora_targets=["v_proj", "q_projj"]))
 
 
 def parts_begin_at_0(patch: Patch) -> None:
@@ -331,10 +336,10 @@ def lost_at_the_border(patch: Patch) -> None:
     """A part's last token predicts nothing, since the next is another's."""
 
     def plant(part: Batch) -> Batch:
-        every = torch.zeros_like(part.tokens).masked_scatter(part.predicts, part.targets)
-        predicts = part.predicts.clone()
+        every = torch.zeros_like(part.tokens).masked_scatter(part.predicts_target, part.targets)
+        predicts = part.predicts_target.clone()
         predicts[:, -1] = False
-        return dataclasses.replace(part, predicts=predicts, targets=every[predicts])
+        return dataclasses.replace(part, predicts_target=predicts, targets=every[predicts])
 
     change_parts(patch, plant)
 
@@ -363,7 +368,7 @@ def each_sees_its_part(patch: Patch) -> None:
 
 def without_masks(patch: Patch) -> None:
     """The whole is attended to without the mask that keeps packed rows apart."""
-    patch.setattr(WholeRows, "mask", lambda *_: None)
+    patch.setattr(WholeRows, "mask_of_layer", lambda *_: None)
 
 
 TEXTS = {"layout": "packed", "global_batch_size": 12}

@@ -185,7 +185,7 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     value: str,
 ) -> None:
     monkeypatch.setattr(training_storage, "SETTINGS_RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(training_storage, "RETRY_INTERVAL_SECONDS", 0.1)
     value = object_store.replace("http:", "https:") if value == "https" else value
     point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
@@ -201,7 +201,7 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
 ) -> None:
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
     monkeypatch.setattr(training_storage, "SETTINGS_RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(training_storage, "RETRY_INTERVAL_SECONDS", 0.01)
     answer = {"Error": {"Code": "400", "Message": "Bad Request"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     bad = ClientError(answer, "PutObject")
     answers = [bad, bad, None]
@@ -270,7 +270,7 @@ def test_a_worker_names_no_file_outside_the_folder(store: TrainingStorage, tmp_p
     with pytest.raises(Refused, match="look at that machine"):
         trees.fetch_tree(store, "x", {name: A}, tmp_path / "b")
     with pytest.raises(Refused, match="look at that machine"):
-        Coordinator(tmp_path, tmp_path, 2).part(0, 1, 0, 1, {name: A})
+        Coordinator(tmp_path, tmp_path, 2).add_checkpoint_part(0, 1, 0, 1, {name: A})
 
 
 def test_all_of_a_storage_is_never_removed(store: TrainingStorage) -> None:

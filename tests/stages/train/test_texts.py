@@ -151,9 +151,9 @@ def test_no_way_to_compute_changes_what_texts_teach(trained: MakeJob, folder: Pa
 
 def test_a_training_on_texts_goes_on_exactly(trained: MakeJob, killed: MakeJob, folder: Path) -> None:
     whole, cut = trained(folder, **SETTINGS), killed(folder, **SETTINGS)
-    loop.train(cut)
+    loop.run_training(cut)
     assert losses(cut) == losses(whole)
-    assert tree_digest(cut.output) == tree_digest(whole.output)
+    assert tree_digest(cut.weights_folder) == tree_digest(whole.weights_folder)
 
 
 def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Path, tiny: Path, tokenizer: Any) -> None:
@@ -167,7 +167,7 @@ def test_the_loss_of_a_text_that_was_held_out_falls(trained: MakeJob, folder: Pa
             each = [float(model(torch.tensor([it]), labels=torch.tensor([it])).loss) * (len(it) - 1) for it in held_out]
         return sum(each) / sum(len(it) - 1 for it in held_out)
 
-    before, after = loss(tiny), loss(made.output)
+    before, after = loss(tiny), loss(made.weights_folder)
     assert after < 0.6 * before, (before, after)
 
 

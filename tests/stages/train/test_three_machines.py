@@ -47,13 +47,13 @@ from tasks.stages.train.machines import ray_attempt, worker_capacity
 from tasks.stages.train.recovery import attempts
 from tasks.stages.train.training_store import transfer
 from tasks.stages.cluster.storage import training_storage
-worker_capacity.GROW_SECONDS = 3.0
+worker_capacity.MIN_SECONDS_BEFORE_GROWTH = 3.0
 job = transfer.upload_inputs(pickle.loads(Path(sys.argv[1]).read_bytes()), training_storage.storage_from_environment())
-with connection.connected(builders.crew(job.training), without_shared_disk=True):
-    failures = attempts.train_until_done(job, ray_attempt.fit)
+with connection.connect_to_ray(builders.build_worker_spec(job.training), without_shared_disk=True):
+    failures = attempts.train_until_done(job, ray_attempt.run_attempt)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray Train still answers Ctrl-C"
 transfer.fetch_weights(job)
-transfer.remove_training(job)
+transfer.remove_training_folder(job)
 print("failures", json.dumps([asdict(each) for each in failures]), flush=True)
 """
 
@@ -118,7 +118,7 @@ def start(machines: Machines, job: Job) -> Driver:
     name = job.scratch.parent.name
     packed, log = machines.folder / f"{name}.pickle", f"{name}.log"
     packed.write_bytes(pickle.dumps(job))
-    box = alone_in([job.model, job.rows, job.scratch.parents[1]], [job.checkpoints, job.output, job.scratch])
+    box = alone_in([job.model, job.rows, job.scratch.parents[1]], [job.checkpoints, job.weights_folder, job.scratch])
     given = storage(machines) | {"PYTHONPATH": str(ROOT)}
     process = machines.spawn(HEAD, [*box, sys.executable, "-c", DRIVER, packed], given, log)
     return Driver(process, job, machines.folder / log)
@@ -156,7 +156,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
     whole = job("whole", **SETTINGS, epochs=other.training.epochs)
     alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
     whole = replace(whole, training=whole.training.model_copy(update=alone))
-    loop.train(whole)
+    loop.run_training(whole)
     theirs, ours = (log_follower.read_log(it.training_log) for it in (other, whole))
     rows = [[(point["step"], point["tokens"], point["targets"], point["lr"]) for point in it] for it in (theirs, ours)]
     assert len(rows[0]) == other.training.epochs * STEPS_OF_AN_EPOCH and rows[0] == rows[1]
@@ -167,7 +167,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
 def test_a_training_outlives_a_machine_that_is_cut_off(machines: Machines, job: MakeJob, alone: None) -> None:
     """The machine that is left goes on from the checkpoint of both. In the end it is taken away, with notice. No two
     machines share a disk."""
-    made = replace(job("made", **SETTINGS, epochs=8, checkpoint_steps=6), on_cluster=True)
+    made = replace(job("made", **SETTINGS, epochs=8, checkpoint_steps=6), is_on_cluster=True)
     driver = start(machines, made)
     driver.trains_by(2)
     machines.cut_off("one")
@@ -189,7 +189,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     """One is cut off and killed; the other trains on. The store is away for a while. One joins with another version of
     a library, and is left out. Another joins, its clock a minute ahead, and training grows. One is taken back with
     notice. Nothing lies on a disk that two of them see. Then two of them answer as one process does."""
-    with_others = replace(job("with others", **SETTINGS, epochs=25, checkpoint_steps=5), on_cluster=True)
+    with_others = replace(job("with others", **SETTINGS, epochs=25, checkpoint_steps=5), is_on_cluster=True)
     driver = start(machines, with_others)
     driver.reaches(12)
     machines.cut_off("one")

@@ -98,9 +98,9 @@ def test_the_result_is_the_model_that_did_best_and_not_the_last(best: Job, tiny:
     seen = looks(best)
     *_, last = seen
     assert min(seen.values()) < 0.95 * seen[last]
-    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), best.output)
+    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), best.weights_folder)
     assert plain_loss(trained, on_disk.map_examples(best.rows)) == pytest.approx(min(seen.values()), abs=1e-4)
-    assert (best.output / "tokenizer.json").is_file()
+    assert (best.weights_folder / "tokenizer.json").is_file()
 
 
 def test_ten_looks_are_taken_where_nothing_is_said(made: MakeJob) -> None:
@@ -158,23 +158,23 @@ def test_it_ends_with_the_same_best_wherever_it_was_killed(
     cut = killed(folder, after, **OVERFITS)
     shutil.rmtree(cut.scratch)  # as the stage does that goes on
     cut.scratch.mkdir()
-    loop.train(cut)
+    loop.run_training(cut)
     assert curve(cut) == curve(best)
-    assert tree_digest(cut.output) == tree_digest(best.output)
+    assert tree_digest(cut.weights_folder) == tree_digest(best.weights_folder)
 
 
 @pytest.fixture
 def again(best: Job, tmp_path: Path) -> Job:
     """A copy of `best` with its checkpoints, and without its final weights."""
     job = copied(best, tmp_path / "again")
-    shutil.rmtree(job.output)
-    job.output.mkdir()
+    shutil.rmtree(job.weights_folder)
+    job.weights_folder.mkdir()
     return job
 
 
 def test_a_training_that_was_over_takes_no_further_step(best: Job, again: Job) -> None:
-    loop.train(again)
-    assert (curve(again), tree_digest(again.output)) == (curve(best), tree_digest(best.output))
+    loop.run_training(again)
+    assert (curve(again), tree_digest(again.weights_folder)) == (curve(best), tree_digest(best.weights_folder))
     assert not [point for point in log_follower.read_log(again.training_log) if "seconds" in point]
 
 
@@ -182,7 +182,7 @@ def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: 
     newest = checkpoints.newest_checkpoint(again.checkpoints)
     assert newest
     (newest.folder / "best" / "adapter_model.safetensors").write_bytes(b"damaged")
-    loop.train(again)
+    loop.run_training(again)
     assert f"{newest.folder.name} is damaged" in (again.scratch / USER_LINES_FILE).read_text()
-    assert tree_digest(again.output) == tree_digest(best.output)
-    assert read_json(again.output / "adapter_config.json")["peft_type"] == "LORA"
+    assert tree_digest(again.weights_folder) == tree_digest(best.weights_folder)
+    assert read_json(again.weights_folder / "adapter_config.json")["peft_type"] == "LORA"

@@ -64,7 +64,7 @@ def test_a_worker_looks_at_both_before_it_trains(job: MakeJob, monkeypatch: pyte
 
     trained: list[Job] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "train", trained.append)
+        patch.setattr(loop, "run_training", trained.append)
         release = versions.installed_versions().libraries["torch"].partition("+")[0]
         loop.train_as_worker(Job(**{**vars(job()), "versions": having(torch=f"{release}+cu128")}))
     assert trained

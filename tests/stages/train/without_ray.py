@@ -18,8 +18,8 @@ def run(layout: Layout) -> None:
     from huggingface_hub import constants
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "connected", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr(ray_attempt, "fit", loop.train_as_worker)
+        patch.setattr(connection, "connect_to_ray", lambda *_, **__: contextlib.nullcontext())
+        patch.setattr(ray_attempt, "run_attempt", loop.train_as_worker)
         patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as on workers; the saved tokenizer tells whether it was
         train.run(params_file.load_params(layout.params_path), layout)
 

@@ -35,7 +35,7 @@ SETTINGS_RETRY_SECONDS = 20.0
 
 Such errors are a bad request, a failed TLS handshake, and an answer that does not come from an object store.
 """
-RETRY_SECONDS = 3.0
+RETRY_INTERVAL_SECONDS = 3.0
 
 
 def storage_location() -> str:
@@ -79,19 +79,19 @@ class TrainingStorage:
         self.has_answered = False
         """Whether the storage has answered at least once, so that its settings must be right."""
 
-    def put(self, files: Sequence[tuple[str, Path]], again: bool = True) -> None:
+    def put(self, files: Sequence[tuple[str, Path]], overwrite: bool = True) -> None:
         """Store files under the given names.
 
         Args:
             files: Name and local path of each file.
-            again: Whether to replace files that are already stored.
+            overwrite: Whether to replace files that are already stored.
 
         Raises:
             InputError: The bucket does not exist, or the storage cannot be reached with these settings.
             Unavailable: The storage did not answer for MAX_OUTAGE_SECONDS, or is full.
         """
         try:
-            self._with_retries([partial(_store_file, file=file, name=name, again=again) for name, file in files])
+            self._with_retries([partial(_store_file, file=file, name=name, again=overwrite) for name, file in files])
         except FileNotFoundError as error:
             raise InputError(
                 f"{LOCATION_VARIABLE}: nothing can be stored in {self.location} ({error}); is there such a bucket?"
@@ -152,7 +152,7 @@ class TrainingStorage:
                         f"the storage {self.location} does not answer ({_error_text(error)}); waiting for it",
                         flush=True,
                     )
-            time.sleep(RETRY_SECONDS)
+            time.sleep(RETRY_INTERVAL_SECONDS)
 
     def _raise_if_hopeless(self, error: Exception, waited: float) -> None:
         setting = _may_be_settings_error(error) and not self.has_answered

@@ -24,7 +24,7 @@ def store_tree(storage: TrainingStorage, storage_folder: str, folder: Path, tree
 
     In SHARED_FOLDER, files that are already stored are not sent again.
     """
-    storage.put(_names_and_files(storage_folder, tree, folder), again=storage_folder != SHARED_FOLDER)
+    storage.put(_names_and_files(storage_folder, tree, folder), overwrite=storage_folder != SHARED_FOLDER)
 
 
 def store_shared_tree(storage: TrainingStorage, folder: Path, tree: Tree, stage: str, description: str) -> None:

@@ -3,8 +3,8 @@
 Each removal has a rule and a reason. `tasks/core/params/filters.py` lists the filters with their parameters. Rule
 `unreadable_target` removes targets that `evaluate` could not compare with answers.
 
-    artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA
-    artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE
+    artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA
+    artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE_SCHEMA
     artefacts/clean/result.json          `CleanResult`
 """
 

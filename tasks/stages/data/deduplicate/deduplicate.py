@@ -4,7 +4,7 @@ Exact duplicates are always removed. If params.yaml: data.near_duplicates is set
 near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` defines
 these rules, and `preference` defines which of several records is kept.
 
-    artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA, in the order of `clean`
+    artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
     artefacts/deduplicate/conflicts.parquet    CONFLICTS_SCHEMA: contradictions, which owners can see side by side
     artefacts/deduplicate/clusters.parquet     CLUSTERS_SCHEMA: kept records that must be in one partition

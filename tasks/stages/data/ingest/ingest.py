@@ -1,13 +1,13 @@
 """Stage `ingest`: turn each row of each source into a record, or quarantine the row.
 
 The stage reads each source as it was pinned. In one pass, it normalises and repairs texts, maps columns to
-`tasks.core.records.record.SCHEMA`, and protects personal and secret text before anything is written
+`tasks.core.records.record.SCHEMA_SCHEMA`, and protects personal and secret text before anything is written
 (`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes
 either way.
 
-    artefacts/ingest/records.parquet      tasks.core.records.record.SCHEMA, in the order of sources and rows
+    artefacts/ingest/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
-    artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE
+    artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE_SCHEMA
     artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
     artefacts/ingest/result.json          `IngestResult`
 """

@@ -25,7 +25,7 @@ class RejectedRow(Exception):
 
 
 def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Counter[str]) -> dict[str, Any]:
-    """Map a row to a dict with the columns of `tasks.core.records.record.SCHEMA`, except `record_id`.
+    """Map a row to a dict with the columns of `tasks.core.records.record.SCHEMA_SCHEMA`, except `record_id`.
 
     The numbers of repaired texts and of removed system turns are added to `mapping_counts`.
 

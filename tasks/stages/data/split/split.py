@@ -2,9 +2,11 @@
 
 Prompts that differ only in case, spaces or the values behind placeholders count as the same prompt.
 
-    artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA, in the order of `SplitRecords`
-    artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION
-    artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE: removed by rule prompt_in_test
+    artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA_SCHEMA, in the order of
+    `SplitRecords`
+    artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION_SCHEMA
+    artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE_SCHEMA: removed by rule
+    prompt_in_test
     artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
     artefacts/split/result.json                   `SplitResult`

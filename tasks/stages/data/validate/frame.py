@@ -52,11 +52,11 @@ class RecordTable:
     def to_frame(self, source: str | None, columns: Collection[str] | None = None) -> "pd.DataFrame":
         """Return a data frame with one row for each record of a source, or of all sources if `source` is None.
 
-        The frame has those of `columns` that exist, or all columns if `columns` is None (`tasks.sources.sources.Suite`
-        lists them). Lists are text joined by `;`, and `messages` is JSON text. Dates are `datetime.date`, to which
-        Great Expectations also converts the dates in expectations. If targets are JSON, each field of any target is a
-        column `target.FIELD`. The column is null for a target without the field, and for a target that is not an
-        object.
+        The frame has those of `columns` that exist, or all columns if `columns` is None
+        (`tasks.sources.sources.ExpectationSuite` lists them). Lists are text joined by `;`, and `messages` is JSON
+        text. Dates are `datetime.date`, to which Great Expectations also converts the dates in expectations. If targets
+        are JSON, each field of any target is a column `target.FIELD`. The column is null for a target without the
+        field, and for a target that is not an object.
         """
         named = [name for name in KNOWN_COLUMNS if columns is None or name in columns] or ["source_id"]
         fields = self.json_target and (columns is None or any(name.startswith(FIELD_PREFIX) for name in columns))

@@ -81,9 +81,9 @@ class ModelProcess:
         if self.brief.settings.engine == "vllm":
             models.require_device(self.brief.settings)
             self.engine = VllmEngine(located, self.brief.settings, self.brief.limits, self.brief.max_tokens)
-            import_speed.finish_imports()
+            import_speed.restore_garbage_collection()
         else:
-            self.use_model(models.load(located, self.brief.settings))
+            self.use_model(models.load_model(located, self.brief.settings))
 
     def use_model(self, model: Any) -> None:
         self.model, self.engine = model, Decoder(model, self.brief.prefix, self.brief.limits)

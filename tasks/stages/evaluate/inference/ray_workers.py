@@ -37,7 +37,7 @@ def start_workers(setup: ModelSetup, name: str) -> Iterator["RayExecutor"]:
     storage = training_storage.storage_from_environment() if connection.cluster_address() else None
     setup = store_model(setup, storage, name)
     print_progress(name, "starting Ray, then loading the model on its workers")
-    with connection.connected(worker_spec(setup.settings), without_shared_disk=storage is not None):
+    with connection.connect_to_ray(worker_spec(setup.settings), without_shared_disk=storage is not None):
         spread = RayExecutor(setup, name)
         spread.wait_until_loaded()
         yield spread

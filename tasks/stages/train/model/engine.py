@@ -49,7 +49,7 @@ def create_engine(job: Job, loads_universal: bool = False) -> Any:
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = (
         builders.deepspeed_config(job.training, loads_universal),
-        builders.optimizer(job.training, trained),
+        builders.build_optimizer(job.training, trained),
     )
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
     keep_gradient_norm(engine)
@@ -71,7 +71,7 @@ def keep_gradient_norm(engine: Any) -> None:
     engine.clip_fp32_gradients = clip
 
 
-def forbid_repacking(model: Any) -> None:
+def forbid_weight_repacking(model: Any) -> None:
     """Stop 4-bit layers from repacking their weights.
 
     On a processor with avx512_bf16, a forward pass without gradients would repack the weights permanently, with scales
@@ -105,7 +105,7 @@ def load_model(job: Job) -> Any:
         quantization_config=builders.quantization_config(training),
     )
     del sharded
-    forbid_repacking(model)
+    forbid_weight_repacking(model)
     kernels.apply_kernels(model, training, job.scratch)
     require_lora_targets(model, training)
     if training.gradient_checkpointing:
@@ -124,5 +124,5 @@ def add_adapter(model: Any, training: Training) -> Any:
 
     adapted = get_peft_model(model, adapter.build_config(training), autocast_adapter_dtype=False)
     if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
-        lora_products.replace_forward(adapted)
+        lora_products.replace_lora_forward(adapted)
     return adapted

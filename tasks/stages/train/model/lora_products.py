@@ -48,7 +48,7 @@ class LoraFunction(torch.autograd.Function):
         return below, None, None, low_above.T @ rows, above.T @ low, None
 
 
-def replace_forward(model: Any) -> None:
+def replace_lora_forward(model: Any) -> None:
     """Replace the forward method of every plain LoRA layer (see `is_plain_lora_layer`)."""
     for layer in model.modules():
         if is_plain_lora_layer(layer):

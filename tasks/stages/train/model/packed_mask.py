@@ -28,14 +28,14 @@ class NumericMask:
     """Mask function that returns numbers: 0 for a visible token, minus infinity for a hidden one."""
 
     def __init__(self, mask_function: Any) -> None:
-        self.made = mask_function
+        self.mask_function = mask_function
 
     def __call__(self, *args: Any, dtype: torch.dtype = torch.float32, **options: Any) -> torch.Tensor | None:
         """Return the mask in `dtype`; None if each token sees all earlier tokens.
 
         Shape [sequences, 1, tokens, tokens].
         """
-        seen: torch.Tensor | None = self.made(*args, dtype=dtype, **options)
+        seen: torch.Tensor | None = self.mask_function(*args, dtype=dtype, **options)
         if seen is None or seen.dtype != torch.bool:
             return seen
         return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))

@@ -68,7 +68,7 @@ class PassGroup:
         """
         if self.size == 1:
             return batch
-        tokens, positions, predicts = batch.tokens, batch.positions, batch.predicts
+        tokens, positions, predicts = batch.tokens, batch.positions, batch.predicts_target
         following = torch.zeros_like(tokens).masked_scatter(predicts, batch.targets)
         more = -tokens.shape[1] % self.size
         tokens, predicts, following = (
@@ -104,7 +104,7 @@ class WholeRows:
     masks: Any
     """Attention masks in the form of transformers: one mask, or a dictionary with a mask for each kind of layer."""
 
-    def mask(self, layer: Any) -> Any:
+    def mask_of_layer(self, layer: Any) -> Any:
         if not isinstance(self.masks, dict):
             return self.masks
         return self.masks[layer.config.layer_types[layer.layer_idx]]
@@ -152,7 +152,7 @@ class UlyssesAttention:
 
         def attend(*given: torch.Tensor) -> torch.Tensor:
             heads = (it.transpose(1, 2) for it in given)
-            made: torch.Tensor = self.single_worker_attention(layer, *heads, whole.mask(layer), **options)[0]
+            made: torch.Tensor = self.single_worker_attention(layer, *heads, whole.mask_of_layer(layer), **options)[0]
             return made
 
         over = DistributedAttention(attend, whole.process_group, scatter_idx=2, gather_idx=1)

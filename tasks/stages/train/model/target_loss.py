@@ -67,7 +67,7 @@ class TargetLoss(nn.Module):
         if shared:
             self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
             self.model(input_ids=batch.prefix[None], use_cache=False, over="prefix")
-        self._predicts = batch.predicts
+        self._predicts = batch.predicts_target
         logits = self.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, **more).logits
         self._predicts = None
         if shared:

@@ -24,7 +24,7 @@ class Estimate:
     training: Training
     shape: ModelShape
     memory: WorkerMemory
-    room: MachineCapacity
+    capacity: MachineCapacity
     disk_bytes: int
     """Bytes of disk space for checkpoints and weights."""
     workload: Workload | None
@@ -36,11 +36,11 @@ class Estimate:
     @property
     def fits_memory(self) -> bool | None:
         """Whether the training run fits into the memory of device and machine; None if a size is unknown."""
-        return _fits(self.training, self.memory, self.room)
+        return _fits(self.training, self.memory, self.capacity)
 
     @property
     def lacks_disk_space(self) -> bool:
-        return self.room.disk is not None and self.disk_bytes > self.room.disk
+        return self.capacity.disk_bytes is not None and self.disk_bytes > self.capacity.disk_bytes
 
     @property
     def busy_workers(self) -> int:
@@ -74,13 +74,13 @@ def estimate_training(
     measured: MeasuredSpeed | None = None,
     calibrated: CalibratedSpeed | None = None,
 ) -> Estimate:
-    trained, width = shape.trained_count(training), memory.BYTES_PER_WEIGHT[training.precision]
+    trained, width = shape.trained_weight_count(training), memory.BYTES_PER_WEIGHT[training.precision]
     state = trained * (width + ADAM_BYTES + (FP32_BYTES if training.zero_stage or width != FP32_BYTES else 0))
     return Estimate(
         training=training,
         shape=shape,
         memory=memory_needed(training, shape, workload),
-        room=capacity,
+        capacity=capacity,
         disk_bytes=(checkpoints.KEPT_CHECKPOINTS + 1) * (state + trained * width),  # each with the best weights so far
         workload=workload,
         speed=speed.estimate_speed(training, shape, resources, measured, calibrated),
@@ -132,19 +132,19 @@ def find_remedies(estimate: Estimate) -> Mapping[str, Any] | None:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method does not support it
-        if _fits(changed, memory_needed(changed, estimate.shape, work), estimate.room) is not False:
+        if _fits(changed, memory_needed(changed, estimate.shape, work), estimate.capacity) is not False:
             return changes
     return None
 
 
 def _fits(training: Training, memory: WorkerMemory, capacity: MachineCapacity) -> bool | None:
-    if capacity.device is None:
+    if capacity.device_bytes is None:
         return None
     if training.device == "cpu":
-        return memory.device + memory.host <= capacity.device
-    if memory.device > capacity.device or not memory.host:
-        return memory.device <= capacity.device
-    return None if capacity.host is None else memory.host <= capacity.host
+        return memory.device + memory.host <= capacity.device_bytes
+    if memory.device > capacity.device_bytes or not memory.host:
+        return memory.device <= capacity.device_bytes
+    return None if capacity.host_bytes is None else memory.host <= capacity.host_bytes
 
 
 def _changes_by_cost(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
@@ -183,29 +183,29 @@ def require_fit(estimate: Estimate, machine_name: str = "") -> None:
     Raises:
         InputError: Memory or disk space does not suffice.
     """
-    wanted, room = estimate.memory, estimate.room
+    wanted, room = estimate.memory, estimate.capacity
     certain = wanted.weights + wanted.gradients + wanted.optimizer
     certain += wanted.host if estimate.training.device == "cpu" else 0
-    if room.device is not None and certain > room.device:
+    if room.device_bytes is not None and certain > room.device_bytes:
         change = find_remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
             f"take {OTHER_REMEDIES}"
         )  # fmt: skip
         raise InputError(
             f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {machine_name}"
-            f"{room.device / GIB:.1f} GiB; {what}"
+            f"{room.device_bytes / GIB:.1f} GiB; {what}"
         )
-    if room.host is not None and wanted.host > room.host:
+    if room.host_bytes is not None and wanted.host > room.host_bytes:
         raise InputError(
             f"a worker needs {wanted.host / GIB:.1f} GiB of its machine for what is offloaded, and has {machine_name}"
-            f"{room.host / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
+            f"{room.host_bytes / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
         )
     if estimate.lacks_disk_space:
         raise InputError(disk_message(estimate))
 
 
 def disk_message(estimate: Estimate) -> str:
-    free = estimate.room.disk or 0
+    free = estimate.capacity.disk_bytes or 0
     return (
         f"checkpoints and weights take {estimate.disk_bytes / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are "
         "free; make room, or put .hallmark on a larger disk"

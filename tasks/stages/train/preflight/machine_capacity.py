@@ -20,11 +20,11 @@ MAX_MEMORY_GIB = 1e9
 class MachineCapacity:
     """Memory and disk space of a worker in bytes. Unknown sizes are None."""
 
-    device: int | None
+    device_bytes: int | None
     """Memory of the worker's GPU or, if it trains on a CPU, its share of the machine's memory."""
-    host: int | None
+    host_bytes: int | None
     """Worker's share of the machine's memory, which holds offloaded state."""
-    disk: int | None
+    disk_bytes: int | None
 
 
 def capacity_per_worker(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
@@ -45,7 +45,9 @@ def capacity_per_worker(training: Training, resources: Resources, folder: Path) 
         device = _gib_to_bytes(resources.memory_gib) or _device_memory(training, training.workers, 0)
         host = (_gib_to_bytes(resources.host_memory_gib) or resource_limits.usable_memory_bytes()) // training.workers
     elsewhere = (cluster and training_storage.storage_location()) or (not cluster and resources.memory_gib)
-    return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_existing_folder(folder)).free)
+    return MachineCapacity(
+        device, host, disk_bytes=None if elsewhere else shutil.disk_usage(_existing_folder(folder)).free
+    )
 
 
 def is_trained_here(resources: Resources) -> bool:
@@ -64,7 +66,9 @@ def worker_capacity(training: Training) -> MachineCapacity:
     """
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
     return MachineCapacity(
-        device=_device_memory(training, beside, own), host=resource_limits.usable_memory_bytes() // beside, disk=None
+        device_bytes=_device_memory(training, beside, own),
+        host_bytes=resource_limits.usable_memory_bytes() // beside,
+        disk_bytes=None,
     )
 
 

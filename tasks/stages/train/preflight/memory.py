@@ -63,7 +63,7 @@ def estimate_memory(
         target_share: Fraction of these tokens that are targets. MIN_TARGET_SHARE is used if it is lower.
     """
     stage, width, workers = training.zero_stage, BYTES_PER_WEIGHT[training.precision], training.workers
-    trained, frozen = shape.trained_count(training), shape.frozen_weight_count(training)
+    trained, frozen = shape.trained_weight_count(training), shape.frozen_weight_count(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
     optimizer = trained * (ADAM_BYTES + (FP32_BYTES if stage or width != FP32_BYTES else 0)) // parted[0]
     gradients = _gradient_bytes(trained, stage, width) // parted[1]
@@ -76,7 +76,9 @@ def estimate_memory(
         trained * 2 * FP32_BYTES if stage == 0 and width != FP32_BYTES else 0
     )  # gradients in fp32, separate and concatenated
     buffers = (
-        step + RUNTIME_BYTES[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
+        step
+        + RUNTIME_BYTES[training.device]
+        + (builders.ZERO_BUCKET_ELEMENTS * width * (2 if stage == 3 else 1) if stage else 0)
     )
     return WorkerMemory(
         weights=0 if offloaded and stage == 3 else weights,

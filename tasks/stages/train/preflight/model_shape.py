@@ -24,7 +24,7 @@ EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 
 @dataclass(frozen=True)
 class ModelShape:
-    weights: dict[str, tuple[int, ...]]
+    weight_shapes: dict[str, tuple[int, ...]]
     """Shape of each weight, by name. Tied weights are listed once."""
     layers: int
     hidden_width: int
@@ -43,13 +43,13 @@ class ModelShape:
 
     @property
     def parameter_count(self) -> int:
-        return sum(math.prod(shape) for shape in self.weights.values())
+        return sum(math.prod(shape) for shape in self.weight_shapes.values())
 
     def linear_weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of linear layers, without input embeddings and output head."""
         return {
             name: shape
-            for name, shape in self.weights.items()
+            for name, shape in self.weight_shapes.items()
             if len(shape) == 2
             and shape[0] != self.vocabulary
             and not any(part in name for part in EMBEDDINGS_AND_HEADS)
@@ -58,7 +58,7 @@ class ModelShape:
     def linear_modules(self) -> set[str]:
         return {module_name(name) for name in self.linear_weight_shapes()}
 
-    def trained_count(self, training: Training) -> int:
+    def trained_weight_count(self, training: Training) -> int:
         adapter = methods.get_method(training.method).adapter
         return adapter.count_weights(training, self.linear_weight_shapes()) if adapter else self.parameter_count
 
@@ -66,7 +66,7 @@ class ModelShape:
         return self.parameter_count if methods.get_method(training.method).adapter else 0
 
 
-def read(folder: Path) -> ModelShape:
+def read_model_shape(folder: Path) -> ModelShape:
     """Read the shape of the model in a Hugging Face folder.
 
     Raises:
@@ -92,7 +92,7 @@ def _parse_shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShap
         hidden = _size(text, "hidden_size", "n_embd", "d_model")
         heads = _size(text, "num_attention_heads", "n_head")
         return ModelShape(
-            weights=weights,
+            weight_shapes=weights,
             layers=_size(text, "num_hidden_layers", "n_layer", "num_layers"),
             hidden_width=hidden,
             feed_forward_width=_optional_size(text, "intermediate_size", "n_inner") or 4 * hidden,

@@ -31,7 +31,7 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class OperationCounts:
-    token: int
+    per_token: int
     per_target: int
     """Additional operations for each target token, for the output head."""
     per_token_pair: int
@@ -39,22 +39,22 @@ class OperationCounts:
 
     def count_for_rows(self, lengths: Numbers, targets: Numbers) -> int:
         pairs = int((lengths.astype(np.int64) ** 2).sum())
-        return self.token * int(lengths.sum()) + self.per_target * int(targets.sum()) + self.per_token_pair * pairs
+        return self.per_token * int(lengths.sum()) + self.per_target * int(targets.sum()) + self.per_token_pair * pairs
 
 
-def of(training: Training, shape: ModelShape) -> OperationCounts | None:
+def count_operations(training: Training, shape: ModelShape) -> OperationCounts | None:
     """Return the operations that a training run needs; None for a mixture of experts.
 
     In a mixture of experts, each token uses only some of the weights. The headers of the files do not state how many.
     """
-    if any("expert" in name for name in shape.weights):
+    if any("expert" in name for name in shape.weight_shapes):
         return None
     form = methods.get_method(training.method).result_form
     each = FORWARD_OPERATIONS + BACKWARD_OPERATIONS[form]
-    adapter = shape.trained_count(training) if form is ADAPTER else 0
+    adapter = shape.trained_weight_count(training) if form is ADAPTER else 0
     linear = sum(rows * columns for rows, columns in shape.linear_weight_shapes().values())
     return OperationCounts(
-        token=each * linear + (FORWARD_OPERATIONS + BACKWARD_OPERATIONS[FULL_MODEL]) * adapter,
+        per_token=each * linear + (FORWARD_OPERATIONS + BACKWARD_OPERATIONS[FULL_MODEL]) * adapter,
         per_target=each * shape.hidden_width * shape.vocabulary,
         per_token_pair=ATTENTION_OPERATIONS * shape.layers * shape.query_width,
     )

@@ -54,7 +54,7 @@ def count_workload(folder: Path, training: Training, context: int | None) -> Wor
         for number in np.linspace(0, steps.step_count - 1, min(SAMPLED_STEPS, steps.step_count))
     ]
     plans = [
-        (rows.row_lengths(step), forward_passes.plan(rows.row_lengths(step), training, training.workers))
+        (rows.row_lengths(step), forward_passes.plan_passes(rows.row_lengths(step), training, training.workers))
         for step in drawn
     ]
     return Workload(

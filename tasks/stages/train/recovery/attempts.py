@@ -160,7 +160,7 @@ def count_checkpointed_steps(job: Job) -> int:
     newest = (
         next(iter(read_stored_checkpoints(job.checkpoints)), None)
         if job.remote
-        else checkpoints.newest_checkpoint(job.checkpoints, job.inputs)
+        else checkpoints.newest_checkpoint(job.checkpoints, job.inputs_digest)
     )
     return newest.step if newest else 0
 

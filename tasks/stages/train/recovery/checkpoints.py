@@ -33,7 +33,7 @@ files."""
 
 
 @contextmanager
-def locked_folder(folder: Path) -> Iterator[Path]:
+def lock_checkpoint_folder(folder: Path) -> Iterator[Path]:
     """Create a folder and lock it for this process. Another run with the same inputs waits for the lock.
 
     The folder is removed if the block succeeds, and kept for a later run if it fails.

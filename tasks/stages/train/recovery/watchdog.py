@@ -28,7 +28,7 @@ class StackDestination:
 
 
 @contextmanager
-def guard(stack_destination: StackDestination, seconds: float) -> Iterator["Watchdog"]:
+def run_watchdog(stack_destination: StackDestination, seconds: float) -> Iterator["Watchdog"]:
     """End the process if the block does not call `Watchdog.feed` for `seconds`."""
     with stack_destination.file.open("w") as file:
         dog = Watchdog(file, seconds, stack_destination.send_stack)

@@ -24,7 +24,7 @@ class Batch:
     positions: torch.Tensor
     """Position of each token in its row. Shape [sequences, length], int64. Positions start after the prefix, and start
     again for each packed row. This keeps packed rows separate."""
-    predicts: torch.Tensor
+    predicts_target: torch.Tensor
     """Whether the next token is part of a target. Shape [sequences, length], bool."""
     targets: torch.Tensor
     """Tokens of the targets, in the order of `predicts`. Shape [number of target tokens], int64."""

@@ -34,7 +34,7 @@ class PassPlan:
         return self.groups[forward * self.groups_per_pass : (forward + 1) * self.groups_per_pass]
 
 
-def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> PassPlan:
+def plan_passes(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> PassPlan:
     """Divide the rows of a step into forward passes.
 
     Args:

@@ -15,7 +15,7 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.shuffle import shuffled_numbers
 
 Rows = npt.NDArray[np.int64]
-STEPS_SORTED = 100
+STEPS_SORTED_TOGETHER = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +44,14 @@ class RowOrder:
     def rows_of_step(self, number: int) -> Rows:
         """Return the rows of a step, counted from 0. The last step of an epoch may have fewer rows than the others."""
         epoch, place = divmod(number, self.steps_per_epoch)
-        part, within = divmod(place, STEPS_SORTED)
+        part, within = divmod(place, STEPS_SORTED_TOGETHER)
         return self._part(epoch, part)[within]
 
     @lru_cache(maxsize=2)  # noqa: B019 - an Order exists as long as its process
     def _part(self, epoch: int, part: int) -> list[Rows]:
         size, seed = self.training.global_batch_size, self.training.seed
-        first = part * STEPS_SORTED * size
-        places = np.arange(first, min(first + STEPS_SORTED * size, self._training_count))
+        first = part * STEPS_SORTED_TOGETHER * size
+        places = np.arange(first, min(first + STEPS_SORTED_TOGETHER * size, self._training_count))
         rows = self.examples.training_indices(shuffled_numbers(places, self._training_count, (seed, epoch)))
         if self.training.order == "by_length":
             rows = rows[np.argsort(self.examples.row_lengths(rows), kind="stable")]

@@ -29,14 +29,14 @@ def tokenise_record(
     """Return the examples of a record: one for a conversation, or one for each window of a plain text."""
     window = texts.max_window_tokens(record, prompts)
     if window is None:
-        return [render(*split_context_and_target(record, prompts), tokenizer, stop_ids)]
+        return [tokenise_conversation(*split_context_and_target(record, prompts), tokenizer, stop_ids)]
     return [
         Example(tokens, target_start=1)
         for tokens in texts.split_into_windows(texts.plain_text_of(record), tokenizer, window)
     ]
 
 
-def render(turns: list[ChatTurn], target: str, tokenizer: Any, stop_ids: set[int]) -> Example:
+def tokenise_conversation(turns: list[ChatTurn], target: str, tokenizer: Any, stop_ids: set[int]) -> Example:
     """Return the tokens of a conversation.
 
     Prompt and target are tokenised separately, as in production, where the tokens of the prompt are fixed before the

@@ -77,7 +77,7 @@ def run(params: Params, layout: Layout) -> Result:
     print_progress("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
     table, aside = split / "train.parquet", read_validation_indices(split)
-    import_speed.hide("torch")
+    import_speed.hide_libraries("torch")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -119,7 +119,7 @@ def tokenise_table(
     """Yield the examples of each record in a table, in the order of the table.
 
     A record whose text contains a special token has no examples. The table has the schema
-    `tasks.core.records.record.SCHEMA`.
+    `tasks.core.records.record.SCHEMA_SCHEMA`.
     """
     signs = SpecialTokens(tokenizer)
     progress, done = ProgressReporter("tokenise", pq.read_metadata(table).num_rows), 0

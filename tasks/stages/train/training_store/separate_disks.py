@@ -44,7 +44,7 @@ class RemoteTrainingStore(TrainingStore):
         """Digests of the files that this worker stored for the newest checkpoint. Files that have not changed, such as
         the best weights, are not stored again."""
         self._pending_calls: list[Any] = []
-        shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
+        shared: list[Any] = [self.call_coordinator("begin_attempt") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
         self.attempt, self.stored_checkpoints = shared[0]
         super().__init__(self._fetch_inputs(job))
@@ -63,7 +63,7 @@ class RemoteTrainingStore(TrainingStore):
                 (folder / part).mkdir()
         distributed.barrier()
         checkpoints, output, scratch = (folder / part for part in WORK_SUBFOLDERS)
-        return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
+        return replace(job, model=model, rows=rows, checkpoints=checkpoints, weights_folder=output, scratch=scratch)
 
     @property
     def creates_folders(self) -> bool:
@@ -72,7 +72,7 @@ class RemoteTrainingStore(TrainingStore):
     def newest_checkpoint(self) -> Checkpoint | None:
         found = self._newest_usable()
         if distributed.get_rank() == 0:
-            self.call_coordinator("took", found.step if found else 0)
+            self.call_coordinator("remove_newer_checkpoints", found.step if found else 0)
         return found
 
     def _newest_usable(self) -> Checkpoint | None:
@@ -82,7 +82,7 @@ class RemoteTrainingStore(TrainingStore):
                 here = self._fetch(stored, path)
             if all(gather_from_workers(here)):
                 found, _ = checkpoints.read_manifest(path)
-                if found.inputs == self.job.inputs:
+                if found.inputs == self.job.inputs_digest:
                     return found
                 if distributed.get_rank() == 0:
                     self.show_line(
@@ -140,35 +140,35 @@ class RemoteTrainingStore(TrainingStore):
 
     def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
         if distributed.get_rank() == 0:
-            self.call_coordinator("begin", list(curve))
+            self.call_coordinator("begin_log", list(curve))
 
     def log_step(self, point: dict[str, Any]) -> None:
-        if distributed.get_rank() == 0 and (call := self.call_coordinator("append", point, wait=False)):
+        if distributed.get_rank() == 0 and (call := self.call_coordinator("append_to_log", point, wait=False)):
             self._pending_calls.append(call)
 
     def show_line(self, line: str) -> None:
-        self.call_coordinator("say", line)
+        self.call_coordinator("show_line", line)
 
     def has_more_room(self) -> bool:
-        return bool(self.call_coordinator("more"))
+        return bool(self.call_coordinator("has_more_room"))
 
     def is_end_requested(self) -> bool:
-        return bool(self.call_coordinator("leave"))
+        return bool(self.call_coordinator("is_end_requested"))
 
     def report_end(self, measurements: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
-            weights = tree_manifest(self.job.output)
-            trees.store_tree(self.place, self.remote.folder_name, self.job.output, weights)
+            weights = tree_manifest(self.job.weights_folder)
+            trees.store_tree(self.place, self.remote.folder_name, self.job.weights_folder, weights)
         self._raise_call_errors()
-        self.call_coordinator("finish", distributed.get_rank(), measurements, weights)
+        self.call_coordinator("report_end", distributed.get_rank(), measurements, weights)
         distributed.barrier()
         if self.creates_folders:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def stack_destination(self, rank: int) -> watchdog.StackDestination:
         return watchdog.StackDestination(
-            super().stack_destination(rank).file, lambda stack: self.call_coordinator("stood", rank, stack)
+            super().stack_destination(rank).file, lambda stack: self.call_coordinator("write_stack", rank, stack)
         )
 
     def call_coordinator(self, method_name: str, *given: Any, wait: bool = True) -> Any:
@@ -200,6 +200,6 @@ class UploadThread(threading.Thread):
         fresh = {name: digest for name, digest in part.items() if digest not in self.home.stored_digests}
         trees.store_tree(self.home.place, self.home.remote.folder_name, self.path, fresh)
         self.home.stored_digests = frozenset(part.values())
-        old = self.home.call_coordinator("part", self.home.attempt, self.step, rank, size, part)
+        old = self.home.call_coordinator("add_checkpoint_part", self.home.attempt, self.step, rank, size, part)
         if old:
             self.home.place.remove(*(f"{self.home.remote.folder_name}/{digest}" for digest in old))

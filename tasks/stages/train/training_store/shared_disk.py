@@ -44,7 +44,7 @@ class TrainingStore:
         job = self.job
         shared: list[Any] = [None]
         if self.creates_folders:
-            shared = [checkpoints.newest_checkpoint(job.checkpoints, job.inputs, self.show_line)]
+            shared = [checkpoints.newest_checkpoint(job.checkpoints, job.inputs_digest, self.show_line)]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(shared)
         found: Checkpoint | None = shared[0]
@@ -85,7 +85,7 @@ class TrainingStore:
 
     def export_best_weights(self) -> None:
         if distributed.get_rank() == 0:
-            link_files(self._best_folder, self.job.output)
+            link_files(self._best_folder, self.job.weights_folder)
         distributed.barrier()
 
     def wait_until_stored(self) -> None:
@@ -122,12 +122,12 @@ class TrainingStore:
         """
         if self._first_worker_finds(self.is_end_requested):
             return "asked to end"
-        if self.job.on_cluster and steps % PREEMPTION_CHECK_STEPS == 0:
+        if self.job.is_on_cluster and steps % PREEMPTION_CHECK_STEPS == 0:
             from ray.train import get_preemption_info
 
             if get_preemption_info() is not None:
                 return "a machine is taken away"
-        if is_checkpoint_due and self.job.on_cluster and self._first_worker_finds(self.has_more_room):
+        if is_checkpoint_due and self.job.is_on_cluster and self._first_worker_finds(self.has_more_room):
             return "there is room for more workers"
         return None
 

@@ -95,10 +95,10 @@ def fetch_weights(job: Job) -> None:
         return
     place = TrainingStorage(job.remote.location)
     print_progress("train", f"fetching the weights from {place.location}")
-    trees.fetch_tree(place, job.remote.folder_name, read_json(job.scratch / WEIGHTS_FILE), job.output)
+    trees.fetch_tree(place, job.remote.folder_name, read_json(job.scratch / WEIGHTS_FILE), job.weights_folder)
 
 
-def remove_training(job: Job) -> None:
+def remove_training_folder(job: Job) -> None:
     """Remove the training run's folder from the storage.
 
     This is done after the stage has written its outputs. Until then, the training run can be resumed from this folder.

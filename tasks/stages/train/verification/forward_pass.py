@@ -30,7 +30,9 @@ REMEDIES = {
 
 
 @torch.no_grad()
-def verify(engine: Any, examples: Examples, groups: list[Rows], training: Training, share_prefix: bool) -> None:
+def verify_forward_pass(
+    engine: Any, examples: Examples, groups: list[Rows], training: Training, share_prefix: bool
+) -> None:
     """Verify a forward pass.
 
     Every worker has to call this function, because ZeRO 3 computes with all of them.
@@ -90,12 +92,12 @@ def _shortest(examples: Examples, group: Rows) -> Rows:
 
 
 def _with_loss_on_row(batch: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
-    only = torch.zeros_like(batch.predicts)
+    only = torch.zeros_like(batch.predicts_target)
     if place < len(rows):
         before = int(examples.row_lengths(rows[:place]).sum()) if packed else 0
         line, end = (0, before + len(examples.row_tokens(int(rows[place])))) if packed else (place, only.shape[1])
-        only[line, before:end] = batch.predicts[line, before:end]
-    return replace(batch, predicts=only, targets=batch.tokens.roll(-1, dims=1)[only])
+        only[line, before:end] = batch.predicts_target[line, before:end]
+    return replace(batch, predicts_target=only, targets=batch.tokens.roll(-1, dims=1)[only])
 
 
 def _loss_of_row_alone(model: Any, examples: Examples, row: int, device: Any) -> float:

@@ -31,7 +31,7 @@ class StepSums:
         self._sums += torch.tensor(own, dtype=torch.float64, device=self._sums.device)
         self._sums[0] += loss.detach()  # on the device, since reading it would wait for the pass
 
-    def close(self, number: int, rows: Rows, target_count: int) -> float:
+    def verify_sums(self, number: int, rows: Rows, target_count: int) -> float:
         """Return the loss summed over all workers.
 
         Raises:
