@@ -29,7 +29,7 @@ class Command(NamedTuple):
     help: str
     """Help text in the list of commands. The command's own `--help` is the docstring of its function."""
     ledger: Literal["reads", "acts", "itself"] = "reads"
-    """Behaviour if the ledger was tampered with, which ledger_check.py checks before the command runs.
+    """What the command does if the ledger was tampered with. ledger_check.py checks the ledger before the command runs.
 
     `reads`: the command shows the ledger's content below a warning and exits with code 1. `acts`: the command is
     refused. `itself`: there is no check, because the command needs no ledger or checks the ledger itself.

@@ -79,7 +79,7 @@ def _fetch_lines(client: httpx.Client, run: str, deployments: list[str]) -> list
 
 
 def _authentication_headers(environment: dict[str, str]) -> dict[str, str]:
-    """Return the header with which Prefect's own client authenticates itself, by user and password or by an API key."""
+    """Return the authentication header that Prefect's own client would send: username and password, or an API key."""
     if secret := environment.get("PREFECT_API_AUTH_STRING"):
         return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     return {"Authorization": f"Bearer {key}"} if (key := environment.get("PREFECT_API_KEY")) else {}

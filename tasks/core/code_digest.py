@@ -78,7 +78,7 @@ def stage_files(root: Path, name: str) -> list[Path]:
 
 
 def stage_files_in(tree: SourceTree, name: str) -> list[Path]:
-    """Return the files that contain the code of a stage, sorted. A caller can use one tree for all stages."""
+    """Return the files that contain the code of a stage, sorted. `tree` can be reused for several stages."""
     return module_files(tree, (STAGES[name].module_name, *STAGE_STARTING_MODULES))
 
 

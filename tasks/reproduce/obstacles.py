@@ -29,7 +29,7 @@ def find_obstacles(layout: Layout, release_manifest: Manifest | None, params: Pa
 
 
 def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
-    """Return the reason why sources cannot be read again if an owner has withdrawn one of them; else None."""
+    """Return why the sources cannot be read again if an owner has withdrawn one of them, otherwise None."""
     return withdrawals.block_reason(ledger, governance, release_sources.sources_of_run(layout))
 
 

@@ -36,7 +36,7 @@ def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Pa
 
 
 def _require_prompts(params: Params, run_params: Params, run_id: str) -> None:
-    """Verify that the parameters define every task of the rows as the same kind of task.
+    """Verify that every task in the rows has the same kind in `params` as in the run.
 
     A task has either conversations or plain texts. Without this check, conversations could be trained on as plain
     texts.

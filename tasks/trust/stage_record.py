@@ -89,7 +89,7 @@ class StageRecord(Document):
     def inputs_sha256(self) -> str:
         """SHA-256 of the stage's name and all inputs, used as the key of the stage cache.
 
-        Records with the same key are of the same computation.
+        Records with the same key describe the same computation.
         """
         return inputs_digest(self.name, self.inputs)
 

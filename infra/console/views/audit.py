@@ -47,7 +47,9 @@ Answer = Callable[[RequestState, ReleaseFacts], Iterator[AnswerLine]]
 
 
 def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
-    """Return the answers about a release. The default is the release of the latest promotion or rollback.
+    """Return the audit page of a release, with answers to an auditor's questions.
+
+    The default is the release of the latest promotion or rollback.
 
     Raises:
         InputError: There is no such release.

@@ -31,7 +31,7 @@ class OrderClaim:
     target: SignedPromotion
     """Promotion statement of the release to restore."""
     order_time: datetime
-    """Time at which the person must hold the role."""
+    """Time of the order. Its signer must hold the required role at this time."""
     key_fingerprint: str = ""
     """Fingerprint of the key that signs the order. It is empty before the key is known; any key of the person is then
     accepted."""

@@ -77,7 +77,7 @@ class LabelScore(FrozenModel):
 
 
 class Confusion(FrozenModel):
-    """Number of rows with the same expected label for which the candidate gave the same wrong label."""
+    """Pair of an expected label and a wrong label that the candidate gave, with the number of such rows."""
 
     expected: str
     answered: str

@@ -36,8 +36,8 @@ from tasks.stages.data.protect.words import RecordText
 
 MAX_ROUNDS = 4
 """Maximum number of rounds in which values are split. Splitting a value can make it necessary to split other values;
-more than two rounds are rarely needed. The data gate counts the targets that still have a placeholder which their
-prompt lacks."""
+more than two rounds are rarely needed. Values that are still not split after the last
+round are counted at the data gate: their targets have a placeholder that the prompts lack."""
 
 MAX_FIELD_WORDS = 6
 """Maximum number of words in a target field that can be treated as a name. Recognisers have the same limit."""

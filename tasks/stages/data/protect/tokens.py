@@ -9,7 +9,7 @@ from tasks.sources.protection import CATEGORIES, Category
 from tasks.stages.data.protect.placeholders import TOKEN_LENGTH
 
 TOKEN_PATTERN = re.compile(rf"\[((?:{'|'.join(CATEGORIES)}):[a-z2-7]{{{TOKEN_LENGTH}}})\]")
-"""Pattern of a placeholder with a token in a protected text, with the token as its group."""
+"""Regular expression that matches a placeholder in a protected text and captures its token."""
 WORDWISE_CATEGORIES = ("name", "address", "health", "trade_secret", "internal_only", "financial", "credential")
 """Categories whose values are compared word by word. In all other categories except e-mail, only letters and digits
 are compared."""

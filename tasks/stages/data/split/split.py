@@ -82,7 +82,7 @@ class Division:
     """Records that are fixed for training although their prompt is in the fixed test set, with the schema
     REMOVED_SCHEMA."""
     not_drawn: pa.Table
-    """Valid records that exceed data.train_rows or data.test_rows, with the schema REMOVED_SCHEMA."""
+    """Valid records left out because data.train_rows or data.test_rows was reached, with the schema REMOVED_SCHEMA."""
     validation: Positions
 
 

@@ -68,10 +68,10 @@ def save_model_folder(
 
 
 def make_adapter_reproducible(folder: Path) -> None:
-    """Make an adapter folder equal for equal training runs.
+    """Make the adapter folders of identical training runs byte-identical.
 
-    PEFT writes sets in varying order, the path of the base model, and a model card. The sets are sorted, and the path
-    and the model card are removed.
+    PEFT writes sets in varying order; here they are sorted. PEFT also writes the path of the base model and a model
+    card; both are removed.
     """
     path = folder / "adapter_config.json"
     config = read_json(path)

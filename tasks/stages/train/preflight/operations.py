@@ -43,9 +43,10 @@ class OperationCounts:
 
 
 def count_operations(training: Training, shape: ModelShape) -> OperationCounts | None:
-    """Return the operations that a training run needs; None for a mixture of experts.
+    """Return the number of operations that a training run needs; None for a mixture of experts.
 
-    In a mixture of experts, each token uses only some of the weights. The headers of the files do not state how many.
+    In a mixture of experts, each token uses only some of the weights. The headers of the weight files do not state
+    which fraction.
     """
     if any("expert" in name for name in shape.weight_shapes):
         return None

@@ -63,7 +63,8 @@ class ExamplesIndex(FrozenModel):
 class Examples:
     """Tokens of many examples.
 
-    Example `i` has the tokens `tokens[ends[i - 1]:ends[i]]`. Its target begins at its token `starts[i]`.
+    Example `i` has the tokens `tokens[ends[i - 1]:ends[i]]`. Its target begins at index `starts[i]`,
+    counted from the first token of the example.
     """
 
     tokens: IntArray

@@ -48,7 +48,7 @@ class RecordsWithProtectedText(TableMetricProvider):
 
 
 class ExpectTextsToHoldNothingProtected(BatchExpectation):
-    """Expect texts to contain nothing personal or secret, except the categories that their source keeps."""
+    """Expect texts to contain no personal data or secrets, except in categories that their source keeps readable."""
 
     columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
     sample: int = pydantic.Field(2000, ge=1)
