@@ -61,17 +61,17 @@ def test_two_steps_are_trained_exported_and_loaded(job, tiny):
     made = job(**IA3, global_batch_size=12, epochs=1, checkpoint_steps=1)
     loop.run_training(made)
     assert len(log_follower.read_log(made.training_log)) == 2
-    assert read_json(made.output / "adapter_config.json")["peft_type"] == "IA3"
-    weights, shape = load_file(made.output / "adapter_model.safetensors"), model_shape.read_model_shape(tiny)
-    assert shape.trained_count(made.training) == sum(weight.numel() for weight in weights.values())
-    own, full = (operations.count_operations(each, shape).token for each in (made.training, training()))
+    assert read_json(made.weights_folder / "adapter_config.json")["peft_type"] == "IA3"
+    weights, shape = load_file(made.weights_folder / "adapter_model.safetensors"), model_shape.read_model_shape(tiny)
+    assert shape.trained_weight_count(made.training) == sum(weight.numel() for weight in weights.values())
+    own, full = (operations.count_operations(each, shape).per_token for each in (made.training, training()))
     assert own < full
 
     settings = house.params().evaluation
     tokens = torch.tensor([[5, 6, 7, 8]])
     found = [
         models.load_model(located, settings)(tokens).logits
-        for located in (models.ModelFolders(tiny), models.ModelFolders(tiny, made.output, ADAPTER))
+        for located in (models.ModelFolders(tiny), models.ModelFolders(tiny, made.weights_folder, ADAPTER))
     ]
     assert not torch.equal(*found), "what was trained answers"
 

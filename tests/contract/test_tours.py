@@ -64,7 +64,7 @@ def test_a_tour_names_each_file_and_subpackage(room: Path) -> None:
 
     A room of equals, such as readers, names their table instead, which has an entry for each.
     """
-    if table := re.search(r"`([\w/]+\.py)` is their table", docstring(room)):
+    if table := re.search(r"`([\w/]+\.py)` lists the (filters|kinds)", docstring(room)):
         entries = (ROOT / table[1]).read_text()
         assert [path.stem for path in room.glob("[!_]*.py") if path.stem.removesuffix("_reader") not in entries] == []
         return

@@ -15,7 +15,7 @@ CLOSED_BY = pytest.mark.attack(rights="approver", stopped="the role that owns an
 
 
 def opened(house: House, **changes: object) -> Entry | None:
-    given = {"what": "waiver-expired", "about": "triage-1", "facts": FACTS, "severity": "major", "role": "risk",
+    given = {"kind": "waiver-expired", "subject": "triage-1", "facts": FACTS, "severity": "major", "role": "risk",
              "text": "a waiver expired"} | changes  # fmt: skip
     return incidents.open_incident_if_new(house.ledger, house.governance, **given)
 
@@ -65,16 +65,16 @@ def test_a_cause_that_recurs_opens_another_once_the_first_is_closed(house: House
     ],
 )
 def test_who_may_not_close_it(house: House, person: str, reason: str, error: type, message: str) -> None:
-    opened(house, by="both")
+    opened(house, caused_by="both")
     with pytest.raises(error, match=message):
         close(house, person, reason)
     assert the_one(house).state == "open"
 
 
 def test_it_escalates_once_when_nobody_answers_in_time(house: House) -> None:
-    opened(house, answer_by=house.ledger.now() + timedelta(hours=1))
+    opened(house, escalates_at=house.ledger.now() + timedelta(hours=1))
     assert incidents.escalate_overdue_incidents(house.ledger, house.governance) == []
-    opened(house, facts={}, answer_by=house.ledger.now() - timedelta(seconds=1))
+    opened(house, facts={}, escalates_at=house.ledger.now() - timedelta(seconds=1))
     (entry,) = incidents.escalate_overdue_incidents(house.ledger, house.governance)
     assert incidents.escalate_overdue_incidents(house.ledger, house.governance) == []
     late = incidents.get_incident(house.ledger, house.governance, entry.subject)

@@ -2,5 +2,5 @@
 
 Words are in lower case, with ä spelled as ae and ß as ss. Lines that begin with # are comments.
 
-words.py  reading of a list
+words.py  reader of a word list
 """
