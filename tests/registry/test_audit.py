@@ -143,7 +143,7 @@ def test_a_source_taken_back_since_is_told_with_its_entry(released: House, tmp_p
 
 
 def test_weights_may_be_left_out_and_that_is_said(released: House, tmp_path: Path) -> None:
-    told = audited(released, tmp_path / "dossier", weights=False)
+    told = audited(released, tmp_path / "dossier", include_weights=False)
     assert not list((tmp_path / "dossier").rglob("*.safetensors"))
     assert (
         "weights (7 bytes) were left out" in told.missing[-1] and "adapter_model.safetensors (SHA" in told.missing[-1]

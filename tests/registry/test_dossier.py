@@ -286,7 +286,7 @@ def test_a_link_in_a_release_takes_no_key_into_the_dossier(released_once: Path, 
     (payload / "notes.txt").symlink_to("../../../keys/gate")
     (payload / "more").symlink_to("../../../keys")
     os.mkfifo(payload / "pipe")
-    told = dossier(house, tmp_path / "dossier", weights=weights)
+    told = dossier(house, tmp_path / "dossier", include_weights=weights)
     for name in ("notes.txt", "more", "pipe"):
         assert any(f"payload/{name}'" in text for text in told.missing)
         assert not (tmp_path / "dossier" / "release" / "payload" / name).exists()

@@ -42,7 +42,7 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatc
     with hold_run_lock(tmp_path, "r1", 60):
         pass
     thread.join()
-    assert inspect.signature(hold_run_lock).parameters["patience"].default == LOCK_WAIT_SECONDS > 0
+    assert inspect.signature(hold_run_lock).parameters["wait_seconds"].default == LOCK_WAIT_SECONDS > 0
 
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:

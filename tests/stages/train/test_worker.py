@@ -44,7 +44,7 @@ def connects(monkeypatch: pytest.MonkeyPatch, rank: int, place: object = None, *
     told = list[Any]()
     monkeypatch.setattr(train, "get_context", lambda: Rank(rank=rank))
     monkeypatch.setattr(collective, "broadcast_from_rank_zero", lambda own: (told.append(own), own or place)[1])
-    worker.connect_workers(**{"gpu": False, "patience": 20, **how})
+    worker.connect_workers(**{"uses_gpu": False, "timeout_seconds": 20, **how})
     return told[0]
 
 
@@ -66,7 +66,7 @@ def test_each_takes_its_gpu_before_anything_is_sent(
 ) -> None:
     """NCCL uses the first GPU of the machine on every worker that has chosen none."""
     monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1")
-    connects(monkeypatch, 0, gpu=True)
+    connects(monkeypatch, 0, uses_gpu=True)
     assert [each[:2] for each in met[:1]] == [("device", "cuda:1")] and met[1][0] == "nccl"
 
 
@@ -75,7 +75,7 @@ def test_workers_that_do_not_find_each_other_are_lost(
 ) -> None:
     """For example, a firewall between the machines. The attempt is then repeated."""
     with pytest.raises(WorkersLost, match=r"could not connect with each other: .+"):
-        connects(monkeypatch, 1, ("127.0.0.1", 9), patience=0.5)
+        connects(monkeypatch, 1, ("127.0.0.1", 9), timeout_seconds=0.5)
     assert not met
 
 
