@@ -248,7 +248,7 @@ def test_a_signal_in_the_middle_of_another_is_no_end_to_wait_for() -> None:
     asked.wait()
 
 
-UNBOXED = SUPERVISED.replace(" or None)", " or None, boxed=False)")
+UNBOXED = SUPERVISED.replace(" or None)", " or None, is_sandboxed=False)")
 AT_ONCE = """
 import os, signal, subprocess
 from tasks.supervise import process

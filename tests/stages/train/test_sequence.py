@@ -29,7 +29,7 @@ def test_parts_are_the_whole_and_each_target_is_in_one(rows24: Examples, size: i
     assert all(
         isinstance(part, BatchPart) and torch.equal(part.whole_positions[:, :length], whole.positions) for part in taken
     )
-    for name in ("tokens", "positions", "predicts"):
+    for name in ("tokens", "positions", "predicts_target"):
         put = torch.cat([getattr(part, name) for part in taken], dim=1)
         assert torch.equal(put[:, :length], getattr(whole, name))
     following = torch.zeros_like(put, dtype=torch.int64)
