@@ -29,8 +29,8 @@ class Command(NamedTuple):
     help: str
     """Help text in the list of commands. The command's own `--help` is the docstring of its function."""
     ledger: Literal["reads", "acts", "itself"] = "reads"
-    """What the command does if the ledger was tampered with. ledger_check.py checks the ledger before the command runs.
     """Behaviour if the ledger was tampered with. ledger_check.py checks the ledger before the command runs.
+
     `reads`: the command shows the ledger's content below a warning and exits with code 1. `acts`: the command is
     refused. `itself`: there is no check, because the command needs no ledger or checks the ledger itself.
     """
