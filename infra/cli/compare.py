@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.runs.requests.resolution import read_params
+
+if TYPE_CHECKING:
+    from tasks.compare.document import ComparedModel, ComparisonDocument
 
 
 def compare(
@@ -76,7 +79,7 @@ def _raise_failures(failures: dict[str, HallmarkError], best: str | None) -> Non
         raise Refused("policy allows none of these base models; `hallmark policy show` shows what it lists")
 
 
-def _show(document: Any, verdict: str) -> None:
+def _show(document: "ComparisonDocument", verdict: str) -> None:
     titles = [metric.title.lower() for metric in document.metrics]
     costs = ("p50", "p95", "USD / 1,000", "memory", "context", "policy")
     table = Table("base model", "state", *titles, *costs, box=None)
@@ -90,7 +93,7 @@ def _show(document: Any, verdict: str) -> None:
     console.print(verdict)
 
 
-def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
+def _rows(each: "ComparedModel", document: "ComparisonDocument") -> Iterator[tuple[str, ...]]:
     from tasks.compare.comparison import STATE_NAMES
     from tasks.compare.html_page import format_number, format_score
 

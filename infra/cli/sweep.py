@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +13,9 @@ from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import Refused
 from tasks.runs.requests.resolution import read_params
+
+if TYPE_CHECKING:
+    from tasks.sweep.document import SweepDocument
 
 
 def sweep(
@@ -62,7 +65,7 @@ def sweep(
         raise Refused(f"no trial came to an end; the first: {document.trials[0].failure}")
 
 
-def _show(document: Any) -> None:
+def _show(document: "SweepDocument") -> None:
     keys = list(document.trials[0].changes)
     table = Table("trial", *keys, "validation loss", "after step", "of", "seconds", "", box=None)
     for it in document.ranked_trials:
@@ -70,7 +73,7 @@ def _show(document: Any) -> None:
         if outcome is None:
             figures = ("", "", "", "", it.failure)
         else:
-            best, seconds = outcome.best, "" if outcome.seconds is None else f"{outcome.seconds:.0f}"
+            best, seconds = outcome.best_point, "" if outcome.seconds is None else f"{outcome.seconds:.0f}"
             steps = (f"{best['step']:,}", f"{outcome.points[-1]['step']:,}", seconds)
             figures = (f"{best['validation_loss']:.4f}", *steps, "stopped early" if outcome.stopped else "")
         table.add_row(str(it.number), *(it.changes[key] for key in keys), *figures)
