@@ -150,7 +150,9 @@ def test_of_two_that_take_it_up_at_once_one_wins(second: Path, monkeypatch: pyte
 def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     payload = "releases/tiny-1/payload"
     monkeypatch.setattr(
-        Run, "require_unchanged", lambda run: write_json(run.layout.champion, {"release": "tiny-1", "payload": payload})
+        Run,
+        "require_unchanged",
+        lambda run: write_json(run.layout.champion_path, {"release": "tiny-1", "payload": payload}),
     )
     with pytest.raises(
         Unavailable, match=r"compared with tiny-1, .* copy the folder .*\.hallmark/releases/tiny-1 from"

@@ -117,8 +117,8 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     sent: list[bool] = []
 
     @contextmanager
-    def running(_crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
-        sent.append(apart)
+    def running(_crew: WorkerSpec, without_shared_disk: bool = False) -> Iterator[None]:
+        sent.append(without_shared_disk)
         yield
 
     class Team(NamedTuple):

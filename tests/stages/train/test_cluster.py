@@ -40,7 +40,7 @@ STRANGER = """
 import subprocess, sys
 there = ray.get_runtime_context().gcs_address
 environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-other = f"from tasks.stages.cluster import head_check; head_check.require_reachable({there!r})"
+other = f"from tasks.stages.cluster import head_check; head_check.require_head_reachable({there!r})"
 told = subprocess.run([sys.executable, "-c", other], env=environment, capture_output=True, text=True).stderr
 print("a stranger is told", told.splitlines()[-1])
 """
