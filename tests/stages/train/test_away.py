@@ -124,9 +124,9 @@ def test_best_weights_in_several_checkpoints_are_sent_once(
 ) -> None:
     put, names = TrainingStorage.put, []
 
-    def told(place: TrainingStorage, files: Any, again: bool = True) -> None:
+    def told(place: TrainingStorage, files: Any, overwrite: bool = True) -> None:
         names.extend(name for name, _ in files)
-        put(place, files, again)
+        put(place, files, overwrite)
 
     monkeypatch.setattr(TrainingStorage, "put", told)
     # The weights of the look after step 3 are in the checkpoints of steps 3, 4 and 5.
