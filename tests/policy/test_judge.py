@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 WHEEL = JudgeInstall(version="1", sha256="a" * 64, editable=False)
 LOOK = """
 import json
-from hallmark.tasks.policy import judge
-print(json.dumps(judge.current().model_dump()))
+from hallmark.tasks.policy import judge_install
+print(json.dumps(judge_install.current_judge().model_dump()))
 """
 
 

@@ -228,7 +228,7 @@ def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(
 def test_a_stage_ends_when_whoever_started_it_was_killed() -> None:
     starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     script = "import threading, time; from tasks.stages.runner import exit_after_process; " + (
-        f"threading.Thread(target=end_after_process, args=({starter.pid},), daemon=True).start(); "
+        f"threading.Thread(target=exit_after_process, args=({starter.pid},), daemon=True).start(); "
         "print('begun', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as stage:

@@ -214,7 +214,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
     (tmp_path / "stack-0.txt").write_text(told[0])
     assert watchdog.hung_code_lines(tmp_path).startswith(
         "loop.py:"
-    ) and "in call_within_memory (0)" in watchdog.hung_code_lines(tmp_path)
+    ) and "in call_with_out_of_memory_error (0)" in watchdog.hung_code_lines(tmp_path)
 
 
 def test_a_worker_that_ends_in_time_leaves_nothing_to_say(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_calibration_that_gets_nowhere_says_why(
     tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "raise MemoryError('one thing more')"
-    monkeypatch.setattr(calibrate, "python_command", lambda: shlex.join([sys.executable, "-I", "-c", code]))
+    monkeypatch.setattr(calibrate, "worker_python_command", lambda: shlex.join([sys.executable, "-I", "-c", code]))
     words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
     with pytest.raises(Unavailable, match=words):
         calibrate.calibrate_speed(training(), model_shape.read_model_shape(tiny), tiny, folder24, "r1", tmp_path)
