@@ -30,7 +30,7 @@ class ColumnProfile:
     """Number of values that are text with a JSON object."""
     mean_chars: float
     value_counts: Counter[str]
-    """Number of rows with each value, by the value as text. At most MOST_DISTINCT values are counted."""
+    """Number of rows with each value, by the value as text. At most MAX_DISTINCT_VALUES values are counted."""
 
     def is_mostly(self, count: int) -> bool:
         return self.filled_rows > 0 and count >= MIN_TYPE_SHARE * self.filled_rows

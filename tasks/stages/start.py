@@ -82,7 +82,7 @@ They restrict imports, and direct bytecode to a folder that only Hallmark writes
 
 
 def drop_python_variables() -> None:
-    """Remove environment variables that begin with PYTHON, except KEPT_VARIABLES.
+    """Remove environment variables that begin with PYTHON, except KEPT_PYTHON_VARIABLES.
 
     Ray starts some processes without `-I`. Python would obey the variables there.
     """

@@ -155,7 +155,7 @@ def _stop_when_process_ends(pid: int, stop_request: StopRequest) -> None:
 
 
 def _stop_when_asked(stop_request: StopRequest, process: "subprocess.Popen[bytes]", is_sandboxed: bool) -> None:
-    """Wait until the stage is asked to end, send it SIGTERM, and kill it after STOP_SECONDS.
+    """Wait until the stage is asked to end, send it SIGTERM, and kill it after TERMINATION_SECONDS.
 
     SIGTERM must reach the stage itself. In a sandbox, the first process is bubblewrap's own, and the stage is a child
     of that process that may not have started yet.

@@ -29,7 +29,7 @@ def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
         lines: The person's public key lines that are valid now.
 
     Raises:
-        InputError: The key file cannot be used; see `from_file`.
+        InputError: The key file cannot be used; see `signer_from_file`.
         Unavailable: The ssh-agent does not respond.
     """
     if path.exists():
@@ -43,7 +43,7 @@ def signer_for_machine(path: Path) -> Signer:
     """Return the signer for a machine. Its key must have no passphrase, because no person is there to enter one.
 
     Raises:
-        InputError: The key file cannot be used or has a passphrase; see `keys.load_private`.
+        InputError: The key file cannot be used or has a passphrase; see `keys.load_private_key`.
     """
     try:
         return keys.make_signer(keys.load_private_key(path))
@@ -72,8 +72,8 @@ def signer_from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
             only a handle.
 
     Raises:
-        InputError: The file cannot be used (see `keys.load_private`), there is no terminal to ask for the passphrase,
-            or a wrong passphrase was entered three times.
+        InputError: The file cannot be used (see `keys.load_private_key`), there is no terminal to ask for the
+            passphrase, or a wrong passphrase was entered three times.
     """
     try:
         return keys.make_signer(keys.load_private_key(path))

@@ -183,7 +183,7 @@ from pathlib import Path
 from tasks.core.errors import HallmarkError
 from tasks.trust import keys, signing_keys
 try:
-    print("signs:", keys.fingerprint(signing_keys.from_file(Path({str(key)!r})).public_line))
+    print("signs:", keys.fingerprint(signing_keys.signer_from_file(Path({str(key)!r})).public_line))
 except HallmarkError as error:
     raise SystemExit(f"{{error}} -> {{error.exit_code}}")
 """

@@ -34,7 +34,7 @@ RAYLET_END_SECONDS = 5.0
 def watch_raylet(is_own_raylet: bool) -> Iterator[None]:
     """Watch the raylet during the block. If the raylet has ended, errors of Ray are replaced with Unavailable.
 
-    If the block does not end within END_SECONDS after the raylet, the process exits.
+    If the block does not end within RAYLET_END_SECONDS after the raylet, the process exits.
 
     Args:
         is_own_raylet: Whether this process started the raylet. Otherwise the raylet is not watched.

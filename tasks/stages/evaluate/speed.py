@@ -15,7 +15,10 @@ LATENCY_SAMPLE_SIZE = 16
 
 
 def sample_prompts(prompts: Sequence[Tokens]) -> list[Tokens]:
-    """Return SAMPLE_SIZE evenly spaced prompts. The first is included twice, because it also serves as the warm-up."""
+    """Return LATENCY_SAMPLE_SIZE evenly spaced prompts.
+
+    The first is included twice, because it also warms up the model.
+    """
     drawn = list(prompts[:: max(1, len(prompts) // LATENCY_SAMPLE_SIZE)][:LATENCY_SAMPLE_SIZE])
     return drawn[:1] + drawn
 

@@ -178,7 +178,7 @@ class HeatMap:
     """Width of the column of labels to the left of the cells."""
     labels: tuple[tuple[str, int], ...]
     """Expected labels with their numbers of rows, from top to bottom. The columns have the same order, followed by
-    OTHER_LABEL."""
+    OTHER_LABELS_COLUMN."""
     cells: tuple[HeatMapCell, ...]
 
     @property
