@@ -137,7 +137,7 @@ def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], SigningO
 def test_others_write_while_somebody_signs_an_adoption(adopted: House) -> None:
     slow = Slow(adopted.key("risk-one"))
     signing = meanwhile(slow, adopt_slowly(adopted, slow, OTHER), lambda: other_writer(adopted))
-    assert signing.result().adopted
+    assert signing.result().is_adopted
     assert rows(adopted) == 50
 
 
