@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Refused
+from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.supervise import output_check, shell
 from tests.boundary.stage_of import a_run, as_it_is, bring, sparse
@@ -161,3 +162,24 @@ def test_what_it_leaves_is_nobody_elses_to_read(tmp_path: Path, mode: int) -> No
     output_check.copy_checked_output(outputs.parent, "clean", layout.artefacts("clean"), "clean")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.artefacts("clean"), layout.artefacts("clean") / "x")}
     assert modes <= {0o700, 0o600}
+
+
+@pytest.mark.attack(rights="commit", stopped="tables that unreviewed code left are measured before they are accepted")
+@pytest.mark.parametrize("tier", ["experiment", "low"])
+def test_a_table_that_repeats_a_text_is_no_output_of_unreviewed_code(
+    supervisors: Forking, tmp_path: Path, tier: str
+) -> None:
+    layout = a_run(tmp_path)
+    write_json(layout.authority_path, {"tier": tier})
+    body = """
+import pyarrow as pa, pyarrow.parquet as pq
+(root / "artefacts" / "clean").mkdir(parents=True, exist_ok=True)
+pq.write_table(pa.table({"text": ["x" * 10_000]}).take([0] * 30_000), root / "artefacts" / "clean" / "rows.parquet")
+"""
+    ended = bring(supervisors, layout, body)
+    table = layout.artefacts("clean") / "rows.parquet"
+    if tier == "experiment":
+        assert ended.code == 1 and "stage clean left a table that is not accepted" in ended.told
+        assert not table.exists()
+    else:
+        assert ended.code == 0 and table.stat().st_size < 100_000, ended.told

@@ -76,7 +76,7 @@ def unshared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
 @pytest.mark.attack(rights="stage", stopped="a stage makes no name spaces, so it gets no rights in one of its own")
 @pytest.mark.parametrize("of", list(SPACES))
 def test_no_name_space_of_its_own(unshared: dict[str, list[int]], of: str) -> None:
-    """In a name space of users of its own, a stage would have every right."""
+    """A stage in a user namespace of its own would have every right."""
     assert unshared[of] == [-1, -1]
 
 

@@ -17,14 +17,12 @@ OTHER_FILE_PATTERNS = (
     "NOTICE*",
     ".gitattributes",
 )
+MAX_HEADER_BYTES = 16 << 20
+"""Maximum size of a safetensors header in bytes. The header of a file with 91,000 tensors has 11 MB."""
 
 
 def is_model_file(path: Path) -> bool:
     return any(fnmatch(path.name, pattern) for pattern in (*HUB_FILE_PATTERNS, *OTHER_FILE_PATTERNS))
-
-
-MAX_HEADER_BYTES = 16 << 20
-"""Maximum size of a safetensors header in bytes. The header of a file with 91,000 tensors has 11 MB."""
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
