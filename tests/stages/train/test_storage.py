@@ -16,6 +16,7 @@ from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import machine_cache, training_storage, trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train.coordinator import Coordinator
+from tasks.stages.train.training_store.separate_disks import RemoteTrainingStore
 from tests import other_clock
 from tests.object_store import in_bucket, point_at, settings
 from tests.soaking import soak
@@ -106,6 +107,11 @@ def test_a_storage_that_comes_back_is_waited_for(
     monkeypatch.setattr(training_storage, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
     trees.store_tree(store, "x", folder, tree_manifest(folder))
     assert len(list((tmp_path / "store" / "x").iterdir())) == 1
+
+
+def test_the_watchdog_gives_a_checkpoint_the_time_that_an_outage_may_take() -> None:
+    """The attribute had another name here than in the base class once, and a training ended during an outage."""
+    assert RemoteTrainingStore.storage_patience_seconds == training_storage.MAX_OUTAGE_SECONDS > 0
 
 
 def test_one_that_stays_away_is_given_up(
