@@ -36,7 +36,7 @@ def test_layers_share_one_mask_and_compute_the_same(tiny: Path, dtype: torch.dty
     model = AutoModelForCausalLM.from_pretrained(tiny, dtype=dtype, attn_implementation="sdpa")
     shared = ALL_MASK_ATTENTION_FUNCTIONS[packed_mask.ATTENTION_NAME]
     try:
-        AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, getattr(shared, "made", shared))
+        AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, getattr(shared, "mask_function", shared))
         each, before = computed(model)
         packed_mask.share_mask_among_layers()
         one, after = computed(model)
