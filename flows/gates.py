@@ -17,6 +17,7 @@ from tasks.declarations import declarations
 from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
+from tasks.ledger import quick_check
 from tasks.policy import judge_install
 from tasks.registry.release import promotions
 from tasks.runs import journal
@@ -37,8 +38,9 @@ def pass_gate(run: Run, name: GateName) -> None:
     """Pass a gate, or suspend the run until people have decided.
 
     Raises:
-        Refused: The gate did not pass; the message gives the reasons.
+        Refused: The gate did not pass, or the ledger was changed; the message gives the reasons.
     """
+    quick_check.require_unchanged(run.ledger(), run.governance())
     require_same_policy(run)
     judge_install.require_accepted_judge(run.governance().policy)
     run.require_unchanged()

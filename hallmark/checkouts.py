@@ -103,16 +103,18 @@ class Checkout:
     def admit(self, model: str, server: str | None = None) -> AdmittedModel:
         """Verify the release in production of a model, record in the ledger that it is admitted, and return it.
 
-        If the ledger cannot be reached, the release that was last admitted here stays admitted.
+        If the ledger cannot be reached or was changed, the release that was last admitted here stays admitted.
 
         Args:
             model: Name of the model: `use_case.name` of its runs.
             server: Name of the server that will load it, for the record; None for the name of this machine.
 
         Raises:
-            Refused: No release is in production, or its files differ from what was promoted.
+            Refused: No release is in production, or its files differ from what was promoted. The ledger was changed,
+                and the model was not admitted here before.
             Unavailable: The ledger is away, and the model was not admitted here before.
         """
+        warn_if_changed(self.root)
         with private_files():
             return AdmittedModel(admission.admit_in_checkout(self.root, model, server or socket.gethostname()))
 

@@ -8,12 +8,6 @@ from tasks.ledger import quick_check
 from tasks.ledger.ledger import get_ledger, ledger_exists
 from tasks.policy import adoption_entries, in_force
 
-TAMPERING_ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
-
-
-def refusal_message(signs: list[str]) -> str:
-    return f"the ledger was changed by hand, and nothing is done on it: {'; '.join(signs)}. {TAMPERING_ADVICE}"
-
 
 def tampering_signs(checkout: Path) -> list[str]:
     """Return descriptions of signs that a checkout's ledger was tampered with; empty if there are none.

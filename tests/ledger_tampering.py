@@ -28,6 +28,15 @@ def tamper(database: Path, kind: str, before: int, rng: random.Random) -> str:
     return told
 
 
+def change_entry(database: Path, seq: int) -> None:
+    """Change the time of an entry, and mend the tree after."""
+    with sqlite3.connect(database) as connection:
+        unguard(connection)
+        connection.execute(f"UPDATE hallmark_ledger SET time = replace(time, '20', '21') WHERE seq = {seq}")
+        mend(connection)
+    connection.close()
+
+
 def unguard(connection: sqlite3.Connection) -> None:
     names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
     for name in names:

@@ -66,6 +66,7 @@ def withdraw(commit: Commit, reason: Reason, who: shared.ActAs = None, as_json: 
 
 def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bool) -> None:
     checkout, ledger, governed = _open_checkout()
+    checkout.require_unambiguous(commit)
     named = checkout.commit_id(commit)
     sha256 = commit_tree.read_tree(checkout, named).sha256
     if not as_json and not withdraw:

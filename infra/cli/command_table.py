@@ -54,7 +54,7 @@ LEDGER = {
         "ledger:verify_proof", "Verify a proof with nothing but the ledger's public key.", "itself"
     ),
     "export": Command("ledger:export", "Write entries and signed heads to one file."),
-    "publish": Command("ledger:publish_heads", "Sign a head and take every head to its places.", "itself"),
+    "publish": Command("ledger:publish_heads", "Sign a head and take every head to its places.", "acts"),
 }
 PARAMS = {
     "check": Command("params:check", "Check a params file.", "itself"),
@@ -73,7 +73,7 @@ RELEASES = {
     "admit": Command("releases.admit:admit", "Verify what is in production, and print where it lies.", "itself"),
     "champion": Command("releases.champion:champion", "Show what was in production at a moment of the past."),
     "diff": Command("releases.difference:diff", "Show what changed from one release to another."),
-    "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "itself"),
+    "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "acts"),
     "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
 RUNS = {

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import typer
 
 from infra.cli import shared
-from infra.ledger_signs import TAMPERING_ADVICE, refusal_message, tampering_signs
-from tasks.core.errors import Refused
+from infra.ledger_signs import tampering_signs
+from tasks.ledger import quick_check
 
 
 def run_after_ledger_check(command: Callable[[], None], changes_something: bool) -> None:
@@ -26,11 +26,11 @@ def run_after_ledger_check(command: Callable[[], None], changes_something: bool)
     """
     wrong = tampering_signs(shared.checkout_root())
     if wrong and changes_something:
-        raise Refused(refusal_message(wrong))
+        raise quick_check.changed_error(wrong)
     for text in wrong:
         print(f"hallmark: the ledger was changed by hand: {text}", file=sys.stderr)
     if wrong:
-        print(f"hallmark: what follows is what it says now, and may be false; {TAMPERING_ADVICE}", file=sys.stderr)
+        print(f"hallmark: what follows is what it says now, and may be false; {quick_check.ADVICE}", file=sys.stderr)
     try:
         command()
     except typer.Exit as ended:

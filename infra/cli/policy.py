@@ -10,6 +10,7 @@ from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_exact_time
 from tasks.gates import policy_tests
+from tasks.ledger import quick_check
 from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview
 from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
 from tasks.policy.governance import Governance
@@ -124,19 +125,27 @@ def adopt(
         if as_json:
             shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
         return
-    signer = root or _signer(chain, here, who)
+    governed = _governance_of(chain, here)
+    if governed:
+        quick_check.require_unchanged(ledger, governed)
+    signer = root or _signer(governed, here, who)
     if root:
         adoption_entries.store_root_key(here.state, signer.public_line)
     outcome = adoption_entries.sign_adoption(ledger, chain.root_fingerprint, policy, people, signer)
     _print_outcome(outcome, changes, as_json)
 
 
-def _signer(chain: AdoptionChain, here: Checkout, who: str | None) -> Signer:
-    own = here.state / "keys" / adoption_entries.ROOT_KEY_NAME
+def _governance_of(chain: AdoptionChain, here: Checkout) -> Governance | None:
+    """Return the governance in force, or None before the first adoption."""
     newest = chain.newest_adoption
-    if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
-        return keys.make_signer(keys.load_private_key(own))
-    governed = Governance(here.root / "infra" / "governance", newest.policy, newest.people, here.state, chain.envelopes)
+    if newest is None:
+        return None
+    return Governance(here.root / "infra" / "governance", newest.policy, newest.people, here.state, chain.envelopes)
+
+
+def _signer(governed: Governance | None, here: Checkout, who: str | None) -> Signer:
+    if governed is None or not (governed.policy.changes.policy or governed.policy.changes.people):
+        return keys.make_signer(keys.load_private_key(here.state / "keys" / adoption_entries.ROOT_KEY_NAME))
     return governed.find_signer(governed.require_actor(shared.acting_person(who), here.ledger_time), here.ledger_time)
 
 

@@ -107,9 +107,12 @@ def check_promotions(root: Path) -> Iterator[Finding]:
     known = ledger.get_ledger(state)
     if known.loss_reason() or not ledger.ledger_exists(state):
         return
-    unfinished = promotion.interrupted_releases(known, in_force.load_in_force(folder, state, known))
+    governed = in_force.load_in_force(folder, state, known)
+    unfinished = promotion.interrupted_releases(known, governed)
     for label in unfinished:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
+    for label in promotion.releases_mlflow_lacks(known, governed):
+        yield Finding(f"MLflow does not show {label} yet", "see that MLflow answers; the watch of hallmark up tells it")
     if not unfinished:
         yield Finding("all finished")
 

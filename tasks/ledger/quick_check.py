@@ -10,7 +10,7 @@ entries.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tasks.core.errors import HallmarkError, Refused
 from tasks.ledger.heads import publication
@@ -24,6 +24,23 @@ from tasks.trust.ledger_keys import LedgerKeys
 
 BLOCKS_TO_VERIFY = 8
 """Number of blocks that one check verifies. A block of 256 entries takes about 4 ms."""
+ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
+"""Advice for a person who is told that the ledger was changed."""
+
+
+def require_unchanged(ledger: Ledger, keyholder: LedgerKeys) -> None:
+    """Run the quick check before anything is done that relies on the ledger.
+
+    Raises:
+        Refused: The ledger was changed.
+        Unavailable: The database cannot be reached.
+    """
+    if problems := find_problems(ledger, keyholder):
+        raise changed_error(problems)
+
+
+def changed_error(problems: Sequence[str]) -> Refused:
+    return Refused(f"the ledger was changed by hand, and nothing is done on it: {'; '.join(problems)}. {ADVICE}")
 
 
 def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
@@ -32,19 +49,20 @@ def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
     Raises:
         Unavailable: The database cannot be reached.
     """
-    with ledger.reading():
-        try:
-            return list(_find_problems(ledger, keyholder))
-        except Refused as error:
-            return [str(error)]
+    try:
+        # Before the ledger: a head that another process signs meanwhile may cover entries that `reading` does not see.
+        head = publication.newest_head(keyholder) if _has_ledger_keys(keyholder) else None
+        with ledger.reading():
+            return list(_find_problems(ledger, head))
+    except Refused as error:
+        return [str(error)]
 
 
-def _find_problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
+def _find_problems(ledger: Ledger, head: Head | None) -> Iterator[str]:
     tree, last, count = ledger.frontier(), ledger.last_seq(), ledger.count_entries()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"
         return
-    head = publication.newest_head(keyholder) if _has_ledger_keys(keyholder) else None
     if head and head.size > last:
         yield f"it ends at entry {last:,}, and the newest head signed here has {head.describe()}: its end was cut off"
         return

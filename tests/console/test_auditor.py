@@ -13,7 +13,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
 from tasks.scheduling import control
 from tests.checkouts import Checkouts
-from tests.console.visits import ORIGIN, govern, seated
+from tests.console.visits import ORIGIN, govern, post_fitting, seated
 from tests.in_process import hallmark
 from tests.tiny_project import PEOPLE
 
@@ -48,25 +48,10 @@ def test_an_auditor_is_offered_no_switch_of_a_schedule(reader: TestClient, root:
 @pytest.mark.parametrize("path", [f"{each.path}/{verb}" for each in SIGNABLE_STATEMENTS for verb in ("draw", "decide")])
 def test_no_signing_route_takes_anything_of_an_auditor(reader: TestClient, root: Path, path: str) -> None:
     """The same of an engineer is judged by what it says."""
-    filled = path.format(run="none", gate="data", incident="none", label="none-1", name="none")
-    wanted = {
-        "reason": "x", "public_key": "ssh-ed25519 AAAA", "verb": "approve", "evidence": "0" * 64, "deed": "pause",
-        "payload": "", "signature": "",
-    }  # fmt: skip
-    taken = _fitting(reader, filled, wanted)
+    taken = post_fitting(reader, path)
     assert (taken.status_code, "reads everything and changes nothing" in taken.json()["error"]) == (409, True)
     engineer = seated(reader.app, root, "ml-engineer")
-    assert "reads everything" not in _fitting(engineer, filled, wanted).json()["error"]
-
-
-def _fitting(client: TestClient, path: str, wanted: dict[str, str]):
-    """The answer to as much of `wanted` as the route takes."""
-    answer = client.post(path, json=wanted)
-    while answer.status_code == 400 and "Extra inputs" in answer.json()["error"]:
-        surplus = [each.split(":")[0] for each in answer.json()["error"].split("; ") if "Extra inputs" in each]
-        wanted = {name: value for name, value in wanted.items() if name not in surplus}
-        answer = client.post(path, json=wanted)
-    return answer
+    assert "reads everything" not in post_fitting(engineer, path).json()["error"]
 
 
 @pytest.mark.attack(rights="visitor", stopped="an auditor may not act on the command line either")

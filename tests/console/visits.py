@@ -57,3 +57,21 @@ def seated(app: FastAPI, root: Path, person: str) -> TestClient:
     (form_token,) = re.findall('data-form-token="([^"]+)"', client.get("/key").text)
     client.headers["x-form-token"] = form_token
     return client
+
+
+def post_fitting(client: TestClient, path: str) -> Any:
+    """Post to a route of a statement to sign, and return its answer.
+
+    The path and body have made-up values for everything that some such route takes.
+    """
+    path = path.format(run="none", gate="data", incident="none", label="none-1", name="none")
+    wanted = {
+        "reason": "x", "public_key": "ssh-ed25519 AAAA", "verb": "approve", "evidence": "0" * 64, "deed": "pause",
+        "payload": "", "signature": "",
+    }  # fmt: skip
+    answer = client.post(path, json=wanted)
+    while answer.status_code == 400 and "Extra inputs" in answer.json()["error"]:
+        surplus = [each.split(":")[0] for each in answer.json()["error"].split("; ") if "Extra inputs" in each]
+        wanted = {name: value for name, value in wanted.items() if name not in surplus}
+        answer = client.post(path, json=wanted)
+    return answer

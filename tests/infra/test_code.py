@@ -21,5 +21,11 @@ def test_a_version_is_signed_off_listed_and_taken_back(project: Path) -> None:
     assert "risk-officer took it back on" in told and "(too few)" in told
     states = {row["commit"]: row["state"] for row in hallmark_json(project, "code", "list")["versions"]}
     assert states == {listed["head"]: "signed off", git(project, "rev-parse", "HEAD"): "withdrawn"}
+    git(project, "tag", listed["head"][:9], "HEAD")
+    for verb in ("adopt", "withdraw"):
+        told = hallmark(
+            project, "code", verb, listed["head"][:9], "--as", "risk-officer", "--reason", "reviewed", code=2
+        )
+        assert f"{listed['head'][:9]!r} names refs/tags/{listed['head'][:9]} (" in told
     table = hallmark(project, "code", "list")
     assert table.startswith("a version is signed off by 1 in role risk_officer") and "withdrawn" in table

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from tasks.policy import adoption_entries
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.infra.test_gates import ask, bring_keys
-from tests.ledger_tampering import mend, unguard
+from tests.ledger_tampering import change_entry
 
 ITSELF = {
     "init": "makes the ledger",
@@ -42,17 +41,14 @@ ITSELF = {
     "restore": "puts a ledger where there is none, and verifies it",
     "policy check": "is about files",
     "policy test": "is about files",
-    "policy adopt": "verifies every adoption, and may be the first",
+    "policy adopt": "may be the first, and looks at the ledger under the policy that it replaces",
     "ledger verify": "looks at everything",
     "ledger verify-proof": "is about a file",
-    "ledger publish": "walks from the last head",
     "releases verify": "is about a folder",
-    "releases admit": "works with the ledger away, and knows one that was cut (registry/admit/ledger_rollback.py)",
-    "releases rollback": "is for emergencies; its head is not signed, and it says so",
+    "releases admit": "goes on with what was admitted last, if the ledger is away or was changed",
 }
 """Verbs that no look precedes, each with its reason; any other is looked at, a new one too."""
-STILL = ["identity root", "policy adopt infra/governance", "ledger verify", "ledger publish", "releases admit x",
-         "releases rollback x-1 --reason y --as risk-officer"]  # fmt: skip
+STILL = ["identity root", "policy adopt infra/governance", "ledger verify", "releases admit x"]
 """Of those the ones that take the root of trust from this checkout."""
 ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents list", "ledger list", "policy show",
          "identity list", "data list", "runs list"}  # fmt: skip
@@ -92,11 +88,7 @@ def project(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tampered(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the last row of the ledger changed, by somebody who mended everything beside it."""
     folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("tampered") / "project", symlinks=True))
-    with sqlite3.connect(folder / ".hallmark" / "ledger.db") as connection:
-        unguard(connection)
-        connection.execute("UPDATE hallmark_ledger SET time = replace(time, '20', '21') WHERE seq = 2")
-        mend(connection)
-    connection.close()
+    change_entry(folder / ".hallmark" / "ledger.db", 2)
     return folder
 
 
@@ -156,6 +148,15 @@ def test_a_changed_ledger_is_told(
     elif LOOKED_AT[command].ledger == "acts":
         assert code == 1 and not told.out
     assert code
+
+
+@pytest.mark.attack(rights="database", stopped="who acts looks at the ledger first, under the signed head")
+@pytest.mark.parametrize("command", ["policy adopt infra/governance --as risk-officer", "releases admit x"])
+def test_what_looks_itself_does_nothing_on_a_changed_ledger(
+    changed: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, command.split()) == 1
+    assert "the ledger was changed by hand, and nothing is done on it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", sorted(ALONE))

@@ -11,7 +11,7 @@ from tasks.gates import decisions
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adoption_entries, governance, in_force
 from tasks.registry.admit import admission, outbox
-from tasks.registry.promote import assembly, mlflow_mirror, promotion
+from tasks.registry.promote import assembly, promotion, recovery
 from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
 
 RULES = POLICY.replace("ENVIRONMENT", "local").replace(
@@ -34,7 +34,7 @@ def make(folder: Path, states: set[str]) -> None:
     if "glass broken" in states:
         changed(folder / "two", folder / "glass broken", break_glass)
     for name, module, step in (
-        ("whole bundle", mlflow_mirror, "register_release"),
+        ("whole bundle", recovery, "record_promotion"),
         ("half a bundle", assembly, "add_promotion"),
     ):
         if name in states:

@@ -12,7 +12,7 @@ from tasks.consent import withdrawals
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.registry.admit import admission
-from tasks.registry.promote import intents, mlflow_mirror, promotion, recovery, releases, rollback_orders
+from tasks.registry.promote import assembly, intents, promotion, recovery, releases, rollback_orders
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tests.registry.house import NAME, SOURCE, House, open_house, writable
@@ -59,13 +59,13 @@ def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None
 def test_a_withdrawal_while_the_release_is_being_built_is_in_time(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registered: Callable[..., None] = mlflow_mirror.register_release
+    build: Callable[..., object] = assembly.build_bundle
 
-    def register(*args: object) -> None:
-        registered(*args)
+    def built(*args: object) -> object:
         withdraw(ready)
+        return build(*args)
 
-    monkeypatch.setattr(mlflow_mirror, "register_release", register)
+    monkeypatch.setattr(assembly, "build_bundle", built)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         ready.promote(ready.run("run-1"))
     assert champion(ready) == [] and not ready.bundle().exists()

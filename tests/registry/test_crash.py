@@ -34,13 +34,11 @@ module, name = {
     "statement": (assembly, "add_promotion"),
     "verified": (verification, "require_valid_release"),
     "named": (assembly, "rename_to_final"),
-    "registered": (mlflow_mirror, "register_release"),
     "made": (recovery, "record_promotion"),
     "appended": (Ledger, "append"),
     "mirrored": (mlflow_mirror, "set_aliases"),
     "recorded": (mlflow_mirror, "_record_mirrored"),
     "undone": (recovery, "undo_promotion"),
-    "unregistered": (mlflow_mirror, "unregister_release"),
 }[point]
 real = getattr(module, name)
 
@@ -68,7 +66,6 @@ POINTS = [
     "statement",
     "verified",
     "named",
-    "registered",
     "made",
     "appended",
     "mirrored",
@@ -145,9 +142,9 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
 @pytest.mark.parametrize(
     ("left_at", "point", "moment"),
     [
-        ("registered", "made", "after"),
+        ("named", "made", "after"),
         ("statement", "undone", "before"),
-        *soak([("registered", "registered", "before"), ("registered", "made", "before")]),
+        *soak([("named", "made", "before")]),
     ],
 )
 def test_recovery_that_is_killed_too_is_recovered_from(
@@ -160,10 +157,9 @@ def test_recovery_that_is_killed_too_is_recovered_from(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["after", *soak(["before"])])
-def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes: Forking, moment: str) -> None:
+def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes: Forking) -> None:
     """A whole bundle was left, and meanwhile it came out that who let it through had left."""
-    kill(processes, challenged, "registered", "after")
+    kill(processes, challenged, "named", "after")
     people = challenged.governance.folder / "people.yaml"
     text = people.read_text()
     people.write_text(
@@ -171,7 +167,7 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
                      "{id: risk-officer, name: Risk officer, roles: [{role: risk, valid_before: 2026-01-01}]}")
     )  # fmt: skip
     assert people.read_text() != text
-    kill(processes, challenged, "unregistered", moment, "reconcile")
+    kill(processes, challenged, "undone", "before", "reconcile")
     challenged.governance = governance.load_governance(challenged.governance.folder, challenged.state)
     assert "is undone: gate release of run run-2" in " ".join(
         promotion.recover(challenged.ledger, challenged.governance)
@@ -179,13 +175,13 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
     assert check(challenged) == "adapter"
     people.write_text(text)
     challenged.governance = governance.load_governance(challenged.governance.folder, challenged.state)
-    assert challenged.release("run-3", b"newer").label == "triage-3", "MLflow never gives a number twice"
+    assert challenged.release("run-3", b"newer").label == "triage-3", "no number is given twice to a whole bundle"
     assert check(challenged) == "newer"
 
 
 def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(challenged: House, processes: Forking) -> None:
     assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == []
-    kill(processes, challenged, "registered", "after")
+    kill(processes, challenged, "named", "after")
     before = challenged.ledger.last_seq()
     assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == ["triage-2"]
     with intents.hold_lock(challenged.state):

@@ -1,18 +1,34 @@
 """A run becomes a release; a release goes back to an earlier one."""
 
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
 from tasks.core.graph import GATES
+from tasks.core.machine import locks
 from tasks.gates import gates, statement
-from tasks.registry.promote import assembly, champion, mlflow_mirror, promotion, releases
+from tasks.registry.promote import (
+    assembly,
+    champion,
+    intents,
+    mlflow_mirror,
+    mlflow_turn,
+    promotion,
+    recovery,
+    releases,
+)
 from tasks.registry.release import promotions
 from tasks.trust import dsse
+from tests.patience import wait_until
 from tests.registry.house import COMMIT, NAME, House
 
 
@@ -107,16 +123,16 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: Hou
 def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine promotes after this one has looked: its lock is not ours."""
     ours, theirs = ready.run("run-1"), ready.ready("run-2", b"theirs")
-    register = mlflow_mirror.register_release
+    record = recovery.record_promotion
 
     def meanwhile(*args: object) -> None:
-        register(*args)  # type: ignore[arg-type]
-        monkeypatch.setattr(mlflow_mirror, "register_release", register)
+        monkeypatch.setattr(recovery, "record_promotion", record)
         monkeypatch.setattr(promotion.intents, "LOCK_FILE", "lock-of-another-machine")
         monkeypatch.setattr(promotion.recovery, "settle_pending_intents", lambda *_: [])
         ready.promote(theirs)
+        record(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mlflow_mirror, "register_release", meanwhile)
+    monkeypatch.setattr(recovery, "record_promotion", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):
         ready.promote(ours)
     assert ready.served() == b"theirs"
@@ -214,17 +230,65 @@ def test_a_champion_exchanged_after_the_evaluation_stops_promotion(released: Hou
     assert released.served() == b"adapter"
 
 
-def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = challenged.run("run-2")
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{challenged.root}")  # a folder is no database
-    with pytest.raises(Unavailable, match="MLflow"):
-        challenged.promote(layout)
-    assert challenged.served() == b"adapter"
-    (told,) = promotion.recover(challenged.ledger, challenged.governance)
-    assert "MLflow" in told, "whoever lists releases is told, and gets the list"
+@contextmanager
+def trickling() -> Iterator[str]:
+    """An MLflow server that answers a byte a second, until it is ended."""
+    ended = Event()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            while not ended.wait(1):
+                self.wfile.write(b" ")
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        ended.set()
+        server.shutdown()
+
+
+@contextmanager
+def broken() -> Iterator[str]:
+    yield "sqlite:////"  # a folder is no database
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.mark.attack(rights="registry", stopped="promotions and rollbacks ask MLflow last, without a lock, for a minute")
+@pytest.mark.parametrize("mlflow", [broken, refusing, trickling], ids=lambda each: each.__name__)
+def test_without_mlflow_releases_are_promoted_and_rolled_back(
+    challenged: House, monkeypatch: pytest.MonkeyPatch, mlflow: Callable[[], AbstractContextManager[str]]
+) -> None:
+    monkeypatch.setattr(mlflow_turn, "MAX_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(mlflow_turn, "MAX_SECONDS", 2.0)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with monkeypatch.context() as away, mlflow() as uri:
+        away.setenv("MLFLOW_REGISTRY_URI", uri)
+        assert challenged.promote(challenged.run("run-2")).label == "triage-2"
+        assert challenged.served() == b"second" and not intents.is_lock_held(challenged.state)
+        assert challenged.roll_back().label == "triage-1"
+        (told,) = promotion.recover(challenged.ledger, challenged.governance)
+        assert "MLflow" in told, "whoever lists releases is told, and gets the list"
+        assert promotion.releases_mlflow_lacks(challenged.ledger, challenged.governance) == ["triage-1"]
+    wait_until(lambda: not locks.is_held(challenged.state / mlflow_turn.LOCK_FILE), "MLflow is let go")
     monkeypatch.undo()
-    assert challenged.promote(layout).label == "triage-2"
-    assert mlflow_aliases(challenged) == {"champion": "triage-2", "rollback": "triage-1"}
+    assert promotion.recover(challenged.ledger, challenged.governance) == ["triage-1: MLflow's aliases are set"]
+    assert mlflow_aliases(challenged) == {"champion": "triage-1"}
+    assert promotion.releases_mlflow_lacks(challenged.ledger, challenged.governance) == []
 
 
 def test_a_full_disk_leaves_the_old_champion(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,11 +137,29 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
         Repository.open(clone).commit_id("nonsense")
 
 
+@pytest.mark.attack(rights="approver", stopped="a name that a ref and something else have is refused, with both named")
+@pytest.mark.parametrize("suffix", ["", "~0", "^{}", "^{commit}"])
+@pytest.mark.parametrize("of_commit", [True, False], ids=["of an abbreviated commit", "of a branch"])
+def test_a_tag_with_the_name_of_something_else_is_not_taken_for_it(clone: Path, of_commit: bool, suffix: str) -> None:
+    repository = Repository.open(clone)
+    good = git(clone, "rev-parse", "HEAD")
+    name = good[:7] if of_commit else git(clone, "rev-parse", "--abbrev-ref", "HEAD")
+    repository.require_unambiguous(name + suffix)
+    git(clone, "commit", "--allow-empty", "-m", "bad")
+    git(clone, "tag", name, "HEAD")
+    git(clone, "reset", "--hard", good)
+    with pytest.raises(InputError, match=f"'{name}' names .*refs/tags/{name} .*; give the whole id"):
+        repository.require_unambiguous(name + suffix)
+    for whole in (good, "HEAD", f"refs/tags/{name}", "HEAD~0", f"{good}^{{commit}}"):
+        repository.require_unambiguous(whole)
+
+
 @pytest.mark.attack(rights="approver", stopped="git takes what somebody gives for a name, never for an option")
 @pytest.mark.parametrize(
     "call",
     [
         lambda repository, given: repository.commit_id(given),
+        lambda repository, given: repository.require_unambiguous(given),
         lambda repository, given: repository.changed_files("HEAD", given, []),
         lambda repository, given: repository.changed_files(given, "HEAD", []),
         lambda repository, given: repository.push_ref(given, "refs/heads/main"),
@@ -150,8 +168,8 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
         lambda repository, given: GitPlace(given, repository.root / "kept").sizes(),
     ],
     ids=[
-        "the commit to run", "a commit to compare", "another", "the remote", "a worktree's commit", "the params file",
-        "a place of the ledger's heads",
+        "the commit to run", "the commit to sign off", "a commit to compare", "another", "the remote",
+        "a worktree's commit", "the params file", "a place of the ledger's heads",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("option", ["--output=", "--upload-pack=touch ", "--receive-pack=touch "])

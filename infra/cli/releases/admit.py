@@ -12,6 +12,11 @@ from infra.cli.shared import console
 from tasks.registry.admit import admission
 from tasks.registry.admit.admission import AdmittedRelease
 
+LEDGER_NOTICE = (
+    "the ledger cannot be reached or was changed, so this is what was admitted here last; a newer release may be in "
+    "production (`hallmark ledger verify`)"
+)
+
 
 def admit(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs.")],
@@ -20,12 +25,15 @@ def admit(
     """Verify the release in production, print the folder to load it from, and record the admission in the ledger.
 
     A server must not load any other folder. --json also prints the settings for inference: system prompts, chat
-    template, decoding and precision. If the ledger cannot be reached, the release last admitted here stays admitted.
+    template, decoding and precision. If the ledger cannot be reached or was changed, the release last admitted here
+    stays admitted.
 
     Example: hallmark releases admit support-triage
     """
     with showing_step(f"verifying what is in production of {name}", None if as_json else console):
         admitted = admission.admit_in_checkout(shared.checkout_root(), name, server=socket.gethostname())
+    if admitted.ledger_unavailable:
+        shared.print_notice(LEDGER_NOTICE, as_json)
     if as_json:
         shared.print_json(admission_document(admitted))
         return

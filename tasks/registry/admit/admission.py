@@ -4,9 +4,9 @@ A server can get a model only through this module. Aliases, folder names and uns
 newest valid promotion statement of the environment decides which release is served.
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
-then admitted again, and the admission records are stored and delivered later. If the ledger lacks the statement of the
-last admission, the ledger has been rolled back. The release in that statement is then still served, and an incident is
-opened.
+then admitted again, and the admission records are stored and delivered later. The same applies if the quick check finds
+that the ledger was changed. If the ledger lacks the statement of the last admission, the ledger has been rolled back.
+The release in that statement is then still served, and an incident is opened.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import inference_config, manifest
 from tasks.core.payload.inference_config import InferenceSettings
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger, get_ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
@@ -52,7 +53,7 @@ class AdmittedRelease:
     inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
     ledger_unavailable: bool
-    """Whether the ledger is unavailable or was rolled back, so that a newer promotion statement may exist."""
+    """Whether the ledger is unavailable or was changed, so that a newer promotion statement may exist."""
 
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> AdmittedRelease:
@@ -62,7 +63,8 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
     fails verification, no older release is admitted in its place.
 
     Raises:
-        Refused: No release is promoted, or its folder or base model differs from what was promoted.
+        Refused: No release is promoted, or its folder or base model differs from what was promoted. The ledger was
+            changed, and the model was not admitted on this machine before.
         Unavailable: The ledger cannot be reached or written, and the release was not admitted on this machine before.
     """
     newest, away = _newest_statement(ledger, governance, name, server)
@@ -87,16 +89,26 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
 def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRelease:
     """Admit a model's release in production, under the governance of a checkout.
 
-    While the ledger is unavailable, the governance that was stored with the last admission is used.
+    If the ledger is unavailable or was changed, the governance that was stored with the last admission is used.
     """
+    ledger = get_ledger(checkout / ".hallmark")
+    return admit(ledger, _trustworthy_governance(checkout, name, ledger), name, server)
+
+
+def _trustworthy_governance(checkout: Path, name: str, ledger: Ledger) -> Governance:
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
-    ledger = get_ledger(state)
     try:
         ledger.prepare_tables()
         governed = in_force.load_in_force(folder, state, ledger)
+        problems = quick_check.find_problems(ledger, governed)
     except Unavailable:
-        governed = last_admission.stored_governance(folder, state, name)
-    return admit(ledger, governed, name, server)
+        return last_admission.stored_governance(folder, state, name)
+    if not problems:
+        return governed
+    try:
+        return last_admission.stored_governance(folder, state, name)
+    except Unavailable:
+        raise quick_check.changed_error(problems) from None
 
 
 def _newest_statement(
@@ -105,13 +117,20 @@ def _newest_statement(
     """Return the newest known promotion statement, and whether it comes from the last admission, not the ledger."""
     try:
         newest = promotions.read_promotions(ledger, governance, name).newest_statement
+        problems = quick_check.find_problems(ledger, governance)
     except Unavailable:
         return last_admission.read_statement(governance, name), True
-    last = last_admission.stored_statement_if_newer(governance, name, newest)
-    if last is None:
-        return newest, False
-    ledger_rollback.store_rollback_record(governance, last, newest, server)
-    return last, True
+    if last := last_admission.stored_statement_if_newer(governance, name, newest):
+        ledger_rollback.store_rollback_record(governance, last, newest, server)
+        return last, True
+    return (_last_statement(governance, name, problems), True) if problems else (newest, False)
+
+
+def _last_statement(governance: Governance, name: str, problems: list[str]) -> SignedPromotion:
+    try:
+        return last_admission.read_statement(governance, name)
+    except Unavailable:
+        raise quick_check.changed_error(problems) from None
 
 
 def _printable_message(error: Exception) -> str:

@@ -12,6 +12,7 @@ waivers.py             waivers that a release relies on, and their expiry
 champion.py            release in production, with which new candidates are compared
 recovery.py            completion or undoing of interrupted promotions
 mlflow_mirror.py       mirror of the promotions in MLflow's registry
+mlflow_turn.py         turns at MLflow's registry, outside of the promotion lock and with a time limit
 rollback.py            rollback to an earlier champion
 rollback_orders.py     signed rollback orders, and the roles that can give them
 order_rules.py         rules for rollback orders, which are the rules for approvals at the release gate

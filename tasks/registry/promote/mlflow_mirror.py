@@ -27,7 +27,7 @@ from tasks.core.payload import manifest
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import releases, rollback_orders
+from tasks.registry.promote import mlflow_turn, releases, rollback_orders
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 
@@ -67,38 +67,19 @@ def registry_uri(state: Path) -> str:
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
-def register_release(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
-    """Register a release that is about to be promoted as a model version in MLflow, unless it is registered already.
-
-    Versions of the release at other paths are deleted. They exist if the checkout was moved or copied after an
-    interrupted promotion.
-
-    Raises:
-        Unavailable: MLflow cannot be used.
-    """
-    name, label = signed.promotion.name, signed.promotion.label
-    with RegistryClient(governance.state) as client:
-        present = _ensure_version(client, ledger, governance, signed)
-        for version in _versions_by_source(client, ledger, name, label).values():
-            if version != present:
-                client.delete_model_version(name, str(version))
-
-
-def unregister_release(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
-    """Delete the MLflow versions of a release that was never promoted."""
-    with RegistryClient(governance.state) as client:
-        for version in _versions_by_source(client, ledger, name, label).values():
-            client.delete_model_version(name, str(version))
-
-
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
     """Set a model's MLflow aliases as its newest promotion statement requires, and report aliases moved by hand.
 
-    The aliases of a model without a promotion are not changed. A promotion is valid even if MLflow is unavailable.
+    A release that MLflow lacks is registered. The aliases of a model without a promotion are not changed. A promotion
+    is valid even if MLflow is unavailable.
 
     Raises:
-        Unavailable: MLflow cannot be used.
+        Unavailable: MLflow cannot be used, or has not answered in time.
     """
+    return mlflow_turn.take_turn(governance.state, lambda: _set_aliases(ledger, governance, name))
+
+
+def _set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
     line = promotions.read_promotions(ledger, governance, name)
     if line.newest_statement is None:
         return AliasResult(aliases={}, moved_by_hand=[], notes=[])

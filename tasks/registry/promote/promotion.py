@@ -3,13 +3,13 @@
     promotion.intended      ledger entry: version and sequence number are reserved
     base model              copied, so that later runs can be compared with the release even if their base model differs
     bundle                  built in a temporary folder, signed, verified, and renamed to releases/NAME-VERSION
-    MLflow version          created, with tags that name commit, data and gates
     promotion.made          ledger entry with the signed statement: from here on, the release is champion
-    MLflow aliases          set
     proof                   attestations/ledger.json: inclusion proof of the entry under a signed head
+    MLflow version          created, with tags that name commit, data and gates
+    MLflow aliases          set
 
-Promotions on one machine run one after the other. If several machines promote at the same time, the ledger's
-transactions let only one succeed. Each machine completes or undoes only its own promotions.
+Promotions on one machine run one after the other, and none waits for MLflow. If several machines promote at the same
+time, the ledger's transactions let only one succeed. Each machine completes or undoes only its own promotions.
 """
 
 from contextlib import suppress
@@ -19,6 +19,7 @@ from tasks.core.formatting import format_time
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.declarations.criteria import PromotedCriteria, next_criteria
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
 from tasks.policy import judge_install
 from tasks.policy.governance import Governance
@@ -31,50 +32,49 @@ from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.verify import promotion_proof, verification
 
-__all__ = ["interrupted_releases", "promote", "recover", "restore_aliases", "rollback"]
+__all__ = ["interrupted_releases", "promote", "recover", "releases_mlflow_lacks", "restore_aliases", "rollback"]
 
 
 def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
     """Promote a run's package to champion. A repeated call for the same run returns the existing release.
 
     Raises:
-        Refused: The package cannot be promoted; the champion does not change.
-        Unavailable: MLflow, the ledger or the disk cannot be used; the champion does not change.
+        Refused: The package cannot be promoted, or the ledger was changed; the champion does not change.
+        Unavailable: The ledger or the disk cannot be used; the champion does not change.
     """
+    quick_check.require_unchanged(ledger, governance)
     with intents.hold_lock(governance.state):
         recovery.settle_pending_intents(ledger, governance)
         release = _existing_release(layout, run, ledger, governance) or _promote(
             layout, run, commit, ledger, governance
         )
-        with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-            mlflow_mirror.set_aliases(ledger, governance, release.name)
-        promotion_proof.add_missing_proofs(
-            ledger, governance, release.name
-        )  # `reconcile` adds proofs that cannot be made yet
+        # `recover` adds the proofs that are not possible yet.
+        promotion_proof.add_missing_proofs(ledger, governance, release.name)
+    with suppress(Unavailable):  # the promotion stands; `recover` sets the aliases when MLflow is back
+        mlflow_mirror.set_aliases(ledger, governance, release.name)
     return release
 
 
 def recover(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo interrupted promotions, and add missing MLflow aliases and inclusion proofs.
 
-    The function can be called at any time and repeatedly. It does nothing while another process is promoting.
+    The function can be called at any time and repeatedly. While another process is promoting, it settles no promotion.
 
     Returns:
         Descriptions of the actions taken, or the reasons why they failed.
     """
     with intents.try_lock(governance.state) as mine:
-        if not mine:
-            return []
-        try:
-            done = recovery.settle_pending_intents(ledger, governance) + recovery.set_missing_aliases(
-                ledger, governance
-            )
-            names = promotions.model_names(ledger)
-            return done + [
-                text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)
-            ]
-        except Unavailable as error:  # `rollback`, for example, needs no MLflow
-            return [str(error)]
+        done = _settle(ledger, governance) if mine else []
+    return done + recovery.set_missing_aliases(ledger, governance)
+
+
+def _settle(ledger: Ledger, governance: Governance) -> list[str]:
+    try:
+        done = recovery.settle_pending_intents(ledger, governance)
+        names = promotions.model_names(ledger)
+        return done + [text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)]
+    except Unavailable as error:
+        return [str(error)]
 
 
 def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
@@ -87,22 +87,25 @@ def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
     return [intent.label for _, intent in recovery.pending_intents_here(ledger, governance)]
 
 
+def releases_mlflow_lacks(ledger: Ledger, governance: Governance) -> list[str]:
+    """Return the champions for which MLflow's aliases were not set since their last promotion or rollback."""
+    newest = [
+        promotions.read_promotions(ledger, governance, n).newest_statement for n in promotions.model_names(ledger)
+    ]
+    return [it.promotion.label for it in newest if it is not None and not mlflow_mirror.is_mirrored(ledger, it)]
+
+
 def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Restore MLflow aliases that were moved by hand, and open an incident for each of them.
-
-    The function does nothing while another process is promoting.
 
     Returns:
         Descriptions of the aliases that were moved or cannot be checked, or the reason why MLflow cannot be used.
     """
-    with intents.try_lock(governance.state) as mine:
-        if not mine:
-            return []
-        try:
-            results = [mlflow_mirror.set_aliases(ledger, governance, name) for name in promotions.model_names(ledger)]
-            return [text for result in results for text in (*result.moved_by_hand, *result.notes)]
-        except Unavailable as error:
-            return [str(error)]
+    try:
+        results = [mlflow_mirror.set_aliases(ledger, governance, name) for name in promotions.model_names(ledger)]
+        return [text for result in results for text in (*result.moved_by_hand, *result.notes)]
+    except Unavailable as error:
+        return [str(error)]
 
 
 def _existing_release(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
@@ -125,7 +128,6 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     )
     try:
         signed = _build_release(candidate, intent, line.newest_statement, ledger, governance)
-        mlflow_mirror.register_release(ledger, governance, signed)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`

@@ -53,7 +53,7 @@ def settle_pending_intents(ledger: Ledger, governance: Governance) -> list[str]:
     The caller must hold the lock (`intents.hold_lock`). Intents of other machines are skipped, because those machines
     have the files and may still be working on them.
     """
-    texts = []
+    texts: list[str] = []
     for seq, intent in pending_intents_here(ledger, governance):
         try:
             _complete_promotion(seq, intent, ledger, governance)
@@ -86,7 +86,6 @@ def _complete_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Go
     for gate in signed.promotion.gates:
         evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_gate_passed(evidence, ledger, governance)
-    mlflow_mirror.register_release(ledger, governance, signed)
     record_promotion(signed, seq, ledger, governance)
 
 
@@ -97,8 +96,7 @@ def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governa
     """
     folder = bundle.release_folder(governance.state, intent.label)
     named = _is_bundle_of(folder, intent, governance) and not _was_promoted(intent, ledger, governance)
-    if named:  # MLflow learns of a bundle only after it has its final name
-        mlflow_mirror.unregister_release(ledger, governance, intent.name, intent.label)
+    if named:
         shutil.rmtree(folder)
     shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
     intents.record_undone(ledger, seq, intent.name, reason, named)
@@ -119,13 +117,13 @@ def _was_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> boo
 
 def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Set the MLflow aliases that are missing because of a crash or because MLflow was unavailable."""
-    texts = []
+    texts: list[str] = []
     for name in promotions.model_names(ledger):
         newest = promotions.read_promotions(ledger, governance, name).newest_statement
         if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest):
             try:
                 notes = mlflow_mirror.set_aliases(ledger, governance, name).notes
-                texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
             except Unavailable as error:
-                texts.append(str(error))
+                return [*texts, str(error)]
+            texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
     return texts

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from tasks.consent import release_sources
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import Refused, Unavailable
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
@@ -53,8 +54,8 @@ def rollback(
 
     Raises:
         InputError: The release or person is unknown, or the reason is missing.
-        Refused: The person is not allowed to order the rollback, the release fails verification, or it relies on an
-            expired waiver. Expired waivers are accepted in an emergency rollback.
+        Refused: The ledger was changed, the person is not allowed to order the rollback, the release fails
+            verification, or it relies on an expired waiver. Expired waivers are accepted in an emergency rollback.
         Unavailable: The ledger cannot be used.
     """
     ordering = _order_draft(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
@@ -96,6 +97,7 @@ def _order_draft(
     ledger: Ledger, governance: Governance, label: str, person_id: str, request: RollbackRequest
 ) -> "_OrderDraft":
     validate_reason(request.reason)
+    quick_check.require_unchanged(ledger, governance)
     with intents.hold_lock(governance.state):
         recovery.settle_pending_intents(ledger, governance)
     line = promotions.read_promotions(ledger, governance, releases.get_release(ledger, governance, label).name)
@@ -109,9 +111,9 @@ def _submit_draft(ordering: "_OrderDraft", envelope: dict[str, Any]) -> Rollback
     with intents.hold_lock(governance.state):
         recovery.settle_pending_intents(ledger, governance)
         wanted = ordering.submit(envelope)
-        if not wanted:
-            with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-                mlflow_mirror.set_aliases(ledger, governance, target.name)
+    if not wanted:
+        with suppress(Unavailable):  # the promotion stands; `recover` sets the aliases when MLflow is back
+            mlflow_mirror.set_aliases(ledger, governance, target.name)
     return RollbackResult(
         releases.get_release(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
     )

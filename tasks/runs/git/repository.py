@@ -9,6 +9,7 @@ changes and deletes the worktrees of the original; and git before 2.48 cannot re
 import hashlib
 import os
 import posixpath
+import re
 import shutil
 import subprocess
 import tempfile
@@ -32,6 +33,8 @@ on."""
 
 GIT_COMMAND = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 BLOCK_BYTES = 1024**2
+REFS_OF_NAME = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+"""Refs that git looks up for a short name. Git takes the first of them, before a commit that the name abbreviates."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,27 @@ class Repository:
             return self.run_git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
+
+    def require_unambiguous(self, revision: str) -> None:
+        """Verify that a revision which a person typed names one thing: a ref, or a commit by its abbreviated id.
+
+        Anybody who can push can create a tag with the name of a branch or of an abbreviated commit. Git would take the
+        tag.
+
+        Raises:
+            InputError: It names several.
+        """
+        name = re.split(r"[~^:@]", revision, maxsplit=1)[0]
+        if not name or name == "HEAD" or re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
+            return
+        candidates = [ref.format(name) for ref in REFS_OF_NAME]
+        refs = self.run_git("for-each-ref", "--format=%(refname)", "--", name, *candidates).splitlines()
+        found = [f"{ref} ({self.commit_id(ref)[:12]})" for ref in refs if ref in candidates]
+        if re.fullmatch("[0-9a-fA-F]{4,}", name):
+            objects = self.run_git("rev-parse", f"--disambiguate={name}").split()
+            found += [each for each in objects if self.run_git("cat-file", "-t", each) in ("commit", "tag")]
+        if len(found) > 1 and name not in refs:
+            raise InputError(f"{name!r} names {' and '.join(found)}; give the whole id of the commit that you mean")
 
     def changed_files(self, before: str, now: str, paths: list[str]) -> list[str]:
         """Return the files that differ between two commits, as `git diff --name-status` lists them.

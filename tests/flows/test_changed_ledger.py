@@ -1,0 +1,23 @@
+"""A run opens no gate on a ledger that somebody changed while the run went on."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.gates import pass_gate
+from tasks.core.errors import Refused
+from tests.checkouts import Checkouts
+from tests.in_process import hallmark
+from tests.ledger_tampering import change_entry
+from tests.tiny_project import create
+
+
+@pytest.mark.attack(rights="database", stopped="a run looks at the ledger before every gate, under the signed head")
+def test_no_gate_opens(tmp_path: Path, checkouts: Checkouts) -> None:
+    project = checkouts.ready(tmp_path / "project")
+    run = create(project, "20260101-000000-abcd")
+    hallmark(project, "ledger", "publish")
+    change_entry(project / ".hallmark" / "ledger.db", 2)
+    with pytest.raises(Refused, match="the ledger was changed by hand, and nothing is done on it"):
+        pass_gate(run, "data")
+    assert not run.layout.evidence_path("data").exists()
