@@ -13,15 +13,26 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.machine.processes import find_running_process, is_running
 from tasks.runs.environment import BYTECODE_FOLDER, isolated_environment
 
+MAX_START_DIFFERENCE = 1.0
+"""Maximum difference in seconds between a process's recorded start and that of the process with its pid."""
+
 
 class Process(FrozenModel):
     pid: int
     started: float
-    """Creation time in seconds since 1970. It distinguishes this process from a later one with the same pid."""
+    """Start in seconds after the machine's, whose clock may be set meanwhile. It distinguishes this process from a
+    later one with the same pid. Earlier versions of Hallmark wrote the start in seconds since 1970."""
+
+    @classmethod
+    def of(cls, pid: int) -> "Process":
+        return cls(pid=pid, started=_start_after_boot(psutil.Process(pid)))
 
     def is_alive(self) -> bool:
         found = find_running_process(self.pid)
-        return found is not None and abs(found.create_time() - self.started) < 1
+        return found is not None and (
+            abs(_start_after_boot(found) - self.started) < MAX_START_DIFFERENCE
+            or abs(found.create_time() - self.started) < MAX_START_DIFFERENCE
+        )
 
     def was_started_in(self, folder: Path) -> bool:
         """Return whether the process is alive and was started in this folder.
@@ -32,6 +43,10 @@ class Process(FrozenModel):
             return self.is_alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
         except (psutil.Error, OSError):
             return False
+
+
+def _start_after_boot(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()
 
 
 HALLMARK_PROCESS = ("-m", "hallmark.process")
@@ -59,7 +74,7 @@ def spawn_process(folder: Path, log_name: str, command: list[str], environment: 
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     process.returncode = 0  # prevents Python's warning that the process still runs
-    return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
+    return Process.of(process.pid)
 
 
 def end_process(process: Process) -> None:

@@ -1,5 +1,6 @@
 """Command group `hallmark policy`: the policy in force, and the check, test and adoption of governance files."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,13 +8,16 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.formatting import format_exact_time
-from tasks.gates import policy_tests
+from tasks.gates import fact_hints, policy_tests
 from tasks.ledger import quick_check
-from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview
+from tasks.ledger.ledger import get_ledger, ledger_exists
+from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview, staffing
 from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
 from tasks.policy.governance import Governance
+from tasks.policy.people import People
+from tasks.policy.policy import Policy
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
@@ -63,16 +67,18 @@ def show(as_json: shared.Json = False) -> None:
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     """Explain a policy in words: the checks, the people who decide, and the waivers for each risk tier and gate.
 
-    If nobody could satisfy a rule, the command prints its file and line.
+    If nobody could satisfy a rule, the command prints its file and line. It also names figures that the newest run
+    lacked at a gate, and risk tiers in which only runs with demo approvals could pass.
 
     Example: hallmark policy check infra/governance
     """
     loaded = governance.load_governance(_governance_folder(folder), shared.checkout_root() / ".hallmark")
     lines = list(explanation.explanation_lines(loaded.policy, loaded.people))
+    hints = _hints(loaded.policy, loaded.people)
     if as_json:
-        shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines})
+        shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines, "hints": hints})
     else:
-        console.print("\n".join(lines))
+        console.print("\n".join([*lines, *(f"look: {hint}" for hint in hints)]))
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
@@ -121,6 +127,7 @@ def adopt(
     changes = _describe_changes(chain, policy, people)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
+        console.print("".join(f"look: {hint}\n" for hint in _hints(policy, people)), end="")
     if dry_run:
         if as_json:
             shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
@@ -157,6 +164,16 @@ def _print_outcome(outcome: SigningOutcome, changes: list[str], as_json: bool) -
         console.print(f"in force since entry {outcome.entry.seq} of the ledger")
     else:
         console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.missing_text}")
+
+
+def _hints(policy: Policy, people: People) -> list[str]:
+    hints, state = staffing.demo_only_tiers(policy, people), shared.checkout_root() / ".hallmark"
+    if ledger_exists(state):
+        with suppress(Unavailable):  # files can be checked without the ledger
+            ledger = get_ledger(state)
+            ledger.prepare_tables()
+            hints += fact_hints.unmeasured_fact_hints(policy, ledger)
+    return hints
 
 
 def _describe_changes(chain: AdoptionChain, policy: Any, people: Any) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.documents import config
+from tasks.policy import gate_facts
 from tasks.policy.gate_rules import AUDITOR_ROLE, GateRules, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy, Tier
@@ -38,12 +39,24 @@ def policy_problems(policy: Policy, people: People, path: Path, at: datetime | N
         path: Path of policy.yaml, for the messages.
         at: Time at which people must hold the roles; None for any time.
     """
-    unmet = [(where, text) for where, text in _located_problems(policy, people, at)]
+    unmet = [*_located_problems(policy, people, at), *gate_facts.missing_fact_problems(policy)]
     document = config.read_yaml(path) if unmet else None
     return [
         f"{path}:{config.find_line_number(document, where)}: {'.'.join(map(str, where))}: "
         f"policy that nobody can satisfy: {text}"
         for where, text in unmet
+    ]
+
+
+def demo_only_tiers(policy: Policy, people: People) -> list[str]:
+    """Return the risk tiers in which only runs with demo approvals could pass, each with the reason."""
+    if policy.environment != LOCAL_ENVIRONMENT:
+        return []
+    missing = {name: _tier_problem(policy, tier, people, None, demo=False) for name, tier in policy.tiers.items()}
+    return [
+        f"risk tier {name}: only runs with --demo-approvals can pass, since {text}"
+        for name, text in missing.items()
+        if text
     ]
 
 
@@ -104,7 +117,8 @@ def _located_problems(policy: Policy, people: People, at: datetime | None) -> It
                     "each under machines.worker"
                 ),
             )
-        problem = "" if name in lacking else _tier_problem(policy, tier, people, at)
+        demo = policy.environment == LOCAL_ENVIRONMENT
+        problem = "" if name in lacking else _tier_problem(policy, tier, people, at, demo)
         if problem:
             yield ["tiers", name], problem
 
@@ -117,15 +131,12 @@ def _auditor_problems(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
     yield from ((where, wrong) for where, role in asked if role == AUDITOR_ROLE)
 
 
-def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
+def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None, demo: bool) -> str:
     requesters = [SCHEDULER] if tier.scheduler else []
     requesters += [p.id for p in people.people if p.roles_at(at) and not tier.request_refusal(p.id, p.roles_at(at))]
     if not requesters:
         return f"nobody may ask for a run: {tier.request_refusal('somebody', [])}"
-    short = [
-        _staffing_problem(policy, tier, people, [requester], [], demo=policy.environment == LOCAL_ENVIRONMENT, at=None)
-        for requester in requesters
-    ]
+    short = [_staffing_problem(policy, tier, people, [requester], [], demo, at=None) for requester in requesters]
     return "" if "" in short else f"whoever asks for the run, {short[0]}"
 
 

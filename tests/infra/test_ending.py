@@ -1,10 +1,12 @@
 """`hallmark down` and a run in the middle of a stage: who is killed, who is told, and who is left to end by itself."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from infra import processes
 from infra.prefect import server
@@ -36,7 +38,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
-        server._end_runner(Process(pid=runner.pid, started=psutil.Process(runner.pid).create_time()))
+        server._end_runner(Process.of(runner.pid))
     assert len(all_of_it) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
@@ -47,10 +49,23 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
         try:
-            started = psutil.Process(stranger.pid).create_time()
-            processes.end_process(Process(pid=stranger.pid, started=started - 100))
+            ours = Process.of(stranger.pid)
+            processes.end_process(Process(pid=stranger.pid, started=ours.started - 100))
             assert stranger.poll() is None
-            processes.end_process(Process(pid=stranger.pid, started=started))
+            processes.end_process(ours)
             assert stranger.wait(patience(20))
         finally:
             stranger.kill()
+
+
+def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel moves the time of its start, of which the times of all processes are told."""
+    ours, booted = Process.of(os.getpid()), psutil.boot_time()
+    real = psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: booted + 3600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: real(process) + 3600)
+    assert ours.is_alive()
+
+
+def test_a_process_that_an_earlier_version_wrote_down_is_known_again() -> None:
+    assert Process(pid=os.getpid(), started=psutil.Process().create_time()).is_alive()

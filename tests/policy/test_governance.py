@@ -74,6 +74,18 @@ def test_a_policy_that_nobody_can_satisfy(folder: Path) -> None:
     assert "wants 4 with role risk, people.yaml has 3" in found[1]
 
 
+@pytest.mark.attack(rights="approver", stopped="a check names a figure of a stage that its gate covers")
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [("spilt.train_rows", "spilt.train_rows"), ("evaluate.exact_match", "evaluate.exact_match"), ("split", "split")],
+    ids=["misspelt", "of a later stage", "no figure"],
+)
+def test_a_check_of_a_figure_that_is_never_there(folder: Path, given: str, named: str) -> None:
+    (found,) = problems(folder, policy=replaced(POLICY, "fact: split.train_rows", f"fact: {given}"))
+    assert "tiers.low.gates.data.checks.0: policy that nobody can satisfy" in found
+    assert f"{named}: a figure at gate data begins with ingest, clean, " in found
+
+
 def test_a_role_that_ended_stops_runs_and_not_what_was_decided(folder: Path) -> None:
     """The files still load: what its holders let pass goes on."""
     ended = "roles: [{role: release-manager, valid_before: 2026-03-02}]"

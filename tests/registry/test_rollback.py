@@ -146,6 +146,21 @@ def test_the_commands_of_an_emergency_say_who_has_to_do_what(crowd: House) -> No
     assert re.fullmatch(rf"confirmed: entry \d+ of the ledger closes {incident.id}\n", said)
 
 
+@pytest.mark.attack(rights="approver", stopped="a confirmation is about the newest rollback, and others are named")
+def test_a_confirmation_that_is_typed_twice_confirms_nothing_else(crowd: House) -> None:
+    adopt(crowd.governance.folder, crowd.state, crowd.ledger, "risk-officer")
+    root, why = crowd.checkout(), ("--reason", "worse")
+    for label in ("triage-1", "triage-2", "triage-1"):
+        hallmark(root, "releases", "rollback", label, "--as", "night", "--break-glass", *why)
+    confirm = ("releases", "confirm", "triage-1", "--as", "risk-officer", *why)
+    first, _, newest = opened(crowd)
+    said = hallmark(root, *confirm)
+    assert f"closes {newest.id}\n" in said
+    assert f"{first.id} is still open: hallmark incidents close {first.id} --as ID" in said
+    assert f"{newest.id} was closed by risk-officer: worse" in hallmark(root, *confirm, code=1)
+    assert [one.state for one in opened(crowd)] == ["open", "open", "closed"]
+
+
 @pytest.mark.attack(rights="approver", stopped="nobody confirms their own deed")
 def test_breaking_the_glass_takes_one_and_a_second_confirms_it(crowd: House) -> None:
     assert order(crowd, "night", break_glass=True) == []

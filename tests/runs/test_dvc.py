@@ -76,6 +76,16 @@ def test_a_stage_runs_once_and_is_cached_after(layout: Layout) -> None:
     assert (layout.state / "cache").is_dir(), "worktrees share the checkout's cache"
 
 
+@pytest.mark.attack(rights="disk", stopped="DVC's databases lie in the worktree, where other users write nothing")
+def test_another_user_keeps_no_folder_of_dvcs(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()  # as somebody else may do with /var/tmp/dvc
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(taken))
+    dvc.repro(layout, "good", lambda _: None)
+    dvc.commit_outputs(layout, "good")
+    assert (layout.root / dvc.DVC_DATABASE_FOLDER / "repo").is_dir()
+
+
 def test_a_killed_dvc_leaves_no_half_lock(layout: Layout) -> None:
     """It is killed while a stage runs, and is taken to have been writing its files, which it does in place."""
     dvc.repro(layout, "good", print)

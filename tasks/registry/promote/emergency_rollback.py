@@ -11,6 +11,7 @@ from datetime import timedelta
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.incidents import incidents
+from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import BreakGlass
@@ -69,17 +70,25 @@ def open_incident(order: SignedOrder, promotion: SignedPromotion, ledger: Ledger
 
 
 def confirm_rollback(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
-    """Confirm an emergency rollback as a second person, by closing its incident.
+    """Confirm the newest emergency rollback to a release as a second person, by closing its incident.
+
+    Incidents of earlier rollbacks to the release stay open, because the reason is about the newest.
 
     Raises:
         InputError: There was no emergency rollback to that release.
-        Refused: The person is not allowed to confirm the rollback.
+        Refused: The person is not allowed to confirm the rollback, or it is already confirmed.
     """
-    broken = [
-        incident for incident in incidents.read_all(ledger, governance)
-        if (incident.opening.what, incident.opening.about) == ("break-glass", label)
-    ]  # fmt: skip
+    broken = _rollback_incidents(ledger, governance, label)
     if not broken:
         raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
-    still_open = [incident for incident in broken if not incident.closing]
-    return incidents.close_incident(ledger, governance, (still_open or broken)[-1].id, person_id, reason)
+    return incidents.close_incident(ledger, governance, broken[-1].id, person_id, reason)
+
+
+def unconfirmed_incidents(ledger: Ledger, governance: Governance, label: str) -> list[str]:
+    """Return the ids of the open incidents of emergency rollbacks to a release, oldest first."""
+    return [it.id for it in _rollback_incidents(ledger, governance, label) if not it.closing]
+
+
+def _rollback_incidents(ledger: Ledger, governance: Governance, label: str) -> list[Incident]:
+    every = incidents.read_all(ledger, governance)
+    return [it for it in every if (it.opening.what, it.opening.about) == ("break-glass", label)]

@@ -59,6 +59,12 @@ code."""
 DVC_COMMAND = (sys.executable, "-I", "-m", "dvc")
 """Command that starts DVC. Option `-I` prevents imports of modules from the worktree."""
 
+DVC_DATABASE_FOLDER = Path(".dvc", "tmp", "site")
+"""Folder of DVC's databases, relative to the worktree.
+
+DVC's default is below /var/tmp, in a folder that every user of the machine can write to.
+"""
+
 SHARED_SERVICE_PREFIXES = ("HALLMARK_VAULT_URL",)
 """Prefixes of environment variables that give access to shared services. They are withheld from stages that must not
 change such a service."""
@@ -139,7 +145,7 @@ def repro(
         TimeLimitExceeded: The stage exceeded its maximum duration and was terminated.
     """
     started = time.monotonic()
-    environment = stage_environment(stage)
+    environment = _dvc_environment(layout, stage)
     if without_shared_services:
         environment = {
             name: value for name, value in environment.items() if not name.startswith(SHARED_SERVICE_PREFIXES)
@@ -162,7 +168,7 @@ def commit_outputs(layout: Layout, stage: str) -> None:
         Unavailable: DVC failed; its message is included.
     """
     output, code = _run_dvc(
-        layout, ["commit", "--force", "--", stage], stage_environment(DVC_PSEUDO_STAGE), lambda _: None
+        layout, ["commit", "--force", "--", stage], _dvc_environment(layout, DVC_PSEUDO_STAGE), lambda _: None
     )
     if code:
         raise Unavailable(f"dvc commit of stage {stage} failed:\n{output.last_lines()}")
@@ -278,7 +284,8 @@ def _has_remote(layout: Layout) -> bool:
 
 
 def _push_or_pull(layout: Layout, *words: str) -> None:
-    done = run_transfer(f"dvc {words[0]}", [*DVC_COMMAND, *words], layout.root, stage_environment(DVC_PSEUDO_STAGE))
+    environment = _dvc_environment(layout, DVC_PSEUDO_STAGE)
+    done = run_transfer(f"dvc {words[0]}", [*DVC_COMMAND, *words], layout.root, environment)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()
         said = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
@@ -330,6 +337,10 @@ def stage_environment(stage: str) -> dict[str, str]:
         "TQDM_DISABLE": "1",
         STARTER_PID_VARIABLE: str(os.getpid()),
     }
+
+
+def _dvc_environment(layout: Layout, stage: str) -> dict[str, str]:
+    return stage_environment(stage) | {"DVC_SITE_CACHE_DIR": str(layout.root.resolve() / DVC_DATABASE_FOLDER)}
 
 
 def _withheld_variables(stage: str) -> tuple[str, ...]:
