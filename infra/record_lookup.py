@@ -11,6 +11,12 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.sources.dataset import PARTITIONS
+from tasks.stages.data.protect.tokens import is_national_phone_number
+
+NATIONAL_NUMBER_NOTICE = (
+    "a telephone number without its country code is found only as it is spelt here; look also for it with the code, "
+    "such as +44 20 7946 0958"
+)
 
 
 class RecordUse(FrozenModel):
@@ -35,7 +41,7 @@ class LookupResult(FrozenModel):
     closed: list[str]
     """Sources that were not searched, each with the people who may search it."""
     notice: str
-    """Message about releases that could not be read; empty if all were read."""
+    """Message about what the result may lack; empty if it lacks nothing."""
 
 
 def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
@@ -57,7 +63,9 @@ def find_person(
     The ledger records the look-up before the search begins. The errors are those of `person_search.find_person`.
     """
     sought = person_search.find_person(state, value, access, reason, ledger)
-    return _lookup_result(state, sought.memberships, sought.unsearched_sources, ledger, governed)
+    found = _lookup_result(state, sought.memberships, sought.unsearched_sources, ledger, governed)
+    notices = [found.notice, NATIONAL_NUMBER_NOTICE if is_national_phone_number(value) else ""]
+    return found.model_copy(update={"notice": "\n".join(filter(None, notices))})
 
 
 def _lookup_result(

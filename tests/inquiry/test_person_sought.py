@@ -83,6 +83,16 @@ def test_a_person_behind_an_escape_of_a_json_target_is_found(done: Run) -> None:
     assert counts(sought(done, looker(done, OWNERS["emails"]), MAIL)) == {"emails": NAMED["emails"]}
 
 
+def test_a_telephone_number_is_found_however_it_was_spelt(run: Run) -> None:
+    spelt = ["+44 20 7946 0958", "+44 (0)20 7946 0958", "0044 20 7946 0958", "020 7946 0958"]
+    rows = [*worded("tickets", 10), *({"text": f"please call me back on {each}", "label": "label0"} for each in spelt)]
+    run.resolve(*several(run.root, {"tickets": rows}))
+    for stage in stages().values():
+        stage.run(params(test_share=0.3), run.layout)
+    indexing.add_dataset(run.layout, "tests")
+    assert counts(sought(run, looker(run, OWNERS["tickets"]), spelt[0])) == {"tickets": len(spelt)}
+
+
 def test_who_may_look_at_nothing_is_refused_and_nothing_is_said_of_the_person(done: Run) -> None:
     for value in (ADA, "Grace Hopper"):
         with pytest.raises(Refused, match="stranger may look at records of no source here: chats takes its owner"):

@@ -18,7 +18,7 @@ from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource
 from tasks.ledger.ledger import Ledger
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING_CATEGORIES
-from tasks.stages.data.protect.tokens import make_token
+from tasks.stages.data.protect.tokens import find_tokens
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,12 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
         each for each in (state, state / EXPERIMENTS_FOLDER) if each == state or (each / vault_keys.KEY_FILE).exists()
     ]
     keys = [vault_keys.load_keys(folder).tokens for folder in state_folders]
-    tokens = [make_token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
+    tokens = [
+        token
+        for key in keys
+        for category in sorted(IDENTIFYING_CATEGORIES)
+        for token in find_tokens(category, value, key)
+    ]
     known = {dataset.sha256: dataset for dataset in queries.list_datasets(state)}
     closed = _unsearched_sources(list(known.values()), access)
     if known and not any(access.may_read(source) for dataset in known.values() for source in dataset.sources):

@@ -1,5 +1,7 @@
 """What is done with what is found: actions, tokens, terms, and that nothing readable is left."""
 
+import base64
+import hmac
 import json
 import re
 from functools import partial
@@ -20,7 +22,7 @@ from tasks.stages.data.protect import terms
 from tasks.stages.data.protect.actions import ProtectionOutcome, generalised_placeholder, replace_spans
 from tasks.stages.data.protect.detected_span import DetectedSpan, merge_spans
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.tokens import canonical_spelling, make_token
+from tasks.stages.data.protect.tokens import canonical_spelling, find_tokens, is_national_phone_number, make_token
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, params, source, table
@@ -69,13 +71,44 @@ def test_a_token_stands_for_its_value_and_gives_it_to_the_vault() -> None:
     [
         ("iban", "GB82 WEST 1234 5698 7654 32", "gb82west12345698765432"),
         ("phone", "+44 20 7946 0018", "+44-20-7946-0018"),
+        ("phone", "+44 20 7946 0018", "0044 20 7946 0018"),
+        ("phone", "+44 20 7946 0018", "+44 (0)20 7946-0018"),
+        ("phone", "+49 170 5550 123", "(0049) (0) 170 5550123"),
         ("email", "Ada@Example.org", "ada@example.org"),
+        ("email", "ada@example.org", "ada%40example.org"),
+        ("email", "ada@example.org", "ada [at] example [dot] org"),
+        ("email", "anna@web.de", "anna ät web punkt de"),
         ("name", "Ada  Lovelace", "ADA LOVELACE"),
     ],
 )
 def test_the_same_value_differently_spelled_has_one_token(category: Any, one: str, other: str) -> None:
     assert make_token(category, one, KEY) == make_token(category, other, KEY)
     assert make_token(category, one, KEY) != make_token(category, one, bytes(31) + b"1"), "the key decides"
+
+
+def test_a_telephone_number_is_sought_as_others_may_have_spelt_it() -> None:
+    sought = find_tokens("phone", "+44 20 7946 0018", KEY)
+    assert make_token("phone", "020 7946 0018", KEY) in sought
+    for value, earlier in (("0044 20 7946 0018", "00442079460018"), ("+44 (0)20 7946 0018", "4402079460018")):
+        sought = find_tokens("phone", value, KEY)
+        assert sought[0] == make_token("phone", "+442079460018", KEY)
+        digest = hmac.digest(KEY, f"phone\n{earlier}".encode(), "sha256")
+        assert f"phone:{base64.b32encode(digest)[:12].decode().lower()}" in sought, "an earlier version's token"
+    assert len(find_tokens("phone", "020 7946 0018", KEY)) == 1 == len(find_tokens("name", "Ada Lovelace", KEY))
+
+
+@pytest.mark.parametrize(
+    ("value", "national"),
+    [
+        ("020 7946 0018", True),
+        ("+44 20 7946 0018", False),
+        ("0044 20 7946 0018", False),
+        ("Ada", False),
+        ("0123", False),
+    ],
+)
+def test_a_number_without_its_country_is_known_as_one(value: str, national: bool) -> None:
+    assert is_national_phone_number(value) == national
 
 
 def test_the_class_is_part_of_the_token() -> None:
