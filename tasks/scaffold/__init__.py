@@ -5,6 +5,7 @@ The user is asked only for what no data file contains. The files in reading orde
 file_format.py        format of the file: kind, encoding, delimiter
 data_file.py          names of the columns, and a sample of the rows
 columns.py            profile of a column: types and values
+personal_values.py    personal values among names of columns and recurring values, which are written nowhere
 mapping.py            guess of the column for each part of a record, with reasons
 sample_statistics.py  statistics of the sample after conversion to records, as in a run
 answers.py            questions that no file answers: owner, licence, lawful basis, purpose
@@ -16,5 +17,6 @@ paths.py              paths of the data file and of the use case
 explanations.py       guesses and warnings, in words
 plan.py               all files together: checked as in a run, and written completely or not at all
 
-The new files contain no values from the rows, except that a suite lists recurring labels.
+The new files contain no values from the rows, except that a suite lists recurring labels in which nothing personal is
+found.
 """

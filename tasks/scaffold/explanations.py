@@ -100,7 +100,12 @@ def list_warnings(
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:
-    """Yield warnings about personal data in the answers, if the model may be meant to find such data."""
+    """Yield warnings about personal data in labels, and in the answers if the model may be meant to find such data."""
+    if sample.personal_values:
+        yield (
+            f"{len(sample.personal_values):,} recurring answers, departments or languages look like names or numbers "
+            "of people; the suite does not list them, and `ingest` replaces them as `protect` says"
+        )
     protect = Protection()
     for name, category in personal.items():
         if (action := protect.action_for(category)) != "keep":

@@ -28,6 +28,7 @@ from tasks.scaffold.columns import ColumnProfile
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
 from tasks.scaffold.paths import EXAMPLES_FOLDER, require_unused_name
+from tasks.scaffold.personal_values import find_personal_columns
 from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources import sources
 from tasks.sources.sources import ColumnMapping, SourceConstants
@@ -60,6 +61,11 @@ def profile_columns(data_file: DataFile) -> list[ColumnProfile]:
     Raises:
         InputError: The first line looks like a row of data, not like a header.
     """
+    if reader_of(data_file.source.kind).has_header and (personal := find_personal_columns(data_file.names)):
+        raise InputError(
+            f"{data_file.source.location}: its first line looks like a row of data (column {personal[0]} has what "
+            "looks like a name or a number of a person); write a line with the names of the columns above it"
+        )
     made = [columns.profile_column(name, data_file.sample) for name in data_file.names]
     if reader_of(data_file.source.kind).has_header and (
         data_like := [each for each in made if each.name in each.value_counts and each.has_labels]

@@ -10,6 +10,7 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.core.records.answer_label import label_from_value, parse_json_object
 from tasks.scaffold.data_file import require_readable_rows
+from tasks.scaffold.personal_values import find_personal_values
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.readers.rows import Row
@@ -47,6 +48,8 @@ class SampleStatistics:
     targets: Counter[str]
     distinct_values_by_field: dict[str, int]
     """Number of distinct values of each field that all targets have; empty if targets are not JSON objects."""
+    personal_values: frozenset[str]
+    """Recurring targets, languages and departments in which personal data was found."""
     languages: Counter[str]
     departments: Counter[str]
     date_range: tuple[date, date] | None
@@ -59,6 +62,16 @@ class SampleStatistics:
         """Return the sorted labels if targets are class names; an empty list otherwise."""
         few = len(self.targets) <= MAX_LABELS and len(self.targets) * MIN_LABEL_FREQUENCY <= self.records
         return sorted(self.targets) if few and self.max_target_chars <= 80 and not self.distinct_values_by_field else []
+
+    def listable_values(self, counts: Counter[str], mostly: float) -> list[str]:
+        """Return the sorted values in which nothing personal was found; an empty list if too few rows have such a value.
+
+        Args:
+            counts: Number of rows with each value.
+            mostly: Minimum fraction of rows whose value must be in the list.
+        """
+        safe = [value for value in counts if value not in self.personal_values]
+        return sorted(safe) if sum(counts[value] for value in safe) >= mostly * counts.total() else []
 
     @property
     def label_field(self) -> str | None:
@@ -114,6 +127,12 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
     keys = [" ".join(prompt.casefold().split()) for prompt in prompts]
     pairs, dates = set(zip(keys, targets, strict=True)), [each["effective_from"] for each in records]
     known = [day for day in dates if day]
+    counts = (
+        Counter(targets),
+        Counter(each["language"] for each in records),
+        Counter(each["department"] for each in records),
+    )
+    listed = {value for count in counts if len(count) <= MAX_LABELS for value in count if value and len(value) <= 200}
     longest = max(prompts, key=lambda prompt: len(prompt.encode()))
     return SampleStatistics(
         records=len(records),
@@ -125,10 +144,11 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
         distinct_prompts=len(set(keys)),
         repeated_records=len(records) - len(pairs),
         contradicting_targets=len(pairs) - len(set(keys)),
-        targets=Counter(targets),
+        targets=counts[0],
         distinct_values_by_field=_shared_fields(targets),
-        languages=Counter(record["language"] for record in records),
-        departments=Counter(record["department"] for record in records),
+        personal_values=find_personal_values(listed),
+        languages=counts[1],
+        departments=counts[2],
         date_range=(min(known), max(known)) if known else None,
         language=_detect_language(prompts),
     )

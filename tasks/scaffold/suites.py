@@ -13,6 +13,8 @@ from tasks.scaffold.sample_statistics import SampleStatistics
 
 Suite = dict[str, Any]
 MAX_REPEATED_SHARE = 0.5
+MIN_LISTED_SHARE = 0.95
+"""Minimum fraction of rows whose label must be in the suite's list."""
 
 
 def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[str, Any]) -> Suite:
@@ -30,16 +32,13 @@ def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[s
              "mostly": _min_unrepeated_share(sample)},
              "More repeats than that would be the file twice."),
     ]  # fmt: skip
-    if labels := sample.labels:
+    if sample.labels and (labels := sample.listable_values(sample.targets, MIN_LISTED_SHARE)):
         why = f"The file has these {len(labels)}; one row in twenty may have a new one before somebody should look."
-        expectations.append(_value_set_expectation("target", labels, why, mostly=0.95))
+        expectations.append(_value_set_expectation("target", labels, why))
     for key, seen in (("language", sample.languages), ("department", sample.departments)):
-        if key in mapping and len(seen) <= 50:
-            expectations.append(
-                _value_set_expectation(
-                    key, sorted(seen), "The file has these; another is new or misspelt.", mostly=0.95
-                )
-            )
+        if key in mapping and len(seen) <= 50 and (values := sample.listable_values(seen, MIN_LISTED_SHARE)):
+            why = "The file has these; another is new or misspelt."
+            expectations.append(_value_set_expectation(key, values, why))
     if sample.date_range:
         expectations.append(
             _make_expectation("expect_column_values_to_be_between", {"column": "retention_days_left", "min_value": 0},
@@ -84,7 +83,6 @@ def _make_expectation(kind: str, kwargs: dict[str, Any], why: str) -> dict[str, 
     return {"type": kind, "kwargs": kwargs, "why": why}
 
 
-def _value_set_expectation(column: str, values: list[str], why: str, mostly: float) -> dict[str, Any]:
-    return _make_expectation(
-        "expect_column_values_to_be_in_set", {"column": column, "value_set": values, "mostly": mostly}, why
-    )
+def _value_set_expectation(column: str, values: list[str], why: str) -> dict[str, Any]:
+    kwargs = {"column": column, "value_set": values, "mostly": MIN_LISTED_SHARE}
+    return _make_expectation("expect_column_values_to_be_in_set", kwargs, why)

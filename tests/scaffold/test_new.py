@@ -182,6 +182,8 @@ BINARY = bytes(range(256)) * 20
         (gzip.compress(as_csv(ROWS).encode())[:300], "its gzip stream ends early"),
         ("text,label,label\n" + "a,b,c\n" * 30, "more than one column 'label': the columns 2, 3 from the left"),
         (as_csv(ROWS).partition("\n")[2], "its first line looks like a row of data"),
+        ("I am Ada Lovelace my card is 4111111111111111,fraud\n" + as_csv(ROWS).partition("\n")[2],
+         "its first line looks like a row of data (column 1 has what looks like a name or a number of a person)"),
         ("text,label\n", "it has a header and no row"),
         (as_csv(ROWS[:9]), "9 of its 9 rows become records"),
         ("text,label\n" + "the same,a\nthe same,b\n" * 30, "ask 1 different things"),
@@ -199,6 +201,28 @@ def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
     project: Path, folder: Path, data: bytes | str, wanted: str
 ) -> None:
     assert wanted in refused(project, data, folder)
+
+
+@pytest.mark.parametrize(
+    ("answers", "kept"),
+    [
+        (["Ada Lovelace", "Alan Turing", "+44 20 7946 0958", "4111111111111111"], None),
+        (["water it", "cut it back", "leave it alone"] * 11 + ["call ada@example.org"], 3),
+    ],
+    ids=["answers are people", "one answer has an address"],
+)
+def test_what_is_personal_is_written_to_no_file(
+    project: Path, folder: Path, answers: list[str], kept: int | None
+) -> None:
+    rows = [row | {"topic": answers[number % len(answers)]} for number, row in enumerate(ROWS)]
+    (folder / "data.csv").write_text(as_csv(rows))
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), *ANSWERS)
+    assert "recurring answers, departments or languages look like names or numbers of people" in " ".join(told.split())
+    files = [path for path in (project / "examples" / "garden").rglob("*") if path.is_file()]
+    assert not [path for path in files for word in ("Lovelace", "7946", "4111", "ada@") if word in path.read_text()]
+    suite = config.read_plain_yaml(project / "examples" / "garden" / "governance" / "expectations" / "garden.yaml")
+    lists = [each for each in suite["expectations"] if each["kwargs"].get("column") == "target"]
+    assert [len(each["kwargs"]["value_set"]) for each in lists] == [kept] * (kept is not None)
 
 
 def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
