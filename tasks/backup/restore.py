@@ -27,7 +27,8 @@ def restore_backup(root: Path, backup: Path) -> RestoreResult:
     worktree for each run whose ref could be fetched. A ref that cannot be fetched does not prevent the restoration.
 
     Raises:
-        InputError: The checkout already has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
+        InputError: The checkout already has a state, another process is restoring one, or the backup lacks the ledger
+            and HALLMARK_LEDGER_URL is not set.
         Refused: The backup was changed, or is not valid.
         Unavailable: A disk operation failed.
     """
@@ -45,12 +46,15 @@ def restore_backup(root: Path, backup: Path) -> RestoreResult:
     try:
         return RestoreResult(manifest, _write_state(root, state, backup, manifest))
     except OSError as error:
+        if isinstance(error, FileExistsError) and error.filename == str(state):
+            text = f"{state}: another process restores it or has restored it; nothing is written over"
+            raise InputError(text) from None
         raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
 
 
 def _write_state(root: Path, state: Path, backup: Path, manifest: Manifest) -> tuple[str, ...]:
     checkout = Repository.open(root)
-    with files.atomic_folder(state, mode=0o700) as unfinished:
+    with files.new_atomic_folder(state, mode=0o700) as unfinished:
         shutil.copytree(backup / contents.STATE_FOLDER, unfinished, symlinks=True, dirs_exist_ok=True)
         contents.require_unchanged(
             unfinished,
@@ -69,7 +73,14 @@ def _write_state(root: Path, state: Path, backup: Path, manifest: Manifest) -> t
             ref = f"refs/hallmark/runs/{run}"
             if ref not in missing and checkout.run_git("for-each-ref", ref):
                 checkout.add_worktree(unfinished / "runs" / run, ref)
+        _remove_empty_folders(state)
     return missing
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for inner in sorted(folder.rglob("*"), reverse=True):
+        if inner.is_dir() and not inner.is_symlink() and not any(inner.iterdir()):
+            inner.rmdir()
 
 
 def _fetch_refs(checkout: Repository, bundle: Path) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
     The folder appears only when it is complete and verified.
 
     Raises:
-        InputError: The target exists, or is in the state folder.
+        InputError: The target exists, another process writes it, or it is in the state folder.
         Unavailable: A file cannot be read or written, for example because the disk is full.
         Refused: The copied state is not valid, or the clone is shallow or partial and lacks commits of its runs.
     """
@@ -47,7 +47,7 @@ def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
     if target.is_relative_to(state.resolve()):
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
     started_at, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
-    with _translate_errors(target), files.atomic_folder(target, mode=0o700) as unfinished:
+    with _translate_errors(target), files.new_atomic_folder(target, mode=0o700) as unfinished:
         _copy_state(state, unfinished / contents.STATE_FOLDER, with_keys)
         _bundle_refs(root, unfinished / contents.REFS_BUNDLE)
         entries = state_verification.require_valid_state(
@@ -161,4 +161,7 @@ def _translate_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, FileExistsError) and error.filename == str(target):
+            text = f"{target}: another process writes a backup there or has written one; name another"
+            raise InputError(text) from None
         raise Unavailable(f"{target}: no backup was written ({error}); see to the disk and try again") from None

@@ -197,23 +197,85 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.iterdir():
-        if left != target and final_path(left) == target:
-            shutil.rmtree(left, ignore_errors=True)
-    temporary_path = _temporary_path(target)
-    temporary_path.mkdir(mode=0o777 if mode is None else 0o700)
-    try:
+    for left in _temporary_folders(target):
+        shutil.rmtree(left, ignore_errors=True)
+    with _temporary_folder(target, mode) as temporary_path:
         yield temporary_path
-        if mode is not None:
-            temporary_path.chmod(mode)
-        _flush_to_disk(temporary_path)
+        _finish_folder(temporary_path, mode)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
         temporary_path.rename(target)
+
+
+@contextmanager
+def new_atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
+    """Write a new folder atomically, while other processes may try the same.
+
+    This is `atomic_folder`, except that nothing is removed that another process writes or has written. If several
+    processes begin at the same time, the first to finish succeeds.
+
+    Raises:
+        FileExistsError: The target exists and is not an empty folder, or another process is writing it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in _temporary_folders(target):
+        with _folder_lock(left, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_ours:
+            if not is_ours:
+                raise _target_exists_error(target)
+            shutil.rmtree(left, ignore_errors=True)
+    with _temporary_folder(target, mode) as temporary_path, _folder_lock(temporary_path, fcntl.LOCK_EX) as is_ours:
+        if not is_ours or not temporary_path.is_dir():  # another process took it for one that was left behind
+            raise _target_exists_error(target)
+        yield temporary_path
+        _finish_folder(temporary_path, mode)
+        if target.is_symlink() or (target.exists() and any(target.iterdir())):
+            raise _target_exists_error(target)
+        temporary_path.rename(target)
+
+
+def _target_exists_error(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "another process writes it or has written it", str(target))
+
+
+@contextmanager
+def _temporary_folder(target: Path, mode: int | None) -> Iterator[Path]:
+    temporary_path = _temporary_path(target)
+    temporary_path.mkdir(mode=0o777 if mode is None else 0o700)
+    try:
+        yield temporary_path
     finally:
         shutil.rmtree(temporary_path, ignore_errors=True)
+
+
+@contextmanager
+def _folder_lock(folder: Path, operation: int) -> Iterator[bool]:
+    """Lock a folder during the block, and yield whether it could be locked."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(handle, operation)
+        is_locked = True
+    except BlockingIOError:
+        is_locked = False
+    try:
+        yield is_locked
+    finally:
+        os.close(handle)
+
+
+def _temporary_folders(target: Path) -> list[Path]:
+    return [path for path in target.parent.iterdir() if path != target and final_path(path) == target]
+
+
+def _finish_folder(temporary_path: Path, mode: int | None) -> None:
+    if mode is not None:
+        temporary_path.chmod(mode)
+    _flush_to_disk(temporary_path)
 
 
 FICLONE_REQUEST = 0x40049409

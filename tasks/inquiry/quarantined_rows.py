@@ -60,6 +60,9 @@ class QuarantinedRow(FrozenModel):
     winner_row: int | None
 
 
+CSV_HEADER = f"{','.join(QuarantinedRow.model_fields)}\n".encode()
+
+
 @dataclass(frozen=True)
 class QuarantinedRows:
     layout: Layout
@@ -85,7 +88,7 @@ class QuarantinedRows:
     def write_csv(self, path: Path) -> None:
         rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
         with atomic_file(path) as file:
-            file.write(_csv_lines([rows.column_names]))
+            file.write(CSV_HEADER)
             for part in rows.to_batches(max_chunksize=ROWS_PER_WRITE):
                 file.write(_csv_lines(zip(*(column.to_pylist() for column in part.columns), strict=True)))
 

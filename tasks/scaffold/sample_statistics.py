@@ -64,7 +64,7 @@ class SampleStatistics:
         return sorted(self.targets) if few and self.max_target_chars <= 80 and not self.distinct_values_by_field else []
 
     def listable_values(self, counts: Counter[str], mostly: float) -> list[str]:
-        """Return the sorted values in which nothing personal was found; an empty list if too few rows have such a value.
+        """Return the sorted values in which nothing personal was found; empty if too few rows have such a value.
 
         Args:
             counts: Number of rows with each value.
@@ -129,8 +129,7 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
     known = [day for day in dates if day]
     counts = (
         Counter(targets),
-        Counter(each["language"] for each in records),
-        Counter(each["department"] for each in records),
+        *(Counter(each[key] for each in records) for key in ("language", "department")),
     )
     listed = {value for count in counts if len(count) <= MAX_LABELS for value in count if value and len(value) <= 200}
     longest = max(prompts, key=lambda prompt: len(prompt.encode()))

@@ -5,10 +5,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks.backup import contents, state_verification
+from tasks.backup import contents, restore, save, state_verification
 from tasks.backup.restore import restore_backup
 from tasks.backup.save import save_backup
 from tasks.core import files
@@ -34,6 +35,7 @@ from tests.tiny_project import ROOT, commit, git
 APPENDS = """
 import sys
 from pathlib import Path
+from typing import Any
 from tasks.ledger.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -165,6 +167,36 @@ def test_it_is_taken_while_another_process_writes(house: House, tmp_path: Path) 
         finally:
             other.kill()
     assert not list((tmp_path / "backup-1" / "state").glob("ledger.db-*")), "all of it is in one file"
+
+
+def test_of_two_backups_to_one_name_the_first_is_whole(
+    house: House, there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, target = save._bundle_refs, tmp_path / "backup"
+
+    def meanwhile(*args: Path) -> None:
+        with pytest.raises(InputError, match="another process writes a backup there"):
+            save_backup(house.root, target, with_keys=False)
+        bundle(*args)
+
+    monkeypatch.setattr(save, "_bundle_refs", meanwhile)
+    save_backup(house.root, target, with_keys=False)
+    restore_backup(there, target)
+
+
+def test_of_two_restorations_at_once_the_first_is_whole(
+    backup: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = restore._fetch_refs
+
+    def meanwhile(*args: Any) -> tuple[str, ...]:
+        with pytest.raises(InputError, match="another process restores it"):
+            restore_backup(there, backup)
+        return fetch(*args)
+
+    monkeypatch.setattr(restore, "_fetch_refs", meanwhile)
+    restore_backup(there, backup)
+    assert open_ledger(there / ".hallmark").last_seq() == contents.read_manifest(backup).entries
 
 
 def test_a_plain_copy_of_the_file_lacks_what_was_recorded_last(house: House, tmp_path: Path) -> None:

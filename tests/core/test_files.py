@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.files import STATE_UMASK, atomic_file, atomic_folder, copy_tree, read_json, write_json
+from tasks.core.files import (
+    STATE_UMASK,
+    atomic_file,
+    atomic_folder,
+    copy_tree,
+    new_atomic_folder,
+    read_json,
+    write_json,
+)
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
@@ -89,3 +97,26 @@ def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "out"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.d", ".out.old", "out"]
+
+
+def test_a_new_folder_that_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
+    with new_atomic_folder(tmp_path / "out") as first:
+        (first / "mine").touch()
+        with pytest.raises(FileExistsError), new_atomic_folder(tmp_path / "out"):
+            pass
+        assert (first / "mine").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_new_folder_that_another_process_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError), new_atomic_folder(tmp_path / "out"):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "theirs").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "theirs"]
+
+
+def test_what_a_killed_process_left_of_a_new_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / f".out.{'0' * 16}" / "half").mkdir(parents=True)
+    with new_atomic_folder(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"]

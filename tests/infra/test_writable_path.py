@@ -44,5 +44,6 @@ def test_every_caller_that_writes_what_a_user_names_stays_out_of_the_state() -> 
     }
     within = {name for name, every in calls.items() if any("in_state=True" in call for call in every)}
     assert within == {"identity.py"}, "which never replaces a file"
+    assert all("," in call for every in calls.values() for call in every), "each says how its own files begin"
     assert {name for name, every in calls.items() if every} == NAMED_BY_USERS | within
     assert "require_outside_state(to)" in (CLI / "audit.py").read_text()

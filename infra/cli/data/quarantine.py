@@ -44,7 +44,7 @@ def quarantine(
     quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or ())
     shown = [] if csv and not as_json else quarantined.first_rows(limit)
     if csv:
-        with shared.writable_path(csv) as path:
+        with shared.writable_path(csv, quarantined_rows.CSV_HEADER) as path:
             quarantined.write_csv(path)
     if as_json:
         rows, counts = ([entry.model_dump() for entry in part] for part in (shown, quarantined.count_by_rule()))
