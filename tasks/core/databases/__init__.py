@@ -1,7 +1,8 @@
 """SQL databases: connections, schema versions, and repair of SQLite files.
 
-sqlite_journals.py  removal of SQLite journals that name a super-journal
-database.py         SQLite and Postgres engines with one writer at a time
-migrations.py       schema versions of databases, and migration from older ones
-mlflow_database.py  atomic creation of MLflow's tables in a SQLite file
+sqlite_journals.py   removal of SQLite journals that name a super-journal
+postgres_options.py  options in the query of a Postgres URL
+database.py          SQLite and Postgres engines with one writer at a time
+migrations.py        schema versions of databases, and migration from older ones
+mlflow_database.py   atomic creation of MLflow's tables in a SQLite file
 """

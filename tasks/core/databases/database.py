@@ -6,6 +6,7 @@ with the execution option `takes_turn=False` only reads, and does not wait for a
 """
 
 import sqlite3
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from tasks.core.databases import postgres_options
 from tasks.core.errors import InputError, Unavailable
 
 SQLITE_PAGE_BYTES = 16384
@@ -80,12 +82,17 @@ def postgres_engine(url: URL, table: str, lock: int) -> Engine:
     """Return an engine for a Postgres database.
 
     Args:
-        url: URL of the database, including the driver.
+        url: URL of the database, including the driver, as `parse_postgres_url` returns it.
         table: Table that every writer locks, so that only one of them writes at a time.
         lock: Number of the advisory lock that writers take until the table exists. Any role that can connect can take
             this lock.
     """
-    engine = create_engine(url, poolclass=NullPool)
+    arguments = postgres_options.connect_arguments(url.query)
+    engine = create_engine(url.set(query={}), poolclass=NullPool, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def _end_connect_timeout(connection: Any, _: object) -> None:
+        connection._usock.settimeout(None)  # pg8000 applies it to every statement too
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -123,6 +130,10 @@ def parse_postgres_url(configured: str, variable: str) -> URL:
         raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     except ModuleNotFoundError:
         raise Unavailable("a Postgres database needs a driver; run `pip install 'hallmark[postgres]'`") from None
+    try:
+        postgres_options.connect_arguments(url.query)
+    except ValueError as error:
+        raise InputError(f"{variable}: {error}") from None
     return url
 
 
@@ -150,7 +161,7 @@ def translate_database_errors(database_name: str) -> Iterator[None]:
             "Check that the database is up, writable and "
             "not full, then try again"
         ) from error
-    except ConnectionError as error:  # raised by pg8000 if Postgres reset the connection
+    except (ConnectionError, TimeoutError, ssl.SSLError) as error:  # of pg8000's connection
         raise Unavailable(f"{database_name} cannot be used ({error}); nothing was recorded. Try again") from error
 
 

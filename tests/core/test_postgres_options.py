@@ -1,0 +1,108 @@
+"""Options of a Postgres URL, as libpq has them: TLS, which a real server speaks, and the time to wait for it."""
+
+import datetime
+import ipaddress
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sqlalchemy import text
+
+from tasks.core.databases import database
+from tasks.core.errors import InputError, Unavailable
+from tests.governed import postgres
+from tests.governed.postgres import sql
+
+
+def asked(url: str, question: str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") -> object:
+    engine = database.postgres_engine(database.parse_postgres_url(url, "URL"), "none", 0)
+    with engine.connect().execution_options(takes_turn=False) as connection:
+        return connection.execute(text(question)).scalar()
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A server that speaks TLS as 127.0.0.1, and the file with its certificate."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "db")])
+    now = datetime.datetime.now(datetime.UTC)
+    alternatives = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(alternatives, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "server.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with postgres.cluster() as cluster:
+        for kept, content in (("server.crt", (folder / "server.crt").read_bytes()), ("server.key", secret)):
+            path = cluster.folder / "data" / kept
+            path.write_bytes(content)
+            path.chmod(0o600)
+            shutil.chown(path, (cluster.folder / "data").stat().st_uid)
+        with (cluster.folder / "data" / "postgresql.auto.conf").open("a") as settings:
+            settings.write("ssl = on\n")
+        sql(cluster.url, "SELECT pg_reload_conf()")
+        yield cluster.url, folder / "server.crt"
+
+
+@pytest.mark.slow
+def test_what_a_server_is_asked_about_tls(secured: tuple[str, Path], tmp_path: Path) -> None:
+    url, certificate = secured
+    elsewhere = url.replace("127.0.0.1", "localhost")
+    assert asked(f"{url}?sslmode=disable") is False
+    assert asked(f"{url}?sslmode=require&connect_timeout=20") is True
+    assert asked(f"{url}?sslmode=verify-full&sslrootcert={certificate}") is True
+    assert asked(f"{elsewhere}?sslmode=verify-ca&sslrootcert={certificate}") is True
+    for wrong in (f"{url}?sslmode=verify-full", f"{elsewhere}?sslmode=verify-full&sslrootcert={certificate}"):
+        with (
+            pytest.raises(Unavailable, match="the ledger cannot be used"),
+            database.translate_database_errors("the ledger"),
+        ):
+            asked(wrong)
+    assert asked(f"{url}?application_name=hallmark", "SHOW application_name") == "hallmark"
+
+
+@pytest.mark.slow
+def test_the_time_to_connect_is_none_for_a_statement(secured: tuple[str, Path]) -> None:
+    assert asked(f"{secured[0]}?connect_timeout=1", "SELECT 7 FROM pg_sleep(1.5)") == 7
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pg8000 leaves the socket open
+def test_a_server_that_says_nothing_is_waited_for_as_long_as_the_url_says() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(Unavailable, match="the ledger cannot be used"),
+        database.translate_database_errors("the ledger"),
+    ):
+        asked(f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/d?connect_timeout=1")
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        (
+            "sslmode=maybe",
+            "URL: sslmode: expected one of disable, prefer, .* verify-full, got 'maybe'",
+        ),
+        ("connect_timeout=soon", "URL: connect_timeout: expected seconds, got 'soon'"),
+        ("password=s3cret&user=u", "URL: it has the option password; expected sslmode, "),
+        ("sslrootcert=/ca.pem", "URL: sslrootcert has no effect with sslmode prefer"),
+        ("sslmode=verify-ca&sslrootcert=/not/there.pem", r"cannot be read \(No such file or directory\)"),
+    ],
+)
+def test_an_option_that_is_none_is_told_in_words(query: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        database.parse_postgres_url(f"postgresql://127.0.0.1/d?{query}", "URL")
+    assert "s3cret" not in str(caught.value)
