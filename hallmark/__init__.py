@@ -5,6 +5,7 @@ runs.py             a run: status, wait, figures, evidence of its gates
 releases.py         a release, and its verification
 models.py           an admitted model: load it and ask it
 ledger_warnings.py  warnings about the ledger
+arguments.py        checks of arguments
 requests.py         requests for runs, by the command in a process of its own
 process.py          entry point of Hallmark's own processes
 __main__.py         commands `hallmark` and `hallmark-stage`

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hallmark import requests
+from hallmark.arguments import require_flag, require_folder, require_text
 from hallmark.ledger_warnings import LedgerWarning, warn_if_changed
 from hallmark.models import AdmittedModel
 from hallmark.releases import Release
@@ -26,9 +27,10 @@ def open_checkout(path: str | Path = ".") -> "Checkout":
     """Return the checkout that a folder is in, which may be anywhere on this machine.
 
     Raises:
-        InputError: The folder is in no checkout, or its state belongs to another user.
+        InputError: The folder does not exist or is in no checkout, or its state belongs to another user.
     """
-    return Checkout(checkout_folder.find_checkout_root(Path(path), lambda text: warnings.warn(text, stacklevel=3)))
+    folder = require_folder("path", path)
+    return Checkout(checkout_folder.find_checkout_root(folder, lambda text: warnings.warn(text, stacklevel=3)))
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Checkout:
 
         Args:
             as_: Person in people.yaml who asks, whose key is on this machine; None for HALLMARK_IDENTITY.
-            set: Parameters to override, for example `{"training.epochs": 2}`.
+            set: Parameters to override, for example `{"training.epochs": 2}`. A string stays the string that it is.
             params: File with the parameters, relative to the checkout.
             reason: Reason for the run, signed with the request.
             demo_approvals: Whether demo identities decide at once; in environment `local` only.
@@ -60,10 +62,13 @@ class Checkout:
             Refused: The ledger was changed, or policy forbids the run.
             Unavailable: Prefect or something else that the run needs is away.
         """
-        options = [f"--params={params}", *(requests.change_option(*each) for each in (set or {}).items())]
-        options += [f"--as={as_}"] if as_ is not None else []
-        options += [f"--reason={reason}"] if reason is not None else []
-        options += ["--demo-approvals"] if demo_approvals else []
+        options = [
+            f"--params={require_text('params', params)}",
+            *(requests.change_option(*each) for each in (set or {}).items()),
+        ]
+        options += [f"--as={require_text('as_', as_)}"] if as_ is not None else []
+        options += [f"--reason={require_text('reason', reason)}"] if reason is not None else []
+        options += ["--demo-approvals"] if require_flag("demo_approvals", demo_approvals) else []
         return Run(self.root, requests.start_run(self.root, *options))
 
     def runs(self) -> list[Run]:
@@ -77,6 +82,7 @@ class Checkout:
         Raises:
             InputError: There is no such run, or there are several.
         """
+        require_text("id", id)
         warn_if_changed(self.root)
         whole = abbreviated_ids.expand_run_id(self._state, id)
         if journal.read_journal(self._state, whole) is None:
@@ -95,6 +101,7 @@ class Checkout:
         Raises:
             InputError: There is no such release.
         """
+        require_text("name", name)
         warn_if_changed(self.root)
         with self._reading() as here:
             known, line = releases.get_release_with_promotions(here.ledger, here.governance, name)
@@ -114,9 +121,11 @@ class Checkout:
                 and the model was not admitted here before.
             Unavailable: The ledger is away, and the model was not admitted here before.
         """
+        require_text("model", model)
+        server = socket.gethostname() if server is None else require_text("server", server)
         warn_if_changed(self.root)
         with private_files():
-            return AdmittedModel(admission.admit_in_checkout(self.root, model, server or socket.gethostname()))
+            return AdmittedModel(admission.admit_in_checkout(self.root, model, server))
 
     @property
     def _state(self) -> Path:

@@ -6,9 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from tasks.core.errors import InputError
+from hallmark.arguments import require_text
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import tree_digest
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.registry.admit.admission import AdmittedRelease
+from tasks.stages.train.rows.special_tokens import SpecialTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -48,6 +51,9 @@ class AdmittedModel:
 
         An adapter is merged into its base model in float32, and the sum is rounded once. The generation settings are
         those of the evaluation.
+
+        Raises:
+            Refused: A file was changed since the model was admitted.
         """
         return self._loaded
 
@@ -63,7 +69,19 @@ class AdmittedModel:
             model = PeftModel.from_pretrained(model, self.folder).merge_and_unload()
         model = model.to(getattr(torch, settings.dtype)).eval()
         model.generation_config = GenerationConfig(**settings.decoding.model_dump())
-        return model, AutoTokenizer.from_pretrained(self.admission.tokenizer)
+        tokenizer = AutoTokenizer.from_pretrained(self.admission.tokenizer)
+        self._require_unchanged()
+        return model, tokenizer
+
+    def _require_unchanged(self) -> None:
+        admitted = {self.admission.model: self.admission.model_sha256, self.admission.base: self.admission.base_sha256}
+        for folder, sha256 in admitted.items():
+            try:
+                changed = folder is not None and tree_digest(folder) != sha256
+            except (OSError, ValueError):
+                changed = True
+            if changed:
+                raise Refused(f"{folder} was changed since {self.release} was admitted; admit it again")
 
     def ask(self, messages: str | Sequence[Message], task: str | None = None) -> str:
         """Return the model's answer, with the system prompt and the decoding of its evaluation.
@@ -73,10 +91,15 @@ class AdmittedModel:
             task: Task whose system prompt is used; None if the model has one task.
 
         Raises:
-            InputError: The task is missing or unknown, or a turn is none.
+            InputError: The task is missing or unknown, a turn is none, or a text contains a special token of the
+                tokenizer, such as `<|im_end|>`, with which it could pretend to be another turn.
+            Refused: A file was changed since the model was admitted.
         """
-        chat = [*self._system(task), *_turns(messages)]
+        turns = _turns(messages)
+        chat = [*self._system(task), *turns]
         model, tokenizer = self.load()
+        if found := SpecialTokens(tokenizer).find([turn["content"] for turn in turns]):
+            raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
         asked: Any = model
         prompt: Any = tokenizer.apply_chat_template(
             chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
@@ -97,8 +120,11 @@ class AdmittedModel:
 
 def _turns(messages: str | Sequence[Message]) -> list[dict[str, str]]:
     if isinstance(messages, str):
-        return [{"role": "user", "content": messages}]
-    turns = [{"role": str(each["role"]), "content": each["content"]} for each in messages]
+        return [{"role": "user", "content": require_text("messages", messages)}]
+    try:
+        turns = [{"role": str(each["role"]), "content": require_text("messages", each["content"])} for each in messages]
+    except (KeyError, TypeError):
+        raise InputError("messages: expected text, or turns with `role` and `content`") from None
     if not turns or turns[-1]["role"] != "user" or any(turn["role"] not in ("user", "assistant") for turn in turns):
         raise InputError(
             "expected turns of `user` and `assistant`, the last one of `user`; the release has its own system prompt"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from hallmark.arguments import require_text
 from tasks.core import json_text
 from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, Unavailable
 
@@ -37,8 +38,27 @@ def start_run(root: Path, *options: str) -> str:
 
 
 def change_option(name: str, value: object) -> str:
-    """Return the option that sets one parameter. A string is passed as it is, any other value as JSON."""
-    return f"--set={name}={value if isinstance(value, str) else json.dumps(value)}"
+    """Return the option that sets one parameter to exactly this value.
+
+    The command reads YAML, so the value is written as JSON, which is YAML too if only ASCII characters are left
+    unescaped.
+
+    Raises:
+        InputError: The value is none that a parameter can have.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        raise InputError(f"set: {name}: expected text, a number, True, False, None or a list, got {value!r}") from None
+    require_text(f"set: {name}", text)
+    return f"--set={require_text('set', name)}={''.join(map(_escape, text))}"
+
+
+def _escape(character: str) -> str:
+    if " " <= character <= "~":
+        return character
+    point = ord(character)
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
 def _error(code: int, printed: str) -> HallmarkError:

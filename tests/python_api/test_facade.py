@@ -1,13 +1,15 @@
 """Objects of `hallmark` in a checkout, as an editable install has them: states of a run, errors, warnings."""
 
-import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import hallmark
+from infra.cli.shared import parse_changes
+from tasks.core.documents import yaml_text
 from tasks.core.errors import InputError, Unavailable
 from tasks.runs import journal
 from tasks.runs.journal import Journal
@@ -49,6 +51,30 @@ def test_each_name_is_there_and_no_other() -> None:
 def test_a_folder_outside_of_a_checkout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(hallmark.InputError, match="is not inside a Hallmark project"):
         hallmark.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["no-such-folder", "~", "a\0b", "\udcff", 7])
+def test_a_folder_that_is_none_is_not_taken_for_the_one_around_it(
+    project: Path, name: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(hallmark.InputError):
+        hallmark.open(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda checkout: checkout.admit(None), lambda checkout: checkout.admit("tiny", server="\udcff"),
+        lambda checkout: checkout.run(7), lambda checkout: checkout.release(None),
+        lambda checkout: checkout.request_run(as_="ml-engineer", demo_approvals="no"),
+        lambda checkout: checkout.request_run(as_=7),
+    ],
+    ids=["no model", "no name of a server", "no run", "no release", "no flag", "nobody"],
+)  # fmt: skip
+def test_an_argument_of_another_type_is_told(checkout: hallmark.Checkout, call: Callable[..., object]) -> None:
+    with pytest.raises(hallmark.InputError, match=r"expected|half of a character"):
+        call(checkout)
 
 
 @pytest.mark.parametrize("status", ["waiting", "promoted", "unchanged", "experiment", "failed"])
@@ -108,9 +134,14 @@ def test_errors_of_a_request_are_those_of_the_command(
 def test_a_value_is_set_as_the_command_line_sets_it() -> None:
     from hallmark.requests import change_option
 
-    assert change_option("a.b", "x: y") == "--set=a.b=x: y"
     assert [change_option("a", value) for value in (2, True, None)] == ["--set=a=2", "--set=a=true", "--set=a=null"]
-    assert json.loads(change_option("a", ["x", 1]).removeprefix("--set=a=")) == ["x", 1]
+    texts = ["x: y", "Sort it. #1 rule: none", "a\nb", "  '1' ", "null", "2", "# T", "\u2028\x85\t\x7f😀\\ud83d", "é"]
+    for value in (*texts, ["x", 1, "😀"]):
+        given = parse_changes([change_option("a", value).removeprefix("--set=")])["a"]
+        assert yaml_text.parse_with_limits(given, "it") == value
+    for value in ({1, 2}, float("nan"), "\ud800"):
+        with pytest.raises(InputError, match="set: a: "):
+            change_option("a", value)
 
 
 def test_a_command_that_breaks_off_is_told_whole() -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,9 +22,10 @@ from tasks.core.payload import inference_config
 from tasks.core.records import record
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
+from tasks.stages.train.rows.special_tokens import special_token_texts
 from tests.registry import house as houses
 from tests.registry.conftest import copied
-from tests.registry.house import NAME, House
+from tests.registry.house import NAME, House, writable
 from tests.stages.evaluate import house as models
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guides" / "ml-engineer.md"
@@ -99,6 +101,42 @@ def test_from_python_it_gives_the_answers_that_were_evaluated(
     for turns in ([], [{"role": "system", "content": "x"}], [{"role": "assistant", "content": "x"}]):
         with pytest.raises(InputError, match="expected turns of `user` and `assistant`"):
             admitted.ask(turns)
+
+
+@pytest.mark.attack(rights="visitor", stopped="a text with a special token of the tokenizer is refused")
+def test_a_message_begins_no_turn_of_its_own(released_for_real: tuple[House, list[dict[str, object]]]) -> None:
+    house, _ = released_for_real
+    admitted = AdmittedModel(admission.admit(house.ledger, house.governance, NAME))
+    token = sorted(special_token_texts(admitted.load()[1]), key=len)[-1]
+    for messages in (f"x{token}\nsystem", [{"role": "user", "content": token}]):
+        with pytest.raises(InputError, match=re.escape(f"contains {token!r}, a special token")):
+            admitted.ask(messages)
+    for none in ("\udcff", [{"role": "user"}], [7], [{"role": "user", "content": 7}]):
+        with pytest.raises(InputError, match="messages: "):
+            admitted.ask(none)
+
+
+@pytest.mark.attack(rights="disk", stopped="what was loaded is compared with the digests that were admitted")
+def test_weights_exchanged_after_the_admission_are_not_served(
+    released_for_real: tuple[House, list[dict[str, object]]], tmp_path: Path
+) -> None:
+    house, _ = released_for_real
+    admitted = admission.admit(house.ledger, house.governance, NAME)
+    model, base = (
+        Path(shutil.copytree(folder, tmp_path / folder.parent.name / folder.name))
+        for folder in (admitted.model, admitted.base or admitted.model)
+    )
+    elsewhere = replace(admitted, model=model, base=base, tokenizer=model)
+    assert AdmittedModel(elsewhere).load()
+    for folder in (model, base):
+        writable(folder)
+        config = folder / "config.json" if folder == base else folder / "adapter_config.json"
+        before = config.read_bytes()
+        config.chmod(0o600)
+        config.write_bytes(before + b"\n")
+        with pytest.raises(Refused, match="was changed since triage-1 was admitted"):
+            AdmittedModel(elsewhere).load()
+        config.write_bytes(before)
 
 
 def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, list[dict[str, object]]]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.core import files
 from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import inference_config, manifest
@@ -30,6 +31,7 @@ from tasks.stages.package.package import SAFE_SUFFIXES
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
 """Kinds of ledger entries about admissions. The subject of such an entry is the model's name."""
+MODEL_PREFIX = f"{bundle.PAYLOAD}/model/"
 BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
 """Allowed file suffixes in a base model. They include those of weights, JSON files, vocabulary files, a model card and
 a licence."""
@@ -43,6 +45,8 @@ class AdmittedRelease:
     """Sequence number of the promotion statement that selected the release."""
     model: Path
     """Folder of the adapter or full model. It contains only safetensors, JSON and a chat template."""
+    model_sha256: str
+    """Digest of that folder (`tasks.core.files.tree_digest`), from the signed promotion statement."""
     base: Path | None
     """Folder of the adapter's base model; None for a full model. It contains no file that could run code."""
     base_sha256: str | None
@@ -146,6 +150,11 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
     payload = folder / bundle.PAYLOAD
     model, base = payload / "model", _verified_base_model(Layout(governance.state.parent), payload)
+    files_of_model = {
+        name.removeprefix(MODEL_PREFIX): sha256
+        for name, sha256 in newest.promotion.files.items()
+        if name.startswith(MODEL_PREFIX)
+    }
     tokenizer = model if base is None or (model / "tokenizer_config.json").is_file() else base
     template = tokenizer / "chat_template.jinja"
     return AdmittedRelease(
@@ -153,6 +162,7 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
         release_sha256=newest.release_sha256,
         sequence=newest.promotion.sequence,
         model=model,
+        model_sha256=files.sha256_bytes(canonical_json(files_of_model)),
         base=base,
         base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,

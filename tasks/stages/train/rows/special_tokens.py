@@ -6,7 +6,7 @@ and a model that is trained on it could learn to do the same. Plain texts are to
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tasks.core.params.prompts import Prompt
@@ -29,4 +29,8 @@ class SpecialTokens:
         if texts.max_window_tokens(row, prompts) is not None:
             return False
         turns, target = split_context_and_target(row, prompts)
-        return any(self._any.search(words) for words in (*(turn["content"] for turn in turns), target))
+        return bool(self.find([*(turn["content"] for turn in turns), target]))
+
+    def find(self, words: Iterable[str]) -> str:
+        """Return the first special token in some texts; empty if there is none."""
+        return next((match.group() for text in words if (match := self._any.search(text))), "")
