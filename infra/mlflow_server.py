@@ -32,7 +32,7 @@ USER_NAME = "hallmark"
 AUTH_CONFIG = """\
 [mlflow]
 default_permission = READ
-database_uri = sqlite:///{database}
+database_uri = {database}
 admin_username = {user}
 authorization_function = {access_module}:authenticate
 grant_default_workspace_access = false
@@ -106,7 +106,8 @@ def _prepare_environment(root: Path) -> dict[str, str]:
         users.unlink(missing_ok=True)
     password = access.read_secret(secret_file(root), "MLflow's")
     access_module = installed_module_name("infra.tracking_access")
-    text = AUTH_CONFIG.format(database=users.resolve(), user=USER_NAME, access_module=access_module)
+    database = mlflow_database.sqlite_uri(users.resolve()).replace("%", "%%")  # MLflow's parser interpolates
+    text = AUTH_CONFIG.format(database=database, user=USER_NAME, access_module=access_module)
     files.write_bytes(settings, text.encode())
     return {
         **os.environ,

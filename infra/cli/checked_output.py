@@ -3,14 +3,19 @@
 Without this, a full disk to which the output is redirected would be reported as a full disk of the checkout.
 """
 
+import codecs
+import json
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import IO, Any, TypeVar, cast
 
 from tasks.core.errors import Unavailable
 
 Result = TypeVar("Result")
+JSON_ESCAPES = "hallmark-json-escapes"
+"""Name under which the error handler of `install_checked_stdout` is registered."""
 
 
 class CheckedOutput:
@@ -49,6 +54,17 @@ class CheckedOutput:
 
 
 def install_checked_stdout() -> None:
-    """Replace `sys.stdout` with a stream that raises write errors as `Unavailable`."""
+    """Replace `sys.stdout` with a stream that raises write errors as `Unavailable`.
+
+    A character that the output's encoding lacks is written as JSON writes it, so that JSON documents stay valid.
+    """
     if sys.stdout:  # None if the program was started with stdout closed
+        codecs.register_error(JSON_ESCAPES, _escape_as_json)
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors=JSON_ESCAPES)
         sys.stdout = cast(Any, CheckedOutput(sys.stdout))
+
+
+def _escape_as_json(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "it is registered for output alone"
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

@@ -18,6 +18,7 @@ from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.escaping import escape_to_one_line, escaped_json
 from tasks.core.files import open_regular_file
 from tasks.core.machine import locks
+from tasks.core.params.values import NAME_PATTERN
 
 if TYPE_CHECKING:
     from tasks.runs.checkout import Checkout
@@ -83,11 +84,13 @@ def acting_person(option_value: str | None) -> str:
     """Return the id of the acting person, from --as or HALLMARK_IDENTITY.
 
     Raises:
-        InputError: Neither is given.
+        InputError: Neither is given, or it is not an id.
     """
     who = option_value or os.environ.get("HALLMARK_IDENTITY")
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
+    if not NAME_PATTERN.fullmatch(who):
+        raise InputError(f"{who!r} is nobody in people.yaml; an id has lower-case letters, digits, - and _")
     return who
 
 

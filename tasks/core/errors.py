@@ -61,6 +61,20 @@ DISK_FULL_MESSAGE = os.strerror(errno.ENOSPC)
 """Message of the operating system for a full disk (ENOSPC). Subprocesses print this message to stderr."""
 
 
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Error codes of the operating system that say nothing about the file that was to be read: too many open files, too
+little memory, a failing disk."""
+
+
+def find_shortage(error: BaseException | None) -> OSError | None:
+    """Return the error, or its cause, that is due to the machine and not to the file that was to be read."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def is_disk_full(error: BaseException | None) -> bool:
     """Return whether an error, or one of its causes, is due to a full disk (ENOSPC).
 

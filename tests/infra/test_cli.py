@@ -54,6 +54,7 @@ AS_PROCESSES = ("nosuch", "run --as risk-officer")
     [
         ("run", 2, "who are you? Say --as ID"),
         ("run --as stranger", 2, "'stranger' is nobody in people.yaml"),
+        ("run --as ML-Engineer", 2, "'ML-Engineer' is nobody in people.yaml"),
         ("run --as data-owner", 2, "owns messages and would have to approve that at the data gate"),
         (
             "run --as risk-officer",
@@ -75,6 +76,7 @@ AS_PROCESSES = ("nosuch", "run --as risk-officer")
         ("gates show 20260101-000000-0000 data", 2, "has asked nothing"),
         ("releases show tiny-9", 2, "tiny-9"),
         ("releases verify nowhere", 2, "does not exist"),
+        ("releases verify . --root ''", 2, "expected a fingerprint"),
         ("data conflicts --as data-owner", 2, "no run here has been through `deduplicate`"),
         ("data conflicts nosuch --as data-owner", 2, "run nosuch has no conflicts here"),
         ("data conflicts ../.. --as data-owner", 2, "there is no run '../..' here"),

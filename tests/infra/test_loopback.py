@@ -3,10 +3,20 @@
 import os
 import urllib.request
 
+import httpx
 import pytest
 
 from infra import loopback, ports
 from tests.answering import listening
+
+
+def test_a_socks_proxy_keeps_nobody_from_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5h://127.0.0.1:9")  # nobody answers there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    loopback.bypass_proxy()
+    with listening("healthy") as (port, _), httpx.Client() as client:
+        assert client.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
 
 
 def test_a_server_of_this_machine_is_asked_past_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

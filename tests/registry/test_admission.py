@@ -13,6 +13,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.admit import admission, last_admission, ledger_rollback, outbox
 from tasks.registry.admit.admission import AdmittedRelease
 from tasks.registry.release import promotions
+from tasks.registry.verify import verification
 from tests.governed.house import raw
 from tests.registry.forging import swap
 from tests.registry.house import NAME, House, writable
@@ -56,6 +57,18 @@ def test_a_refusal_is_recorded_with_its_reason(released: House) -> None:
     (entry,) = released.ledger.entries(admission.REFUSED, NAME)
     assert "changed: payload/model/adapter_model" in entry.body["reason"]
     assert not released.ledger.entries(admission.ADMITTED, NAME)
+
+
+def test_a_release_that_could_not_be_looked_at_is_not_said_to_be_refused(
+    released: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("too many open files")
+
+    monkeypatch.setattr(verification, "require_valid_release", away)
+    with pytest.raises(Unavailable):
+        admit(released)
+    assert not released.ledger.entries(admission.REFUSED)
 
 
 @pytest.mark.attack(rights="disk", stopped="the release names its base model by digest")

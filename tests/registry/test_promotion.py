@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -28,7 +28,9 @@ from tasks.registry.promote import (
 )
 from tasks.registry.release import promotions
 from tasks.trust import dsse
+from tests.answering import Quiet, serving
 from tests.patience import wait_until
+from tests.registry.conftest import copied
 from tests.registry.house import COMMIT, NAME, House
 
 
@@ -91,6 +93,14 @@ def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
     assert tags["hallmark.dataset_sha256"] == tree_digest(layout.artefacts("split"))
     assert tags["hallmark.gate.data"] == sha256_file(Path(release.bundle) / "attestations" / "evidence" / "data.json")
     assert set(tags) >= {"hallmark.params_sha256", "hallmark.gate.evaluation", "hallmark.gate.release"}
+
+
+def test_mlflow_is_where_the_checkout_is_whatever_its_name(tmp_path: Path, challenged_once: Path) -> None:
+    house = copied(challenged_once, tmp_path / "we?ird per%41cent #1" / "house")
+    assert house.promote(house.run("run-2")).label == "triage-2"
+    assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
+    assert promotion.releases_mlflow_lacks(house.ledger, house.governance) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["we?ird per%41cent #1"]
 
 
 def test_asked_twice_a_run_makes_one_release(released: House) -> None:
@@ -235,7 +245,7 @@ def trickling() -> Iterator[str]:
     """An MLflow server that answers a byte a second, until it is ended."""
     ended = Event()
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
@@ -245,15 +255,11 @@ def trickling() -> Iterator[str]:
 
         do_POST = do_GET  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        ended.set()
-        server.shutdown()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as server:
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            ended.set()
 
 
 @contextmanager

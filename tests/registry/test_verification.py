@@ -1,14 +1,18 @@
 """A release is checked from its folder and the fingerprint of the root key."""
 
+import os
 import random
+import resource
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tasks.core.errors import Unavailable
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
@@ -49,6 +53,28 @@ def test_what_was_checked_ends_at_the_first_thing_wrong(released: House, folder:
     checked = releases.verify_release(folder, released.governance)
     assert [check.state for check in checked.checks] == ["ok", "ok", "no"]
     assert checked.against == "changed: payload/README.md"
+
+
+def test_a_process_that_can_open_no_file_says_nothing_of_a_release(released: House) -> None:
+    releases.verify_release(released.bundle(), released.governance)  # all that is imported with it is
+    root = released.root_of_trust
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (max(int(each.name) for each in Path("/proc/self/fd").iterdir()) + 2, hard)
+        )
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(Unavailable, match="nothing is said of it: Too many open files"):
+            releases.verify_release(released.bundle(), released.governance)
+        with pytest.raises(Unavailable, match="nothing is said of it: Too many open files"):
+            verification.verify_from_root(released.bundle(), root)
+    finally:
+        for handle in taken:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", ["", "nowhere", "payload"])

@@ -40,7 +40,7 @@ def verify(
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """
     folder = _find_folder(named)
-    fingerprint = keys.validate_fingerprint(root) if root else None
+    fingerprint = keys.validate_fingerprint(root) if root is not None else None
     with showing_step(f"verifying {folder}", None if as_json else console):
         verified = (
             folder_verification.verify_folder_from_root(folder, fingerprint)

@@ -10,7 +10,18 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-SQLITE_SCHEME = "sqlite:///"
+
+def sqlite_uri(file: Path) -> str:
+    """Return the URI of a SQLite file, in which characters such as `?` and `%` of its path are quoted.
+
+    A quoted URI names the driver too. Without it, MLflow would take the rest of the URI for the path of the file, and
+    create the folder.
+    """
+    from sqlalchemy import URL  # slow
+
+    plain = f"sqlite:///{file}"
+    quoted = URL.create("sqlite", database=str(file)).render_as_string()
+    return plain if quoted == plain else quoted.replace("sqlite:", "sqlite+pysqlite:", 1)
 
 
 def create_mlflow_tables(tracking_uri: str) -> None:
@@ -19,16 +30,27 @@ def create_mlflow_tables(tracking_uri: str) -> None:
     Concurrent calls are safe: the first process to finish creates the file.
 
     Args:
-        tracking_uri: Tracking URI. A URI that does not start with `sqlite:///` is ignored.
+        tracking_uri: Tracking URI. A URI that is not that of a SQLite file by its absolute path is ignored.
     """
-    file = Path(tracking_uri.removeprefix(SQLITE_SCHEME))
-    if not tracking_uri.startswith(f"{SQLITE_SCHEME}/") or "?" in tracking_uri or file.exists():
+    file = _sqlite_file(tracking_uri)
+    if file is None or file.exists():
         return
     from mlflow import MlflowClient
 
     file.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="making-", dir=file.parent) as folder:
         new_file = Path(folder) / file.name
-        MlflowClient(f"{SQLITE_SCHEME}{new_file}").search_experiments(max_results=1)
+        MlflowClient(sqlite_uri(new_file)).search_experiments(max_results=1)
         with suppress(FileExistsError):
             os.link(new_file, file)
+
+
+def _sqlite_file(tracking_uri: str) -> Path | None:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    with suppress(ArgumentError, ValueError):
+        url = make_url(tracking_uri)
+        if url.get_backend_name() == "sqlite" and not url.query and url.database and url.database.startswith("/"):
+            return Path(url.database)
+    return None

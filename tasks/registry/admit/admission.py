@@ -78,6 +78,8 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
             where = governance.policy.environment
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
         admitted = _verify_release(newest, governance, away)
+    except Unavailable:
+        raise
     except HallmarkError as error:
         outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
         raise

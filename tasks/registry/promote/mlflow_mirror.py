@@ -64,7 +64,7 @@ def registry_uri(state: Path) -> str:
     database in `.hallmark/`.
     """
     configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
-    return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
+    return configured or mlflow_database.sqlite_uri((state / "mlflow" / "mlflow.db").resolve())
 
 
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:

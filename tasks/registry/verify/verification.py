@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tasks.core.documents.document import document_error_message
-from tasks.core.errors import HallmarkError, Refused
+from tasks.core.errors import HallmarkError, Refused, Unavailable, find_shortage
 from tasks.core.formatting import format_time
 from tasks.policy.governance import LOCAL_ENVIRONMENT, Governance
 from tasks.policy.signed_document import KeyDirectory
@@ -45,10 +45,15 @@ def verify_release(folder: Path, governance: Governance) -> Verification:
 
 
 def verify_from_root(folder: Path, root_fingerprint: str) -> Verification:
-    """Verify a release with the fingerprint of a root key, which must not come from the same channel as the release."""
+    """Verify a release with the fingerprint of a root key, which must not come from the same channel as the release.
+
+    Raises:
+        Unavailable: The machine lacks memory or file descriptors, or its disk fails.
+    """
     try:
         trusted = trust.trust_from_root(folder, root_fingerprint)
     except CHECK_ERRORS as error:
+        _require_no_shortage(folder, error)
         against = Check(about="root of trust", state="no", text=describe_error(error))
         return Verification(
             release="", sha256="", root=root_fingerprint, checks=[against], unchecked=UNVERIFIABLE_CLAIMS
@@ -69,6 +74,7 @@ def require_valid_release(folder: Path, governance: Governance) -> SignedPromoti
 
     Raises:
         Refused: A check failed; the message describes the first failed check.
+        Unavailable: The machine lacks memory or file descriptors, or its disk fails.
     """
     checked, signed = _verify_and_read(folder, trust.trust_from_governance(governance), requires_weights=True)
     if checked.verdict == "invalid" or signed is None:
@@ -92,6 +98,7 @@ def _verify_and_read(
         for check in _run_checks(folder, data, signed, trusted, requires_weights):
             checks.append(check)
     except CHECK_ERRORS as error:
+        _require_no_shortage(folder, error)
         checks.append(Check(about="", state="no", text=describe_error(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
     unchecked = [*(_unverifiable_in_early_versions(signed.promotion) if signed else ()), *UNVERIFIABLE_CLAIMS]
@@ -100,6 +107,14 @@ def _verify_and_read(
         release=label, sha256=sha256, root=trusted.root_fingerprint, demo=demo, checks=checks, unchecked=unchecked
     )
     return found, signed
+
+
+def _require_no_shortage(folder: Path, error: Exception) -> None:
+    """Raise Unavailable if a check failed because of the machine, which says nothing about the release."""
+    if shortage := find_shortage(error):
+        raise Unavailable(
+            f"{folder} cannot be verified now, and nothing is said of it: {shortage.strerror}; see to it and try again"
+        )
 
 
 def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tasks.core.databases import mlflow_database
 from tasks.core.layout import Layout
 from tasks.runs.reporting.training_curve import CurvePoint
 
@@ -36,7 +37,7 @@ def tracking_uri(layout: Layout) -> str:
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if not given:
         folder.mkdir(parents=True, exist_ok=True)
-    return given or f"sqlite:///{folder / 'mlflow.db'}"
+    return given or mlflow_database.sqlite_uri(folder / "mlflow.db")
 
 
 def mlflow_metrics(points: Iterable[CurvePoint]) -> list[Any]:
