@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 from infra.doctor.finding import Finding
 from infra.prefect import server, watch_status
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.formatting import format_url
 from tasks.ledger import ledger
 from tasks.ledger.heads import publication
 from tasks.ledger.heads.places.setting import parse_places
@@ -63,20 +64,20 @@ def check_mlflow(root: Path) -> Iterator[Finding]:
 
 
 def check_ray(_root: Path) -> Iterator[Finding]:
-    address = os.environ.get("RAY_ADDRESS", "")
+    address, shown = os.environ.get("RAY_ADDRESS", ""), format_url(os.environ.get("RAY_ADDRESS", ""))
     if not address or address in ("auto", "local"):
         yield Finding("on this machine, for each training and where several workers answer")
         return
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():
-        yield Finding(f"RAY_ADDRESS: expected HOST:PORT, got {address}", "set it to where the cluster's head is")
+        yield Finding(f"RAY_ADDRESS: expected HOST:PORT, got {shown}", "set it to where the cluster's head is")
         return
     try:
         socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
     except (OSError, ValueError) as error:
-        yield Finding(f"RAY_ADDRESS {address} does not answer ({error})", "start the cluster, or unset RAY_ADDRESS")
+        yield Finding(f"RAY_ADDRESS {shown} does not answer ({error})", "start the cluster, or unset RAY_ADDRESS")
     else:
-        yield Finding(f"something answers at {address}; a training asks whether it is a Ray cluster that lets it in")
+        yield Finding(f"something answers at {shown}; a training asks whether it is a Ray cluster that lets it in")
 
 
 def check_heads(root: Path) -> Iterator[Finding]:

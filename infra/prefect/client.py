@@ -13,6 +13,7 @@ from flows import deployment_names
 from infra.prefect import access
 from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.formatting import format_url
 from tasks.runs.request import RunRequest
 from tasks.runs.requests.signed_requests import Envelope
 
@@ -52,9 +53,11 @@ def connected_client(root: Path, prefect: RunningPrefect) -> Iterator["SyncPrefe
                 yield client
     except httpx.HTTPError as error:
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
-            raise Unavailable(f"the Prefect server at {prefect.api} {_authentication_hint(root, prefect)}") from error
+            raise Unavailable(
+                f"the Prefect server at {format_url(prefect.api)} {_authentication_hint(root, prefect)}"
+            ) from error
         raise Unavailable(
-            f"the Prefect server at {prefect.api} does not answer ({error}); start it with `hallmark up`"
+            f"the Prefect server at {format_url(prefect.api)} does not answer ({error}); start it with `hallmark up`"
         ) from error
 
 

@@ -16,6 +16,7 @@ from flows import deployment_names
 from infra.prefect import access, server
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import DOCUMENT_ERRORS, Unavailable
+from tasks.core.formatting import format_url
 from tasks.core.json_text import parse
 from tasks.ledger.ledger import Ledger
 
@@ -55,9 +56,9 @@ def read_log_lines(root: Path, ledger: Ledger, run: str, pools: list[str]) -> li
         ) as client:
             return _fetch_lines(client, run, ours)
     except httpx.HTTPError as error:
-        raise Unavailable(f"the Prefect server at {up.api} does not answer ({error})") from error
+        raise Unavailable(f"the Prefect server at {format_url(up.api)} does not answer ({error})") from error
     except DOCUMENT_ERRORS as error:
-        raise Unavailable(f"what answers at {up.api} says something else than Prefect does") from error
+        raise Unavailable(f"what answers at {format_url(up.api)} says something else than Prefect does") from error
 
 
 def _fetch_lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLine]:

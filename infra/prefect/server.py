@@ -16,6 +16,7 @@ from infra.processes import HALLMARK_PROCESS, Process, end_process, spawn_proces
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.formatting import format_url
 from tasks.core.machine import locks
 from tasks.policy import judge_install
 from tasks.runs.outputs import dvc
@@ -111,7 +112,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
     if api := os.environ.get("PREFECT_API_URL"):
         server = None
         if not ports.prefect_responds(api, seconds=60):
-            raise Unavailable(f"the Prefect server at {api} (PREFECT_API_URL) does not answer")
+            raise Unavailable(f"the Prefect server at {format_url(api)} (PREFECT_API_URL) does not answer")
     else:
         server, api = _start_server(root, say)
     given = access.client_environment(root, api, is_own_server=server is not None)

@@ -1,6 +1,7 @@
 """Formatting of times, durations, fractions, sizes, counts, amounts and paths in commands, pages and messages."""
 
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def format_path(path: Path | str | bytes) -> str:
     """Format a path, truncated after MAX_PATH_CHARS characters."""
     text = os.fsdecode(path)
     return text if len(text) <= MAX_PATH_CHARS else f"{text[:MAX_PATH_CHARS]}… ({len(text):,} characters)"
+
+
+def format_url(url: str) -> str:
+    """Return a URL or address without passwords and tokens, for messages."""
+    shown = re.sub(r"(^|//)([^:@/\s]*):[^@/\s]*@", r"\1\2:***@", url)
+    return re.sub(r"(?i)([?&](?:password|passwd|token|secret|key)=)[^&\s]*", r"\1***", shown)

@@ -11,7 +11,6 @@ MLflow assigns its own version numbers, which can be higher than the version of 
 
 import logging
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from tasks.core.databases import mlflow_database, sqlite_journals
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
+from tasks.core.formatting import format_url
 from tasks.core.payload import manifest
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
@@ -299,5 +299,4 @@ class RegistryClient:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        where = re.sub(r"//([^:@/]*):[^@]*@", r"//\1:***@", self.uri)  # no password in a message
-        return Unavailable(f"MLflow at {where} cannot be used ({str(error).splitlines()[0]}); try again")
+        return Unavailable(f"MLflow at {format_url(self.uri)} cannot be used ({str(error).splitlines()[0]}); try again")

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from tasks.core.errors import InputError
+from tasks.core.formatting import format_url
 from tasks.ledger.heads.places.folder import FolderPlace
 from tasks.ledger.heads.places.git import GitPlace
 from tasks.ledger.heads.places.place import HeadPlace
@@ -26,8 +27,9 @@ def parse_places(value: str, checkout: Path, state: Path) -> list[HeadPlace]:
 
 def _parse_place(word: str, checkout: Path, state: Path) -> HeadPlace:
     if word.startswith("s3://"):
-        if not re.fullmatch(r"s3://[^/]+(/.*)?", word):
-            raise InputError(f"HALLMARK_LEDGER_HEADS: {word} names no bucket; expected s3://BUCKET/PREFIX")
+        if not re.fullmatch(r"s3://[^/:@]+(/.*)?", word):
+            told = "expected s3://BUCKET/PREFIX; keys of the store are read from the environment, as AWS_ACCESS_KEY_ID"
+            raise InputError(f"HALLMARK_LEDGER_HEADS: {format_url(word)} names no bucket; {told}")
         return S3Place(word.rstrip("/"))
     if "://" in word or word.endswith(".git") or re.match(r"[^/@]+@[^/:]+:", word):
         return GitPlace(word, state / "heads")
