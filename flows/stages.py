@@ -1,6 +1,7 @@
 """DVC stages as Prefect tasks."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from prefect import task
@@ -144,10 +145,30 @@ PROGRESS_LOG_SECONDS = 30.0
 """Minimum time in seconds between two progress lines in the log, so that they do not hide other lines."""
 
 
+MAX_LOG_CHARS = 2_000_000
+"""Maximum number of characters of one stage's output in the log, which Prefect keeps in its database and in a file."""
+
+
+class BoundedLog:
+    """Log of one stage's output, whose code decides what it prints and could fill the disk."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._chars = 0
+
+    def add(self, line: str) -> None:
+        """Write a line, unless the stage has printed too much. A note stands for the first line that is left out."""
+        before, self._chars = self._chars, self._chars + len(line) + 1
+        if self._chars <= MAX_LOG_CHARS:
+            self._write(line)
+        elif before <= MAX_LOG_CHARS:
+            self._write(f"the stage has printed {MAX_LOG_CHARS:,} characters; what it prints from here on is not kept")
+
+
 class _OutputListener:
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
-        self.log = get_run_logger()
+        self.log = BoundedLog(get_run_logger().info)
         self.artifact: Any = None
         self.percent = 0.0
         self.started = time.monotonic()
@@ -155,7 +176,7 @@ class _OutputListener:
 
     def receive_line(self, line: str) -> None:
         if not (reported := progress.parse_progress_line(line)):
-            self.log.info(line)
+            self.log.add(line)
             return
         _update_stage_state(
             self.run, self.name, StageState(state="running", seconds=self.elapsed_seconds(), progress=reported.text)
@@ -165,7 +186,7 @@ class _OutputListener:
         self._show(self.percent, reported.text)
         if time.monotonic() - self.logged > PROGRESS_LOG_SECONDS:
             self.logged = time.monotonic()
-            self.log.info(f"{self.name} {reported.text}")
+            self.log.add(f"{self.name} {reported.text}")
 
     def elapsed_seconds(self) -> float:
         return round(time.monotonic() - self.started, 1)
