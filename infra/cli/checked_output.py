@@ -60,7 +60,7 @@ def install_checked_stdout() -> None:
     """
     if sys.stdout:  # None if the program was started with stdout closed
         codecs.register_error(JSON_ESCAPES, _escape_as_json)
-        if isinstance(sys.stdout, TextIOWrapper):
+        if isinstance(sys.stdout, TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
             sys.stdout.reconfigure(errors=JSON_ESCAPES)
         sys.stdout = cast(Any, CheckedOutput(sys.stdout))
 

@@ -28,7 +28,7 @@ MAX_LOCKOUT = timedelta(hours=1)
 DEVICE_LIFETIME = timedelta(days=180)
 """Time for which a browser is remembered after the last sign-in with it."""
 ACCOUNT_LOCK_COUNT = 64
-"""Number of locks that all accounts share. With a lock for each name, strangers could fill the memory."""
+"""Number of locks that all accounts share. With one lock for each name, made-up names could exhaust the memory."""
 REFUSED_PASSWORD_MESSAGE = (
     "no such person, or another password; after five wrong ones in a row an account rests for a while"
 )

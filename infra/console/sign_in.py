@@ -90,9 +90,9 @@ def begin_session(
 
 
 def local_path_or_root(path: str) -> str:
-    """Return a path of this console unchanged, and `/` for any other address.
+    """Return `path` if it is a path of this console, and `/` otherwise.
 
-    A link can therefore not redirect people to another site after they sign in.
+    This prevents a link from redirecting people to another site after they sign in.
     """
     try:
         parts = urlsplit(path)

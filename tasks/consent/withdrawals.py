@@ -277,7 +277,7 @@ def _resolved_sources(governance: Governance) -> Iterator[tuple[Layout, Resolved
 
 
 def _has_other_governance(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
-    """Return whether a run was requested under another governance folder, in which anyone can be named as owner."""
+    """Return whether a run was requested under another governance folder. Such a folder can name anyone as owner."""
     named = signed_request.requested_governance(ledger, layout.root.name)
     return named is not None and (governance.state.parent / named).resolve() != governance.folder.resolve()
 

@@ -33,7 +33,7 @@ class Opening(DatedDocument):
     """SHA-256 of the facts that identify the cause. It prevents a second incident for the same cause."""
     severity: Severity
     role: Name | None
-    """Role that is allowed to close the incident; null if policy names no role, so that any person can close it."""
+    """Role that is allowed to close the incident. If it is null, policy names no role, and any person can close it."""
     text: str
     """Description of the event and of the required action. It names roles but no people, because it is sent out in
     notices."""

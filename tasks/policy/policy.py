@@ -257,8 +257,8 @@ def load_policy(governance: Path) -> Policy:
     """Read policy.yaml from a governance folder, for adoption.
 
     Raises:
-        InputError: The file is not valid, a tier has other gates than this version of Hallmark, or no role signs off
-            the code.
+        InputError: The file is not valid, a tier lacks a gate of this version of Hallmark or has another one, or no
+            role signs off the code.
     """
     path = governance / "policy.yaml"
     policy = config.load_settings(path, Policy, merge_keys=False)

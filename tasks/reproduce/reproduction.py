@@ -52,7 +52,7 @@ class ReproducedStage(FrozenModel):
     wanted: Sha256
     """Digest of the original output. For stage `package`, this is the digest of the payload."""
     found: Sha256 | None
-    """Digest of the new output; null if the stage could not be built."""
+    """Digest of the new output; null if the stage could not be run again."""
     why: str
     """Reason why the stage could not be built, or a note that later stages use the original output; empty if neither
     applies."""

@@ -17,7 +17,7 @@ def hold_run_lock(state: Path, run_id: str, wait_seconds: float = LOCK_WAIT_SECO
     """Hold the lock of a run during the block. The lock is released if the process dies.
 
     Raises:
-        Refused: Another process executes the run.
+        Refused: Another process is executing the run.
     """
     with locks.try_exclusive_lock(_lock_path(state, run_id), wait_seconds) as mine:
         if not mine:

@@ -21,7 +21,7 @@ TEST_RECORDS = 150
 """Target number of test records. Even an unlucky split has about a hundred, enough for a useful confidence interval."""
 MAX_TEST_SHARE = 0.35
 TRAIN_RECORDS = 900
-"""Maximum number of training records in a first run. Training on them takes some minutes on two cores."""
+"""Maximum number of training records in a first run. Training on them takes a few minutes on two cores."""
 MIN_VALIDATION_RECORDS = 10
 """Minimum expected number of validation records. With 10, only one split in 20,000 has no such record by chance."""
 MAX_VALIDATION_SHARE = 0.2

@@ -30,7 +30,7 @@ def data_location(file: str, root: Path) -> str:
         raise InputError(f"{file or repr(file)}: {what}; give the path of a {SOURCE_KINDS_IN_WORDS} file")
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
-    grants.require_data_location("FILE", path, Layout(root))
+    grants.require_allowed_location("FILE", path, Layout(root))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 

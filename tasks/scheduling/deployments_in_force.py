@@ -32,8 +32,8 @@ class DeploymentsInForce:
     declaration: Declaration | None = None
     """Declaration of the current deployments file; None if no file was declared."""
     active_since: Mapping[str, datetime] = field(default_factory=dict)
-    """Time since which each schedule or trigger has been active, by name. This is the time of its declaration, of the
-    last change of its timing, or of its last resumption."""
+    """Time when each schedule or trigger last became active, by name. It becomes active when it is declared, when its
+    timing changes, and when it is resumed."""
     pauses: Mapping[str, ScheduleSwitch] = field(default_factory=dict)
     error_text: str = ""
     """Error message if this version of Hallmark cannot read the current deployments file; otherwise empty."""

@@ -22,7 +22,7 @@ from tasks.core.formatting import format_share
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.runs.requests.commit_files import CommitFiles
-from tasks.runs.requests.source_resolution import require_data_location
+from tasks.runs.requests.source_resolution import require_allowed_location
 from tasks.scheduling import recent_runs, sketch
 from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog
@@ -103,7 +103,7 @@ def _watched_sources(name: str, trigger: SourceChanged, named: Sources) -> list[
 
 
 def _sketch_source(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
-    require_data_location(source, commit.checkout.root)
+    require_allowed_location(source, commit.checkout.root)
     try:
         with commit.open_source(source) as file:
             return sketch.make_sketch(read_blocks(file, source), key)

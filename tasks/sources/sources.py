@@ -185,9 +185,9 @@ class Source(FrozenModel):
     protect: Protection = Protection()
     """Action on each category of personal and secret text."""
     personal: dict[Annotated[NonEmptyText, NFC], Category] = {}
-    """Category of each field of a JSON target that is meant for personal data, for example `{artist: name}`. Everything
-    in such a field, including nested values and field names, is treated as personal text of that category. The words
-    of the field are treated the same way in the other turns of the record. `protect` sets the action."""
+    """Category of each JSON target field that holds personal data, for example `{artist: name}`. Everything in such a
+    field, including nested values and field names, is treated as personal text of that category. Where its words occur
+    in other turns of the record, they are treated the same way. `protect` sets the action."""
     labels: dict[LabelField, list[Annotated[NonEmptyText, NFC]]] = {}
     """Permitted values of each label, which must be neither personal nor secret. A row with any other value is
     quarantined. The label `labelled_by` is an exception: any other value is treated as a person's name, and `protect`

@@ -188,11 +188,11 @@ def _source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
         location = sources.fill_variables(item.source.location)
         if "://" not in location:
             path = layout.resolve_path(str(Path(location).expanduser()))
-            require_data_location(f"source {item.source.id}", open_files.real_path(path), layout)
+            require_allowed_location(f"source {item.source.id}", open_files.real_path(path), layout)
             yield path
 
 
-def require_data_location(subject: str, path: Path, layout: Layout) -> None:
+def require_allowed_location(subject: str, path: Path, layout: Layout) -> None:
     """Verify that a data file is not in a location for keys, settings or state.
 
     Such locations are state folders, hidden folders, system folders and paths that a setting names. Without this check,

@@ -86,7 +86,7 @@ def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.M
         with pytest.raises(InputError, match="where no data is; correct its location"):
             source_resolution.resolve_source(named, root)
     with pytest.raises(InputError, match="where no data is"):
-        grants.require_data_location(
+        grants.require_allowed_location(
             "s", layout.resolve_path(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
         )
 

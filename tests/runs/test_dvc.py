@@ -83,7 +83,7 @@ def test_another_user_keeps_no_folder_of_dvcs(layout: Layout, monkeypatch: pytes
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(taken))
     dvc.repro(layout, "good", lambda _: None)
     dvc.commit_outputs(layout, "good")
-    assert (layout.root / dvc.DVC_DATABASE_FOLDER / "repo").is_dir()
+    assert (layout.root / dvc.DVC_DATABASE_FOLDER / "repo").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_killed_dvc_leaves_no_half_lock(layout: Layout) -> None:

@@ -59,7 +59,7 @@ def test_a_link_that_is_there_for_a_moment_is_looked_at(data: Path, tmp_path: Pa
         assert read.open_if_exists(data)
         aside.replace(data)
         with pytest.raises(InputError, match="where no data is"):
-            grants.require_data_location("s", read.real_path(data), Layout(tmp_path / "checkout"))
+            grants.require_allowed_location("s", read.real_path(data), Layout(tmp_path / "checkout"))
         assert read.proc_path(data).read_text() == "secret", "it is what would have been mounted"
 
 

@@ -34,7 +34,7 @@ def adopt(
     here, person = shared.open_checkout(governance), shared.acting_person(who)
     chosen = _declarations_to_sign(names or [], here, person)
     for each in chosen:
-        source_resolution.require_data_location(each.source, here.root)
+        source_resolution.require_allowed_location(each.source, here.root)
     declaration_adoption.show_and_sign(chosen, here, person, reason, as_json)
 
 

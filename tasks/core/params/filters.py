@@ -19,7 +19,7 @@ class QuarantineRule(NamedTuple):
 
 
 class RecordFilters(FrozenModel):
-    """Filters of single records, in the order in which they are applied.
+    """Filters that apply to individual records, in the order in which they are applied.
 
     If more than one filter would remove a record, the quarantine names the first one.
     """

@@ -137,7 +137,7 @@ def _pair_records(
     """Return the records of the given pairs by id.
 
     Raises:
-        Refused: Files of the run disagree about the source of a record, on which access depends.
+        Refused: Files of the run disagree about the source of a record. The source determines who has access.
     """
     kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, CONFLICT_KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == CONFLICT_KEPT}

@@ -58,10 +58,10 @@ def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: 
 def store_record(
     state: Path, name: str, kind: str, subject: str, body: dict[str, Any], delivery_end: DeliveryEnd | None = None
 ) -> None:
-    """Store a record for later delivery, under a unique name. Repeating the call has no effect.
+    """Store a record in a file for later delivery, under a unique name. Repeating the call has no effect.
 
-    If `delivery_end` is given, the file is kept until the record has been delivered to a ledger that contains that
-    entry. If the ledger is replaced before that, the record is delivered again.
+    If `delivery_end` is given, the file is kept until the record has been delivered to a ledger that contains the entry
+    which `delivery_end` describes. If the ledger is replaced before that, the record is delivered again.
     """
     path = state / OUTBOX_FOLDER / f"{name}.json"
     if not path.exists():

@@ -31,7 +31,7 @@ class TrustedKeys:
     worker_keys: tuple[Key, ...]
     adoptions: tuple[Mapping[str, Any], ...]
     """Known adoptions of policy and people, oldest first; empty if nothing was adopted. The adoptions in a release must
-    be the first ones of these, without gaps."""
+    be a prefix of this sequence."""
     root_fingerprint: str
     """Fingerprint of the root key or, in a project without adoptions, of the gate keys."""
     allows_unadopted: bool

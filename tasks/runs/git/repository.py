@@ -132,13 +132,13 @@ class Repository:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
     def require_unambiguous(self, revision: str) -> None:
-        """Verify that a revision which a person typed names one thing: a ref, or a commit by its abbreviated id.
+        """Verify that a revision which a person typed names only one ref or commit.
 
-        Anybody who can push can create a tag with the name of a branch or of an abbreviated commit. Git would take the
-        tag.
+        Anybody who can push can create a tag with the name of a branch or of an abbreviated commit id. Git would then
+        use the tag.
 
         Raises:
-            InputError: It names several.
+            InputError: The revision is ambiguous.
         """
         name = re.split(r"[~^:@]", revision, maxsplit=1)[0]
         if not name or name == "HEAD" or re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):

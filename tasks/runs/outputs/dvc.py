@@ -340,7 +340,9 @@ def stage_environment(stage: str) -> dict[str, str]:
 
 
 def _dvc_environment(layout: Layout, stage: str) -> dict[str, str]:
-    return stage_environment(stage) | {"DVC_SITE_CACHE_DIR": str(layout.root.resolve() / DVC_DATABASE_FOLDER)}
+    folder = layout.root.resolve() / DVC_DATABASE_FOLDER
+    (folder / "repo").mkdir(mode=0o700, parents=True, exist_ok=True)  # DVC would let everybody write to it
+    return stage_environment(stage) | {"DVC_SITE_CACHE_DIR": str(folder)}
 
 
 def _withheld_variables(stage: str) -> tuple[str, ...]:

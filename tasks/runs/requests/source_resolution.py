@@ -77,7 +77,7 @@ def check_sources(declared: Sources, root: Path, open_source: SourceOpener) -> N
     wrong, unavailable = [], []
     for source in declared.sources:
         try:
-            require_data_location(source, root)
+            require_allowed_location(source, root)
             quick_checks.check_source(source, open_source)
         except InputError as error:
             wrong.append(str(error))
@@ -95,7 +95,7 @@ def check_sources(declared: Sources, root: Path, open_source: SourceOpener) -> N
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
     """Return a source with the SHA-256 digest and the size in bytes of its current content."""
     digest, size = hashlib.sha256(), 0
-    require_data_location(source, root)
+    require_allowed_location(source, root)
     with open_content(source, root) as file:
         for block in read_blocks(file, source):
             if not size and _holds_private_key(block):
@@ -112,8 +112,8 @@ def _holds_private_key(block: bytes) -> bool:
     )
 
 
-def require_data_location(source: Source, root: Path) -> None:
-    """Verify that data is allowed at the location of a source, and that its environment variables are set.
+def require_allowed_location(source: Source, root: Path) -> None:
+    """Verify that sources may be at this location, and that the environment variables in it are set.
 
     Raises:
         InputError: The location is not allowed, or a variable is not set.
@@ -123,13 +123,13 @@ def require_data_location(source: Source, root: Path) -> None:
         return
     with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
         place = layout.resolve_path(str(Path(location).expanduser()))
-        grants.require_data_location(f"source {source.id}", place, layout)
+        grants.require_allowed_location(f"source {source.id}", place, layout)
 
 
 def _resolve_truth(path: str, root: Path) -> ResolvedTruth:
     layout = Layout(root)
     place = layout.resolve_path(path)
-    grants.require_data_location("truth", place, layout)
+    grants.require_allowed_location("truth", place, layout)
     if not place.is_file():
         raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
     return ResolvedTruth(path=path, sha256=sha256_file(place))

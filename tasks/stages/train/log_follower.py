@@ -29,7 +29,7 @@ class TrainingPlan:
 
 @contextmanager
 def report_progress(log_file: Path, plan: TrainingPlan, points_writer: CurvePointsWriter) -> Iterator[None]:
-    """Report the progress of training in a thread during the block, and once more at its end.
+    """Report the progress of training from a background thread during the block, and once more at its end.
 
     Args:
         log_file: Path of the training log.

@@ -31,7 +31,7 @@ class PromptColumns:
     people: np.ndarray
     prompt_states_edition: np.ndarray
     texts: Sequence[str]
-    """Text of each content (`Content.text`), by id; empty for a prompt with a masked value."""
+    """Text of each `Content`, by id; empty if the prompt has a masked value."""
     word_uses: WordUses
 
 

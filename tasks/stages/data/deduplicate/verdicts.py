@@ -149,7 +149,7 @@ class RecordIndex:
     def find_editions(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
         """Yield similar records that may be other editions of `item`.
 
-        They have the same placeholders of personal data as `item`.
+        They have the same placeholders for personal data as `item`.
         """
         for form, jaccard in nearness.near_identical_prompts(item.form) if item.titled else ():
             for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARISONS):

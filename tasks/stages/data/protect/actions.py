@@ -20,7 +20,7 @@ class ProtectionOutcome:
     counts: dict[Category, int] = field(default_factory=dict)
     secrets: list[TokenValue] = field(default_factory=list)
     subject_tokens: set[str] = field(default_factory=set)
-    """Tokens of the people whom the record is about."""
+    """Tokens that stand for the people the record is about."""
     drop_category: Category | None = None
     """First detected category whose action is `drop`; None if there is none. If it is set, the record must be
     quarantined."""

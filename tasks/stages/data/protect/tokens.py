@@ -15,9 +15,9 @@ WORDWISE_CATEGORIES = ("name", "address", "health", "trade_secret", "internal_on
 """Categories whose values are compared word by word. In all other categories except e-mail, only letters and digits
 are compared."""
 INTERNATIONAL_PREFIX = re.compile(r"[\s(\[]*(?:\+|00)(?=[\s()\[\]]*[1-9])")
-"""Regular expression of the sign before a country code. Before it, "0044" and "+44" say the same."""
+"""Regular expression that matches the `+` or `00` before a country code. `+44` and `0044` are equivalent."""
 NATIONAL_ZERO = re.compile(r"\(\s*0\s*\)")
-"""Regular expression of the zero that is dialled only within the country, as in "+44 (0)20"."""
+"""Regular expression that matches a zero which is dialled only within the country, as in `+44 (0)20`."""
 COUNTRY_CODE_LENGTHS = (1, 2, 3)
 MIN_PHONE_DIGITS = 7
 SPELT_OUT_AT, SPELT_OUT_DOT = re.compile(f"(?i)%40|{email.AT}"), re.compile(f"(?i){email.DOT}")

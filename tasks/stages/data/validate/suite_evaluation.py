@@ -29,7 +29,7 @@ COUNT_KEYS = (
     "missing_count",
     "missing_percent",
 )
-"""Keys of a result of Great Expectations whose values are only counts or percentages."""
+"""Keys of a Great Expectations result that hold only counts or percentages."""
 NUMERIC_COLUMNS = ("prompt_chars", "target_chars", *AGE_COLUMNS)
 """Columns with a number about a record, such as its length, which reveals nothing of its content."""
 AGGREGATE_EXPECTATIONS = (

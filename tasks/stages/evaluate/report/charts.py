@@ -33,7 +33,7 @@ class LowestValidation:
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Curves of a training run over its steps, as points of SVG polylines in a box of WIDTH × HEIGHT."""
+    """Loss curves of a training run by step, as points of SVG polylines in a box of WIDTH × HEIGHT."""
 
     loss: str
     smooth: str

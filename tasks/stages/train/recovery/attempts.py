@@ -23,7 +23,7 @@ FAILURES_FILE = "attempts.json"
 
 
 class OutOfMemory(Unavailable):
-    """Error if a worker's device has too little memory for a forward pass."""
+    """Raised if a worker's device has too little memory for a forward pass."""
 
 
 class Diverged(InputError):

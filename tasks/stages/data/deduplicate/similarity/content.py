@@ -46,7 +46,7 @@ class Content(NamedTuple):
 
     @property
     def placeholders(self) -> str:
-        """Placeholders of personal data, separated by spaces."""
+        """Placeholders for personal data, separated by spaces."""
         return " ".join(word for word in self.text.split() if word.startswith("["))
 
 

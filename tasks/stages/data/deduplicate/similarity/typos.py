@@ -28,7 +28,7 @@ MAX_LETTERS = 50
 """Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows
 with the square of their length."""
 MIN_USES = 3
-"""Minimum number of uses at which a spelling counts as a word."""
+"""Minimum number of occurrences for a spelling to count as a word."""
 MAX_USES_PER_LOWER_CASE_USE = 10
 """Maximum ratio of all uses of a word to its uses in lower case. Above this ratio, the word may be a name."""
 ENGLISH_ENDINGS = ("s", "es", "ed", "ing", "ly")

@@ -28,7 +28,10 @@ PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da",
 
 
 def find_names_after_cues(text: str) -> list[Span]:
-    """Find names after a cue. Scores: .9 for a title or a form field, .8 or .85 for other cues, .75 in lower case."""
+    """Find names that follow a cue.
+
+    Scores: .9 after a title or the label of a form field, .8 or .85 after other cues, .75 for a name in lower case.
+    """
     if not forms.CUE_HINT.search(text):
         return []
     spans = [_trimmed_name(m, score) for form, score in SCORES for m in form.finditer(text)]
