@@ -17,8 +17,7 @@ from tasks.declarations import declarations
 from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
-from tasks.ledger import quick_check
-from tasks.policy import judge_install
+from tasks.policy import in_force, judge_install
 from tasks.registry.release import promotions
 from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal
@@ -40,7 +39,7 @@ def pass_gate(run: Run, name: GateName) -> None:
     Raises:
         Refused: The gate did not pass, or the ledger was changed; the message gives the reasons.
     """
-    quick_check.require_unchanged(run.ledger(), run.governance())
+    in_force.require_unchanged_ledger(run.ledger(), run.governance())
     require_same_policy(run)
     judge_install.require_accepted_judge(run.governance().policy)
     run.require_unchanged()

@@ -18,6 +18,7 @@ from prefect.exceptions import PrefectException
 from flows import deployment_names
 from flows.partial_work import PartialWork
 from tasks.core.errors import Unavailable
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
@@ -111,6 +112,7 @@ class OccasionHandler:
         if each.skip_reason:
             entry = occasion_entries.record_passed_over(context.ledger, self._occasion_log, occasion, each.skip_reason)
         else:
+            quick_check.require_unchanged(context.ledger, context.governance, every_entry=False)
             ask = requests.request_signer(Repository.open(self._root), context.ledger, context.governance, occasion)
             entry = occasion_entries.record_occasion(
                 context.ledger, self._occasion_log, occasion, installation.installation_id(self._root), ask

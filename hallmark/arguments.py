@@ -1,4 +1,4 @@
-"""Checks of arguments that a typed editor would have found, with the errors of this package."""
+"""Checks of arguments of the Python API, for callers without a type checker. All of them raise `InputError`."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ def require_text(name: str, value: object) -> str:
     """Return a value that is text.
 
     Raises:
-        InputError: It is another type, or contains a character that no file and no signature can hold.
+        InputError: It has another type, or contains a character that UTF-8 or a file name cannot contain.
     """
     if not isinstance(value, str):
         raise InputError(f"{name}: expected text, got {value!r}")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{name}: {value!r} has half of a character (a surrogate), which is no text") from None
+        raise InputError(f"{name}: expected text, got {value!r}, which has an unpaired surrogate; remove it") from None
     if "\0" in value:
-        raise InputError(f"{name}: {value!r} has a zero character; leave it out")
+        raise InputError(f"{name}: expected text without a null character, got {value!r}; remove it")
     return value
 
 
@@ -28,9 +28,12 @@ def require_flag(name: str, value: object) -> bool:
     return value
 
 
-def require_folder(name: str, value: object) -> Path:
-    path = value if isinstance(value, Path) else Path(require_text(name, value))
-    require_text(name, str(path))
-    if not path.exists():
+def require_existing_path(name: str, value: object) -> Path:
+    path = Path(require_text(name, value if isinstance(value, str) else str(value)))
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be used ({error.strerror}); give the folder of your clone") from None
+    if not is_there:
         raise InputError(f"{path}: there is no such folder; give that of your clone, or one inside it")
     return path

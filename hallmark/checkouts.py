@@ -4,18 +4,18 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hallmark import requests
-from hallmark.arguments import require_flag, require_folder, require_text
+from hallmark.arguments import require_existing_path, require_flag, require_text
 from hallmark.ledger_warnings import LedgerWarning, warn_if_changed
 from hallmark.models import AdmittedModel
 from hallmark.releases import Release
 from hallmark.runs import Run
 from infra import checkout_folder, release_notices
-from tasks.core.errors import InputError
+from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import STATE_UMASK
 from tasks.registry.admit import admission
 from tasks.registry.promote import releases
@@ -29,7 +29,7 @@ def open_checkout(path: str | Path = ".") -> "Checkout":
     Raises:
         InputError: The folder does not exist or is in no checkout, or its state belongs to another user.
     """
-    folder = require_folder("path", path)
+    folder = require_existing_path("path", path)
     return Checkout(checkout_folder.find_checkout_root(folder, lambda text: warnings.warn(text, stacklevel=3)))
 
 
@@ -123,7 +123,8 @@ class Checkout:
         """
         require_text("model", model)
         server = socket.gethostname() if server is None else require_text("server", server)
-        warn_if_changed(self.root)
+        with suppress(HallmarkError):  # admission works without the ledger, and says itself what is wrong
+            warn_if_changed(self.root)
         with private_files():
             return AdmittedModel(admission.admit_in_checkout(self.root, model, server))
 

@@ -14,5 +14,5 @@ class LedgerWarning(UserWarning):
 def warn_if_changed(root: Path) -> None:
     """Issue a warning for each sign that the ledger of a checkout was changed by hand."""
     for text in ledger_signs.tampering_signs(root):
-        message = f"the ledger was changed by hand: {text}; {quick_check.ADVICE}"
+        message = f"{quick_check.problem_message(text)}; {quick_check.ADVICE}"
         warnings.warn(message, LedgerWarning, stacklevel=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hallmark.arguments import require_text
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError, Refused, Unavailable, find_machine_fault
 from tasks.core.files import tree_digest
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.registry.admit.admission import AdmittedRelease
@@ -54,6 +54,7 @@ class AdmittedModel:
 
         Raises:
             Refused: A file was changed since the model was admitted.
+            Unavailable: The machine lacks memory or file descriptors, or its disk fails.
         """
         return self._loaded
 
@@ -78,7 +79,9 @@ class AdmittedModel:
         for folder, sha256 in admitted.items():
             try:
                 changed = folder is not None and tree_digest(folder) != sha256
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                if fault := find_machine_fault(error):
+                    raise Unavailable(f"{folder} cannot be read ({fault.strerror}); try again") from None
                 changed = True
             if changed:
                 raise Refused(f"{folder} was changed since {self.release} was admitted; admit it again")
@@ -91,9 +94,10 @@ class AdmittedModel:
             task: Task whose system prompt is used; None if the model has one task.
 
         Raises:
-            InputError: The task is missing or unknown, a turn is none, or a text contains a special token of the
+            InputError: The task is missing or unknown, a turn is not valid, or a text contains a special token of the
                 tokenizer, such as `<|im_end|>`, with which it could pretend to be another turn.
             Refused: A file was changed since the model was admitted.
+            Unavailable: The machine lacks memory or file descriptors, or its disk fails.
         """
         turns = _turns(messages)
         chat = [*self._system(task), *turns]

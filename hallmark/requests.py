@@ -38,27 +38,24 @@ def start_run(root: Path, *options: str) -> str:
 
 
 def change_option(name: str, value: object) -> str:
-    """Return the option that sets one parameter to exactly this value.
+    r"""Return the option that sets a parameter to exactly this value.
 
-    The command reads YAML, so the value is written as JSON, which is YAML too if only ASCII characters are left
-    unescaped.
+    The command reads YAML, and JSON is YAML with two exceptions: YAML does not join two `\u` escapes to one character,
+    and does not allow some unescaped characters. So all characters outside of ASCII are escaped one by one.
 
     Raises:
-        InputError: The value is none that a parameter can have.
+        InputError: A parameter cannot have a value of this type, or the name is not one.
     """
+    if "=" in require_text("set", name):
+        raise InputError(f"set: expected a name such as training.epochs, got {name!r}")
+    if isinstance(value, str):
+        require_text(f"set: {name}", value)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         raise InputError(f"set: {name}: expected text, a number, True, False, None or a list, got {value!r}") from None
-    require_text(f"set: {name}", text)
-    return f"--set={require_text('set', name)}={''.join(map(_escape, text))}"
-
-
-def _escape(character: str) -> str:
-    if " " <= character <= "~":
-        return character
-    point = ord(character)
-    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+    escaped = require_text(f"set: {name}", text).encode("ascii", "backslashreplace").decode().replace("\x7f", "\\x7f")
+    return f"--set={name}={escaped}"
 
 
 def _error(code: int, printed: str) -> HallmarkError:

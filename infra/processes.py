@@ -17,22 +17,27 @@ MAX_START_DIFFERENCE = 1.0
 """Maximum difference in seconds between a process's recorded start and that of the process with its pid."""
 
 
+BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
 class Process(FrozenModel):
     pid: int
     started: float
-    """Start in seconds after the machine's, whose clock may be set meanwhile. It distinguishes this process from a
-    later one with the same pid. Earlier versions of Hallmark wrote the start in seconds since 1970."""
+    """Start of the process in seconds after boot. Setting the clock does not change it. It distinguishes this process
+    from a later one with the same pid. Files of earlier versions have seconds since 1970."""
+    boot: str = ""
+    """Id of the boot in which the process was started; empty in files of earlier versions and where there is no id."""
 
     @classmethod
-    def of(cls, pid: int) -> "Process":
-        return cls(pid=pid, started=_start_after_boot(psutil.Process(pid)))
+    def from_pid(cls, pid: int) -> "Process":
+        return cls(pid=pid, started=_start_after_boot(psutil.Process(pid)), boot=_boot_id())
 
     def is_alive(self) -> bool:
         found = find_running_process(self.pid)
-        return found is not None and (
-            abs(_start_after_boot(found) - self.started) < MAX_START_DIFFERENCE
-            or abs(found.create_time() - self.started) < MAX_START_DIFFERENCE
-        )
+        if found is None or self.boot not in ("", _boot_id()):
+            return False
+        starts = _start_after_boot(found), found.create_time()
+        return any(abs(start - self.started) < MAX_START_DIFFERENCE for start in starts)
 
     def was_started_in(self, folder: Path) -> bool:
         """Return whether the process is alive and was started in this folder.
@@ -43,6 +48,10 @@ class Process(FrozenModel):
             return self.is_alive() and Path(psutil.Process(self.pid).cwd()).samefile(folder)
         except (psutil.Error, OSError):
             return False
+
+
+def _boot_id() -> str:
+    return BOOT_ID_FILE.read_text().strip() if BOOT_ID_FILE.exists() else ""
 
 
 def _start_after_boot(process: psutil.Process) -> float:
@@ -74,7 +83,7 @@ def spawn_process(folder: Path, log_name: str, command: list[str], environment: 
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     process.returncode = 0  # prevents Python's warning that the process still runs
-    return Process.of(process.pid)
+    return Process.from_pid(process.pid)
 
 
 def end_process(process: Process) -> None:

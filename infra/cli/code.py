@@ -103,7 +103,7 @@ def _changes_since_signed(checkout: Repository, ledger: Ledger, governed: Govern
     if before is None:
         return f"no version before it is here: you sign for all that commit {commit[:12]} holds"
     stat = escape_hidden(checkout.run_git("diff", "--no-ext-diff", "--stat=100", before, commit)) or "no file differs"
-    return f"since {before[:12]}, which was signed off before:\n{stat}\nlook: git diff {before[:12]} {commit[:12]}"
+    return f"since {before[:12]}, which was signed off before:\n{stat}\nlook: git diff {before} {commit}"
 
 
 def _has_commit(checkout: Repository, commit: str) -> bool:

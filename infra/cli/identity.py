@@ -152,7 +152,7 @@ def _propose_key(
 
 
 def _write_key_files(path: Path, data: bytes, line: str) -> None:
-    with shared.writable_path(path, in_state=True):
+    with shared.writable_path(path, None, in_state=True):
         for file, content in ((_public_file(path), f"{line}\n".encode()), (path, data)):
             if not create_private_file(file, content):
                 raise InputError(f"{file}: a key is here already")

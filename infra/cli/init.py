@@ -7,10 +7,11 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import adoption_entries, fact_names_check, in_force
 from tasks.policy import governance as rules
-from tasks.policy.governance import LOCAL_ENVIRONMENT
+from tasks.policy.governance import LOCAL_ENVIRONMENT, Governance
 from tasks.runs import installation
 from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
@@ -62,6 +63,8 @@ def _adopt_with_root_key(folder: Path, state: Path, ledger: Ledger) -> None:
         return
     alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)
     if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
+        fact_names_check.require_known_facts(policy, folder / "policy.yaml", newest.policy if newest else None)
+        quick_check.require_unchanged(ledger, Governance(folder, policy, people, state))
         adoption_entries.sign_adoption(
             ledger, chain.root_fingerprint, policy, people, keys.make_signer(keys.load_private_key(own))
         )

@@ -183,7 +183,7 @@ def export(
     Example: hallmark ledger export ledger.jsonl
     """
     here = shared.open_checkout()
-    with shared.writable_path(file, b"{") as target:
+    with shared.writable_path(file, b'{"entries":') as target:
         done = ledger_export.export_ledger(here.ledger, here.governance, target)
     header = done.header
     if as_json:

@@ -28,7 +28,7 @@ def run_after_ledger_check(command: Callable[[], None], changes_something: bool)
     if wrong and changes_something:
         raise quick_check.changed_error(wrong)
     for text in wrong:
-        print(f"hallmark: the ledger was changed by hand: {text}", file=sys.stderr)
+        print(f"hallmark: {quick_check.problem_message(text)}", file=sys.stderr)
     if wrong:
         print(f"hallmark: what follows is what it says now, and may be false; {quick_check.ADVICE}", file=sys.stderr)
     try:

@@ -8,12 +8,22 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.formatting import format_exact_time
 from tasks.gates import fact_hints, policy_tests
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import get_ledger, ledger_exists
-from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview, staffing
+from tasks.policy import (
+    adoption,
+    adoption_entries,
+    differences,
+    explanation,
+    fact_names_check,
+    governance,
+    in_force,
+    overview,
+    staffing,
+)
 from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
 from tasks.policy.governance import Governance
 from tasks.policy.people import People
@@ -67,18 +77,20 @@ def show(as_json: shared.Json = False) -> None:
 def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     """Explain a policy in words: the checks, the people who decide, and the waivers for each risk tier and gate.
 
-    If nobody could satisfy a rule, the command prints its file and line. It also names figures that the newest run
+    If nobody could satisfy a rule, the command prints its file and line. It also names metrics that the newest run
     lacked at a gate, and risk tiers in which only runs with demo approvals could pass.
 
     Example: hallmark policy check infra/governance
     """
     loaded = governance.load_governance(_governance_folder(folder), shared.checkout_root() / ".hallmark")
+    fact_names_check.require_known_facts(loaded.policy, loaded.folder / "policy.yaml")
     lines = list(explanation.explanation_lines(loaded.policy, loaded.people))
-    hints = _hints(loaded.policy, loaded.people)
+    hints = _hints(loaded.policy, loaded.people, loaded.state)
     if as_json:
         shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines, "hints": hints})
     else:
-        console.print("\n".join([*lines, *(f"look: {hint}" for hint in hints)]))
+        console.print("\n".join(lines))
+        _print_hints(hints)
 
 
 def test(folder: Dir = None, as_json: shared.Json = False) -> None:
@@ -117,37 +129,31 @@ def adopt(
     Example: hallmark policy adopt infra/governance --as risk-officer
     """
     here = shared.open_checkout()
-    policy, people = in_force.load_proposed(_governance_folder(folder), here.state)
+    given = _governance_folder(folder)
+    policy, people = in_force.load_proposed(given, here.state)
     ledger, root = here.ledger, signing_keys.signer_from_file(root_key) if root_key else None
     chain = (
         adoption_entries.read_chain(ledger, keys.fingerprint(root.public_line))
         if root
         else in_force.read_chain(here.state, ledger)
     )
-    changes = _describe_changes(chain, policy, people)
+    governed = in_force.governance_of_chain(here.root / "infra" / "governance", here.state, chain)
+    fact_names_check.require_known_facts(policy, given / "policy.yaml", governed.policy if governed else None)
+    # Without an adoption in force, the proposed people have the ledger's key: somebody may have hidden the adoptions.
+    quick_check.require_unchanged(ledger, governed or Governance(given, policy, people, here.state))
+    changes, hints = _describe_changes(chain, policy, people), _hints(policy, people, here.state)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
-        console.print("".join(f"look: {hint}\n" for hint in _hints(policy, people)), end="")
+        _print_hints(hints)
     if dry_run:
         if as_json:
-            shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
+            shared.print_json({"changes": changes, "hints": hints, "adopted": None, "waits_for": None})
         return
-    governed = _governance_of(chain, here)
-    if governed:
-        quick_check.require_unchanged(ledger, governed)
     signer = root or _signer(governed, here, who)
     if root:
         adoption_entries.store_root_key(here.state, signer.public_line)
     outcome = adoption_entries.sign_adoption(ledger, chain.root_fingerprint, policy, people, signer)
-    _print_outcome(outcome, changes, as_json)
-
-
-def _governance_of(chain: AdoptionChain, here: Checkout) -> Governance | None:
-    """Return the governance in force, or None before the first adoption."""
-    newest = chain.newest_adoption
-    if newest is None:
-        return None
-    return Governance(here.root / "infra" / "governance", newest.policy, newest.people, here.state, chain.envelopes)
+    _print_outcome(outcome, changes, hints, as_json)
 
 
 def _signer(governed: Governance | None, here: Checkout, who: str | None) -> Signer:
@@ -156,24 +162,29 @@ def _signer(governed: Governance | None, here: Checkout, who: str | None) -> Sig
     return governed.find_signer(governed.require_actor(shared.acting_person(who), here.ledger_time), here.ledger_time)
 
 
-def _print_outcome(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:
+def _print_outcome(outcome: SigningOutcome, changes: list[str], hints: list[str], as_json: bool) -> None:
     if as_json:
-        shared.print_json({"changes": changes, "adopted": outcome.is_adopted, "ledger_entry": outcome.entry.seq,
-                           "digest": outcome.entry.subject, "waits_for": outcome.missing_text})  # fmt: skip
+        document = {"changes": changes, "hints": hints, "adopted": outcome.is_adopted}
+        entry = {"ledger_entry": outcome.entry.seq, "digest": outcome.entry.subject}
+        shared.print_json(document | entry | {"waits_for": outcome.missing_text})
     elif outcome.is_adopted:
         console.print(f"in force since entry {outcome.entry.seq} of the ledger")
     else:
         console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.missing_text}")
 
 
-def _hints(policy: Policy, people: People) -> list[str]:
-    hints, state = staffing.demo_only_tiers(policy, people), shared.checkout_root() / ".hallmark"
+def _hints(policy: Policy, people: People, state: Path) -> list[str]:
+    """Return hints about risk tiers and checks that are valid but probably not meant. Some of them need the ledger."""
+    hints = staffing.demo_only_tiers(policy, people)
     if ledger_exists(state):
-        with suppress(Unavailable):  # files can be checked without the ledger
-            ledger = get_ledger(state)
-            ledger.prepare_tables()
-            hints += fact_hints.unmeasured_fact_hints(policy, ledger)
+        with suppress(HallmarkError):  # files can be checked without the ledger
+            hints += fact_hints.missing_fact_hints(policy, get_ledger(state))
     return hints
+
+
+def _print_hints(hints: list[str]) -> None:
+    for hint in hints:
+        console.print(f"hint: {hint}")
 
 
 def _describe_changes(chain: AdoptionChain, policy: Any, people: Any) -> list[str]:

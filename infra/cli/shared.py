@@ -86,7 +86,7 @@ def acting_person(option_value: str | None) -> str:
     Raises:
         InputError: Neither is given, or it is not an id.
     """
-    who = option_value or os.environ.get("HALLMARK_IDENTITY")
+    who = os.environ.get("HALLMARK_IDENTITY") if option_value is None else option_value
     if not who:
         raise InputError("who are you? Say --as ID, or set HALLMARK_IDENTITY, with an id of people.yaml")
     if not NAME_PATTERN.fullmatch(who):
@@ -95,13 +95,13 @@ def acting_person(option_value: str | None) -> str:
 
 
 @contextmanager
-def writable_path(path: Path, expected_start: bytes | None = None, in_state: bool = False) -> Iterator[Path]:
+def writable_path(path: Path, expected_start: bytes | None, in_state: bool = False) -> Iterator[Path]:
     """Yield the resolved path of a file to write, and raise write errors as InputError or Unavailable.
 
     Args:
         path: File to write.
         expected_start: First bytes of every file in its format. An existing file that begins differently is not
-            replaced.
+            replaced. None if the caller replaces no file.
         in_state: Whether the file may be in the checkout's .hallmark folder.
 
     Raises:

@@ -21,7 +21,7 @@ from infra.console.context import ConsoleContext, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from infra.console.views.run_pages import docs_file, measurements_report_file, report_file
 from infra.console.views.runs import MAX_ROWS
-from tasks.ledger import quick_check
+from tasks.policy import in_force
 
 SERVER_PARAMETERS = ("here", "person")
 FormToken = Annotated[str, Header(max_length=100)]
@@ -108,7 +108,7 @@ def _add_signing_route(
         visitor.require_form_token(x_form_token)
         here = context.request_state()
         here.require_actor(visitor.person.id)
-        quick_check.require_unchanged(here.ledger, here.governance)
+        in_force.require_unchanged_ledger(here.ledger, here.governance)
         return act(here, visitor.person, **asked)
 
     result = get_type_hints(act)["return"]

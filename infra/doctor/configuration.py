@@ -111,9 +111,11 @@ def check_promotions(root: Path) -> Iterator[Finding]:
     unfinished = promotion.interrupted_releases(known, governed)
     for label in unfinished:
         yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
-    for label in promotion.releases_mlflow_lacks(known, governed):
-        yield Finding(f"MLflow does not show {label} yet", "see that MLflow answers; the watch of hallmark up tells it")
-    if not unfinished:
+    unmirrored = promotion.unmirrored_champions(known, governed)
+    for label in unmirrored:
+        told = f"MLflow's aliases do not show {label} yet"
+        yield Finding(told, "start MLflow; then hallmark up, or hallmark releases list, sets them")
+    if not unfinished and not unmirrored:
         yield Finding("all finished")
 
 

@@ -26,9 +26,10 @@ def check_prefect(root: Path) -> Iterator[Finding]:
     if up is None:
         yield Finding("not up; `hallmark run` and `hallmark up` start it")
     elif other := up.settings.differing_names(os.environ):
-        yield Finding(f"up at {up.api}, with other settings: {', '.join(other)}", "hallmark down, then hallmark up")
+        told = f"up at {format_url(up.api)}, with other settings: {', '.join(other)}"
+        yield Finding(told, "hallmark down, then hallmark up")
     else:
-        yield Finding(f"up at {up.api}")
+        yield Finding(f"up at {format_url(up.api)}")
 
 
 def check_watch(root: Path) -> Iterator[Finding]:
@@ -64,7 +65,8 @@ def check_mlflow(root: Path) -> Iterator[Finding]:
 
 
 def check_ray(_root: Path) -> Iterator[Finding]:
-    address, shown = os.environ.get("RAY_ADDRESS", ""), format_url(os.environ.get("RAY_ADDRESS", ""))
+    address = os.environ.get("RAY_ADDRESS", "")
+    shown = format_url(address)
     if not address or address in ("auto", "local"):
         yield Finding("on this machine, for each training and where several workers answer")
         return

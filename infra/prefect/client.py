@@ -52,13 +52,10 @@ def connected_client(root: Path, prefect: RunningPrefect) -> Iterator["SyncPrefe
             ) as client:
                 yield client
     except httpx.HTTPError as error:
+        why = f"does not answer ({format_url(str(error))}); start it with `hallmark up`"
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
-            raise Unavailable(
-                f"the Prefect server at {format_url(prefect.api)} {_authentication_hint(root, prefect)}"
-            ) from error
-        raise Unavailable(
-            f"the Prefect server at {format_url(prefect.api)} does not answer ({error}); start it with `hallmark up`"
-        ) from error
+            why = _authentication_hint(root, prefect)
+        raise Unavailable(f"the Prefect server at {format_url(prefect.api)} {why}") from error
 
 
 def _authentication_hint(root: Path, up: RunningPrefect) -> str:
@@ -100,7 +97,8 @@ def create_flow_run(
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
                 time.sleep(0.2)
         else:
-            raise Unavailable(f"no runner serves {deployment_name} at {prefect.api}; see .hallmark/prefect/runner.log")
+            where = f"{deployment_name} at {format_url(prefect.api)}"
+            raise Unavailable(f"no runner serves {where}; see .hallmark/prefect/runner.log")
         parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
         made = client.create_flow_run_from_deployment(
             deployment.id, parameters=parameters, idempotency_key=idempotency_key

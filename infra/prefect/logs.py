@@ -56,7 +56,8 @@ def read_log_lines(root: Path, ledger: Ledger, run: str, pools: list[str]) -> li
         ) as client:
             return _fetch_lines(client, run, ours)
     except httpx.HTTPError as error:
-        raise Unavailable(f"the Prefect server at {format_url(up.api)} does not answer ({error})") from error
+        why = format_url(str(error))
+        raise Unavailable(f"the Prefect server at {format_url(up.api)} does not answer ({why})") from error
     except DOCUMENT_ERRORS as error:
         raise Unavailable(f"what answers at {format_url(up.api)} says something else than Prefect does") from error
 

@@ -46,7 +46,7 @@ class RunningPrefect(FrozenModel):
 
     @property
     def ui_url(self) -> str:
-        return self.api.removesuffix("/api")
+        return format_url(self.api.removesuffix("/api"))
 
     def ui_secret_file(self, root: Path) -> Path | None:
         """Return the file with the secret that the server's web pages require; None for an external server."""

@@ -45,10 +45,10 @@ def restore_backup(root: Path, backup: Path) -> RestoreResult:
     contents.require_unchanged(backup, manifest)
     try:
         return RestoreResult(manifest, _write_state(root, state, backup, manifest))
+    except files.FolderTakenError:
+        text = f"{state}: another process restores it or has written to it; nothing is written over"
+        raise InputError(text) from None
     except OSError as error:
-        if isinstance(error, FileExistsError) and error.filename == str(state):
-            text = f"{state}: another process restores it or has restored it; nothing is written over"
-            raise InputError(text) from None
         raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
 
 
@@ -78,6 +78,7 @@ def _write_state(root: Path, state: Path, backup: Path, manifest: Manifest) -> t
 
 
 def _remove_empty_folders(folder: Path) -> None:
+    """Remove empty folders below the state folder, because a rename replaces only an empty folder."""
     for inner in sorted(folder.rglob("*"), reverse=True):
         if inner.is_dir() and not inner.is_symlink() and not any(inner.iterdir()):
             inner.rmdir()

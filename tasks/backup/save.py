@@ -160,8 +160,8 @@ def _describe_external(variable: str, description: str) -> str:
 def _translate_errors(target: Path) -> Iterator[None]:
     try:
         yield
+    except files.FolderTakenError:
+        text = f"{target}: another process writes a backup there or has written one; name another folder"
+        raise InputError(text) from None
     except (OSError, sqlite3.Error) as error:
-        if isinstance(error, FileExistsError) and error.filename == str(target):
-            text = f"{target}: another process writes a backup there or has written one; name another"
-            raise InputError(text) from None
         raise Unavailable(f"{target}: no backup was written ({error}); see to the disk and try again") from None

@@ -20,6 +20,7 @@ steps/              the part of the table of stages that data stages import
 code_digest.py      digest of the code that each stage runs
 params/             schema of params.yaml, one file for each section
 facts.py            metrics and measurements that stages report and gates check
+fact_names.py       names of metrics and measurements, as policies use them
 progress.py         progress lines of a stage
 payload/            documents that describe a release and are part of it
 json_text.py        JSON parsers of different strictness, and canonical JSON

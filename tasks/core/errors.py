@@ -13,6 +13,7 @@ keeps its traceback.
 
 import errno
 import os
+from collections.abc import Iterator
 from typing import ClassVar
 
 from tasks.core.escaping import escape_hidden
@@ -61,18 +62,14 @@ DISK_FULL_MESSAGE = os.strerror(errno.ENOSPC)
 """Message of the operating system for a full disk (ENOSPC). Subprocesses print this message to stderr."""
 
 
-SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
-"""Error codes of the operating system that say nothing about the file that was to be read: too many open files, too
-little memory, a failing disk."""
+MACHINE_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+"""Error codes that are due to the machine, not to the file being read: too many open files, no memory, a failing disk
+or file server."""
 
 
-def find_shortage(error: BaseException | None) -> OSError | None:
-    """Return the error, or its cause, that is due to the machine and not to the file that was to be read."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in SHORTAGES:
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def find_machine_fault(error: BaseException | None) -> OSError | None:
+    """Return the first error in a chain of causes that is due to the machine; None if there is none."""
+    return next((each for each in _causes(error) if isinstance(each, OSError) and each.errno in MACHINE_FAULTS), None)
 
 
 def is_disk_full(error: BaseException | None) -> bool:
@@ -80,8 +77,10 @@ def is_disk_full(error: BaseException | None) -> bool:
 
     Libraries wrap the operating system's error in their own, so the whole chain of causes is searched for its message.
     """
+    return any(DISK_FULL_MESSAGE in str(each) for each in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if DISK_FULL_MESSAGE in str(error):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False

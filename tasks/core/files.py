@@ -209,34 +209,37 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
         temporary_path.rename(target)
 
 
+class FolderTakenError(Exception):
+    """Raised if a folder that should be new is being written, or was written, by another process."""
+
+
 @contextmanager
 def new_atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
-    """Write a new folder atomically, while other processes may try the same.
+    """Write a new folder atomically. Other processes may try to write the same folder.
 
-    This is `atomic_folder`, except that nothing is removed that another process writes or has written. If several
-    processes begin at the same time, the first to finish succeeds.
+    In contrast to `atomic_folder`, nothing is removed that another process writes or has written. If several processes
+    try, one of them succeeds.
 
     Raises:
-        FileExistsError: The target exists and is not an empty folder, or another process is writing it.
+        FolderTakenError: The target exists and is not an empty folder, or another process is writing it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in _temporary_folders(target):
-        with _folder_lock(left, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_ours:
+        with _folder_lock(left, wait=False) as is_ours:
             if not is_ours:
-                raise _target_exists_error(target)
+                raise FolderTakenError(target)
             shutil.rmtree(left, ignore_errors=True)
-    with _temporary_folder(target, mode) as temporary_path, _folder_lock(temporary_path, fcntl.LOCK_EX) as is_ours:
+    with _temporary_folder(target, mode) as temporary_path, _folder_lock(temporary_path, wait=True) as is_ours:
         if not is_ours or not temporary_path.is_dir():  # another process took it for one that was left behind
-            raise _target_exists_error(target)
+            raise FolderTakenError(target)
         yield temporary_path
         _finish_folder(temporary_path, mode)
-        if target.is_symlink() or (target.exists() and any(target.iterdir())):
-            raise _target_exists_error(target)
-        temporary_path.rename(target)
-
-
-def _target_exists_error(target: Path) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, "another process writes it or has written it", str(target))
+        try:
+            temporary_path.rename(target)  # replaces an empty folder, and nothing else
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise FolderTakenError(target) from None
+            raise
 
 
 @contextmanager
@@ -250,7 +253,7 @@ def _temporary_folder(target: Path, mode: int | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _folder_lock(folder: Path, operation: int) -> Iterator[bool]:
+def _folder_lock(folder: Path, wait: bool) -> Iterator[bool]:
     """Lock a folder during the block, and yield whether it could be locked."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -258,7 +261,7 @@ def _folder_lock(folder: Path, operation: int) -> Iterator[bool]:
         yield False
         return
     try:
-        fcntl.flock(handle, operation)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_locked = True
     except BlockingIOError:
         is_locked = False

@@ -72,7 +72,11 @@ def format_path(path: Path | str | bytes) -> str:
     return text if len(text) <= MAX_PATH_CHARS else f"{text[:MAX_PATH_CHARS]}… ({len(text):,} characters)"
 
 
-def format_url(url: str) -> str:
-    """Return a URL or address without passwords and tokens, for messages."""
-    shown = re.sub(r"(^|//)([^:@/\s]*):[^@/\s]*@", r"\1\2:***@", url)
-    return re.sub(r"(?i)([?&](?:password|passwd|token|secret|key)=)[^&\s]*", r"\1***", shown)
+def format_url(text: str) -> str:
+    """Return a URL, or a text with URLs, for a message: passwords are replaced by `***`.
+
+    A password is what stands between `:` and `@` after a user name, or an option whose name ends in password, passwd,
+    token, secret or key.
+    """
+    shown = re.sub(r"(^|//)([^:@/\s]*):(?!//|\d{1,5}(?:/|$))\S*@", r"\1\2:***@", text)
+    return re.sub(r"(?i)([?&]\w*(?:password|passwd|token|secret|key)=)[^&\s]*", r"\1***", shown)

@@ -20,6 +20,6 @@ gates.py               state of a gate: passed, failed, rejected, waiting, expir
 overview.py            states of all open gates
 reminders.py           reminders, escalation and closing of waiting gates
 statement.py           gates/NAME.json, the statement that a gate has passed
-fact_hints.py          hints about checks of figures that the newest run lacked
+fact_hints.py          hints about checks whose metric the newest run lacked
 policy_tests.py        test cases of a policy, judged by the code that judges gates
 """

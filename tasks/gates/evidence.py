@@ -9,6 +9,7 @@ from tasks.core import facts as facts_module
 from tasks.core.documents.config import FrozenModel
 from tasks.core.documents.document import Document, document_error_message
 from tasks.core.errors import InputError, Refused
+from tasks.core.fact_names import artefact_prefix, measurement_prefix
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
     read_stage_bytes,
@@ -329,16 +330,11 @@ def read_facts(layout: Layout, stages: Iterable[str]) -> Facts:
     """
     facts: Facts = {}
     for stage in stages:
-        for folder, name in _output_folders(stage):
-            facts |= _read_facts_file(layout.artefacts(folder) / "result.json", name)
-            # Policies are mostly about the candidate's measured figures, so these have the short name.
-            measured = stage if folder == "predict/candidate" else name
-            facts |= _read_facts_file(layout.measurements(folder) / "facts.json", f"measured.{measured}")
+        for folder in STAGES[stage].output_folders:
+            computed, measured = artefact_prefix(folder), measurement_prefix(stage, folder)
+            facts |= _read_facts_file(layout.artefacts(folder) / "result.json", computed)
+            facts |= _read_facts_file(layout.measurements(folder) / "facts.json", measured)
     return dict(sorted(facts.items()))
-
-
-def _output_folders(stage: str) -> list[tuple[str, str]]:
-    return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].output_folders]
 
 
 def _read_facts_file(path: Path, prefix: str) -> Facts:

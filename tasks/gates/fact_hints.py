@@ -1,39 +1,40 @@
-"""Hints about checks of a policy whose figure the newest run lacked at their gate, and what may have been meant."""
+"""Hints about checks of a policy whose metric the newest run lacked at their gate."""
 
 from difflib import get_close_matches
 
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
+from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
+from tasks.policy.gate_rules import Check
 from tasks.policy.policy import Policy
 from tasks.trust.gate_statement import GateName
 
 
-def unmeasured_fact_hints(policy: Policy, ledger: Ledger) -> list[str]:
-    """Return a hint for each check of a figure that the newest evidence of its gate does not have.
+def missing_fact_hints(policy: Policy, ledger: Ledger) -> list[str]:
+    """Return a hint for each check whose metric the newest evidence of its gate lacks.
 
-    The list has no hints about a gate that no run has come to.
+    There are no hints about a gate without evidence.
     """
     newest = _newest_evidence(ledger)
-    hints = []
-    for tier_name, tier in policy.tiers.items():
-        for gate_name, gate in tier.gates.items():
-            if gate_name not in newest:
-                continue
-            evidence = newest[gate_name].evidence
-            for check in gate.checks:
-                if check.fact not in evidence.facts:
-                    meant = get_close_matches(check.fact, evidence.facts, n=1, cutoff=0.8)
-                    question = f"; is {meant[0]} meant?" if meant else ""
-                    outcome = "passes" if check.optional else "fails"
-                    hints.append(
-                        f"risk tier {tier_name}, gate {gate_name}: run {evidence.run} has no figure {check.fact}, and "
-                        f"where there is none the check {check.name!r} {outcome}{question}"
-                    )
-    return hints
+    return [
+        _hint(tier, newest[gate], check)
+        for tier, gate, _, check in policy.located_checks()
+        if gate in newest and check.fact not in newest[gate].facts
+    ]
 
 
-def _newest_evidence(ledger: Ledger) -> dict[GateName, GateCase]:
+def _hint(tier: str, evidence: Evidence, check: Check) -> str:
+    meant = get_close_matches(check.fact, evidence.facts, n=1, cutoff=0.8)
+    question = f"; did you mean {meant[0]}?" if meant else ""
+    outcome = "pass" if check.optional else "fail"
+    return (
+        f"risk tier {tier}, gate {evidence.gate}: run {evidence.run} has no metric {check.fact}, so check "
+        f"{check.name!r} would {outcome}{question}"
+    )
+
+
+def _newest_evidence(ledger: Ledger) -> dict[GateName, Evidence]:
     newest = {str(entry.body.get("gate")): entry for entry in ledger.entries(cases.ASKED)}
     found = cases.cases_or_errors(list(newest.values()), ledger)
-    return {case.evidence.gate: case for case in found if isinstance(case, GateCase)}
+    return {case.evidence.gate: case.evidence for case in found if isinstance(case, GateCase)}

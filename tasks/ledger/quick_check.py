@@ -1,16 +1,18 @@
-"""Quick check of the ledger before anything is read from it.
+"""Check of the ledger against its newest signed head, before anything is read from it or done because of it.
 
-The number of entries, the last entry and the size of the tree are compared with each other and with the newest head
-that was signed on this machine. Then some entries are hashed again. In a ledger of up to BLOCKS_TO_VERIFY blocks, each
-block is verified against the head by one inclusion path, and the entries after the head against the tree. In a longer
-ledger, the newest block and a random sample of the others are verified. A changed entry is therefore noticed at once in
-a short ledger, and after some checks in a long one. No state is stored between two checks, because an attacker who can
-write to the ledger could write to that state too. `hallmark ledger verify` (ledger_verification.py) verifies all
-entries.
+The number of entries, the last entry and the size of the tree are compared with each other and with the newest signed
+head. Then entries are hashed again: each block is verified against the head by one inclusion path, and the entries
+after the head against the tree. The quick check, before a command shows something, verifies at most BLOCKS_TO_VERIFY
+blocks. In a longer ledger, these are the newest block and a random sample of the others, so that a changed entry is
+noticed after some checks. Before something is done, every entry is verified.
+
+The head is the newest one that was signed on this machine. A machine that has signed none uses the newest one in the
+configured places. No state is stored between two checks, because an attacker who can write to the ledger could write to
+that state too. `hallmark ledger verify` (ledger_verification.py) also verifies documents and every head.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tasks.core.errors import HallmarkError, Refused
 from tasks.ledger.heads import publication
@@ -23,52 +25,68 @@ from tasks.ledger.tree.subtrees import BLOCK_SIZE
 from tasks.trust.ledger_keys import LedgerKeys
 
 BLOCKS_TO_VERIFY = 8
-"""Number of blocks that one check verifies. A block of 256 entries takes about 4 ms."""
+"""Maximum number of blocks that the quick check verifies. A block of 256 entries takes about 4 ms."""
 ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
 """Advice for a person who is told that the ledger was changed."""
 
 
-def require_unchanged(ledger: Ledger, keyholder: LedgerKeys) -> None:
-    """Run the quick check before anything is done that relies on the ledger.
+def require_unchanged(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = True) -> None:
+    """Raise an error if the ledger was changed. Call this before anything is done because of the ledger.
 
     Raises:
         Refused: The ledger was changed.
         Unavailable: The database cannot be reached.
     """
-    if problems := find_problems(ledger, keyholder):
+    if problems := find_problems(ledger, keyholder, every_entry):
         raise changed_error(problems)
 
 
 def changed_error(problems: Sequence[str]) -> Refused:
-    return Refused(f"the ledger was changed by hand, and nothing is done on it: {'; '.join(problems)}. {ADVICE}")
+    return Refused(f"{problem_message('; '.join(problems))}. So nothing is done on it; {ADVICE}")
 
 
-def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
-    """Run the quick check, and return the problems that it finds as messages.
+def problem_message(problem: str) -> str:
+    return f"the ledger was changed by hand: {problem}"
+
+
+def find_problems(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = False) -> list[str]:
+    """Check the ledger, and return the problems that are found as messages.
+
+    Args:
+        ledger: Ledger to check.
+        keyholder: Holder of the ledger's public keys.
+        every_entry: Whether to verify every entry, rather than a sample of a long ledger.
 
     Raises:
-        Unavailable: The database cannot be reached.
+        Unavailable: The database or the folder of heads cannot be read.
     """
     try:
-        # Before the ledger: a head that another process signs meanwhile may cover entries that `reading` does not see.
-        head = publication.newest_head(keyholder) if _has_ledger_keys(keyholder) else None
+        # Read the head first: one that another process signs later can cover entries that the transaction does not see.
+        head = _newest_known_head(keyholder, every_entry) if _has_ledger_keys(keyholder) else None
         with ledger.reading():
-            return list(_find_problems(ledger, head))
+            return list(_find_problems(ledger, head, every_entry))
     except Refused as error:
         return [str(error)]
 
 
-def _find_problems(ledger: Ledger, head: Head | None) -> Iterator[str]:
+def _newest_known_head(keyholder: LedgerKeys, search_places: bool) -> Head | None:
+    head = publication.newest_head(keyholder)
+    return publication.newest_head_in_places(keyholder) if head is None and search_places else head
+
+
+def _find_problems(ledger: Ledger, head: Head | None, every_entry: bool) -> Iterator[str]:
     tree, last, count = ledger.frontier(), ledger.last_seq(), ledger.count_entries()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"
         return
     if head and head.size > last:
-        yield f"it ends at entry {last:,}, and the newest head signed here has {head.describe()}: its end was cut off"
+        yield f"it ends at entry {last:,}, and the newest signed head has {head.describe()}: its end was cut off"
         return
     if head:
-        yield from _find_changes_under_head(head, ledger)
-    yield from _find_changes_after_head(head, tree, ledger)
+        blocks = (head.size + BLOCK_SIZE - 1) // BLOCK_SIZE
+        yield from _find_changes_under_head(head, ledger, range(blocks) if every_entry else _sample_blocks(blocks))
+    if every_entry or tree.size - (head.size if head else 0) <= BLOCKS_TO_VERIFY * BLOCK_SIZE:
+        yield from _find_changes_after_head(head, tree, ledger)
 
 
 def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
@@ -78,13 +96,13 @@ def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
         return False
 
 
-def _find_changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
-    """Yield a message for each sampled block under the head in which an entry was changed.
+def _find_changes_under_head(head: Head, ledger: Ledger, blocks: Iterable[int]) -> Iterator[str]:
+    """Yield a message for each of the given blocks in which an entry under the head was changed.
 
     One inclusion path for each block suffices, because the path of a block's first entry depends on the whole block.
     """
     roots, root = LedgerRoots(ledger), bytes.fromhex(head.root)
-    for block in _sample_blocks((head.size + BLOCK_SIZE - 1) // BLOCK_SIZE):
+    for block in blocks:
         first = block * BLOCK_SIZE
         path = merkle.inclusion_path(first, head.size, roots.range_root)
         if not merkle.verify_inclusion(root, head.size, roots.range_root(first, first + 1), first, path):
@@ -101,12 +119,9 @@ def _sample_blocks(blocks: int) -> list[int]:
 def _find_changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
     """Yield a message if an entry after the head was changed.
 
-    The entries are appended to the head's tree, and the result is compared with the stored tree. If there are too many
-    entries after the head, they are not checked.
+    The entries are appended to the head's tree, and the result is compared with the stored tree.
     """
     before = head.tree if head else Frontier()
-    if tree.size - before.size > BLOCKS_TO_VERIFY * BLOCK_SIZE:
-        return
     grown = before
     for row in ledger.rows(before.size, tree.size):
         grown = grown.append(row.leaf_hash())

@@ -3,7 +3,7 @@
 A change comes into force once the people named in the previous policy have signed it.
 
     policy.py            policy.yaml: gates by risk tier, requesters of runs, roles that sign off changes
-    gate_facts.py        check that gates name figures that exist at them
+    fact_names_check.py  check that gates name metrics that exist at them
     gate_rules.py        rules of one gate: checks, roles, waivers, deadlines, keys
     people.py            people.yaml: identities, roles, public keys, machines
     judge_install.py     digest of the Hallmark install that judges gates, and whether policy accepts it

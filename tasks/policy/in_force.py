@@ -6,6 +6,7 @@ sources.yaml and the expectation suites are read from the folder, because their 
 """
 
 import logging
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from tasks.core.documents.document import document_error_message
 from tasks.core.errors import HallmarkError, InputError
+from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption, adoption_entries, governance
 from tasks.policy.adoption_entries import AdoptionChain
@@ -52,7 +54,8 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
         InputError: Nothing was adopted yet.
     """
     chain = adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
-    if chain.in_force is None:
+    governed = governance_of_chain(folder, state, chain)
+    if governed is None:
         others = "; ".join((*chain.problems, *chain.foreign_problems))
         reasons = f" ({others})" if others else ""
         raise InputError(
@@ -60,7 +63,30 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
             "run `hallmark init`, or where the root key "
             "is kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
-    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes), chain
+    return governed, chain
+
+
+def governance_of_chain(folder: Path, state: Path, chain: AdoptionChain) -> Governance | None:
+    """Return the governance that a chain of adoptions leads to; None if nothing was adopted."""
+    if chain.in_force is None:
+        return None
+    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes)
+
+
+def require_unchanged_ledger(ledger: Ledger, governance: Governance) -> None:
+    """Verify every entry of the ledger before something is done that relies on it.
+
+    The ledger's keys are those of the governance in force, also if `governance` comes from files that a run brought.
+
+    Raises:
+        Refused: The ledger was changed.
+        Unavailable: The ledger cannot be reached.
+    """
+    keyholder = governance
+    if not governance.chain:
+        with suppress(InputError):  # nothing was adopted
+            keyholder = read_in_force(governance.folder, governance.state, ledger)[0]
+    quick_check.require_unchanged(ledger, keyholder)
 
 
 def require_still_in_force(ledger: Ledger, governance: Governance) -> None:

@@ -1,6 +1,6 @@
 """Risk tiers and their gates: policy.yaml."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -236,6 +236,12 @@ class Policy(Document):
         """
         governed = {name: each.level or 0 for name, each in self.tiers.items() if each.gates}
         return tier in governed and other in governed and governed[other] <= governed[tier]
+
+    def located_checks(self) -> Iterator[tuple[str, GateName, int, Check]]:
+        """Yield risk tier, gate, index and check for every check."""
+        for tier_name, tier in self.tiers.items():
+            for gate_name, gate in tier.gates.items():
+                yield from ((tier_name, gate_name, index, check) for index, check in enumerate(gate.checks))
 
     def tier(self, name: str) -> Tier:
         if name not in self.tiers:

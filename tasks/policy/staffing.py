@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.documents import config
-from tasks.policy import gate_facts
 from tasks.policy.gate_rules import AUDITOR_ROLE, GateRules, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy, Tier
@@ -39,7 +38,7 @@ def policy_problems(policy: Policy, people: People, path: Path, at: datetime | N
         path: Path of policy.yaml, for the messages.
         at: Time at which people must hold the roles; None for any time.
     """
-    unmet = [*_located_problems(policy, people, at), *gate_facts.missing_fact_problems(policy)]
+    unmet = list(_located_problems(policy, people, at))
     document = config.read_yaml(path) if unmet else None
     return [
         f"{path}:{config.find_line_number(document, where)}: {'.'.join(map(str, where))}: "

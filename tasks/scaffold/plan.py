@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -35,6 +36,8 @@ from tasks.sources.sources import ColumnMapping, SourceConstants
 from tasks.stages.data.readers.kinds import reader_of
 
 ResultT = TypeVar("ResultT")
+CHECKED_VALUES = 20
+"""Number of values of a column that are searched for names if the column's own name looks like that of a person."""
 DATASET_SUITE = "dataset"
 """Name of the suite for all records together. A source cannot have this name, because both suites would be in the same
 file."""
@@ -60,8 +63,10 @@ def profile_columns(data_file: DataFile) -> list[ColumnProfile]:
 
     Raises:
         InputError: The first line looks like a row of data, not like a header.
+        Unavailable: The language model is not installed.
     """
-    if reader_of(data_file.source.kind).has_header and (personal := find_personal_columns(data_file.names)):
+    values = {name: _first_texts(data_file, name) for name in data_file.names}
+    if reader_of(data_file.source.kind).has_header and (personal := find_personal_columns(values)):
         raise InputError(
             f"{data_file.source.location}: its first line looks like a row of data (column {personal[0]} has what "
             "looks like a name or a number of a person); write a line with the names of the columns above it"
@@ -75,6 +80,11 @@ def profile_columns(data_file: DataFile) -> list[ColumnProfile]:
             "stands further down in the same column too); write a line with the names of the columns above it"
         )
     return made
+
+
+def _first_texts(data_file: DataFile, name: str) -> list[str]:
+    values = (row.values.get(name) for row in data_file.sample)
+    return list(islice((value for value in values if isinstance(value, str) and value), CHECKED_VALUES))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ COMMON_WORDS = {
 """Frequent words of each language in which personal data is detected. Nearly every sentence contains some of them."""
 MIN_LABEL_FREQUENCY = 4
 MAX_LABELS = 200
+MAX_LISTED_CHARS = 200
+"""Maximum length of a value that a suite may list. Longer values are not searched for personal data."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class SampleStatistics:
             counts: Number of rows with each value.
             mostly: Minimum fraction of rows whose value must be in the list.
         """
-        safe = [value for value in counts if value not in self.personal_values]
+        safe = [value for value in counts if len(value) <= MAX_LISTED_CHARS and value not in self.personal_values]
         return sorted(safe) if sum(counts[value] for value in safe) >= mostly * counts.total() else []
 
     @property
@@ -127,11 +129,10 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
     keys = [" ".join(prompt.casefold().split()) for prompt in prompts]
     pairs, dates = set(zip(keys, targets, strict=True)), [each["effective_from"] for each in records]
     known = [day for day in dates if day]
-    counts = (
-        Counter(targets),
-        *(Counter(each[key] for each in records) for key in ("language", "department")),
-    )
-    listed = {value for count in counts if len(count) <= MAX_LABELS for value in count if value and len(value) <= 200}
+    target_counts = Counter(targets)
+    languages, departments = (Counter(record[key] for record in records) for key in ("language", "department"))
+    listable = [counts for counts in (target_counts, languages, departments) if len(counts) <= MAX_LABELS]
+    examined = {value for counts in listable for value in counts if value and len(value) <= MAX_LISTED_CHARS}
     longest = max(prompts, key=lambda prompt: len(prompt.encode()))
     return SampleStatistics(
         records=len(records),
@@ -143,11 +144,11 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
         distinct_prompts=len(set(keys)),
         repeated_records=len(records) - len(pairs),
         contradicting_targets=len(pairs) - len(set(keys)),
-        targets=counts[0],
+        targets=target_counts,
         distinct_values_by_field=_shared_fields(targets),
-        personal_values=find_personal_values(listed),
-        languages=counts[1],
-        departments=counts[2],
+        personal_values=find_personal_values(examined),
+        languages=languages,
+        departments=departments,
         date_range=(min(known), max(known)) if known else None,
         language=_detect_language(prompts),
     )

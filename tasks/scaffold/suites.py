@@ -15,6 +15,8 @@ Suite = dict[str, Any]
 MAX_REPEATED_SHARE = 0.5
 MIN_LISTED_SHARE = 0.95
 """Minimum fraction of rows whose label must be in the suite's list."""
+MAX_LISTED_VALUES = 50
+"""Maximum number of languages or departments that a suite lists."""
 
 
 def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[str, Any]) -> Suite:
@@ -36,7 +38,8 @@ def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[s
         why = f"The file has these {len(labels)}; one row in twenty may have a new one before somebody should look."
         expectations.append(_value_set_expectation("target", labels, why))
     for key, seen in (("language", sample.languages), ("department", sample.departments)):
-        if key in mapping and len(seen) <= 50 and (values := sample.listable_values(seen, MIN_LISTED_SHARE)):
+        values = sample.listable_values(seen, MIN_LISTED_SHARE) if len(seen) <= MAX_LISTED_VALUES else []
+        if key in mapping and values:
             why = "The file has these; another is new or misspelt."
             expectations.append(_value_set_expectation(key, values, why))
     if sample.date_range:

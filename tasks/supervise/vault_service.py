@@ -25,7 +25,7 @@ from tasks.sources.vault_writer import (
     decode_message,
     encode_message,
 )
-from tasks.stages.data.protect.tokens import make_token
+from tasks.stages.data.protect.tokens import is_token_of
 from tasks.supervise.process import InheritedResources
 
 MAX_VALUE_LENGTH = 2**16
@@ -90,7 +90,7 @@ def _handle_keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
                 f"ingest would keep a value of {len(secret.value):,} characters, and may {MAX_VALUE_LENGTH:,}"
             )
         category = secret.token.partition(":")[0]
-        if category not in CATEGORIES or make_token(category, secret.value, vault.keys.tokens) != secret.token:
+        if category not in CATEGORIES or not is_token_of(secret.token, category, secret.value, vault.keys.tokens):
             raise Refused(f"ingest would keep a value under {secret.token}, which is not its token")
     return vault.add_values(secrets)
 

@@ -35,7 +35,6 @@ from tests.tiny_project import ROOT, commit, git
 APPENDS = """
 import sys
 from pathlib import Path
-from typing import Any
 from tasks.ledger.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]))
 print("ready", flush=True)

@@ -28,4 +28,4 @@ def engineer(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> 
 def test_nothing_is_signed(engineer: TestClient, path: str) -> None:
     answer = post_fitting(engineer, path)
     assert answer.status_code == 409, answer.text
-    assert "the ledger was changed by hand, and nothing is done on it" in answer.json()["error"]
+    assert "So nothing is done on it" in answer.json()["error"]

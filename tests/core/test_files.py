@@ -7,6 +7,7 @@ import pytest
 
 from tasks.core.files import (
     STATE_UMASK,
+    FolderTakenError,
     atomic_file,
     atomic_folder,
     copy_tree,
@@ -102,14 +103,14 @@ def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:
 def test_a_new_folder_that_another_process_writes_is_left_to_it(tmp_path: Path) -> None:
     with new_atomic_folder(tmp_path / "out") as first:
         (first / "mine").touch()
-        with pytest.raises(FileExistsError), new_atomic_folder(tmp_path / "out"):
+        with pytest.raises(FolderTakenError), new_atomic_folder(tmp_path / "out"):
             pass
         assert (first / "mine").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_new_folder_that_another_process_wrote_meanwhile_stays(tmp_path: Path) -> None:
-    with pytest.raises(FileExistsError), new_atomic_folder(tmp_path / "out"):
+    with pytest.raises(FolderTakenError), new_atomic_folder(tmp_path / "out"):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "theirs").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "theirs"]

@@ -199,7 +199,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> N
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match=r"cannot be written \(\w"),
-        shared.writable_path(tmp_path / place) as path,
+        shared.writable_path(tmp_path / place, None) as path,
     ):
         path.write_text("")
 
@@ -210,4 +210,4 @@ def test_a_folder_that_may_not_be_searched_is_told(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "exists", forbidden)  # root may search any folder
     with pytest.raises(InputError, match=r"file\.csv: cannot be written \(Permission denied\)"):
-        shared.writable_path(tmp_path / "file.csv").__enter__()
+        shared.writable_path(tmp_path / "file.csv", None).__enter__()

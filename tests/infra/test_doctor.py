@@ -59,7 +59,7 @@ WRONG_SETTINGS = {
     "MLflow that is away": ("MLFLOW_TRACKING_URI", "http://127.0.0.1:1", "MLflow", "127.0.0.1:1 does not answer"),
     "Ray that is away": ("RAY_ADDRESS", "127.0.0.1:1", "Ray", "start the cluster, or unset RAY_ADDRESS"),
     "a Ray without a port": ("RAY_ADDRESS", "headnode", "Ray", "set it to where the cluster's head is"),
-    "no place for heads": ("HALLMARK_LEDGER_HEADS", "s3://", "heads", "names no bucket"),
+    "no place for heads": ("HALLMARK_LEDGER_HEADS", "s3://", "heads", "expected s3://BUCKET/PREFIX"),
 }
 
 

@@ -38,7 +38,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
-        server._end_runner(Process.of(runner.pid))
+        server._end_runner(Process.from_pid(runner.pid))
     assert len(all_of_it) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
@@ -49,7 +49,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
         try:
-            ours = Process.of(stranger.pid)
+            ours = Process.from_pid(stranger.pid)
             processes.end_process(Process(pid=stranger.pid, started=ours.started - 100))
             assert stranger.poll() is None
             processes.end_process(ours)
@@ -59,8 +59,8 @@ def test_another_process_that_has_the_number_since_is_left_alone() -> None:
 
 
 def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel moves the time of its start, of which the times of all processes are told."""
-    ours, booted = Process.of(os.getpid()), psutil.boot_time()
+    """After the clock is set, the kernel reports another boot time, and so other start times."""
+    ours, booted = Process.from_pid(os.getpid()), psutil.boot_time()
     real = psutil.Process.create_time
     monkeypatch.setattr(psutil, "boot_time", lambda: booted + 3600)
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: real(process) + 3600)
@@ -69,3 +69,7 @@ def test_a_process_is_known_again_after_the_clock_was_set(monkeypatch: pytest.Mo
 
 def test_a_process_that_an_earlier_version_wrote_down_is_known_again() -> None:
     assert Process(pid=os.getpid(), started=psutil.Process().create_time()).is_alive()
+
+
+def test_a_process_of_an_earlier_boot_is_not_taken_for_one_with_its_number() -> None:
+    assert not Process.from_pid(os.getpid()).model_copy(update={"boot": "another"}).is_alive()

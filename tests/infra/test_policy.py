@@ -176,10 +176,10 @@ def test_the_policy_in_words(project: Path) -> None:
     told = hallmark(project, "policy", "check", "infra/governance")
     assert "role risk_officer (risk-officer) may waive any failed check for up to 90 days" in told
     assert "is approved by every owner of a source, each in role data_owner" in told
-    assert "look:" not in told
+    assert "hint:" not in told
     edit(project, "role: product_owner", "role: product_owner, count: 2")
     told = hallmark(project, "policy", "check")
-    assert "look: risk tier limited: only runs with --demo-approvals can pass, since whoever asks for the run, " in told
+    assert "hint: risk tier limited: only runs with --demo-approvals can pass, since whoever asks for the run, " in told
     edit(project, "role: product_owner, count: 2", "role: pilot")
     told = hallmark(project, "policy", "check", code=2)
     assert "policy.yaml:16: tiers.limited.gates.evaluation.decisions.0: policy that nobody can satisfy" in told

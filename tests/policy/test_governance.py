@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.policy import governance, staffing
+from tasks.policy import fact_names_check, governance, staffing
 from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tests.governed.house import PEOPLE, POLICY
@@ -74,16 +74,24 @@ def test_a_policy_that_nobody_can_satisfy(folder: Path) -> None:
     assert "wants 4 with role risk, people.yaml has 3" in found[1]
 
 
-@pytest.mark.attack(rights="approver", stopped="a check names a figure of a stage that its gate covers")
+@pytest.mark.attack(rights="approver", stopped="a check names a metric of a stage that its gate covers")
 @pytest.mark.parametrize(
-    ("given", "named"),
-    [("spilt.train_rows", "spilt.train_rows"), ("evaluate.exact_match", "evaluate.exact_match"), ("split", "split")],
-    ids=["misspelt", "of a later stage", "no figure"],
+    "fact",
+    ["spilt.train_rows", "evaluate.exact_match", "split", "measured.split.seconds"],
+    ids=["misspelt", "of a later stage", "no metric", "of a stage without measurements"],
 )
-def test_a_check_of_a_figure_that_is_never_there(folder: Path, given: str, named: str) -> None:
-    (found,) = problems(folder, policy=replaced(POLICY, "fact: split.train_rows", f"fact: {given}"))
-    assert "tiers.low.gates.data.checks.0: policy that nobody can satisfy" in found
-    assert f"{named}: a figure at gate data begins with ingest, clean, " in found
+@pytest.mark.parametrize("optional", [True, False], ids=["optional", "required"])
+def test_a_check_of_a_metric_that_is_never_there(folder: Path, fact: str, optional: bool) -> None:
+    check = f"fact: {fact}, optional: true" if optional else f"fact: {fact}"
+    (folder / "policy.yaml").write_text(replaced(POLICY, "fact: split.train_rows", check))
+    (folder / "people.yaml").write_text(PEOPLE)
+    policy, path = governance.load_governance(folder, folder / "state").policy, folder / "policy.yaml"
+    with pytest.raises(InputError) as caught:
+        fact_names_check.require_known_facts(policy, path)
+    told = str(caught.value)
+    assert told.startswith(f"{path}:8: tiers.low.gates.data.checks.0: no run has a metric {fact!r} at gate data; ")
+    assert "expected a name that begins with ingest, clean, " in told
+    fact_names_check.require_known_facts(policy, path, in_force=policy)
 
 
 def test_a_role_that_ended_stops_runs_and_not_what_was_decided(folder: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_folder_that_is_none_is_not_taken_for_the_one_around_it(
     ids=["no model", "no name of a server", "no run", "no release", "no flag", "nobody"],
 )  # fmt: skip
 def test_an_argument_of_another_type_is_told(checkout: hallmark.Checkout, call: Callable[..., object]) -> None:
-    with pytest.raises(hallmark.InputError, match=r"expected|half of a character"):
+    with pytest.raises(hallmark.InputError, match="expected"):
         call(checkout)
 
 
@@ -131,7 +131,7 @@ def test_errors_of_a_request_are_those_of_the_command(
     assert "Traceback" not in str(raised.value) and not str(raised.value).startswith("hallmark:")
 
 
-def test_a_value_is_set_as_the_command_line_sets_it() -> None:
+def test_a_value_is_set_exactly() -> None:
     from hallmark.requests import change_option
 
     assert [change_option("a", value) for value in (2, True, None)] == ["--set=a=2", "--set=a=true", "--set=a=null"]
@@ -187,5 +187,5 @@ def test_what_a_changed_ledger_says_is_shown_with_a_warning_and_nothing_is_done_
         with pytest.warns(hallmark.LedgerWarning, match="the ledger was changed by hand") as warned:
             look()
         assert {Path(each.filename) for each in warned} == {Path(__file__)}
-    with pytest.raises(hallmark.Refused, match="the ledger was changed by hand, and nothing is done on it"):
+    with pytest.raises(hallmark.Refused, match="So nothing is done on it"):
         checkout.request_run(as_="ml-engineer")

@@ -122,21 +122,18 @@ def test_weights_exchanged_after_the_admission_are_not_served(
 ) -> None:
     house, _ = released_for_real
     admitted = admission.admit(house.ledger, house.governance, NAME)
-    model, base = (
-        Path(shutil.copytree(folder, tmp_path / folder.parent.name / folder.name))
-        for folder in (admitted.model, admitted.base or admitted.model)
-    )
-    elsewhere = replace(admitted, model=model, base=base, tokenizer=model)
-    assert AdmittedModel(elsewhere).load()
-    for folder in (model, base):
-        writable(folder)
-        config = folder / "config.json" if folder == base else folder / "adapter_config.json"
-        before = config.read_bytes()
-        config.chmod(0o600)
-        config.write_bytes(before + b"\n")
+    assert admitted.base
+    model = Path(shutil.copytree(admitted.model, tmp_path / "model"))
+    base = Path(shutil.copytree(admitted.base, tmp_path / "base"))
+    copied_release = replace(admitted, model=model, base=base, tokenizer=model)
+    assert AdmittedModel(copied_release).load()
+    for weights in (model / "adapter_model.safetensors", base / "model.safetensors"):
+        writable(weights.parent)
+        original = weights.read_bytes()
+        weights.write_bytes(original[:-1] + bytes([original[-1] ^ 1]))
         with pytest.raises(Refused, match="was changed since triage-1 was admitted"):
-            AdmittedModel(elsewhere).load()
-        config.write_bytes(before)
+            AdmittedModel(copied_release).load()
+        weights.write_bytes(original)
 
 
 def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, list[dict[str, object]]]) -> None:

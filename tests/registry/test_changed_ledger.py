@@ -1,15 +1,21 @@
 """On a ledger that somebody changed nothing is promoted, nothing goes back, and no server is given anything new."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tasks.core.errors import Refused
 from tasks.gates import signed_decision
+from tasks.ledger import quick_check
 from tasks.ledger.heads import publication
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
 from tasks.registry.admit import admission
-from tasks.registry.promote import promotion
+from tasks.registry.promote import promotion, recovery
 from tasks.registry.release import promotions
 from tests.governed.house import raw
-from tests.registry.house import COMMIT, NAME, House
+from tests.ledger.publishing import append, edit
+from tests.registry.house import COMMIT, NAME, House, adopt
 
 pytestmark = pytest.mark.attack(rights="database", stopped="who acts looks at the ledger first, under the signed head")
 
@@ -23,7 +29,7 @@ def hide(house: House, kind: str) -> None:
 
 def test_nothing_is_promoted(ready: House) -> None:
     hide(ready, signed_decision.ENTRY_KIND)
-    with pytest.raises(Refused, match="the ledger was changed by hand, and nothing is done on it"):
+    with pytest.raises(Refused, match="So nothing is done on it"):
         promotion.promote(ready.run("run-1"), "run-1", COMMIT, ready.ledger, ready.governance)
     assert not ready.ledger.entries(promotions.PROMOTION_KIND)
 
@@ -32,7 +38,7 @@ def test_nothing_is_promoted(ready: House) -> None:
 def test_nothing_goes_back(succeeded: House, break_glass: bool) -> None:
     hide(succeeded, signed_decision.ENTRY_KIND)
     before = succeeded.ledger.last_seq()
-    with pytest.raises(Refused, match="the ledger was changed by hand, and nothing is done on it"):
+    with pytest.raises(Refused, match="So nothing is done on it"):
         promotion.rollback(
             succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "wrong", break_glass=break_glass
         )
@@ -41,7 +47,7 @@ def test_nothing_goes_back(succeeded: House, break_glass: bool) -> None:
 
 def test_a_new_server_is_given_nothing(succeeded: House) -> None:
     hide(succeeded, promotions.PROMOTION_KIND)
-    with pytest.raises(Refused, match="the ledger was changed by hand, and nothing is done on it"):
+    with pytest.raises(Refused, match="So nothing is done on it"):
         admission.admit(succeeded.ledger, succeeded.governance, NAME)
 
 
@@ -51,3 +57,62 @@ def test_a_server_goes_on_with_what_it_had(released: House) -> None:
     hide(released, signed_decision.ENTRY_KIND)
     admitted = admission.admit(released.ledger, released.governance, NAME)
     assert (admitted.label, admitted.ledger_unavailable) == ("triage-1", True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM hallmark_ledger WHERE seq = (SELECT max(seq) FROM hallmark_ledger)",
+        "UPDATE hallmark_ledger SET body = '{}' WHERE kind = 'promotion.made'",
+        "UPDATE hallmark_ledger SET body = 'x' WHERE kind = 'promotion.made'",
+    ],
+    ids=["its end cut off", "statements taken out", "statements made unreadable"],
+)
+def test_whatever_was_changed_a_server_goes_on(released: House, change: str) -> None:
+    assert released.served() == b"adapter"
+    publication.publish(released.ledger, released.governance)
+    edit(released, change, mended=False)
+    admitted = admission.admit(released.ledger, released.governance, NAME)
+    assert (admitted.label, admitted.ledger_unavailable) == ("triage-1", True)
+
+
+def test_with_the_adoptions_hidden_a_server_goes_on(released: House) -> None:
+    adopt(released.governance.folder, released.state, released.ledger, "root")
+    root = released.checkout()
+    assert admission.admit_in_checkout(root, NAME).label == "triage-1"
+    hide(released, "governance.adopted")
+    admitted = admission.admit_in_checkout(root, NAME)
+    assert (admitted.label, admitted.ledger_unavailable) == ("triage-1", True)
+
+
+def test_a_machine_that_has_signed_no_head_looks_where_heads_are_kept(
+    succeeded: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(publication.PLACES_VARIABLE, str(tmp_path / "heads"))
+    hide(succeeded, promotions.PROMOTION_KIND)
+    shutil.rmtree(succeeded.state / "heads")
+    with pytest.raises(Refused, match="So nothing is done on it"):
+        admission.admit(succeeded.ledger, succeeded.governance, NAME)
+
+
+def test_in_a_long_ledger_every_entry_is_looked_at_before_something_is_done(
+    succeeded: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_check, "BLOCKS_TO_VERIFY", 1)
+    append(succeeded, 3 * BLOCK_SIZE)
+    hide(succeeded, signed_decision.ENTRY_KIND)
+    for _ in range(3):
+        with pytest.raises(Refused, match="So nothing is done on it"):
+            succeeded.roll_back()
+
+
+def test_a_promotion_that_was_interrupted_is_not_completed(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(recovery, "record_promotion", killed)
+        ready.promote(ready.run("run-1"))
+    hide(ready, signed_decision.ENTRY_KIND)
+    (told,) = promotion.recover(ready.ledger, ready.governance)
+    assert "So nothing is done on it" in told and not ready.ledger.entries(promotions.PROMOTION_KIND)

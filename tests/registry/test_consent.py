@@ -59,13 +59,13 @@ def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None
 def test_a_withdrawal_while_the_release_is_being_built_is_in_time(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build: Callable[..., object] = assembly.build_bundle
+    rename: Callable[..., None] = assembly.rename_to_final
 
-    def built(*args: object) -> object:
+    def renamed(*args: object) -> None:
+        rename(*args)
         withdraw(ready)
-        return build(*args)
 
-    monkeypatch.setattr(assembly, "build_bundle", built)
+    monkeypatch.setattr(assembly, "rename_to_final", renamed)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         ready.promote(ready.run("run-1"))
     assert champion(ready) == [] and not ready.bundle().exists()

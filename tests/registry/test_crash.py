@@ -36,6 +36,7 @@ module, name = {
     "named": (assembly, "rename_to_final"),
     "made": (recovery, "record_promotion"),
     "appended": (Ledger, "append"),
+    "registered": (mlflow_mirror, "_ensure_version"),
     "mirrored": (mlflow_mirror, "set_aliases"),
     "recorded": (mlflow_mirror, "_record_mirrored"),
     "undone": (recovery, "undo_promotion"),
@@ -68,6 +69,7 @@ POINTS = [
     "named",
     "made",
     "appended",
+    "registered",
     "mirrored",
     "recorded",
 ]

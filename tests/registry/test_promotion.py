@@ -99,7 +99,7 @@ def test_mlflow_is_where_the_checkout_is_whatever_its_name(tmp_path: Path, chall
     house = copied(challenged_once, tmp_path / "we?ird per%41cent #1" / "house")
     assert house.promote(house.run("run-2")).label == "triage-2"
     assert mlflow_aliases(house) == {"champion": "triage-2", "rollback": "triage-1"}
-    assert promotion.releases_mlflow_lacks(house.ledger, house.governance) == []
+    assert promotion.unmirrored_champions(house.ledger, house.governance) == []
     assert [path.name for path in tmp_path.iterdir()] == ["we?ird per%41cent #1"]
 
 
@@ -262,6 +262,27 @@ def trickling() -> Iterator[str]:
             ended.set()
 
 
+def answering(content: bytes) -> Callable[[], AbstractContextManager[str]]:
+    """An MLflow server that answers everything with the same."""
+
+    class Answer(Quiet, BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815
+
+    @contextmanager
+    def server() -> Iterator[str]:
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as made:
+            yield f"http://127.0.0.1:{made.server_port}"
+
+    return server
+
+
 @contextmanager
 def broken() -> Iterator[str]:
     yield "sqlite:////"  # a folder is no database
@@ -270,17 +291,21 @@ def broken() -> Iterator[str]:
 @contextmanager
 def refusing() -> Iterator[str]:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", 0))  # and does not listen there
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.mark.attack(rights="registry", stopped="promotions and rollbacks ask MLflow last, without a lock, for a minute")
-@pytest.mark.parametrize("mlflow", [broken, refusing, trickling], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "mlflow",
+    [broken, refusing, trickling, answering(b""), answering(b"{}"), answering(b'{"registered_model": 7}')],
+    ids=["broken", "refusing", "trickling", "empty", "nothing", "wrong"],
+)
 def test_without_mlflow_releases_are_promoted_and_rolled_back(
     challenged: House, monkeypatch: pytest.MonkeyPatch, mlflow: Callable[[], AbstractContextManager[str]]
 ) -> None:
-    monkeypatch.setattr(mlflow_turn, "MAX_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(mlflow_turn, "MAX_SECONDS", 2.0)
+    monkeypatch.setattr(mlflow_turn, "LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(mlflow_turn, "TIME_LIMIT_SECONDS", 2.0)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with monkeypatch.context() as away, mlflow() as uri:
         away.setenv("MLFLOW_REGISTRY_URI", uri)
@@ -289,12 +314,12 @@ def test_without_mlflow_releases_are_promoted_and_rolled_back(
         assert challenged.roll_back().label == "triage-1"
         (told,) = promotion.recover(challenged.ledger, challenged.governance)
         assert "MLflow" in told, "whoever lists releases is told, and gets the list"
-        assert promotion.releases_mlflow_lacks(challenged.ledger, challenged.governance) == ["triage-1"]
+        assert promotion.unmirrored_champions(challenged.ledger, challenged.governance) == ["triage-1"]
     wait_until(lambda: not locks.is_held(challenged.state / mlflow_turn.LOCK_FILE), "MLflow is let go")
     monkeypatch.undo()
     assert promotion.recover(challenged.ledger, challenged.governance) == ["triage-1: MLflow's aliases are set"]
     assert mlflow_aliases(challenged) == {"champion": "triage-1"}
-    assert promotion.releases_mlflow_lacks(challenged.ledger, challenged.governance) == []
+    assert promotion.unmirrored_champions(challenged.ledger, challenged.governance) == []
 
 
 def test_a_full_disk_leaves_the_old_champion(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:

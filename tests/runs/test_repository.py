@@ -139,11 +139,12 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="a name that a ref and something else have is refused, with both named")
 @pytest.mark.parametrize("suffix", ["", "~0", "^{}", "^{commit}"])
-@pytest.mark.parametrize("of_commit", [True, False], ids=["of an abbreviated commit", "of a branch"])
-def test_a_tag_with_the_name_of_something_else_is_not_taken_for_it(clone: Path, of_commit: bool, suffix: str) -> None:
+@pytest.mark.parametrize("of", ["commit", "described", "main", "release@2"])
+def test_a_tag_with_the_name_of_something_else_is_not_taken_for_it(clone: Path, of: str, suffix: str) -> None:
     repository = Repository.open(clone)
     good = git(clone, "rev-parse", "HEAD")
-    name = good[:7] if of_commit else git(clone, "rev-parse", "--abbrev-ref", "HEAD")
+    name = {"commit": good[:7], "described": f"v1.0-3-g{good[:7]}"}.get(of, of)
+    git(clone, "branch", "release@2")
     repository.require_unambiguous(name + suffix)
     git(clone, "commit", "--allow-empty", "-m", "bad")
     git(clone, "tag", name, "HEAD")

@@ -203,6 +203,11 @@ def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
     assert wanted in refused(project, data, folder)
 
 
+def test_a_name_of_a_column_that_could_be_a_persons_is_one_of_a_column(project: Path, folder: Path) -> None:
+    rows = [row | {"April Sales": str(number)} for number, row in enumerate(ROWS)]
+    written(project, as_csv(rows), folder, "--prompt", "letter")
+
+
 @pytest.mark.parametrize(
     ("answers", "kept"),
     [

@@ -53,7 +53,7 @@ def confirm(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Confirm the newest emergency rollback to a release as a second person. This closes its incident.
+    """Confirm an emergency rollback to a release as a second person. This closes its incident.
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
@@ -62,5 +62,3 @@ def confirm(
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
     shared.print_json(document) if as_json else console.print(done)
-    for earlier in emergency_rollback.unconfirmed_incidents(ledger, governed, release):
-        shared.print_notice(f"{earlier} is still open: hallmark incidents close {earlier} --as ID", as_json)

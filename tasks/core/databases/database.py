@@ -90,9 +90,11 @@ def postgres_engine(url: URL, table: str, lock: int) -> Engine:
     arguments = postgres_options.connect_arguments(url.query)
     engine = create_engine(url.set(query={}), poolclass=NullPool, connect_args=arguments)
 
-    @event.listens_for(engine, "connect")
-    def _end_connect_timeout(connection: Any, _: object) -> None:
-        connection._usock.settimeout(None)  # pg8000 applies it to every statement too
+    if "timeout" in arguments:
+
+        @event.listens_for(engine, "connect")
+        def _end_connect_timeout(connection: Any, _: object) -> None:
+            connection._usock.settimeout(None)  # pg8000 applies it to every statement too
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -125,6 +127,8 @@ def parse_postgres_url(configured: str, variable: str) -> URL:
             raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
         # pg8000, because psycopg is under the LGPL.
         url = url.set(drivername="postgresql+pg8000") if url.drivername == "postgresql" else url
+        if url.get_driver_name() != "pg8000":
+            raise InputError(f"{variable}: expected postgresql://…, got {url.drivername}://…")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):  # ValueError for an invalid host or port
         raise InputError(f"{variable}: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
@@ -161,7 +165,7 @@ def translate_database_errors(database_name: str) -> Iterator[None]:
             "Check that the database is up, writable and "
             "not full, then try again"
         ) from error
-    except (ConnectionError, TimeoutError, ssl.SSLError) as error:  # of pg8000's connection
+    except (ConnectionError, TimeoutError, ssl.SSLError) as error:  # pg8000 raises these without wrapping them
         raise Unavailable(f"{database_name} cannot be used ({error}); nothing was recorded. Try again") from error
 
 

@@ -18,7 +18,7 @@ from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource
 from tasks.ledger.ledger import Ledger
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING_CATEGORIES
-from tasks.stages.data.protect.tokens import find_tokens
+from tasks.stages.data.protect.tokens import make_search_tokens
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
         token
         for key in keys
         for category in sorted(IDENTIFYING_CATEGORIES)
-        for token in find_tokens(category, value, key)
+        for token in make_search_tokens(category, value, key)
     ]
     known = {dataset.sha256: dataset for dataset in queries.list_datasets(state)}
     closed = _unsearched_sources(list(known.values()), access)

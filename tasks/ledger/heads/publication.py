@@ -101,6 +101,20 @@ def newest_head(keyholder: LedgerKeys) -> Head | None:
     return heads.verify_head(envelope, ledger_keys(keyholder)) if envelope else None
 
 
+def newest_head_in_places(keyholder: LedgerKeys) -> Head | None:
+    """Return the newest valid head in the places that HALLMARK_LEDGER_HEADS names.
+
+    Places that are unavailable, or whose heads are not valid, are skipped.
+    """
+    newest: Head | None = None
+    for place in configured_places(keyholder):
+        with suppress(HallmarkError):
+            sizes = place.sizes()
+            heads_there = _valid_heads(place.read({max(sizes)}), keyholder).values() if sizes else []
+            newest = max([*([newest] if newest else []), *heads_there], key=lambda head: head.size, default=None)
+    return newest
+
+
 def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
     kept = local_head_place(keyholder)
     for size in sorted(kept.sizes(), reverse=True):

@@ -4,17 +4,18 @@ A server can get a model only through this module. Aliases, folder names and uns
 newest valid promotion statement of the environment decides which release is served.
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
-then admitted again, and the admission records are stored and delivered later. The same applies if the quick check finds
-that the ledger was changed. If the ledger lacks the statement of the last admission, the ledger has been rolled back.
+then admitted again, and the admission records are stored and delivered later. The same applies if the ledger was
+changed (`quick_check.py`). If the ledger lacks the statement of the last admission, the ledger has been rolled back.
 The release in that statement is then still served, and an incident is opened.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tasks.core import files
-from tasks.core.errors import HallmarkError, Refused, Unavailable
-from tasks.core.json_text import canonical_json
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, find_machine_fault
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import inference_config, manifest
@@ -29,9 +30,10 @@ from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import verification
 from tasks.stages.package.package import SAFE_SUFFIXES
 
+T = TypeVar("T")
+
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
 """Kinds of ledger entries about admissions. The subject of such an entry is the model's name."""
-MODEL_PREFIX = f"{bundle.PAYLOAD}/model/"
 BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
 """Allowed file suffixes in a base model. They include those of weights, JSON files, vocabulary files, a model card and
 a licence."""
@@ -71,25 +73,7 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
             changed, and the model was not admitted on this machine before.
         Unavailable: The ledger cannot be reached or written, and the release was not admitted on this machine before.
     """
-    newest, away = _newest_statement(ledger, governance, name, server)
-    about = {"server": server, "statement": newest.sha256 if newest else None}
-    try:
-        if newest is None:
-            where = governance.policy.environment
-            raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
-        admitted = _verify_release(newest, governance, away)
-    except Unavailable:
-        raise
-    except HallmarkError as error:
-        outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
-        raise
-    body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
-    if away or last_admission.is_stored(governance, name, newest):
-        outbox.append_or_store(ledger, governance.state, ADMITTED, name, body)
-    else:
-        ledger.append(ADMITTED, name, body)
-        last_admission.store_admission(governance, name, newest)
-    return admitted
+    return _admit(ledger, governance, name, server, _ledger_problems(ledger, governance))
 
 
 def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRelease:
@@ -97,46 +81,85 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRe
 
     If the ledger is unavailable or was changed, the governance that was stored with the last admission is used.
     """
-    ledger = get_ledger(checkout / ".hallmark")
-    return admit(ledger, _trustworthy_governance(checkout, name, ledger), name, server)
-
-
-def _trustworthy_governance(checkout: Path, name: str, ledger: Ledger) -> Governance:
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
+    ledger = get_ledger(state)
     try:
         ledger.prepare_tables()
         governed = in_force.load_in_force(folder, state, ledger)
-        problems = quick_check.find_problems(ledger, governed)
+        problems = _ledger_problems(ledger, governed)
+        if problems:
+            governed = _stored_or_refused(lambda: last_admission.stored_governance(folder, state, name), problems)
     except Unavailable:
-        return last_admission.stored_governance(folder, state, name)
-    if not problems:
-        return governed
+        governed, problems = last_admission.stored_governance(folder, state, name), []
+    except InputError as error:  # somebody may have hidden the adoptions
+        problems = [str(error)]
+        governed = _stored_or(error, lambda: last_admission.stored_governance(folder, state, name))
+    return _admit(ledger, governed, name, server, problems)
+
+
+def _admit(
+    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
+) -> AdmittedRelease:
+    about: dict[str, object] = {"server": server, "statement": None}
+
+    def record(kind: str, body: dict[str, object]) -> None:
+        outbox.append_or_store(ledger, governance.state, kind, name, body)
+
     try:
-        return last_admission.stored_governance(folder, state, name)
+        newest, away = _newest_statement(ledger, governance, name, server, ledger_problems)
+        about["statement"] = newest.sha256 if newest else None
+        if newest is None:
+            where = governance.policy.environment
+            raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
+        admitted = _verify_release(newest, governance, away)
+    except (InputError, Refused) as error:  # nothing is recorded if the release could not be examined
+        record(REFUSED, about | {"reason": _printable_message(error)})
+        raise
+    body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
+    if away or last_admission.is_stored(governance, name, newest):
+        record(ADMITTED, body)
+    else:
+        ledger.append(ADMITTED, name, body)
+        last_admission.store_admission(governance, name, newest)
+    return admitted
+
+
+def _ledger_problems(ledger: Ledger, governance: Governance) -> list[str]:
+    """Return the problems of the ledger; empty if it cannot be read, which its readers notice themselves."""
+    try:
+        return quick_check.find_problems(ledger, governance, every_entry=True)
     except Unavailable:
-        raise quick_check.changed_error(problems) from None
+        return []
 
 
 def _newest_statement(
-    ledger: Ledger, governance: Governance, name: str, server: str
+    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
 ) -> tuple[SignedPromotion | None, bool]:
     """Return the newest known promotion statement, and whether it comes from the last admission, not the ledger."""
     try:
         newest = promotions.read_promotions(ledger, governance, name).newest_statement
-        problems = quick_check.find_problems(ledger, governance)
     except Unavailable:
         return last_admission.read_statement(governance, name), True
+    except Refused as error:  # an entry was changed
+        return _stored_or(error, lambda: last_admission.read_statement(governance, name)), True
     if last := last_admission.stored_statement_if_newer(governance, name, newest):
         ledger_rollback.store_rollback_record(governance, last, newest, server)
         return last, True
-    return (_last_statement(governance, name, problems), True) if problems else (newest, False)
+    if ledger_problems:
+        return _stored_or_refused(lambda: last_admission.read_statement(governance, name), ledger_problems), True
+    return newest, False
 
 
-def _last_statement(governance: Governance, name: str, problems: list[str]) -> SignedPromotion:
+def _stored_or_refused(read: Callable[[], T], ledger_problems: list[str]) -> T:
+    return _stored_or(quick_check.changed_error(ledger_problems), read)
+
+
+def _stored_or(error: HallmarkError, read: Callable[[], T]) -> T:
+    """Read something from the last admission, or raise the error if nothing is stored."""
     try:
-        return last_admission.read_statement(governance, name)
+        return read()
     except Unavailable:
-        raise quick_check.changed_error(problems) from None
+        raise error from None
 
 
 def _printable_message(error: Exception) -> str:
@@ -152,11 +175,6 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
     payload = folder / bundle.PAYLOAD
     model, base = payload / "model", _verified_base_model(Layout(governance.state.parent), payload)
-    files_of_model = {
-        name.removeprefix(MODEL_PREFIX): sha256
-        for name, sha256 in newest.promotion.files.items()
-        if name.startswith(MODEL_PREFIX)
-    }
     tokenizer = model if base is None or (model / "tokenizer_config.json").is_file() else base
     template = tokenizer / "chat_template.jinja"
     return AdmittedRelease(
@@ -164,7 +182,7 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
         release_sha256=newest.release_sha256,
         sequence=newest.promotion.sequence,
         model=model,
-        model_sha256=files.sha256_bytes(canonical_json(files_of_model)),
+        model_sha256=bundle.part_digest(newest.promotion.files, f"{bundle.PAYLOAD}/model"),
         base=base,
         base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,
@@ -183,6 +201,10 @@ def _verified_base_model(layout: Layout, payload: Path) -> Path | None:
         digest = files.tree_digest(folder) if folder.is_dir() else None
     except ValueError as error:  # the folder holds a link
         raise Refused(str(error)) from None
+    except OSError as error:
+        if fault := find_machine_fault(error):
+            raise Unavailable(f"{folder} cannot be read now ({fault.strerror}); see to it and try again") from None
+        raise Refused(f"{folder} cannot be read ({error.strerror}); restore it") from None
     if digest != wanted:
         raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")
     if unsafe := sorted(

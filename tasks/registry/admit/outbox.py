@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.trust import dsse
@@ -46,11 +46,14 @@ class _StoredRecord(FrozenModel):
 
 
 def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
-    """Append all stored records and then this record to the ledger. If the ledger is unavailable, store the record."""
+    """Append all stored records and then this record to the ledger.
+
+    If the ledger is unavailable, or was changed so that nothing can be appended, the record is stored.
+    """
     try:
         deliver_records(ledger, state)
         ledger.append(kind, subject, body)
-    except Unavailable:
+    except (Unavailable, Refused):
         # Names sort by time, and no two processes create the same one.
         store_record(state, f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}", kind, subject, body)
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.incidents import incidents
-from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import BreakGlass
@@ -70,25 +69,19 @@ def open_incident(order: SignedOrder, promotion: SignedPromotion, ledger: Ledger
 
 
 def confirm_rollback(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
-    """Confirm the newest emergency rollback to a release as a second person, by closing its incident.
-
-    Incidents of earlier rollbacks to the release stay open, because the reason is about the newest.
+    """Confirm an emergency rollback to a release as a second person, by closing its incident.
 
     Raises:
         InputError: There was no emergency rollback to that release.
-        Refused: The person is not allowed to confirm the rollback, or it is already confirmed.
+        Refused: The person is not allowed to confirm the rollback, or it is already confirmed. Several emergency
+            rollbacks to the release are open, or only an earlier one.
     """
-    broken = _rollback_incidents(ledger, governance, label)
-    if not broken:
-        raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
-    return incidents.close_incident(ledger, governance, broken[-1].id, person_id, reason)
-
-
-def unconfirmed_incidents(ledger: Ledger, governance: Governance, label: str) -> list[str]:
-    """Return the ids of the open incidents of emergency rollbacks to a release, oldest first."""
-    return [it.id for it in _rollback_incidents(ledger, governance, label) if not it.closing]
-
-
-def _rollback_incidents(ledger: Ledger, governance: Governance, label: str) -> list[Incident]:
     every = incidents.read_all(ledger, governance)
-    return [it for it in every if (it.opening.what, it.opening.about) == ("break-glass", label)]
+    found = [each for each in every if (each.opening.what, each.opening.about) == ("break-glass", label)]
+    if not found:
+        raise InputError(f"there was no emergency rollback to {label!r}; `hallmark incidents list` shows what is open")
+    still_open = [each.id for each in found if not each.closing]
+    if still_open and still_open != [found[-1].id]:
+        close = "; ".join(f'hallmark incidents close {each} --as ID --reason "…"' for each in still_open)
+        raise Refused(f"not only the newest emergency rollback to {label} is open, so say which you confirm: {close}")
+    return incidents.close_incident(ledger, governance, found[-1].id, person_id, reason)

@@ -85,6 +85,10 @@ def _set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResu
         return AliasResult(aliases={}, moved_by_hand=[], notes=[])
     holders = {releases.CHAMPION: line.newest_statement, releases.ROLLBACK: line.rollback_target()}
     with RegistryClient(governance.state) as client:
+        if _is_registered_elsewhere_soon(client, ledger, governance, line.newest_statement):
+            label = line.newest_statement.promotion.label
+            note = f"{label} is not in MLflow yet; the machine that promoted it registers it"
+            return AliasResult(aliases={}, moved_by_hand=[], notes=[note])
         aliases = _aliases(client, name)
         targets = {
             alias: _alias_target(client, ledger, governance, signed, aliases.get(alias))
@@ -92,6 +96,8 @@ def _set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResu
             else _AliasTarget(None, {None})
             for alias, signed in holders.items()
         }
+        if promotions.read_promotions(ledger, governance, name).newest_statement != line.newest_statement:
+            return AliasResult(aliases={}, moved_by_hand=[], notes=[])  # somebody promoted while MLflow was slow
         moved = _report_moved_aliases(ledger, governance, line.newest_statement, aliases, targets)
         for alias, target in targets.items():
             _set_alias(client, name, alias, aliases.get(alias), target.version)
@@ -99,6 +105,17 @@ def _set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResu
         labels = {alias: _release_label(client, name, target.version) for alias, target in targets.items()}
     notes = [f"alias {alias} of {name}: {target.note}" for alias, target in targets.items() if target.note]
     return AliasResult(aliases=labels, moved_by_hand=moved, notes=notes)
+
+
+def _is_registered_elsewhere_soon(client: Any, ledger: Ledger, governance: Governance, newest: SignedPromotion) -> bool:
+    """Return whether the newest release is still to be registered by the machine that promoted it.
+
+    Only that machine has the release. If this machine set the aliases first, the other one would report them as moved
+    by hand.
+    """
+    name, label = newest.promotion.name, newest.promotion.label
+    is_here = bundle.release_folder(governance.state, label).is_dir()
+    return not (is_here or is_mirrored(ledger, newest) or _versions_by_source(client, ledger, name, label))
 
 
 def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
@@ -299,4 +316,5 @@ class RegistryClient:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"MLflow at {format_url(self.uri)} cannot be used ({str(error).splitlines()[0]}); try again")
+        why = format_url(str(error).partition("\n")[0])
+        return Unavailable(f"MLflow at {format_url(self.uri)} cannot be used ({why}); try again")

@@ -8,8 +8,9 @@
     MLflow version          created, with tags that name commit, data and gates
     MLflow aliases          set
 
-Promotions on one machine run one after the other, and none waits for MLflow. If several machines promote at the same
-time, the ledger's transactions let only one succeed. Each machine completes or undoes only its own promotions.
+Promotions on one machine run one after the other, and none waits for another one's proof or for MLflow. If several
+machines promote at the same time, the ledger's transactions let only one succeed. Each machine completes or undoes only
+its own promotions.
 """
 
 from contextlib import suppress
@@ -19,9 +20,8 @@ from tasks.core.formatting import format_time
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.declarations.criteria import PromotedCriteria, next_criteria
-from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
-from tasks.policy import judge_install
+from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, base_models, champion, intents, mlflow_mirror, recovery, releases
 from tasks.registry.promote.candidate import Candidate, verify_candidate
@@ -32,7 +32,7 @@ from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.verify import promotion_proof, verification
 
-__all__ = ["interrupted_releases", "promote", "recover", "releases_mlflow_lacks", "restore_aliases", "rollback"]
+__all__ = ["interrupted_releases", "promote", "recover", "restore_aliases", "rollback", "unmirrored_champions"]
 
 
 def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
@@ -42,15 +42,15 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
         Refused: The package cannot be promoted, or the ledger was changed; the champion does not change.
         Unavailable: The ledger or the disk cannot be used; the champion does not change.
     """
-    quick_check.require_unchanged(ledger, governance)
     with intents.hold_lock(governance.state):
+        in_force.require_unchanged_ledger(ledger, governance)
         recovery.settle_pending_intents(ledger, governance)
         release = _existing_release(layout, run, ledger, governance) or _promote(
             layout, run, commit, ledger, governance
         )
-        # `recover` adds the proofs that are not possible yet.
-        promotion_proof.add_missing_proofs(ledger, governance, release.name)
-    with suppress(Unavailable):  # the promotion stands; `recover` sets the aliases when MLflow is back
+    # Other servers may be slow, so nobody waits for the lock meanwhile. `recover` makes up for what fails now.
+    promotion_proof.add_missing_proofs(ledger, governance, release.name)
+    with suppress(HallmarkError):
         mlflow_mirror.set_aliases(ledger, governance, release.name)
     return release
 
@@ -63,17 +63,16 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
     Returns:
         Descriptions of the actions taken, or the reasons why they failed.
     """
-    with intents.try_lock(governance.state) as mine:
-        done = _settle(ledger, governance) if mine else []
-    return done + recovery.set_missing_aliases(ledger, governance)
-
-
-def _settle(ledger: Ledger, governance: Governance) -> list[str]:
     try:
-        done = recovery.settle_pending_intents(ledger, governance)
+        with intents.try_lock(governance.state) as mine:
+            pending = mine and recovery.pending_intents_here(ledger, governance)
+            if pending:
+                in_force.require_unchanged_ledger(ledger, governance)
+            done = recovery.settle_pending_intents(ledger, governance) if pending else []
         names = promotions.model_names(ledger)
-        return done + [text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)]
-    except Unavailable as error:
+        done += [text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)]
+        return done + recovery.set_missing_aliases(ledger, governance)
+    except HallmarkError as error:
         return [str(error)]
 
 
@@ -87,12 +86,9 @@ def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
     return [intent.label for _, intent in recovery.pending_intents_here(ledger, governance)]
 
 
-def releases_mlflow_lacks(ledger: Ledger, governance: Governance) -> list[str]:
+def unmirrored_champions(ledger: Ledger, governance: Governance) -> list[str]:
     """Return the champions for which MLflow's aliases were not set since their last promotion or rollback."""
-    newest = [
-        promotions.read_promotions(ledger, governance, n).newest_statement for n in promotions.model_names(ledger)
-    ]
-    return [it.promotion.label for it in newest if it is not None and not mlflow_mirror.is_mirrored(ledger, it)]
+    return [newest.promotion.label for newest in recovery.unmirrored_statements(ledger, governance)]
 
 
 def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
@@ -130,7 +126,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
         signed = _build_release(candidate, intent, line.newest_statement, ledger, governance)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
-        with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`
+        with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `recover`
             recovery.undo_promotion(seq, intent, ledger, governance, str(error))
         if isinstance(error, OSError):
             raise Unavailable(f"the release cannot be written: {error}; the champion is still the old one") from error

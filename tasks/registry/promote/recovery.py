@@ -58,6 +58,8 @@ def settle_pending_intents(ledger: Ledger, governance: Governance) -> list[str]:
         try:
             _complete_promotion(seq, intent, ledger, governance)
             texts.append(f"{intent.label}: the promotion that was interrupted is complete")
+        except Unavailable as error:
+            texts.append(f"{intent.label}: the promotion that was interrupted is still pending: {error}")
         except (Refused, InputError) as error:
             undo_promotion(seq, intent, ledger, governance, str(error))
             texts.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
@@ -118,12 +120,17 @@ def _was_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> boo
 def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Set the MLflow aliases that are missing because of a crash or because MLflow was unavailable."""
     texts: list[str] = []
-    for name in promotions.model_names(ledger):
-        newest = promotions.read_promotions(ledger, governance, name).newest_statement
-        if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest):
-            try:
-                notes = mlflow_mirror.set_aliases(ledger, governance, name).notes
-            except Unavailable as error:
-                return [*texts, str(error)]
-            texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
+    for newest in unmirrored_statements(ledger, governance):
+        try:
+            notes = mlflow_mirror.set_aliases(ledger, governance, newest.promotion.name).notes
+        except Unavailable as error:
+            return [*texts, str(error)]
+        texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
     return texts
+
+
+def unmirrored_statements(ledger: Ledger, governance: Governance) -> list[SignedPromotion]:
+    """Return the newest promotion statement of each model for which MLflow's aliases have not been set yet."""
+    names = promotions.model_names(ledger)
+    every = (promotions.read_promotions(ledger, governance, name).newest_statement for name in names)
+    return [newest for newest in every if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest)]

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from tasks.consent import release_sources
 from tasks.core.documents.config import validate_reason
-from tasks.core.errors import Refused, Unavailable
-from tasks.ledger import quick_check
+from tasks.core.errors import HallmarkError, Refused
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
@@ -97,8 +96,8 @@ def _order_draft(
     ledger: Ledger, governance: Governance, label: str, person_id: str, request: RollbackRequest
 ) -> "_OrderDraft":
     validate_reason(request.reason)
-    quick_check.require_unchanged(ledger, governance)
     with intents.hold_lock(governance.state):
+        in_force.require_unchanged_ledger(ledger, governance)
         recovery.settle_pending_intents(ledger, governance)
     line = promotions.read_promotions(ledger, governance, releases.get_release(ledger, governance, label).name)
     back_to = rollback_orders.target_statement(ledger, governance, line, label)
@@ -109,10 +108,11 @@ def _order_draft(
 def _submit_draft(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
     ledger, governance, target = ordering.ledger, ordering.governance, ordering.target.promotion
     with intents.hold_lock(governance.state):
+        in_force.require_unchanged_ledger(ledger, governance)  # signing may have taken minutes
         recovery.settle_pending_intents(ledger, governance)
         wanted = ordering.submit(envelope)
     if not wanted:
-        with suppress(Unavailable):  # the promotion stands; `recover` sets the aliases when MLflow is back
+        with suppress(HallmarkError):  # the promotion stands; `recover` sets the aliases when MLflow is back
             mlflow_mirror.set_aliases(ledger, governance, target.name)
     return RollbackResult(
         releases.get_release(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq

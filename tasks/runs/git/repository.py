@@ -140,16 +140,16 @@ class Repository:
         Raises:
             InputError: The revision is ambiguous.
         """
-        name = re.split(r"[~^:@]", revision, maxsplit=1)[0]
-        if not name or name == "HEAD" or re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
+        name = re.split(r"[~^:]|@\{", revision, maxsplit=1)[0]
+        if name in ("", "@", "HEAD") or re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
             return
         candidates = [ref.format(name) for ref in REFS_OF_NAME]
         refs = self.run_git("for-each-ref", "--format=%(refname)", "--", name, *candidates).splitlines()
         found = [f"{ref} ({self.commit_id(ref)[:12]})" for ref in refs if ref in candidates]
-        if re.fullmatch("[0-9a-fA-F]{4,}", name):
-            objects = self.run_git("rev-parse", f"--disambiguate={name}").split()
+        if abbreviated := re.search("(?:^|-g)([0-9a-fA-F]{4,})$", name):  # by itself, or as `git describe` writes it
+            objects = self.run_git("rev-parse", f"--disambiguate={abbreviated[1]}").split()
             found += [each for each in objects if self.run_git("cat-file", "-t", each) in ("commit", "tag")]
-        if len(found) > 1 and name not in refs:
+        if len(found) > 1 and name not in refs:  # git takes a full name, such as refs/tags/x, first
             raise InputError(f"{name!r} names {' and '.join(found)}; give the whole id of the commit that you mean")
 
     def changed_files(self, before: str, now: str, paths: list[str]) -> list[str]:

@@ -21,4 +21,4 @@ class HeadPlace(Protocol):
         """
 
     def add(self, heads: dict[int, bytes]) -> None:
-        """Store heads by increasing number of entries. A head is skipped if the place already has one of the same size."""
+        """Store heads, smallest first. A head is skipped if the place already has one of the same number of entries."""

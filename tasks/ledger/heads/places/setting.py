@@ -28,8 +28,10 @@ def parse_places(value: str, checkout: Path, state: Path) -> list[HeadPlace]:
 def _parse_place(word: str, checkout: Path, state: Path) -> HeadPlace:
     if word.startswith("s3://"):
         if not re.fullmatch(r"s3://[^/:@]+(/.*)?", word):
-            told = "expected s3://BUCKET/PREFIX; keys of the store are read from the environment, as AWS_ACCESS_KEY_ID"
-            raise InputError(f"HALLMARK_LEDGER_HEADS: {format_url(word)} names no bucket; {told}")
+            raise InputError(
+                f"HALLMARK_LEDGER_HEADS: expected s3://BUCKET/PREFIX, got {format_url(word)}; set the keys as "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
         return S3Place(word.rstrip("/"))
     if "://" in word or word.endswith(".git") or re.match(r"[^/@]+@[^/:]+:", word):
         return GitPlace(word, state / "heads")

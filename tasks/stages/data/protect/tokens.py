@@ -19,8 +19,9 @@ INTERNATIONAL_PREFIX = re.compile(r"[\s(\[]*(?:\+|00)(?=[\s()\[\]]*[1-9])")
 NATIONAL_ZERO = re.compile(r"\(\s*0\s*\)")
 """Regular expression that matches a zero which is dialled only within the country, as in `+44 (0)20`."""
 COUNTRY_CODE_LENGTHS = (1, 2, 3)
-MIN_PHONE_DIGITS = 7
-SPELT_OUT_AT, SPELT_OUT_DOT = re.compile(f"(?i)%40|{email.AT}"), re.compile(f"(?i){email.DOT}")
+MIN_PHONE_DIGITS, MAX_PHONE_DIGITS = 7, 15
+EMAIL_AT, EMAIL_DOT = re.compile(f"%40|{email.AT}"), re.compile(email.DOT)
+"""Regular expressions that match the signs of an e-mail address in a case-folded text, also where they are words."""
 
 
 def make_token(category: Category, value: str, key: bytes) -> str:
@@ -28,22 +29,35 @@ def make_token(category: Category, value: str, key: bytes) -> str:
     return _token_of_spelling(category, canonical_spelling(category, value), key)
 
 
-def find_tokens(category: Category, value: str, key: bytes) -> list[str]:
-    """Return all tokens that a value can have, to search for it.
+def is_token_of(token: str, category: Category, value: str, key: bytes) -> bool:
+    """Return whether a token is that of a value, or the one that earlier versions of Hallmark made."""
+    spellings = canonical_spelling(category, value), _normalise(category, value)
+    return any(token == _token_of_spelling(category, spelling, key) for spelling in spellings)
 
-    They include the token of earlier versions of Hallmark, which left telephone numbers and e-mail addresses as they
-    were spelt. A telephone number with its country code can also be spelt as within the country.
+
+def make_search_tokens(category: Category, value: str, key: bytes) -> list[str]:
+    """Return all tokens that a value may have in datasets, for a search.
+
+    A telephone number with its country code may be written without it. Earlier versions of Hallmark gave each spelling
+    of a telephone number or e-mail address its own token.
     """
-    spellings = [canonical_spelling(category, value), _earlier_spelling(category, value)]
+    spellings = [canonical_spelling(category, value), _normalise(category, value)]
     if category == "phone" and INTERNATIONAL_PREFIX.match(unicodedata.normalize("NFKC", value)):
-        spellings += [f"0{spellings[0][length:]}" for length in COUNTRY_CODE_LENGTHS]
+        number = spellings[0]
+        spellings.append(f"00{number}")
+        for length in COUNTRY_CODE_LENGTHS:
+            code, rest = number[:length], number[length:]
+            # 20 …, as where no zero is dialled, 020 …, +44 (0)20 …, 0044 (0)20 …
+            spellings += [rest, f"0{rest}", f"{code}0{rest}", f"00{code}0{rest}"]
     return [_token_of_spelling(category, spelling, key) for spelling in dict.fromkeys(spellings)]
 
 
 def is_national_phone_number(value: str) -> bool:
     """Return whether a value looks like a telephone number without its country code."""
     digits = _letters_and_digits(value)
-    return digits.isdecimal() and len(digits) >= MIN_PHONE_DIGITS and digits[0] == "0" and digits[1] != "0"
+    plain = unicodedata.normalize("NFKC", value)
+    is_long_enough = MIN_PHONE_DIGITS <= len(digits) <= MAX_PHONE_DIGITS
+    return digits.isdecimal() and is_long_enough and not INTERNATIONAL_PREFIX.match(plain)
 
 
 def _token_of_spelling(category: Category, spelling: str, key: bytes) -> str:
@@ -52,19 +66,20 @@ def _token_of_spelling(category: Category, spelling: str, key: bytes) -> str:
 
 
 def canonical_spelling(category: Category, value: str) -> str:
-    """Return the spelling by which values of a category are compared: casefolded, with single spaces or none.
+    """Return the form in which values of a category are compared: case-folded, with single spaces or without spaces.
 
-    An e-mail address that is spelt out has its signs, and a telephone number with its country code begins with it.
+    Words such as "at" and "dot" in an e-mail address are replaced by their signs. A telephone number with a country
+    code is reduced to its digits, without "+", "00" and "(0)".
     """
     plain = unicodedata.normalize("NFKC", value).casefold()
     if category == "email":
-        plain = SPELT_OUT_DOT.sub(".", SPELT_OUT_AT.sub("@", plain))
+        plain = EMAIL_DOT.sub(".", EMAIL_AT.sub("@", plain))
     elif category == "phone" and (prefix := INTERNATIONAL_PREFIX.match(plain)):
         plain = NATIONAL_ZERO.sub("", plain[prefix.end() :])
-    return _earlier_spelling(category, plain)
+    return _normalise(category, plain)
 
 
-def _earlier_spelling(category: Category, value: str) -> str:
+def _normalise(category: Category, value: str) -> str:
     plain = unicodedata.normalize("NFKC", value).casefold()
     if category in WORDWISE_CATEGORIES:
         return " ".join(plain.split())
