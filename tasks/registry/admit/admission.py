@@ -83,17 +83,21 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRe
     """
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
     ledger = get_ledger(state)
+
+    def stored() -> Governance:
+        return last_admission.stored_governance(folder, state, name)
+
+    problems: list[str] = []
     try:
         ledger.prepare_tables()
-        governed = in_force.load_in_force(folder, state, ledger)
+        governed, _ = in_force.read_in_force(folder, state, ledger)
         problems = _ledger_problems(ledger, governed)
-        if problems:
-            governed = _stored_or_refused(lambda: last_admission.stored_governance(folder, state, name), problems)
     except Unavailable:
-        governed, problems = last_admission.stored_governance(folder, state, name), []
-    except InputError as error:  # somebody may have hidden the adoptions
-        problems = [str(error)]
-        governed = _stored_or(error, lambda: last_admission.stored_governance(folder, state, name))
+        governed = stored()
+    except (InputError, Refused) as error:  # somebody may have hidden or changed the adoptions
+        governed, problems = _stored_or(error, stored), [str(error)]
+    else:
+        governed = _stored_or(quick_check.changed_error(problems), stored) if problems else governed
     return _admit(ledger, governed, name, server, problems)
 
 
@@ -101,10 +105,6 @@ def _admit(
     ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
 ) -> AdmittedRelease:
     about: dict[str, object] = {"server": server, "statement": None}
-
-    def record(kind: str, body: dict[str, object]) -> None:
-        outbox.append_or_store(ledger, governance.state, kind, name, body)
-
     try:
         newest, away = _newest_statement(ledger, governance, name, server, ledger_problems)
         about["statement"] = newest.sha256 if newest else None
@@ -113,11 +113,11 @@ def _admit(
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
         admitted = _verify_release(newest, governance, away)
     except (InputError, Refused) as error:  # nothing is recorded if the release could not be examined
-        record(REFUSED, about | {"reason": _printable_message(error)})
+        outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
         raise
     body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
     if away or last_admission.is_stored(governance, name, newest):
-        record(ADMITTED, body)
+        outbox.append_or_store(ledger, governance.state, ADMITTED, name, body)
     else:
         ledger.append(ADMITTED, name, body)
         last_admission.store_admission(governance, name, newest)
@@ -146,12 +146,9 @@ def _newest_statement(
         ledger_rollback.store_rollback_record(governance, last, newest, server)
         return last, True
     if ledger_problems:
-        return _stored_or_refused(lambda: last_admission.read_statement(governance, name), ledger_problems), True
+        changed = quick_check.changed_error(ledger_problems)
+        return _stored_or(changed, lambda: last_admission.read_statement(governance, name)), True
     return newest, False
-
-
-def _stored_or_refused(read: Callable[[], T], ledger_problems: list[str]) -> T:
-    return _stored_or(quick_check.changed_error(ledger_problems), read)
 
 
 def _stored_or(error: HallmarkError, read: Callable[[], T]) -> T:
