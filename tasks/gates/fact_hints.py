@@ -10,22 +10,29 @@ from tasks.policy.gate_rules import Check
 from tasks.policy.policy import Policy
 from tasks.trust.gate_statement import GateName
 
+MISSPELT_SIMILARITY = 0.9
+"""Minimum similarity of a name with a metric (`difflib`) that makes a misspelling likely."""
+
 
 def missing_fact_hints(policy: Policy, ledger: Ledger) -> list[str]:
     """Return a hint for each check whose metric the newest evidence of its gate lacks.
 
-    There are no hints about a gate without evidence.
+    An optional check gets a hint only if its metric is probably misspelt, because a run may lack the metric: before the
+    first promotion, no run is compared with a champion. There are no hints about a gate without evidence.
     """
     newest = _newest_evidence(ledger)
-    return [
+    hints = (
         _hint(tier, newest[gate], check)
         for tier, gate, _, check in policy.located_checks()
         if gate in newest and check.fact not in newest[gate].facts
-    ]
+    )
+    return list(filter(None, hints))
 
 
 def _hint(tier: str, evidence: Evidence, check: Check) -> str:
-    meant = get_close_matches(check.fact, evidence.facts, n=1, cutoff=0.8)
+    meant = get_close_matches(check.fact, evidence.facts, n=1, cutoff=MISSPELT_SIMILARITY)
+    if check.optional and not meant:
+        return ""
     question = f"; did you mean {meant[0]}?" if meant else ""
     outcome = "pass" if check.optional else "fail"
     return (
