@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hallmark.arguments import require_text
-from tasks.core.errors import InputError, Refused, Unavailable, find_machine_fault
+from tasks.core.errors import InputError, Refused, raise_machine_fault
 from tasks.core.files import tree_digest
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.registry.admit.admission import AdmittedRelease
@@ -80,8 +80,7 @@ class AdmittedModel:
             try:
                 changed = folder is not None and tree_digest(folder) != sha256
             except (OSError, ValueError) as error:
-                if fault := find_machine_fault(error):
-                    raise Unavailable(f"{folder} cannot be read ({fault.strerror}); try again") from None
+                raise_machine_fault(folder, error)
                 changed = True
             if changed:
                 raise Refused(f"{folder} was changed since {self.release} was admitted; admit it again")

@@ -67,6 +67,19 @@ MACHINE_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EST
 or file server."""
 
 
+def raise_machine_fault(path: object, error: BaseException) -> None:
+    """Raise Unavailable if an error of reading a file is due to the machine, which says nothing about the file.
+
+    Raises:
+        Unavailable: The machine lacks memory or file descriptors, or its disk or file server fails.
+    """
+    if fault := find_machine_fault(error):
+        raise Unavailable(
+            f"{path} could not be examined ({fault.strerror}), so it counts neither as valid nor as invalid; see to "
+            "that and try again"
+        ) from error
+
+
 def find_machine_fault(error: BaseException | None) -> OSError | None:
     """Return the first error in a chain of causes that is due to the machine; None if there is none."""
     return next((each for each in _causes(error) if isinstance(each, OSError) and each.errno in MACHINE_FAULTS), None)

@@ -1,4 +1,4 @@
-"""In a browser nobody signs anything on a ledger that somebody changed."""
+"""The console lets nobody sign on a ledger that somebody changed."""
 
 from pathlib import Path
 

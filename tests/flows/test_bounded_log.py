@@ -1,4 +1,4 @@
-"""What a stage prints is kept up to a limit, and its end is said."""
+"""The log keeps a stage's output up to a limit, and a note says where it ends."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""On a ledger that somebody changed nothing is promoted, nothing goes back, and no server is given anything new."""
+"""Nothing is promoted, rolled back or newly admitted on a ledger that somebody changed."""
 
 import shutil
 from pathlib import Path

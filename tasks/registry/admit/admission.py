@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tasks.core import files
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, find_machine_fault
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, raise_machine_fault
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import inference_config, manifest
@@ -199,8 +199,7 @@ def _verified_base_model(layout: Layout, payload: Path) -> Path | None:
     except ValueError as error:  # the folder holds a link
         raise Refused(str(error)) from None
     except OSError as error:
-        if fault := find_machine_fault(error):
-            raise Unavailable(f"{folder} cannot be read now ({fault.strerror}); see to it and try again") from None
+        raise_machine_fault(folder, error)
         raise Refused(f"{folder} cannot be read ({error.strerror}); restore it") from None
     if digest != wanted:
         raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")

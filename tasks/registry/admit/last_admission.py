@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import files
-from tasks.core.errors import Refused, Unavailable, find_machine_fault
+from tasks.core.errors import Refused, Unavailable, raise_machine_fault
 from tasks.core.json_text import canonical_json, parse
 from tasks.policy import adoption, adoption_entries
 from tasks.policy.governance import Governance
@@ -88,8 +88,7 @@ def _read_admission(state: Path, name: str) -> dict[str, Any]:
             f"the ledger is away, and no release of {name!r} was admitted here before; bring the ledger back"
         ) from None
     except (OSError, ValueError) as error:
-        if fault := find_machine_fault(error):
-            raise Unavailable(f"{path} cannot be read now ({fault.strerror}); see to it and try again") from None
+        raise_machine_fault(path, error)
         raise Refused(f"{path}: is not what was written there ({error}); bring the ledger back") from None
     return document
 

@@ -113,8 +113,8 @@ def pending_intents(ledger: Ledger) -> list[tuple[int, Intent]]:
 def record_undone(ledger: Ledger, intent_entry: int, name: str, reason: str, had_final_name: bool) -> None:
     """Record that an intent was undone.
 
-    `had_final_name` tells whether the bundle already had its final name. If so, MLflow may have used the version
-    number, which is then not used again.
+    `had_final_name` tells whether the bundle already had its final name. If so, a signed statement had the version
+    number, which is not used again.
     """
     ledger.append(UNDONE_KIND, name, {"intent": intent_entry, "reason": reason, "named": had_final_name})
 
@@ -128,6 +128,6 @@ def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int,
 
 
 def _next_version(ledger: Ledger, name: str) -> int:
-    """Return the next version of a model. Versions of undone promotions are reused unless MLflow may have used them."""
+    """Return the next version of a model. Those of undone promotions are reused unless a signed statement had them."""
     free = {entry.body.get("intent") for entry in ledger.entries(UNDONE_KIND, name) if not entry.body.get("named")}
     return 1 + max((intent.version for seq, intent in _all_intents(ledger, name) if seq not in free), default=0)

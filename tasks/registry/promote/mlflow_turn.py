@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TypeVar
 
 from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.formatting import format_url
 from tasks.core.machine import locks
 
 T = TypeVar("T")
@@ -56,4 +57,5 @@ def _act_alone(state: Path, act: Callable[[], T], outcome: Future[T]) -> None:
     except HallmarkError as error:
         outcome.set_exception(error)
     except Exception as error:  # what MLflow's client makes of a wrong answer can be of any type
-        outcome.set_exception(Unavailable(f"MLflow cannot be used ({type(error).__name__}: {error}); try again"))
+        why = format_url(f"{type(error).__name__}: {error}")
+        outcome.set_exception(Unavailable(f"MLflow cannot be used ({why}); try again"))

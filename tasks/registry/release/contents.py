@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import files
-from tasks.core.errors import Refused, Unavailable, find_machine_fault
+from tasks.core.errors import Refused, raise_machine_fault
 from tasks.core.json_text import canonical_json, parse_strict
 
 MAX_PARSED_BYTES = 16 * 2**20
@@ -107,8 +107,7 @@ def read_file(folder: Path, name: str) -> bytes:
     try:
         data = _hash_file(folder, name, keep_bytes=True)[2]
     except OSError as error:
-        if fault := find_machine_fault(error):
-            raise Unavailable(f"{folder / name} cannot be read ({fault.strerror}); try again") from error
+        raise_machine_fault(folder / name, error)
         raise Refused(f"{name} is missing or cannot be read ({error.strerror})") from None
     assert data is not None
     return data

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tasks.core.documents.document import document_error_message
-from tasks.core.errors import HallmarkError, Refused, Unavailable, find_machine_fault
+from tasks.core.errors import HallmarkError, Refused, raise_machine_fault
 from tasks.core.formatting import format_time
 from tasks.policy.governance import LOCAL_ENVIRONMENT, Governance
 from tasks.policy.signed_document import KeyDirectory
@@ -53,7 +53,7 @@ def verify_from_root(folder: Path, root_fingerprint: str) -> Verification:
     try:
         trusted = trust.trust_from_root(folder, root_fingerprint)
     except CHECK_ERRORS as error:
-        _require_no_machine_fault(folder, error)
+        raise_machine_fault(folder, error)
         against = Check(about="root of trust", state="no", text=describe_error(error))
         return Verification(
             release="", sha256="", root=root_fingerprint, checks=[against], unchecked=UNVERIFIABLE_CLAIMS
@@ -98,7 +98,7 @@ def _verify_and_read(
         for check in _run_checks(folder, data, signed, trusted, requires_weights):
             checks.append(check)
     except CHECK_ERRORS as error:
-        _require_no_machine_fault(folder, error)
+        raise_machine_fault(folder, error)
         checks.append(Check(about="", state="no", text=describe_error(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
     unchecked = [*(_unverifiable_in_early_versions(signed.promotion) if signed else ()), *UNVERIFIABLE_CLAIMS]
@@ -107,15 +107,6 @@ def _verify_and_read(
         release=label, sha256=sha256, root=trusted.root_fingerprint, demo=demo, checks=checks, unchecked=unchecked
     )
     return found, signed
-
-
-def _require_no_machine_fault(folder: Path, error: Exception) -> None:
-    """Raise Unavailable if a check failed because of the machine, which says nothing about the release."""
-    if fault := find_machine_fault(error):
-        raise Unavailable(
-            f"{folder} could not be examined ({fault.strerror}), so it counts neither as valid nor as invalid; see to "
-            "that and try again"
-        )
 
 
 def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:

@@ -20,7 +20,7 @@ def write(path: Path, rows: int, length: int) -> pa.Table:
 
 @pytest.mark.parametrize("group_rows", [300, 70])
 def test_a_plain_table_is_read_as_it_was_written(tmp_path: Path, group_rows: int) -> None:
-    """Of more than one row group, too: pyarrow makes no batch of nested dictionaries of two."""
+    """Return a table in several row groups, because pyarrow makes no batch of nested dictionaries of two groups."""
     table = write(tmp_path / "t.parquet", 300, 10)
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=group_rows)
     table = table.select(["task", "messages"])
