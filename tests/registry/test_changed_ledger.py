@@ -100,7 +100,8 @@ def test_in_a_long_ledger_every_entry_is_looked_at_before_something_is_done(
 ) -> None:
     monkeypatch.setattr(quick_check, "BLOCKS_TO_VERIFY", 1)
     append(succeeded, 3 * BLOCK_SIZE)
-    hide(succeeded, signed_decision.ENTRY_KIND)
+    publication.publish(succeeded.ledger, succeeded.governance)
+    edit(succeeded, "UPDATE hallmark_ledger SET subject = 'another' WHERE seq = 2", mended=False)
     for _ in range(3):
         with pytest.raises(Refused, match="So nothing is done on it"):
             succeeded.roll_back()

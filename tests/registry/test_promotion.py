@@ -16,6 +16,7 @@ from tasks.core.files import read_json, sha256_file, tree_digest, write_json
 from tasks.core.graph import GATES
 from tasks.core.machine import locks
 from tasks.gates import gates, statement
+from tasks.incidents import incidents
 from tasks.registry.promote import (
     assembly,
     champion,
@@ -320,6 +321,24 @@ def test_without_mlflow_releases_are_promoted_and_rolled_back(
     assert promotion.recover(challenged.ledger, challenged.governance) == ["triage-1: MLflow's aliases are set"]
     assert mlflow_aliases(challenged) == {"champion": "triage-1"}
     assert promotion.unmirrored_champions(challenged.ledger, challenged.governance) == []
+
+
+def test_another_machine_leaves_the_aliases_to_the_one_that_promoted(
+    challenged: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away, refusing() as uri:
+        away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        away.setenv("MLFLOW_REGISTRY_URI", uri)
+        challenged.promote(challenged.run("run-2"))
+    before, here = mlflow_aliases(challenged), challenged.bundle("triage-2")
+    here.rename(tmp_path / "elsewhere")  # another machine has no folder of the release
+    (told,) = promotion.restore_aliases(challenged.ledger, challenged.governance)
+    assert "triage-2 is not in MLflow yet; the machine that promoted it registers it" in told
+    assert mlflow_aliases(challenged) == before
+    (tmp_path / "elsewhere").rename(here)
+    promotion.recover(challenged.ledger, challenged.governance)
+    assert mlflow_aliases(challenged) == {"champion": "triage-2", "rollback": "triage-1"}
+    assert incidents.read_all(challenged.ledger, challenged.governance) == []
 
 
 def test_a_full_disk_leaves_the_old_champion(challenged: House, monkeypatch: pytest.MonkeyPatch) -> None:
