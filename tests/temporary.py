@@ -6,7 +6,7 @@ the session although every test has passed.
 """
 
 import os
-import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -19,9 +19,10 @@ INNER = "PYTEST_INNER"
 
 
 def of_session() -> Path:
-    """Return the folder of this process, and remove folders of sessions that have ended.
+    """Return the folder of this process, and start to remove folders of sessions that have ended.
 
-    A session that a test started removes none: 140,000 files took it four minutes, and the test timed out.
+    A process of its own removes them, because a busy machine takes minutes for the files of one session. A session that
+    a test started removes none.
     """
     base = Path(tempfile.gettempdir()) / f"hallmark-tests-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
@@ -31,6 +32,7 @@ def of_session() -> Path:
         return base / str(os.getpid())
     ended = [each for each in base.iterdir() if each.name.isdigit() and not find_running_process(int(each.name))]
     ended.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in ended[KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+    if ended[KEPT:]:
+        remove = ["setsid", "--fork", "nice", "rm", "-rf", *map(str, ended[KEPT:])]
+        subprocess.run(remove, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return base / str(os.getpid())

@@ -13,11 +13,12 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
+from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.params.values import NAME_PATTERN
 from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.policy import people as people_file
 from tasks.policy.governance import LOCAL_ENVIRONMENT
-from tasks.scaffold import answers, data_file, mapping, paths, plan
+from tasks.scaffold import answers, data_file, mapping, parameters, paths, plan
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
 from tasks.scaffold.data_file import DataFile
@@ -26,6 +27,7 @@ from tasks.scaffold.plan import Plan
 from tasks.sources.protection import CATEGORIES, Category
 
 MAX_NAME_LENGTH = 40
+DEFAULT_TIER = "limited"
 SPECIAL_PATH_PATTERN = re.compile(r"^[-:]|[*?\[\\]")
 """Pattern of paths that git would read as an option, as pathspec magic or as a glob."""
 OptionalText = str | None
@@ -34,6 +36,12 @@ OptionalText = str | None
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
     file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{SOURCE_KINDS_IN_WORDS}; gzip may pack it.")],
+    test: Annotated[
+        OptionalText,
+        typer.Option(
+            metavar="FILE", help="File with the same columns that is the whole test set. Else rows are held out."
+        ),
+    ] = None,
     owner: Annotated[
         OptionalText, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
     ] = None,
@@ -56,7 +64,13 @@ def new(
             help="Field of a JSON answer that is personal by its purpose, e.g. artist=name. May be repeated.",
         ),
     ] = None,
-    tier: Annotated[str, typer.Option(metavar="TIER", help="Risk tier of policy.yaml.")] = "limited",
+    tier: Annotated[
+        OptionalText, typer.Option(metavar="TIER", help=f"Risk tier of policy.yaml. Default: {DEFAULT_TIER}.")
+    ] = None,
+    trial: Annotated[
+        bool,
+        typer.Option("--trial", help="Ask nothing, and use tier experiment: its runs ask nobody and promote nothing."),
+    ] = False,
     encoding: Annotated[OptionalText, typer.Option(metavar="NAME", help="Where it is guessed wrong.")] = None,
     delimiter: Annotated[OptionalText, typer.Option(metavar="CHARACTER", help="Where it is guessed wrong.")] = None,
     yes: Annotated[
@@ -74,38 +88,61 @@ def new(
     root = shared.checkout_root()
     said = {"owner": owner, "licence": licence, "basis": basis, "purpose": purpose}
     form = {key: value for key, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
-    asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    data_file, mapped, known = _inspect_file(root, name, file, form, prompt, response or [], said, asks)
+    asks = not as_json and not trial and sys.stdin.isatty() and sys.stdout.isatty()
+    mistakes = ErrorCollector()
+    if trial and tier not in (None, EXPERIMENT_TIER):
+        mistakes.add_input_error(f"--trial uses risk tier {EXPERIMENT_TIER}; leave --tier {tier} out, or --trial")
+    if trial:
+        said = {key: value or default for (key, value), default in zip(said.items(), _trial_answers(root), strict=True)}
+    files, mapped, known = _inspect_files(root, name, [file, test], form, prompt, response or [], said, asks, mistakes)
     known = known.model_copy(update={"personal": _personal_fields(personal, mapped, asks)})
-    made = plan.make_plan(root, name, tier, known, data_file, mapped)
+    made = plan.make_plan(root, name, EXPERIMENT_TIER if trial else tier or DEFAULT_TIER, known, mapped, *files)
     if not as_json:
         _show(made, root)
         if asks and not yes and not typer.confirm(f"write {len(made.files)} files to {made.folder.relative_to(root)}?"):
             raise Refused("nothing was written")
     plan.write_plan(made)
-    _print_next_steps(made, root, data_file, as_json)
+    _print_next_steps(made, root, files, as_json)
 
 
-def _inspect_file(
-    root: Path, name: str, file: str, form: dict[str, str], prompt: OptionalText, response: list[str],
-    said: dict[str, OptionalText], asks: bool,
-) -> tuple[DataFile, GuessedMapping, Answers]:  # fmt: skip
-    mistakes, looked, mapped, columns = ErrorCollector(), None, None, list[ColumnProfile]()
+def _trial_answers(root: Path) -> list[str]:
+    """Return answers to QUESTIONS for a trial, in which nobody decides on them."""
+    owners = [*_data_owners(root), "data-owner"]
+    return [owners[0], parameters.UNKNOWN_TEXT, parameters.UNKNOWN_TEXT, "a trial"]
+
+
+def _data_owners(root: Path) -> list[str]:
+    people = people_file.load_people(root / "infra" / "governance").people
+    return [each.id for each in people if not each.demo and "data_owner" in each.roles_at(None)]
+
+
+def _inspect_files(
+    root: Path, name: str, files: list[OptionalText], form: dict[str, str], prompt: OptionalText, response: list[str],
+    said: dict[str, OptionalText], asks: bool, mistakes: ErrorCollector,
+) -> tuple[list[DataFile], GuessedMapping, Answers]:  # fmt: skip
+    """Return the data files, the mapping of the first one's columns, and the user's answers."""
+    looked, profiles, mapped = list[DataFile](), list[list[ColumnProfile]](), None
     with mistakes.collect():
         _require_name(name)
         paths.require_unused_name(root / paths.EXAMPLES_FOLDER / name)
-    with mistakes.collect():
-        location = paths.data_location(file, root)
-        looked = data_file.inspect_file(name if NAME_PATTERN.fullmatch(name) else "new", location, root, form)
-        columns = plan.profile_columns(looked)
-    if columns:
+    for file in files:
+        if file is not None:
+            with mistakes.collect():
+                location = paths.data_location(file, root)
+                looked.append(
+                    data_file.inspect_file(name if NAME_PATTERN.fullmatch(name) else "new", location, root, form)
+                )
+                profiles.append(plan.profile_columns(looked[-1]))
+    if profiles:
         with mistakes.collect():
-            mapped = _map_columns(columns, prompt, response, asks, mistakes)
+            mapped = _map_columns(profiles[0], prompt, response, asks, mistakes)
     missing = list(answers.unanswered_questions(said))
     if missing and not asks:
         mistakes.add_input_error("\n".join(["nobody can be asked here, so say also:", *map(_option_line, missing)]))
     mistakes.raise_errors()
-    assert looked is not None and mapped is not None  # else a mistake was found
+    assert looked and mapped is not None  # else a mistake was found
+    if len(looked) > 1:
+        mapped.remove_key("split", "the test file is the test set")
     for question in missing:
         said[question.name] = _prompt(question, root)
     return looked, mapped, Answers.model_validate({key: (value or "").strip() for key, value in said.items()})
@@ -157,9 +194,10 @@ def _option_line(question: answers.Question) -> str:
 
 def _prompt(question: answers.Question, root: Path) -> str:
     if question.name == "owner":
-        people = people_file.load_people(root / "infra" / "governance").people
-        known = [each.id for each in people if not each.demo and "data_owner" in each.roles_at(None)]
-        console.print(f"data owners: {', '.join(known) or 'none yet'}; another id is added with this role", style="dim")
+        console.print(
+            f"data owners: {', '.join(_data_owners(root)) or 'none yet'}; another id is added with this role",
+            style="dim",
+        )
     return str(typer.prompt(f"{question.text} (e.g. {question.example})"))
 
 
@@ -175,10 +213,11 @@ def _show(made: Plan, root: Path) -> None:
         console.print(f"look: {line}")
 
 
-def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -> None:
+def _print_next_steps(made: Plan, root: Path, files: list[DataFile], as_json: bool) -> None:
     folder = made.folder.relative_to(root).as_posix()
     message = f"Use case {made.folder.name}"
-    add = [folder, *([looked.source.location] if _is_untracked(root, looked.source.location) else [])]
+    locations = [file.source.location for file in files]
+    add = [folder, *dict.fromkeys(location for location in locations if _is_untracked(root, location))]
     commands = [
         f"git add {' '.join(_shell_quote(_pathspec(path)) for path in add)} && git commit -m {_shell_quote(message)}",
         f"hallmark init --governance {folder}/governance",
@@ -191,8 +230,15 @@ def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -
         shared.print_json({"written": written, "look": made.warnings, "next": commands})
         return
     console.print(f"\nwritten: {folder}/. What it says `not said yet` of, say before anybody approves.")
-    if len(add) > 1:
-        console.print(f"{add[1]} lies in this checkout, so git keeps it for ever; data about people is better outside")
+    for location in add[1:]:
+        console.print(
+            f"{location} lies in this checkout, so git keeps it for ever; data about people is better outside"
+        )
+    if made.tier == EXPERIMENT_TIER:
+        console.print(
+            f"Runs of tier {EXPERIMENT_TIER} ask nobody and promote nothing. To go on to a release, set "
+            f"use_case.risk_tier in {folder}/params.yaml to another tier of policy.yaml."
+        )
     if made.environment != LOCAL_ENVIRONMENT:
         console.print(
             f"In environment {made.environment} infra/governance alone counts: add the source to the sources.yaml "

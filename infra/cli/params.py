@@ -19,6 +19,8 @@ def check(
 ) -> None:
     """Check a params file, and with --governance the governance files as well. All errors are reported together.
 
+    With --governance, the command also says which checks of gates ask for more rows than the parameters keep.
+
     Example: hallmark params check params.yaml
     """
     checked = _check_files(file, governance) if governance else params.load_params(file)
@@ -35,12 +37,20 @@ def schema() -> None:
 
 def _check_files(file: Path, folder: Path) -> params.Params:
     from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
-    from tasks.runs.requests import request_checks
+    from tasks.runs.requests import expected_failures, request_checks
 
     root, mistakes = shared.checkout_root(), ErrorCollector()
     read = request_checks.check_files(
         root, str(file.resolve()), {}, folder, lambda: rules.load_governance(folder, root / ".hallmark"), mistakes
     )
+    if read.params and read.governance:
+        with mistakes.collect():
+            tier = read.governance.policy.tier(read.params.use_case.risk_tier)
+            for each in expected_failures.find_unreachable_row_counts(read.params.data, tier):
+                if each.waived_by is None:
+                    mistakes.add_input_error(str(each))
+                else:
+                    shared.print_notice(str(each), as_json=False)
     mistakes.raise_errors()
     assert read.params
     return read.params

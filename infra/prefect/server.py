@@ -210,12 +210,19 @@ def _end_runner(process: Process) -> None:
     not continue. Flow runs that are killed become orphans, which the next runner resumes. This function waits until
     they have ended, because they hold the locks of their runs until then.
 
+    A new process holds its parent's lock until it executes its own program. So runner and flow runs are stopped before
+    their children are listed, and none of them can start another child in between.
+
     Each stage is in a separate session. Its supervisor ends the stage, and the stage ends its workers. A training stage
     first writes a checkpoint.
     """
     with contextlib.suppress(psutil.NoSuchProcess):  # the runner may end by itself, e.g. if its server refuses it
         runner = psutil.Process(process.pid)
+        runner.suspend()
         flow_runs = runner.children()
+        for each in flow_runs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.suspend()
         others = [child for child in runner.children(recursive=True) if child not in flow_runs]
         told = {os.getsid(process.pid), *(started.pid for each in flow_runs for started in each.children())}
         for running in (runner, *flow_runs):

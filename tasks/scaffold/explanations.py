@@ -1,13 +1,14 @@
 """Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from tasks.core.formatting import format_share
 from tasks.scaffold import governance_files, parameters
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
-from tasks.scaffold.sample_statistics import SampleStatistics
+from tasks.scaffold.parameters import PlannedSplit
+from tasks.scaffold.sample_statistics import SampledFile, SampleStatistics
 from tasks.sources.protection import Category, Protection
 from tasks.stages.data.readers.kinds import reader_of
 
@@ -17,7 +18,7 @@ RARE_LABEL_ROWS = 5
 could be in the test partition."""
 
 
-def explain_params(sample: SampleStatistics, test_share: float, partition_sizes: Sequence[int]) -> Guesses:
+def explain_params(sample: SampleStatistics, split: PlannedSplit) -> Guesses:
     form = parameters.target_form(sample)
     why = {
         "json": "every answer is a JSON object",
@@ -27,26 +28,31 @@ def explain_params(sample: SampleStatistics, test_share: float, partition_sizes:
     return [
         (f"answers are {'free text' if form == 'text' else form}", why),
         (
-            f"about {partition_sizes[0]:,} rows to train on, {partition_sizes[1]:,} to test on",
-            f"test_share {test_share:g} of {sample.distinct_prompts:,} prompts",
+            f"about {split.train_records:,} rows to train on, {split.test_records:,} to test on",
+            f"test_share {split.test_share:g} of {sample.distinct_prompts:,} prompts"
+            if split.test_share
+            else "the test file is the whole test set",
         ),
         ("success metrics", "proposed; agree on them before training"),
         ("model and training", "as in the checkout's params.yaml"),
     ]
 
 
-def explain_source(data_file: DataFile, guessed_mapping: GuessedMapping, sample: SampleStatistics) -> Guesses:
-    source, reader = data_file.source, reader_of(data_file.source.kind)
-    form = f"{source.kind}, {data_file.rows:,} rows" + f", {source.encoding}" * reader.is_text
-    form += f", columns apart by {source.delimiter!r}" * reader.has_header
-    guesses = [(form, "read off the file")]
+def describe_format(file: DataFile) -> str:
+    source, reader = file.source, reader_of(file.source.kind)
+    form = f"{source.kind}, {file.rows:,} rows" + f", {source.encoding}" * reader.is_text
+    return form + f", columns apart by {source.delimiter!r}" * reader.has_header
+
+
+def explain_source(guessed_mapping: GuessedMapping, train: SampledFile) -> Guesses:
+    guesses = [(describe_format(train.file), "read off the file")]
     for key, value in guessed_mapping.columns_by_key.items():
         guesses.append(
             (f"{key}: {', '.join(value) if isinstance(value, dict) else value}", guessed_mapping.reasons[key])
         )
     guesses += [
         (f"language: {language}", "common words of it")
-        for language in governance_files.language_constants(guessed_mapping, sample).values()
+        for language in governance_files.language_constants(guessed_mapping, train.sample).values()
     ]
     return guesses + [(f"{name!r} is not read", why) for name, why in guessed_mapping.unused_columns.items()]
 
@@ -66,22 +72,15 @@ def _shortened_value(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 
-def list_warnings(
-    data_file: DataFile, guessed_mapping: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
-) -> list[str]:
+def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal: dict[str, Category]) -> list[str]:
+    data_file, sample = train
     rows, unspoken = (
         sample.records,
         not governance_files.language_constants(guessed_mapping, sample)
         and "language" not in guessed_mapping.columns_by_key,
     )
     rare = sum(count < RARE_LABEL_ROWS for count in sample.targets.values()) if sample.labels else 0
-    said = []
-    if data_file.malformed:
-        share = format_share(data_file.malformed / data_file.rows)
-        said.append(f"{data_file.malformed:,} rows cannot be read ({share}); the data gate takes 3 % as it stands")
-    if sample.rejected_rows:
-        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected_rows.most_common())
-        said.append(f"rows that become no record: {rules}")
+    said = list(_row_warnings(train))
     if sample.repeated_records > 0.1 * rows:
         said.append(f"{sample.repeated_records:,} of {rows:,} rows say what another says; the data gate takes 15 %")
     if sample.contradicting_targets and parameters.target_form(sample) != "text":
@@ -97,6 +96,26 @@ def list_warnings(
     if data_file.source.encoding == "cp1252":
         said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
     return said + list(_personal_warnings(sample, personal))
+
+
+def list_test_warnings(train: SampleStatistics, test: SampledFile) -> list[str]:
+    said = [f"test file: {warning}" for warning in _row_warnings(test)]
+    if train.labels and (unknown := set(test.sample.targets) - set(train.targets)):
+        said.append(
+            f"{len(unknown):,} answers of the test file are no answer of the file to train on; a label that is tested "
+            "and not trained fails the data gate"
+        )
+    return said
+
+
+def _row_warnings(sampled: SampledFile) -> Iterator[str]:
+    file, sample = sampled
+    if file.malformed:
+        share = format_share(file.malformed / file.rows)
+        yield f"{file.malformed:,} rows cannot be read ({share}); the data gate takes 3 % as it stands"
+    if sample.rejected_rows:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected_rows.most_common())
+        yield f"rows that become no record: {rules}"
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:

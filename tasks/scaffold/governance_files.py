@@ -6,6 +6,7 @@ sees it. The data owner is added to the copied people.yaml if necessary.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -17,10 +18,10 @@ from tasks.core.documents import config, yaml_text
 from tasks.core.errors import InputError
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.commented_yaml import Comments
-from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
 from tasks.scaffold.parameters import UNKNOWN_TEXT
-from tasks.scaffold.sample_statistics import SampleStatistics
+from tasks.scaffold.sample_statistics import SampledFile, SampleStatistics
+from tasks.sources.sources import Source
 
 DEFAULT_RETENTION_DAYS = 3650
 ROW_COUNT_METRICS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
@@ -30,23 +31,30 @@ CLASS_METRICS = {"split.labels_only_in_test"}
 
 
 def make_sources(
-    name: str, data_file: DataFile, guessed_mapping: GuessedMapping, answers: Answers, sample: SampleStatistics
+    name: str, files: Mapping[str, SampledFile], guessed_mapping: GuessedMapping, answers: Answers
 ) -> tuple[dict[str, Any], Comments]:
-    form = {
-        key: value
-        for key in ("encoding", "delimiter")
-        if (value := getattr(data_file.source, key)) not in ("utf-8", ",")
-    }
-    constants = {"task": name, **language_constants(guessed_mapping, sample)}
-    source = {
-        "id": name, "kind": data_file.source.kind, "location": data_file.source.location, **form,
-        "owner": answers.owner, "steward": answers.owner, "access": ["data_owner"], "classification": "confidential",
-        "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention_days(sample),
-        "region": UNKNOWN_TEXT, "refresh_days": DEFAULT_RETENTION_DAYS, "approved_uses": [answers.purpose],
-        "description": UNKNOWN_TEXT, "suite": f"expectations/{name}.yaml",
-        **({"personal": answers.personal} if answers.personal else {}),
-        "mapping": guessed_mapping.columns_by_key, "constants": constants,
-    }  # fmt: skip
+    """Return the sources.yaml document, and comments on guessed values.
+
+    Args:
+        name: Name of the use case, and of the source to train on.
+        files: Data files by the id of their source. All other files are test sets.
+        guessed_mapping: Mapping of the columns of all files.
+        answers: The user's answers.
+    """
+    constants = {"task": name, **language_constants(guessed_mapping, files[name].sample)}
+    sources = [
+        {
+            "id": source_id, "kind": file.source.kind, "location": file.source.location, **_text_format(file.source),
+            "owner": answers.owner, "steward": answers.owner, "access": ["data_owner"],
+            "classification": "confidential", "lawful_basis": answers.basis, "licence": answers.licence,
+            "retention_days": retention_days(sample), "region": UNKNOWN_TEXT,
+            "refresh_days": DEFAULT_RETENTION_DAYS, "approved_uses": [answers.purpose], "description": UNKNOWN_TEXT,
+            **({"split": "train" if source_id == name else "test"} if len(files) > 1 else {}),
+            "suite": f"expectations/{source_id}.yaml", **({"personal": answers.personal} if answers.personal else {}),
+            "mapping": dict(guessed_mapping.columns_by_key), "constants": dict(constants),
+        }
+        for source_id, (file, sample) in files.items()
+    ]  # fmt: skip
     remarks = {
         "sources.classification": "public, internal, confidential or restricted: guessed with care",
         "sources.retention_days": "how long after `effective_from` a record may be used: guessed",
@@ -54,7 +62,11 @@ def make_sources(
         **({"sources.personal": "all of these fields counts as found"} if answers.personal else {}),
         "sources.region": "where it is kept, e.g. eu",
     }
-    return {"sources": [source], "dataset_suite": "expectations/dataset.yaml"}, remarks
+    return {"sources": sources, "dataset_suite": "expectations/dataset.yaml"}, remarks
+
+
+def _text_format(source: Source) -> dict[str, str]:
+    return {key: value for key in ("encoding", "delimiter") if (value := getattr(source, key)) not in ("utf-8", ",")}
 
 
 def language_constants(guessed_mapping: GuessedMapping, sample: SampleStatistics) -> dict[str, str]:

@@ -62,6 +62,11 @@ class GuessedMapping:
     def set_key(self, key: str, value: Any, reason: str) -> None:
         self.columns_by_key[key], self.reasons[key] = value, reason
 
+    def remove_key(self, key: str, reason: str) -> None:
+        """Remove a key, if it is there. Its column is not used, for this reason."""
+        if (column := self.columns_by_key.pop(key, None)) is not None:
+            self.unused_columns[column] = reason
+
 
 def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response: Sequence[str]) -> GuessedMapping:
     """Guess which columns contain the prompt, the response and the other parts of a record.

@@ -6,7 +6,7 @@ supports.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.core.params.training import SETTINGS_THAT_NEED_VALIDATION
 from tasks.scaffold.answers import Answers
@@ -20,6 +20,8 @@ TEMPLATE_TOKENS = 64
 TEST_RECORDS = 150
 """Target number of test records. Even an unlucky split has about a hundred, enough for a useful confidence interval."""
 MAX_TEST_SHARE = 0.35
+MAX_FIXED_TEST_RECORDS = 1_000
+"""Maximum number of test records in a first run if a separate file is the test set."""
 TRAIN_RECORDS = 900
 """Maximum number of training records in a first run. Training on them takes a few minutes on two cores."""
 MIN_VALIDATION_RECORDS = 10
@@ -37,12 +39,25 @@ def target_form(sample: SampleStatistics) -> str:
     return "json" if sample.distinct_values_by_field else "label" if sample.labels else "text"
 
 
-def split_sizes(rows: int, sample: SampleStatistics) -> tuple[float, int, int]:
-    """Return `data.test_share`, and the approximate numbers of training and test records."""
-    prompts = rows * sample.distinct_prompts / (sample.records + sum(sample.rejected_rows.values()))
+class PlannedSplit(NamedTuple):
+    """Planned partitions, with approximate numbers of records."""
+
+    test_share: float | None
+    """Value of `data.test_share`; None if a separate file is the test set."""
+    train_records: int
+    test_records: int
+    max_test_records: int | None
+    """Value of `data.test_rows`; None to keep all test records."""
+
+
+def plan_split(train: SampleStatistics, test: SampleStatistics | None) -> PlannedSplit:
+    prompts = train.distinct_rows
+    if test:
+        most, there = MAX_FIXED_TEST_RECORDS, round(test.distinct_rows)
+        return PlannedSplit(None, min(TRAIN_RECORDS, round(prompts)), min(most, there), most if there > most else None)
     share = round(min(MAX_TEST_SHARE, max(0.1, TEST_RECORDS / max(1.0, prompts))), 2)
-    test = round(prompts * share)
-    return share, min(TRAIN_RECORDS, round(prompts - test)), min(2 * TEST_RECORDS, test)
+    held_out, most = round(prompts * share), 2 * TEST_RECORDS
+    return PlannedSplit(share, min(TRAIN_RECORDS, round(prompts - held_out)), min(most, held_out), most)
 
 
 def validation_share(checkout_params: dict[str, Any], train_records: int) -> float:
@@ -53,24 +68,24 @@ def validation_share(checkout_params: dict[str, Any], train_records: int) -> flo
 
 
 def make_params(
-    name: str, answers: Answers, sample: SampleStatistics, rows: int, tier: str, technical_owner: str,
+    name: str, answers: Answers, sample: SampleStatistics, split: PlannedSplit, tier: str, technical_owner: str,
     business_owner: str, checkout_params: dict[str, Any],
 ) -> tuple[dict[str, Any], Comments]:  # fmt: skip
     """Return the params.yaml document, and comments on guessed values.
 
     `checkout_params` is the checkout's params.yaml.
     """
-    what, (share, train, _) = target_form(sample), split_sizes(rows, sample)
+    what, train = target_form(sample), split.train_records
     data = {
         "max_malformed_share": 0.05,
         "min_prompt_chars": 1,
         "max_prompt_chars": round_up(1.5 * sample.prompt_chars[1]),
         "max_target_chars": round_up(1.5 * sample.max_target_chars),
         "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
-        "test_share": share,
+        **({"test_share": split.test_share} if split.test_share else {}),
         "validation_share": validation_share(checkout_params, train),
         "train_rows": TRAIN_RECORDS if train == TRAIN_RECORDS else None,
-        "test_rows": 2 * TEST_RECORDS,
+        "test_rows": split.max_test_records,
         "seed": 17,
     }
     target = _max_tokens(sample.max_target_bytes)

@@ -28,9 +28,10 @@ from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
+from tasks.scaffold.parameters import PlannedSplit
 from tasks.scaffold.paths import EXAMPLES_FOLDER, require_unused_name
 from tasks.scaffold.personal_values import find_personal_columns
-from tasks.scaffold.sample_statistics import SampleStatistics
+from tasks.scaffold.sample_statistics import SampledFile
 from tasks.sources import sources
 from tasks.sources.sources import ColumnMapping, SourceConstants
 from tasks.stages.data.readers.kinds import reader_of
@@ -52,6 +53,7 @@ class PlannedFile(NamedTuple):
 @dataclass(frozen=True)
 class Plan:
     folder: Path
+    tier: str
     files: list[PlannedFile]
     requester: str
     environment: str
@@ -92,31 +94,42 @@ class PlanInput:
     name: str
     tier: str
     answers: Answers
-    data_file: DataFile
     guessed_mapping: GuessedMapping
-    sample: SampleStatistics
+    train: SampledFile
+    test: SampledFile | None
 
     @property
-    def readable_rows(self) -> int:
-        """Return the number of rows that can be read."""
-        return self.data_file.rows - self.data_file.malformed
+    def files(self) -> dict[str, SampledFile]:
+        """Return the data files by the id of their source."""
+        return {self.name: self.train} | ({f"{self.name}-test": self.test} if self.test else {})
+
+    @property
+    def split(self) -> PlannedSplit:
+        return parameters.plan_split(self.train.sample, self.test.sample if self.test else None)
 
 
 def make_plan(
-    root: Path, name: str, tier: str, answers: Answers, data_file: DataFile, guessed_mapping: GuessedMapping
-) -> Plan:
+    root: Path, name: str, tier: str, answers: Answers, guessed_mapping: GuessedMapping, train: DataFile,
+    test: DataFile | None = None,
+) -> Plan:  # fmt: skip
     """Create the contents of all files, and check them.
 
+    Args:
+        root: Root of the checkout.
+        name: Name of the use case.
+        tier: Risk tier of the use case.
+        answers: The user's answers.
+        guessed_mapping: Mapping of the columns of both files.
+        train: File to train on.
+        test: File that is the test set; None if records of the other file are held out.
+
     Raises:
-        InputError: An answer or a name is not valid in one of the files.
+        InputError: An answer or a name is not valid in one of the files, or the test file lacks a column.
         Refused: No person in people.yaml could request a run that can pass its gates.
     """
-    said = {
-        "mapping": ColumnMapping.model_validate(guessed_mapping.columns_by_key),
-        "constants": SourceConstants(task=name),
-    }
-    sample = sample_statistics.compute_statistics(data_file.sample, data_file.source.model_copy(update=said))
-    known, folder = PlanInput(name, tier, answers, data_file, guessed_mapping, sample), root / EXAMPLES_FOLDER / name
+    sampled = [_sample_file(each, name, guessed_mapping) for each in (train, test) if each]
+    known = PlanInput(name, tier, answers, guessed_mapping, sampled[0], sampled[1] if test else None)
+    folder = root / EXAMPLES_FOLDER / name
     rules_files = _policy_and_people_files(known, root / "infra" / "governance")
     judged = _with_temporary_files(
         folder, rules_files, lambda trial: rules.load_governance(trial / "governance", root / ".hallmark")
@@ -124,19 +137,27 @@ def make_plan(
     requester = _find_requester(judged, tier, answers.owner)
     files = [_params_file(known, judged, requester, root), _sources_file(known), *_suite_files(known), *rules_files]
     _with_temporary_files(folder, files, lambda trial: _check_files(trial, root))
-    return Plan(
-        folder,
-        files,
-        requester,
-        judged.policy.environment,
-        explanations.list_warnings(data_file, guessed_mapping, sample, answers.personal),
-    )
+    warnings = explanations.list_warnings(guessed_mapping, known.train, answers.personal)
+    if known.test:
+        warnings += explanations.list_test_warnings(known.train.sample, known.test)
+    return Plan(folder, tier, files, requester, judged.policy.environment, warnings)
+
+
+def _sample_file(file: DataFile, name: str, guessed_mapping: GuessedMapping) -> SampledFile:
+    mapping = ColumnMapping.model_validate(guessed_mapping.columns_by_key)
+    if missing := sorted(mapping.mapped_columns() - set(file.names)):
+        raise InputError(
+            f"{file.source.location}: there is no column {', '.join(map(repr, missing))}; the test file needs the "
+            f"columns of the file to train on, and has {', '.join(map(repr, filter(None, file.names)))}"
+        )
+    said = {"mapping": mapping, "constants": SourceConstants(task=name)}
+    return SampledFile(file, sample_statistics.compute_statistics(file, file.source.model_copy(update=said)))
 
 
 def _policy_and_people_files(known: PlanInput, folder: Path) -> list[PlannedFile]:
-    _, *sides = parameters.split_sizes(known.readable_rows, known.sample)
-    classes = parameters.target_form(known.sample) != "text"
-    policy, changed = governance_files.adapt_policy(folder, known.tier, (sides[0], sides[1]), classes)
+    sizes = (known.split.train_records, known.split.test_records)
+    classes = parameters.target_form(known.train.sample) != "text"
+    policy, changed = governance_files.adapt_policy(folder, known.tier, sizes, classes)
     people, added = governance_files.add_owner(folder, known.answers.owner)
     copied = [("as in the checkout", "but for what follows")] * bool(changed)
     new = [(f"{known.answers.owner} added, role data_owner", "they were nobody in people.yaml")] * added
@@ -147,42 +168,41 @@ def _policy_and_people_files(known: PlanInput, folder: Path) -> list[PlannedFile
 
 
 def _params_file(known: PlanInput, governance: Governance, requester: str, root: Path) -> PlannedFile:
-    share, *sides = parameters.split_sizes(known.readable_rows, known.sample)
     base, business = (
         config.read_plain_yaml(root / "params.yaml"),
         _find_business_owner(governance, known.tier, known.answers.owner),
     )
+    longest = known.train.sample.with_lengths_of((known.test or known.train).sample)
     made, remarks = parameters.make_params(
-        known.name, known.answers, known.sample, known.readable_rows, known.tier, requester, business, base
+        known.name, known.answers, longest, known.split, known.tier, requester, business, base
     )
     text = commented_yaml.dump_with_comments(made, _params_heading(known.name, requester), remarks)
-    return PlannedFile("params.yaml", text, explanations.explain_params(known.sample, share, sides))
+    return PlannedFile("params.yaml", text, explanations.explain_params(known.train.sample, known.split))
 
 
 def _sources_file(known: PlanInput) -> PlannedFile:
-    made, remarks = governance_files.make_sources(
-        known.name, known.data_file, known.guessed_mapping, known.answers, known.sample
-    )
-    guessed = explanations.explain_source(known.data_file, known.guessed_mapping, known.sample)
+    made, remarks = governance_files.make_sources(known.name, known.files, known.guessed_mapping, known.answers)
+    guessed = explanations.explain_source(known.guessed_mapping, known.train)
+    if known.test:
+        guessed.append((explanations.describe_format(known.test.file), "read off the test file"))
     return PlannedFile(
         "governance/sources.yaml", commented_yaml.dump_with_comments(made, _SOURCES_HEADING, remarks), guessed
     )
 
 
 def _suite_files(known: PlanInput) -> list[PlannedFile]:
-    own = suites.source_suite(known.name, known.sample, known.readable_rows, known.guessed_mapping.columns_by_key)
-    whole = suites.dataset_suite(DATASET_SUITE, known.sample)
+    mapping = known.guessed_mapping.columns_by_key
+    made = [(suites.source_suite(name, each.sample, mapping), _SUITE_HEADING) for name, each in known.files.items()]
+    made.append(
+        (suites.dataset_suite(DATASET_SUITE, [each.sample for each in known.files.values()]), _DATASET_SUITE_HEADING)
+    )
     return [
         PlannedFile(
-            f"governance/expectations/{known.name}.yaml",
-            commented_yaml.dump_with_comments(own, _SUITE_HEADING),
-            explanations.explain_suite(own),
-        ),
-        PlannedFile(
-            f"governance/expectations/{DATASET_SUITE}.yaml",
-            commented_yaml.dump_with_comments(whole, _DATASET_SUITE_HEADING),
-            explanations.explain_suite(whole),
-        ),
+            f"governance/expectations/{suite['name']}.yaml",
+            commented_yaml.dump_with_comments(suite, heading),
+            explanations.explain_suite(suite),
+        )
+        for suite, heading in made
     ]
 
 

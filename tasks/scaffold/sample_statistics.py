@@ -2,18 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.core.errors import InputError
 from tasks.core.records.answer_label import label_from_value, parse_json_object
-from tasks.scaffold.data_file import require_readable_rows
+from tasks.scaffold.data_file import DataFile, require_readable_rows
 from tasks.scaffold.personal_values import find_personal_values
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
-from tasks.stages.data.readers.rows import Row
 
 MIN_RECORDS = 20
 """Minimum number of records that can be split into a training and a test partition."""
@@ -32,7 +30,10 @@ MAX_LISTED_CHARS = 200
 
 @dataclass(frozen=True)
 class SampleStatistics:
+    rows: int
+    """Number of readable rows in the whole file."""
     records: int
+    """Number of records in the sample."""
     rejected_rows: Counter[str]
     """Number of rows that cannot become records, by rule."""
     prompt_chars: tuple[int, int]
@@ -65,6 +66,25 @@ class SampleStatistics:
         few = len(self.targets) <= MAX_LABELS and len(self.targets) * MIN_LABEL_FREQUENCY <= self.records
         return sorted(self.targets) if few and self.max_target_chars <= 80 and not self.distinct_values_by_field else []
 
+    @property
+    def distinct_rows(self) -> float:
+        """Return the approximate number of distinct prompts in the whole file."""
+        return self.rows * self.distinct_prompts / (self.records + sum(self.rejected_rows.values()))
+
+    def with_lengths_of(self, other: "SampleStatistics") -> "SampleStatistics":
+        """Return a copy whose shortest and longest texts are those of both samples."""
+        return replace(
+            self,
+            prompt_chars=(
+                min(self.prompt_chars[0], other.prompt_chars[0]),
+                max(self.prompt_chars[1], other.prompt_chars[1]),
+            ),
+            **{
+                name: max(getattr(self, name), getattr(other, name))
+                for name in ("max_prompt_bytes", "max_target_chars", "max_target_bytes")
+            },
+        )
+
     def listable_values(self, counts: Counter[str], mostly: float) -> list[str]:
         """Return the sorted values in which nothing personal was found; empty if too few rows have such a value.
 
@@ -89,12 +109,18 @@ class SampleStatistics:
         return max(few, key=lambda name: few[name]) if few else next(iter(self.distinct_values_by_field), None)
 
 
-def compute_statistics(rows: Sequence[Row], source: Source) -> SampleStatistics:
-    """Convert rows to records of the source, and compute the statistics.
+class SampledFile(NamedTuple):
+    file: DataFile
+    sample: SampleStatistics
+
+
+def compute_statistics(data_file: DataFile, source: Source) -> SampleStatistics:
+    """Convert the sample of a file to records of the source, and compute the statistics.
 
     Raises:
         InputError: Too many rows are malformed, too few rows become records, or there are too few distinct prompts.
     """
+    rows = data_file.sample
     records, rejected, malformed = [], Counter[str](), list[str]()
     for row in rows:
         try:
@@ -109,7 +135,7 @@ def compute_statistics(rows: Sequence[Row], source: Source) -> SampleStatistics:
             f"{source.location}: {len(records)} of its {len(rows)} rows become records ({why}), and to train on some "
             f"and test on others takes {MIN_RECORDS}"
         )
-    sample = _compute_from_records(records, rejected)
+    sample = _compute_from_records(data_file.rows - data_file.malformed, records, rejected)
     if sample.distinct_prompts < MIN_RECORDS:
         raise InputError(
             f"{source.location}: its {len(records)} rows ask {sample.distinct_prompts} different things, and to "
@@ -123,7 +149,7 @@ def _prompt_column(source: Source) -> str:
     return source.mapping.prompt or source.mapping.messages or ""
 
 
-def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStatistics:
+def _compute_from_records(rows: int, records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStatistics:
     prompts = ["\n".join(turn["content"] for turn in record["messages"][:-1]) for record in records]
     targets = [record["messages"][-1]["content"] for record in records]
     keys = [" ".join(prompt.casefold().split()) for prompt in prompts]
@@ -135,6 +161,7 @@ def _compute_from_records(records: list[dict[str, Any]], rejected: Counter[str])
     examined = {value for counts in listable for value in counts if value and len(value) <= MAX_LISTED_CHARS}
     longest = max(prompts, key=lambda prompt: len(prompt.encode()))
     return SampleStatistics(
+        rows=rows,
         records=len(records),
         rejected_rows=rejected,
         prompt_chars=(min(map(len, prompts)), max(map(len, prompts))),

@@ -6,6 +6,7 @@ new label.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.core.formatting import format_share
@@ -19,8 +20,8 @@ MAX_LISTED_VALUES = 50
 """Maximum number of languages or departments that a suite lists."""
 
 
-def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[str, Any]) -> Suite:
-    low, high = sample.prompt_chars
+def source_suite(name: str, sample: SampleStatistics, mapping: dict[str, Any]) -> Suite:
+    (low, high), rows = sample.prompt_chars, sample.rows
     expectations = [
         _make_expectation("expect_table_row_count_to_be_between", {"min_value": max(1, rows // 2)},
              f"The file that this was drawn from has {rows:,} rows; half of that is an export that broke off."),
@@ -50,8 +51,8 @@ def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[s
     return {"name": name, "expectations": expectations}
 
 
-def dataset_suite(name: str, sample: SampleStatistics) -> Suite:
-    distinct = sample.distinct_prompts / sample.records
+def dataset_suite(name: str, samples: Sequence[SampleStatistics]) -> Suite:
+    distinct = sum(sample.distinct_prompts for sample in samples) / sum(sample.records for sample in samples)
     expectations = [
         _make_expectation("expect_column_values_to_be_unique", {"column": "record_id"},
              "Lineage needs one name for each record."),

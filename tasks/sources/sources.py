@@ -50,7 +50,8 @@ class ColumnMapping(FrozenModel):
     labelled_by: str | None = None
     """Column with the person or team that labelled a record. `protect` sets how names of people are replaced."""
     split: str | None = None
-    """Column with the partition that the source prescribes for a record: `train`, `test` or empty."""
+    """Column with the partition of each record: `train`, `test` or empty. An empty value is as if the source had no
+    `split`."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -97,7 +98,7 @@ class SourceConstants(FrozenModel):
     labelled_by: Annotated[str, NFC] | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
-    """Partition that the source prescribes for all records, `train` or `test`."""
+    """Earlier place of the source's own key `split`, which is still read."""
 
 
 MAX_DAYS = 365_000
@@ -192,12 +193,20 @@ class Source(FrozenModel):
     """Permitted values of each label, which must be neither personal nor secret. A row with any other value is
     quarantined. The label `labelled_by` is an exception: any other value is treated as a person's name, and `protect`
     sets the action."""
+    split: Literal["train", "test", "draw"] | None = None
+    """Partition of the source's records. `test`: they are the test set, and the records of sources without `split` are
+    for training only. `train`: they are never in the test set. `draw`: `data.test_share` of their prompts are held out,
+    in addition to a test set from another source. Null: they are drawn if there is no test set."""
     suite: str | None = None
     """Path of the file with the source's Great Expectations suite, relative to sources.yaml."""
     mapping: ColumnMapping
     """Mapping of columns to the fields of a record."""
     constants: SourceConstants
     """Values that all records of the source share."""
+
+    @property
+    def partition(self) -> Literal["train", "test", "draw"] | None:
+        return self.split or self.constants.split
 
     @property
     def declared_labels(self) -> dict[str, frozenset[str]]:
@@ -211,6 +220,8 @@ class Source(FrozenModel):
         for name in ("kind", "language", "department", "split"):
             if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
                 raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
+        if self.split and (self.mapping.split is not None or self.constants.split is not None):
+            raise ValueError(f"source {self.id}: `split` is said twice; keep the key of the source, or the other one")
         return self
 
     @model_validator(mode="after")

@@ -74,6 +74,6 @@ def test_sources_of_the_sample_lie_in_the_repository() -> None:
 def test_sources_of_banking77_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_SHARED", str(SHARED.resolve()))
     inventory = sources.load_sources(ROOT / "examples/banking77/governance").sources
-    pinned = {source.constants.split: resolve_source(source, ROOT) for source in inventory}
+    pinned = {source.split: resolve_source(source, ROOT) for source in inventory}
     assert set(pinned) == {"train", "test"}
     assert pinned["train"].bytes > pinned["test"].bytes > 100_000

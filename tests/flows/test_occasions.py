@@ -20,6 +20,7 @@ from tasks.scheduling.deployments_file import EventReported
 from tasks.scheduling.occasion_log import STARTED, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
+from tests.ledger_tampering import change_entry
 from tests.patience import patience, wait_until
 from tests.prefect_server import Flows, Server
 from tests.run_states import status
@@ -120,6 +121,20 @@ def look(handle: Callable[[], list[str]]) -> tuple[list[str], list[str]]:
             return handle(), []
         except PartialFailure as error:
             return error.done, error.failed
+
+
+@pytest.mark.attack(rights="database", stopped="a schedule looks at the ledger before it asks for a run")
+def test_no_run_is_asked_for_on_a_changed_ledger(project: Path) -> None:
+    due, text = soon(project)
+    declare(project, text)
+    ledger = open_ledger(project / ".hallmark")
+    sequence = ledger.append("gate.reminded", "a run", {"gate": "data"}).seq
+    hallmark(project, "ledger", "publish")
+    change_entry(project / ".hallmark" / "ledger.db", sequence)
+    wait_until_due(project, due)
+    done, (failed,) = look(OccasionHandler(project).handle_schedules)
+    assert not done and not ledger.entries(TAKEN)
+    assert "So nothing is done on it" in failed
 
 
 def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path) -> None:

@@ -103,6 +103,11 @@ def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatc
     assert "there is no run 'r1' here" in hallmark(project, "run", "--resume", "r1", "--json", "--detach", code=2)
 
 
+def test_an_empty_id_is_nobody_whoever_the_environment_names(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_IDENTITY", "ml-engineer")
+    assert "who are you? Say --as ID" in hallmark(project, "run", "--as", "", code=2)
+
+
 def test_settings_are_compared_and_not_kept() -> None:
     environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
     kept = EnvironmentDigests.of_environment(environment)

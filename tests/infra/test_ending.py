@@ -11,6 +11,7 @@ import pytest
 from infra import processes
 from infra.prefect import server
 from infra.processes import Process
+from tasks.core.machine import locks
 from tasks.core.machine.processes import is_running
 from tests.patience import patience, wait_until
 
@@ -44,6 +45,30 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
     ]  # fmt: skip
     assert not any(map(is_running, all_of_it))
+
+
+FORKING = """
+import fcntl, os, sys, time
+lock = open(sys.argv[1], "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.mkdir(sys.argv[1] + ".held")
+while True:
+    if os.fork() == 0:
+        time.sleep(1)
+        os._exit(0)
+    time.sleep(0.01)
+"""
+"""A flow run that begins a process again and again. Each is slow to execute its program."""
+RUNNER = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
+
+
+def test_no_process_that_a_flow_run_just_began_holds_its_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "run.lock"
+    command = [sys.executable, "-c", RUNNER, "-c", FORKING, str(lock)]
+    with subprocess.Popen(command, start_new_session=True) as runner:
+        wait_until((tmp_path / "run.lock.held").is_dir, "the flow run to hold its lock", process=runner)
+        server._end_runner(Process.from_pid(runner.pid))
+    assert not locks.is_held(lock)
 
 
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:

@@ -323,6 +323,30 @@ def test_without_mlflow_releases_are_promoted_and_rolled_back(
     assert promotion.unmirrored_champions(challenged.ledger, challenged.governance) == []
 
 
+def test_an_answer_of_mlflow_that_comes_after_a_rollback_moves_no_alias(
+    challenged: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    answer, goes_on = MlflowClient.get_registered_model, Event()
+
+    def slow(client: MlflowClient, name: str) -> object:
+        goes_on.wait(60)
+        return answer(client, name)
+
+    before = mlflow_aliases(challenged)
+    with monkeypatch.context() as slowly:
+        slowly.setattr(MlflowClient, "get_registered_model", slow)
+        slowly.setattr(mlflow_turn, "LOCK_WAIT_SECONDS", 0.1)
+        slowly.setattr(mlflow_turn, "TIME_LIMIT_SECONDS", 1.0)
+        challenged.promote(challenged.run("run-2"))
+        challenged.roll_back()
+        goes_on.set()
+        wait_until(lambda: not locks.is_held(challenged.state / mlflow_turn.LOCK_FILE), "MLflow is let go")
+    assert mlflow_aliases(challenged) == before == {"champion": "triage-1"}
+    assert promotion.unmirrored_champions(challenged.ledger, challenged.governance) == ["triage-1"]
+
+
 def test_another_machine_leaves_the_aliases_to_the_one_that_promoted(
     challenged: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

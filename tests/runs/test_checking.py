@@ -64,6 +64,16 @@ def test_what_only_right_files_show_is_told_together_too(project: Path, other: P
     assert "not in people.yaml: use_case.owners.business: nobody" in told
 
 
+@pytest.mark.parametrize(("waived", "code"), [(True, 0), (False, 2)])
+def test_a_check_of_more_rows_than_are_kept_is_told(project: Path, other: Path, waived: bool, code: int) -> None:
+    if not waived:
+        edit(other / "policy.yaml", "max_days: 90}", "max_days: 90, checks: [every expectation holds]}")
+    with changed(project / "params.yaml", lambda text: text.replace(b"data: {", b"data: {train_rows: 1, ")):
+        told = hallmark(project, "params", "check", "params.yaml", "--governance", "other", code=code)
+    assert "rows, and data.train_rows in params.yaml keeps 1" in " ".join(told.split())
+    assert ("may waive it" in told, "policy lets nobody waive it" in told) == (waived, not waived)
+
+
 def test_right_files_are_found_right_and_one_mistake_is_told_alone(project: Path, other: Path) -> None:
     told = hallmark(project, "params", "check", "params.yaml", "--governance", "other")
     assert "params.yaml: valid, use case tiny" in told

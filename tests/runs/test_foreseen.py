@@ -69,6 +69,18 @@ def test_laxer_metrics_that_nobody_may_waive_are_refused(house: House) -> None:
         told(house, card(success_metrics=LAXER))
 
 
+def test_a_check_of_more_rows_than_the_parameters_keep_is_told(house: House) -> None:
+    two, one = (Params.model_validate(PARAMS | {"data": {"train_rows": rows}}) for rows in (2, 1))
+    assert told(house, two) == []
+    with pytest.raises(
+        Refused, match=r"'enough rows' will fail at the data gate:\n  it asks for 2 rows, and data.train_r"
+    ):
+        told(house, one)
+    house.adopt(lambda text: text.replace("data:\n", "data:\n        waive: {role: risk, max_days: 30}\n", 1))
+    (failure,) = told(house, one)
+    assert (failure.gate, failure.check, failure.waived_by) == ("data", "enough rows", "risk")
+
+
 def test_a_champion_of_a_higher_tier_is_told_before_the_run(house: House) -> None:
     house.adopt(two_tiers)
     promoted(house, "high")

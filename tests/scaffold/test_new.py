@@ -230,6 +230,57 @@ def test_what_is_personal_is_written_to_no_file(
     assert [len(each["kwargs"]["value_set"]) for each in lists] == [kept] * (kept is not None)
 
 
+def test_a_long_value_is_listed_in_no_suite(project: Path, folder: Path) -> None:
+    """It is too long to be searched for personal data."""
+    long = "Ada Lovelace, whose garden this is, " * 8
+    rows = [row | {"department": "indoor" if number else long} for number, row in enumerate(ROWS)]
+    written(project, as_csv(rows), folder)
+    suite = config.read_plain_yaml(project / "examples" / "garden" / "governance" / "expectations" / "garden.yaml")
+    lists = [each["kwargs"] for each in suite["expectations"] if each["kwargs"].get("column") == "department"]
+    assert [each["value_set"] for each in lists if "value_set" in each] == [["indoor"]]
+
+
+def test_a_test_file_is_the_whole_test_set(project: Path, folder: Path) -> None:
+    long = {"letter": f"{ROWS[0]['letter']} {'Please. ' * 200}", "topic": "watering", "split": "train"}
+    tested = [row | {"split": "train"} for row in letters()[200:260]]
+    (folder / "test.csv").write_text(as_csv([*tested, long | {"topic": "weeds"}], ";"))
+    (folder / "data.csv").write_text(as_csv([row | {"split": "test"} for row in ROWS]))
+    files = ("--from", str(folder / "data.csv"), "--test", str(folder / "test.csv"))
+    told = hallmark(project, "new", "garden", *files, *ANSWERS)
+    said = " ".join(told.split())
+    assert "the test file is the whole test set" in said and "1 answers of the test file are no answer of" in said
+    made = project / "examples" / "garden"
+    train, test = sources.load_sources(made / "governance").sources
+    assert [(each.id, each.split, each.delimiter) for each in (train, test)] == [
+        ("garden", "train", ","), ("garden-test", "test", ";")
+    ]  # fmt: skip
+    assert train.mapping == test.mapping and train.mapping.split is None and "'split' is not read" in said
+    suites = sources.load_suites(made / "governance", sources.load_sources(made / "governance"))
+    assert suites.by_source.keys() == {"garden", "garden-test"}
+    params = load_params(made / "params.yaml")
+    assert "test_share" not in (made / "params.yaml").read_text() and params.data.test_rows is None
+    assert params.data.max_prompt_chars is not None and params.data.max_prompt_chars > len(long["letter"])
+
+
+def test_a_test_file_without_the_columns_is_told(project: Path, folder: Path) -> None:
+    (folder / "test.csv").write_text(as_csv([{"letter": row["letter"], "subject": row["topic"]} for row in ROWS]))
+    told = refused(project, as_csv(ROWS), folder, "--test", str(folder / "test.csv"))
+    assert "there is no column 'topic'; the test file needs the columns of the file to train on" in told
+
+
+def test_a_trial_asks_nothing_and_is_an_experiment(project: Path, folder: Path) -> None:
+    (folder / "data.csv").write_text(as_csv(ROWS))
+    told = hallmark(project, "new", "garden", "--from", str(folder / "data.csv"), "--trial")
+    assert "Runs of tier experiment ask nobody and promote nothing." in " ".join(told.split())
+    params = load_params(project / "examples" / "garden" / "params.yaml")
+    assert (params.use_case.risk_tier, params.use_case.owners.data) == ("experiment", "data-owner")
+
+
+def test_a_trial_of_another_tier_is_refused(project: Path, folder: Path) -> None:
+    told = refused(project, as_csv(ROWS), folder, "--trial", "--tier", "limited")
+    assert "--trial uses risk tier experiment; leave --tier limited out, or --trial" in told
+
+
 def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
     project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,18 @@ def test_a_wrong_key_in_sources_yaml(inventory: Path, old: str, new: str, wanted
         assert any(line.startswith(wanted) for line in told(inventory, caught.value)), caught.value
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("{task: triage}", "{task: triage, split: train}"), ("{prompt: text,", "{prompt: text, split: side,")],
+)
+def test_a_side_that_is_said_twice_is_refused(inventory: Path, old: str, new: str) -> None:
+    change(inventory / "sources.yaml", "    licence:", "    split: test\n    licence:")
+    assert sources.load_sources(inventory).sources[0].partition == "test"
+    change(inventory / "sources.yaml", old, new)
+    with pytest.raises(InputError, match="source tickets: `split` is said twice"):
+        sources.load_sources(inventory)
+
+
 def test_wrong_keys_in_two_suites(inventory: Path) -> None:
     change(inventory / "expectations" / "tickets.yaml", "    kwargs:", "    kwarg:")
     change(inventory / "expectations" / "dataset.yaml", "name: tickets", "title: tickets")

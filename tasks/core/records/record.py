@@ -33,7 +33,7 @@ RECORD_SCHEMA = pa.schema(
         ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people that the record is about
         ("origin", pa.string()),  # source, expert or synthetic: `constants.origin` of its source
         ("labelled_by", pa.string()),  # origin of the label, as the source states it
-        ("split", pa.string()),  # train or test if the source fixes it, else empty
+        ("split", pa.string()),  # train, test, draw or empty, as the source prescribes
     ]
 )
 

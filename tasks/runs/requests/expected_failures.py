@@ -1,8 +1,10 @@
 """Gate checks that will fail regardless of the run's results, found before the run starts."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.core.errors import Refused
+from tasks.core.params.data import Data
 from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria, relaxed_criteria
 from tasks.gates.checks.checks import checks_of_gate
@@ -10,19 +12,28 @@ from tasks.gates.checks.purpose import unapproved_uses
 from tasks.ledger.ledger import Ledger
 from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.governance import Governance
+from tasks.policy.policy import Tier
 from tasks.registry.release import promotions
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName
 
+ROW_LIMITS = {
+    "split.train_rows": "train_rows",
+    "split.test_rows": "test_rows",
+    "evaluate.test_rows": "test_rows",
+}
+"""Parameter in section `data` that limits a metric, by name of the metric."""
+
 
 class ExpectedFailure(NamedTuple):
     gate: GateName
+    check: str
     reasons: list[str]
     waived_by: str | None
     """Role that can waive the check; None if policy allows no waiver."""
 
     def __str__(self) -> str:
-        headline = f"the check that {CHECK_NAMES_OF_EVERY_TIER[self.gate]} will fail at the {self.gate} gate:"
+        headline = f"the check {self.check!r} will fail at the {self.gate} gate:"
         way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
         return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
 
@@ -37,10 +48,10 @@ def find_expected_failures(
         InputError: A success metric has the name of a check.
     """
     card, policy = params.use_case, governance.policy
-    gates = policy.tier(card.risk_tier).gates
-    if not gates:
+    tier = policy.tier(card.risk_tier)
+    if not tier.gates:
         return []
-    for name, rules in gates.items():
+    for name, rules in tier.gates.items():
         checks_of_gate(name, rules, card.success_metrics)
     line = promotions.read_promotions(ledger, governance, card.name)
     promotions.require_tier_not_lower(card.risk_tier, line.newest_statement, policy)
@@ -49,16 +60,27 @@ def find_expected_failures(
         "evaluation": relaxed_criteria(line.success_metrics(demo), AcceptanceCriteria.from_params(params)),
     }
     failing = [
-        ExpectedFailure(
-            gate,
-            reasons,
-            waive.role
-            if (waive := gates[gate].waive) and waive.allows_waiver_of(CHECK_NAMES_OF_EVERY_TIER[gate])
-            else None,
-        )
+        _expected_failure(tier, gate, CHECK_NAMES_OF_EVERY_TIER[gate], reasons)
         for gate, reasons in wrong.items()
         if reasons
     ]
+    failing += find_unreachable_row_counts(params.data, tier)
     if not_waivable := [each for each in failing if each.waived_by is None]:
         raise Refused("\n".join(map(str, not_waivable)))
     return failing
+
+
+def find_unreachable_row_counts(data: Data, tier: Tier) -> Iterator[ExpectedFailure]:
+    """Yield the checks that ask for more rows than the parameters keep."""
+    for gate, rules in tier.gates.items():
+        for check in rules.checks:
+            key = ROW_LIMITS.get(check.fact)
+            kept = getattr(data, key) if key else None
+            if kept is not None and check.at_least is not None and kept < check.at_least:
+                reason = f"it asks for {check.at_least:,g} rows, and data.{key} in params.yaml keeps {kept:,}"
+                yield _expected_failure(tier, gate, check.name, [reason])
+
+
+def _expected_failure(tier: Tier, gate: GateName, check: str, reasons: list[str]) -> ExpectedFailure:
+    rules = tier.gates[gate]
+    return ExpectedFailure(gate, check, reasons, rules.waive.role if rules.waive and rules.can_waive(check) else None)

@@ -103,6 +103,15 @@ def test_a_value_outside_the_allowed_is_quarantined_without_being_quoted(
     assert run.result("ingest")["facts"]["malformed_share"]["value"] == 0
 
 
+@pytest.mark.parametrize(
+    "said", [{"split": "draw"}, {"constants": {"task": "triage", "split": "train"}}], ids=["source", "constants"]
+)
+def test_a_source_gives_all_its_records_their_side(run: Run, said: dict[str, Any]) -> None:
+    run.ingest(table([FULL]), **said)
+    (record,) = run.records_of("ingest")
+    assert record["split"] == said.get("split", "train")
+
+
 def test_a_blank_kind_date_or_side_is_none_at_all(run: Run) -> None:
     record = full(run, kind="", side="", **{"from": "", "until": ""})
     fields = ("kind", "split", "effective_from", "retired_at")

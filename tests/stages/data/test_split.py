@@ -16,7 +16,7 @@ from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
 from tasks.stages.data.split import record_columns, split
 from tasks.stages.data.split.draw import allocate_rows, draw_stratified
-from tasks.stages.data.split.partitions import TEST, TRAIN, assign_partitions
+from tasks.stages.data.split.partitions import DRAW, TEST, TRAIN, assign_partitions
 from tasks.stages.data.split.split import divide_records
 from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
@@ -29,7 +29,7 @@ def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
     """Records whose prompts often collide, from two sources, some with a fixed side."""
     fields = st.fixed_dictionaries(
         {
-            "split": st.sampled_from(["", "", TRAIN, TEST]),
+            "split": st.sampled_from(["", "", TRAIN, TEST, DRAW]),
             "source_id": st.sampled_from(["src", "two"]),
             "kind": st.sampled_from(["answer", "refuse"]),
         }
@@ -126,13 +126,27 @@ def test_fixed_sides_are_honoured(given_records: list[dict[str, Any]], data: Dat
     shut_out = {item["record_id"]: item["winner"] for item in divided(given_records, data)[1] if item["winner"]}
     for item in given_records:
         record_id, same = item["record_id"], tests.get(prompt_key(item), set())
-        if item["split"] == TEST:
+        side = item["split"] or (TRAIN if tests else DRAW)
+        if side == TEST:
             assert sides[record_id] == TEST
-        elif item["split"] == TRAIN:
+        elif side == TRAIN:
             assert sides.get(record_id) == (None if same else TRAIN)
             assert shut_out[record_id] in same if same else record_id not in shut_out
         elif same:
             assert sides[record_id] == TEST
+
+
+def test_beside_a_test_set_nothing_is_held_out_that_is_not_to_be_drawn() -> None:
+    kinds = ["", TRAIN, DRAW]
+    many = [record(f"prompt {number}", number=number, split=kinds[number % 3]) for number in range(3_000)]
+    known = {item["record_id"]: item["split"] for item in many}
+    test_set = [record(f"question {number}", number=5_000 + number, split=TEST) for number in range(7)]
+
+    def held_out(records: list[dict[str, Any]]) -> Counter[str]:
+        return Counter(known.get(each, TEST) for each, side in sides_of(records, 0.3, 1).items() if side == TEST)
+
+    assert held_out([*many, *test_set]) == {TEST: 7, DRAW: pytest.approx(300, abs=60)}
+    assert held_out(many).keys() == {"", DRAW}
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xy")), st.integers(1, 500)), st.data())

@@ -47,7 +47,7 @@ def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Count
         "subjects": [],
         "origin": constants.origin,
         "labelled_by": _map_label(row, source, "labelled_by") or break_up_tokens(constants.labelled_by or ""),
-        "split": _map_choice(row, source, "split", ("train", "test")) or constants.split or "",
+        "split": _map_choice(row, source, "split", ("train", "test")) or source.partition or "",
     }
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from tasks.stages.data.split.record_columns import Positions, RandomNumbers, SplitRecords
 
-TRAIN, TEST = "train", "test"
+TRAIN, TEST, DRAW = "train", "test", "draw"
 NO_RECORD = -1
 
 Mask = npt.NDArray[np.bool_]
@@ -28,15 +28,21 @@ def assign_partitions(records: SplitRecords, test_share: float, validation_share
     """Assign each record to a partition. Records of the same group are assigned to the same partition.
 
     A group without a fixed partition is assigned by its random number. So its partition does not change if other
-    records are added or removed, and about `test_share` of the prompts are held out for the test. If a fixed test set
-    has a prompt, records with this prompt and without a fixed partition become test records. Records with this prompt
-    that are fixed for training are removed.
+    records are added or removed, and about `test_share` of the prompts are held out for the test.
+
+    If any record is fixed for the test, records without a fixed partition are fixed for training, except those whose
+    source is to be drawn. Records that are fixed for training are removed if a fixed test record has the same prompt.
+    Records that are to be drawn become test records if a fixed test record has the same prompt.
 
     The training records with the highest random numbers are held out for validation. These are about `validation_share`
     of the training prompts without a fixed partition, and `validation_share * (1 - test_share)` of those with a fixed
     partition.
     """
-    train, test = (pc.equal(records.fixed_partition, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
+    train, test, draw = (
+        pc.equal(records.fixed_partition, value).to_numpy(zero_copy_only=False) for value in (TRAIN, TEST, DRAW)
+    )
+    if test.any():
+        train = ~test & ~draw
     groups, group = np.unique(records.group_number, return_inverse=True)
     first_test = np.full(len(groups), NO_RECORD)
     last_to_first = np.flatnonzero(test)[::-1]  # NumPy keeps the last of several values that it assigns to one index

@@ -34,7 +34,7 @@ class SplitRecords:
     source_id: pa.Array
     kind: pa.Array
     fixed_partition: pa.Array
-    """Partition to which the source fixes the record: train, test or empty."""
+    """Partition to which the source fixes the record: train, test, draw or empty (`Source.split`)."""
     group_number: RandomNumbers
     """Random number of the record's group, different for each group.
 
