@@ -39,9 +39,9 @@ def run(tmp_path: Path) -> Run:
     made = Run(tmp_path)
     (tmp_path / "wiki.csv").write_bytes(build.table([{"body": text} for text in PAGES], ["body"]))
     (tmp_path / "chats.csv").write_bytes(build.table(build.messages(5)))
-    wiki = build.source("wiki.csv", id="wiki", mapping={"text": "body"}, constants={"task": "wiki", "language": "en"})
-    asked = {"task": "triage", "language": "en", "split": "test"}
-    made.resolve(wiki, build.source("chats.csv", id="chats", constants=asked))
+    constants = {"task": "wiki", "language": "en"}
+    wiki = build.source("wiki.csv", id="wiki", mapping={"text": "body"}, constants=constants, split="draw")
+    made.resolve(wiki, build.source("chats.csv", id="chats", split="test"))
     return made
 
 

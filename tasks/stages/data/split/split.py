@@ -132,7 +132,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
         if not test.rows_with_target:
             raise InputError(
                 "split: none of the test records is a conversation, and plain texts do not show what a model answers; "
-                "add a source of conversations with `constants.split: test`"
+                "add a source of conversations with `split: test`"
             )
         counts = stage_counts("split", len(records), kept, rules, divided.not_drawn.num_rows)
         result = _build_result(train, test, len(divided.validation), counts, params.data)
