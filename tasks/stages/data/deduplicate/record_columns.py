@@ -24,7 +24,7 @@ BATCH_ROWS = 5_000
 """Number of records whose texts are in memory as Python strings at a time."""
 READ_COLUMNS = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
 NOT_FIXED, FIXED_TRAIN, FIXED_TEST = range(3)
-PARTITION_NUMBERS = {"": NOT_FIXED, "train": FIXED_TRAIN, "test": FIXED_TEST}
+PARTITION_NUMBERS = {"": NOT_FIXED, "draw": NOT_FIXED, "train": FIXED_TRAIN, "test": FIXED_TEST}
 NO_DATE = np.iinfo(np.int32).min
 """Value for a missing date. It is before every date, so a record with a date is preferred to one without."""
 
