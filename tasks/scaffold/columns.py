@@ -26,8 +26,8 @@ class ColumnProfile:
     """Number of values that are dates, or text with a date in ISO 8601 format."""
     chat_values: int
     """Number of values that are lists of chat turns, or text with such a list in JSON."""
-    object_values: int
-    """Number of values that are text with a JSON object."""
+    nested_values: int
+    """Number of values that are objects or lists."""
     mean_chars: float
     value_counts: Counter[str]
     """Number of rows with each value, by the value as text. At most MAX_DISTINCT_VALUES values are counted."""
@@ -60,7 +60,7 @@ def profile_column(name: str, rows: Sequence[Row]) -> ColumnProfile:
         text_values=len(texts),
         date_values=sum(map(_is_date, values)),
         chat_values=sum(map(_is_chat, values)),
-        object_values=sum(isinstance(value, str) and isinstance(_parse_json(value, "{"), dict) for value in values),
+        nested_values=sum(isinstance(value, dict | list) for value in values),
         mean_chars=sum(map(len, texts)) / max(1, len(texts)),
         value_counts=counted,
     )

@@ -1,5 +1,6 @@
 """Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,10 @@ def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal:
     if sample.contradicting_targets and parameters.target_form(sample) != "text":
         several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
         said.append(f"{sample.contradicting_targets:,} {several}")
+    if nested := guessed_mapping.unused_nested_columns:
+        columns = [guessed_mapping.columns_by_key["response"], *nested]
+        options = " ".join(f"--response {shlex.quote(column)}" for column in columns)
+        said.append(f"{', '.join(nested)}: objects or lists, not read; if the model is to answer them too: {options}")
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "

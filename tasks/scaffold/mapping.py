@@ -58,6 +58,9 @@ class GuessedMapping:
     """Column mapping, in the form of `mapping` in sources.yaml."""
     reasons: dict[str, str] = field(default_factory=dict)
     unused_columns: dict[str, str] = field(default_factory=dict)
+    """Reason for each column that is not read."""
+    unused_nested_columns: list[str] = field(default_factory=list)
+    """Columns of objects or lists that are not read, and that could be fields of the answer."""
 
     def set_key(self, key: str, value: Any, reason: str) -> None:
         self.columns_by_key[key], self.reasons[key] = value, reason
@@ -204,6 +207,8 @@ def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) 
             mapped.unused_columns[name] = "an id; records have their own, made of source and row"
         else:
             mapped.unused_columns[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
+            if column.nested_values and isinstance(response, str):
+                mapped.unused_nested_columns.append(name)
 
 
 def _require_visible_names(mapped: GuessedMapping) -> None:

@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -140,6 +141,23 @@ def test_what_names_do_not_say_is_asked_for_and_several_answers_become_one_objec
     assert (source.mapping.prompt, source.mapping.response) == ("x", {"y": "y", "z": "z"})
     params = load_params(project / "examples" / "garden" / "params.yaml")
     assert (params.evaluation.target, params.evaluation.label_field) == ("json", "y")
+
+
+def test_objects_beside_a_label_are_proposed_as_fields_of_the_answer(project: Path, folder: Path) -> None:
+    rows = [
+        {"text": row["letter"], "intent": row["topic"], "slots": {"plant": "fern"} if number % 2 else {}}
+        for number, row in enumerate(ROWS)
+    ]
+    (folder / "data.jsonl").write_bytes(jsonl(rows))
+    ask = ("new", "garden", "--from", str(folder / "data.jsonl"), *ANSWERS)
+    told = " ".join(hallmark(project, *ask).split())
+    proposed = "--response intent --response slots"
+    assert f"slots: objects or lists, not read; if the model is to answer them too: {proposed}" in told
+    shutil.rmtree(project / "examples" / "garden")
+    told = " ".join(hallmark(project, *ask, *proposed.split()).split())
+    assert "answers are json" in told and "not read" not in told
+    params = load_params(project / "examples" / "garden" / "params.yaml")
+    assert (params.evaluation.target, params.evaluation.label_field) == ("json", "intent")
 
 
 def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
