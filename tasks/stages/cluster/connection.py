@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
@@ -12,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import InputError
 from tasks.core.machine.locks import hold_exclusive_lock, is_held
-from tasks.stages.cluster import cluster_membership, code_copy, head_check, raylet
+from tasks.stages.cluster import cluster_membership, code_copy, head_check, private_instance, raylet
 from tasks.stages.cluster.worker_spec import WorkerSpec, worker_python_command
 
 OBJECT_STORE_BYTES = 256 * 1024**2
@@ -30,7 +29,7 @@ DEFAULT_RAY_VARIABLES = {
     "RAY_get_check_signal_interval_milliseconds": "100",  # delay until Ctrl-C is noticed; Ray's default is a second
 }
 """Hallmark's defaults for Ray's environment variables. Values that the user has set take precedence."""
-PRIVATE_INSTANCE_VARIABLES = {
+PRIVATE_INSTANCE_VARIABLES = private_instance.GCS_PORT_VARIABLES | {
     # This machine receives no preemption notice from a cloud, and the actor that waits for one takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # Ray would start a worker for each core at once; a stage uses none of them, since its workers have an interpreter
@@ -152,15 +151,7 @@ def init_ray(cluster: str | None, settings: dict[str, Any]) -> None:
     from ray.exceptions import AuthenticationError
 
     if cluster is None:
-        try:
-            with without_ray_monitors():
-                ray.init(address="local", **settings)
-        except Exception as error:  # Ray has no specific exception for this
-            message = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            raise Unavailable(
-                f"Ray could not start on this machine: {message}; see that /tmp and /dev/shm have room, and that a "
-                "process may open files enough (ulimit -n)"
-            ) from None
+        private_instance.start_private_instance(settings)
         return
     try:
         ray.init(address=cluster, **settings)
@@ -168,25 +159,6 @@ def init_ray(cluster: str | None, settings: dict[str, Any]) -> None:
         raise head_check.token_error(cluster) from None
     except ConnectionError as error:
         raise head_check.unreachable_error(cluster, str(error)) from None
-
-
-@contextmanager
-def without_ray_monitors() -> Iterator[None]:
-    """Keep Ray from starting its autoscaler and its log monitor during the block.
-
-    A private Ray instance needs neither, and together they take 0.8 CPU seconds. `ray start` has options to omit them,
-    but `ray.init` has none (version 2.60), so their start methods are replaced. If a later version of Ray renames these
-    methods, both processes start.
-    """
-    node = getattr(sys.modules.get("ray._private.node"), "Node", None)  # a private class of Ray
-    kept = {name: getattr(node, name) for name in ("start_monitor", "start_log_monitor") if hasattr(node, name)}
-    try:
-        for name in kept:
-            setattr(node, name, lambda *_, **__: None)
-        yield
-    finally:
-        for name, start in kept.items():
-            setattr(node, name, start)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
-from tasks.stages.cluster import cluster_membership, connection, raylet
+from tasks.stages.cluster import cluster_membership, connection, private_instance, raylet
 from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import ray_attempt
@@ -152,7 +153,7 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
 
 
 TOO_MANY = """
-from tasks.stages.cluster import connection
+from tasks.stages.cluster import connection, private_instance
 from tasks.stages.cluster.worker_spec import WorkerSpec
 with connection.connect_to_ray(WorkerSpec("training", 2**40, 2**20, uses_gpu=False)):
     print("in")
@@ -234,9 +235,72 @@ def test_a_ray_without_the_methods_that_start_monitors_is_started_as_it_is(monke
 
     monkeypatch.delattr(Node, "start_monitor")
     before = vars(Node).copy()
-    with connection.without_ray_monitors():
+    with private_instance.without_ray_monitors():
         assert vars(Node).keys() == before.keys()
     assert vars(Node) == before
+
+
+def test_a_ray_without_the_method_that_starts_a_raylet_is_started_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private.node import Node
+
+    monkeypatch.delattr(Node, "start_ray_processes")
+    before = vars(Node).copy()
+    with private_instance.waiting_for_raylet():
+        assert vars(Node) == before
+
+
+SLOW = """
+import threading, time
+import psutil
+from tasks.stages.cluster import connection, private_instance
+from tasks.stages.cluster.worker_spec import WorkerSpec
+
+def stop_raylet():
+    while not (found := [each for each in psutil.Process().children(recursive=True) if each.name() == "raylet"]):
+        time.sleep(0.01)
+    found[0].suspend()
+    time.sleep(40)
+    found[0].resume()
+
+threading.Thread(target=stop_raylet, daemon=True).start()
+with connection.connect_to_ray(WorkerSpec("training", 1, 1, uses_gpu=False)):
+    print("in")
+"""
+"""A program whose raylet does nothing for longer than Ray itself waits for it."""
+
+
+@pytest.mark.soak
+def test_a_ray_that_is_slow_to_start_is_waited_for() -> None:
+    done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, text=True, timeout=patience(200))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.fullmatch(r"(progress ray waiting for Ray to start, \d+ s so far\n)+in\n", done.stdout), done.stdout
+
+
+FAILING = """
+import os
+os.environ["RAY_AUTH_MODE"] = "token"  # Ray reads it when it is imported
+from ray._private.node import Node
+from tasks.stages.cluster import connection, private_instance
+from tasks.stages.cluster.worker_spec import WorkerSpec
+
+start, attempts = Node.start_raylet, []
+def fail_once(node, *given, **more):
+    attempts.append(node)
+    if len(attempts) == 1:
+        raise RuntimeError("it is too busy")
+    start(node, *given, **more)
+Node.start_raylet = fail_once
+with connection.connect_to_ray(WorkerSpec("training", 1, 1, uses_gpu=False)):
+    left = [each for each in attempts[0].all_processes["gcs_server"] if each.process.poll() is None]
+    print(len(attempts), left)
+"""
+"""A program whose raylet does not start at first. It prints the number of attempts, and what is left of the first."""
+
+
+def test_a_ray_that_does_not_start_is_started_again() -> None:
+    done = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=patience(120))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == ["progress ray Ray did not start (it is too busy), trying again", "2 []"]
 
 
 def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
