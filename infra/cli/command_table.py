@@ -77,7 +77,7 @@ RELEASES = {
     "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
 RUNS = {
-    "list": Command("runs:list_runs", "List all runs."),
+    "list": Command("runs_list:list_runs", "List runs, newest first: status, who asked, what each waits for."),
     "show": Command("runs:show", "Show one run: stages, gates, and what it waits for."),
     "diff": Command("runs_difference:diff", "Show what differs between two runs, with a paired test."),
     "stop": Command("runs_stop:stop", "Stop a run that is in progress here; it can go on later.", "itself"),
