@@ -1,6 +1,6 @@
 """Command `hallmark`, with one file for each command or group of commands.
 
-command_table.py         table of all commands, with the module of each
+command_table.py         table of all commands, with the module of each and its section of `--help`
 old_spellings.py         earlier spellings of commands
 lazy_commands.py         lazy import of a command's module, which happens when the command is called
 shared.py                code that many commands share: the checkout, the person who acts, output
@@ -44,7 +44,7 @@ DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free
 app = typer.Typer(
     name="hallmark",
     help="Fine-tune language models so that only what passed its gates reaches production.",
-    cls=lazy_commands.make_group_class(command_table.ALL),
+    cls=lazy_commands.make_group_class(command_table.SECTIONS),
     callback=lambda: None,  # typer needs one to make an app without commands a group
     no_args_is_help=True,
     add_completion=False,

@@ -1,6 +1,6 @@
-"""Table of all commands of `hallmark`: the location of each, and its line in `--help`."""
+"""Table of all commands of `hallmark`: the location of each, its line in `--help`, and its section there."""
 
-from infra.cli.lazy_commands import Command, CommandGroup
+from infra.cli.lazy_commands import Command, CommandGroup, Commands
 
 CODE = {
     "list": Command("code:list_versions", "List versions of the code, and who signed them off."),
@@ -77,7 +77,7 @@ RELEASES = {
     "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
 RUNS = {
-    "list": Command("runs:list_runs", "List all runs."),
+    "list": Command("runs_list:list_runs", "List runs, newest first: status, who asked, what each waits for."),
     "show": Command("runs:show", "Show one run: stages, gates, and what it waits for."),
     "diff": Command("runs_difference:diff", "Show what differs between two runs, with a paired test."),
     "stop": Command("runs_stop:stop", "Stop a run that is in progress here; it can go on later.", "itself"),
@@ -94,38 +94,50 @@ SCHEDULE = {
     "resume": Command("schedule:resume", "Resume a paused one.", "acts"),
     "run": Command("schedule:run", "Request the run of a schedule or trigger now.", "acts"),
 }
-ALL: dict[str, Command | CommandGroup] = {
-    "init": Command("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
-    "new": Command("new:new", "Scaffold a use case from a data file.", "itself"),
-    "run": Command("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
-    "status": Command("status:status", "Show what is up, and where runs stand."),
-    "up": Command("up:up", "Start Prefect, watch, console and MLflow of this checkout.", "itself"),
-    "down": Command("down:down", "Stop all that `hallmark up` started.", "itself"),
-    "watch": Command("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
-    "work": Command("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "acts"),
-    "deploy": Command("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
-    "trigger": Command("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
-    "doctor": Command("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
-    "advise": Command("advise:advise", "Say which approach fits a use case, and why.", "itself"),
-    "sweep": Command("sweep:sweep", "Try training parameters on the rows of the last run.", "acts"),
-    "compare": Command("compare:compare", "Compare base models on the task, with costs and terms.", "acts"),
-    "preflight": Command("preflight:preflight", "Say if a training fits, how long it takes, its cost.", "itself"),
-    "resolve": Command("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
-    "audit": Command("audit:audit", "Write the dossier of a release, as HTML and one archive."),
-    "reproduce": Command("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
-    "backup": Command("backup:backup", "Back up the state of this checkout while it is in use."),
-    "restore": Command("backup:restore", "Put a backup back where there is no state yet.", "itself"),
-    "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),
-    "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
-    "code": CommandGroup("Sign off the code that governed runs are made of.", CODE),
-    "data": CommandGroup("List sources, look at rows and single records.", DATA),
-    "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
-    "identity": CommandGroup("Make, import, list and revoke keys.", IDENTITY),
-    "ledger": CommandGroup("List, show, verify, prove and export the ledger.", LEDGER),
-    "params": CommandGroup("Check params files, and print their schema.", PARAMS),
-    "policy": CommandGroup("Show, check, test and adopt the policy.", POLICY),
-    "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
-    "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
-    "schedule": CommandGroup("List, pause, resume and run schedules and triggers.", SCHEDULE),
-    "incidents": CommandGroup("List, show and close incidents.", INCIDENTS),
+SECTIONS: dict[str, Commands] = {
+    "Start a project": {
+        "init": Command("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
+        "new": Command("new:new", "Scaffold a use case from a data file.", "itself"),
+        "doctor": Command("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
+        "identity": CommandGroup("Make, import, list and revoke keys.", IDENTITY),
+        "params": CommandGroup("Check params files, and print their schema.", PARAMS),
+        "advise": Command("advise:advise", "Say which approach fits a use case, and why.", "itself"),
+    },
+    "Train a model": {
+        "run": Command("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
+        "preflight": Command("preflight:preflight", "Say if a training fits, how long it takes, its cost.", "itself"),
+        "sweep": Command("sweep:sweep", "Try training parameters on the rows of the last run.", "acts"),
+        "compare": Command("compare:compare", "Compare base models on the task, with costs and terms.", "acts"),
+        "resolve": Command("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
+        "reproduce": Command("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
+    },
+    "Decide and sign": {
+        "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
+        "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
+        "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),
+        "code": CommandGroup("Sign off the code that governed runs are made of.", CODE),
+        "policy": CommandGroup("Show, check, test and adopt the policy.", POLICY),
+        "incidents": CommandGroup("List, show and close incidents.", INCIDENTS),
+    },
+    "Look at results": {
+        "status": Command("status:status", "Show what is up, and where runs stand."),
+        "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
+        "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
+        "data": CommandGroup("List sources, look at rows and single records.", DATA),
+        "ledger": CommandGroup("List, show, verify, prove and export the ledger.", LEDGER),
+        "audit": Command("audit:audit", "Write the dossier of a release, as HTML and one archive."),
+    },
+    "Operate the platform": {
+        "up": Command("up:up", "Start Prefect, watch, console and MLflow of this checkout.", "itself"),
+        "down": Command("down:down", "Stop all that `hallmark up` started.", "itself"),
+        "watch": Command("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
+        "work": Command("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "acts"),
+        "deploy": Command("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
+        "trigger": Command("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
+        "schedule": CommandGroup("List, pause, resume and run schedules and triggers.", SCHEDULE),
+        "backup": Command("backup:backup", "Back up the state of this checkout while it is in use."),
+        "restore": Command("backup:restore", "Put a backup back where there is no state yet.", "itself"),
+    },
 }
+"""Sections of `hallmark --help` by title, in the order of a first use. Each command is in one of them."""
+ALL: Commands = {name: command for section in SECTIONS.values() for name, command in section.items()}

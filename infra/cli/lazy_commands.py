@@ -41,10 +41,14 @@ class CommandGroup(NamedTuple):
     commands: dict[str, Command]
 
 
+Commands = Mapping[str, Command | CommandGroup]
+"""Commands and command groups by name."""
+
+
 class LazyCommands(Mapping[str, Any]):
     """Mapping from names to commands. It imports a command's module when the command is first looked up."""
 
-    def __init__(self, declarations: Mapping[str, Command | CommandGroup]) -> None:
+    def __init__(self, declarations: Commands) -> None:
         self.declarations = declarations
         self._made: dict[str, TyperCommand | TyperGroup] = {}
 
@@ -61,25 +65,32 @@ class LazyCommands(Mapping[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """Command group that lists its commands with their help texts, without importing their modules."""
+    """Command group that lists its commands with their help texts, without importing their modules.
 
-    def __init__(self, declarations: Mapping[str, Command | CommandGroup], **given: Any) -> None:
+    The list has a section for each key of `sections`.
+    """
+
+    def __init__(self, sections: Mapping[str, Commands], **given: Any) -> None:
         super().__init__(**given)
-        self.commands = cast(Any, LazyCommands(declarations))
+        self.sections = sections
+        self.commands = cast(
+            Any, LazyCommands({name: command for each in sections.values() for name, command in each.items()})
+        )
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        verbs = cast(LazyCommands, self.commands).declarations
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.help) for name, verb in verbs.items()])
+        width = max(map(len, self.commands))  # of all names, so that the help texts of all sections are aligned
+        for title, commands in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), command.help) for name, command in commands.items()])
 
 
-def make_group_class(declarations: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
+def make_group_class(sections: Mapping[str, Commands]) -> type[TyperGroup]:
     class Whole(LazyGroup):
         def __init__(self, **given: Any) -> None:
-            super().__init__(declarations, **given)
+            super().__init__(sections, **given)
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             return super().parse_args(ctx, old_spellings.replace_old_spelling(args))
@@ -89,7 +100,8 @@ def make_group_class(declarations: Mapping[str, Command | CommandGroup]) -> type
 
 def _make_command(name: str, declared: Command | CommandGroup) -> TyperCommand | TyperGroup:
     if isinstance(declared, CommandGroup):
-        return LazyGroup(declared.commands, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
+        sections = {"Commands": declared.commands}
+        return LazyGroup(sections, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
     module, _, function = declared.target.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     verb = _with_path_errors_reported(getattr(import_module(installed_module_name(f"infra.cli.{module}")), function))

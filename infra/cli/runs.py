@@ -1,6 +1,5 @@
-"""Commands `hallmark runs list` and `hallmark runs show`."""
+"""Command `hallmark runs show`."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from rich.table import Table
@@ -10,31 +9,8 @@ from infra.cli.shared import console
 from infra.cli.summary import print_summary, print_summary_json
 from infra.console import server as pages
 from tasks.core.errors import InputError
-from tasks.runs import journal
-from tasks.runs.journal import Journal
 from tasks.runs.reporting.summary import Summary, summarise_run
 from tasks.runs.request import NO_RUN_MESSAGE
-
-
-def list_runs(as_json: shared.Json = False) -> None:
-    """List all runs with their state, requester, gates and release.
-
-    Example: hallmark runs list
-    """
-    print_runs(journal.read_journals(shared.checkout_root() / ".hallmark"), as_json)
-
-
-def print_runs(runs: Sequence[Journal], as_json: bool) -> None:
-    if as_json:
-        shared.print_json([run.model_dump(mode="json") for run in runs])
-        return
-    table = Table("run", "use case", "status", "asked by", "stages", "gates", "release", box=None, header_style="bold")
-    for run in runs:
-        gates = ", ".join(f"{name} {gate.state}" for name, gate in run.gates.items())
-        table.add_row(
-            run.run, run.use_case, run.status_in_words, run.requested_by, str(len(run.stages)), gates, run.release
-        )
-    console.print(table if runs else "no runs yet: hallmark run")
 
 
 def show(run: Annotated[str, run_argument.REQUIRED_RUN], as_json: shared.Json = False) -> None:

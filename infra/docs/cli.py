@@ -1,12 +1,12 @@
 """Reference page of the commands of `hallmark`, generated from their `--help`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from infra.cli import app
+from infra.cli import app, command_table
 from infra.docs.markdown import markdown_table
 
 
@@ -22,11 +22,18 @@ def list_commands() -> Iterator[tuple[str, TyperCommand]]:
 
 def render_page() -> str:
     every = [*list_commands()]
-    overview = markdown_table(
+    overview = [
+        f"### {title}\n\n{_overview([each for each in every if each[0].split()[0] in commands])}"
+        for title, commands in command_table.SECTIONS.items()
+    ]
+    return "\n".join([INTRODUCTION, *overview, *(_command(name, command) for name, command in every)])
+
+
+def _overview(commands: Iterable[tuple[str, TyperCommand]]) -> str:
+    return markdown_table(
         ("command", "what it does"),
-        ((f"[`hallmark {name}`](#hallmark-{name.replace(' ', '-')})", _summary(command)) for name, command in every),
+        ((f"[`hallmark {name}`](#hallmark-{name.replace(' ', '-')})", _summary(command)) for name, command in commands),
     )
-    return "\n".join([INTRODUCTION, overview, *(_command(name, command) for name, command in every)])
 
 
 INTRODUCTION = """# Commands
@@ -54,6 +61,10 @@ Every command that shows something takes `--json`. It then prints one JSON docum
 | `revoke` | ends a key, or the access of a person |
 
 A noun in place of a verb, as in `data manifest`, shows what it names.
+
+## Overview
+
+The sections are those of `hallmark --help`.
 """
 
 

@@ -48,12 +48,15 @@ class Layout:
 
     @property
     def resolved_at(self) -> float:
-        """Unix time at which the run was resolved, or 0 if it was not.
+        """Unix time at which the run was resolved, or 0 if it was not or if its folder cannot be read.
 
         This is the modification time of sources.json, which is written only once. The id of the run is not used,
         because it need not contain a time.
         """
-        return self.sources_path.stat().st_mtime if self.sources_path.exists() else 0.0
+        try:
+            return self.sources_path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     @property
     def suites_path(self) -> Path:

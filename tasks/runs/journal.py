@@ -5,6 +5,7 @@ depends on the journal.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -96,10 +97,10 @@ class Journal(FrozenModel):
             return self.error.strip().splitlines()[-1]
         at_work = next(
             (f"{name}: {line.progress}" for name, line in self.stages.items() if line.state == "running"), ""
-        )
+        ).removesuffix(": ")
         waits = "; ".join(f"{name} gate: {wanted}" for name, gate in self.gates.items()
                           if gate.state == "waiting" for wanted in gate.waiting_for)  # fmt: skip
-        return self.doing or next(iter(at_work), "") or (waits if self.status == "waiting" else "")
+        return self.doing or at_work or (waits if self.status == "waiting" else "")
 
 
 def journal_path(state: Path, run_id: str) -> Path:
@@ -122,25 +123,30 @@ def read_journal(state: Path, run_id: str) -> Journal | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return _unreadable_journal(run_id, f"{file} cannot be read as the journal of a run")
-    return known if known.run == run_id else _unreadable_journal(run_id, f"{file} is the journal of another run")
+        return unreadable_journal(run_id, f"{file} cannot be read as the journal of a run")
+    return known if known.run == run_id else unreadable_journal(run_id, f"{file} is the journal of another run")
 
 
-def _unreadable_journal(run_id: str, problem: str) -> Journal:
-    error = f"{problem}; `hallmark run --resume {run_id}` writes it anew; where there is no such run, remove it"
+def unreadable_journal(run_id: str, problem: str, remove: str = "it") -> Journal:
+    """Return a journal with status `unreadable`, which stands for one that is missing or damaged.
+
+    Args:
+        run_id: Id of the run.
+        problem: Problem with the journal, for the error.
+        remove: What to remove if there is no such run, for the error.
+    """
+    error = f"{problem}; `hallmark run --resume {run_id}` writes it anew; where there is no such run, remove {remove}"
     return Journal(run=run_id, requested_by="", status="unreadable", error=error)
 
 
 def run_ids(state: Path) -> list[str]:
     """Return the ids of the runs that have a journal in this checkout. Files with other names are ignored."""
-    return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
+    return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem) and file.is_file()]
 
 
 def read_journals(state: Path) -> list[Journal]:
     """Return the journals of all runs of this checkout, oldest first, each with its current status."""
-    return _with_current_statuses(
-        state, sorted(run_ids(state), key=lambda name: (_resolved_at(journal_path(state, name)), name))
-    )
+    return _with_current_statuses(state, sorted(run_ids(state), key=lambda name: (resolved_at(state, name), name)))
 
 
 def read_newest_journals(state: Path, limit: int, below_id: str = "") -> list[Journal]:
@@ -157,8 +163,19 @@ def _with_current_statuses(state: Path, wanted: list[str]) -> list[Journal]:
     return [with_current_status(state, known) for name in wanted if (known := read_journal(state, name))]
 
 
-def _resolved_at(file: Path) -> float:
-    return Layout(file.with_suffix("")).resolved_at or file.lstat().st_mtime
+def resolved_at(state: Path, run_id: str) -> float:
+    """Return the Unix time at which a run was resolved.
+
+    If it was not, this is the modification time of its journal, or else of its worktree. It is 0 if neither exists.
+    """
+    file = journal_path(state, run_id)
+    worktree = file.with_suffix("")
+    if at := Layout(worktree).resolved_at:
+        return at
+    for path in (file, worktree):
+        with suppress(OSError):
+            return path.lstat().st_mtime
+    return 0.0
 
 
 def with_current_status(state: Path, journal: Journal) -> Journal:

@@ -14,6 +14,7 @@ import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from infra.cli import command_table
 from infra.docs import cli, code, schema
 from infra.docs.markdown import heading_anchor
 from infra.docs.pages import PAGES
@@ -55,6 +56,15 @@ def name(document: Path) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_every_command_has_an_example(command: str) -> None:
     assert f"Example: hallmark {command}" in (COMMANDS[command].help or "")
+
+
+def test_the_reference_has_the_sections_of_the_help() -> None:
+    overview = text_of(ROOT / "docs" / "reference" / "cli.md").partition("## Overview")[2].partition("\n## ")[0]
+    parts = [part.partition("\n") for part in overview.split("\n### ")[1:]]
+    assert [title for title, _, _ in parts] == [*command_table.SECTIONS]
+    for title, _, table in parts:
+        named = {name.split()[0] for name in re.findall(r"\[`hallmark ([a-z -]+)`", table)}
+        assert named == {*command_table.SECTIONS[title]}, title
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,7 +9,7 @@ import pytest
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.runs import abbreviated_ids, journal
-from tasks.runs.journal import GateState, Journal
+from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.reporting.summary import summarise_run
 
 RUN = "20260101-000000-abcd"
@@ -66,3 +66,17 @@ def test_a_run_that_stopped_at_a_gate_which_still_waits_has_not_failed_for_good(
     assert summary and (summary.status_in_words, summary.status) == (stopped.status_in_words, "failed")
     closed = stopped.model_copy(update={"gates": {"evaluation": GateState(state="rejected")}})
     assert closed.status_in_words == "failed"
+
+
+def test_the_activity_of_a_run_is_its_stage_with_its_progress_or_what_it_waits_for() -> None:
+    at_work = Journal(
+        run="one",
+        requested_by="ml-engineer",
+        stages={"split": StageState(state="done"), "train": StageState(state="running", progress="step 3 of 9")},
+    )
+    assert at_work.activity == "train: step 3 of 9"
+    assert at_work.model_copy(update={"stages": {"train": StageState(state="running")}}).activity == "train"
+    assert at_work.model_copy(update={"doing": "packaging"}).activity == "packaging"
+    waits = {"release": GateState(state="waiting", waiting_for=["1 approval in role risk_officer"])}
+    waiting = Journal(run="one", requested_by="ml-engineer", status="waiting", gates=waits)
+    assert waiting.activity == "release gate: 1 approval in role risk_officer"

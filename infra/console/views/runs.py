@@ -1,7 +1,7 @@
 """List of the runs of this checkout, and one run with its stages, gates and metrics."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import median
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
-from tasks.runs import journal
+from tasks.runs import journal, run_list
 from tasks.runs.journal import GateState, Journal, StageState
 
 PAGE_SIZE = 100
@@ -141,13 +141,14 @@ def _row(here: RequestState, known: Journal) -> RunRow:
 
 
 def _fields(kind: type[RunRow | RunPage], here: RequestState, known: Journal) -> dict[str, Any]:
-    derived = {"doing": known.activity, "seconds": known.seconds, "cost": known.cost, "release": known.release or ""}
-    return known.model_dump(include=set(kind.model_fields)) | derived | {"began": _start_time(here, known.run)}
-
-
-def _start_time(here: RequestState, run: str) -> datetime | None:
-    made = Layout(here.state / "runs" / run).resolved_at
-    return datetime.fromtimestamp(made, UTC) if made else None
+    derived = {
+        "began": run_list.start_time(here.state, known.run),
+        "doing": known.activity,
+        "seconds": known.seconds,
+        "cost": known.cost,
+        "release": known.release or "",
+    }
+    return known.model_dump(include=set(kind.model_fields)) | derived
 
 
 def _training(here: RequestState, layout: Layout) -> tuple[Training | None, str]:
