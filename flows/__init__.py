@@ -11,6 +11,7 @@ Read the files in this order:
     artifacts.py          Prefect artifacts, which show a run in Prefect's UI
     deployment_names.py   names of this checkout's deployments and work pools
     suspended_runs.py     resumption of suspended runs whose gate was decided
+    crashed_runs.py       resumption of runs whose process died
     pool_rescheduling.py  rescheduling of work-pool runs after the loss of their machine
     watch.py              periodic work: orphaned flow runs, reminders, incidents, published heads
     mlflow_updates.py     MLflow runs, kept up to date

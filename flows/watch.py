@@ -35,6 +35,8 @@ from tasks.runs.checkout import Checkout
 from tasks.runs.governance_cache import GovernanceCache
 from tasks.runs.run_lock import hold_run_lock
 
+GONE_MESSAGE = "its process was gone"
+"""Message of the state with which a flow run is rescheduled after its process has died."""
 ORPHAN_STATES = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 """States of flow runs whose process may have died."""
 
@@ -161,14 +163,15 @@ def reschedule_flow_run(root: Path, client: SyncPrefectClient, flow_run: FlowRun
             now = client.read_flow_run(flow_run.id).state
             if now is None or now.type not in ORPHAN_STATES:
                 return False
-            if now.type == StateType.CRASHED and not _is_unfinished(root, run, flow_run):
+            if now.type == StateType.CRASHED and not is_unfinished(root, run, flow_run):
                 return False
-            client.set_flow_run_state(flow_run.id, Scheduled(message="its process was gone"), force=True)
+            client.set_flow_run_state(flow_run.id, Scheduled(message=GONE_MESSAGE), force=True)
             return True
     except Refused:
         return False  # a process executes the run
 
 
-def _is_unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
+def is_unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
+    """Return whether the journal of a run says that this flow run executes it. Its process may have died."""
     known = journal.read_journal(root / ".hallmark", run)
     return known is not None and known.status == "running" and known.flow_run == str(flow_run.id)

@@ -69,6 +69,7 @@ def send_new_notices(root: Path) -> list[str]:
     from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
     from tasks.registry.history.notices import notice_from_entry
     from tasks.runs.checkout import Checkout
+    from tasks.runs.reporting.run_notices import NOTICE_BUILDERS
 
     place, here = configured_destination(), Checkout(root)
     ledger, leases = here.ledger, open_leases(here.state)
@@ -86,7 +87,7 @@ def send_new_notices(root: Path) -> list[str]:
     if not entries:  # the usual case, in which reading the governance in force would be wasted time
         return titles
     for entry in entries:
-        news = notice_from_entry(entry, here.governance)
+        news = notice_from_entry(entry, here.governance, NOTICE_BUILDERS)
         if news is None:
             continue
         if place:

@@ -6,10 +6,10 @@ publishes ledger heads and sends notices. `hallmark up` starts a watch in the ba
 in the foreground.
 
 If several machines share a ledger, one of them holds the lease (tasks/ledger/leases.py) and does the shared work. Each
-machine does the work on its own state: suspended runs of its Prefect deployment, promotions that it did not finish, and
-its runs in MLflow. If the holder does not renew its lease before the lease expires, it has lost the lease for good, and
-another machine takes over. Correctness does not depend on having only one holder, because every action is looked up in
-the ledger before it is recorded.
+machine does the work on its own state: suspended and crashed runs of its Prefect deployment, promotions that it did not
+finish, and its runs in MLflow. If the holder does not renew its lease before the lease expires, it has lost the lease
+for good, and another machine takes over. Correctness does not depend on having only one holder, because every action is
+looked up in the ledger before it is recorded.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from pathlib import Path
 from prefect.logging import get_logger
 
 from flows import pool_rescheduling
+from flows.crashed_runs import resume_crashed
 from flows.lifecycle import checkout_root
 from flows.mlflow_updates import MlflowSync
 from flows.scheduling import OccasionHandler
@@ -44,6 +45,8 @@ HEAD_CHECK_SECONDS = 10.0
 The checks run in parallel with the other work, so that an unreachable place of heads delays no run.
 """
 NOTICE_SECONDS = 5.0
+CRASH_CHECK_SECONDS = 5.0
+"""Seconds between two checks of whether the process of a run on this machine has died."""
 POOL_CHECK_SECONDS = 10.0
 """Seconds between two checks of whether a machine of a pool is gone. The leases of its runs last longer."""
 OCCASION_CHECK_SECONDS = 2.0
@@ -122,6 +125,7 @@ class Watch:
                 "goes on, its gate is decided",
                 SuspendedRuns(checkout_root(), self._pool_deployments).resume_decided,
             )
+            yield run_periodically(CRASH_CHECK_SECONDS, "goes on, its process had died", resume_crashed)
             yield run_periodically(
                 POOL_CHECK_SECONDS,
                 "goes on, its machine was gone",

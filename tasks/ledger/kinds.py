@@ -57,6 +57,10 @@ KINDS = (
     ),
     EntryKind("run.taken_up", "run", "`installation` and `machine` where the run goes on, if it is another one"),
     EntryKind("evaluation.made", "run", "`sha256` of all figures; `figures` that the success metrics use"),
+    EntryKind(
+        "run.interrupted", "run",
+        "`crashes`: how often a process of the run has died; `goes_on`: whether it goes on by itself",
+    ),
     EntryKind("run.ended", "run", "`status`, `commit`, `release`"),
     EntryKind(
         "gate.asked", "run",

@@ -1,4 +1,4 @@
-"""Ledger entries of a run: its resolution, each stage with inputs and outputs, its evaluation, and its end.
+"""Ledger entries of a run: its resolution, each stage with inputs and outputs, its evaluation, interruptions, its end.
 
 The flow writes them with installed code, because stages cannot access the ledger. A call that is repeated after a kill
 or a resume returns the existing entry. If the ledger is unavailable, the functions raise Unavailable, and the run stops
@@ -20,10 +20,11 @@ from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
 from tasks.sources import sources
 from tasks.trust import stage_record
 
-RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, ENDED_KIND = (
+RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND = (
     "run.resolved",
     stage_record.STAGE_ENTRY_KIND,
     "evaluation.made",
+    "run.interrupted",
     "run.ended",
 )
 """Kinds of ledger entries about a run. The subject of each entry is the run id."""
@@ -129,6 +130,18 @@ def record_evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) 
     return _append_if_new(
         ledger, EVALUATED_KIND, run, {"sha256": files.tree_digest(layout.artefacts("evaluate")), "figures": figures}
     )
+
+
+def record_interruption(ledger: Ledger, run: str, crashes: int, goes_on: bool) -> Entry:
+    """Record that the process of a run has died.
+
+    Args:
+        ledger: Ledger to which the entry is appended.
+        run: Id of the run.
+        crashes: Number of times that a process of this run has died.
+        goes_on: Whether the run is resumed without a person.
+    """
+    return _append_if_new(ledger, INTERRUPTED_KIND, run, {"crashes": crashes, "goes_on": goes_on})
 
 
 def record_end(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:

@@ -23,8 +23,10 @@ from flows.lifecycle import run_id_of_flow_run
 from flows.suspended_runs import flow_runs_in_state
 from infra.prefect import access, client, logs, server
 from infra.prefect.server import RunningPrefect
+from infra.processes import end_process
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import open_ledger
+from tasks.runs import run_entries
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
 from tests.patience import patience, wait_until
@@ -113,8 +115,11 @@ def test_an_interrupted_command_leaves_its_run_going(project: Path, interrupted:
 
 @pytest.fixture(scope="module")
 def died(project: Path, interrupted: Command) -> tuple[Command, UUID]:
-    """The process of a second run's flow run is killed, with its stage, while a command follows it."""
+    """The process of a second run's flow run is killed, with its stage. A command follows it, and no watch runs."""
     process, run = begin(project, "--set", "data.seed=41")
+    up = server.find(project)
+    assert up is not None and up.watch is not None
+    end_process(up.watch)
     in_a_stage(project, run)
     holder = executing(project, run)
     assert holder is not None
@@ -124,7 +129,6 @@ def died(project: Path, interrupted: Command) -> tuple[Command, UUID]:
 
 
 def test_a_flow_run_that_dies_alone_is_told(project: Path, died: tuple[Command, UUID]) -> None:
-    """Its runner lives, so nothing takes it up by itself."""
     command, flow_run = died
     assert command.code == 3 and f"go on: hallmark run --resume {command.run}" in command.told, command.told
     assert status(project, command.run)["status"] == "interrupted"
@@ -185,7 +189,10 @@ class Away(NamedTuple):
 
 @pytest.fixture(scope="module")
 def away(project: Path, interrupted: Command, died: tuple[Command, UUID], guest: Path) -> Away:
-    """The second run is taken up; the server is killed; somebody decides on the first run; `hallmark down`, and up."""
+    """The second run is taken up; the server is killed; somebody decides on the first run; `hallmark down`, and up.
+
+    Then the process of the second run is killed once more, and the watch is there.
+    """
     server.stop(guest)
     first, second = interrupted.run, died[0].run
     resumed = hallmark_json(project, "run", "--resume", second, "--detach")["flow_run"]
@@ -197,6 +204,10 @@ def away(project: Path, interrupted: Command, died: tuple[Command, UUID], guest:
     down = hallmark(project, "down")
     found = Away(resumed, decision, down, status(project, second))
     server.start(project, print)
+    in_a_stage(project, second)
+    holder = executing(project, second)
+    assert holder is not None
+    kill_family(holder)
     return found
 
 
@@ -239,6 +250,11 @@ def test_a_run_that_died_goes_on_when_it_is_taken_up_and_with_the_next_runner(
     assert f"run {command.run} goes on with the next `hallmark up`" in away.down
     assert (away.second["status"], away.second["flow_run"]) == ("interrupted", str(flow_run))
     assert "interrupted" in {line["state"] for line in away.second["stages"].values()}
+    ledger = open_ledger(project / ".hallmark")
+    wait_until(lambda: bool(ledger.entries(run_entries.INTERRUPTED_KIND, command.run)), "the watch to see that it died")
+    wait_until_run(project, command.run, lambda known: known["status"] in ("running", "waiting"))
+    (entry,) = ledger.entries(run_entries.INTERRUPTED_KIND, command.run)
+    assert entry.body == {"crashes": 2, "goes_on": True}
     known = wait_for(project, command.run, "waiting", "failed")
     assert (known["status"], known["flow_run"]) == ("waiting", str(flow_run)), known["error"]
 

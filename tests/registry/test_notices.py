@@ -17,6 +17,7 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.gates import cases, reminders
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
+from tasks.runs import run_entries
 from tests.registry.conftest import After
 from tests.registry.house import House, open_house
 
@@ -115,6 +116,20 @@ def test_what_happens_is_posted_once_and_in_order_and_names_nobody(happened: Hou
     told = json.dumps(hook.taken)
     for person in ("engineer", '"owner', " owner", "risk-officer", "product ", "Ada"):
         assert person not in told
+
+
+def test_runs_that_failed_or_died_are_told(project: House, hook: Hook) -> None:
+    notify.send_new_notices(project.root)
+    run_entries.record_interruption(project.ledger, "run-8", 1, goes_on=True)
+    run_entries.record_interruption(project.ledger, "run-8", 4, goes_on=False)
+    run_entries.record_end(project.ledger, "run-8", "failed", None, None)
+    run_entries.record_end(project.ledger, "run-9", "unchanged", "0" * 40, None)
+    titles = notify.send_new_notices(project.root)
+    assert titles == ["run run-8 was interrupted: its process died"] * 2 + ["run run-8 failed"]
+    assert [document["event"] for document in hook.taken] == ["run.interrupted"] * 2 + ["run.failed"]
+    goes_on, stands, _ = hook.taken
+    assert "It goes on by itself." in goes_on["text"] and "--resume" not in goes_on["text"]
+    assert "It died 4 times" in stands["text"] and stands["command"].endswith("; then hallmark run --resume run-8")
 
 
 def test_a_reminder_an_escalation_and_an_expiry_are_told(

@@ -4,7 +4,7 @@ A notice names a run, release or incident, with its gate and roles, and suggests
 people, no reasons and no metric values. If an entry must be signed by this installation and is not, there is no notice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,10 +24,14 @@ VisibleText = Annotated[str, AfterValidator(escape_hidden)]
 """String in which hidden characters are escaped, because notices are shown in terminals, mail and chat."""
 
 
+NoticeBuilders = Mapping[str, Callable[[Entry, Governance], dict[str, Any] | None]]
+"""Function that returns the fields of the notice about an entry, by kind of entry."""
+
+
 class Notice(FrozenModel):
     event: str
     """Name of the event: gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
-    release.promoted or release.rolled_back."""
+    release.promoted, release.rolled_back, run.failed or run.interrupted."""
     about: VisibleText
     """Run, incident or release that the notice is about."""
     title: VisibleText
@@ -40,10 +44,10 @@ class Notice(FrozenModel):
     time: datetime
 
 
-def notice_from_entry(entry: Entry, governance: Governance) -> Notice | None:
+def notice_from_entry(entry: Entry, governance: Governance, builders: NoticeBuilders) -> Notice | None:
     """Return the notice about a ledger entry; None if there is no notice for this kind of entry."""
     try:
-        fields_of = NOTICE_BUILDERS.get(entry.kind)
+        fields_of = builders.get(entry.kind)
         fields = fields_of(entry, governance) if fields_of else None
     except (HallmarkError, KeyError, TypeError, ValueError):
         return None  # not written by Hallmark
@@ -125,7 +129,7 @@ def _promotion_notice(entry: Entry, governance: Governance) -> dict[str, Any] | 
             "command": f"hallmark releases show {made.label}"}  # fmt: skip
 
 
-NOTICE_BUILDERS: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
+NOTICE_BUILDERS: NoticeBuilders = {
     cases.ASKED: _request_notice,
     reminders.REMINDED: _reminder_notice,
     reminders.ESCALATED: _escalation_notice,

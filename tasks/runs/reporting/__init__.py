@@ -6,4 +6,5 @@ mlflow_runs.py        MLflow's address, experiments and runs
 summary.py            summary of a run as one JSON document
 difference.py         differences between two runs
 paired_comparison.py  paired comparison of the candidates of two runs
+run_notices.py        notices about runs that failed or were interrupted
 """
