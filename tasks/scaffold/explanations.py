@@ -1,15 +1,18 @@
 """Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasks.core.formatting import format_share
+from tasks.core.records.answer_label import label_from_value, parse_json_object
 from tasks.scaffold import governance_files, parameters
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
 from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources.protection import Category, Protection
 from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.similar_labels import find_near_equal_labels
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
@@ -90,13 +93,27 @@ def list_warnings(
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
-            "data gate"
+            "data gate; `data.untrained_labels: quarantine` in params.yaml leaves its rows out of the test"
+        )
+    if near := len(find_near_equal_labels(_rows_by_label(sample))):
+        said.append(
+            f"{near:,} labels nearly equal a more frequent one, as misspelt ones do; after a run "
+            "`hallmark data labels` shows them"
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
     if data_file.source.encoding == "cp1252":
         said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
     return said + list(_personal_warnings(sample, personal))
+
+
+def _rows_by_label(sample: SampleStatistics) -> Counter[str]:
+    """Return the number of rows with each label; empty if answers are free text."""
+    counts: Counter[str] = Counter()
+    for target, rows in sample.targets.items() if sample.labels or sample.label_field else ():
+        label = parse_json_object(target).get(sample.label_field) if sample.label_field else target
+        counts[label_from_value(label)] += rows
+    return counts
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:

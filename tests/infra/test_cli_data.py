@@ -105,3 +105,21 @@ def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> Non
     (run.root / "data.csv").write_bytes(b"text,label\n")
     told = hallmark(project, *asked, code=2)
     assert "row 4 of source src can no longer be shown" in told and "Traceback" not in told
+
+
+def test_labels_to_look_at_are_named_with_their_rows_and_what_to_do(project: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "five")
+    kept = [record(f"text {number}", "refund", number, split="train") for number in range(20)]
+    odd = [record(f"odd {number}", "Refund ", 40 + number, split="test") for number in range(3)]
+    run.split([*kept, *odd, record("mine", "refund", 50, split="test")], {"target": "json", "label_field": "intent"})
+    assert "0 labels of run five to look at" in hallmark(project, "data", "labels", "five", "--as", "data-owner")
+    run.split([*kept, record("odd", "re\x1b[31mfnud", 40, split="test"), *odd[1:]])
+    asked = ("data", "labels", "five", "--limit", "1", "--as", "data-owner")
+    told = " ".join(hallmark(project, *asked).split())
+    assert "'re<U+001B>[31mfnud' no training record has it 1 src:21 (test)" in told
+    assert "'Refund' nearly equals 'refund' 2 src:22 (test) and 1 more" in told and "correct the rows" in told
+    assert "data.untrained_labels: quarantine" in told and "2 labels of run five to look at" in told
+    (near, *untrained) = hallmark_json(project, *asked)["findings"]
+    assert (near["near"], near["total"], len(near["rows"])) == ("refund", 2, 1) and len(untrained) == 2
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may see none of the 5 rows of run five" in told and "efund" not in told

@@ -120,6 +120,9 @@ def test_a_test_that_nothing_is_left_of_is_refused_with_the_setting(run: Run) ->
 def test_a_gate_shows_the_records_of_untrained_labels_and_no_other_words(run: Run) -> None:
     tailed(run)
     written = checks.Fact.model_validate(run.result("split")["facts"]["labels_only_in_test"])
+    more = [record(f"odd {number}", "rare", number=300 + number, split=TEST) for number in range(6)]
+    run.split([*more, record("train", "common", number=1, split=TRAIN)])
+    assert run.result("split")["facts"]["labels_only_in_test"]["note"].endswith(f", {304:032x}, …")
     check = Check(name="every label tested was trained", fact="split.labels_only_in_test", at_most=0)
     assert evaluate_check(check, {check.fact: written}).why == written.note
     for note in (

@@ -102,10 +102,10 @@ def findings_table(
     return pa.Table.from_pylist(rows, schema=LABEL_FINDINGS_SCHEMA)
 
 
-def untrained_examples(findings: pa.Table, most: int) -> list[str]:
-    """Return the smallest ids of test records whose label no training record has."""
+def untrained_record_ids(findings: pa.Table) -> list[str]:
+    """Return the sorted ids of the test records whose label no training record has."""
     tested = findings.filter((pc.field("finding") == NOT_TRAINED) & (pc.field("partition") == "test"))
-    return sorted(tested["record_id"].to_pylist())[:most]
+    return sorted(tested["record_id"].to_pylist())
 
 
 def _labels(batch: pa.RecordBatch, settings: Evaluation) -> list[str]:

@@ -49,9 +49,8 @@ from tasks.stages.data.split.manifest import build_manifest
 from tasks.stages.data.split.partition_content import read_partition_content
 from tasks.stages.data.split.partitions import NO_RECORD, TEST, TRAIN, assign_partitions
 from tasks.stages.data.split.record_columns import Positions, SplitRecords
-from tasks.stages.data.split.split_result import SplitResult
+from tasks.stages.data.split.split_result import MAX_EXAMPLES, SplitResult
 
-MAX_EXAMPLES = 5
 ROWS_PER_PASS = 200_000
 """Number of records that are written in one pass over the input, and are in memory at the same time."""
 
@@ -113,6 +112,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
         removed_places = records.table_position[divided.untrained]
         found, findings = _find_labels(path, removed_places, folder, train.labels, test.labels, params.evaluation)
         write_table(findings, folder / "label_findings.parquet")
+        untrained = labels.untrained_record_ids(findings)
         result = SplitResult(
             counts=stage_counts("split", len(records), kept, rules, divided.not_drawn.num_rows),
             train_rows=train.rows,
@@ -121,7 +121,8 @@ def run(params: Params, layout: Layout) -> SplitResult:
             groups_on_both_sides=len(np.intersect1d(train.prompt_numbers, test.prompt_numbers, assume_unique=True)),
             near_prompts_on_both_sides=len(train.clusters & test.clusters) if params.data.near_duplicates else None,
             labels_only_in_test=sorted(found.not_trained & test.labels.keys()),
-            untrained_examples=labels.untrained_examples(findings, MAX_EXAMPLES),
+            untrained_rows=len(untrained),
+            untrained_examples=untrained[:MAX_EXAMPLES],
             near_equal_labels=len(found.near_equal),
         )
         made = build_manifest(layout, folder, result.counts, params.data)
@@ -153,7 +154,7 @@ def divide_records(records: SplitRecords, data: Data, label_numbers: Positions |
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = [_removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
     untrained = np.array([], np.int64)
-    kept, over = {}, []
+    kept, over = dict[str, Positions](), []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         positions = np.flatnonzero(sides.partition_masks[side])
         if side == TEST and label_numbers is not None:

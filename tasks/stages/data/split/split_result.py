@@ -4,6 +4,8 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.stages.data.quarantine import Counts
 
+MAX_EXAMPLES = 5
+
 
 class SplitResult(FrozenModel):
     counts: Counts
@@ -17,13 +19,16 @@ class SplitResult(FrozenModel):
     look for near-duplicates."""
     labels_only_in_test: list[str]
     """Labels of test records that no training record has, so the model cannot learn them from this dataset."""
+    untrained_rows: int = 0
+    """Number of test records with such a label."""
     untrained_examples: list[str] = []
-    """Ids of some test records with such a label, the smallest ids first."""
+    """Ids of test records with such a label: the smallest ids, at most MAX_EXAMPLES."""
     near_equal_labels: int = 0
     """Number of labels that nearly equal a more frequent label."""
 
     def to_facts(self) -> Facts:
-        named = f": records {', '.join(self.untrained_examples)}" if self.untrained_examples else ""
+        more = ", …" if self.untrained_rows > len(self.untrained_examples) else ""
+        named = f": records {', '.join(self.untrained_examples)}{more}" if self.untrained_examples else ""
         stated = {
             "train_rows": Fact(value=self.train_rows, unit="rows"),
             "test_rows": Fact(value=self.test_rows, unit="rows"),

@@ -58,7 +58,7 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     resolved = load_resolved(layout.sources_path)
     path = layout.artefacts(LAST_FILTER_STAGE) / "records.parquet"
     records = RecordTable(path, resolved, params.evaluation.target == "json")
-    rows, spared = records.count_rows_by_source(), _kept_categories(resolved)
+    rows, spared = records.count_rows_by_source(), kept_categories(resolved)
     checked = []
     for suite, source in _suites_with_sources(suites, rows):
         print_progress("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
@@ -119,7 +119,7 @@ def _group_by_text_columns(
         yield TableExpectations([place for place, _ in part], frame[list(names)])
 
 
-def _kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
+def kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
     return {
         item.source.id: [name for name in CATEGORIES if item.source.protect.action_for(name) == "keep"]
         for item in resolved.sources
