@@ -52,13 +52,15 @@ def findings_path(layout: Layout) -> Path:
     return layout.artefacts("split") / "label_findings.parquet"
 
 
-def find_label_findings(layout: Layout, access: Access, max_rows: int) -> LabelFindings:
+def find_label_findings(
+    layout: Layout, access: Access, max_rows: int, refuse_if_all_withheld: bool = True
+) -> LabelFindings:
     """Return the labels of a run to look at, each with at most `max_rows` rows.
 
     Raises:
         InputError: Stage `split` of the run has not finished, or an earlier version of Hallmark executed it.
-        Refused: The run has such labels, but the person has access to none of their rows. The error is also raised if
-            files of the run disagree about the source of a record.
+        Refused: Files of the run disagree about the source of a record. Unless `refuse_if_all_withheld` is false, the
+            error is also raised if the run has such labels, but the person has access to none of their rows.
     """
     if not findings_path(layout).exists():
         raise InputError(f"run {layout.root.name} has no list of labels here; name one that has been through `split`")
@@ -67,7 +69,7 @@ def find_label_findings(layout: Layout, access: Access, max_rows: int) -> LabelF
     sources = [item.source for item in load_resolved(layout.sources_path).sources]
     allowed = {source.id for source in sources if looker.may_read(source)}
     shown = [entry for entry in entries if entry["source_id"] in allowed]
-    if entries and not shown:
+    if entries and not shown and refuse_if_all_withheld:
         needed = sorted({entry["source_id"] for entry in entries} - allowed)
         raise Refused(
             f"{access.person.id} may see none of the {len(entries):,} rows of run {layout.root.name} whose label is "

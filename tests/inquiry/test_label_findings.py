@@ -56,6 +56,10 @@ def test_the_label_that_another_one_nearly_equals_is_for_who_may_see_rows_of_it(
     with pytest.raises(Refused) as told:
         seen(done, "nobody")
     assert "odd one" not in str(told.value) and "refnud" not in str(told.value)
+    none = label_findings.find_label_findings(
+        done.layout, done.access(Person(id="nobody", name="n", roles=["auditor"])), 5, refuse_if_all_withheld=False
+    )
+    assert (none.findings, none.withheld) == ([], 4)
 
 
 def test_who_may_see_all_sources_sees_both_labels(run: Run, done: Run) -> None:
