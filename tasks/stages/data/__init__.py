@@ -13,6 +13,7 @@ Folders and files that several stages use:
     text.py           normalisation and repair of texts
     conversations.py  operations on the turns of many records at once
     edit_distance.py  number of changed letters between two short texts
+    record_labels.py  labels of many records at once
     similar_labels.py pairs of labels of which one is probably a misspelling of the other
     quarantine.py     table of the records that a stage removed, and counts that must add up
 

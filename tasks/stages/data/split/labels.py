@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.records.answer_label import NO_LABEL, extract_label
+from tasks.core.records.answer_label import NO_LABEL
 from tasks.core.records.record import LABEL_FINDINGS_SCHEMA, read_batches
-from tasks.stages.data.conversations import targets
+from tasks.stages.data.record_labels import record_labels
 from tasks.stages.data.similar_labels import find_near_equal_labels
 from tasks.stages.data.split.record_columns import Positions
 
@@ -52,7 +52,7 @@ def read_label_numbers(path: Path, settings: Evaluation) -> Positions:
     numbers = {NO_LABEL: NO_LABEL_NUMBER}
     parts = [np.array([], np.int64)]
     for batch in read_batches(path, ["messages"], BATCH):
-        labels = _labels(batch, settings)
+        labels = record_labels(batch["messages"], settings)
         parts.append(np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.int64))
     return np.concatenate(parts)
 
@@ -61,13 +61,6 @@ def find_untrained(label_numbers: Positions, train: Positions, test: Positions) 
     """Return the positions of the test records whose label no training record has."""
     unknown = ~np.isin(label_numbers[test], label_numbers[train]) & (label_numbers[test] != NO_LABEL_NUMBER)
     return test[unknown]
-
-
-def count_labels(messages: pa.ListArray, settings: Evaluation) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for item in targets(messages).value_counts().to_pylist():
-        counts[extract_label(item["values"], settings)] += item["counts"]
-    return counts
 
 
 def find_findings(train: Counter[str], test: Counter[str], removed: Counter[str]) -> LabelFindings:
@@ -90,7 +83,11 @@ def findings_table(
     rows: list[dict[str, Any]] = []
     for partition, batches in parts:
         for batch in batches:
-            columns = (batch["record_id"].to_pylist(), batch["source_id"].to_pylist(), _labels(batch, settings))
+            columns = (
+                batch["record_id"].to_pylist(),
+                batch["source_id"].to_pylist(),
+                record_labels(batch["messages"], settings),
+            )
             for record_id, source_id, label in zip(*columns, strict=True):
                 if label in usual_sources:
                     usual_sources[label].add(source_id)
@@ -106,9 +103,3 @@ def untrained_record_ids(findings: pa.Table) -> list[str]:
     """Return the sorted ids of the test records whose label no training record has."""
     tested = findings.filter((pc.field("finding") == NOT_TRAINED) & (pc.field("partition") == "test"))
     return sorted(tested["record_id"].to_pylist())
-
-
-def _labels(batch: pa.RecordBatch, settings: Evaluation) -> list[str]:
-    encoded = targets(batch["messages"]).dictionary_encode()
-    labels = [extract_label(target, settings) for target in encoded.dictionary.to_pylist()]
-    return [labels[index] for index in encoded.indices.to_pylist()]

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.records.record import read_batches
 from tasks.stages.data.conversations import prompt_keys, targets
-from tasks.stages.data.split import labels, record_columns
+from tasks.stages.data.record_labels import count_labels
+from tasks.stages.data.split import record_columns
 from tasks.stages.data.split.record_columns import NO_CLUSTER, RandomNumbers, cluster_numbers, derive_random_numbers
 
 
@@ -33,7 +34,7 @@ def read_partition_content(path: Path, clusters: pa.Table, seed: int, evaluation
         messages = batch.column("messages")
         prompts.append(derive_random_numbers(prompt_keys(messages), seed))
         answers += sum(bool(target) for target in targets(messages).to_pylist())
-        found.update(labels.count_labels(messages, evaluation))
+        found.update(count_labels(messages, evaluation))
     return PartitionContent(
         rows=len(ids),
         prompt_numbers=np.unique(np.concatenate(prompts)),

@@ -42,6 +42,7 @@ from tasks.core.records.record import (
 from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.dataset import NOT_SAMPLED_RULE
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, add_source_rows, stage_counts
+from tasks.stages.data.record_labels import count_labels
 from tasks.stages.data.split import labels, record_columns
 from tasks.stages.data.split.draw import draw_stratified
 from tasks.stages.data.split.labels import LABEL_NOT_TRAINED_RULE, LabelFindings
@@ -225,7 +226,7 @@ def _find_labels(
         settings: Section of params.yaml that says what a label is.
     """
     removed = read_rows_at(path, removed_places).select(labels.COLUMNS).to_batches() if len(removed_places) else []
-    counts = [labels.count_labels(batch["messages"], settings) for batch in removed]
+    counts = [count_labels(batch["messages"], settings) for batch in removed]
     found = labels.find_findings(train, test, sum(counts, Counter()))
     parts = {side: read_batches(folder / f"{side}.parquet", labels.COLUMNS, labels.BATCH) for side in (TRAIN, TEST)}
     read = [*parts.items(), ("quarantine", removed)] if found else []

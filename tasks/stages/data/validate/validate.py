@@ -25,6 +25,7 @@ from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ExpectationSuite, ResolvedSources, Suites, load_resolved
 from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
 from tasks.stages.data.validate.docs import pages
+from tasks.stages.data.validate.docs.overview import read_overview
 from tasks.stages.data.validate.frame import RecordTable
 from tasks.stages.data.validate.ge_expectations import columns_used, is_about_source_rows
 from tasks.stages.data.validate.suite_evaluation import TableExpectations
@@ -72,7 +73,7 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     for words in _failure_messages(validated):
         print(words, flush=True)
     with atomic_folder(layout.artefacts("validate")) as folder:
-        pages.write_pages(folder / "docs", checked)
+        pages.write_pages(folder / "docs", checked, read_overview(layout, path, suites, params.evaluation))
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(_result_facts(validated)), **validated.model_dump(mode="json")},
