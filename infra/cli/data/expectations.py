@@ -71,7 +71,7 @@ def _remarks(failed: FailedExpectation, run: str) -> list[str]:
     if failed.total > len(failed.rows):
         remarks.append(f"{failed.total - len(failed.rows):,} more rows; --limit {failed.total} shows all")
     if failed.withheld:
-        remarks.append(f"{failed.withheld:,} rows are of sources that you may not look at")
+        remarks.append(f"{failed.withheld:,} row{'s' * (failed.withheld != 1)} of sources that you may not look at")
     if failed.is_about_source_rows:
         source = f" --source {failed.source}" if failed.source else ""
         remarks.append(f"about rows that became no record: hallmark data quarantine {run}{source}")

@@ -41,6 +41,7 @@ def test_a_misspelt_label_is_found_with_the_label_that_it_nearly_equals(typed: s
         ATIS,
         {"change_accent": 150, "change_account": 150},
         {"priority 1": 500, "priority 2": 5},
+        {"cancel_order": 500, "cancel_order_b": 5},
         {"yes": 500, "no": 5, "yet": 1},
         {"complete": 500, "incomplete": 100},
         {f"text number {number} says more": 1 for number in range(MAX_LABELS)} | {"a": 9, "A": 9},
