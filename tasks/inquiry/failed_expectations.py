@@ -147,6 +147,6 @@ def _evaluate(question: Any, frame: "pd.DataFrame") -> dict[str, Any]:
 
 def _row(index: Mapping[str, Any], place: Mapping[str, Any], named: list[str]) -> UnexpectedRow:
     if place["source_id"] != index["source_id"]:
-        raise Refused(f"files of the run disagree about the source of record {index['record_id']}; nothing is shown")
+        raise Refused("files of the run disagree about the source of a record; nothing is shown")
     values = {name: None if index[name] is None else str(index[name]) for name in named if name in index}
     return UnexpectedRow(**place, values=values)

@@ -109,7 +109,5 @@ def _located_entries(layout: Layout) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = located.to_pylist()
     for entry, source in zip(entries, sources, strict=True):
         if entry["source_id"] != source:
-            raise Refused(
-                f"files of the run disagree about the source of record {entry['record_id']}; nothing is shown"
-            )
+            raise Refused(f"files of run {layout.root.name} disagree about the source of a record; nothing is shown")
     return entries
