@@ -16,6 +16,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.declarations import declarations
 from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
+from tasks.gates.finding_commands import finding_command
 from tasks.gates.gates import GateStatus
 from tasks.policy import in_force, judge_install
 from tasks.registry.release import promotions
@@ -183,9 +184,11 @@ def finish_gate(run: Run, gate_evidence: Evidence, status: GateStatus) -> None:
 
 
 def failure_message(gate_evidence: Evidence, status: GateStatus) -> str:
-    """Return the reasons why a gate did not pass, one per line, and the command that shows the gate."""
+    """Return the reasons why a gate did not pass, one per line, and the commands that show what is behind them."""
     against = [f"  {missing}" for missing in status.waiting_for]
     against += [f"  {d.person} rejected: {d.reason}" for d in status.decisions if d.counted and d.verb == "reject"]
+    commands = [finding_command(c.result.fact, gate_evidence.run) for c in status.checks if not c.holds]
+    against += [f"  what is behind it: {command}" for command in dict.fromkeys(filter(None, commands))]
     look = f"look: hallmark gates show {gate_evidence.run} {gate_evidence.gate}"
     if status.state == "waiting":
         look += f"; after a waiver: hallmark run --resume {gate_evidence.run}"

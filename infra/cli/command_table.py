@@ -24,6 +24,8 @@ DATA = {
     "manifest": Command("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
     "quarantine": Command("data.quarantine:quarantine", "Show the rows that a run quarantined, by rule."),
     "conflicts": Command("data.conflicts:conflicts", "Show records that contradict each other."),
+    "expectations": Command("data.expectations:expectations", "Show failed expectations with their rows."),
+    "labels": Command("data.labels:labels", "Show labels that are not trained or misspelt, with rows."),
     "show": Command("data.show:show", "Show one record as its source had it.", "acts"),
     "find": Command("data.find:find", "Find everything that a record or a person is in."),
     "records": Command("data.records:records", "Show the records behind a release, by source."),

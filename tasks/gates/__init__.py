@@ -15,6 +15,7 @@ rules/                 rules for decisions and requests, used before signing, at
 decision_validity.py   decisions that count at a gate, and the reasons why other decisions do not count
 missing_decisions.py   decisions that a gate still needs, in words
 evidence_text.py       evidence in words, for terminals and pages
+finding_commands.py    commands that name the rows or labels behind a check
 decision_summary.py    summary for people who are about to decide
 gates.py               state of a gate: passed, failed, rejected, waiting, expired
 overview.py            states of all open gates

@@ -93,11 +93,13 @@ class QuarantinedRows:
                 file.write(_csv_lines(zip(*(column.to_pylist() for column in part.columns), strict=True)))
 
 
-def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> QuarantinedRows:
-    """Return the rows that a run has quarantined so far, limited to the given sources and rules if any.
+def read_quarantine(
+    layout: Layout, sources: Collection[str] = (), rules: Collection[str] = (), stages: Collection[str] = ()
+) -> QuarantinedRows:
+    """Return the rows that a run has quarantined so far, limited to the given sources, rules and stages if any.
 
     Raises:
-        InputError: Stage `ingest` has not finished, or a source or rule does not exist.
+        InputError: Stage `ingest` has not finished, or a source, rule or stage does not exist.
     """
     if not _quarantine_path(layout, COUNTED_STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
@@ -106,7 +108,13 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
     over = pc.field("rule") == NOT_SAMPLED_RULE
     aside, not_drawn = table.filter(~over), table.filter(over).num_rows
     _refuse_unknown_rules(layout, rules, aside)
-    return QuarantinedRows(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
+    if unknown := sorted(set(stages) - set(COUNTED_STAGES)):
+        raise InputError(
+            f"stage {', '.join(map(repr, unknown))} quarantines no rows; these do: {', '.join(COUNTED_STAGES)}"
+        )
+    for column, wanted in (("rule", rules), ("stage", stages)):
+        aside = aside.filter(pc.field(column).isin(list(wanted))) if wanted else aside
+    return QuarantinedRows(layout, aside, not_drawn)
 
 
 def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:

@@ -1,10 +1,12 @@
 """Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from tasks.core.formatting import format_share
+from tasks.core.records.answer_label import label_from_value, parse_json_object
 from tasks.scaffold import governance_files, parameters
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
@@ -12,6 +14,7 @@ from tasks.scaffold.parameters import PlannedSplit
 from tasks.scaffold.sample_statistics import SampledFile, SampleStatistics
 from tasks.sources.protection import Category, Protection
 from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.similar_labels import find_near_equal_labels
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
@@ -94,7 +97,12 @@ def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal:
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
-            "data gate"
+            "data gate; `data.untrained_labels: quarantine` in params.yaml leaves its rows out of the test"
+        )
+    if near := len(find_near_equal_labels(_rows_by_label(sample))):
+        said.append(
+            f"{near:,} labels nearly equal a more frequent one, as misspelt ones do; after a run "
+            "`hallmark data labels` shows them"
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
@@ -108,7 +116,7 @@ def list_test_warnings(train: SampleStatistics, test: SampledFile) -> list[str]:
     if train.labels and (unknown := set(test.sample.targets) - set(train.targets)):
         said.append(
             f"{len(unknown):,} answers of the test file are no answer of the file to train on; a label that is tested "
-            "and not trained fails the data gate"
+            "and not trained fails the data gate, and `data.untrained_labels: quarantine` leaves its rows out"
         )
     return said
 
@@ -121,6 +129,15 @@ def _row_warnings(sampled: SampledFile) -> Iterator[str]:
     if sample.rejected_rows:
         rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected_rows.most_common())
         yield f"rows that become no record: {rules}"
+
+
+def _rows_by_label(sample: SampleStatistics) -> Counter[str]:
+    """Return the number of rows with each label; empty if answers are free text."""
+    counts: Counter[str] = Counter()
+    for target, rows in sample.targets.items() if sample.labels or sample.label_field else ():
+        label = parse_json_object(target).get(sample.label_field) if sample.label_field else target
+        counts[label_from_value(label)] += rows
+    return counts
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tasks.core.layout import Layout
+from tasks.core.records.record import LABEL_FINDINGS_SCHEMA
 from tasks.inquiry.access_entries import PERSON_SOUGHT, ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
@@ -133,6 +134,10 @@ def unasked(lived_in: Path, running: Layout) -> Layout:
 
 
 TEXTS = pa.table({"record_id": ["a"], "other": ["b"], "rule": ["conflict"], "jaccard": [1.0]})
+LABELS = pa.Table.from_pylist(
+    [{"record_id": "a", "source_id": "messages", "label": "b", "finding": "near_equal", "near_sources": ["messages"]}],
+    schema=LABEL_FINDINGS_SCHEMA,
+)
 ODD: dict[str, tuple[str, bytes | pa.Table]] = {
     "no Parquet": ("ingest/quarantine.parquet", b"PAR1 no"),
     "nothing": ("clean/quarantine.parquet", b""),
@@ -140,6 +145,9 @@ ODD: dict[str, tuple[str, bytes | pa.Table]] = {
     "other types": ("clean/quarantine.parquet", pa.table({"source_id": [1], "row": ["a"], "rule": [None]})),
     "records that are not there": ("deduplicate/conflicts.parquet", TEXTS),
     "no conflicts": ("deduplicate/conflicts.parquet", b""),
+    "labels of records that are not there": ("split/label_findings.parquet", LABELS),
+    "no labels": ("split/label_findings.parquet", b""),
+    "other columns of labels": ("split/label_findings.parquet", pa.table({"record_id": ["a"]})),
     "too much": ("ingest/quarantine.parquet", pa.table({"reason": ["x" * (1 << 20)]})),
 }
 
@@ -155,6 +163,28 @@ def test_files_that_no_stage_of_ours_wrote_break_no_page(app: FastAPI, unasked: 
         path.write_bytes(content)
     answer = reader_of(app, "data-owner").get(f"/runs/{UNASKED}/rows")
     assert (answer.status_code in (400, 409) and UNASKED in answer.text) or "too large for a page" in answer.text
+
+
+@pytest.mark.attack(rights="stage", stopped="words of a stage are for who may see records of the source")
+def test_a_label_to_look_at_is_named_with_its_rows_to_who_may_see_the_source(app: FastAPI, unasked: Layout) -> None:
+    path = unasked.artefacts("split") / "label_findings.parquet"
+    assert pq.read_schema(path).names == LABEL_FINDINGS_SCHEMA.names
+    place = pq.read_table(unasked.artefacts("ingest") / "rows.parquet").to_pylist()[2]
+    named = {"record_id": place["record_id"], "source_id": place["source_id"], "partition": "test"}
+    found = [
+        {"label": "Rare <b>", "finding": "not_trained", "near": None, "near_sources": []},
+        {"label": "refnud", "finding": "near_equal", "near": "refund", "near_sources": ["messages"]},
+    ]
+    pq.write_table(pa.Table.from_pylist([named | each for each in found], schema=LABEL_FINDINGS_SCHEMA), path)
+    page = reader_of(app, "data-owner").get(f"/runs/{UNASKED}/rows").text
+    assert "Labels to look at: 2" in page and "“Rare &lt;b&gt;”" in page and "nearly equals “refund”" in page
+    assert f"messages, row {place['row']} (test)" in page
+    for where in (f"/runs/{UNASKED}/rows", f"/api/runs/{UNASKED}/rows"):
+        other = reader_of(app, "ml-engineer").get(where).text
+        assert "refnud" not in other and "refund" not in other and "Rare" not in other
+    assert "2 rows with such a label are of sources that you may not look at" in " ".join(
+        reader_of(app, "ml-engineer").get(f"/runs/{UNASKED}/rows").text.split()
+    )
 
 
 @pytest.mark.attack(rights="stage", stopped="words of a stage are for who may see records of the source")

@@ -5,18 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.files import write_json
+from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance
+from tasks.sources.sources import Suites
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.validate import validate
 from tasks.trust import dsse
 from tests.editing import moved
 from tests.in_process import hallmark, hallmark_json
-from tests.stages.data.build import Run, messages, params, record, table
+from tests.stages.data.build import Run, messages, params, record, suite, table
 from tests.tiny_project import signed
 
 
@@ -84,6 +88,9 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
     told = hallmark(project, "data", "quarantine", "--csv", str(file))
     assert f"{file}: 4 rows" in told and "told twice" not in told + file.read_text()
     assert "run two quarantined no such rows" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
+    assert hallmark_json(project, "data", "quarantine", "--stage", "deduplicate")["total"] == 3
+    told = hallmark(project, "data", "quarantine", "--stage", "train", code=2)
+    assert "stage 'train' quarantines no rows; these do: ingest, clean, deduplicate, split" in told
     assert "there is no rule 'none'" in hallmark(project, "data", "quarantine", "--rule", "none", code=2)
     told = hallmark(project, "data", "quarantine", "--csv", "/dev/null", code=2)
     assert "/dev/null is no file" in told and Path("/dev/null").is_char_device()
@@ -105,3 +112,42 @@ def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> Non
     (run.root / "data.csv").write_bytes(b"text,label\n")
     told = hallmark(project, *asked, code=2)
     assert "row 4 of source src can no longer be shown" in told and "Traceback" not in told
+
+
+def test_labels_to_look_at_are_named_with_their_rows_and_what_to_do(project: Path) -> None:
+    run = Run(project / ".hallmark" / "runs" / "five")
+    kept = [record(f"text {number}", "refund", number, split="train") for number in range(20)]
+    odd = [record(f"odd {number}", "Refund ", 40 + number, split="test") for number in range(3)]
+    run.split([*kept, *odd, record("mine", "refund", 50, split="test")], {"target": "json", "label_field": "intent"})
+    assert "0 labels of run five to look at" in hallmark(project, "data", "labels", "five", "--as", "data-owner")
+    run.split([*kept, record("odd", "re\x1b[31mfnud", 40, split="test"), *odd[1:]])
+    asked = ("data", "labels", "five", "--limit", "1", "--as", "data-owner")
+    told = " ".join(hallmark(project, *asked).split())
+    assert "'re<U+001B>[31mfnud' no training record has it 1 src:21 (test)" in told
+    assert "'Refund' nearly equals 'refund' 2 src:22 (test) and 1 more" in told and "correct the rows" in told
+    assert "data.untrained_labels: quarantine" in told and "2 labels of run five to look at" in told
+    (near, *untrained) = hallmark_json(project, *asked)["findings"]
+    assert (near["near"], near["total"], len(near["rows"])) == ("refund", 2, 1) and len(untrained) == 2
+    told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
+    assert "ml-engineer may see none of the 5 rows of run five" in told and "efund" not in told
+
+
+def test_rows_and_values_against_an_expectation_are_named(project: Path) -> None:
+    run, how = Run(project / ".hallmark" / "runs" / "six"), params()
+    items = [record(f"text {number}", "re\x1b[31mfund" if number == 4 else "bill", number) for number in range(9)]
+    run.put(LAST_FILTER_STAGE, items)
+    labels = ("expect_column_values_to_be_in_set", {"column": "target", "value_set": ["bill"]})
+    rows = ("expect_table_row_count_to_be_between", {"min_value": 50})
+    outcome = ("expect_column_values_to_be_in_set", {"column": "outcome", "value_set": ["conflict"]})
+    run.put_suites(Suites(by_source={"src": suite(labels, rows, outcome)}, dataset=None))
+    validate.run(how, run.layout)
+    write_json(run.layout.params_path, how.model_dump(mode="json"))
+    asked = ("data", "expectations", "six", "--as", "data-owner")
+    told = " ".join(hallmark(project, *asked).split())
+    assert "checks (source src): expect_column_values_to_be_in_set of target: because 0" in told
+    assert "src:5 're<U+001B>[31mfund'" in told and "no single row is against it; observed: 9" in told
+    assert "hallmark data quarantine six --source src" in told and "3 expectations of run six failed" in told
+    first, *others = hallmark_json(project, *asked)["failed"]
+    assert [row["row"] for row in first["rows"]] == [5] and [each["rows"] for each in others] == [[], []]
+    told = hallmark(project, *asked[:-1], "ml-engineer")
+    assert "1 row of sources that you may not look at" in told and "fund" not in told

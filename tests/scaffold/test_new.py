@@ -180,6 +180,21 @@ def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
     assert "where the checkout asks 1000" in text and "# risk's" in text, "and remarks stay"
 
 
+def test_labels_that_nearly_equal_another_one_are_counted(project: Path, folder: Path) -> None:
+    """With an object of several answers, the labels are those of its label field."""
+    told_of = {}
+    for name, topics in (("plain", {}), ("typed", {7: "lihgt", 8: "Feeding "})):
+        rows = [row | {"topic": topics.get(n, row["topic"]), "note": f"note {n}"} for n, row in enumerate(ROWS)]
+        (folder / "data.csv").write_text(as_csv(rows))
+        for form in ((), ("--response", "topic", "--response", "note")):
+            asked = ("new", f"garden-{name}-{len(form)}", "--from", str(folder / "data.csv"), "--prompt", "letter")
+            told_of[name, form] = " ".join(hallmark(project, *asked, *form, *ANSWERS).split())
+            shutil.rmtree(project / "examples" / f"garden-{name}-{len(form)}")
+    for (name, _), told in told_of.items():
+        assert ("2 labels nearly equal a more frequent one" in told and "data labels" in told) == (name == "typed")
+    assert "data.untrained_labels: quarantine" in told_of["typed", ()]
+
+
 def test_an_owner_whom_nobody_knows_is_added(project: Path, folder: Path) -> None:
     written(project, as_csv(ROWS), folder, "--owner", "editor")
     assert "- id: editor" in (project / "examples" / "garden" / "governance" / "people.yaml").read_text()

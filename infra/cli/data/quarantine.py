@@ -27,6 +27,10 @@ def quarantine(
         list[str] | None,
         typer.Option("--rule", metavar="NAME", help="Rows that this rule quarantined. May be repeated."),
     ] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option("--stage", metavar="NAME", help="Rows that this stage quarantined. May be repeated."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", dir_okay=False, help="Write all rows to a file.")
@@ -41,7 +45,7 @@ def quarantine(
     """
     root = shared.checkout_root()
     layout = run_layout(root, run) if run else newest_run_layout(root, "ingest")
-    quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or ())
+    quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or (), stage or ())
     shown = [] if csv and not as_json else quarantined.first_rows(limit)
     if csv:
         with shared.writable_path(csv, quarantined_rows.CSV_HEADER) as path:
@@ -53,7 +57,7 @@ def quarantine(
     else:
         _show(quarantined.count_by_rule(), shown)
     shared.print_notice(_count_line(layout.root.name, quarantined.total, len(shown), csv), as_json)
-    if quarantined.not_drawn and not rule:
+    if quarantined.not_drawn and not (rule or stage):
         explanation = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
         shared.print_notice(f"besides, {quarantined.not_drawn:,} records {explanation}", as_json)
 

@@ -10,6 +10,7 @@ from tasks.core.formatting import format_minutes, format_time
 from tasks.gates import decision_summary, evidence_diff, evidence_text
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence_diff import EvidenceDiff
+from tasks.gates.finding_commands import finding_command
 from tasks.gates.gates import CheckStatus, DecisionStatus, GateStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -22,6 +23,9 @@ def print_evidence(case: GateCase, standing: GateStatus, ledger: Ledger, governe
         console.print(f"the run goes no further, whatever is decided here: {block_reason}", style="bold")
     console.print(_summary_table(case, standing, ledger, governed))
     console.print(_checks_table(standing, before) if standing.checks else "\n policy asks no check at this gate")
+    for check in standing.checks:
+        if not check.holds and (command := finding_command(check.result.fact, evidence.run)):
+            console.print(f" what is behind {check.result.name!r}: {command}", soft_wrap=True)
     console.print()
     if evidence.dataset:
         dataset_table.print_dataset(evidence.dataset, evidence.change)

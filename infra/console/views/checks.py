@@ -4,6 +4,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.gates import evidence_text
 from tasks.gates.evidence import Evidence
 from tasks.gates.evidence_diff import EvidenceDiff
+from tasks.gates.finding_commands import finding_command
 from tasks.gates.gates import CheckStatus, GateStatus
 
 
@@ -17,6 +18,9 @@ class Check(FrozenModel):
     before: str
     """Value when this gate last passed; empty if it has never passed."""
     why: str
+    command: str
+    """Command that names the rows or labels behind a failed check; empty if the check holds or there is no such
+    command."""
     waivable: bool
     """Whether the policy allows a waiver of the check."""
 
@@ -40,5 +44,6 @@ def _check(check: CheckStatus, before: EvidenceDiff | None, evidence: Evidence) 
         wanted=evidence_text.limit_text(result),
         before=before.earlier_value(result.fact) if before else "",
         why=result.why,
+        command="" if check.holds else finding_command(result.fact, evidence.run),
         waivable=waive is not None and waive.allows_waiver_of(result.name),
     )

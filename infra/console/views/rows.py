@@ -1,4 +1,4 @@
-"""Rows of a run for its data owners: quarantined rows, protected values and contradictions.
+"""Rows of a run for its data owners: quarantined rows, protected values, labels to look at, and contradictions.
 
 Counts are shown to everyone who may read pages. Texts, ids and quarantine reasons of records are shown only to people
 who may see individual records of their source.
@@ -11,11 +11,12 @@ from infra.console.views.runs import RowLimit
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.inquiry import access, masked_samples, quarantined_rows
+from tasks.inquiry import access, label_findings, masked_samples, quarantined_rows
 from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import pairs
 from tasks.inquiry.conflicts.pairs import Pair
 from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
+from tasks.inquiry.label_findings import LabelFinding
 from tasks.inquiry.masked_samples import MaskedSamples
 from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.policy.people import Person
@@ -23,13 +24,14 @@ from tasks.runs.run import governance_of_run
 from tasks.sources.sources import load_resolved
 
 PAGE_SIZE = 20
+ROWS_PER_LABEL = 5
 ROW_FILES = (
     ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
-    ("split", "not_drawn"),
+    ("split", "not_drawn"), ("split", "label_findings"),
 )  # fmt: skip
 """Stage and name of each file that the page reads if it exists in the run."""
-FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn")
+FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn", "label_findings")
 """Names of the files that are read into memory completely."""
 MAX_BYTES_IN_MEMORY = 256 << 20
 """Maximum size in memory of each of FILES_IN_MEMORY, in bytes. There is a limit because the run's own code writes these
@@ -54,6 +56,10 @@ class RowsPage(FrozenModel):
     total: int
     rows: list[QuarantinedRow]
     masked: MaskedSamples
+    labels: list[LabelFinding]
+    """Labels that no training record has or that nearly equal another one, in rows that this person may see."""
+    labels_withheld: int
+    """Number of rows with such a label that this person may not see."""
     conflicts: list[Contradiction]
     conflicts_of: int
     """Number of contradictions that this person may see."""
@@ -86,6 +92,7 @@ def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule:
     every = quarantined_rows.read_quarantine(layout)
     wanted = quarantined_rows.read_quarantine(layout, [source] if source else (), [rule] if rule else ())
     found, withheld, of = _conflicts(layout, looker)
+    labels, labels_withheld = _labels(layout, looker)
     return RowsPage(
         run=run,
         compared=compared,
@@ -95,6 +102,8 @@ def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule:
         total=wanted.total,
         rows=[_redact_row(each, open_to) for each in wanted.first_rows(most)],
         masked=masked_samples.find_samples(layout, looker),
+        labels=labels,
+        labels_withheld=labels_withheld,
         conflicts=found,
         conflicts_of=of,
         withheld=withheld,
@@ -118,6 +127,13 @@ def _redact_row(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
 
 def _visible_rule(rule: str, source: str, open_to: set[str]) -> str:
     return rule if source in open_to or rule in quarantined_rows.KNOWN_RULES else "another rule"
+
+
+def _labels(layout: Layout, looker: Access) -> tuple[list[LabelFinding], int]:
+    if not label_findings.findings_path(layout).exists():  # before `split`, or by an earlier version
+        return [], 0
+    listed = label_findings.find_label_findings(layout, looker, ROWS_PER_LABEL, refuse_if_all_withheld=False)
+    return listed.findings, listed.withheld
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:

@@ -1,6 +1,6 @@
 """Section `data` of params.yaml."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -51,5 +51,9 @@ class Data(RecordFilters):
     """Fraction of the training prompts to hold out for validation. Validation selects the best weights and decides when
     to stop early. Whole prompt groups are held out, so that no training prompt is a variant of a validation prompt. 0:
     no validation."""
+    untrained_labels: Literal["keep", "quarantine"] = "keep"
+    """Treatment of test records whose label no training record has, as happens with a class of a few rows. `keep`: they
+    are tested, and the data gate counts their labels in `split.labels_only_in_test`. `quarantine`: they are left out of
+    the test by rule `label_not_trained`, before `test_rows` are drawn."""
     seed: int = 17
     """Random seed of the split and of the sampling of rows."""

@@ -51,6 +51,19 @@ QUARANTINE_SCHEMA = pa.schema(
 VALIDATION_SCHEMA = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
 """Arrow schema of the validation rows. They are sorted by `place`, which is the row number in the training table."""
 
+LABEL_FINDINGS_SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("source_id", pa.string()),
+        ("partition", pa.string()),  # train, test or quarantine
+        ("label", pa.string()),
+        ("finding", pa.string()),  # not_trained or near_equal
+        ("near", pa.string()),  # the more frequent label that the label nearly equals
+        ("near_sources", pa.list_(pa.string())),  # sources with a record of that label
+    ]
+)
+"""Arrow schema of the records whose label stage `split` found to be untrained or nearly equal to another one."""
+
 ROW_GROUP_ROWS = 50_000
 """Number of rows in a Parquet row group. The number is fixed, so that the same rows always give the same bytes."""
 

@@ -26,7 +26,10 @@ CHECKS_OF_EVERY_TIER: dict[GateName, list[Check]] = {
 RECORD_NOTE_PATTERNS = {
     "validate.placeholders_only_in_target": re.compile(
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
-    )
+    ),
+    "split.labels_only_in_test": re.compile(
+        r"labels that no training record has: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?"
+    ),
 }
 """Allowed forms of the notes that list records, by metric name.
 

@@ -12,6 +12,9 @@ Folders and files that several stages use:
     protect/          recognition and replacement of personal and secret text
     text.py           normalisation and repair of texts
     conversations.py  operations on the turns of many records at once
+    edit_distance.py  number of changed letters between two short texts
+    record_labels.py  labels of many records at once
+    similar_labels.py pairs of labels of which one is probably a misspelling of the other
     quarantine.py     table of the records that a stage removed, and counts that must add up
 
 No record is lost: each stage writes the records that it removes to quarantine.parquet, with rule and reason.

@@ -40,6 +40,7 @@ from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, source_cache
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
 from tasks.stages.data.split import record_columns, split
+from tasks.stages.data.split.split_result import SplitResult
 
 CARD = {
     "name": "tests",
@@ -295,7 +296,7 @@ class Run:
 
     def split(
         self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
-    ) -> split.SplitResult:
+    ) -> SplitResult:
         self.put(LAST_FILTER_STAGE, records)
         return split.run(params(evaluation, **data), self.layout)
 

@@ -26,8 +26,8 @@ from tasks.stages.data.deduplicate.similarity.signatures import (
     rows_per_band,
 )
 from tasks.stages.data.deduplicate.similarity.target_form import normalise_target
-from tasks.stages.data.deduplicate.similarity.typos import edit_distance
 from tasks.stages.data.deduplicate.similarity.vocabulary import WordUse, WordUses, count_word_uses
+from tasks.stages.data.edit_distance import edit_distance
 from tests.quickest import is_quick
 from tests.soaking import examples
 

@@ -4,9 +4,11 @@ import random
 from collections import Counter
 from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
-from tasks.stages.data.split import record_columns, split
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.records.record import RECORD_SCHEMA, write_table
+from tasks.stages.data.split import labels, record_columns, split
 from tasks.stages.data.split.draw import allocate_rows, draw_stratified
 from tasks.stages.data.split.partitions import DRAW, TEST, TRAIN, assign_partitions
 from tasks.stages.data.split.split import divide_records
@@ -22,6 +26,8 @@ from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
 
 TEXTS = st.sampled_from(["Card", "card ", " CARD", "my card", "my\tCard", "straße", "STRASSE", "a"])
+
+LABELS = st.sampled_from(["yes", "yes", "no", "rare", " rare ", ""])
 
 
 @st.composite
@@ -34,8 +40,8 @@ def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
             "kind": st.sampled_from(["answer", "refuse"]),
         }
     )
-    rows = draw_from(st.lists(st.tuples(TEXTS, fields), min_size=5, max_size=40))
-    return [record(text, number=number, **more) for number, (text, more) in enumerate(rows)]
+    rows = draw_from(st.lists(st.tuples(TEXTS, LABELS, fields), min_size=5, max_size=40))
+    return [record(text, label, number=number, **more) for number, (text, label, more) in enumerate(rows)]
 
 
 DATA = st.builds(
@@ -44,14 +50,32 @@ DATA = st.builds(
     validation_share=st.just(0) | st.floats(0, 0.99),
     train_rows=st.none() | st.integers(1, 30),
     test_rows=st.none() | st.integers(1, 30),
+    untrained_labels=st.sampled_from(["keep", "quarantine"]),
     seed=st.integers(0, 5),
 )
+
+
+def label_of(item: dict[str, Any]) -> str:
+    """The label of a record whose whole answer is the label."""
+    return str(item["messages"][-1]["content"].strip())
+
+
+def label_numbers(
+    given_records: list[dict[str, Any]], placed: record_columns.SplitRecords, data: Data
+) -> np.ndarray | None:
+    """What `split` knows of the labels of records: a number for each; none if labels decide nothing."""
+    if data.untrained_labels == "keep":
+        return None
+    with TemporaryDirectory() as folder:
+        write_table(pa.Table.from_pylist(given_records, schema=RECORD_SCHEMA), Path(folder) / "records.parquet")
+        numbers = labels.read_label_numbers(Path(folder) / "records.parquet", Evaluation(target="label"))
+    return numbers[placed.table_position]
 
 
 def divided(given_records: list[dict[str, Any]], data: Data) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """The side of every record that is kept, by record_id; and what was taken out, by record_id."""
     records = as_placed(given_records, data.seed)
-    done = divide_records(records, data)
+    done = divide_records(records, data, label_numbers(given_records, records, data))
     ids = records.record_id.to_pylist()
     sides = {ids[position]: side for side, there in done.positions_by_partition.items() for position in there}
     removed = [*done.removed.to_pylist(), *done.not_drawn.to_pylist()]
@@ -105,7 +129,28 @@ def test_every_record_is_kept_or_quarantined_once(given_records: list[dict[str, 
     sides, removed = divided(given_records, data)
     out = [*sides, *(item["record_id"] for item in removed)]
     assert sorted(out) == sorted(item["record_id"] for item in given_records)
-    assert {item["rule"] for item in removed} <= {"prompt_in_test", "not_drawn"}
+    assert {item["rule"] for item in removed} <= {"prompt_in_test", "label_not_trained", "not_drawn"}
+
+
+@examples(records(), DATA, few=40)
+def test_a_record_that_no_training_record_shares_its_label_with_is_tested_only_if_asked_for(
+    given_records: list[dict[str, Any]], data: Data
+) -> None:
+    """Only such records go by that rule, nothing else changes, and the draw keeps as many rows as it can."""
+    sides, removed = divided(given_records, data)
+    names = {item["record_id"]: label_of(item) for item in given_records}
+    trained = {names[name] for name, side in sides.items() if side == TRAIN} | {""}
+    gone = {item["record_id"] for item in removed if item["rule"] == "label_not_trained"}
+    assert not {names[name] for name in gone} & trained
+    if data.untrained_labels == "keep":
+        assert not gone
+        return
+    assert {names[name] for name, side in sides.items() if side == TEST} <= trained
+    kept, _ = divided(given_records, data.model_copy(update={"untrained_labels": "keep", "test_rows": None}))
+    assert {name for name, side in sides.items() if side == TRAIN} == {n for n, side in kept.items() if side == TRAIN}
+    left = {name for name, side in kept.items() if side == TEST} - gone
+    assert sum(side == TEST for side in sides.values()) == min(len(left), data.test_rows or len(left))
+    assert gone == {name for name, side in kept.items() if side == TEST and names[name] not in trained}
 
 
 @examples(records(), DATA, st.randoms(use_true_random=False), few=25)

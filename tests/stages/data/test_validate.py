@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.core.files import tree_manifest
+from tasks.core.files import tree_manifest, write_json
 from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.sources import Expectation, ExpectationSuite, Suites
 from tasks.stages.data.validate import suite_evaluation, target_placeholders, validate
@@ -128,6 +128,27 @@ def test_no_value_of_a_record_is_in_what_is_written(run: Run, caplog: pytest.Log
         text = path.read_text()
         assert not re.search(r"Zacharias|Quentin|4711|471,147|partial_unexpected|prompt 1", text), path.name
     assert "during data docs rendering" not in caplog.text
+
+
+def test_data_docs_begin_with_labels_quarantined_rows_and_sources_without_a_suite(run: Run) -> None:
+    """All of it in counts, without a label or another value of a row."""
+    labels = ["Zanzibar"] * 30 + ["Quito"] * 3 + ["Zanzibra"]
+    items = [record(f"prompt {number}", label, number=number) for number, label in enumerate(labels)]
+    run.put(LAST_FILTER_STAGE, [*items, record("two", "Quito", number=99, source_id="two")])
+    result = run.result("clean")
+    result["by_source"]["src"]["quarantined"] = {"prompt_too_short": 4_000, "empty_prompt": 5_000}
+    write_json(run.layout.artefacts("clean") / "result.json", result)
+    own = suite(ROWS, ("expect_column_values_to_be_null", {"column": "target"}))
+    run.put_suites(Suites(by_source={"src": own}, dataset=None))
+    validate.run(params({"target": "label"}), run.layout)
+    docs = run.layout.artefacts("validate") / "docs"
+    index, page = (" ".join((docs / f"{name}.html").read_text().split()) for name in ("index", "source-src"))
+    assert "Sources without a suite: two." in index and "3 labels." in index and "1 nearly equal" in index
+    groups = ("<td>1</td><td>1</td>", "<td>2 to 4</td><td>1</td>", "<td>20 to 99</td><td>1</td>")
+    assert all(group in index for group in groups) and "<td>5 to 19</td>" not in index
+    assert index.index("empty_prompt</td> <td>5,000") < index.index("prompt_too_short</td> <td>4,000")
+    assert "hallmark data expectations RUN --as ID" in page
+    assert not [word for word in ("Zanzib", "Quito") if word in index + page]
 
 
 def test_data_docs_explain_and_need_no_network(run: Run) -> None:

@@ -92,7 +92,7 @@ def scrub_result(result: dict[str, Any], expectation: Expectation) -> dict[str, 
 def _validate(suite: ExpectationSuite, where: str, asked: TableExpectations, spared: KeptCategories) -> Any:
     import great_expectations as gx
 
-    context = _create_context()
+    context = create_context()
     questions = gx.ExpectationSuite(name=suite.name)
     for position in asked.positions:
         question = to_ge_expectation(suite.expectations[position], position, where, asked.frame, spared)
@@ -117,7 +117,7 @@ def _validate(suite: ExpectationSuite, where: str, asked: TableExpectations, spa
     return next(iter(result.run_results.values()))
 
 
-def _create_context() -> Any:
+def create_context() -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.execution_engine import pandas_execution_engine

@@ -25,6 +25,7 @@ from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ExpectationSuite, ResolvedSources, Suites, load_resolved
 from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
 from tasks.stages.data.validate.docs import pages
+from tasks.stages.data.validate.docs.overview import read_overview
 from tasks.stages.data.validate.frame import RecordTable
 from tasks.stages.data.validate.ge_expectations import columns_used, is_about_source_rows
 from tasks.stages.data.validate.suite_evaluation import TableExpectations
@@ -58,7 +59,7 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     resolved = load_resolved(layout.sources_path)
     path = layout.artefacts(LAST_FILTER_STAGE) / "records.parquet"
     records = RecordTable(path, resolved, params.evaluation.target == "json")
-    rows, spared = records.count_rows_by_source(), _kept_categories(resolved)
+    rows, spared = records.count_rows_by_source(), kept_categories(resolved)
     checked = []
     for suite, source in _suites_with_sources(suites, rows):
         print_progress("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
@@ -72,7 +73,7 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     for words in _failure_messages(validated):
         print(words, flush=True)
     with atomic_folder(layout.artefacts("validate")) as folder:
-        pages.write_pages(folder / "docs", checked)
+        pages.write_pages(folder / "docs", checked, read_overview(layout, path, suites, params.evaluation))
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(_result_facts(validated)), **validated.model_dump(mode="json")},
@@ -119,7 +120,7 @@ def _group_by_text_columns(
         yield TableExpectations([place for place, _ in part], frame[list(names)])
 
 
-def _kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
+def kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
     return {
         item.source.id: [name for name in CATEGORIES if item.source.protect.action_for(name) == "keep"]
         for item in resolved.sources

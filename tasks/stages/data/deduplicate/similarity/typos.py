@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from tasks.stages.data.deduplicate.similarity.lists.words import read_list
 from tasks.stages.data.deduplicate.similarity.vocabulary import NO_USE, WordUse, WordUses
+from tasks.stages.data.edit_distance import edit_distance
 from tasks.stages.data.protect.recognisers.names.lists import (
     family_names,
     frequent_words,
@@ -75,24 +76,6 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
         and longest >= MIN_LETTERS
         and (_is_listed(right, german=False) or used >= MIN_USES or longest > MIN_LETTERS + 2)
     )
-
-
-def edit_distance(word: str, other: str) -> int:
-    """Return the optimal string alignment distance of two words: changed, added, removed and swapped letters.
-
-    A distance of more than 2 is returned as 3.
-    """
-    if abs(len(word) - len(other)) > 2:
-        return 3
-    before, last = list[int](), list(range(len(other) + 1))
-    for i, a in enumerate(word, start=1):
-        row = [i]
-        for j, b in enumerate(other, start=1):
-            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b)))
-            if i > 1 and j > 1 and a == other[j - 2] and word[i - 2] == b:
-                row[j] = min(row[j], before[j - 2] + 1)
-        before, last = last, row
-    return min(last[-1], 3)
 
 
 @lru_cache(maxsize=65_536)

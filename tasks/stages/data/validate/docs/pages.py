@@ -9,19 +9,20 @@ from typing import Any
 
 from tasks.core.files import write_bytes
 from tasks.core.pages import escape_value
+from tasks.stages.data.validate.docs.overview import Overview
 from tasks.stages.data.validate.suite_results import SuiteResult
 
 TEMPLATES = Path(__file__).parent
 
 
-def write_pages(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
+def write_pages(folder: Path, checked: list[tuple[SuiteResult, Any]], overview: Overview) -> None:
     """Write index.html and a page for each suite, from its result and the scrubbed result of Great Expectations."""
     view = _page_view()
     for suite, result in checked:
         write_bytes(
             folder / suite.page, view.render(_render_document(result), template="suite.j2", suite=suite).encode()
         )
-    index = view.env.get_template("index.j2").render(suites=[suite for suite, _ in checked])
+    index = view.env.get_template("index.j2").render(suites=[suite for suite, _ in checked], overview=overview)
     write_bytes(folder / "index.html", index.encode())
 
 

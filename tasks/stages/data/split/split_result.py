@@ -1,0 +1,55 @@
+"""Result of stage `split`, with the metrics that policies check."""
+
+from tasks.core.documents.config import FrozenModel
+from tasks.core.facts import Fact, Facts
+from tasks.stages.data.quarantine import Counts
+
+MAX_EXAMPLES = 5
+
+
+class SplitResult(FrozenModel):
+    counts: Counts
+    train_rows: int
+    test_rows: int
+    validation_rows: int = 0
+    """Number of training records that are held out for validation."""
+    groups_on_both_sides: int
+    near_prompts_on_both_sides: int | None
+    """Number of clusters of near-identical prompts with records in both partitions; null if `deduplicate` did not
+    look for near-duplicates."""
+    labels_only_in_test: list[str]
+    """Labels of test records that no training record has, so the model cannot learn them from this dataset."""
+    untrained_rows: int = 0
+    """Number of test records with such a label."""
+    untrained_examples: list[str] = []
+    """Ids of test records with such a label: the smallest ids, at most MAX_EXAMPLES."""
+    near_equal_labels: int = 0
+    """Number of labels that nearly equal a more frequent label."""
+
+    def to_facts(self) -> Facts:
+        more = ", …" if self.untrained_rows > len(self.untrained_examples) else ""
+        named = f": records {', '.join(self.untrained_examples)}{more}" if self.untrained_examples else ""
+        stated = {
+            "train_rows": Fact(value=self.train_rows, unit="rows"),
+            "test_rows": Fact(value=self.test_rows, unit="rows"),
+            "validation_rows": Fact(value=self.validation_rows, unit="rows", note="of the training rows"),
+            "groups_on_both_sides": Fact(
+                value=self.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
+            ),
+            "labels_only_in_test": Fact(
+                value=len(self.labels_only_in_test), note=f"labels that no training record has{named}"
+            ),
+            "near_equal_labels": Fact(
+                value=self.near_equal_labels, note="labels that nearly equal a more frequent label"
+            ),
+            "prompt_in_test": self._rule_count("prompt_in_test"),
+            "label_not_trained": self._rule_count("label_not_trained"),
+            "not_drawn": Fact(value=self.counts.not_drawn, unit="rows"),
+        }
+        if self.near_prompts_on_both_sides is None:
+            return stated
+        note = "clusters of near-identical prompts in training and test"
+        return stated | {"near_prompts_on_both_sides": Fact(value=self.near_prompts_on_both_sides, note=note)}
+
+    def _rule_count(self, rule: str) -> Fact:
+        return Fact(value=self.counts.quarantined.get(rule, 0), unit="rows")
