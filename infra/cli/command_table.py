@@ -137,6 +137,7 @@ SECTIONS: dict[str, Commands] = {
         "deploy": Command("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
         "trigger": Command("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
         "schedule": CommandGroup("List, pause, resume and run schedules and triggers.", SCHEDULE),
+        "settings": Command("settings:settings", "List every setting, its value, and where it is from.", "itself"),
         "backup": Command("backup:backup", "Back up the state of this checkout while it is in use."),
         "restore": Command("backup:restore", "Put a backup back where there is no state yet.", "itself"),
     },

@@ -30,6 +30,7 @@ ITSELF = {
     "console revoke": "asks none",
     "doctor": "says what is wrong with the ledger among all else",
     "advise": "asks none",
+    "settings": "asks none",
     "preflight": "asks none",
     "params check": "asks none",
     "params schema": "asks none",
