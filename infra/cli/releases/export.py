@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from tasks.policy import adoption_entries
 from tasks.policy.governance import Governance
 from tasks.registry.export import export as exports
 from tasks.registry.export.export import ExportOrder
-from tasks.registry.export.forms import Wish
 from tasks.registry.export.statement import ExportStatement
 
 
@@ -57,7 +56,7 @@ def export(
     person = shared.acting_person(who)
     shared.require_outside_state(to)
     ledger, governed = open_to_read()
-    order = ExportOrder(name, cast(Wish, form.value), to.resolve(), person, rows, base)
+    order = ExportOrder(name, form.value, to.resolve(), person, rows, base)
     try:
         with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
             said = exports.export_release(ledger, governed, order, screen.show_step)

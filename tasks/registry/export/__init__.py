@@ -2,7 +2,7 @@
 
 export.py        steps of an export: admission, files, comparison of answers, signature, ledger entry
 forms.py         forms of an export, and the one that suits a release on a hub
-source.py        what an export is made from: the admitted release, its base model, parameters and settings
+source.py        source of an export: the admitted release, its base model, parameters and settings
 adapter.py       folder for PEFT: adapter and tokenizer, with the name or the files of the base model
 merged.py        folder for transformers and vLLM: adapter and base model as one model
 gguf_file.py     file for llama.cpp: header, weights and tokenizer in GGUF

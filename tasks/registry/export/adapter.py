@@ -38,6 +38,7 @@ def load_adapter(source: ExportSource, folder: Path) -> Any:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
+    assert source.base
     dtype = getattr(torch, source.settings.dtype)
     model: Any = AutoModelForCausalLM.from_pretrained(source.base, dtype=dtype, use_safetensors=True)
     return PeftModel.from_pretrained(model, folder).eval()

@@ -13,6 +13,8 @@ SPLITS = {LETTERS + r"\p{N}{1,3}" + REST: "llama-bpe", LETTERS + r"\p{N}" + REST
 JOINS_WHOLE_WORDS = ("llama-bpe",)
 """Rules with which llama.cpp takes a word that is a token as it is, whatever its merges (`ignore_merges`)."""
 
+NORMALIZERS = (None, {"type": "NFC"})
+"""Normalizers that llama.cpp can do without. It reads a text as it is, which is in NFC if a keyboard wrote it."""
 EMPTY_MERGE = "! !"
 """Only merge of a tokenizer without merges. llama.cpp wants a list, and gguf writes no empty one. llama.cpp splits `!!`
 into bytes again, because it is no token."""
@@ -75,7 +77,7 @@ def _splitting_rule(told: dict[str, Any]) -> str:
     steps = before.get("pretokenizers", [before])
     known = _known_rule(steps, bool(model.get("merges")))
     is_bytes = steps[-1].get("type") == "ByteLevel" and not steps[-1].get("add_prefix_space")
-    is_plain = model["type"] == "BPE" and not model.get("byte_fallback") and told["normalizer"] is None
+    is_plain = model["type"] == "BPE" and not model.get("byte_fallback") and told["normalizer"] in NORMALIZERS
     joins = bool(model.get("ignore_merges")) == (known in JOINS_WHOLE_WORDS)
     if known is None or not (is_bytes and is_plain and joins):
         raise InputError(

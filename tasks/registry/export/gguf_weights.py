@@ -31,7 +31,7 @@ def require_supported(config: Any) -> Architecture:
     Raises:
         InputError: The model has a part that is not written to GGUF here.
     """
-    rope = config.rope_parameters or {}
+    rope = getattr(config, "rope_parameters", None) or {}
     for name, is_plain in (
         (f"architecture {config.model_type!r}", config.model_type in ARCHITECTURES),
         (f"rope_type {rope.get('rope_type')!r}", rope.get("rope_type", "default") == "default"),

@@ -1,4 +1,4 @@
-"""What an export is made from: the admitted release with its base model, parameters and settings."""
+"""Source of an export: the admitted release with its base model, parameters and settings."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -119,7 +119,7 @@ def _card_header(card_data: CardData) -> Any:
     )
 
 
-def licence_fields(licence: str) -> dict[str, str | None]:
+def licence_fields(licence: str) -> dict[str, Any]:
     """Return the fields of a card's header that state a licence."""
     known = licence.lower() in HUB_LICENCES
     return {"license": licence.lower() if known else "other", "license_name": None if known else licence}
