@@ -20,6 +20,7 @@ from tasks.registry.export import gguf_weights, llama_cpp, statement
 from tasks.registry.export.export import ExportOrder
 from tasks.registry.export.statement import ExportStatement
 from tasks.trust import dsse
+from tests import small_install
 from tests.in_process import hallmark
 from tests.registry import house as houses
 from tests.registry.conftest import copied
@@ -42,13 +43,13 @@ def export(house: House, wish: str, target: Path, **more: Any) -> ExportStatemen
     return exports.export_release(house.ledger, house.governance, order, lambda *_: None)
 
 
-def release(house: House, precision: str = "fp32", **sections: Any) -> list[dict[str, Any]]:
+def release(house: House, precision: str = "fp32", demo: bool = False, **sections: Any) -> list[dict[str, Any]]:
     """Promote a model that answers, and return its answers with their questions."""
     with pytest.MonkeyPatch.context() as settings:
         settings.setitem(houses.PARAMS, "evaluation", SETTINGS | {"precision": precision})
         for name, value in sections.items():
             settings.setitem(houses.PARAMS, name, value)
-        layout = house.begin("run-1")
+        layout = house.begin("run-1", demo=demo)
     rows = answered(layout)
     house.open(layout, "data")
     house.open(layout, "evaluation")
@@ -248,6 +249,7 @@ CHANGED = {
     **{name: a_byte(name) for name in ("model.safetensors", "README.md", "asking.json", statement.STATEMENT_FILE,
                                        statement.PROMOTION_FILE, "hallmark/governance/0001.json")},
     "a file more": lambda folder: (folder / "modeling.py").write_text("import os"),
+    "a file more among the proofs": lambda folder: (folder / "hallmark" / "run.py").write_text("import os"),
     "a file less": lambda folder: (folder / "generation_config.json").unlink(),
     "no promotion": lambda folder: (folder / statement.PROMOTION_FILE).unlink(),
 }  # fmt: skip
@@ -264,7 +266,7 @@ def test_whatever_is_changed_in_an_export_is_found(made: Callable[[str], Exporte
     assert found.verdict == ("incomplete" if what == "no promotion" else "invalid")
 
 
-@pytest.mark.attack(rights="requester", stopped="an export counts under the ledger's key alone")
+@pytest.mark.attack(rights="gate key", stopped="an export counts under the ledger's key alone")
 def test_a_statement_by_somebody_else_counts_for_nothing(made: Callable[[str], Exported], tmp_path: Path) -> None:
     house, folder, said = made("merged")
     copy = writable(Path(shutil.copytree(folder, tmp_path / "copy")))
@@ -353,6 +355,22 @@ def test_the_command_exports_and_says_how_to_verify(
 
 def merged_to(folder: Path) -> tuple[str, ...]:
     return "--form", "merged", "--to", str(folder), "--as", "engineer"
+
+
+def test_an_export_is_verified_without_the_platform(made: Callable[[str], Exported]) -> None:
+    house, folder, _ = made("gguf")
+    with small_install.installed() as small:
+        done = small.run("releases", "verify", "out", "--root", house.root_of_trust, cwd=folder.parent)
+    assert done.returncode == 0 and "valid: the export of triage-1" in done.stdout, done.stderr + done.stdout
+
+
+def test_what_demo_identities_approved_is_marked(tmp_path: Path, founded_once: Path) -> None:
+    house = copied(founded_once, tmp_path / "house")
+    release(house, demo=True)
+    said = export(house, "adapter", tmp_path / "out", max_rows=0)
+    assert said.demo and "**Demonstration only.**" in (tmp_path / "out" / "README.md").read_text()
+    found = folder_verification.verify_folder(tmp_path / "out", house.governance)
+    assert found.ok and "demonstration only, no person decided" in found.conclusion()
 
 
 def test_a_key_that_was_revoked_signs_for_no_export(tmp_path: Path, founded_once: Path) -> None:

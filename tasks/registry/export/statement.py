@@ -11,7 +11,7 @@ from tasks.policy.signed_document import DatedDocument, SignedKind
 
 PREDICATE_TYPE = "urn:hallmark:export:v1"
 PROOF_FOLDER = "hallmark"
-"""Folder of an export that proves it. The statement lists every file outside of this folder."""
+"""Folder of an export that proves it. The statement lists every other file."""
 STATEMENT_FILE = f"{PROOF_FOLDER}/export.json"
 PROMOTION_FILE = f"{PROOF_FOLDER}/promotion.json"
 """Promotion statement of the release. An export for a hub lacks it, because it names people."""

@@ -5,6 +5,7 @@
 3. Verify the promotion statement of the release, and that the export is of this release.
 """
 
+import re
 from pathlib import Path
 
 from tasks.core.errors import Refused
@@ -15,7 +16,6 @@ from tasks.registry.export.statement import (
     EXPORT_KIND,
     GOVERNANCE_FOLDER,
     PROMOTION_FILE,
-    PROOF_FOLDER,
     STATEMENT_FILE,
     ExportStatement,
 )
@@ -26,6 +26,10 @@ from tasks.registry.verify import trust, verification
 from tasks.registry.verify.trust import TrustedKeys
 from tasks.trust import dsse
 
+PROOF_NAME = re.compile(
+    rf"{re.escape(STATEMENT_FILE)}|{re.escape(PROMOTION_FILE)}|{re.escape(GOVERNANCE_FOLDER)}/[0-9]{{4}}\.json"
+)
+"""Pattern of the files that the statement does not list. Each has a signature of its own."""
 UNVERIFIABLE_CLAIMS = [
     "whether the weights follow from those of the release: whoever holds the ledger's key says so; export again to see",
     "whether a newer release is in production, or this one was taken back: ask who promoted it, or their ledger",
@@ -86,7 +90,7 @@ def _signature_text(signed: SignedDocument[ExportStatement]) -> str:
 
 
 def _check_files(folder: Path, wanted: dict[str, str]) -> None:
-    present = {name for name in contents.file_names(folder) if not name.startswith(f"{PROOF_FOLDER}/")}
+    present = {name for name in contents.file_names(folder) if not PROOF_NAME.fullmatch(name)}
     for what, names in (("missing", wanted.keys() - present), ("not signed", present - wanted.keys())):
         if names:
             raise Refused(f"{what}: {format_names(names)}")
