@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hallmark.arguments import require_text
-from tasks.core.errors import InputError, Refused, raise_machine_fault
-from tasks.core.files import tree_digest
+from tasks.core.errors import InputError
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.registry.admit.admission import AdmittedRelease
 from tasks.stages.train.rows.special_tokens import SpecialTokens
@@ -71,19 +70,8 @@ class AdmittedModel:
         model = model.to(getattr(torch, settings.dtype)).eval()
         model.generation_config = GenerationConfig(**settings.decoding.model_dump())
         tokenizer = AutoTokenizer.from_pretrained(self.admission.tokenizer)
-        self._require_unchanged()
+        self.admission.require_unchanged()
         return model, tokenizer
-
-    def _require_unchanged(self) -> None:
-        admitted = {self.admission.model: self.admission.model_sha256, self.admission.base: self.admission.base_sha256}
-        for folder, sha256 in admitted.items():
-            try:
-                changed = folder is not None and tree_digest(folder) != sha256
-            except (OSError, ValueError) as error:
-                raise_machine_fault(folder, error)
-                changed = True
-            if changed:
-                raise Refused(f"{folder} was changed since {self.release} was admitted; admit it again")
 
     def ask(self, messages: str | Sequence[Message], task: str | None = None) -> str:
         """Return the model's answer, with the system prompt and the decoding of its evaluation.

@@ -28,6 +28,7 @@ from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.policy import adoption
 from tasks.policy.signed_document import SignedKind
+from tasks.registry.export import statement as export_statement
 from tasks.registry.promote import rollback_orders
 from tasks.registry.release import bundle, promotions
 from tasks.scheduling import signed_statements
@@ -81,6 +82,7 @@ FORMATS = (
     Format("Incident", signed_incident.PREDICATE_TYPE, Opening | Escalation | Closing, signed=True),
     Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
     _ledger_format("Signature of a dossier", dossier_signature.SIGNATURE_KIND),
+    _ledger_format("Statement about an export", export_statement.EXPORT_KIND),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
     Format("Files of a release", bundle.TYPE, bundle.ReleaseFiles),

@@ -73,6 +73,7 @@ RELEASES = {
     "show": Command("releases.listing:show", "Show one release: digests, gates and who decided."),
     "verify": Command("releases.verify:verify", "Verify a release from its folder alone.", "itself"),
     "admit": Command("releases.admit:admit", "Verify what is in production, and print where it lies.", "itself"),
+    "export": Command("releases.export:export", "Export what is in production for other tools.", "acts"),
     "champion": Command("releases.champion:champion", "Show what was in production at a moment of the past."),
     "diff": Command("releases.difference:diff", "Show what changed from one release to another."),
     "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "acts"),

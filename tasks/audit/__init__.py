@@ -16,5 +16,5 @@ html_page.py             HTML page
 archive.py               folder and zip file with page and artifacts
 dossier_signature.py     signed statement with the digests of all files of a dossier
 dossier_verification.py  verification of a dossier, given only its folder and a root key fingerprint
-folder_verification.py   verification of a received folder, which is a release or a dossier
+folder_verification.py   verification of a received folder, which is a release, a dossier or an export
 """

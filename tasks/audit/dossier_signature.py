@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import Refused
-from tasks.core.formatting import format_time
 from tasks.core.params.values import Sha256
 from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedDocument, SignedKind, verify_envelope
+from tasks.registry.verify import trust
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 
@@ -48,19 +47,11 @@ def sign_dossier(signature: DossierSignature, files: Mapping[str, str], signer: 
 def verify_signature(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
     """Verify the signature of a dossier, and return its statement.
 
-    A signature made with a revoked key is refused even if its time is before the revocation. Only the signature itself
-    states this time, so the holder of the key could have backdated it.
-
     Raises:
-        Refused: The signature is not valid.
+        Refused: The signature is not valid, or its key is revoked.
     """
     signed = verify_envelope(dsse.parse_envelope(data, SIGNATURE_FILE), SIGNATURE_KIND, signers)
-    for key in signers.keys_of("ledger"):
-        if key.fingerprint == signed.keyid and key.revoked_as_of:
-            raise Refused(
-                f"the ledger's key {key.fingerprint}, which signed the dossier, is revoked as of "
-                f"{format_time(key.revoked_as_of)}: have the dossier written anew"
-            )
+    trust.require_unrevoked_ledger_key(signed.keyid, signers, "the dossier")
     return signed
 
 

@@ -105,6 +105,11 @@ KINDS = (
         "`release`, `sha256`, `run`, `commit`, `verdict`, `stages`, `notes`, `machine`, `records`",
     ),
     EntryKind(
+        "release.exported", "release",
+        "`release`, `sha256`, `person`; `form`, `for_hub`, `dtype`; `answers`: how many rows the export was asked, and "
+        "how many answers differ; `not_tried`: tools that nobody tried; `statement`: digest of the signed statement",
+    ),
+    EntryKind(
         "incident.opened", "incident",
         "`envelope`: what happened and which role owns it; of an emergency `order`",
     ),

@@ -26,7 +26,7 @@ def constants(path: Path) -> set[str]:
     return found
 
 
-FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig", "parquet")
+FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig", "parquet", "gguf")
 OTHERS = {
     "hallmark.process", "hallmark.release", "hallmark.run", "hallmark.sweep", "hallmark.trial",
     "table.records_with_protected_text", "planted.recall_",

@@ -116,7 +116,7 @@ def arguments(name: str) -> list[str]:
     given = name.split()
     for param in command.params:
         if param.required:
-            text = "2026-01-01" if param.name in DATES else "1" if param.name == "entry" else "x"
+            text = "2026-01-01" if param.name in DATES else {"entry": "1", "form": "merged"}.get(param.name, "x")
             given += [text] if param.param_type_name == "argument" else [param.opts[0], text]
     return given
 

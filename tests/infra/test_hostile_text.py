@@ -193,6 +193,7 @@ COMMANDS: dict[str, list[str]] = {
     "policy show": [], "policy check": ["infra/governance"], "policy test": ["infra/governance"],
     "policy adopt": ["infra/governance", "--as", "risk-officer"],
     "releases list": [], "releases show": ["tiny-1"], "releases verify": [TEXT], "releases admit": ["tiny"],
+    "releases export": ["tiny", "--form", "merged", "--to", TEXT, *AS_OWNER],
     "releases champion": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],

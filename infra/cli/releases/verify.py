@@ -20,7 +20,7 @@ def verify(
     named: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR", help="Folder of a release or dossier, or the name of a release of this checkout."
+            metavar="DIR", help="Folder of a release, dossier or export, or the name of a release of this checkout."
         ),
     ],
     root: Annotated[
@@ -31,9 +31,10 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Verify a release or its dossier using only its folder: files, gates, decisions, provenance, signatures.
+    """Verify a release, its dossier or its export using only the folder: files, gates, decisions, signatures.
 
-    For a dossier, the command also verifies its signature, and each ledger entry against its proof. With --root it
+    For a dossier, the command also verifies its signature, and each ledger entry against its proof. For an export, it
+    verifies the signed statement, and the digest of every file. With --root it
     works on any machine and needs nothing but the folder. The exit code is 1 if the folder is invalid, 3 if it is
     incomplete, and 2 if the folder or the root does not exist.
 

@@ -61,6 +61,22 @@ class AdmittedRelease:
     ledger_unavailable: bool
     """Whether the ledger is unavailable or was changed, so that a newer promotion statement may exist."""
 
+    def require_unchanged(self) -> None:
+        """Verify that model and base model are still what was admitted, after they were read.
+
+        Raises:
+            Refused: A file was changed since the admission.
+            Unavailable: The machine lacks memory or file descriptors, or its disk fails.
+        """
+        for folder, sha256 in {self.model: self.model_sha256, self.base: self.base_sha256}.items():
+            try:
+                changed = folder is not None and files.tree_digest(folder) != sha256
+            except (OSError, ValueError) as error:
+                raise_machine_fault(folder, error)
+                changed = True
+            if changed:
+                raise Refused(f"{folder} was changed since {self.label} was admitted; admit it again")
+
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> AdmittedRelease:
     """Verify the release in production and return it.

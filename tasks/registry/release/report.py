@@ -1,4 +1,4 @@
-"""Result of verifying a release or dossier, as text for people and as JSON for programs."""
+"""Result of verifying a release, dossier or export, as text for people and as JSON for programs."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -25,7 +25,7 @@ class Check(FrozenModel):
 
 
 class Verification(FrozenModel):
-    """Result of verifying a release or a dossier. Verification stops at the first failed check."""
+    """Result of verifying a release, dossier or export. Verification stops at the first failed check."""
 
     release: str
     """Label NAME-VERSION from the promotion statement; empty if no valid statement was found."""
@@ -35,7 +35,7 @@ class Verification(FrozenModel):
     """Fingerprint of the root key on which all trust is based."""
     demo: bool = False
     """Whether demo identities approved the release instead of people."""
-    of: Literal["release", "dossier"] = "release"
+    of: Literal["release", "dossier", "export"] = "release"
     """Kind of folder that was verified. The checks of a dossier include those of the release in the dossier."""
     checks: list[Check]
     unchecked: list[str]
@@ -74,7 +74,7 @@ class Verification(FrozenModel):
 
     def conclusion(self) -> str:
         """Return the verdict in one line, which also says whether the release is only a demonstration."""
-        what = f"{'the dossier of ' * (self.of == 'dossier')}{self.release}"
+        what = f"{'' if self.of == 'release' else f'the {self.of} of '}{self.release or 'a release'}"
         demo = "demonstration only, no person decided" * self.demo
         if self.verdict == "valid":
             return f"valid{f' ({demo})' * self.demo}: {what}, digest {self.sha256}"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_time
 from tasks.ledger.heads import publication
 from tasks.policy import adoption
 from tasks.policy.adoption import AdoptionInForce
 from tasks.policy.governance import Governance
 from tasks.policy.people import MachineName, Person
 from tasks.policy.policy import Policy
+from tasks.policy.signed_document import KeyDirectory
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.report import Check
 from tasks.trust import dsse, keys
@@ -111,6 +113,27 @@ def trust_from_root(
     check = Check(about="root of trust", state="ok", text=text)
     machines = (keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), keys_of("worker"))
     return TrustedKeys(*machines, tuple(chain), root_fingerprint, allows_unadopted=False, root_check=check)
+
+
+def require_unrevoked_ledger_key(keyid: str, signers: KeyDirectory, signed_thing: str) -> None:
+    """Refuse a document outside of the ledger that was signed with a revoked ledger key, whatever time it states.
+
+    Only the signature itself states this time, so the holder of the key could have backdated it.
+
+    Args:
+        keyid: Fingerprint of the key that signed the document.
+        signers: Keys of people and machines.
+        signed_thing: What was signed, with its article, for the error message.
+
+    Raises:
+        Refused: The key is revoked.
+    """
+    for key in signers.keys_of("ledger"):
+        if key.fingerprint == keyid and key.revoked_as_of:
+            raise Refused(
+                f"the ledger's key {keyid}, which signed {signed_thing}, is revoked as of "
+                f"{format_time(key.revoked_as_of)}: have {signed_thing} written anew"
+            )
 
 
 def last_adoption(envelopes: Sequence[Mapping[str, Any]], trusted: TrustedKeys) -> AdoptionInForce | None:

@@ -61,7 +61,7 @@ def render_model_card(card_data: CardData) -> str:
     Text that people wrote, such as the description of a use case, is escaped.
     """
     use_case = card_data.params.use_case
-    card = _load_template().render(
+    card = load_template(TEMPLATE_PATH).render(
         header=RawMarkdown(escape_hidden(_card_header(card_data).to_yaml())),
         use_case=use_case,
         training=card_data.params.training,
@@ -87,12 +87,13 @@ class RawMarkdown(str):
     """Text that is inserted into the model card without escaping."""
 
 
-def _load_template() -> Any:
+def load_template(path: Path) -> Any:
+    """Return a Jinja template of a card, in which every inserted value is escaped unless it is RawMarkdown."""
     import jinja2
 
-    folder = jinja2.FileSystemLoader(TEMPLATE_PATH.parent)
+    folder = jinja2.FileSystemLoader(path.parent)
     pages = jinja2.Environment(loader=folder, finalize=_escape_unless_raw, undefined=jinja2.StrictUndefined)
-    return pages.get_template(TEMPLATE_PATH.name)
+    return pages.get_template(path.name)
 
 
 def _escape_unless_raw(value: Any) -> str:
@@ -106,19 +107,22 @@ def _select_facts(stated: Facts, *stages: str) -> Facts:
 def _card_header(card_data: CardData) -> Any:
     from huggingface_hub import ModelCardData
 
-    licence = card_data.manifest.base_model_licence
-    known = licence.lower() in HUB_LICENCES
     return ModelCardData(
         model_name=card_data.manifest.name,
         language=list(card_data.segment_counts("language")) or None,
-        license=licence.lower() if known else "other",
-        license_name=None if known else licence,
+        **licence_fields(card_data.manifest.base_model_licence),
         library_name=methods.get_method(card_data.manifest.method).result_form.library_name,
         pipeline_tag="text-generation",
         base_model=card_data.params.base_model.hub,
         tags=["hallmark", card_data.params.use_case.approach],
         eval_results=_eval_results(card_data) or None,
     )
+
+
+def licence_fields(licence: str) -> dict[str, Any]:
+    """Return the fields of a card's header that state a licence."""
+    known = licence.lower() in HUB_LICENCES
+    return {"license": licence.lower() if known else "other", "license_name": None if known else licence}
 
 
 def _eval_results(card_data: CardData) -> list[Any]:
