@@ -27,6 +27,7 @@ from tasks.gates.cases import GateCase
 from tasks.incidents import incidents
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import in_force
 from tasks.policy.governance import Governance
 from tasks.registry.admit import ledger_rollback, outbox
 from tasks.registry.promote import promotion, waivers
@@ -84,7 +85,7 @@ def local_periodic_work(root: Path) -> list[str]:
     """
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.governance_cache
-    parts.attempt("records kept of admissions", lambda: _deliver_admissions(ledger, here.state))
+    parts.attempt("records kept of admissions", lambda: _deliver_admissions(here))
     parts.attempt(
         "gates that wait",
         lambda: _remind_of_gates(ledger, rules.governance_of_run_with_own_files, report_unreadable=False),
@@ -94,10 +95,13 @@ def local_periodic_work(root: Path) -> list[str]:
     return parts.finish()
 
 
-def _deliver_admissions(ledger: Ledger, state: Path) -> list[str]:
-    delivered = outbox.deliver_records(ledger, state)
+def _deliver_admissions(here: Checkout) -> list[str]:
+    """Deliver the stored admission records, unless the ledger was changed: they would be lost with it."""
+    if outbox.has_records(here.state):
+        in_force.require_unchanged_ledger(here.ledger, here.governance_cache.adopted_governance())
+    delivered = outbox.deliver_records(here.ledger, here.state)
     notes = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
-    return _raise_if_failed(outbox.invalid_files(state), notes)
+    return _raise_if_failed(outbox.invalid_files(here.state), notes)
 
 
 GovernanceLookup = Callable[[str], Governance | None]

@@ -103,9 +103,8 @@ def gather_facts(release: Release, ledger: Ledger, governance: Governance) -> Re
         )
     contents, line = release_contents.read_release(folder), promotions.read_promotions(ledger, governance, release.name)
     asked = signed_request.request_for_run(ledger, governance, release.run)
-    newest = {
-        gate: put[-1] for gate in contents.promotion.gates if (put := cases.read_cases(ledger, release.run, gate))
-    }
+    passed_on = bundle.evidence_digests(contents.promotion.files)
+    put = {gate: cases.cases_with_evidence(ledger, release.run, gate, sha256) for gate, sha256 in passed_on.items()}
     return ReleaseFacts(
         release=release,
         contents=contents,
@@ -115,7 +114,7 @@ def gather_facts(release: Release, ledger: Ledger, governance: Governance) -> Re
         now=ledger.now(),
         request=asked.request if asked else None,
         request_entry=_request_entry(asked, ledger) if asked else None,
-        gate_cases=newest,
+        gate_cases={gate: found[0] for gate, found in put.items() if found},
         decisions=release_decisions.decisions_by_gate(contents.promotion, ledger, governance),
         adoptions=governance.chain,
         adoption_history=adoption_history.read_adoption_history(contents, ledger, governance),

@@ -4,7 +4,7 @@ The evidence is attached to the entry that opens the gate. The entry has the evi
 run's requester and the required roles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.core.documents.document import document_error_message
@@ -21,6 +21,7 @@ __all__ = [
     "GateCase",
     "OpenedGate",
     "cases_or_errors",
+    "cases_with_evidence",
     "close_gates_of_run",
     "current_case",
     "newest_case",
@@ -29,7 +30,9 @@ __all__ = [
     "open_evidence",
     "open_gate",
     "read_cases",
+    "readable_cases",
     "record_closing",
+    "require_case",
 ]
 
 
@@ -87,6 +90,35 @@ def read_cases(ledger: Ledger, run: str | None = None, gate: GateName | None = N
     closed = _closings(ledger, run)
     closings = [closed.get((entry.subject, entry.body.get(DIGEST_KEY))) for entry in asked]
     return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
+
+
+def readable_cases(ledger: Ledger, run: str, gate: GateName) -> list[GateCase]:
+    """Return the openings of a run's gate, oldest first, without those whose entry or document cannot be read.
+
+    Use this if a run is over. Anybody who can append to the ledger could otherwise block for ever what relies on it.
+    """
+    asked = [entry for entry in ledger.entries(ASKED, run) if entry.body.get("gate") == gate]
+    closed, found = _closings(ledger, run), cases_or_errors(asked, ledger)
+    return [_with_closing(case, closed) for case in found if isinstance(case, GateCase)]
+
+
+def cases_with_evidence(ledger: Ledger, run: str, gate: GateName, sha256: str | None) -> list[GateCase]:
+    """Return the openings of a run's gate with the evidence that has this digest, oldest first."""
+    return [case for case in readable_cases(ledger, run, gate) if case.sha256 == sha256]
+
+
+def require_case(ledger: Ledger, run: str, gate: GateName, sha256: str | None) -> GateCase:
+    """Return the first opening of a run's gate with the evidence that has this digest.
+
+    Raises:
+        Refused: The ledger does not hold this evidence.
+    """
+    found = cases_with_evidence(ledger, run, gate, sha256)
+    if not found:
+        raise Refused(
+            f"the ledger does not hold the evidence on which run {run} passed gate {gate}; bring the whole ledger back"
+        )
+    return found[0]
 
 
 def newest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
@@ -163,6 +195,11 @@ def cases_or_errors(opening_entries: list[Entry], ledger: Ledger) -> list[GateCa
 
 def open_case(entry: Entry, document: bytes) -> GateCase:
     return _case(entry, document, None)
+
+
+def _with_closing(case: GateCase, closed: dict[tuple[str, Any], Entry]) -> GateCase:
+    closing = closed.get((case.opening_entry.subject, case.sha256))
+    return replace(case, closing_entry=closing if _is_closing_of(case.opening_entry, closing) else None)
 
 
 def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:

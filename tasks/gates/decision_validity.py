@@ -1,5 +1,6 @@
 """Decisions that count at a gate. Each decision is verified again from its envelope, by the rules in rules/."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import GateRules
+from tasks.trust.gate_statement import GateName
 
 
 @dataclass(frozen=True)
@@ -33,30 +35,61 @@ class DecisionResult:
         return self.signed.decision if self.signed and not self.why_not else None
 
 
-def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
+def verify_decisions(
+    case: GateCase,
+    ledger: Ledger,
+    governance: Governance,
+    now: datetime,
+    passed_on: Mapping[GateName, str] | None = None,
+) -> list[DecisionResult]:
+    """Verify every ledger entry that claims to be a decision about a gate's subject.
+
+    Args:
+        case: Opening of the gate.
+        ledger: Ledger with the decisions.
+        governance: Governance whose rules apply.
+        now: Time at which waivers must not have expired.
+        passed_on: Digest of the evidence on which the run passed each gate, if a release says so; None if the newest
+            evidence counts.
+
+    Raises:
+        Refused: Evidence of an earlier gate of the run is missing or was changed.
+        InputError: The risk tier or gate is not in policy.yaml.
+    """
     entries = ledger.entries(ENTRY_KIND, case.evidence.subject.sha256)
     results = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
     placed = [
         RecordedDecision(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
         for w in results
     ]
-    reasons = other_decisions.refusal_reasons(placed, earlier_roles(case, ledger, governance))
+    reasons = other_decisions.refusal_reasons(placed, earlier_roles(case, ledger, governance, passed_on))
     return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(results, reasons, strict=True)]
 
 
-def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, str] | None:
-    """Return the role in which each person decided at the run's earlier gates; None if policy allows several roles."""
+def earlier_roles(
+    case: GateCase, ledger: Ledger, governance: Governance, passed_on: Mapping[GateName, str] | None = None
+) -> dict[str, str] | None:
+    """Return the role in which each person decided at the run's earlier gates; None if policy allows several roles.
+
+    The arguments and errors are those of `verify_decisions`.
+    """
     evidence = case.evidence
     if governance.policy.tier(evidence.tier).separation.two_roles:
         return None
     roles: dict[str, str] = {}
     for gate in GATES[: GATES.index(evidence.gate)]:
-        for earlier in cases.read_cases(ledger, evidence.run, gate)[-1:]:
+        for earlier in _earlier_case(gate, evidence.run, ledger, passed_on):
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closing_entry and asked == (evidence.tier, evidence.policy_sha256):
-                results = verify_decisions(earlier, ledger, governance, earlier.closing_entry.time)
+                results = verify_decisions(earlier, ledger, governance, earlier.closing_entry.time, passed_on)
                 roles = other_decisions.first_roles([w.decision for w in results if w.decision], roles)
     return roles
+
+
+def _earlier_case(gate: GateName, run: str, ledger: Ledger, passed_on: Mapping[GateName, str] | None) -> list[GateCase]:
+    if passed_on is None:
+        return cases.read_cases(ledger, run, gate)[-1:]
+    return [cases.require_case(ledger, run, gate, passed_on[gate])] if gate in passed_on else []
 
 
 def gate_deadline(case: OpenedGate, asked: GateRules) -> datetime:
@@ -120,5 +153,8 @@ def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance
 def _case_of_decision(signed: SignedDecision, case: GateCase, ledger: Ledger) -> GateCase | None:
     if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
         return case
-    earlier = cases.read_cases(ledger, signed.decision.run, signed.decision.gate)
-    return next((each for each in reversed(earlier) if each.sha256 == signed.evidence_sha256), None)
+    run, gate = signed.decision.run, signed.decision.gate
+    earlier = cases.cases_with_evidence(ledger, run, gate, signed.evidence_sha256)
+    if not earlier:
+        cases.read_cases(ledger, run, gate)  # raises an error that names the entry if one was changed
+    return earlier[-1] if earlier else None

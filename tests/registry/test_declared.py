@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.declarations import declarations, signed_declaration, signing
 from tasks.declarations.signed_declaration import DeclaredDocument
 from tasks.policy import governance, judge_install
 from tasks.policy.judge_install import JudgeInstall
-from tasks.registry.promote import releases
+from tasks.registry.promote import promotion, recovery, releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
 from tasks.sources.sources import Source, Suites
@@ -24,6 +25,7 @@ from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy, open_house
 
+EDITABLE = partial(JudgeInstall, version="1", sha256="0" * 64, editable=True)
 OWNERS = {"source/tickets": "owner", "card/triage": "product"}
 
 
@@ -111,6 +113,37 @@ def test_what_was_adopted_anew_meanwhile_is_not_promoted(production: House) -> N
     adopt(production, *(of(production, success_metrics=easier)))
     with pytest.raises(Refused, match="sources or card were adopted anew since gate data, evaluation, release looked"):
         production.promote(ready)
+
+
+def take_code_back(house: House) -> None:
+    sign_off.sign_version(house.ledger, house.governance, "risk-officer", "0" * 64, COMMIT, "a defect", withdraw=True)
+
+
+@pytest.mark.attack(rights="worker", stopped="what a promotion relies on is verified when it is recorded")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (take_code_back, "is no version that was signed off: risk-officer took it back"),
+        (lambda house: adopt(house, *of(house, problem="rank")), "card/triage was adopted anew since the gates looked"),
+        (lambda house: setattr(judge_install, "current_judge", EDITABLE), "judges in environment local alone"),
+    ],
+    ids=["the code's sign-off", "the card", "the judge"],
+)
+def test_what_was_taken_back_is_not_promoted_by_a_recovery(
+    production: House, monkeypatch: pytest.MonkeyPatch, change: Callable[[House], object], told: str
+) -> None:
+    adopt(production, *of(production))
+    ready = production.ready("run-1")
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(recovery, "record_promotion", kill)
+        production.promote(ready)
+    change(production)
+    assert told in " ".join(promotion.recover(production.ledger, production.governance))
+    assert releases.list_releases(production.ledger, production.governance) == [] and not production.bundle().exists()
 
 
 def test_a_run_that_asks_more_than_its_card_is_promoted(production: House) -> None:

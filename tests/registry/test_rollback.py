@@ -91,6 +91,16 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(crowd: House) -> 
     assert newest(crowd).promotion.order_sha256 == dsse.envelope_digest(entry.body["order"])
 
 
+def test_whoever_orders_is_told_the_entry_of_their_order(crowd: House) -> None:
+    def entry(person: str) -> int:
+        return promotion.rollback(crowd.ledger, crowd.governance, "triage-1", person, "worse").entry
+
+    first, second = entry("risk-officer"), entry("one")
+    assert entry("risk-officer") == first
+    assert [each.seq for each in crowd.ledger.entries(rollback_orders.ORDER_ENTRY_KIND)] == [first, second]
+    assert entry("two") == crowd.ledger.entries(promotions.PROMOTION_KIND)[-1].seq
+
+
 def test_a_demo_release_gives_way_to_one_that_people_decided(house: House) -> None:
     house.release("run-1")
     house.release("run-2", b"demo", demo=True)
@@ -104,7 +114,8 @@ def test_one_person_orders_in_one_role_and_says_which(crowd: House) -> None:
     with pytest.raises(InputError, match="second holds risk and approver; say in which --role"):
         order(crowd, "second")
     assert order(crowd, "second", role="risk") == ["2 more orders in role approver"]
-    order(crowd, "second", role="approver")
+    with pytest.raises(Refused, match="second has ordered it in role risk already"):
+        order(crowd, "second", role="approver")
     assert order(crowd, "one") == ["1 more order in role approver"]
 
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from infra.cli.releases import champion, listing
+from tasks.gates import cases, signed_decision
+from tasks.gates.cases import GateCase
+from tasks.gates.evidence import evidence_bytes
 from tasks.registry.promote import releases
+from tasks.registry.promote.waivers import FailedCheck
+from tasks.trust import dsse
 from tests.registry.conftest import changed, copied
 from tests.registry.house import House
 
@@ -151,6 +156,61 @@ def test_the_documents_of_a_folder_that_is_gone_still_tell(waived: House, capsys
     waived.bundle("triage-2").rename(Path(waived.root) / "elsewhere")
     listing.show("triage-2", as_json=True)
     assert len(documents(capsys)["waivers"]) == 2
+
+
+def told(house: House) -> list[FailedCheck]:
+    (release,) = [each for each in releases.list_releases(house.ledger, house.governance) if each.version == 2]
+    return releases.failed_checks(release, house.ledger, house.governance)
+
+
+def opened(house: House) -> GateCase:
+    return cases.read_cases(house.ledger, "run-1", "evaluation")[-1]
+
+
+def decide_by_hand(house: House, person: str, **said: object) -> None:
+    """Append a decision that Hallmark would not have let this person sign."""
+    case, by_digest = opened(house), house.ledger.entries(signed_decision.ENTRY_KIND)
+    waivers = (signed_decision.read_decision(each, house.governance) for each in by_digest)
+    known = next(each for each in waivers if each.decision.verb == "waive")
+    changed = known.decision.model_copy(update={"person": person, "time": house.ledger.now()} | said)
+    statement = signed_decision.decision_statement(changed, known.stage, known.subject_sha256, case.sha256)
+    envelope = dsse.sign_statement(statement, house.key(person))
+    house.ledger.append(signed_decision.ENTRY_KIND, known.subject_sha256, {"envelope": envelope})
+
+
+@pytest.mark.attack(rights="database", stopped="evidence is found by the digest in the promotion statement")
+def test_evidence_that_is_put_on_the_ledger_later_hides_no_failed_check(waived: House) -> None:
+    before, evidence = told(waived), opened(waived).evidence
+    passed = [check.model_copy(update={"verdict": "passed"}) for check in evidence.checks]
+    forged = evidence.model_copy(update={"checks": passed})
+    waived.ledger.append(cases.ASKED, "run-1", cases.opening_body(forged), evidence_bytes(forged))
+    assert not [check for check in opened(waived).evidence.checks if check.verdict == "failed"]
+    assert told(waived) == before != []
+
+
+@pytest.mark.attack(rights="approver", stopped="a waiver of a release counts by the rules of its gate")
+@pytest.mark.parametrize("person", ["engineer", "product", "risk-officer"])
+def test_a_waiver_by_whoever_may_not_waive_or_too_late_counts_for_no_release(waived: House, person: str) -> None:
+    before = told(waived)
+    decide_by_hand(waived, person, expires=datetime(2099, 1, 1, tzinfo=UTC))
+    assert told(waived) == before
+
+
+@pytest.mark.attack(rights="approver", stopped="a person withdraws their own decisions")
+def test_nobody_withdraws_the_waiver_of_another_person(waived: House) -> None:
+    before = told(waived)
+    digests = [dsse.envelope_digest(e.body["envelope"]) for e in waived.ledger.entries(signed_decision.ENTRY_KIND)]
+    decide_by_hand(
+        waived, "engineer", verb="withdraw", role="", checks=[], expires=None, reason="mine", withdraws=sorted(digests)
+    )
+    assert told(waived) == before
+
+
+def test_a_waiver_counts_by_the_policy_under_which_it_was_given(waived: House, until: datetime) -> None:
+    waived.adopt(
+        lambda text: text.replace("waive: {role: risk, max_days: 30}", "waive: {role: product-owner, max_days: 1}")
+    )
+    assert [each.expires for each in told(waived)] == [until, until]
 
 
 def test_one_that_was_withdrawn_is_none(house: House) -> None:

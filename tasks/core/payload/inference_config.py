@@ -64,9 +64,25 @@ def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) ->
 def read_settings(payload: Path) -> InferenceSettings:
     path = payload / FILE_NAME
     try:
-        return InferenceSettings.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise Refused(
-            f"{path}: the release does not say how it is asked ({str(error).splitlines()[0]}); "
-            "promote one that this version of Hallmark packaged"
-        ) from None
+        return parse_settings(path.read_bytes(), path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def parse_settings(data: bytes, path: Path) -> InferenceSettings:
+    """Parse inference settings that were read from `path`.
+
+    Raises:
+        Refused: The bytes are no inference settings.
+    """
+    try:
+        return InferenceSettings.model_validate_json(data)
+    except ValidationError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError | ValidationError) -> Refused:
+    return Refused(
+        f"{path}: the release does not say how it is asked ({str(error).splitlines()[0]}); "
+        "promote one that this version of Hallmark packaged"
+    )

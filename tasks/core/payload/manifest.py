@@ -10,6 +10,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
+FILE_NAME = "manifest.json"
 INPUTS_WITHOUT_EFFECT = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
 """Files in inputs/ that do not count as inputs of the candidate. Gate keys, champion, file tree and run request do not
 affect its bytes. The code digests in stages.json do, but the manifest covers them with `code_sha256`."""
@@ -98,8 +99,24 @@ def build_input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
 
 
 def read_manifest(payload: Path) -> Manifest:
-    path = payload / "manifest.json"
+    path = payload / FILE_NAME
     try:
-        return Manifest.from_bytes(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Refused(f"{path}: no manifest of a release can be read here ({document_error_message(error)})") from None
+        return parse_manifest(path.read_bytes(), path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def parse_manifest(data: bytes, path: Path) -> Manifest:
+    """Parse a manifest that was read from `path`.
+
+    Raises:
+        Refused: The bytes are no manifest.
+    """
+    try:
+        return Manifest.from_bytes(data)
+    except ValueError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> Refused:
+    return Refused(f"{path}: no manifest of a release can be read here ({document_error_message(error)})")

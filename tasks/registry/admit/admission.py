@@ -5,38 +5,33 @@ newest valid promotion statement of the environment decides which release is ser
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
 then admitted again, and the admission records are stored and delivered later. The same applies if the ledger was
-changed (`quick_check.py`). If the ledger lacks the statement of the last admission, the ledger has been rolled back.
-The release in that statement is then still served, and an incident is opened.
+changed (`quick_check.py`). If the ledger lacks the statement of the last admission, or an adoption under which it
+counts, the ledger has been rolled back. The release in that statement is then still served, and an incident is opened.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from tasks.core import files
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, raise_machine_fault
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.layout import Layout
-from tasks.core.params import methods
-from tasks.core.payload import inference_config, manifest
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger, get_ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
-from tasks.registry.admit import last_admission, ledger_rollback, outbox
+from tasks.registry.admit import last_admission, ledger_rollback, outbox, served_files
+from tasks.registry.admit.last_admission import LastAdmission
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import verification
-from tasks.stages.package.package import SAFE_SUFFIXES
 
 T = TypeVar("T")
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
 """Kinds of ledger entries about admissions. The subject of such an entry is the model's name."""
-BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
-"""Allowed file suffixes in a base model. They include those of weights, JSON files, vocabulary files, a model card and
-a licence."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +73,22 @@ class AdmittedRelease:
                 raise Refused(f"{folder} was changed since {self.label} was admitted; admit it again")
 
 
+class _LedgerView(NamedTuple):
+    """Content of the ledger that determines the admission, from the snapshot that was checked."""
+
+    governance: Governance
+    newest: SignedPromotion | None
+    """Newest promotion statement; None if there is none, or if the ledger cannot be read."""
+    lost: LastAdmission | None = None
+    """Last admission on this machine, if the ledger lacks it."""
+    error: HallmarkError | None = None
+    """Reason why the ledger is not relied on: it is unavailable or was changed. None if it is relied on."""
+
+    @property
+    def is_relied_on(self) -> bool:
+        return self.lost is None and self.error is None
+
+
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> AdmittedRelease:
     """Verify the release in production and return it.
 
@@ -89,7 +100,7 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
             changed, and the model was not admitted on this machine before.
         Unavailable: The ledger cannot be reached or written, and the release was not admitted on this machine before.
     """
-    return _admit(ledger, governance, name, server, _ledger_problems(ledger, governance))
+    return _admit(ledger, _view_ledger(ledger, governance, name), name, server)
 
 
 def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRelease:
@@ -100,44 +111,70 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRe
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
     ledger = get_ledger(state)
 
-    def stored() -> Governance:
-        return last_admission.stored_governance(folder, state, name)
+    def read_governance() -> Governance:
+        return in_force.read_in_force(folder, state, ledger)[0]
 
-    problems: list[str] = []
+    def stored_governance(error: HallmarkError) -> Governance:
+        return _stored_or(error, lambda: last_admission.stored_governance(folder, state, name))
+
     try:
         ledger.prepare_tables()
-        governed, _ = in_force.read_in_force(folder, state, ledger)
-        problems = _ledger_problems(ledger, governed)
-    except Unavailable:
-        governed = stored()
-    except (InputError, Refused) as error:  # somebody may have hidden or changed the adoptions
-        governed, problems = _stored_or(error, stored), [str(error)]
-    else:
-        governed = _stored_or(quick_check.changed_error(problems), stored) if problems else governed
-    return _admit(ledger, governed, name, server, problems)
+        view = _view_ledger(ledger, read_governance(), name, read_governance)
+    except (InputError, Refused, Unavailable) as error:  # somebody may have hidden or changed the adoptions
+        view = _LedgerView(stored_governance(error), None, error=error)
+    if view.error and not view.lost:
+        view = view._replace(governance=stored_governance(view.error))
+    return _admit(ledger, view, name, server)
 
 
-def _admit(
-    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
-) -> AdmittedRelease:
+def _admit(ledger: Ledger, view: _LedgerView, name: str, server: str) -> AdmittedRelease:
     about: dict[str, object] = {"server": server, "statement": None}
+    record = partial(outbox.append_or_store, ledger) if view.is_relied_on else outbox.store_until_promoted
+    if view.lost:
+        ledger_rollback.record_rollback(ledger, view.governance, view.lost.statement, view.newest, server)
     try:
-        newest, away = _newest_statement(ledger, governance, name, server, ledger_problems)
+        newest, governance = _choose_statement(view, name)
         about["statement"] = newest.sha256 if newest else None
         if newest is None:
             where = governance.policy.environment
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
-        admitted = _verify_release(newest, governance, away)
+        admitted = _verify_release(newest, governance, not view.is_relied_on)
     except (InputError, Refused) as error:  # nothing is recorded if the release could not be examined
-        outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
+        record(view.governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
         raise
-    body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
-    if away or last_admission.is_stored(governance, name, newest):
-        outbox.append_or_store(ledger, governance.state, ADMITTED, name, body)
+    body = about | {
+        "release": admitted.label,
+        "sha256": admitted.release_sha256,
+        "ledger_away": admitted.ledger_unavailable,
+    }
+    if admitted.ledger_unavailable or last_admission.is_stored(governance, name, newest):
+        record(governance.state, ADMITTED, name, body)
     else:
         ledger.append(ADMITTED, name, body)
         last_admission.store_admission(governance, name, newest)
     return admitted
+
+
+def _view_ledger(
+    ledger: Ledger, governance: Governance, name: str, read_governance: Callable[[], Governance] | None = None
+) -> _LedgerView:
+    """Check the ledger, and read from the snapshot that was checked.
+
+    Args:
+        ledger: Ledger to read.
+        governance: Governance with the keys of the ledger's heads.
+        name: Name of the model.
+        read_governance: Function that reads the governance in force from the ledger; None to use `governance`.
+    """
+    try:
+        with ledger.reading():
+            problems = _ledger_problems(ledger, governance)
+            governance = read_governance() if read_governance and not problems else governance
+            lost = last_admission.find_lost_admission(ledger, governance, name)
+            newest = promotions.read_promotions(ledger, governance, name).newest_statement
+    except (InputError, Refused, Unavailable) as error:
+        return _LedgerView(governance, None, error=error)
+    return _LedgerView(governance, newest, lost, quick_check.changed_error(problems) if problems else None)
 
 
 def _ledger_problems(ledger: Ledger, governance: Governance) -> list[str]:
@@ -148,30 +185,22 @@ def _ledger_problems(ledger: Ledger, governance: Governance) -> list[str]:
         return []
 
 
-def _newest_statement(
-    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
-) -> tuple[SignedPromotion | None, bool]:
-    """Return the newest known promotion statement, and whether it comes from the last admission, not the ledger."""
-    try:
-        newest = promotions.read_promotions(ledger, governance, name).newest_statement
-    except Unavailable:
-        return last_admission.read_statement(governance, name), True
-    except Refused as error:  # an entry was changed
-        return _stored_or(error, lambda: last_admission.read_statement(governance, name)), True
-    if last := last_admission.stored_statement_if_newer(governance, name, newest):
-        ledger_rollback.store_rollback_record(governance, last, newest, server)
-        return last, True
-    if ledger_problems:
-        changed = quick_check.changed_error(ledger_problems)
-        return _stored_or(changed, lambda: last_admission.read_statement(governance, name)), True
-    return newest, False
+def _choose_statement(view: _LedgerView, name: str) -> tuple[SignedPromotion | None, Governance]:
+    """Return the promotion statement that determines the release to serve, and the governance that it counts under."""
+    if view.lost:
+        return view.lost
+    if view.error:
+        return _stored_or(view.error, lambda: last_admission.read_statement(view.governance, name)), view.governance
+    return view.newest, view.governance
 
 
 def _stored_or(error: HallmarkError, read: Callable[[], T]) -> T:
-    """Read something from the last admission, or raise the error if nothing is stored."""
+    """Read something from the last admission. If nothing is stored, raise the error of the ledger."""
     try:
         return read()
     except Unavailable:
+        if isinstance(error, Unavailable):
+            raise  # it names the model that was not admitted before
         raise error from None
 
 
@@ -184,10 +213,12 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
     if newest.promotion.demo and not governance.is_local:
         raise Refused(f"{label} was approved by demo identities, which do not count in environment {environment}")
     folder = bundle.release_folder(governance.state, label)
-    if verification.require_valid_release(folder, governance).release_sha256 != newest.release_sha256:
+    verified = verification.require_valid_release(folder, governance)
+    if verified.release_sha256 != newest.release_sha256:
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
-    payload = folder / bundle.PAYLOAD
-    model, base = payload / "model", _verified_base_model(Layout(governance.state.parent), payload)
+    package, settings = served_files.read_package(folder, verified.promotion.files)
+    base, base_sha256 = served_files.verified_base_model(Layout(governance.state.parent), package)
+    model = folder / bundle.PAYLOAD / "model"
     tokenizer = model if base is None or (model / "tokenizer_config.json").is_file() else base
     template = tokenizer / "chat_template.jinja"
     return AdmittedRelease(
@@ -195,32 +226,11 @@ def _verify_release(newest: SignedPromotion, governance: Governance, ledger_unav
         release_sha256=newest.release_sha256,
         sequence=newest.promotion.sequence,
         model=model,
-        model_sha256=bundle.part_digest(newest.promotion.files, f"{bundle.PAYLOAD}/model"),
+        model_sha256=bundle.part_digest(verified.promotion.files, f"{bundle.PAYLOAD}/model"),
         base=base,
-        base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
+        base_sha256=base_sha256,
         tokenizer=tokenizer,
         chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
-        inference_settings=inference_config.read_settings(payload),
+        inference_settings=settings,
         ledger_unavailable=ledger_unavailable,
     )
-
-
-def _verified_base_model(layout: Layout, payload: Path) -> Path | None:
-    package = manifest.read_manifest(payload)
-    if not methods.get_method(package.method).result_form.needs_base:
-        return None
-    folder, wanted = layout.base_model_folder(package.stages["base_model"]), package.stages["base_model"]
-    try:
-        digest = files.tree_digest(folder) if folder.is_dir() else None
-    except ValueError as error:  # the folder holds a link
-        raise Refused(str(error)) from None
-    except OSError as error:
-        raise_machine_fault(folder, error)
-        raise Refused(f"{folder} cannot be read ({error.strerror}); restore it") from None
-    if digest != wanted:
-        raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")
-    if unsafe := sorted(
-        p.name for p in (folder / "model").rglob("*") if p.is_file() and p.suffix not in BASE_MODEL_SUFFIXES
-    ):
-        raise Refused(f"{folder} holds what could run code when it is read: {', '.join(unsafe)}")
-    return folder / "model"

@@ -5,12 +5,14 @@ access to this folder can restore an older statement of the same model, but the 
 was used.
 """
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.core import files
 from tasks.core.errors import Refused, Unavailable, raise_machine_fault
 from tasks.core.json_text import canonical_json, parse
+from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption, adoption_entries
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
@@ -20,9 +22,26 @@ ADMISSIONS_FOLDER = "admitted"
 """Folder of the stored admissions, relative to `.hallmark/`."""
 
 
+class LastAdmission(NamedTuple):
+    statement: SignedPromotion
+    governance: Governance
+    """Governance under which the statement is valid."""
+
+
 def store_admission(governance: Governance, name: str, signed: SignedPromotion) -> None:
-    """Replace the stored admission by a promotion statement and the adoptions that make it valid."""
-    files.write_bytes(_admission_path(governance.state, name), _serialise_admission(governance, signed))
+    """Replace the stored admission by a promotion statement and the adoptions that make it valid.
+
+    Raises:
+        Unavailable: The disk is full or read-only.
+    """
+    path = _admission_path(governance.state, name)
+    try:
+        files.write_bytes(path, _serialise_admission(governance, signed))
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be written ({error.strerror}), and without it a ledger that is rolled back would not be "
+            "noticed; make room there, and admit again"
+        ) from error
 
 
 def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
@@ -48,19 +67,33 @@ def stored_governance(folder: Path, state: Path, name: str) -> Governance:
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
-def stored_statement_if_newer(
-    governance: Governance, name: str, newest_statement: SignedPromotion | None
-) -> SignedPromotion | None:
-    """Return the stored statement if it is newer than `newest_statement`; None otherwise.
+def find_lost_admission(ledger: Ledger, governance: Governance, name: str) -> LastAdmission | None:
+    """Return the last admission if the ledger lacks what it was based on; None if the ledger has it, or if none counts.
 
-    `newest_statement` is the newest statement in the ledger. If the stored statement is newer, the ledger has been
-    rolled back.
+    The ledger was then rolled back, or is another one: it lacks the promotion statement, whatever numbers it has
+    reached since, or one of the adoptions that were in force here. An admission whose statement is no longer valid
+    under later adoptions does not count.
     """
     try:
-        last = read_statement(governance, name)
+        stored = _read_admission(governance.state, name)
+        adopted = _governance_of(stored, governance)
+        lacks_adoption = governance.chain and governance.chain[: len(adopted.chain)] != adopted.chain
+        last = LastAdmission(read_statement(adopted, name), adopted) if lacks_adoption else None
+        last = last or LastAdmission(read_statement(governance, name), governance)
     except (Refused, Unavailable):
         return None
-    return last if newest_statement is None or last.promotion.sequence > newest_statement.promotion.sequence else None
+    return last if lacks_adoption or not promotions.is_recorded(ledger, last.statement) else None
+
+
+def _governance_of(stored: dict[str, Any], governance: Governance) -> Governance:
+    """Return the stored governance, after verifying its adoptions with the root key.
+
+    If none were stored, because governance came from files that were not adopted, `governance` is returned.
+    """
+    if stored["governance"] in ([], list(governance.chain)):
+        return governance
+    newest, people, _ = adoption.verify_chain(stored["governance"], adoption_entries.root_fingerprint(governance.state))
+    return replace(governance, policy=newest.policy, people=people, chain=tuple(stored["governance"]))
 
 
 def read_statement(governance: Governance, name: str) -> SignedPromotion:

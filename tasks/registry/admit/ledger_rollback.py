@@ -6,11 +6,13 @@ key, opens an incident from the record. The incomplete ledger may later be repla
 therefore also keeps the record in a file, until a ledger contains both the record and the missing promotion.
 """
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from tasks.core.documents.config import FrozenModel
+from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
@@ -46,12 +48,19 @@ class LedgerRollback(FrozenModel):
     """Digest of the newest promotion statement in the ledger (`dsse.digest`); null if the ledger has none."""
 
 
-def store_rollback_record(
-    governance: Governance, admitted_statement: SignedPromotion, newest_statement: SignedPromotion | None, server: str
+def record_rollback(
+    ledger: Ledger,
+    governance: Governance,
+    admitted_statement: SignedPromotion,
+    newest_statement: SignedPromotion | None,
+    server: str,
 ) -> None:
-    """Store a record, for later delivery to the ledger, that the ledger lacks an admitted promotion statement.
+    """Record that the ledger lacks an admitted promotion statement, in a file and in the ledger.
+
+    No other stored record is appended to this ledger, because the record would be lost with it.
 
     Args:
+        ledger: Ledger that lacks the statement.
         governance: Governance in force.
         admitted_statement: Promotion statement of the last admission.
         newest_statement: Newest promotion statement in the ledger; None if it has none.
@@ -67,6 +76,8 @@ def store_rollback_record(
         kind=promotions.PROMOTION_KIND, subject=promotion.name, envelope=admitted_statement.sha256
     )
     outbox.store_record(governance.state, name, ENTRY_KIND, promotion.name, body, until)
+    with suppress(Unavailable, Refused):
+        outbox.deliver_records(ledger, governance.state, ENTRY_KIND)
 
 
 def open_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:

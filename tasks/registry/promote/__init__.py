@@ -10,6 +10,7 @@ base_models.py         copies of the base models that promoted adapters need
 release_decisions.py   decisions behind a release, with reason, time and ledger entry
 waivers.py             waivers that a release relies on, and their expiry
 champion.py            release in production, with which new candidates are compared
+last_conditions.py     conditions of a promotion that can change until it is recorded
 recovery.py            completion or undoing of interrupted promotions
 mlflow_mirror.py       mirror of the promotions in MLflow's registry
 mlflow_turn.py         turns at MLflow's registry, outside of the promotion lock and with a time limit

@@ -33,6 +33,20 @@ def building_folder(state: Path, label: str) -> Path:
     return state / RELEASES_FOLDER / f".building-{label}"
 
 
+def undone_folder(state: Path, intent_entry: int) -> Path:
+    """Return the folder to which the bundle of an undone promotion is renamed before it is removed.
+
+    Args:
+        state: Folder `.hallmark`.
+        intent_entry: Number of the ledger entry that announced the promotion.
+    """
+    return state / RELEASES_FOLDER / f".undone-{intent_entry}"
+
+
+def undone_folders(state: Path) -> list[Path]:
+    return list((state / RELEASES_FOLDER).glob(".undone-*"))
+
+
 def build_bundle(candidate: Candidate, draft: Promotion, governance: Governance, target: Path) -> dict[str, str]:
     """Write a release's bundle, except its promotion statement, to `target`.
 

@@ -10,14 +10,18 @@ from pydantic import Field, ValidationError
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
+from tasks.core.errors import Refused
 from tasks.core.machine import locks
 from tasks.core.params.values import Name, Sha256
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 
 INTENT_KIND = "promotion.intended"
 UNDONE_KIND = "promotion.undone"
 LOCK_FILE = "promotion.lock"
+MAX_VERSION = 999_999_999
+"""Highest version number of a model. A longer label would be no file name."""
 INSTALLATION_FILE = "installation"
 """File below `.hallmark/` with the random name of this installation. Machines that share a ledger recognise their own
 intents by this name."""
@@ -27,7 +31,7 @@ class Intent(FrozenModel):
     """Body of a `promotion.intended` ledger entry. The subject of the entry is the model's name."""
 
     name: Name
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION)]
     environment: Name
     sequence: int
     previous: Sha256 | None
@@ -76,23 +80,23 @@ def installation_name(state: Path) -> str:
 
 def record_intent(
     ledger: Ledger,
+    governance: Governance,
     name: str,
     run: str,
     commit: str,
-    environment: str,
     previous: promotions.SignedPromotion | None,
-    installation: str,
 ) -> tuple[int, Intent]:
     """Record an intent with the next version and sequence number.
 
     Returns:
         Number of the ledger entry, and the intent.
     """
+    installation = ensure_installation_name(governance.state)
     with ledger.transaction():
         intent = Intent(
             name=name,
-            version=_next_version(ledger, name),
-            environment=environment,
+            version=_next_version(ledger, governance, name),
+            environment=governance.policy.environment,
             sequence=previous.promotion.sequence + 1 if previous else 1,
             previous=previous.sha256 if previous else None,
             run=run,
@@ -104,10 +108,25 @@ def record_intent(
 
 def pending_intents(ledger: Ledger) -> list[tuple[int, Intent]]:
     """Return the intents that were neither completed nor undone, oldest first, as pairs of entry number and intent."""
-    closed = {
-        entry.body.get("intent") for kind in (promotions.PROMOTION_KIND, UNDONE_KIND) for entry in ledger.entries(kind)
-    }
+    closed = _closed_intents(ledger)
     return [(seq, intent) for seq, intent in _all_intents(ledger) if seq not in closed]
+
+
+def is_pending(ledger: Ledger, intent_entry: int, name: str) -> bool:
+    return intent_entry not in _closed_intents(ledger, name)
+
+
+def require_pending(ledger: Ledger, intent_entry: int, name: str) -> None:
+    """Verify that an intent was neither completed nor undone.
+
+    Raises:
+        Refused: The ledger has an entry that closes the intent.
+    """
+    if not is_pending(ledger, intent_entry, name):
+        raise Refused(
+            f"the promotion that entry {intent_entry} of the ledger announced was completed or undone meanwhile; "
+            "promote again"
+        )
 
 
 def record_undone(ledger: Ledger, intent_entry: int, name: str, reason: str, had_final_name: bool) -> None:
@@ -127,7 +146,31 @@ def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int,
             continue  # not written by Hallmark, so it has no files to complete or remove
 
 
-def _next_version(ledger: Ledger, name: str) -> int:
-    """Return the next version of a model. Those of undone promotions are reused unless a signed statement had them."""
-    free = {entry.body.get("intent") for entry in ledger.entries(UNDONE_KIND, name) if not entry.body.get("named")}
-    return 1 + max((intent.version for seq, intent in _all_intents(ledger, name) if seq not in free), default=0)
+def _closed_intents(ledger: Ledger, name: str | None = None) -> set[int]:
+    """Return the entry numbers of the intents that were completed or undone."""
+    kinds = (promotions.PROMOTION_KIND, UNDONE_KIND)
+    return {seq for kind in kinds for entry in ledger.entries(kind, name) if (seq := _intent_entry(entry)) is not None}
+
+
+def _intent_entry(closing: Entry) -> int | None:
+    """Return the number of the entry with the intent that an entry closes; None if the entry names none."""
+    seq = closing.body.get("intent")
+    return seq if isinstance(seq, int) else None
+
+
+def _next_version(ledger: Ledger, governance: Governance, name: str) -> int:
+    """Return the next version of a model, which is higher than that of every valid promotion statement.
+
+    Versions of undone promotions are reused unless a signed statement had them. Anybody who can append to the ledger
+    can record an intent. An intent that skips numbers is therefore ignored, because Hallmark does not write such.
+    """
+    undone = ledger.entries(UNDONE_KIND, name)
+    named = {_intent_entry(entry) for entry in undone if entry.body.get("named")}
+    free = {_intent_entry(entry) for entry in undone} - named
+    made = promotions.read_promotions(ledger, governance, name).valid_statements
+    highest = used = max((signed.promotion.version for signed in made), default=0)
+    for seq, intent in _all_intents(ledger, name):
+        if intent.version <= highest + 1:
+            highest = max(highest, intent.version)
+            used = used if seq in free else max(used, intent.version)
+    return used + 1

@@ -26,6 +26,7 @@ from tasks.core.formatting import format_url
 from tasks.core.payload import manifest
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger
+from tasks.policy import in_force
 from tasks.policy.governance import Governance
 from tasks.registry.promote import mlflow_turn, releases, rollback_orders
 from tasks.registry.release import bundle, promotions
@@ -74,6 +75,7 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
     is valid even if MLflow is unavailable.
 
     Raises:
+        Refused: An alias is to be set, and the ledger was changed.
         Unavailable: MLflow cannot be used, or has not answered in time.
     """
     return mlflow_turn.take_turn(governance.state, lambda: _set_aliases(ledger, governance, name))
@@ -98,6 +100,10 @@ def _set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResu
         }
         if promotions.read_promotions(ledger, governance, name).newest_statement != line.newest_statement:
             return AliasResult(aliases={}, moved_by_hand=[], notes=[])  # somebody promoted while MLflow was slow
+        if not is_mirrored(ledger, line.newest_statement) or any(
+            aliases.get(alias) != target.version for alias, target in targets.items()
+        ):
+            in_force.require_unchanged_ledger(ledger, governance)
         moved = _report_moved_aliases(ledger, governance, line.newest_statement, aliases, targets)
         for alias, target in targets.items():
             _set_alias(client, name, alias, aliases.get(alias), target.version)

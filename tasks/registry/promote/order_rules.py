@@ -43,21 +43,21 @@ def rejection_reason(claim: OrderClaim, role: str, ledger: Ledger, governance: G
 
     Raises:
         InputError: The release's risk tier is not in policy.yaml or has no release gate.
-        Refused: A ledger entry about the run's release gate was tampered with.
+        Refused: The ledger does not hold the evidence on which the run passed an earlier gate.
     """
     case = _release_case(claim.target, ledger)
     if case is None:
         return f"the ledger does not hold the evidence on which {claim.target.promotion.label} was released"
     approval = _as_approval(claim, role, case, governance.policy)
     return all_rules.refusal_reason(approval) or (
-        None if claim.break_glass else _second_role_reason(approval.decision, case, ledger, governance)
+        None if claim.break_glass else _second_role_reason(approval.decision, claim, case, ledger, governance)
     )
 
 
 def _release_case(target: SignedPromotion, ledger: Ledger) -> GateCase | None:
     promotion = target.promotion
-    listed = promotion.files.get(f"{bundle.ATTESTATIONS}/evidence/release.json")
-    return next((case for case in cases.read_cases(ledger, promotion.run, "release") if case.sha256 == listed), None)
+    listed = bundle.evidence_digests(promotion.files).get("release")
+    return next(iter(cases.cases_with_evidence(ledger, promotion.run, "release", listed)), None)
 
 
 def _as_approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -> DecisionClaim:
@@ -92,11 +92,14 @@ def _as_approval(claim: OrderClaim, role: str, case: GateCase, policy: Policy) -
     )
 
 
-def _second_role_reason(approval: Decision, case: GateCase, ledger: Ledger, governance: Governance) -> str | None:
-    before = earlier_roles(case, ledger, governance)
+def _second_role_reason(
+    approval: Decision, claim: OrderClaim, case: GateCase, ledger: Ledger, governance: Governance
+) -> str | None:
+    passed_on = bundle.evidence_digests(claim.target.promotion.files)
+    before = earlier_roles(case, ledger, governance, passed_on)
     if before is None:
         return None
-    at_gate = verify_decisions(case, ledger, governance, approval.time)
+    at_gate = verify_decisions(case, ledger, governance, approval.time, passed_on)
     return other_decisions.refuse_second_role(
         approval, other_decisions.first_roles([each.decision for each in at_gate if each.decision], before)
     )

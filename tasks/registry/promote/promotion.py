@@ -23,7 +23,16 @@ from tasks.declarations.criteria import PromotedCriteria, next_criteria
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
-from tasks.registry.promote import assembly, base_models, champion, intents, mlflow_mirror, recovery, releases
+from tasks.registry.promote import (
+    assembly,
+    base_models,
+    champion,
+    intents,
+    last_conditions,
+    mlflow_mirror,
+    recovery,
+    releases,
+)
 from tasks.registry.promote.candidate import Candidate, verify_candidate
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
@@ -44,6 +53,7 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
     """
     with intents.hold_lock(governance.state):
         in_force.require_unchanged_ledger(ledger, governance)
+        last_conditions.require_governance_in_force(ledger, governance)  # waiting for the lock may have taken hours
         recovery.settle_pending_intents(ledger, governance)
         release = _existing_release(layout, run, ledger, governance) or _promote(
             layout, run, commit, ledger, governance
@@ -65,10 +75,7 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
     """
     try:
         with intents.try_lock(governance.state) as mine:
-            pending = mine and recovery.pending_intents_here(ledger, governance)
-            if pending:
-                in_force.require_unchanged_ledger(ledger, governance)
-            done = recovery.settle_pending_intents(ledger, governance) if pending else []
+            done = recovery.settle_pending_intents(ledger, governance) if mine else []
         names = promotions.model_names(ledger)
         done += [text for name in names for text in promotion_proof.add_missing_proofs(ledger, governance, name)]
         return done + recovery.set_missing_aliases(ledger, governance)
@@ -95,12 +102,13 @@ def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Restore MLflow aliases that were moved by hand, and open an incident for each of them.
 
     Returns:
-        Descriptions of the aliases that were moved or cannot be checked, or the reason why MLflow cannot be used.
+        Descriptions of the aliases that were moved or cannot be checked, or the reason why MLflow cannot be used or the
+        ledger is not relied on.
     """
     try:
         results = [mlflow_mirror.set_aliases(ledger, governance, name) for name in promotions.model_names(ledger)]
         return [text for result in results for text in (*result.moved_by_hand, *result.notes)]
-    except Unavailable as error:
+    except (Refused, Unavailable) as error:
         return [str(error)]
 
 
@@ -118,10 +126,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     _require_same_champion(candidate, line.newest_statement)
     promotions.require_tier_not_lower(candidate.tier, line.newest_statement, governance.policy)
     _require_same_success_metrics(candidate, line.success_metrics(candidate.demo))
-    environment, where = governance.policy.environment, intents.ensure_installation_name(governance.state)
-    seq, intent = intents.record_intent(
-        ledger, candidate.manifest.name, run, commit, environment, line.newest_statement, where
-    )
+    seq, intent = intents.record_intent(ledger, governance, candidate.manifest.name, run, commit, line.newest_statement)
     try:
         signed = _build_release(candidate, intent, line.newest_statement, ledger, governance)
         recovery.record_promotion(signed, seq, ledger, governance)

@@ -6,13 +6,13 @@ Every step can be repeated, so that a recovery can be resumed if it is itself in
 import shutil
 from pathlib import Path
 
-from tasks.consent import release_sources
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
+from tasks.policy import in_force
 from tasks.policy.governance import Governance
-from tasks.registry.promote import assembly, candidate, intents, mlflow_mirror, waivers
+from tasks.registry.promote import assembly, candidate, intents, last_conditions, mlflow_mirror
 from tasks.registry.promote.intents import Intent
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
@@ -23,14 +23,12 @@ def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governan
     """Append the promotion statement to the ledger. After that, the promotion can no longer be undone.
 
     Raises:
-        Refused: Another release has been promoted since this promotion started, or the release has a withdrawn source
-            or an expired waiver.
+        Refused: Another release has been promoted since this promotion started, the promotion was completed or undone
+            meanwhile, or one of its conditions no longer holds (last_conditions.py).
     """
     with ledger.transaction():
-        release_sources.require_sources_not_withdrawn(
-            bundle.release_folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance
-        )
-        waivers.require_valid_waivers(ledger, governance, signed)
+        last_conditions.require_conditions(signed, ledger, governance)
+        intents.require_pending(ledger, seq, signed.promotion.name)
         require_follows_newest(
             signed, promotions.read_promotions(ledger, governance, signed.promotion.name).newest_statement
         )
@@ -52,9 +50,16 @@ def settle_pending_intents(ledger: Ledger, governance: Governance) -> list[str]:
 
     The caller must hold the lock (`intents.hold_lock`). Intents of other machines are skipped, because those machines
     have the files and may still be working on them.
+
+    Raises:
+        Refused: The ledger was changed, or `governance` is no longer in force.
+        Unavailable: The ledger cannot be used, or the files of an undone promotion cannot be removed.
     """
     texts: list[str] = []
-    for seq, intent in pending_intents_here(ledger, governance):
+    pending = pending_intents_here(ledger, governance)
+    if pending:  # under other rules, a promotion that may be completed would be undone
+        last_conditions.require_governance_in_force(ledger, governance)
+    for seq, intent in pending:
         try:
             _complete_promotion(seq, intent, ledger, governance)
             texts.append(f"{intent.label}: the promotion that was interrupted is complete")
@@ -63,6 +68,7 @@ def settle_pending_intents(ledger: Ledger, governance: Governance) -> list[str]:
         except (Refused, InputError) as error:
             undo_promotion(seq, intent, ledger, governance, str(error))
             texts.append(f"{intent.label}: the promotion that was interrupted is undone: {error}")
+    _remove_undone_bundles(ledger, governance)
     return texts
 
 
@@ -94,14 +100,41 @@ def _complete_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Go
 def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
     """Remove the files of an interrupted promotion, and record that its intent was undone.
 
-    The files of a release that has ever been promoted are kept.
+    The files of a release that has ever been promoted are kept. A promotion that is in the ledger is not undone, even
+    if the process that recorded it received an error, for example because its connection was lost.
+
+    The bundle is renamed before it is removed. If the process is killed meanwhile, it is therefore either still
+    complete, or not taken for a release.
+
+    Raises:
+        Refused: The ledger was changed.
+        Unavailable: The ledger or the disk cannot be used; the intent remains pending.
     """
     folder = bundle.release_folder(governance.state, intent.label)
-    named = _is_bundle_of(folder, intent, governance) and not _was_promoted(intent, ledger, governance)
-    if named:
-        shutil.rmtree(folder)
-    shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
-    intents.record_undone(ledger, seq, intent.name, reason, named)
+    aside = assembly.undone_folder(governance.state, seq)
+    with ledger.transaction():
+        in_force.require_unchanged_ledger(ledger, governance)
+        promoted = _was_promoted(intent, ledger, governance)
+        try:
+            if not promoted and _is_bundle_of(folder, intent, governance):
+                folder.rename(aside)
+        except OSError as error:
+            raise Unavailable(
+                f"{folder} cannot be removed ({error.strerror}); make that possible, and try again"
+            ) from error
+        named = _is_bundle_of(aside, intent, governance)
+        if named or intents.is_pending(ledger, seq, intent.name):
+            intents.record_undone(ledger, seq, intent.name, reason, named)
+    for remains in (aside, assembly.building_folder(governance.state, intent.label)):
+        shutil.rmtree(remains, ignore_errors=True)
+
+
+def _remove_undone_bundles(ledger: Ledger, governance: Governance) -> None:
+    """Remove what a process that was killed left of the bundles of undone promotions."""
+    if left := assembly.undone_folders(governance.state):
+        pending = {assembly.undone_folder(governance.state, seq) for seq, _ in intents.pending_intents(ledger)}
+        for folder in set(left) - pending:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_bundle_of(folder: Path, intent: Intent, governance: Governance) -> bool:
@@ -123,7 +156,7 @@ def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     for newest in unmirrored_statements(ledger, governance):
         try:
             notes = mlflow_mirror.set_aliases(ledger, governance, newest.promotion.name).notes
-        except Unavailable as error:
+        except (Refused, Unavailable) as error:
             return [*texts, str(error)]
         texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
     return texts

@@ -99,7 +99,7 @@ def _decisions_at_gate(
     gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance
 ) -> list[LedgerDecision]:
     carried = set(bundle.files_below(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
-    subjects = {case.evidence.subject.sha256 for case in cases.read_cases(ledger, promotion.run, gate)}
+    subjects = {case.evidence.subject.sha256 for case in cases.readable_cases(ledger, promotion.run, gate)}
     found = [each for subject in subjects for each in _decisions_about(subject, gate, ledger, governance)]
     # A decision's file holds the canonical JSON of its envelope, so its digest is the envelope's `sha256`.
     every = [LedgerDecision(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]

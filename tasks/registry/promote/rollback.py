@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from tasks.consent import release_sources
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import HallmarkError, Refused
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import in_force, judge_install
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import verify_envelope
@@ -40,7 +40,7 @@ class RollbackResult(NamedTuple):
     waiting_for: list[str]
     """Descriptions of the orders that other people still have to give; empty if the rollback was carried out."""
     entry: int
-    """Number of the newest ledger entry about the rollback."""
+    """Number of the ledger entry with the person's order, which is that of the promotion if it was carried out."""
 
 
 def rollback(
@@ -108,15 +108,17 @@ def _order_draft(
 def _submit_draft(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
     ledger, governance, target = ordering.ledger, ordering.governance, ordering.target.promotion
     with intents.hold_lock(governance.state):
-        in_force.require_unchanged_ledger(ledger, governance)  # signing may have taken minutes
         recovery.settle_pending_intents(ledger, governance)
-        wanted = ordering.submit(envelope)
-    if not wanted:
+        done = ordering.submit(envelope)
+    if not done.waiting_for:
         with suppress(HallmarkError):  # the promotion stands; `recover` sets the aliases when MLflow is back
             mlflow_mirror.set_aliases(ledger, governance, target.name)
-    return RollbackResult(
-        releases.get_release(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
-    )
+    return RollbackResult(releases.get_release(ledger, governance, target.label), done.waiting_for, done.entry)
+
+
+class _Submitted(NamedTuple):
+    waiting_for: list[str]
+    entry: int
 
 
 class _OrderDraft:
@@ -148,33 +150,35 @@ class _OrderDraft:
         with self.ledger.transaction():
             return rollback_orders.order_statement(self._order_to_sign(key_fingerprint), self.target)
 
-    def submit(self, envelope: dict[str, Any]) -> list[str]:
+    def submit(self, envelope: dict[str, Any]) -> _Submitted:
         """Record the signed order, and restore the release if no other order is required.
 
         The caller must hold the lock (`intents.hold_lock`).
-
-        Returns:
-            Descriptions of the orders that are still required.
         """
         with self.ledger.transaction():
             order = self._require_current(envelope)
             return self._carry_out_emergency(order) if self.break_glass else self._record_or_carry_out(order)
 
-    def _record_or_carry_out(self, order: SignedOrder) -> list[str]:
+    def _record_or_carry_out(self, order: SignedOrder) -> _Submitted:
         before = self._pending_orders()
         joined = [each for each in before if each.order.person != self.person.id]
         wanted = rollback_orders.missing_orders(self.governance, self.target, [*joined, order])
         if not wanted:
-            self._carry_out(order, joined)
-        elif len(joined) == len(before):
-            self.ledger.append(
+            return _Submitted([], self._carry_out(order, joined)[1].seq)
+        known = [each.entry for each in before if each.entry and each.order.person == self.person.id]
+        entry = (
+            known[0]
+            if known
+            else self.ledger.append(
                 rollback_orders.ORDER_ENTRY_KIND, self.target.promotion.name, {"envelope": order.envelope}
             )
-        return wanted
+        )
+        return _Submitted(wanted, entry.seq)
 
-    def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
-        emergency_rollback.open_incident(order, self._carry_out(order, []), self.ledger, self.governance)
-        return []
+    def _carry_out_emergency(self, order: SignedOrder) -> _Submitted:
+        signed, entry = self._carry_out(order, [])
+        emergency_rollback.open_incident(order, signed, self.ledger, self.governance)
+        return _Submitted([], entry.seq)
 
     def _order_to_sign(self, key_fingerprint: str) -> Order:
         claim = OrderClaim(self.person, self.target, self.ledger.now(), key_fingerprint, self.break_glass)
@@ -187,9 +191,13 @@ class _OrderDraft:
                 f"{self.target.promotion.label} relies on what counts no more: {'; '.join(map(str, expired))}. In an "
                 "emergency --break-glass goes back to it all the same"
             )
-        return self._new_order(
-            role, [each.sha256 for each in self._pending_orders() if each.order.person != self.person.id]
-        )
+        pending = self._pending_orders()
+        if earlier := [it for each in pending if (it := each.order).person == self.person.id and it.role != role]:
+            raise Refused(
+                f"{self.person.id} has ordered it in role {earlier[0].role} already, and a person counts in one role; "
+                f"somebody else orders it in role {role}"
+            )
+        return self._new_order(role, [each.sha256 for each in pending if each.order.person != self.person.id])
 
     def _emergency_order(self, claim: OrderClaim) -> Order:
         allowed = emergency_rollback.require_emergency_allowed(claim, self.ledger, self.governance)
@@ -215,8 +223,10 @@ class _OrderDraft:
         """Verify a signed order, and that nothing on which it depends has changed since it was drafted.
 
         Raises:
-            Refused: The order, policy, people or champion has changed, or the person or signing key is not valid.
+            Refused: The ledger was changed. The order, policy, people or champion has changed, or the person or signing
+                key is not valid.
         """
+        in_force.require_unchanged_ledger(self.ledger, self.governance)  # signing may have taken minutes
         in_force.require_still_in_force(self.ledger, self.governance)
         newest = promotions.read_promotions(
             self.ledger, self.governance, self.champion_statement.promotion.name
@@ -229,8 +239,11 @@ class _OrderDraft:
         require_recent(said, now)
         return SignedOrder(signed.document, envelope)
 
-    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> SignedPromotion:
+    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> tuple[SignedPromotion, Entry]:
         """Append the orders and the resulting promotion statement to the ledger, as one entry.
+
+        Returns:
+            The promotion statement, and its ledger entry.
 
         Raises:
             Refused: Since the order was drafted, another release was promoted or a source was withdrawn.
@@ -257,5 +270,4 @@ class _OrderDraft:
             signed, promotions.read_promotions(self.ledger, self.governance, statement.name).newest_statement
         )
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
-        self.ledger.append(promotions.PROMOTION_KIND, statement.name, body)
-        return signed
+        return signed, self.ledger.append(promotions.PROMOTION_KIND, statement.name, body)

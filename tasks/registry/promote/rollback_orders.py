@@ -55,6 +55,8 @@ ORDER = SignedKind(ORDER_TYPE, Order, "an order", signer_of=lambda order: order.
 class SignedOrder:
     order: Order
     envelope: dict[str, Any]
+    entry: Entry | None = None
+    """Ledger entry of the order while it waits for other orders; None if it has none."""
 
     @property
     def sha256(self) -> str:
@@ -163,4 +165,4 @@ def _verify_order(entry: Entry, ledger: Ledger, governance: Governance, target: 
     if (signed.subjects, order.environment, order.break_glass) != wanted:
         raise Refused("it orders something else")
     deciding_role(OrderClaim(person, target, signed.effective_at, signed.keyid), order.role, ledger, governance)
-    return SignedOrder(order, signed.envelope)
+    return SignedOrder(order, signed.envelope, entry)

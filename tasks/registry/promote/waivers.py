@@ -1,23 +1,31 @@
 """Waivers that a release relies on.
 
+The checks that failed are those in the evidence whose digest is in the release's promotion statement, whatever the
+ledger was given later. A waiver counts by the rules for decisions (tasks/gates/rules/), under the policy in force when
+the gate was opened.
+
 A release that relies on an expired waiver can no longer be promoted. If the release is champion already, it stays in
 production, and an incident is opened.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import HallmarkError, Refused
+from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
-from tasks.gates.signed_decision import ENTRY_KIND, read_decision
-from tasks.gates.signed_decision import SignedDecision as Decided
+from tasks.gates.decision_validity import verify_decisions
+from tasks.gates.signed_decision import SignedDecision
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import adoption
 from tasks.policy.governance import Governance
+from tasks.policy.policy import Policy
 from tasks.registry.promote import rollback_orders
-from tasks.registry.release import promotions
+from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust.gate_statement import GateName
 
@@ -56,13 +64,17 @@ def failed_checks(
 
     Evidence and decisions are read from the ledger. The validity of waivers is judged at the time `judged_at`, by
     default now.
+
+    Raises:
+        Refused: The ledger does not hold the evidence of a gate that the release passed.
     """
     reliances, moment = [], judged_at or ledger.now()
+    passed_on = bundle.evidence_digests(signed.promotion.files)
     for gate in signed.promotion.gates:
-        for case in cases.read_cases(ledger, signed.promotion.run, gate)[-1:]:
-            waived = _longest_waivers(case, ledger, governance)
-            failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
-            reliances += [_failed_check(gate, name, waived.get(name), moment) for name in failed]
+        case = cases.require_case(ledger, signed.promotion.run, gate, passed_on.get(gate))
+        failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
+        waived = _longest_waivers(case, passed_on, ledger, governance) if failed else {}
+        reliances += [_failed_check(gate, name, waived.get(name), moment) for name in failed]
     return reliances
 
 
@@ -111,7 +123,7 @@ def _open_incident(
     return incidents.open_incident_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 
-def _failed_check(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> FailedCheck:
+def _failed_check(gate: GateName, check: str, waiver: SignedDecision | None, moment: datetime) -> FailedCheck:
     if waiver is None:
         return FailedCheck(gate=gate, check=check, who="", reason="", expires=None, entry=None, counts=False)
     said = waiver.decision
@@ -122,31 +134,38 @@ def _failed_check(gate: GateName, check: str, waiver: Decided | None, moment: da
     )
 
 
-def _longest_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
-    longest: dict[str, Decided] = {}
-    for each in _valid_waivers(case, ledger, governance):
+def _longest_waivers(
+    case: GateCase, passed_on: Mapping[GateName, str], ledger: Ledger, governance: Governance
+) -> dict[str, SignedDecision]:
+    longest: dict[str, SignedDecision] = {}
+    for each in _valid_waivers(case, passed_on, ledger, governance):
         for name in each.decision.checks:
             longest[name] = max(longest.get(name, each), each, key=_expiry_time)
     return longest
 
 
-def _expiry_time(each: Decided) -> datetime:
+def _expiry_time(each: SignedDecision) -> datetime:
     assert each.decision.expires is not None
     return each.decision.expires
 
 
-def _valid_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> list[Decided]:
-    decisions, withdrawn = list[Decided](), set[str]()
-    for entry in ledger.entries(ENTRY_KIND, case.evidence.subject.sha256):
-        try:
-            signed = read_decision(entry, governance)
-        except HallmarkError:
-            continue
-        if signed.decision.gate == case.evidence.gate:
-            decisions.append(signed)
-            withdrawn |= set(signed.decision.withdraws)
-    return [
-        each
-        for each in decisions
-        if each.decision.verb == "waive" and each.decision.expires and each.sha256 not in withdrawn
-    ]
+def _valid_waivers(
+    case: GateCase, passed_on: Mapping[GateName, str], ledger: Ledger, governance: Governance
+) -> list[SignedDecision]:
+    """Return the waivers that count at a gate, including those that have expired since."""
+    rules = replace(governance, policy=_policy_of(case, governance))
+    try:
+        before_any_expiry = case.opening_entry.time
+        judged = verify_decisions(case, ledger, rules, before_any_expiry, passed_on)
+    except InputError:  # neither an adoption nor the policy in force has the gate
+        return []
+    return [each.signed for each in judged if each.signed and each.decision and each.decision.verb == "waive"]
+
+
+def _policy_of(case: GateCase, governance: Governance) -> Policy:
+    """Return the adopted policy under which a gate was opened; the policy in force if that one was not adopted."""
+    wanted = case.evidence.policy_sha256
+    if wanted == governance.policy_sha256:
+        return governance.policy
+    adopted = (adoption.read_adoption(envelope).policy for envelope in reversed(governance.chain))
+    return next((policy for policy in adopted if policy.digest() == wanted), governance.policy)

@@ -31,9 +31,11 @@ from typing import Final, Literal
 
 from tasks.core import files
 from tasks.core.documents.document import Document
+from tasks.core.errors import Refused, raise_machine_fault
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
 from tasks.registry.release import contents, provenance
+from tasks.trust.gate_statement import GateName
 
 TYPE: Final = "urn:hallmark:release:v1"
 RELEASES_FOLDER = "releases"
@@ -66,6 +68,15 @@ class ReleaseFiles(Document):
     files: dict[str, Sha256]
 
 
+def evidence_path(gate: GateName) -> str:
+    return f"{ATTESTATIONS}/evidence/{gate}.json"
+
+
+def evidence_digests(listing: Mapping[str, str]) -> dict[GateName, str]:
+    """Return the SHA-256 of the evidence on which a release passed each gate, by gate."""
+    return {Path(name).stem: digest for name, digest in files_below(listing, f"{ATTESTATIONS}/evidence").items()}
+
+
 def release_folder(state: Path, label: str) -> Path:
     return state / RELEASES_FOLDER / label
 
@@ -78,6 +89,31 @@ def list_digests(bundle: Path) -> dict[str, str]:
     """
     listed = sorted(set(contents.file_names(bundle)) - UNLISTED_FILES)
     return {name: files.sha256_file(bundle / name) for name in listed}
+
+
+def read_listed_file(folder: Path, name: str, listing: Mapping[str, str]) -> bytes:
+    """Read a file of a release once, and verify that it has the digest in the promotion statement.
+
+    Args:
+        folder: Folder of the release.
+        name: Path of the file in that folder.
+        listing: SHA-256 of every file of the release, from a verified promotion statement.
+
+    Raises:
+        Refused: The file is missing, is not listed, or was changed.
+        Unavailable: The machine lacks memory or file descriptors, or its disk fails.
+    """
+    try:
+        with files.open_regular_file(folder / name) as file:
+            data = file.read()
+    except OSError as error:
+        raise_machine_fault(folder / name, error)
+        raise Refused(
+            f"{folder / name} cannot be read ({error.strerror}), and the release has it; restore it"
+        ) from None
+    if files.sha256_bytes(data) != listing.get(name):
+        raise Refused(f"{folder / name} is not the file that was promoted; restore it")
+    return data
 
 
 def files_below(listing: Mapping[str, str], folder: str) -> dict[str, str]:

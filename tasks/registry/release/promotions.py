@@ -208,6 +208,12 @@ def _verified_entries(entries: list[Entry], governance: Governance, name: str) -
     return Promotions(tuple(valid), tuple(problems))
 
 
+def is_recorded(ledger: Ledger, signed: SignedPromotion) -> bool:
+    """Return whether the ledger has this promotion statement, valid or not."""
+    envelopes = (entry.body.get("envelope") for entry in ledger.entries(PROMOTION_KIND, signed.promotion.name))
+    return any(isinstance(each, dict) and dsse.envelope_digest(each) == signed.sha256 for each in envelopes)
+
+
 def replaced_release(champion: SignedPromotion | None) -> Replaced | None:
     return Replaced(release=champion.promotion.label, tier=champion.promotion.tier) if champion else None
 
