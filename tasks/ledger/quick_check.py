@@ -4,10 +4,11 @@ The number of entries, the last entry and the size of the tree are compared with
 head. Then entries are hashed again: each block is verified against the head by one inclusion path, and the entries
 after the head against the tree. The quick check, before a command shows something, verifies at most BLOCKS_TO_VERIFY
 blocks. In a longer ledger, these are the newest block and a random sample of the others, so that a changed entry is
-noticed after some checks. Before something is done, every entry is verified.
+noticed after some checks. Before something is done, every entry is verified, and that no index hides one from a reader
+(access_paths.py).
 
-The head is the newest one that was signed on this machine. A machine that has signed none uses the newest one in the
-configured places. No state is stored between two checks, because an attacker who can write to the ledger could write to
+The head of the quick check is the newest one that was signed on this machine. Before something is done, it is the
+newest one of this machine and of the configured places. No state is stored between two checks, because an attacker who can write to the ledger could write to
 that state too. `hallmark ledger verify` (ledger_verification.py) also verifies documents and every head.
 """
 
@@ -70,11 +71,15 @@ def find_problems(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = Fal
 
 
 def _newest_known_head(keyholder: LedgerKeys, search_places: bool) -> Head | None:
-    head = publication.newest_head(keyholder)
-    return publication.newest_head_in_places(keyholder) if head is None and search_places else head
+    known = [publication.newest_head(keyholder)]
+    if search_places:
+        known.append(publication.newest_head_in_places(keyholder))
+    return max(filter(None, known), key=lambda head: head.size, default=None)
 
 
 def _find_problems(ledger: Ledger, head: Head | None, every_entry: bool) -> Iterator[str]:
+    if every_entry:
+        yield from ledger.access_problems()
     tree, last, count = ledger.frontier(), ledger.last_seq(), ledger.count_entries()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"

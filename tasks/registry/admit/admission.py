@@ -5,8 +5,8 @@ newest valid promotion statement of the environment decides which release is ser
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
 then admitted again, and the admission records are stored and delivered later. The same applies if the ledger was
-changed (`quick_check.py`). If the ledger lacks the statement of the last admission, the ledger has been rolled back.
-The release in that statement is then still served, and an incident is opened.
+changed or cannot be checked (`quick_check.py`). If the ledger lacks the statement of the last admission, the ledger has
+been rolled back. The release in that statement is then still served, and an incident is opened.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ class AdmittedRelease:
     inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
     ledger_unavailable: bool
-    """Whether the ledger is unavailable or was changed, so that a newer promotion statement may exist."""
+    """Whether the ledger is unavailable, was changed or cannot be checked, so that a newer statement may exist."""
 
 
 def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -> AdmittedRelease:
@@ -73,7 +73,7 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
             changed, and the model was not admitted on this machine before.
         Unavailable: The ledger cannot be reached or written, and the release was not admitted on this machine before.
     """
-    return _admit(ledger, governance, name, server, _ledger_problems(ledger, governance))
+    return _admit(ledger, governance, name, server, _ledger_doubt(ledger, governance))
 
 
 def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRelease:
@@ -87,26 +87,26 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> AdmittedRe
     def stored() -> Governance:
         return last_admission.stored_governance(folder, state, name)
 
-    problems: list[str] = []
+    doubt: HallmarkError | None = None
     try:
         ledger.prepare_tables()
         governed, _ = in_force.read_in_force(folder, state, ledger)
-        problems = _ledger_problems(ledger, governed)
+        doubt = _ledger_doubt(ledger, governed)
     except Unavailable:
         governed = stored()
     except (InputError, Refused) as error:  # somebody may have hidden or changed the adoptions
-        governed, problems = _stored_or(error, stored), [str(error)]
+        governed, doubt = _stored_or(error, stored), quick_check.changed_error([str(error)])
     else:
-        governed = _stored_or(quick_check.changed_error(problems), stored) if problems else governed
-    return _admit(ledger, governed, name, server, problems)
+        governed = _stored_or(doubt, stored) if doubt else governed
+    return _admit(ledger, governed, name, server, doubt)
 
 
 def _admit(
-    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
+    ledger: Ledger, governance: Governance, name: str, server: str, ledger_doubt: HallmarkError | None
 ) -> AdmittedRelease:
     about: dict[str, object] = {"server": server, "statement": None}
     try:
-        newest, away = _newest_statement(ledger, governance, name, server, ledger_problems)
+        newest, away = _newest_statement(ledger, governance, name, server, ledger_doubt)
         about["statement"] = newest.sha256 if newest else None
         if newest is None:
             where = governance.policy.environment
@@ -124,16 +124,17 @@ def _admit(
     return admitted
 
 
-def _ledger_problems(ledger: Ledger, governance: Governance) -> list[str]:
-    """Return the problems of the ledger; empty if it cannot be read, which its readers notice themselves."""
+def _ledger_doubt(ledger: Ledger, governance: Governance) -> HallmarkError | None:
+    """Return the error why nothing new is admitted by this ledger: it was changed, or it cannot be checked."""
     try:
-        return quick_check.find_problems(ledger, governance, every_entry=True)
-    except Unavailable:
-        return []
+        quick_check.require_unchanged(ledger, governance)
+    except (Refused, Unavailable) as error:
+        return error
+    return None
 
 
 def _newest_statement(
-    ledger: Ledger, governance: Governance, name: str, server: str, ledger_problems: list[str]
+    ledger: Ledger, governance: Governance, name: str, server: str, ledger_doubt: HallmarkError | None
 ) -> tuple[SignedPromotion | None, bool]:
     """Return the newest known promotion statement, and whether it comes from the last admission, not the ledger."""
     try:
@@ -145,9 +146,8 @@ def _newest_statement(
     if last := last_admission.stored_statement_if_newer(governance, name, newest):
         ledger_rollback.store_rollback_record(governance, last, newest, server)
         return last, True
-    if ledger_problems:
-        changed = quick_check.changed_error(ledger_problems)
-        return _stored_or(changed, lambda: last_admission.read_statement(governance, name)), True
+    if ledger_doubt:
+        return _stored_or(ledger_doubt, lambda: last_admission.read_statement(governance, name)), True
     return newest, False
 
 
