@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.graph import GATES
 from tasks.gates import cases, signed_request
-from tasks.gates.cases import GateCase, OpenedGate
+from tasks.gates.cases import GateCase
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import all_rules, other_decisions
 from tasks.gates.rules.claim import DecisionClaim
@@ -54,13 +54,14 @@ def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dic
         for earlier in cases.read_cases(ledger, evidence.run, gate)[-1:]:
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closing_entry and asked == (evidence.tier, evidence.policy_sha256):
-                results = verify_decisions(earlier, ledger, governance, earlier.closing_entry.time)
+                closed_at = governance.recorded_at(earlier.closing_entry)
+                results = verify_decisions(earlier, ledger, governance, closed_at)
                 roles = other_decisions.first_roles([w.decision for w in results if w.decision], roles)
     return roles
 
 
-def gate_deadline(case: OpenedGate, asked: GateRules) -> datetime:
-    return case.opening_entry.time + timedelta(days=asked.deadline_days)
+def gate_deadline(opened_at: datetime, asked: GateRules) -> datetime:
+    return opened_at + timedelta(days=asked.deadline_days)
 
 
 def _verify_decision(
@@ -85,6 +86,7 @@ def _claim(
     closings = [
         each.closing_entry for each in (own, case) if each.closing_entry and each.closing_entry.seq < signed.entry.seq
     ]
+    opened_at = max(own.opened_at, governance.recorded_at(own.opening_entry))
     return DecisionClaim(
         decision=signed.decision,
         person=signed.person,
@@ -95,10 +97,10 @@ def _claim(
         own_evidence=own.evidence,
         policy=governance.policy,
         effective_at=signed.effective_at,
-        recorded_at=signed.entry.time,
+        recorded_at=signed.recorded_at,
         now=now,
-        opened_at=own.opening_entry.time,
-        deadline=gate_deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
+        opened_at=opened_at,
+        deadline=gate_deadline(opened_at, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
         closing_entry=next(iter(closings), None),
     )
 

@@ -56,7 +56,7 @@ def _postgres_problems(connection: Connection) -> Iterator[str]:
             yield f"{ENTRIES.name} is no plain table, so what is read in it may depend on the query"
         if row_security:
             yield f"row-level security is enabled on {ENTRIES.name}, so what is read in it may depend on the query"
-    expected = {"seq": ("bigint", "")} | {each: ("text", "") for each in ("time", "kind", "subject", "body")}
+    expected = {"seq": ("bigint", "")} | dict.fromkeys(("time", "kind", "subject", "body"), ("text", ""))
     columns = {column: (kind, generated) for column, kind, generated in connection.execute(_POSTGRES_COLUMNS, name)}
     if wrong := sorted(each for each in expected if columns.get(each) != expected[each]):
         yield f"columns of {ENTRIES.name} have another type than Hallmark gave them: {', '.join(wrong)}"

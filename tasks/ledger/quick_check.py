@@ -8,8 +8,9 @@ noticed after some checks. Before something is done, every entry is verified, an
 (access_paths.py).
 
 The head of the quick check is the newest one that was signed on this machine. Before something is done, it is the
-newest one of this machine and of the configured places. No state is stored between two checks, because an attacker who can write to the ledger could write to
-that state too. `hallmark ledger verify` (ledger_verification.py) also verifies documents and every head.
+newest one of this machine and of the configured places. No state is stored between two checks, because an attacker who
+can write to the ledger could write to that state too. `hallmark ledger verify` (ledger_verification.py) also verifies
+documents and every head.
 """
 
 import random

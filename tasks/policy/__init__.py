@@ -19,6 +19,7 @@ A change comes into force once the people named in the previous policy have sign
     machine_keys.py      check that an adoption keeps the keys of machines
     adoption_entries.py  proposals, signatures and adoptions in the ledger
     in_force.py          governance in force, verified from the root key at each reading
+    signed_times.py      times before which a ledger entry cannot have been recorded
     signed_document.py   verification of signed entries, the same for every kind
     signed_entry.py      recording of signed entries: signed first, then compared and recorded
 """

@@ -165,7 +165,7 @@ def root_fingerprints(ledger: Ledger) -> list[str]:
     """Return the fingerprints of the root keys that adoptions in the ledger name, without verifying signatures."""
     fingerprints = dict[str, None]()
     for entry in ledger.readable_entries(ADOPTED):
-        with suppress(HallmarkError, ValueError):
+        with suppress(HallmarkError):
             fingerprints[keys.fingerprint(adoption.read_adoption(_envelope(entry.body)).root)] = None
     return list(fingerprints)
 
@@ -217,7 +217,7 @@ def _verify_rows(
                 adoption.require_signatures(
                     envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time)
                 )
-        except (HallmarkError, ValueError) as error:  # ValueError for a body that has no canonical form
+        except HallmarkError as error:
             reasons.append(f"entry {row.seq} of the ledger adopts nothing here: {error}")
             continue
         chain.append((entry, in_force))

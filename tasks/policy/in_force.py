@@ -21,6 +21,7 @@ from tasks.policy.adoption_entries import AdoptionChain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
 from tasks.policy.policy import Policy
+from tasks.policy.signed_times import SignedTime
 from tasks.trust.statement_checks import statements_changed_error
 
 GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
@@ -70,7 +71,10 @@ def governance_of_chain(folder: Path, state: Path, chain: AdoptionChain) -> Gove
     """Return the governance that a chain of adoptions leads to; None if nothing was adopted."""
     if chain.in_force is None:
         return None
-    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes)
+    times = tuple(
+        SignedTime(entry.seq - 1, adopted.time) for entry, adopted in zip(chain.entries, chain.adoptions, strict=True)
+    )
+    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes, times)
 
 
 def require_unchanged_ledger(ledger: Ledger, governance: Governance) -> None:

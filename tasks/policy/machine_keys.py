@@ -17,7 +17,9 @@ def require_machine_keys_kept(people: People, before: Adoption | None) -> None:
     Raises:
         Refused: A machine's key is missing.
     """
-    for name in MACHINES if before else ():
+    if before is None:
+        return
+    for name in MACHINES:
         kept = {key.fingerprint for key in people.keys_of_machine(name)}
         lost = [key.fingerprint for key in before.people.keys_of_machine(name) if key.fingerprint not in kept]
         if lost:

@@ -1,17 +1,15 @@
 """Heads that somebody who acts compares the ledger with: the newest of this machine and of the places."""
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tasks.core.json_text import canonical_json
 from tasks.ledger import quick_check
 from tasks.ledger.heads import heads, publication
 from tests.governed.house import PEOPLE, House, reload
 from tests.ledger.publishing import append, edit, published
-from tests.ledger.test_heads_forged import forged, other_key, rekeyed
+from tests.ledger.test_heads_forged import other_key, rekeyed
 
 
 def problems(house: House) -> list[str]:
@@ -34,7 +32,7 @@ def test_a_machine_that_signed_an_early_head_looks_at_the_places_too(kept: House
     assert "it ends at entry 4, and the newest signed head has 6 entries" in problem
 
 
-@pytest.mark.attack(rights="database", stopped="a head by a key that the ledger knows nothing of is no head to pass over")
+@pytest.mark.attack(rights="database", stopped="a head by a key that the ledger does not know is not passed over")
 def test_a_ledger_cut_to_before_the_adoption_of_the_key_of_its_heads_shows(kept: House, away: Path) -> None:
     old = kept.line("ledger")
     rekeyed(kept, "valid_before: 2026-01-01")

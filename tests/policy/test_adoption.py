@@ -343,9 +343,7 @@ def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: E
 def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) -> None:
     line = house.line("owner")
     held = f"id: owner, keys: [{{public_key: '{line}', {was}}}, '{house.line('demo-owner')}'],"
-    people = PEOPLE.replace("id: owner,", held).replace(
-        "id: demo-owner,", f"id: demo-owner, keys: ['{new_line()}'],"
-    )
+    people = PEOPLE.replace("id: owner,", held).replace("id: demo-owner,", f"id: demo-owner, keys: ['{new_line()}'],")
     adopt(house, "risk-one", people=people)
     with pytest.raises(Refused, match=f"{told}.* and would count again"):
         adopt(house, "risk-one", people=people.replace(f", {was}", ""))
@@ -378,7 +376,8 @@ def test_junk_in_the_ledger_is_passed_over(house: House) -> None:
 )
 def test_one_appended_row_stops_no_adoption(house: House, kind: str, time: str, body: str) -> None:
     stamp = time or house.ledger.entries()[-1].model_dump(mode="json")["time"]
-    raw(house, f"INSERT INTO hallmark_ledger SELECT max(seq) + 1, '{stamp}', '{kind}', 'x', '{body}' FROM hallmark_ledger")
+    row = f"max(seq) + 1, '{stamp}', '{kind}', 'x', '{body}'"
+    raw(house, f"INSERT INTO hallmark_ledger SELECT {row} FROM hallmark_ledger")
     assert quick_check.find_problems(house.ledger, house.governance, every_entry=True) == []
     assert rows(house) == 100
     assert adoption_entries.root_fingerprints(house.ledger) == [root(house)]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import ledger_signs
 from tasks.core.errors import Refused, Unavailable
 from tasks.gates import signed_decision
 from tasks.ledger import quick_check
@@ -127,6 +128,15 @@ def test_with_heads_that_nobody_can_read_a_new_server_is_given_nothing(succeeded
     loop_heads(succeeded)
     with pytest.raises(Unavailable, match="heads cannot be used"):
         admission.admit(succeeded.ledger, succeeded.governance, NAME)
+
+
+def test_heads_that_nobody_can_read_are_told_before_a_command(released: House) -> None:
+    root = released.checkout()
+    adopt(released.governance.folder, released.state, released.ledger, "root")
+    assert ledger_signs.tampering_signs(root) == []
+    loop_heads(released)
+    (sign,) = ledger_signs.tampering_signs(root)
+    assert sign.startswith("it cannot be checked: ") and "heads cannot be used" in sign
 
 
 def test_in_a_long_ledger_every_entry_is_looked_at_before_something_is_done(
