@@ -13,7 +13,8 @@ def tampering_signs(checkout: Path) -> list[str]:
     """Return descriptions of signs that a checkout's ledger was tampered with; empty if there are none.
 
     The check is quick, because it reads only a part of a long ledger (tasks/ledger/quick_check.py). It does not report
-    a ledger that cannot be reached or does not exist yet; this is left to the caller.
+    a ledger that cannot be reached or does not exist yet; this is left to the caller. It reports signed heads that
+    cannot be read, because without them a change would not be noticed.
 
     Raises:
         InputError: The root of trust differs from the one that the environment or this checkout names.
@@ -29,6 +30,9 @@ def tampering_signs(checkout: Path) -> list[str]:
         if not ledger.count_entries():
             return []
         governed, _ = in_force.read_in_force(checkout / "infra" / "governance", state, ledger)
-        return quick_check.find_problems(ledger, governed)
     except Unavailable:
         return []
+    try:
+        return quick_check.find_problems(ledger, governed)
+    except Unavailable as error:
+        return [f"it cannot be checked: {error}"]

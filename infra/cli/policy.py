@@ -26,6 +26,7 @@ from tasks.policy import (
 )
 from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
 from tasks.policy.governance import Governance
+from tasks.policy.machine_keys import require_machine_keys_kept
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.runs.checkout import Checkout
@@ -141,6 +142,7 @@ def adopt(
     fact_names_check.require_known_facts(policy, given / "policy.yaml", governed.policy if governed else None)
     # Without an adoption in force, the proposed people have the ledger's key: somebody may have hidden the adoptions.
     quick_check.require_unchanged(ledger, governed or Governance(given, policy, people, here.state))
+    require_machine_keys_kept(people, chain.newest_adoption)
     changes, hints = _describe_changes(chain, policy, people), _hints(policy, people, here.state)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")

@@ -5,6 +5,7 @@ run's requester and the required roles.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from tasks.core.documents.document import document_error_message
@@ -43,6 +44,9 @@ class OpenedGate:
     sha256: str
     closing_entry: Entry | None
     """Ledger entry that closed the gate; None if the gate is open. Decisions after this entry are not valid."""
+    opened_at: datetime
+    """Time of the opening entry, or of an earlier opening of the run's gate if that is later. So a copy of an opening
+    that is dated back has no effect."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def read_cases(ledger: Ledger, run: str | None = None, gate: GateName | None = N
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
     closed = _closings(ledger, run)
     closings = [closed.get((entry.subject, entry.body.get(DIGEST_KEY))) for entry in asked]
-    return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
+    return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, _opening_times(asked), strict=True)]
 
 
 def readable_cases(ledger: Ledger, run: str, gate: GateName) -> list[GateCase]:
@@ -194,7 +198,17 @@ def cases_or_errors(opening_entries: list[Entry], ledger: Ledger) -> list[GateCa
 
 
 def open_case(entry: Entry, document: bytes) -> GateCase:
-    return _case(entry, document, None)
+    return _case(entry, document, None, entry.time)
+
+
+def _opening_times(asked: list[Entry]) -> list[datetime]:
+    newest: dict[tuple[str, str], datetime] = {}
+    times = []
+    for entry in asked:
+        gate = (entry.subject, str(entry.body.get("gate")))
+        newest[gate] = max(entry.time, newest.get(gate, entry.time))
+        times.append(newest[gate])
+    return times
 
 
 def _with_closing(case: GateCase, closed: dict[tuple[str, Any], Entry]) -> GateCase:
@@ -211,7 +225,7 @@ def _is_closing_of(opening: Entry, closing: Entry | None) -> bool:
     return closing is not None and closing.seq > opening.seq
 
 
-def _case(entry: Entry, document: bytes, closed: Entry | None) -> GateCase:
+def _case(entry: Entry, document: bytes, closed: Entry | None, opened_at: datetime) -> GateCase:
     try:
         evidence = Evidence.from_bytes(document)
     except ValueError as error:
@@ -224,4 +238,4 @@ def _case(entry: Entry, document: bytes, closed: Entry | None) -> GateCase:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match what it says")
     if entry.subject != evidence.run:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
-    return GateCase(entry, evidence, sha256, closed if _is_closing_of(entry, closed) else None)
+    return GateCase(entry, evidence, sha256, closed if _is_closing_of(entry, closed) else None, opened_at)

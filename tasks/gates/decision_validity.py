@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.graph import GATES
 from tasks.gates import cases, signed_request
-from tasks.gates.cases import GateCase, OpenedGate
+from tasks.gates.cases import GateCase
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import all_rules, other_decisions
 from tasks.gates.rules.claim import DecisionClaim
@@ -81,7 +81,8 @@ def earlier_roles(
         for earlier in _earlier_case(gate, evidence.run, ledger, passed_on):
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closing_entry and asked == (evidence.tier, evidence.policy_sha256):
-                results = verify_decisions(earlier, ledger, governance, earlier.closing_entry.time, passed_on)
+                closed_at = governance.recorded_at(earlier.closing_entry)
+                results = verify_decisions(earlier, ledger, governance, closed_at, passed_on)
                 roles = other_decisions.first_roles([w.decision for w in results if w.decision], roles)
     return roles
 
@@ -92,8 +93,8 @@ def _earlier_case(gate: GateName, run: str, ledger: Ledger, passed_on: Mapping[G
     return [cases.require_case(ledger, run, gate, passed_on[gate])] if gate in passed_on else []
 
 
-def gate_deadline(case: OpenedGate, asked: GateRules) -> datetime:
-    return case.opening_entry.time + timedelta(days=asked.deadline_days)
+def gate_deadline(opened_at: datetime, asked: GateRules) -> datetime:
+    return opened_at + timedelta(days=asked.deadline_days)
 
 
 def _verify_decision(
@@ -118,6 +119,7 @@ def _claim(
     closings = [
         each.closing_entry for each in (own, case) if each.closing_entry and each.closing_entry.seq < signed.entry.seq
     ]
+    opened_at = max(own.opened_at, governance.recorded_at(own.opening_entry))
     return DecisionClaim(
         decision=signed.decision,
         person=signed.person,
@@ -128,10 +130,10 @@ def _claim(
         own_evidence=own.evidence,
         policy=governance.policy,
         effective_at=signed.effective_at,
-        recorded_at=signed.entry.time,
+        recorded_at=signed.recorded_at,
         now=now,
-        opened_at=own.opening_entry.time,
-        deadline=gate_deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
+        opened_at=opened_at,
+        deadline=gate_deadline(opened_at, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
         closing_entry=next(iter(closings), None),
     )
 

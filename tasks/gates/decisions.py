@@ -271,7 +271,7 @@ def _claim(
         effective_at=now,
         recorded_at=now,
         now=now,
-        deadline=gate_deadline(case, governance.policy.gate(evidence.tier, evidence.gate)),
+        deadline=gate_deadline(case.opened_at, governance.policy.gate(evidence.tier, evidence.gate)),
         closing_entry=case.closing_entry,
     )
 

@@ -123,7 +123,7 @@ def gate_status(
         checks=checks,
         decisions=[_decision_status(w) for w in results],
         waiting_for=missing,
-        deadline=gate_deadline(case, rules),
+        deadline=gate_deadline(case.opened_at, rules),
         as_of=max((w.entry.seq for w in results), default=case.opening_entry.seq),
     )
 
@@ -205,7 +205,7 @@ def _gate_state(
         return "passed"
     if hopeless:
         return "failed"
-    if (case.closing_entry.time if case.closing_entry else now) > gate_deadline(case, rules):
+    if (case.closing_entry.time if case.closing_entry else now) > gate_deadline(case.opened_at, rules):
         return "expired"
     return "failed" if case.closing_entry else "waiting"
 

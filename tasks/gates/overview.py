@@ -74,5 +74,5 @@ def _status(
         case = cases.open_case(entry, document)
         return gates.judge_case(case, ledger, governed(case.evidence), now)
     governance = governed(summary)
-    asked = OpenedGate(entry, summary, str(entry.body.get(DIGEST_KEY)), None)
+    asked = OpenedGate(entry, summary, str(entry.body.get(DIGEST_KEY)), None, entry.time)
     return gates.gate_status(asked, gates.rules_for_gate(summary, governance), [], governance, now)

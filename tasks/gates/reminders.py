@@ -26,7 +26,7 @@ def record_due_notices(ledger: Ledger, governance: Governance, case: GateCase) -
         Refused: The gate cannot be judged under this policy.
     """
     rules, now = governance.policy.gate(case.evidence.tier, case.evidence.gate), ledger.now()
-    if not _due_notices(ledger, case, rules, now) and now <= gate_deadline(case, rules):
+    if not _due_notices(ledger, case, rules, now) and now <= gate_deadline(case.opened_at, rules):
         return []
     with ledger.transaction():
         standing = judge_gate(case.evidence, ledger, governance, now)

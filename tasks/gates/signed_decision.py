@@ -61,6 +61,8 @@ class SignedDecision:
     """Verified decision. Its key was valid at `effective_at`."""
 
     entry: Entry
+    recorded_at: datetime
+    """Time at which the entry counts as recorded (tasks/policy/signed_times.py)."""
     decision: Decision
     person: Person
     sha256: str
@@ -71,11 +73,11 @@ class SignedDecision:
 
     @property
     def effective_at(self) -> datetime:
-        """Time from which the decision is valid: its signing time or its ledger entry's time, whichever is later.
+        """Time from which the decision is valid: the time of its signing or of its recording, whichever is later.
 
         Backdating therefore has no effect.
         """
-        return max(self.entry.time, self.decision.time)
+        return max(self.recorded_at, self.decision.time)
 
 
 def decision_statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
@@ -94,7 +96,15 @@ def read_decision(entry: Entry, governance: Governance) -> SignedDecision:
         raise Refused("the statement names other subjects than one output and its evidence")
     stage = stages[0]
     return SignedDecision(
-        entry, decision, person, signed.sha256, signed.keyid, stage, subjects[stage], subjects[evidence_name]
+        entry,
+        governance.recorded_at(entry),
+        decision,
+        person,
+        signed.sha256,
+        signed.keyid,
+        stage,
+        subjects[stage],
+        subjects[evidence_name],
     )
 
 

@@ -173,7 +173,11 @@ def request_for_run(ledger: Ledger, governance: Governance, run: str) -> Recorde
     for entry in ledger.entries(ENTRY_KIND, run):
         envelope = entry.body.get("envelope")
         try:
-            signed = verify_request(envelope, governance, entry.time) if isinstance(envelope, dict) else None
+            signed = (
+                verify_request(envelope, governance, governance.recorded_at(entry))
+                if isinstance(envelope, dict)
+                else None
+            )
         except HallmarkError:
             continue
         if signed is not None and signed.request.run_id == run:

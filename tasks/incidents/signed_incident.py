@@ -125,7 +125,7 @@ def read_closing(entry: Entry, opening_statement: Opening, governance: Governanc
     person = governance.people.get(said.person) if said else None
     if said is None or person is None or said.cause != opening_statement.cause:
         return None
-    return None if closing_obstacle(opening_statement, person, max(entry.time, said.time)) else said
+    return None if closing_obstacle(opening_statement, person, max(governance.recorded_at(entry), said.time)) else said
 
 
 def closing_obstacle(opening_statement: Opening, person: Person, moment: datetime) -> str:

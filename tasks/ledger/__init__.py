@@ -6,6 +6,7 @@ ledger.py               the ledger: entries, attached documents and the tree ove
 tables.py               SQL statements for SQLite and Postgres
 schema.py               names and columns of the tables
 guards.py               triggers that keep the tables append-only
+access_paths.py         check that no index, view or policy hides entries from readers
 earlier_format.py       detection of a ledger that an early commit wrote in another format
 entry.py                an entry as a row, as a leaf of the tree and as an object
 attachments.py          documents attached to entries, and their compression

@@ -11,7 +11,7 @@ a Merkle tree whose signed heads are published elsewhere (heads/).
 import os
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -202,11 +202,22 @@ class Ledger:
             rows = self._tables.rows(connection, after, upto, kind, subject)
         return [ledger_entry.entry_from_row(row) for row in rows]
 
+    def readable_entries(self, kind: str) -> list[Entry]:
+        """Return the entries of a kind, oldest first, without the malformed ones, which Hallmark cannot have written.
+
+        For readers that verify each entry anyway, so that one malformed entry does not hide the others.
+        """
+        entries = []
+        for row in self.rows_about(kind):
+            with suppress(Refused):
+                entries.append(ledger_entry.entry_from_row(row))
+        return entries
+
     def subjects(self, kind: str) -> list[str]:
         with self._reading() as connection:
             return self._tables.subjects(connection, kind)
 
-    def rows_about(self, kind: str, subject: str) -> list[Row]:
+    def rows_about(self, kind: str, subject: str | None = None) -> list[Row]:
         with self._reading() as connection:
             return self._tables.rows(connection, 0, None, kind, subject)
 
@@ -311,6 +322,10 @@ class Ledger:
     def foreign_triggers(self) -> list[str]:
         with self._reading() as connection:
             return self._tables.foreign_triggers(connection)
+
+    def access_problems(self) -> list[str]:
+        with self._reading() as connection:
+            return self._tables.access_problems(connection)
 
     def now(self) -> datetime:
         """Return the current time in UTC, by the clock of the database server or, with SQLite, of this machine."""

@@ -44,7 +44,8 @@ def verify_ledger(
         last, beside = ledger.last_seq(), _StoredValues.from_ledger(ledger)
     walked = verify_entries(ledger.rows_with_documents(upto=last), known, on_progress)
     report = make_report(walked, known)
-    own = _database_findings(walked, beside)
+    own = [Finding(verdict="wrong", text=text) for text in ledger.access_problems()]
+    own += _database_findings(walked, beside)
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 

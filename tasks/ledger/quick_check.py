@@ -4,11 +4,13 @@ The number of entries, the last entry and the size of the tree are compared with
 head. Then entries are hashed again: each block is verified against the head by one inclusion path, and the entries
 after the head against the tree. The quick check, before a command shows something, verifies at most BLOCKS_TO_VERIFY
 blocks. In a longer ledger, these are the newest block and a random sample of the others, so that a changed entry is
-noticed after some checks. Before something is done, every entry is verified.
+noticed after some checks. Before something is done, every entry is verified, and that no index hides one from a reader
+(access_paths.py).
 
-The head is the newest one that was signed on this machine. A machine that has signed none uses the newest one in the
-configured places. No state is stored between two checks, because an attacker who can write to the ledger could write to
-that state too. `hallmark ledger verify` (ledger_verification.py) also verifies documents and every head.
+The head of the quick check is the newest one that was signed on this machine. Before something is done, it is the
+newest one of this machine and of the configured places. No state is stored between two checks, because an attacker who
+can write to the ledger could write to that state too. `hallmark ledger verify` (ledger_verification.py) also verifies
+documents and every head.
 """
 
 import random
@@ -30,14 +32,18 @@ ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask wh
 """Advice for a person who is told that the ledger was changed."""
 
 
-def require_unchanged(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = True) -> None:
+def require_unchanged(
+    ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = True, search_places: bool = True
+) -> None:
     """Raise an error if the ledger was changed. Call this before anything is done because of the ledger.
+
+    The arguments are those of `find_problems`.
 
     Raises:
         Refused: The ledger was changed.
         Unavailable: The database cannot be reached.
     """
-    if problems := find_problems(ledger, keyholder, every_entry):
+    if problems := find_problems(ledger, keyholder, every_entry, search_places and every_entry):
         raise changed_error(problems)
 
 
@@ -49,20 +55,23 @@ def problem_message(problem: str) -> str:
     return f"the ledger was changed by hand: {problem}"
 
 
-def find_problems(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = False) -> list[str]:
+def find_problems(
+    ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = False, search_places: bool = False
+) -> list[str]:
     """Check the ledger, and return the problems that are found as messages.
 
     Args:
         ledger: Ledger to check.
         keyholder: Holder of the ledger's public keys.
         every_entry: Whether to verify every entry, rather than a sample of a long ledger.
+        search_places: Whether to ask the configured places for heads, too.
 
     Raises:
         Unavailable: The database or the folder of heads cannot be read.
     """
     try:
         # Read the head first: one that another process signs later can cover entries that the transaction does not see.
-        head = _newest_known_head(keyholder, every_entry) if _has_ledger_keys(keyholder) else None
+        head = _newest_known_head(keyholder, search_places) if _has_ledger_keys(keyholder) else None
         with ledger.reading():
             return list(_find_problems(ledger, head, every_entry))
     except Refused as error:
@@ -70,11 +79,15 @@ def find_problems(ledger: Ledger, keyholder: LedgerKeys, every_entry: bool = Fal
 
 
 def _newest_known_head(keyholder: LedgerKeys, search_places: bool) -> Head | None:
-    head = publication.newest_head(keyholder)
-    return publication.newest_head_in_places(keyholder) if head is None and search_places else head
+    known = [publication.newest_head(keyholder)]
+    if search_places:
+        known.append(publication.newest_head_in_places(keyholder))
+    return max(filter(None, known), key=lambda head: head.size, default=None)
 
 
 def _find_problems(ledger: Ledger, head: Head | None, every_entry: bool) -> Iterator[str]:
+    if every_entry:
+        yield from ledger.access_problems()
     tree, last, count = ledger.frontier(), ledger.last_seq(), ledger.count_entries()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from tasks.core.databases import database, migrations
 from tasks.core.databases.migrations import Schema
 from tasks.core.errors import Refused
-from tasks.ledger import attachments, earlier_format
+from tasks.ledger import access_paths, attachments, earlier_format
 from tasks.ledger.entry import Entry, Row, parse_time_and_body
 from tasks.ledger.guards import foreign_triggers, guard_statements, missing_guards
 from tasks.ledger.open_questions import ASKED, CLOSED, OpenQuestions
@@ -255,6 +255,9 @@ class Tables:
 
     def foreign_triggers(self, connection: Connection) -> list[str]:
         return foreign_triggers(connection)
+
+    def access_problems(self, connection: Connection) -> list[str]:
+        return access_paths.access_problems(connection)
 
     @property
     def on_this_machine(self) -> bool:

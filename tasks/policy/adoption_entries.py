@@ -22,10 +22,11 @@ from typing import Any
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_time
-from tasks.core.json_text import canonical_json, parse
-from tasks.ledger.ledger import Entry, Ledger
+from tasks.ledger import entry as ledger_entry
+from tasks.ledger.ledger import Entry, Ledger, Row
 from tasks.policy import adoption
 from tasks.policy.adoption import Adoption, AdoptionInForce
+from tasks.policy.machine_keys import require_machine_keys_kept
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.trust import dsse, keys
@@ -163,7 +164,7 @@ def require_trusted_root(ledger: Ledger, state: Path) -> None:
 def root_fingerprints(ledger: Ledger) -> list[str]:
     """Return the fingerprints of the root keys that adoptions in the ledger name, without verifying signatures."""
     fingerprints = dict[str, None]()
-    for entry in ledger.entries(ADOPTED):
+    for entry in ledger.readable_entries(ADOPTED):
         with suppress(HallmarkError):
             fingerprints[keys.fingerprint(adoption.read_adoption(_envelope(entry.body)).root)] = None
     return list(fingerprints)
@@ -179,12 +180,9 @@ def read_chain(ledger: Ledger, root: str) -> AdoptionChain:
 
     Entries that cannot be verified are described in the chain's `problems`.
     """
-    entries = ledger.entries(ADOPTED)
-    rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
     proposed = _first_entry_times(_signature_entries(ledger))
-    verified, problems, foreign = _verify_rows(root, rows, tuple(proposed.items()))
-    by_seq = {entry.seq: entry for entry in entries}
-    counted = tuple(by_seq[seq] for seq, _ in verified)
+    verified, problems, foreign = _verify_rows(root, tuple(ledger.rows_about(ADOPTED)), tuple(proposed.items()))
+    counted = tuple(entry for entry, _ in verified)
     envelopes = tuple(entry.body["envelope"] for entry in counted)
     adoptions = tuple(in_force.adoption for _, in_force in verified)
     return AdoptionChain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
@@ -192,22 +190,23 @@ def read_chain(ledger: Ledger, root: str) -> AdoptionChain:
 
 @lru_cache(maxsize=8)
 def _verify_rows(
-    root: str, rows: tuple[tuple[int, datetime, bytes], ...], first_times: tuple[tuple[str, datetime], ...]
-) -> tuple[tuple[tuple[int, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the valid adoptions with their entries' sequence numbers, and the problems with all other entries.
+    root: str, rows: tuple[Row, ...], first_times: tuple[tuple[str, datetime], ...]
+) -> tuple[tuple[tuple[Entry, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the entries of the valid adoptions, and the problems with all other entries.
 
     Problems under this root key and under other root keys are returned separately. `first_times` contains the time of
     each statement's first entry. The result depends only on the arguments, so it can be cached.
     """
-    chain: list[tuple[int, AdoptionInForce]] = []
+    chain: list[tuple[Entry, AdoptionInForce]] = []
     first = dict(first_times)
     problems: list[str] = []
     foreign: list[str] = []
-    for seq, time, body in rows:
+    for row in rows:
         before = chain[-1][1] if chain else None
         reasons = problems
         try:
-            envelope = _envelope(parse(body))
+            entry = ledger_entry.entry_from_row(row)
+            time, envelope = entry.time, _envelope(entry.body)
             if keys.fingerprint(adoption.read_adoption(envelope).root) != root:
                 reasons = foreign
             in_force = adoption.verify_adoption(envelope, before, root)
@@ -219,9 +218,9 @@ def _verify_rows(
                     envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time)
                 )
         except HallmarkError as error:
-            reasons.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            reasons.append(f"entry {row.seq} of the ledger adopts nothing here: {error}")
             continue
-        chain.append((seq, in_force))
+        chain.append((entry, in_force))
     return tuple(chain), tuple(problems), tuple(foreign)
 
 
@@ -266,12 +265,11 @@ def _proposal_or_outcome(
     if before and (before.policy, before.people) == (policy, people):
         return SigningOutcome(chain.entries[-1], is_adopted=True, missing_text="")
     known = (each for each in _valid_proposals(ledger, chain.in_force, now) if each.is_for(policy, people))
-    if proposal := next(known, None):
-        return proposal
-    statement = _next_adoption(before, policy, people, signer, now)
-    adoption.require_succession(statement, before)
-    adoption.apply_adoption(statement, chain.in_force)
-    return Proposal(statement, [])
+    proposal = next(known, None) or Proposal(_next_adoption(before, policy, people, signer, now), [])
+    adoption.require_succession(proposal.adoption, before)
+    adoption.apply_adoption(proposal.adoption, chain.in_force)
+    require_machine_keys_kept(people, before)
+    return proposal
 
 
 def _record_signature(ledger: Ledger, chain: AdoptionChain, proposal: Proposal, part: dict[str, Any]) -> SigningOutcome:
@@ -383,7 +381,8 @@ def _valid_proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: date
 
 
 def _signature_entries(ledger: Ledger) -> list[Entry]:
-    return sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq)
+    entries = [*ledger.readable_entries(PROPOSED), *ledger.readable_entries(SIGNED)]
+    return sorted(entries, key=lambda entry: entry.seq)
 
 
 def _first_entry_times(entries: Iterable[Entry]) -> dict[str, datetime]:

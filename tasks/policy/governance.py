@@ -11,12 +11,14 @@ from typing import Any
 from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
+from tasks.ledger.ledger import Entry
 from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import staffing
 from tasks.policy.gate_rules import AUDITOR_ROLE
 from tasks.policy.people import MACHINES, OPTIONAL_MACHINES, MachineName, People, Person
 from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy
+from tasks.policy.signed_times import HeadTimes, SignedTime, newest_before
 from tasks.sources.sources import Source, Sources, find_location_variables
 from tasks.trust import keys, model_key, passkey, signing_keys, ssh_agent, validity
 from tasks.trust.keys import Signer
@@ -37,9 +39,21 @@ class Governance:
     Empty if policy and people were read from files that were not adopted, which only environment `local` allows.
     """
 
+    adopted_at: tuple[SignedTime, ...] = ()
+    """Times of these adoptions, oldest first."""
+
     @cached_property
     def policy_sha256(self) -> str:
         return self.policy.digest()
+
+    @cached_property
+    def _head_times(self) -> HeadTimes:
+        return HeadTimes(self)
+
+    def recorded_at(self, entry: Entry) -> datetime:
+        """Return the time at which an entry counts as recorded: its own, or a later signed one (signed_times.py)."""
+        time = max(entry.time, newest_before(self.adopted_at, entry.seq) or entry.time)
+        return self._head_times.newest_before(entry.seq, time) or time
 
     @property
     def is_local(self) -> bool:

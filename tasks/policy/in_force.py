@@ -21,6 +21,7 @@ from tasks.policy.adoption_entries import AdoptionChain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
 from tasks.policy.policy import Policy
+from tasks.policy.signed_times import SignedTime
 from tasks.trust.statement_checks import statements_changed_error
 
 GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
@@ -70,13 +71,22 @@ def governance_of_chain(folder: Path, state: Path, chain: AdoptionChain) -> Gove
     """Return the governance that a chain of adoptions leads to; None if nothing was adopted."""
     if chain.in_force is None:
         return None
-    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes)
+    times = tuple(
+        SignedTime(entry.seq - 1, adopted.time) for entry, adopted in zip(chain.entries, chain.adoptions, strict=True)
+    )
+    return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes, times)
 
 
-def require_unchanged_ledger(ledger: Ledger, governance: Governance) -> None:
+def require_unchanged_ledger(ledger: Ledger, governance: Governance, search_places: bool = True) -> None:
     """Verify every entry of the ledger before something is done that relies on it.
 
     The ledger's keys are those of the governance in force, also if `governance` comes from files that a run brought.
+
+    Args:
+        ledger: Ledger to verify.
+        governance: Governance of whoever does something.
+        search_places: Whether to ask the configured places for heads. Not in a transaction that writes, because a place
+            can be slow to answer.
 
     Raises:
         Refused: The ledger was changed.
@@ -86,7 +96,7 @@ def require_unchanged_ledger(ledger: Ledger, governance: Governance) -> None:
     if not governance.chain:
         with suppress(InputError):  # nothing was adopted
             keyholder = read_in_force(governance.folder, governance.state, ledger)[0]
-    quick_check.require_unchanged(ledger, keyholder)
+    quick_check.require_unchanged(ledger, keyholder, search_places=search_places)
 
 
 def require_still_in_force(ledger: Ledger, governance: Governance) -> None:

@@ -40,6 +40,12 @@ class KeyDirectory(Protocol):
     def keys_of(self, who: Person | MachineName) -> Sequence[Key]: ...
 
 
+class EntryDirectory(KeyDirectory, Protocol):
+    """Keys, and the times at which ledger entries count as recorded: a `Governance`."""
+
+    def recorded_at(self, entry: Entry, /) -> datetime: ...
+
+
 @dataclass(frozen=True)
 class SignedKind(Generic[SignedModel]):
     uri: str
@@ -71,8 +77,8 @@ class SignedDocument(Generic[SignedModel]):
     document: SignedModel
     person: Person | None
     effective_at: datetime
-    """Time from which the document is valid: its signing time or its ledger entry's time, whichever is later.
-    Backdating therefore has no effect."""
+    """Time from which the document is valid: its signing time or the time at which its ledger entry counts as recorded
+    (signed_times.py), whichever is later. Backdating therefore has no effect."""
     subjects: dict[str, str]
     envelope: dict[str, Any]
 
@@ -85,14 +91,14 @@ class SignedDocument(Generic[SignedModel]):
         return dsse.unverified_signers(self.envelope)[0]
 
 
-def verify_entry(entry: Entry, kind: SignedKind[SignedModel], signers: KeyDirectory) -> SignedDocument[SignedModel]:
+def verify_entry(entry: Entry, kind: SignedKind[SignedModel], signers: EntryDirectory) -> SignedDocument[SignedModel]:
     """Verify an entry and return its signed document.
 
     Raises:
         Refused: The entry is not a signed document of this kind, or the signature is not valid.
         InputError: The signer has no key.
     """
-    return verify_envelope(entry.body.get(kind.body_key), kind, signers, entry.time)
+    return verify_envelope(entry.body.get(kind.body_key), kind, signers, signers.recorded_at(entry))
 
 
 def verify_envelope(
@@ -104,7 +110,7 @@ def verify_envelope(
         envelope: Envelope to verify.
         kind: Kind of the document.
         signers: Keys of people and machines.
-        recorded_at: Time of the ledger entry that holds the envelope; None if there is no entry.
+        recorded_at: Time at which the ledger entry of the envelope counts as recorded; None if there is no entry.
 
     Raises:
         Refused: The envelope does not contain a signed document of this kind, or the signature is not valid.

@@ -107,6 +107,12 @@ def _located_problems(policy: Policy, people: People, at: datetime | None) -> It
             told = f"; passkeys sign no changes, and {', '.join(alone)} has nothing else" if alone else ""
             yield ["changes", what], f"each signs once, and {missing}{told}"
     for name, tier in policy.tiers.items():
+        if not _can_roll_back(tier):
+            yield (
+                ["tiers", name, "gates", "release"],
+                "nobody could order a rollback, since no role decides here; name one under `decisions`, or give the "
+                "tier `break_glass`",
+            )
         workers = len(people.keys_of_machine("worker")) or 1  # the key made by `hallmark init`
         if tier.machines > workers:
             yield (
@@ -128,6 +134,12 @@ def _auditor_problems(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
     wrong = f"role {AUDITOR_ROLE} reads and changes nothing; name another"
     yield from ((where, wrong) for where, role in asked if role == AUDITOR_ROLE)
+
+
+def _can_roll_back(tier: Tier) -> bool:
+    """Return whether a release could be rolled back. Those who decide at the release gate order it, or break_glass."""
+    release = tier.gates.get("release")
+    return release is None or bool(release.decisions or tier.break_glass)
 
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None, demo: bool) -> str:

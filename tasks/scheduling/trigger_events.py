@@ -90,7 +90,7 @@ def _governance_occasions(
     name: str, trigger: GovernanceChanged, since: datetime, context: TriggerContext
 ) -> Iterator[Occasion]:
     """Yield the verified adoptions that led to the governance in force. An invalid adoption starts no run."""
-    for entry in context.ledger.entries(adoption_entries.ADOPTED):
+    for entry in context.ledger.readable_entries(adoption_entries.ADOPTED):
         if entry.time > since and entry.body.get("envelope") in context.governance.chain:
             yield make_occasion(name, trigger, entry.subject[:16], "policy or people were adopted")
 

@@ -1,4 +1,4 @@
-"""A place of heads to which somebody else may write: it stops neither the other places nor a command."""
+"""A place of heads to which somebody else may write: it stops no other place, and hides nothing from who acts."""
 
 import os
 from collections.abc import Callable

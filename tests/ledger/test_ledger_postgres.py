@@ -12,13 +12,14 @@ from sqlalchemy.pool import NullPool
 from tasks.core.errors import Unavailable
 from tasks.gates import gates
 from tasks.ledger import proof as ledger_proof
+from tasks.ledger import quick_check
 from tasks.ledger.leases import open_leases
 from tasks.ledger.ledger import ADVISORY_LOCK, open_ledger
 from tasks.ledger.schema import METADATA
 from tests import forking
 from tests.governed.house import House
 from tests.governed.postgres import cluster as fresh_cluster
-from tests.governed.postgres import sql
+from tests.governed.postgres import new_database, sql
 from tests.ledger.publishing import append, published, verified
 from tests.ledger.test_ledger import take_turns
 
@@ -196,3 +197,36 @@ def test_a_gate_goes_its_way(house: House, url: str) -> None:
     house.decide(asked, "owner")
     assert house.settle(asked).state == "passed"
     assert gates.open_evidence(house.ledger) == []
+
+
+HIDING = {
+    "row-level security": [
+        "ALTER TABLE hallmark_ledger ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE hallmark_ledger FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY hiding ON hallmark_ledger USING (seq <> 2 OR current_query() NOT LIKE '%%kind =%%')",
+    ],
+    "view": [
+        "ALTER TABLE hallmark_ledger RENAME TO real",
+        "CREATE VIEW hallmark_ledger AS SELECT * FROM real WHERE seq <> 2 OR current_query() NOT LIKE '%%kind =%%'",
+    ],
+    "index": ["CREATE INDEX hiding ON hallmark_ledger ((CASE WHEN seq = 2 THEN 'other' ELSE kind END))"],
+    "type": ["ALTER TABLE hallmark_ledger ALTER COLUMN kind TYPE varchar(80)"],
+    "heirs": ["CREATE TABLE heir () INHERITS (hallmark_ledger)"],
+}
+
+
+@pytest.mark.attack(rights="database", stopped="the ledger's table is a plain one, without policies and expressions")
+@pytest.mark.parametrize("way", HIDING)
+def test_what_could_hide_an_entry_from_a_query_shows(
+    postgres: str, house: House, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    url = new_database(postgres)
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
+    ledger = open_ledger(house.state)
+    for number in range(3):
+        ledger.append("a", "x", {"n": number})
+    assert quick_check.find_problems(ledger, house.governance, every_entry=True) == []
+    for statement in HIDING[way]:
+        sql(url, statement)
+    found = quick_check.find_problems(ledger, house.governance, every_entry=True)
+    assert any("hallmark_ledger" in text for text in found)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates.evidence import Evidence
+from tasks.ledger import quick_check
 from tasks.policy import adoption, adoption_entries, in_force
 from tasks.policy.adoption import Adoption
 from tasks.policy.adoption_entries import ADOPTED, SigningOutcome
@@ -73,6 +74,10 @@ def forged(house: House, signer: str, **changes: Any) -> dict[str, Any]:
     envelope = dsse.sign_statement(statement, house.key(signer))
     house.ledger.append(ADOPTED, "0" * 64, {"envelope": envelope})
     return envelope
+
+
+def new_line() -> str:
+    return keys.make_public_line(Ed25519PrivateKey.generate())
 
 
 def why_not(house: House) -> str:
@@ -322,8 +327,7 @@ def test_a_role_given_now_makes_no_earlier_decision_count(house: House, asked: E
 def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: Evidence) -> None:
     plant(house, asked, "owner", key=house.key("gone"))
     both = f"id: owner, keys: ['{house.line('owner')}', '{house.line('gone')}'],"
-    people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{house.line('gate')}'],")
-    people += f"machines: {{gate: {{keys: ['{keys.make_public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    people = PEOPLE.replace("id: owner,", both).replace("id: gone,", f"id: gone, keys: ['{new_line()}'],")
     adopt(house, "risk-one", people=people)
     house.governance = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
     assert house.judge(asked).state == "waiting" and "counts only from" in house.why_not(asked)
@@ -339,10 +343,7 @@ def test_a_key_given_now_makes_no_earlier_signature_count(house: House, asked: E
 def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) -> None:
     line = house.line("owner")
     held = f"id: owner, keys: [{{public_key: '{line}', {was}}}, '{house.line('demo-owner')}'],"
-    people = PEOPLE.replace("id: owner,", held).replace(
-        "id: demo-owner,", f"id: demo-owner, keys: ['{house.line('worker')}'],"
-    )
-    people += f"machines: {{worker: {{keys: ['{keys.make_public_line(Ed25519PrivateKey.generate())}']}}}}\n"
+    people = PEOPLE.replace("id: owner,", held).replace("id: demo-owner,", f"id: demo-owner, keys: ['{new_line()}'],")
     adopt(house, "risk-one", people=people)
     with pytest.raises(Refused, match=f"{told}.* and would count again"):
         adopt(house, "risk-one", people=people.replace(f", {was}", ""))
@@ -356,3 +357,42 @@ def test_junk_in_the_ledger_is_passed_over(house: House) -> None:
             house.ledger.append(kind, "0" * 64, body)
     adopt(house, "risk-one", OTHER)
     assert rows(house) == 50
+
+
+@pytest.mark.attack(rights="database", stopped="each adoption's entry is read on its own, and what is wrong is told")
+@pytest.mark.parametrize("kind", [adoption_entries.PROPOSED, adoption_entries.SIGNED, ADOPTED])
+@pytest.mark.parametrize(
+    ("time", "body"),
+    [
+        ("", '{"envelope":NaN}'),
+        ("", r'{"envelope":"\ud800"}'),
+        ("", r'{"envelope":{"payload":"\ud800","payloadType":"\ud800","signatures":[{"keyid":"\ud800","sig":""}]}}'),
+        ("", r'{"\ud800":1}'),
+        ("", "[]"),
+        ("", "x"),
+        ("yesterday", "{}"),
+    ],
+    ids=["no number", "no text", "no text in an envelope", "no name", "no object", "no JSON", "no time"],
+)
+def test_one_appended_row_stops_no_adoption(house: House, kind: str, time: str, body: str) -> None:
+    stamp = time or house.ledger.entries()[-1].model_dump(mode="json")["time"]
+    row = f"max(seq) + 1, '{stamp}', '{kind}', 'x', '{body}'"
+    raw(house, f"INSERT INTO hallmark_ledger SELECT {row} FROM hallmark_ledger")
+    assert quick_check.find_problems(house.ledger, house.governance, every_entry=True) == []
+    assert rows(house) == 100
+    assert adoption_entries.root_fingerprints(house.ledger) == [root(house)]
+    adopt(house, "risk-one", OTHER)
+    assert rows(house) == 50
+    if kind == ADOPTED:
+        why_not(house).encode()
+
+
+@pytest.mark.parametrize("machine", ["ledger", "gate", "worker"])
+def test_an_adoption_keeps_the_keys_of_machines(house: House, machine: str) -> None:
+    """Without its old key, the heads that the ledger signed could not be verified, so that nothing could be done."""
+    new = f"{PEOPLE}machines: {{{machine}: {{keys: ['{new_line()}']}}}}\n"
+    with pytest.raises(Refused, match=f"leaves out a key of machine {machine} .* list it under machines.{machine}"):
+        adopt(house, "risk-one", people=new)
+    assert len(house.ledger.entries()) == 2, "nothing is proposed either"
+    old = f"{{public_key: '{house.line(machine)}', valid_before: 2026-01-01}}"
+    assert adopt(house, "risk-one", people=new.replace("keys: ['", f"keys: [{old}, '")).is_adopted

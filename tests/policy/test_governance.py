@@ -74,6 +74,15 @@ def test_a_policy_that_nobody_can_satisfy(folder: Path) -> None:
     assert "wants 4 with role risk, people.yaml has 3" in found[1]
 
 
+def test_a_tier_whose_releases_nobody_could_roll_back(folder: Path) -> None:
+    policy = replaced(POLICY, "decisions: [{role: release-manager}]", "decisions: []")
+    (found,) = problems(folder, policy)
+    assert "tiers.low.gates.release: policy that nobody can satisfy: nobody could order a rollback" in found
+    glass = "  low:\n    break_glass: {role: risk, confirm_role: ml-lead, confirm_hours: 24}\n"
+    (folder / "policy.yaml").write_text(replaced(policy, "  low:\n", glass))
+    assert governance.load_governance(folder, folder / "state").policy.tier("low").break_glass
+
+
 @pytest.mark.attack(rights="approver", stopped="a check names a metric of a stage that its gate covers")
 @pytest.mark.parametrize(
     "fact",

@@ -73,6 +73,8 @@ people:
   - {id: demo-product, name: Demo product owner, roles: [product-owner], demo: true}
   - {id: demo-risk, name: Demo risk officer, roles: [risk], demo: true}
 """
+BREAK_GLASS = "break_glass: {role: risk, confirm_role: product-owner, confirm_hours: 1}"
+"""Rule without which a tier whose release gate asks nobody is refused."""
 DECIDERS: dict[GateName, str] = {**dict.fromkeys(GATES, "product"), "data": "owner", "release": "risk-officer"}
 PARAMS = params_with(
     name=NAME,
@@ -385,7 +387,8 @@ class House:
         write_governance(folder, name)
         if not ask_people:
             policy = folder / "policy.yaml"
-            policy.write_text(re.sub(r"decisions: .*", "decisions: []", policy.read_text()))
+            asked = policy.read_text().replace("  low:\n", f"  low:\n    {BREAK_GLASS}\n")
+            policy.write_text(re.sub(r"decisions: .*", "decisions: []", asked))
         (folder / "people.yaml").write_text(keyed(PEOPLE, self.state))
         return governance.load_governance(folder, self.state)
 

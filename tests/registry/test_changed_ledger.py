@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import Refused
+from infra import ledger_signs
+from tasks.core.errors import Refused, Unavailable
 from tasks.gates import signed_decision
 from tasks.ledger import quick_check
 from tasks.ledger.heads import publication
@@ -25,6 +26,12 @@ def hide(house: House, kind: str) -> None:
     publication.publish(house.ledger, house.governance)
     newest = house.ledger.entries(kind)[-1].seq
     raw(house, f"UPDATE hallmark_ledger SET kind = 'gate.reminded' WHERE seq = {newest}")
+
+
+def loop_heads(house: House) -> None:
+    """Put a file that cannot be opened among the heads: a link to itself."""
+    loop = house.state / "heads" / "000000999999.json"
+    loop.symlink_to(loop)
 
 
 def test_nothing_is_promoted(ready: House) -> None:
@@ -93,6 +100,43 @@ def test_a_machine_that_has_signed_no_head_looks_where_heads_are_kept(
     shutil.rmtree(succeeded.state / "heads")
     with pytest.raises(Refused, match="So nothing is done on it"):
         admission.admit(succeeded.ledger, succeeded.governance, NAME)
+
+
+@pytest.mark.attack(rights="disk", stopped="without the signed heads, only what was admitted here before goes on")
+@pytest.mark.parametrize("in_checkout", [False, True], ids=["by its ledger", "in a checkout"])
+def test_with_heads_that_nobody_can_read_a_server_goes_on_with_what_it_had(released: House, in_checkout: bool) -> None:
+    adopt(released.governance.folder, released.state, released.ledger, "root")
+    root = released.checkout()
+
+    def admit() -> tuple[str, bool]:
+        admitted = (
+            admission.admit_in_checkout(root, NAME)
+            if in_checkout
+            else admission.admit(released.ledger, released.governance, NAME)
+        )
+        return admitted.label, admitted.ledger_unavailable
+
+    assert admit() == ("triage-1", False)
+    released.release("run-2", b"second")
+    hide(released, signed_decision.ENTRY_KIND)
+    loop_heads(released)
+    assert admit() == ("triage-1", True)
+
+
+@pytest.mark.attack(rights="disk", stopped="without the signed heads, only what was admitted here before goes on")
+def test_with_heads_that_nobody_can_read_a_new_server_is_given_nothing(succeeded: House) -> None:
+    loop_heads(succeeded)
+    with pytest.raises(Unavailable, match="heads cannot be used"):
+        admission.admit(succeeded.ledger, succeeded.governance, NAME)
+
+
+def test_heads_that_nobody_can_read_are_told_before_a_command(released: House) -> None:
+    root = released.checkout()
+    adopt(released.governance.folder, released.state, released.ledger, "root")
+    assert ledger_signs.tampering_signs(root) == []
+    loop_heads(released)
+    (sign,) = ledger_signs.tampering_signs(root)
+    assert sign.startswith("it cannot be checked: ") and "heads cannot be used" in sign
 
 
 def test_in_a_long_ledger_every_entry_is_looked_at_before_something_is_done(

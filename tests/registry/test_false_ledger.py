@@ -53,10 +53,12 @@ def roll_back_to(house: House, seq: int) -> None:
 
 def replace_gate_key(house: House) -> None:
     """Adopt another key of the gate, with which promotions are signed from now on."""
+    before = (house.state / "keys" / "gate.pub").read_text().strip()
     for name in ("gate", "gate.pub"):
         (house.state / "keys" / name).unlink()
     line = keys.create_key_pair(house.state / "keys", "gate")
-    house.adopt(lambda text: f"{text}machines: {{gate: {{keys: ['{line}']}}}}\n", "people.yaml")
+    ended = f"{{public_key: '{before}', revoked_as_of: 2020-01-01, reason: stolen}}"
+    house.adopt(lambda text: f"{text}machines: {{gate: {{keys: ['{line}', {ended}]}}}}\n", "people.yaml")
 
 
 @pytest.mark.attack(rights="database", stopped="the adoptions of the last admission are signed and kept beside it")

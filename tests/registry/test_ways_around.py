@@ -22,7 +22,7 @@ from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse
 from tests.gates.test_attacks import plant
 from tests.governed.house import House as GateHouse
-from tests.registry.house import NAME, House
+from tests.registry.house import BREAK_GLASS, NAME, House
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +90,7 @@ def test_a_run_that_brings_an_authority_of_its_own_is_not_promoted(house: House)
 @pytest.mark.attack(rights="commit", stopped="what is asked and checked is worked out again from the installed policy")
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("decisions: [{role: risk}]", "decisions: []"), ("at_least: 0.7", "at_least: 0")],
+    [("decisions: [{role: risk}]", f"decisions: []\n    {BREAK_GLASS}"), ("at_least: 0.7", "at_least: 0")],
     ids=["asks nobody", "is content with less"],
 )
 def test_a_run_that_brings_a_policy_of_its_own_passes_no_gate(house: House, old: str, new: str) -> None:

@@ -104,15 +104,27 @@ def newest_head(keyholder: LedgerKeys) -> Head | None:
 def newest_head_in_places(keyholder: LedgerKeys) -> Head | None:
     """Return the newest valid head in the places that HALLMARK_LEDGER_HEADS names.
 
-    Places that are unavailable, or whose heads are not valid, are skipped.
+    Places that are unavailable and void heads are skipped.
+
+    Raises:
+        Refused: The newest head in a place is neither valid nor void. It may be by a key whose adoption was cut off the
+            ledger.
     """
-    newest: Head | None = None
+    newest: list[Head] = []
     for place in configured_places(keyholder):
-        with suppress(HallmarkError):
-            sizes = place.sizes()
-            heads_there = _valid_heads(place.read({max(sizes)}), keyholder).values() if sizes else []
-            newest = max([*([newest] if newest else []), *heads_there], key=lambda head: head.size, default=None)
-    return newest
+        with suppress(Unavailable):
+            newest += _newest_valid_head(place, keyholder)
+    return max(newest, key=lambda head: head.size, default=None)
+
+
+def _newest_valid_head(place: HeadPlace, keyholder: LedgerKeys) -> list[Head]:
+    for size in sorted(place.sizes(), reverse=True):
+        try:
+            if valid := list(_valid_heads(place.read({size}), keyholder).values()):
+                return valid
+        except Refused as error:
+            raise Refused(f"the head of {size:,} entries in {place.name} does not count: {error}") from None
+    return []
 
 
 def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:

@@ -5,8 +5,9 @@ newest valid promotion statement of the environment decides which release is ser
 
 While the ledger is unavailable, newer statements cannot be read. The release that was last admitted on this machine is
 then admitted again, and the admission records are stored and delivered later. The same applies if the ledger was
-changed (`quick_check.py`). If the ledger lacks the statement of the last admission, or an adoption under which it
-counts, the ledger has been rolled back. The release in that statement is then still served, and an incident is opened.
+changed or cannot be checked (`quick_check.py`). If the ledger lacks the statement of the last admission, or an adoption
+under which it counts, the ledger has been rolled back. The release in that statement is then still served, and an
+incident is opened.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core import files
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, raise_machine_fault
 from tasks.core.layout import Layout
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.ledger import quick_check
@@ -54,7 +56,7 @@ class AdmittedRelease:
     inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
     ledger_unavailable: bool
-    """Whether the ledger is unavailable or was changed, so that a newer promotion statement may exist."""
+    """Whether the ledger is unavailable, was changed or cannot be checked, so that a newer statement may exist."""
 
     def require_unchanged(self) -> None:
         """Verify that model and base model are still what was admitted, after they were read.
@@ -168,21 +170,22 @@ def _view_ledger(
     """
     try:
         with ledger.reading():
-            problems = _ledger_problems(ledger, governance)
-            governance = read_governance() if read_governance and not problems else governance
+            doubt = _ledger_doubt(ledger, governance)
+            governance = read_governance() if read_governance and not doubt else governance
             lost = last_admission.find_lost_admission(ledger, governance, name)
             newest = promotions.read_promotions(ledger, governance, name).newest_statement
     except (InputError, Refused, Unavailable) as error:
         return _LedgerView(governance, None, error=error)
-    return _LedgerView(governance, newest, lost, quick_check.changed_error(problems) if problems else None)
+    return _LedgerView(governance, newest, lost, doubt)
 
 
-def _ledger_problems(ledger: Ledger, governance: Governance) -> list[str]:
-    """Return the problems of the ledger; empty if it cannot be read, which its readers notice themselves."""
+def _ledger_doubt(ledger: Ledger, governance: Governance) -> HallmarkError | None:
+    """Return the error why nothing new is admitted by this ledger: it was changed, or it cannot be checked."""
     try:
-        return quick_check.find_problems(ledger, governance, every_entry=True)
-    except Unavailable:
-        return []
+        quick_check.require_unchanged(ledger, governance)
+    except (Refused, Unavailable) as error:
+        return error
+    return None
 
 
 def _choose_statement(view: _LedgerView, name: str) -> tuple[SignedPromotion | None, Governance]:
@@ -190,17 +193,27 @@ def _choose_statement(view: _LedgerView, name: str) -> tuple[SignedPromotion | N
     if view.lost:
         return view.lost
     if view.error:
-        return _stored_or(view.error, lambda: last_admission.read_statement(view.governance, name)), view.governance
+        stored = _stored_or(
+            view.error, lambda: last_admission.read_statement(view.governance, name), view.newest is not None
+        )
+        return stored, view.governance
     return view.newest, view.governance
 
 
-def _stored_or(error: HallmarkError, read: Callable[[], T]) -> T:
-    """Read something from the last admission. If nothing is stored, raise the error of the ledger."""
+def _stored_or(error: HallmarkError, read: Callable[[], T], is_readable: bool = False) -> T:
+    """Read something from the last admission.
+
+    Args:
+        error: Error because of which the ledger is not relied on.
+        read: Function that reads from the last admission.
+        is_readable: Whether the ledger itself could be read. If nothing is stored, `error` is then raised, and
+            otherwise an error which says that the ledger is away.
+    """
     try:
         return read()
     except Unavailable:
-        if isinstance(error, Unavailable):
-            raise  # it names the model that was not admitted before
+        if isinstance(error, Unavailable) and not is_readable:
+            raise
         raise error from None
 
 

@@ -119,7 +119,7 @@ def _incident_escalation_notice(entry: Entry, governance: Governance) -> dict[st
 
 
 def _promotion_notice(entry: Entry, governance: Governance) -> dict[str, Any] | None:
-    made = promotions.verify_promotion(entry.body.get("envelope"), governance, entry.time).promotion
+    made = promotions.verify_promotion(entry.body.get("envelope"), governance, governance.recorded_at(entry)).promotion
     if made.environment != governance.policy.environment:
         return None
     back = made.action == "rollback"

@@ -25,7 +25,7 @@ def require_conditions(signed: SignedPromotion, ledger: Ledger, governance: Gove
         Refused: The ledger was changed, other governance is in force, this Hallmark may not judge, the code is no
             longer signed off, a declaration was replaced, a source was withdrawn, or a waiver has expired.
     """
-    in_force.require_unchanged_ledger(ledger, governance)
+    in_force.require_unchanged_ledger(ledger, governance, search_places=False)
     require_governance_in_force(ledger, governance)
     judge_install.require_accepted_judge(governance.policy)
     asked = signed_request.require_request(ledger, governance, signed.promotion.run).request

@@ -113,7 +113,7 @@ def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governa
     folder = bundle.release_folder(governance.state, intent.label)
     aside = assembly.undone_folder(governance.state, seq)
     with ledger.transaction():
-        in_force.require_unchanged_ledger(ledger, governance)
+        in_force.require_unchanged_ledger(ledger, governance, search_places=False)
         promoted = _was_promoted(intent, ledger, governance)
         try:
             if not promoted and _is_bundle_of(folder, intent, governance):

@@ -226,7 +226,8 @@ class _OrderDraft:
             Refused: The ledger was changed. The order, policy, people or champion has changed, or the person or signing
                 key is not valid.
         """
-        in_force.require_unchanged_ledger(self.ledger, self.governance)  # signing may have taken minutes
+        # signing may have taken minutes
+        in_force.require_unchanged_ledger(self.ledger, self.governance, search_places=False)
         in_force.require_still_in_force(self.ledger, self.governance)
         newest = promotions.read_promotions(
             self.ledger, self.governance, self.champion_statement.promotion.name

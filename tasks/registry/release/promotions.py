@@ -179,11 +179,13 @@ def read_promotions(ledger: Ledger, governance: Governance, name: str) -> Promot
 
 def _read_cached(ledger: Ledger, governance: Governance, name: str, cache_key: tuple[str, ...]) -> Promotions:
     rows = ledger.rows_about(PROMOTION_KIND, name)
-    key = sha256_bytes(repr((cache_key, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
+    entries = [ledger_entry.entry_from_row(row) for row in rows]
+    recorded = list(map(governance.recorded_at, entries))
+    key = sha256_bytes(repr((cache_key, [tuple(row) for row in rows], recorded)).encode(errors="surrogateescape"))
     if key not in _cache:
         if len(_cache) >= MAX_CACHED_RESULTS:
             _cache.clear()
-        _cache[key] = _verified_entries([ledger_entry.entry_from_row(row) for row in rows], governance, name)
+        _cache[key] = _verified_entries(entries, governance, name)
     return _cache[key]
 
 
@@ -197,7 +199,7 @@ def _verified_entries(entries: list[Entry], governance: Governance, name: str) -
     problems: list[str] = []
     for entry in entries:
         try:
-            signed = verify_promotion(entry.body.get("envelope"), governance, entry.time)
+            signed = verify_promotion(entry.body.get("envelope"), governance, governance.recorded_at(entry))
             _require_next_of_model(signed, name, governance.policy.environment, valid)
         except Refused as error:
             problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")

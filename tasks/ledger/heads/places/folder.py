@@ -33,6 +33,9 @@ class FolderPlace:
         with self._translate_errors():
             return {size: _read_head(self._folder / head_filename(size)) for size in sorted(sizes & self.sizes())}
 
+    def path(self, size: int) -> Path:
+        return self._folder / head_filename(size)
+
     def add(self, heads: dict[int, bytes]) -> None:
         with self._translate_errors():
             if heads and not self._exists():
