@@ -11,7 +11,7 @@ that is recorded until then count as of its date, when keys and roles may have e
 from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,8 @@ def newest_before(times: Sequence[SignedTime], seq: int) -> datetime | None:
 class HeadTimes:
     """Times of the heads that this machine signed. Unreadable and void heads are left out.
 
-    A head's time is taken less CLOCK_TOLERANCE, because an entry may be recorded while a head is being signed.
+    A head's time is taken less CLOCK_TOLERANCE, because an entry may be recorded while a head is being signed. A head in
+    the future is left out: the machine's clock was ahead when it was signed, and gates would stay closed until then.
     """
 
     def __init__(self, keyholder: LedgerKeys) -> None:
@@ -69,6 +70,8 @@ class HeadTimes:
             time = _stated_time(self._place.path(size))
             if time and time - CLOCK_TOLERANCE <= stated:
                 return None
+            if time and time - CLOCK_TOLERANCE > datetime.now(UTC):
+                continue
             with suppress(HallmarkError):
                 head, _ = heads.parse_head(self._place.read({size}).get(size, b""), self._keys)
                 if head.size == size:

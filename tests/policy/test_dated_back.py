@@ -134,6 +134,16 @@ def test_an_entry_dated_ahead_makes_nothing_else_count_later(house: House, wait:
     assert state(house, asked) == "passed"
 
 
+def test_a_head_that_was_signed_with_the_clock_ahead_closes_no_gate(house: House, wait: Wait) -> None:
+    asked = house.ask()
+    years = timedelta(days=4000)
+    wait(years)
+    publication.publish(house.ledger, house.governance)
+    wait(-years)
+    house.decide(asked, "owner")
+    assert state(house, asked) == "passed"
+
+
 def test_a_clock_that_runs_back_a_little_changes_nothing(house: House, wait: Wait) -> None:
     asked = house.ask()
     publication.publish(house.ledger, house.governance)
