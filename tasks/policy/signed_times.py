@@ -46,8 +46,8 @@ def newest_before(times: Sequence[SignedTime], seq: int) -> datetime | None:
 class HeadTimes:
     """Times of the heads that this machine signed. Unreadable and void heads are left out.
 
-    A head's time is taken less CLOCK_TOLERANCE, because an entry may be recorded while a head is being signed. A head in
-    the future is left out: the machine's clock was ahead when it was signed, and gates would stay closed until then.
+    A head's time is taken less CLOCK_TOLERANCE, because an entry may be recorded while a head is being signed. A head
+    in the future is left out: the machine's clock was ahead when it was signed, and gates would stay closed until then.
     """
 
     def __init__(self, keyholder: LedgerKeys) -> None:
