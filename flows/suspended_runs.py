@@ -184,9 +184,9 @@ class SuspendedRuns:
         self._ended_runs, self._absent_runs = not_suspended & self._absent_runs, not_suspended
 
     def _resume_if_possible(self, client: SyncPrefectClient, flow_run: FlowRun, decided: Collection[str]) -> list[str]:
-        """Resume a flow run if its gate is decided, or if another machine has taken over its run.
+        """Resume a flow run if its gate was decided, or if another machine has taken over the run that it executes.
 
-        In the second case, the flow run ends here.
+        In the second case, the resumed flow run ends at once.
         """
         run = run_id_of_flow_run(flow_run)
         waits = run not in decided and (run in self._runs_at_open_gates or not is_gate_decided(self._root, run))

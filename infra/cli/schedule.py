@@ -18,7 +18,7 @@ Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger 
 
 
 def list_schedules(as_json: shared.Json = False) -> None:
-    """List the adopted schedules and triggers, with the next time and the last run of each.
+    """List the adopted schedules and triggers, each with the time of its next run and with its last run.
 
     Example: hallmark schedule list
     """

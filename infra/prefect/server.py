@@ -67,15 +67,15 @@ def find(root: Path) -> RunningPrefect | None:
 
 
 def start(root: Path, say: Callable[[str], None], more_settings: Collection[str] = ()) -> RunningPrefect:
-    """Return the running server and runner, and start them if they are not running.
+    """Start the server and the runner unless both are running, and return them.
 
     If one of them has ended, both are started again, so that they have the same settings, secret and port.
     `more_settings` names further environment variables that count as settings.
 
     Raises:
         Unavailable: A process does not start. The message names its log.
-        InputError: HALLMARK_NOTIFY is invalid, or the runner has other settings or another Hallmark installation than
-            this command. Runs would then be executed with those of the runner.
+        InputError: HALLMARK_NOTIFY is invalid, or the running runner uses different settings or a different Hallmark
+            installation from this command, so that runs would not use this command's.
     """
     notify.configured_destination()
     with locks.hold_exclusive_lock(access.prefect_folder(root) / "up.lock", "another command starts Prefect"):

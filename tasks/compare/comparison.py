@@ -103,7 +103,7 @@ def compare_base_models(
     """Compare base models. If one of them fails, its error is included in the result, and the comparison continues.
 
     Raises:
-        InputError: The parameters do not fit the rows, or there are too few rows.
+        InputError: The parameters are not compatible with the rows, or there are too few rows.
         Refused: The rows must not be used; see `rows.choose_rows`.
         Unavailable: No run has suitable rows, or the stages need a sandbox and none is available.
     """

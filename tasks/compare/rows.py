@@ -42,7 +42,7 @@ class RowCounts:
 class ChosenRows:
     """Rows chosen from a run's training partition, as positions in its table.
 
-    No row to answer has the same prompt as a row to train on.
+    No row that the models answer has the same prompt as a row that they are trained on.
     """
 
     run_id: str

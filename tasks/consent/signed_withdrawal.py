@@ -46,9 +46,9 @@ class WithdrawalNotice(DatedDocument):
     environment: str | None = None
     """Environment in which the gate key's signature is valid; null if the document is a withdrawal."""
     owned_under: str | None = None
-    """Governance folder that names the signer as owner; null unless an owner restores a source that another person
-    withdrew. The gate key's signature is valid only under this folder, because the option `--governance` can name any
-    folder."""
+    """Governance folder whose sources.yaml lists the signer as owner. It is set only if an owner restores a source that
+    another person withdrew. The signature then counts only for this folder, and cannot be used with another one through
+    the option `--governance`."""
     time: datetime
     """Time of signing, by the ledger's clock."""
 

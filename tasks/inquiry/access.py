@@ -78,7 +78,7 @@ class Access:
 
 
 def access_of_signer(governed: Governance, person_id: str) -> Access:
-    """Verify a person's identity by a signature with their key, and return their current access.
+    """Verify a person's identity by having their key sign something, and return their current access.
 
     Raises the errors of `Governance.require_identity_proof`.
     """

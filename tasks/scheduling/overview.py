@@ -24,7 +24,7 @@ class ScheduleStatus(FrozenModel):
     last_reason: str | None
     params: str
     since: IsoTime
-    """Time since which the schedule or trigger has been active with its current timing."""
+    """Time at which the schedule or trigger became active with its current timing."""
 
 
 class DueTime(FrozenModel):

@@ -92,7 +92,7 @@ class SourceConstants(FrozenModel):
     geography: Annotated[str, NFC] | None = None
     """Country or region of the records."""
     policy_tags: list[Annotated[str, NFC]] = []
-    """Tags of every record."""
+    """Tags that are added to every record of the source."""
     origin: Literal["source", "expert", "synthetic"] = "source"
     """Origin of the records: source, expert or synthetic."""
     labelled_by: Annotated[str, NFC] | None = None
@@ -108,7 +108,7 @@ MAX_AUTHORITY = 1_000_000
 """Maximum absolute value of a source's `authority`. With this limit, it fits into the integer columns of tables."""
 DayCount = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 LabelField = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
-"""Name of a record field with a short value from the source. Messages are not labels."""
+"""Name of a record field that holds a short value from the source, in contrast to the text of messages."""
 TermsByCategory = dict[Category, list[Term]]
 
 

@@ -24,7 +24,7 @@ class RunComparison(FrozenModel):
     lacks: list[str]
     """Descriptions of the parts that could not be compared, with reasons."""
     test: list[str]
-    """Result of the paired test of the two candidates, in sentences; empty if there is no test."""
+    """Result of the paired test of the two candidates, one sentence per item; empty if there is no test."""
     test_differs: bool
     """Whether the two runs were evaluated on different test records."""
     parts: dict[str, list[Change]]

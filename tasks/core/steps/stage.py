@@ -33,7 +33,7 @@ class Stage:
 
     @property
     def output_folders(self) -> tuple[str, ...]:
-        """Output folders of the stage, relative to artefacts/ and measured/, one for each variant."""
+        """Names of the stage's output folders below artefacts/ and measured/, one for each variant."""
         return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
     def dependency_paths(self, variant: str = "") -> list[str]:

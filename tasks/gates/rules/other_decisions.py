@@ -10,7 +10,7 @@ RoleByPerson = Mapping[str, str]
 
 
 class RecordedDecision(NamedTuple):
-    """Decision that satisfies the rules for single decisions, with its digest and the place where it is recorded."""
+    """Decision that satisfies the rules which apply to it alone, with its digest and its ledger entry."""
 
     decision: Decision
     sha256: str

@@ -38,8 +38,8 @@ def write_score(layout: Layout) -> None:
 def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
     """Score a run that has finished `deduplicate`.
 
-    If a source drops the rows that contain a category, planted values of the category are scored as rows. If a source
-    leaves a category unmasked, its values are not scored, because nothing shows whether they were found.
+    If a source drops rows with values of a category, rows are counted for that category instead of characters. If a
+    source leaves a category unmasked, the category is not scored, because nothing shows whether its values were found.
 
     Raises:
         InputError: A source has changed since it was pinned, or the ground truth does not match the sources.

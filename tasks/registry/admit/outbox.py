@@ -50,7 +50,7 @@ class _StoredRecord(FrozenModel):
 
 
 def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
-    """Append all stored records and then this record to the ledger, which the caller has checked.
+    """Append all stored records and then this record to the ledger. The caller must have verified the ledger.
 
     If the ledger is unavailable, or was changed so that nothing can be appended, the record is stored.
     """
@@ -98,8 +98,8 @@ def deliver_records(ledger: Ledger, state: Path, kind: str | None = None) -> int
     """Append the stored records to the ledger, oldest first, and return the number of appended records.
 
     A record that the ledger already has is not appended again. A file that cannot be parsed, for example because it is
-    truncated, is renamed and skipped. A record that the ledger refuses is skipped too. The caller must have checked the
-    ledger, because a record that was delivered is removed.
+    truncated, is renamed and skipped. A record that the ledger refuses is skipped too. The caller must have verified
+    the ledger: delivered records are removed here, so they would be lost with a ledger that was changed.
 
     Args:
         ledger: Ledger to append to.

@@ -25,7 +25,7 @@ class AnswerComparison(FrozenModel):
     evaluated_rows: int
     """Number of held-out rows that the release answered in its evaluation."""
     asked_rows: int
-    """Number of these rows that the export answered, too."""
+    """Number of the evaluated rows that the exported model also answered."""
     different_rows: int
     """Number of rows that the export answered with another text than the release."""
     predictions_sha256: Sha256

@@ -51,7 +51,7 @@ class AliasResult(FrozenModel):
 
 class _AliasTarget(NamedTuple):
     version: int | None
-    """MLflow version that an alias should point to; None if the alias should not be set."""
+    """Version of the registered model that the alias should point to; None if the alias should not be set."""
     accepted_versions: set[int | None]
     """MLflow versions that the alias may point to without being reported as moved by hand. They are the release's
     versions at all registered paths."""

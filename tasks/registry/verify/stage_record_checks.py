@@ -89,7 +89,7 @@ def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], li
 
 
 def _stated_input_digests(attested: Attestations, listing: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of the stage inputs that no stage has written, as stated elsewhere in the release, by path.
+    """Return the SHA-256 of each input that no stage has written, by path, as other parts of the release state it.
 
     An input that is stated nowhere else must have the same digest in all stage records.
     """

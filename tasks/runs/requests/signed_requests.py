@@ -85,7 +85,7 @@ def require_matching_request(recorded: RecordedRunRequest, request: RunRequest, 
     """Verify that a flow run requests exactly the run that was signed.
 
     Raises:
-        Refused: The flow run has another envelope or other parameters.
+        Refused: The envelope or the parameters of the flow run differ from those that were signed.
     """
     if envelope is None:
         _require_scheduler(request)

@@ -168,7 +168,7 @@ def predict(executor: Executor, encoded_rows: EncodedRows, name: str, measures_l
 def _prediction(
     row: Mapping[str, Any], prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any
 ) -> dict[str, Any]:
-    """Return a row of PREDICTIONS_SCHEMA.
+    """Return one prediction as a row of a table with the schema PREDICTIONS_SCHEMA.
 
     The answer includes special tokens, because a client of the model would receive them too.
     """

@@ -130,7 +130,7 @@ def progress_line(points: list[Point], steps: int) -> str:
 
 
 def total_seconds(points: list[Point]) -> float:
-    """Return the duration of steps and validations in seconds, without steps from a checkpoint."""
+    """Return the duration of steps and validations in seconds, except steps that a checkpoint already contained."""
     return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
 
 

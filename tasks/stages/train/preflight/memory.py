@@ -60,7 +60,7 @@ def estimate_memory(
         training: Parameters of the training run.
         shape: Shape of the model.
         tokens: Number of tokens of this worker in the largest forward pass.
-        target_share: Fraction of these tokens that are targets. MIN_TARGET_SHARE is used if it is lower.
+        target_share: Fraction of these tokens that are targets. Lower values are raised to MIN_TARGET_SHARE.
     """
     stage, width, workers = training.zero_stage, BYTES_PER_WEIGHT[training.precision], training.workers
     trained, frozen = shape.trained_weight_count(training), shape.frozen_weight_count(training)

@@ -22,7 +22,7 @@ STORAGE_FILE = "storage.json"
 
 
 def upload_inputs(job: Job, storage: TrainingStorage | None) -> Job:
-    """Upload the model and the rows for the machines of the cluster, and return the job with the storage.
+    """Upload the model and the rows for the machines of the cluster, and return a job that reads them from there.
 
     If `storage` is None, the machines share a disk, and the job is returned unchanged.
     """

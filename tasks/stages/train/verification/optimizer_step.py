@@ -128,7 +128,7 @@ class FirstStepCheck:
     def _require_gradients(self) -> None:
         """Verify that each weight has a gradient on at least one worker.
 
-        A single worker can have no rows and thus no gradients.
+        An individual worker may have received no rows, and then has no gradients.
         """
         has_gradient = torch.tensor(
             [float(self._has_gradient.get(name, False)) for name in self.weights], device=self.engine.device

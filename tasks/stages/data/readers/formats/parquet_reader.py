@@ -26,7 +26,7 @@ MAX_BATCH_ROWS = 1_000
 MAX_BATCH_BYTES = 128 << 20
 """Maximum size of a batch in bytes, assuming that every row is as large as the largest page."""
 MAX_PAGE_BYTES = 128 << 20
-"""Maximum size of an unpacked page in bytes. Most writers make pages of 1 MiB, DuckDB makes pages of up to 100 MB."""
+"""Maximum uncompressed size of a page in bytes. Most writers use pages of 1 MiB; those of DuckDB can reach 100 MB."""
 MAX_FOOTER_BYTES = 32 << 20
 """Maximum size of a footer in bytes. pyarrow needs 17 times as much memory. For a footer of 20 MB with 100,000 columns,
 it needs 335 MB and a second."""

@@ -55,7 +55,7 @@ def find_named_secrets(text: str) -> list[Span]:
     """Find secrets that the text calls a key or a password.
 
     Scores: .9 for a random value assigned to the name of a key, .85 for a password that is not a plain word, .8 for a
-    random value with the usual length of a key and such a name in the 60 characters before it.
+    random value with the usual length of a key, if the name of a key occurs in the 60 characters before it.
     """
     spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
     passwords = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]

@@ -52,7 +52,7 @@ def frequent_words() -> frozenset[str]:
 
 @lru_cache(maxsize=65_536)
 def is_known_word(word: str) -> bool:
-    """Return whether a word is frequent or in WordNet, with or without a common ending."""
+    """Return whether a word, or the word without a common ending, is frequent or in WordNet."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))

@@ -67,8 +67,8 @@ def is_family_name(piece: CapitalisedWord) -> bool:
 def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, german: bool) -> bool:
     """Return whether two words that are not ordinary words are a name, such as "Xiomara Smith".
 
-    The second word must be a listed family name or, in German, the pair must be next to a verb or preposition that is
-    typical of people.
+    The second word must be a listed family name. In German, it is also enough that the pair is next to a verb or
+    preposition that usually goes with people.
     """
     if is_ordinary_word(first.word) or is_ordinary_word(second.word) or first.word.isupper() or second.word.isupper():
         return False
