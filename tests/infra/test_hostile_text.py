@@ -166,6 +166,7 @@ AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
     "status": [], "doctor": [], "params check": ["params.yaml"], "params schema": [], "preflight": [], "advise": [],
+    "settings": [],
     "compare": [TEXT], "sweep": ["--over", TEXT],
     "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
