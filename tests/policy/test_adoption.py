@@ -389,7 +389,7 @@ def test_one_appended_row_stops_no_adoption(house: House, kind: str, time: str, 
 
 @pytest.mark.parametrize("machine", ["ledger", "gate", "worker"])
 def test_an_adoption_keeps_the_keys_of_machines(house: House, machine: str) -> None:
-    """Without its old key, the heads that the ledger signed could not be verified, so that nothing could be done."""
+    """The ledger's old heads cannot be verified without its old key, and then nothing can be done."""
     new = f"{PEOPLE}machines: {{{machine}: {{keys: ['{new_line()}']}}}}\n"
     with pytest.raises(Refused, match=f"leaves out a key of machine {machine} .* list it under machines.{machine}"):
         adopt(house, "risk-one", people=new)

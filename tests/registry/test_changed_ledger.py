@@ -1,4 +1,4 @@
-"""Nothing is promoted, rolled back or newly admitted on a ledger that somebody changed."""
+"""A ledger that somebody changed promotes, rolls back and newly admits nothing."""
 
 import shutil
 from pathlib import Path

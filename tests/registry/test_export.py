@@ -1,4 +1,4 @@
-"""What is in production is exported: other tools load it, it answers as evaluated, and its statement is verified."""
+"""The release in production is exported: other tools load it, it answers as evaluated, its statement is verified."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What a promotion relies on may change until it is recorded, and what was recorded is not undone."""
+"""Conditions of a promotion can change until it is recorded, and a recorded promotion is not undone."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -181,7 +181,7 @@ def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
 
 
 def test_labels_that_nearly_equal_another_one_are_counted(project: Path, folder: Path) -> None:
-    """With an object of several answers, the labels are those of its label field."""
+    """The labels of an object with several answers are those of its label field."""
     told_of = {}
     for name, topics in (("plain", {}), ("typed", {7: "lihgt", 8: "Feeding "})):
         rows = [row | {"topic": topics.get(n, row["topic"]), "note": f"note {n}"} for n, row in enumerate(ROWS)]

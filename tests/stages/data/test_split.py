@@ -63,7 +63,7 @@ def label_of(item: dict[str, Any]) -> str:
 def label_numbers(
     given_records: list[dict[str, Any]], placed: record_columns.SplitRecords, data: Data
 ) -> np.ndarray | None:
-    """What `split` knows of the labels of records: a number for each; none if labels decide nothing."""
+    """Label numbers of records, as `split` gets them; empty if labels decide nothing."""
     if data.untrained_labels == "keep":
         return None
     with TemporaryDirectory() as folder:
