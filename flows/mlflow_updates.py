@@ -55,7 +55,7 @@ class MlflowSync:
         written = journal.read_journal(self._state, run)
         if written and written.status == "unreadable":
             raise InputError(written.error)
-        if written is None or "train" not in written.stages:
+        if written is None or written.cleaned_at or "train" not in written.stages:
             return
         known = journal.with_current_status(self._state, written)
         if self._shown_content.get(run) == (outline := self._summarise(known)):

@@ -31,6 +31,7 @@ from tasks.policy import in_force
 from tasks.policy.governance import Governance
 from tasks.registry.admit import ledger_rollback, outbox
 from tasks.registry.promote import promotion, waivers
+from tasks.registry.release import promotions
 from tasks.runs import journal
 from tasks.runs.checkout import Checkout
 from tasks.runs.governance_cache import GovernanceCache
@@ -57,8 +58,8 @@ def shared_periodic_work(root: Path) -> list[str]:
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.governance_cache
     parts.attempt("gates that wait", lambda: _remind_of_gates(ledger, rules.governance_of_any_run))
+    parts.attempt("waivers", lambda: _raise_expired_waivers(ledger, rules))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
-        "waivers": waivers.open_incidents,
         "ledgers that were rolled back": ledger_rollback.open_incidents,
         "incidents that nobody closed": incidents.escalate_overdue_incidents,
     }
@@ -129,6 +130,15 @@ def _remind_of_gate(case: GateCase, ledger: Ledger, governance_of: GovernanceLoo
     except (InputError, Refused):
         return []  # the run is resumed and reports this
     return [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
+
+
+def _raise_expired_waivers(ledger: Ledger, rules: GovernanceCache) -> list[str]:
+    parts = PartialWork()
+    for name in promotions.model_names(ledger):
+        parts.attempt(
+            f"waivers of {name}", partial(_raise_incidents, partial(waivers.open_incidents, name), ledger, rules)
+        )
+    return parts.finish()
 
 
 def _raise_incidents(

@@ -38,6 +38,7 @@ from tasks.runs.run import (
     find_recorded_request,
     is_on_this_machine,
     open_run,
+    require_not_cleaned,
     run_layout,
 )
 from tasks.runs.run_lease import hold_run_lease
@@ -197,6 +198,7 @@ def _resume_run(root: Path, run_id: str, say: Callable[[str], None]) -> _Started
         Refused: The run is in progress, or was begun by another version of Hallmark. Nothing was started.
     """
     known = journal.read_journal(root / ".hallmark", run_id)
+    require_not_cleaned(run_layout(root, run_id))
     with hold_run_lock(root / ".hallmark", run_id):
         ledger = Checkout(root).ledger
         run_entries.require_compatible_version(ledger, run_id)

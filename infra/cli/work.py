@@ -13,8 +13,8 @@ from infra.cli.shared import checkout_root, console
 from infra.prefect import access, client, pools, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import HALLMARK_PROCESS, Process, isolated_python
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.errors import InputError, Unavailable
-from tasks.ledger import ledger as ledgers
 from tasks.runs.checkout import Checkout
 from tasks.runs.environment import isolated_environment
 from tasks.runs.outputs import dvc
@@ -82,10 +82,9 @@ def _server_api(where: Path) -> tuple[str, bool]:
 
 
 def _missing_for_takeover(where: Path) -> Iterator[str]:
-    if not os.environ.get(ledgers.URL_VARIABLE):
+    if not os.environ.get(LEDGER_URL_VARIABLE):
         yield (
-            f"{ledgers.URL_VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the "
-            "pool"
+            f"{LEDGER_URL_VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the pool"
         )
         return
     if not os.environ.get(GIT_REMOTE_VARIABLE):

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from infra.doctor.finding import Finding
 from tasks.core.databases import database, migrations
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE, VAULT_URL_VARIABLE
 from tasks.core.databases.migrations import Schema
 from tasks.core.version import UNKNOWN_VERSION
 from tasks.inquiry.lineage import tables as lineage
@@ -28,8 +29,8 @@ class Database(NamedTuple):
 
 
 DATABASES = (
-    Database(ledger_tables.SCHEMA, ledger.DATABASE_FILE, ledger.URL_VARIABLE),
-    Database(vault.SCHEMA, vault.VAULT_FILE, vault.URL_VARIABLE),
+    Database(ledger_tables.SCHEMA, ledger.DATABASE_FILE, LEDGER_URL_VARIABLE),
+    Database(vault.SCHEMA, vault.VAULT_FILE, VAULT_URL_VARIABLE),
     Database(lineage.SCHEMA, lineage.DATABASE_FILE),
 )
 

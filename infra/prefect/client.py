@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,6 +157,27 @@ def cancel_flow_run(root: Path, prefect: RunningPrefect, flow_run_id: str) -> No
         answer = client.set_flow_run_state(known.id, state)
         if answer.state is None or answer.state.type.value != "CANCELLING":
             raise Refused(f"Prefect does not end flow run {flow_run_id}: {answer.details}")
+
+
+def delete_flow_runs(root: Path, prefect: RunningPrefect, runs: Collection[str]) -> int:
+    """Delete the ended flow runs of runs, with their logs, and return their number.
+
+    Args:
+        root: Root folder of the checkout. Flow runs of other checkouts are left alone.
+        prefect: Running Prefect server.
+        runs: Ids of the runs.
+    """
+    with connected_client(root, prefect) as client:
+        from prefect.client.schemas.objects import StateType
+
+        from flows.lifecycle import run_id_of_flow_run
+        from flows.suspended_runs import flow_runs_in_state
+
+        ended = flow_runs_in_state(root, client, *map(StateType, ENDED_STATES))
+        found = [flow_run for flow_run in ended if run_id_of_flow_run(flow_run) in runs]
+        for flow_run in found:
+            client.delete_flow_run(flow_run.id)
+        return len(found)
 
 
 def state_of(root: Path, prefect: RunningPrefect, flow_run_id: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks.backup import contents, state_verification
 from tasks.backup.contents import Manifest
 from tasks.core import files
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.policy import adoption_entries
 from tasks.runs.git.repository import Repository
@@ -36,12 +37,8 @@ def restore_backup(root: Path, backup: Path) -> RestoreResult:
     if existing := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
         raise InputError(f"{state} holds {existing.relative_to(state)}; move it away first, nothing is written over")
     manifest = contents.read_manifest(backup)
-    if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(
-        state_verification.LEDGER_VARIABLE
-    ):
-        raise InputError(
-            f"this backup has no ledger in it; set {state_verification.LEDGER_VARIABLE} to the database that has it"
-        )
+    if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(LEDGER_URL_VARIABLE):
+        raise InputError(f"this backup has no ledger in it; set {LEDGER_URL_VARIABLE} to the database that has it")
     contents.require_unchanged(backup, manifest)
     try:
         return RestoreResult(manifest, _write_state(root, state, backup, manifest))

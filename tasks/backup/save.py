@@ -17,6 +17,7 @@ from pathlib import Path
 from tasks.backup import contents, state_verification
 from tasks.backup.contents import Manifest
 from tasks.core import files
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE, VAULT_URL_VARIABLE
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adoption_entries, in_force
@@ -24,8 +25,8 @@ from tasks.registry.promote import releases
 from tasks.runs.git.repository import Repository
 
 EXTERNAL_DATABASES = {
-    state_verification.LEDGER_VARIABLE: "the ledger",
-    "HALLMARK_VAULT_URL": "the vault",
+    LEDGER_URL_VARIABLE: "the ledger",
+    VAULT_URL_VARIABLE: "the vault",
     "MLFLOW_REGISTRY_URI": "MLflow's registry",
     "MLFLOW_TRACKING_URI": "MLflow's tracking server",
 }
@@ -56,7 +57,7 @@ def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
         manifest = Manifest(
             time=started_at,
             root=trusted,
-            entries=0 if os.environ.get(state_verification.LEDGER_VARIABLE) else entries,
+            entries=0 if os.environ.get(LEDGER_URL_VARIABLE) else entries,
             runs=_run_ids(state),
             private_keys=with_keys,
             elsewhere=[
@@ -71,7 +72,7 @@ def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
 def _copy_state(state: Path, copy: Path, with_keys: bool) -> None:
     _copy_files(state, sorted((state / contents.HEADS_FOLDER).glob("*.json")), copy)
     for name in contents.DATABASES:
-        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(state_verification.LEDGER_VARIABLE)):
+        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(LEDGER_URL_VARIABLE)):
             copy_database(state / name, copy / name)
     keys = contents.visible_files(state / contents.KEYS_FOLDER)
     _copy_files(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)

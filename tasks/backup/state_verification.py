@@ -16,7 +16,6 @@ from tasks.registry.promote import releases
 
 OWN_TRIGGERS_QUERY = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'hallmark%'"
 """SQL query for triggers on Hallmark's own tables. Triggers on MLflow's tables are allowed."""
-LEDGER_VARIABLE = "HALLMARK_LEDGER_URL"
 
 
 def require_valid_state(state: Path, governance: Path) -> int:

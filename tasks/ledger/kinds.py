@@ -63,6 +63,10 @@ KINDS = (
     ),
     EntryKind("run.ended", "run", "`status`, `commit`, `release`"),
     EntryKind(
+        "run.cleaned", "run",
+        "`installation` on which the files of the run were removed; `bytes`: their size; `status` of the run",
+    ),
+    EntryKind(
         "gate.asked", "run",
         "`gate`, `use_case`, `requested_by`, `demo`, `roles`, `days`; `attached`: SHA-256 of the evidence",
     ),

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
@@ -37,7 +38,6 @@ __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 PAGE_ROWS = 4000
-URL_VARIABLE = "HALLMARK_LEDGER_URL"
 DATABASE_FILE = "ledger.db"
 """Name of the SQLite file in `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
 HEADS_FOLDER = "heads"
@@ -378,14 +378,16 @@ def ledger_engine(state: Path) -> "Engine":
     from tasks.core.databases import database
     from tasks.ledger.schema import TREE
 
-    if configured := os.environ.get(URL_VARIABLE):
-        return database.postgres_engine(database.parse_postgres_url(configured, URL_VARIABLE), TREE.name, ADVISORY_LOCK)
+    if configured := os.environ.get(LEDGER_URL_VARIABLE):
+        return database.postgres_engine(
+            database.parse_postgres_url(configured, LEDGER_URL_VARIABLE), TREE.name, ADVISORY_LOCK
+        )
     return database.sqlite_engine(state / DATABASE_FILE, keep_open=True)
 
 
 def ledger_exists(state: Path) -> bool:
     """Return whether a ledger was created in `state`, or is configured by HALLMARK_LEDGER_URL."""
-    return bool(os.environ.get(URL_VARIABLE)) or (state / DATABASE_FILE).exists()
+    return bool(os.environ.get(LEDGER_URL_VARIABLE)) or (state / DATABASE_FILE).exists()
 
 
 def _verified_document(entry: Entry, document: bytes | None) -> bytes | Refused:

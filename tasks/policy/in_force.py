@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tasks.core.databases.addresses import require_encrypted_connections
 from tasks.core.documents.document import document_error_message
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import quick_check
@@ -52,7 +53,8 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
     """Return the governance in force and the chain of adoptions, without comparing them with the files in the folder.
 
     Raises:
-        InputError: Nothing was adopted yet.
+        InputError: Nothing was adopted yet, or outside environment `local` the connection to a database on another
+            machine can be plain text.
     """
     chain = adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
     governed = governance_of_chain(folder, state, chain)
@@ -64,6 +66,8 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
             "run `hallmark init`, or where the root key "
             "is kept elsewhere `hallmark policy adopt DIR --root-key PATH`"
         )
+    if not governed.is_local:
+        require_encrypted_connections()
     return governed, chain
 
 

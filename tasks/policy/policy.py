@@ -80,6 +80,9 @@ class Tier(FrozenModel):
     machines: Annotated[int, Field(ge=1, le=9)] = 1
     """Number of machines, each with its own worker key, that must produce the same outputs for a run before its release
     (`hallmark reproduce RUN`)."""
+    keep_days: Annotated[int, Field(ge=1)] | None = 90
+    """Number of days after the end of a run in which `hallmark clean` does not remove the run's files; null for no
+    removal. What can go on, what a release was made of, and the newest run of a use case stay in any case."""
     break_glass: BreakGlass | None = None
     """Rule for emergency rollbacks; null if every rollback needs the roles of the release gate."""
 

@@ -6,6 +6,7 @@ depends on the journal.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +71,8 @@ class Journal(FrozenModel):
     release: str | None = None
     """Name and version of the release that the run created, or of the champion if the candidate is unchanged."""
     error: str | None = None
+    cleaned_at: datetime | None = None
+    """Time at which `hallmark clean` removed the files of the run; null if it did not."""
     exit_code: int = 0
     """Exit code of a failed run: 1 if a gate or verification failed, 2 if an input is wrong, 3 if something is
     unavailable (tasks/core/errors.py)."""

@@ -10,6 +10,7 @@ from tasks.consent import release_sources, withdrawals
 from tasks.core import files
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.formatting import format_time
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params, load_params
 from tasks.declarations import declarations
@@ -19,7 +20,7 @@ from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
-from tasks.runs import run_entries
+from tasks.runs import journal, run_entries
 from tasks.runs.git import commit_tree
 from tasks.runs.git.commit_tree import CommitTree
 from tasks.runs.git.repository import Repository
@@ -211,6 +212,7 @@ def create_run(root: Path, request: RunRequest, envelope: signed_requests.Envelo
     checkout = Repository.open(root)
     layout = run_layout(root, request.required_run_id)
     if is_on_this_machine(layout):
+        require_not_cleaned(layout)
         run_entries.require_compatible_version(open_ledger(layout.state), request.required_run_id)
         known = open_run(root, request.required_run_id)
         signed_requests.require_matching_request(known.signed_request, request, envelope)
@@ -242,6 +244,20 @@ def create_run(root: Path, request: RunRequest, envelope: signed_requests.Envelo
     run = Run(asked, layout, params, checkout)
     run.commit_files(f"Resolve run {run.id}: {params.use_case.name}")
     return run
+
+
+def require_not_cleaned(layout: Layout) -> None:
+    """Verify that the files of a run were not removed, so that it can go on.
+
+    Raises:
+        Refused: They were removed.
+    """
+    known = journal.read_journal(layout.state, layout.root.name)
+    if known and known.cleaned_at:
+        raise Refused(
+            f"run {known.run} cannot go on: `hallmark clean` removed its files on {format_time(known.cleaned_at)}; "
+            "start a new run"
+        )
 
 
 def requested_tree(checkout: Repository, request: SignedRunRequest) -> CommitTree:

@@ -20,12 +20,13 @@ from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
 from tasks.sources import sources
 from tasks.trust import stage_record
 
-RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND = (
+RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND, CLEANED_KIND = (
     "run.resolved",
     stage_record.STAGE_ENTRY_KIND,
     "evaluation.made",
     "run.interrupted",
     "run.ended",
+    "run.cleaned",
 )
 """Kinds of ledger entries about a run. The subject of each entry is the run id."""
 INPUT_FOLDERS = ("artefacts/", "inputs/", "gates/")
@@ -147,6 +148,11 @@ def record_interruption(ledger: Ledger, run: str, crashes: int, goes_on: bool) -
 def record_end(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
     """Record the status with which a run ended. A failed run can be resumed, and then gets another entry."""
     return _append_if_new(ledger, ENDED_KIND, run, {"status": status, "commit": commit, "release": release})
+
+
+def record_cleaning(ledger: Ledger, run: str, installation: str, status: str, size: int) -> Entry:
+    """Record that the files of a run are removed on this machine; `size` is in bytes."""
+    return ledger.append(CLEANED_KIND, run, {"installation": installation, "status": status, "bytes": size})
 
 
 def _append_if_new(

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.formatting import format_exact_time
-from tasks.ledger import ledger
 from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 from tasks.runs.request import require_run_id
@@ -36,7 +36,7 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
     Raises:
         Refused: Another machine holds the lease and renews it; the message names the machine.
     """
-    if not os.environ.get(ledger.URL_VARIABLE):
+    if not os.environ.get(LEDGER_URL_VARIABLE):
         yield
         return
     name = f"run/{require_run_id(run_id)}"

@@ -105,7 +105,7 @@ def _damage(state: Path, run: Journal) -> str:
     if run.status == "unreadable":
         return run.error or ""
     layout = Layout(state / "runs" / run.run)
-    if run.status not in STATUSES_WITH_WORKTREE or os.access(layout.request_path, os.R_OK):
+    if run.cleaned_at or run.status not in STATUSES_WITH_WORKTREE or os.access(layout.request_path, os.R_OK):
         return ""
     lost = layout.request_path if layout.root.is_dir() else layout.root
     return f"damaged: {lost} is missing or cannot be read"

@@ -14,7 +14,7 @@ from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs.outputs import dvc, dvc_cache, dvc_lock
+from tasks.runs.outputs import cache_lock, dvc, dvc_cache, dvc_lock
 from tasks.runs.outputs.dvc import StageOutcome
 from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record, validity
@@ -76,7 +76,8 @@ def provide_outputs(
     started = time.monotonic()
     read = materials.material_digests(stage, layout)
     records = [] if force else _usable_records(layout, stage, read, worker, recorded)
-    record = next((each for each in records if _restore(layout, each)), None)
+    with cache_lock.hold_for_use(layout.state):
+        record = next((each for each in records if _restore(layout, each)), None)
     is_cached = record is not None
     if records and not is_cached:
         on_line(f"the cache has not what stage {stage} left, as it was signed; it is done again")
@@ -85,7 +86,8 @@ def provide_outputs(
         dvc.repro(
             layout, stage, on_line, force=True, supervised=True, sandboxed=worker.needs_sandbox, max_seconds=max_seconds
         )
-        record = _computed_record(layout, stage, read, worker)
+        with cache_lock.hold_for_use(layout.state):
+            record = _computed_record(layout, stage, read, worker)
     elif record != recorded and _is_from_another_run(record, layout):
         record = stage_record.verify_record(
             stage_record.sign_cached_record(record, _tree_sha256(layout), worker.signer), worker.public_key_lines
@@ -160,4 +162,6 @@ def _verify_cached(layout: Layout, record: SignedRecord) -> None:
             f"stage {stage}: the cache held other bytes than the stage left, under the name of these; they are taken "
             f"out of it: hallmark run --resume {layout.root.name}"
         )
+    if not dvc_cache.has_outputs(layout, stage, lock, record.outputs):
+        dvc.commit_outputs(layout, stage)  # DVC found them there, and `hallmark clean` removed them just then
     record_store.store_lock_entry(layout, record, lock)

@@ -19,7 +19,7 @@ from tasks.core.layout import Layout
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import installation, run, run_entries
 from tasks.runs.git.repository import Repository, worktree_git_folder
-from tasks.runs.outputs import dvc, dvc_lock
+from tasks.runs.outputs import cache_lock, dvc, dvc_lock
 from tasks.runs.request import NO_RUN_MESSAGE
 
 TAKEOVER_KIND = "run.taken_up"
@@ -80,7 +80,8 @@ def take_over_run(root: Path, run_id: str) -> float:
         layout.request_path.rename(aside)  # renamed back last, as `create` writes it last
         dvc.configure_dvc(layout)
         started = time.monotonic()
-        dvc.pull_outputs(layout)
+        with cache_lock.hold_for_use(layout.state):
+            dvc.pull_outputs(layout)
         seconds += time.monotonic() - started
         checkout.run_git("update-ref", ref, commit)
         aside.rename(layout.request_path)

@@ -18,6 +18,7 @@ from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, inser
 from sqlalchemy.engine import Connection
 
 from tasks.core.databases import database, migrations, sqlite_journals
+from tasks.core.databases.addresses import VAULT_URL_VARIABLE
 from tasks.core.databases.migrations import Schema
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import is_experiments_state
@@ -25,7 +26,6 @@ from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
 from tasks.sources.vault_writer import TokenValue
 
-URL_VARIABLE = vault_keys.URL_VARIABLE
 VAULT_FILE = f"{vault_keys.VAULT_FOLDER}/vault.db"
 FORMER_VAULT_FILE = "vault.db"
 NONCE_BYTES = 12
@@ -163,7 +163,9 @@ def vault_exists(state: Path) -> bool:
     Raises:
         Unavailable: The database cannot be reached.
     """
-    if not os.environ.get(URL_VARIABLE) and not ((state / VAULT_FILE).exists() or (state / FORMER_VAULT_FILE).exists()):
+    if not os.environ.get(VAULT_URL_VARIABLE) and not (
+        (state / VAULT_FILE).exists() or (state / FORMER_VAULT_FILE).exists()
+    ):
         return False
     with _translate_vault_errors(), _make_engine(state).connect().execution_options(takes_turn=False) as connection:
         return (
@@ -172,10 +174,10 @@ def vault_exists(state: Path) -> bool:
 
 
 def _make_engine(state: Path) -> Engine:
-    configured = os.environ.get(URL_VARIABLE)
+    configured = os.environ.get(VAULT_URL_VARIABLE)
     if configured and not is_experiments_state(state):
         return database.postgres_engine(
-            database.parse_postgres_url(configured, URL_VARIABLE), VALUE_TABLE.name, ADVISORY_LOCK_ID
+            database.parse_postgres_url(configured, VAULT_URL_VARIABLE), VALUE_TABLE.name, ADVISORY_LOCK_ID
         )
     _move_former_vault(state)
     return _private_sqlite(state / VAULT_FILE)

@@ -27,7 +27,6 @@ KEY_VARIABLE = "HALLMARK_VAULT_KEY"
 """Environment variable with the vault's key, 32 bytes in base64. If it is not set, the key is read from KEY_FILE."""
 KEY_FILE = Path("keys") / "vault"
 """Path of the file with the vault's key, relative to `.hallmark`. Only the owner of the file is allowed to read it."""
-URL_VARIABLE = "HALLMARK_VAULT_URL"
 VAULT_FOLDER = "vault"
 """Folder of the vault's database, relative to `.hallmark`. SQLite also writes its journals to this folder."""
 KEY_BYTES = 32

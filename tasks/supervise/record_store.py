@@ -20,6 +20,7 @@ from tasks.trust import dsse, stage_record
 from tasks.trust.stage_record import Digests, SignedRecord
 
 RECORDS_FOLDER = "records"
+LOCK_ENTRY_SUFFIX = ".lock.json"
 MAX_LOCK_ENTRY_BYTES = 2**20
 
 
@@ -93,6 +94,11 @@ def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | No
     return None
 
 
+def run_records_folder(state: Path, run: str) -> Path:
+    """Return the folder with the records of one run; `state` is that of governed runs or of experiments."""
+    return state / RECORDS_FOLDER / "runs" / run
+
+
 def _state_folders(layout: Layout) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((layout.run_state, layout.state)))
 
@@ -114,8 +120,8 @@ def _record_path(state: Path, inputs_sha256: str) -> Path:
 
 
 def _lock_entry_path(state: Path, record: SignedRecord) -> Path:
-    return state / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
+    return state / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}{LOCK_ENTRY_SUFFIX}"
 
 
 def _run_record_path(layout: Layout, stage: str) -> Path:
-    return layout.run_state / RECORDS_FOLDER / "runs" / layout.root.name / f"{stage}.json"
+    return run_records_folder(layout.run_state, layout.root.name) / f"{stage}.json"

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE, VAULT_URL_VARIABLE
 from tasks.stages.cluster.storage import training_storage
 
 
@@ -19,7 +20,7 @@ class Variable(NamedTuple):
 
 RUNNER_PREFIX = "AWS_"
 RUNNER_VARIABLES = (
-    Variable("HALLMARK_LEDGER_URL", "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
+    Variable(LEDGER_URL_VARIABLE, "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
     Variable(
         "HALLMARK_LEDGER_HEADS",
         "places for [signed heads of the ledger](../concepts/ledger.md#heads), with spaces between them: folders, "
@@ -27,7 +28,7 @@ RUNNER_VARIABLES = (
         "heads stay in `.hallmark/heads`",
         is_path=True,
     ),
-    Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault/vault.db`"),
+    Variable(VAULT_URL_VARIABLE, "Postgres URL of the vault", "`.hallmark/vault/vault.db`"),
     Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
     Variable(
         "HALLMARK_GIT_REMOTE",

@@ -3,6 +3,7 @@
 import datetime
 import gc
 import ipaddress
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
 from tasks.core.databases import database
+from tasks.core.databases.addresses import require_encrypted_connections
 from tasks.core.errors import InputError, Unavailable
 from tests.governed import postgres
 from tests.governed.postgres import sql
@@ -80,6 +82,33 @@ def test_the_time_to_connect_is_none_for_a_statement(secured: tuple[str, Path]) 
     assert asked(f"{secured[0]}?connect_timeout=1", "SELECT 7 FROM pg_sleep(1.5)") == 7
 
 
+BACKEND = "SELECT pg_backend_pid()"
+
+
+@pytest.mark.slow
+def test_a_connection_stays_open_and_is_replaced_when_the_server_has_closed_it(postgres: str) -> None:
+    url = f"{postgres}?application_name=pooled"
+    first = asked(url, BACKEND)
+    assert asked(url, BACKEND) == first
+    sql(postgres, f"SELECT pg_terminate_backend({first})")
+    second = asked(url, BACKEND)
+    assert second != first and asked(url, BACKEND) == second
+    assert asked(postgres, BACKEND) != second
+    left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pooled'"
+    assert asked(postgres, left) == 0, "a process keeps connections to the database that it uses, not to earlier ones"
+
+
+@pytest.mark.slow
+def test_a_child_process_has_connections_of_its_own(postgres: str) -> None:
+    first = asked(postgres, BACKEND)
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.write(writing, str(asked(postgres, BACKEND)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert int(os.read(reading, 100)) != first == asked(postgres, BACKEND)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pg8000 leaves the socket open
 def test_a_server_that_says_nothing_is_waited_for_as_long_as_the_url_says() -> None:
     with (
@@ -110,3 +139,33 @@ def test_an_option_that_is_none_is_told_in_words(query: str, told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
         database.parse_postgres_url(f"postgresql://127.0.0.1/d?{query}", "URL")
     assert "s3cret" not in str(caught.value)
+
+
+FAR = "postgresql://u:s3cret@db.example.invalid/ledger"
+
+
+@pytest.mark.parametrize("variable", ["HALLMARK_LEDGER_URL", "HALLMARK_VAULT_URL"])
+@pytest.mark.parametrize(
+    "url", [FAR, f"{FAR}?sslmode=prefer", f"{FAR}?sslmode=disable", FAR.replace("db.", "192.0.2.7/d")]
+)
+def test_plain_text_to_another_machine_is_told(variable: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, url)
+    with pytest.raises(InputError, match=f"{variable}: outside environment local, .*sslmode=verify-full") as caught:
+        require_encrypted_connections()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{FAR}?sslmode=require",
+        f"{FAR}?sslmode=verify-full",
+        "postgresql://u:p@127.0.0.1/d",
+        "postgresql://u:p@localhost:5433/d",
+        "postgresql://u:p@[::1]/d",
+        "postgresql:///d?unix_sock=/run/postgresql/.s.PGSQL.5432",
+    ],
+)
+def test_what_is_encrypted_or_stays_on_this_machine_is_allowed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
+    require_encrypted_connections()

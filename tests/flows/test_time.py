@@ -8,8 +8,9 @@ import pytest
 from flows.partial_work import PartialFailure, PartialWork
 from flows.watch import local_periodic_work, shared_periodic_work
 from tasks.gates import cases
-from tasks.ledger.ledger import open_ledger
+from tasks.ledger.ledger import Entry, open_ledger
 from tasks.registry.admit import ledger_rollback, outbox
+from tasks.registry.release import promotions
 from tests.checkouts import Checkouts
 from tests.flows.test_parked import RUNS, ask
 from tests.gates.test_reminders import clock
@@ -51,12 +52,18 @@ def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monke
 
 
 def test_a_step_that_fails_is_told_and_the_others_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_ledger(project / ".hallmark").append(ledger_rollback.ENTRY_KIND, "triage", RECORD)
+    ledger = open_ledger(project / ".hallmark")
+    looked_at: list[str] = []
+    ledger.append(ledger_rollback.ENTRY_KIND, "triage", RECORD)
+    for name in ("lost", "triage"):
+        ledger.append(promotions.PROMOTION_KIND, name, {})
 
-    def broken(*_: object) -> list[str]:
+    def broken(name: str, *_: object) -> list[Entry]:
+        looked_at.append(name)
         raise KeyError("a defect")
 
     monkeypatch.setattr("tasks.registry.promote.waivers.open_incidents", broken)
-    with pytest.raises(PartialFailure, match="waivers: KeyError") as told:
+    with pytest.raises(PartialFailure, match=r"waivers of lost: KeyError.*; waivers of triage: KeyError") as told:
         shared_periodic_work(project)
+    assert looked_at == ["lost", "triage"], "one model's failure keeps nobody from the next"
     assert [line.partition(":")[0] for line in told.value.done] == ["incident.opened"]

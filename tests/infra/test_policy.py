@@ -13,6 +13,7 @@ from tests.checkouts import Checkouts
 from tests.governed.house import keyed
 from tests.governed.postgres import new_database
 from tests.in_process import adopt_anew, hallmark, hallmark_json
+from tests.ledger_tampering import change_entry
 from tests.tiny_project import commit, git
 
 CASES = """
@@ -42,6 +43,12 @@ def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 def edit(project: Path, old: str, new: str, name: str = "policy.yaml") -> None:
     editing.edit(project / "infra" / "governance" / name, old, new)
+
+
+def nobody_signs_off_changes(project: Path) -> None:
+    signers = "policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]"
+    edit(project, f"changes: {{{signers}}}\n", "")
+    hallmark(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
 
 
 def test_from_an_edit_to_its_adoption(project: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -84,15 +91,21 @@ def test_a_commit_that_brings_its_own_policy_and_people_changes_nothing(project:
 
 
 def test_where_policy_names_nobody_the_root_key_adopts_with_init(project: Path) -> None:
-    edit(
-        project,
-        "changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]}\n",
-        "",
-    )
-    hallmark(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
+    nobody_signs_off_changes(project)
     edit(project, "at_least: 10}", "at_least: 12}")
     assert "in force from now on" in hallmark(project, "init")
     assert installed_governance(project, None).policy.gate("limited", "data").checks[-1].at_least == 12
+
+
+@pytest.mark.attack(rights="database", stopped="init looks at the ledger before it adopts anything")
+def test_init_adopts_nothing_on_a_changed_ledger(project: Path) -> None:
+    nobody_signs_off_changes(project)
+    hallmark(project, "init")
+    hallmark(project, "ledger", "publish")
+    edit(project, "at_least: 10}", "at_least: 12}")
+    change_entry(project / ".hallmark" / "ledger.db", 1)
+    assert "So nothing is done on it" in hallmark(project, "init", code=1)
+    assert len(installed_governance(project, None).chain) == 2
 
 
 def test_an_environment_of_its_own_begins_with_a_root_key_kept_elsewhere(project: Path) -> None:

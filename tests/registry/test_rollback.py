@@ -254,16 +254,16 @@ def test_a_waiver_of_the_champion_that_expires_raises_one_incident_and_serving_g
 ) -> None:
     until = waived(house)
     house.promote(house.run("run-1"))
-    assert waivers.open_incidents(house.ledger, house.governance) == []
+    assert waivers.open_incidents(NAME, house.ledger, house.governance) == []
     later(until, monkeypatch)
-    raised = waivers.open_incidents(house.ledger, house.governance)
+    raised = waivers.open_incidents(NAME, house.ledger, house.governance)
     assert len(raised) == len(opened(house)) == 2, "one a check: `good enough` and the success metric"
-    assert waivers.open_incidents(house.ledger, house.governance) == []
+    assert waivers.open_incidents(NAME, house.ledger, house.governance) == []
     assert {one.opening.role for one in opened(house)} == {"risk"}
     assert "check 'good enough' at the evaluation gate expired on" in opened(house)[0].opening.text
     assert house.served() == b"adapter"
     incidents.close_incident(house.ledger, house.governance, opened(house)[0].id, "risk-officer", "may stay until May")
-    assert waivers.open_incidents(house.ledger, house.governance) == [], "closed, it is not raised again"
+    assert waivers.open_incidents(NAME, house.ledger, house.governance) == [], "closed, it is not raised again"
 
 
 @pytest.mark.attack(rights="approver", stopped="waivers are judged as of the rollback")
@@ -276,7 +276,7 @@ def test_to_what_relies_on_an_expired_waiver_leads_broken_glass_alone(
     later(until, monkeypatch)
     with pytest.raises(Refused, match=r"triage-1 relies on what counts no more: the waiver .* --break-glass"):
         order(house, "risk-officer")
-    assert waivers.open_incidents(house.ledger, house.governance) == [], "it is not the champion"
+    assert waivers.open_incidents(NAME, house.ledger, house.governance) == [], "it is not the champion"
     house = strict(house)
     assert order(house, "night", break_glass=True) == []
     assert house.served() == b"adapter"

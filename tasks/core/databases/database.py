@@ -5,8 +5,11 @@ current when it writes. In Postgres, only a role that may write to the table can
 with the execution option `takes_turn=False` only reads, and does not wait for a lock.
 """
 
+import os
 import sqlite3
 import ssl
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +19,8 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.pool import NullPool, QueuePool
 
 from tasks.core.databases import postgres_options
 from tasks.core.errors import InputError, Unavailable
@@ -30,9 +33,18 @@ WAIT_SECONDS = 30
 IDLE_SECONDS = 20
 """Number of seconds without a statement after which Postgres aborts a write transaction, because other writers may be
 waiting for its lock."""
+IDLE_CONNECTIONS = 2
+"""Maximum number of idle connections to a Postgres database that a process keeps open."""
+MAX_CONNECTION_AGE_SECONDS = 300
+"""Age in seconds at which a Postgres connection is replaced. Firewalls drop connections that are idle for longer."""
 SQLITE_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 SET_TIMEOUTS_SQL = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
+JUST_CONNECTED = "hallmark_just_connected"
+"""Key in the pool's record of a connection, present until the connection's first use."""
+_postgres_engines: dict[str, tuple[URL, Engine]] = {}
+"""Address and engine of each Postgres database that this process uses, by the table that writers lock."""
+_engines_lock = threading.Lock()
 TEXT_DECODER = partial(str, encoding="utf-8", errors="surrogateescape")
 """Decoder for text in SQLite. Bytes that are not UTF-8 do not raise an error here, so the code that reads the row must
 reject them. Only a manual change can write such bytes."""
@@ -79,7 +91,7 @@ def sqlite_engine(path: Path, keep_open: bool = False) -> Engine:
 
 
 def postgres_engine(url: URL, table: str, lock: int) -> Engine:
-    """Return an engine for a Postgres database.
+    """Return the engine of this process for a Postgres database. Its connections stay open between transactions.
 
     Args:
         url: URL of the database, including the driver, as `parse_postgres_url` returns it.
@@ -87,14 +99,38 @@ def postgres_engine(url: URL, table: str, lock: int) -> Engine:
         lock: Number of the advisory lock that writers take until the table exists. Any role that can connect can take
             this lock.
     """
+    with _engines_lock:
+        known_url, known = _postgres_engines.get(table, (None, None))
+        if known and known_url == url:
+            return known
+        if known:
+            known.dispose()
+        engine = _new_postgres_engine(url, table, lock)
+        _postgres_engines[table] = url, engine
+        return engine
+
+
+def _new_postgres_engine(url: URL, table: str, lock: int) -> Engine:
     arguments = postgres_options.connect_arguments(url.query)
-    engine = create_engine(url.set(query={}), poolclass=NullPool, connect_args=arguments)
+    engine = create_engine(
+        url.set(query={}), poolclass=QueuePool, connect_args=arguments,
+        pool_size=IDLE_CONNECTIONS, max_overflow=-1, pool_recycle=MAX_CONNECTION_AGE_SECONDS, pool_use_lifo=True,
+    )  # fmt: skip
 
     if "timeout" in arguments:
 
         @event.listens_for(engine, "connect")
         def _end_connect_timeout(connection: Any, _: object) -> None:
             connection._usock.settimeout(None)  # pg8000 applies it to every statement too
+
+    @event.listens_for(engine, "checkout")
+    def _require_alive(connection: Any, record: Any, _: object) -> None:
+        if not record.info.pop(JUST_CONNECTED, False):
+            _ping(connection)
+
+    @event.listens_for(engine, "connect")
+    def _mark_new(_: object, record: Any) -> None:
+        record.info[JUST_CONNECTED] = True
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -195,6 +231,31 @@ def _open_idle_connection(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     return connection
+
+
+def _ping(connection: Any) -> None:
+    """Verify that the server still answers on a connection.
+
+    Raises:
+        DisconnectionError: It does not. SQLAlchemy then opens another connection.
+    """
+    from pg8000.exceptions import Error
+
+    connection.autocommit = True  # without this, the driver would begin a transaction
+    try:
+        connection.run("SELECT 1")
+    except (Error, OSError, struct.error) as error:
+        raise DisconnectionError from error
+    connection.autocommit = False
+
+
+def _forget_connections() -> None:
+    """Leave the connections of the parent process to it. Two processes must not use the same one."""
+    for _, engine in _postgres_engines.values():
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections)
 
 
 def _has_table(connection: Connection, table: str) -> bool:

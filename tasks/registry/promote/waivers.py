@@ -92,16 +92,15 @@ def require_valid_waivers(ledger: Ledger, governance: Governance, signed: Signed
         raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, expired))}")
 
 
-def open_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Open an incident for every expired waiver of a champion. Serving is not affected."""
-    opened: list[Entry | None] = []
-    for name in promotions.model_names(ledger):
-        newest = promotions.read_promotions(ledger, governance, name).newest_statement
-        if newest:
-            opened += [
-                _open_incident(expired, newest, ledger, governance)
-                for expired in expired_waivers(ledger, governance, newest)
-            ]
+def open_incidents(name: str, ledger: Ledger, governance: Governance) -> list[Entry]:
+    """Open an incident for every expired waiver of a model's champion. Serving is not affected.
+
+    Raises:
+        Refused: The ledger does not hold the evidence of a gate that the champion passed.
+    """
+    newest = promotions.read_promotions(ledger, governance, name).newest_statement
+    expired = expired_waivers(ledger, governance, newest) if newest else []
+    opened = [_open_incident(each, newest, ledger, governance) for each in expired if newest]
     return [entry for entry in opened if entry]
 
 

@@ -17,6 +17,7 @@ import psutil
 from configobj import ConfigObj
 
 from tasks.core import graph
+from tasks.core.databases.addresses import VAULT_URL_VARIABLE
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, TimeLimitExceeded, Unavailable
 from tasks.core.files import write_bytes
@@ -65,7 +66,7 @@ DVC_DATABASE_FOLDER = Path(".dvc", "tmp", "site")
 DVC's default is below /var/tmp, in a folder that every user of the machine can write to.
 """
 
-SHARED_SERVICE_PREFIXES = ("HALLMARK_VAULT_URL",)
+SHARED_SERVICE_PREFIXES = (VAULT_URL_VARIABLE,)
 """Prefixes of environment variables that give access to shared services. They are withheld from stages that must not
 change such a service."""
 

@@ -60,11 +60,17 @@ def remove_corrupt_objects(layout: Layout, stage: str, lock: Mapping[str, Any], 
 
 def remove_special_files(layout: Layout) -> None:
     """Remove links, pipes and other special files from the cache. DVC would wait forever for data from a pipe."""
-    for folder, _, names in os.walk(_objects_folder(layout.run_state)):
+    for folder, _, names in os.walk(objects_folder(layout.run_state)):
         for path in (Path(folder, name) for name in names):
             with suppress(FileNotFoundError):  # DVC may be working in the cache for another run
                 if not stat.S_ISREG(path.lstat().st_mode):
                     path.unlink()
+
+
+def has_outputs(layout: Layout, stage: str, lock: Mapping[str, Any], signed_digests: Digests) -> bool:
+    """Return whether the cache has a file for each output that a signed record lists."""
+    found = _find_objects(layout, stage, lock, signed_digests)
+    return found is not None and all(map(_is_plain, found.values()))
 
 
 def _find_objects(
@@ -98,11 +104,11 @@ def _object_path(layout: Layout, md5: str) -> Path:
     bare = md5.removesuffix(".dir")
     if not MD5.fullmatch(bare):
         raise ValueError(f"{md5!r} is no MD5")
-    own, others = (_objects_folder(world) / bare[:2] / md5[2:] for world in (layout.run_state, layout.state))
+    own, others = (objects_folder(world) / bare[:2] / md5[2:] for world in (layout.run_state, layout.state))
     return own if own.exists() else others
 
 
-def _objects_folder(world: Path) -> Path:
+def objects_folder(world: Path) -> Path:
     return world / "cache" / "files" / "md5"
 
 
