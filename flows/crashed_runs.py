@@ -42,6 +42,14 @@ def resume_crashed(root: Path) -> list[str]:
     return parts.finish()
 
 
+def record_deaths(root: Path, runs: list[str]) -> None:
+    """Record that the processes of runs died with their runner, and that the runs go on."""
+    ledger = Checkout(root).ledger
+    for run in runs:
+        before = len(ledger.entries(run_entries.INTERRUPTED_KIND, run))
+        run_entries.record_interruption(ledger, run, before + 1, goes_on=True)
+
+
 def _resume_if_unfinished(root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger) -> list[str]:
     run, state = run_id_of_flow_run(flow_run), flow_run.state
     if state is None or datetime.now(UTC) - state.timestamp < MIN_AGE or not is_unfinished(root, run, flow_run):

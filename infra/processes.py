@@ -1,6 +1,7 @@
 """Start and end of processes that outlive the command which starts them."""
 
 import contextlib
+import math
 import subprocess
 import sys
 import time
@@ -38,6 +39,10 @@ class Process(FrozenModel):
             return False
         starts = _start_after_boot(found), found.create_time()
         return any(abs(start - self.started) < MAX_START_DIFFERENCE for start in starts)
+
+    def age_seconds(self) -> float:
+        """Return the seconds since the start of the process, also if it ended; infinity if it is of another boot."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started if self.boot == _boot_id() else math.inf
 
     def was_started_in(self, folder: Path) -> bool:
         """Return whether the process is alive and was started in this folder.

@@ -7,6 +7,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.facts import Fact
+from tasks.core.formatting import format_time
 from tasks.runs.reporting.summary import Summary
 
 
@@ -53,6 +54,8 @@ def print_summary(summary: Summary, pages: str = "") -> None:
     }
     if summary.status in ending:
         console.print(ending[summary.status])
+    if summary.cleaned_at:
+        console.print(f"its files were removed by `hallmark clean` on {format_time(summary.cleaned_at)}")
     if summary.demo:
         console.print("demo approvals: demo identities decided; this release says so and counts in environment local")
     for label, value in (("report", summary.report), ("data docs", summary.data_docs)):

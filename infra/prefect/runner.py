@@ -15,10 +15,14 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 
 from flows import deployment_names
+from flows.crashed_runs import record_deaths
 from flows.lifecycle import checkout_root
 from flows.retrain import retrain
 from flows.watch import reschedule_orphans
 from infra.prefect import access
+from infra.prefect.periodic import run_periodically
+from infra.prefect.revival import CHECK_SECONDS, revive_dead
+from infra.prefect.server import REVIVED_OPTION
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape_logs
 from tasks.runs.checkout import Checkout
@@ -48,9 +52,15 @@ async def serve() -> None:
         deployment_names.runner_deployment_name(checkout_root()),
         description="One governed run, from sources to release.",
     )
-    for run_id in await asyncio.to_thread(reschedule_orphans, checkout_root()):
+    orphans = await asyncio.to_thread(reschedule_orphans, checkout_root())
+    for run_id in orphans:
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
-    await runner.start()
+    if REVIVED_OPTION in sys.argv:
+        await asyncio.to_thread(record_deaths, checkout_root(), orphans)
+    async with asyncio.TaskGroup() as group:
+        caring = group.create_task(run_periodically(CHECK_SECONDS, "had died and is started again", revive_dead))
+        await runner.start()
+        caring.cancel()
 
 
 @contextmanager

@@ -25,6 +25,11 @@ DEFAULT_PORT = 4200
 """Default port of Prefect. If it is taken, a free port is used."""
 START_TIMEOUT_SECONDS = 300
 """Maximum time in seconds in which the server must create its tables and respond for the first time."""
+MIN_LIFE_SECONDS = 30.0
+"""Seconds after the start of a runner or a watch in which it is not started again, so that one that always dies at once
+does not take up the machine."""
+REVIVED_OPTION = "--revived"
+"""Option of a runner that is started because the one before it had died."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
 """Environment variable with the port to try first."""
 
@@ -58,10 +63,9 @@ def find(root: Path) -> RunningPrefect | None:
 
     The watch need not be running, because commands that start or follow a run do not need it.
     """
-    path = access.prefect_folder(root) / "up.json"
-    if not path.exists():
+    up = _read_state(root)
+    if up is None:
         return None
-    up = RunningPrefect.model_validate_json(path.read_bytes())
     wanted = [process for process in (up.server, up.runner) if process is not None]
     return up if all(process.was_started_in(access.prefect_folder(root)) for process in wanted) else None
 
@@ -78,7 +82,7 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
             installation from this command, so that runs would not use this command's.
     """
     notify.configured_destination()
-    with locks.hold_exclusive_lock(access.prefect_folder(root) / "up.lock", "another command starts Prefect"):
+    with locks.hold_exclusive_lock(_lock_path(root), "another command starts Prefect"):
         up = find(root)
         if up is None:
             return _start(root, say)
@@ -95,8 +99,45 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
     return _ensure_watch(root, up)
 
 
+def find_dead(root: Path) -> list[str]:
+    """Return which of runner and watch has died: `runner`, `watch`.
+
+    The list is empty if the server has died too, because then `hallmark up` starts all of them, with another secret. It
+    is also empty if another Hallmark was installed meanwhile, and for MIN_LIFE_SECONDS after the start of a process.
+    """
+    up, own = _read_state(root), access.prefect_folder(root)
+    if up is None or (up.server and not up.server.was_started_in(own)):
+        return []
+    dead = [
+        name
+        for name, process in {"runner": up.runner, "watch": up.watch}.items()
+        if process and process.age_seconds() > MIN_LIFE_SECONDS and not process.was_started_in(own)
+    ]
+    return dead if dead and up.hallmark == _installed_digest() else []
+
+
+def restart_dead(root: Path) -> list[str]:
+    """Start the runner or the watch again if it has died, unless a command starts or stops Prefect at this time.
+
+    Returns:
+        Names of the processes that were started.
+    """
+    with locks.try_exclusive_lock(_lock_path(root)) as mine:
+        dead, up = find_dead(root) if mine else [], _read_state(root)
+        if up is None:
+            return []
+        own = up.server is not None
+        start = {
+            "runner": lambda: _start_runner(root, up.api, own, REVIVED_OPTION),
+            "watch": lambda: _start_watch(root, up.api, own),
+        }
+        if dead:
+            _write_state(root, up.model_copy(update={name: start[name]() for name in dead}))
+        return dead
+
+
 def _ensure_watch(root: Path, up: RunningPrefect) -> RunningPrefect:
-    with locks.hold_exclusive_lock(access.prefect_folder(root) / "up.lock", "another command starts Prefect"):
+    with locks.hold_exclusive_lock(_lock_path(root), "another command starts Prefect"):
         known = find(root)
         if known is None or known.watch is None or known.watch.was_started_in(access.prefect_folder(root)):
             return known or up
@@ -108,15 +149,14 @@ def _ensure_watch(root: Path, up: RunningPrefect) -> RunningPrefect:
 def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
     if _ended_unexpectedly(root):  # another process may have listened on its port since, and received the secret
         access.secret_file(root).unlink(missing_ok=True)
-    stop(root)
+    _stop(root)
     if api := os.environ.get("PREFECT_API_URL"):
         server = None
         if not ports.prefect_responds(api, seconds=60):
             raise Unavailable(f"the Prefect server at {format_url(api)} (PREFECT_API_URL) does not answer")
     else:
         server, api = _start_server(root, say)
-    given = access.client_environment(root, api, is_own_server=server is not None)
-    runner = spawn_process(access.prefect_folder(root), "runner", [*HALLMARK_PROCESS, "infra.prefect.runner"], given)
+    runner = _start_runner(root, api, server is not None)
     watch = _start_watch(root, api, server is not None)
     settings = EnvironmentDigests.of_environment(os.environ)
     return _write_state(
@@ -127,6 +167,15 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
     )
 
 
+def _start_runner(root: Path, api: str, own: bool, *options: str) -> Process:
+    return spawn_process(
+        access.prefect_folder(root),
+        "runner",
+        [*HALLMARK_PROCESS, "infra.prefect.runner", *options],
+        access.client_environment(root, api, own),
+    )
+
+
 def _start_watch(root: Path, api: str, own: bool) -> Process:
     return spawn_process(
         access.prefect_folder(root),
@@ -134,6 +183,15 @@ def _start_watch(root: Path, api: str, own: bool) -> Process:
         [*HALLMARK_PROCESS, "infra.prefect.watch"],
         access.client_environment(root, api, own),
     )
+
+
+def _lock_path(root: Path) -> Path:
+    return access.prefect_folder(root) / "up.lock"
+
+
+def _read_state(root: Path) -> RunningPrefect | None:
+    path = access.prefect_folder(root) / "up.json"
+    return RunningPrefect.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _write_state(root: Path, up: RunningPrefect) -> RunningPrefect:
@@ -151,11 +209,8 @@ def _installed_digest() -> str | None:
 
 
 def _ended_unexpectedly(root: Path) -> bool:
-    path = access.prefect_folder(root) / "up.json"
-    if not path.exists():
-        return False
-    server = RunningPrefect.model_validate_json(path.read_bytes()).server
-    return server is not None and not server.was_started_in(access.prefect_folder(root))
+    up = _read_state(root)
+    return bool(up and up.server and not up.server.was_started_in(access.prefect_folder(root)))
 
 
 def stop(root: Path) -> bool:
@@ -164,11 +219,16 @@ def stop(root: Path) -> bool:
     Returns:
         Whether the server or the runner was running.
     """
-    path = access.prefect_folder(root) / "up.json"
-    if not path.exists():
+    if not (access.prefect_folder(root) / "up.json").exists():
         return False
-    up = RunningPrefect.model_validate_json(path.read_bytes())
-    own = access.prefect_folder(root)
+    with locks.hold_exclusive_lock(_lock_path(root), "another command starts Prefect"):
+        return _stop(root)
+
+
+def _stop(root: Path) -> bool:
+    up, own = _read_state(root), access.prefect_folder(root)
+    if up is None:
+        return False
     running, serving = up.runner.was_started_in(own), up.server is not None and up.server.was_started_in(own)
     if up.watch is not None and up.watch.was_started_in(own):
         end_process(up.watch)
@@ -176,7 +236,7 @@ def stop(root: Path) -> bool:
         _end_runner(up.runner)
     if up.server is not None and serving:
         end_process(up.server)
-    path.unlink()
+    (own / "up.json").unlink()
     return running or serving
 
 

@@ -31,6 +31,7 @@ from flows.suspended_runs import SuspendedRuns
 from flows.watch import local_periodic_work, publish_heads, shared_periodic_work
 from infra.prefect import notify
 from infra.prefect.periodic import run_periodically
+from infra.prefect.revival import CHECK_SECONDS, revive_dead
 from infra.prefect.watch_status import LEASE_NAME
 from tasks.core.escaping import escape_logs
 from tasks.core.formatting import format_exact_time
@@ -120,6 +121,7 @@ class Watch:
         yield run_periodically(OCCASION_CHECK_SECONDS, "asked for", triggers.handle_triggers)
         yield run_periodically(MLFLOW_SECONDS, "MLflow", MlflowSync(checkout_root()).update)
         if os.environ.get("PREFECT_API_URL"):
+            yield run_periodically(CHECK_SECONDS, "had died and is started again", revive_dead)
             yield run_periodically(
                 DECISION_POLL_SECONDS,
                 "goes on, its gate is decided",

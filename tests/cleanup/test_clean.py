@@ -134,7 +134,9 @@ def test_what_an_audit_reads_of_a_run_stays(project: Path, later: None) -> None:
     assert git(project, "rev-parse", "refs/hallmark/runs/old")
     listed = {each.journal.run: each.damage for each in run_list.list_runs(layout.state).runs}
     assert listed == {"old": "", "same": "", "new": ""}
-    assert hallmark_json(project, "runs", "show", "old")["status"] == "failed"
+    shown = hallmark_json(project, "runs", "show", "old")
+    assert (shown["status"], shown["cleaned_at"] is None) == ("failed", False)
+    assert "its files were removed by `hallmark clean` on " in hallmark(project, "runs", "show", "old")
     (entry,) = Checkout(project).ledger.entries(run_entries.CLEANED_KIND, "old")
     assert entry.body["status"] == "failed" and entry.body["bytes"] > 0
     hallmark(project, "ledger", "verify")

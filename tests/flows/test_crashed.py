@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed, Running
 
 from flows import crashed_runs
-from flows.crashed_runs import MAX_RESUMPTIONS, resume_crashed
+from flows.crashed_runs import MAX_RESUMPTIONS, record_deaths, resume_crashed
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import run_entries
 from tasks.runs.journal import read_journal, write_journal
@@ -39,5 +39,9 @@ def test_a_run_that_dies_every_time_is_left_to_people(
             assert resume_crashed(project) == [flow_run.name]
         crash(flows, flow_run)
         assert resume_crashed(project) == []
-    entries = open_ledger(project / ".hallmark").entries(run_entries.INTERRUPTED_KIND, flow_run.name)
+    ledger = open_ledger(project / ".hallmark")
+    entries = ledger.entries(run_entries.INTERRUPTED_KIND, flow_run.name)
     assert [entry.body["goes_on"] for entry in entries] == [True] * MAX_RESUMPTIONS + [False]
+    record_deaths(project, [flow_run.name])
+    last = ledger.entries(run_entries.INTERRUPTED_KIND, flow_run.name)[-1]
+    assert last.body == {"crashes": len(entries) + 1, "goes_on": True}, "its runner died, and was started again"

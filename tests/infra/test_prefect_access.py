@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -28,6 +29,7 @@ from infra import mlflow_server
 from infra.console import server as pages
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
+from infra.processes import Process
 from tasks.core.errors import InputError
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs import journal
@@ -252,12 +254,34 @@ def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, r
     assert open_to_others(project / ".hallmark") == []
 
 
+@pytest.mark.parametrize("name", ["runner", "watch"])
+def test_a_runner_or_a_watch_that_is_killed_is_started_again(
+    project: Path, up: RunningPrefect, rejected: Ended, name: str
+) -> None:
+    """By the other of the two; and what is started is no child of it, with which it would be ended."""
+
+    def running() -> Process:
+        found = getattr(server._read_state(project), name)
+        assert isinstance(found, Process)
+        return found
+
+    before, other = running(), {"runner": "watch", "watch": "runner"}[name]
+    psutil.Process(before.pid).kill()
+    wait_until(lambda: running() != before, f"the {other} to start another {name}", saw=running)
+    now = server.find(project)
+    assert now is not None and running().is_alive()
+    children = partial(psutil.Process(getattr(now, other).pid).children, recursive=True)
+    wait_until(lambda: running().pid not in [each.pid for each in children()], f"the {name} to have no parent but init")
+    assert (now.api, now.server, now.settings) == (up.api, up.server, up.settings)
+
+
 def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
     project: Path, up: RunningPrefect, rejected: Ended
 ) -> None:
     """Others may have listened on the server's port since, and been told the secret."""
-    assert up.server is not None
     before, shown = access.server_secret(project), pages.find(project)
+    up = server.find(project) or up  # with the runner and the watch that were started again
+    assert up.server is not None
     for process in (up.runner, up.server):
         psutil.Process(process.pid).kill()
     wait_until(lambda: not (up.runner.is_alive() or up.server.is_alive()), "both to be gone")

@@ -107,6 +107,8 @@ class RunPage(FrozenModel):
     """Gates that the run has not reached yet."""
     has_rows: bool
     """Whether the run has finished the stage `ingest`."""
+    cleaned_at: datetime | None
+    """Time at which `hallmark clean` removed the files of the run; null if it did not."""
 
 
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:

@@ -1,6 +1,7 @@
 """Summary of a run as one JSON document, which `hallmark run --json` and `hallmark runs show --json` print."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -39,6 +40,8 @@ class Summary(FrozenModel):
     """Metrics of stage `evaluate`, and measurements of the candidate's predictions with prefix `measured.predict.`."""
     report: str | None
     data_docs: str | None
+    cleaned_at: datetime | None = None
+    """Time at which `hallmark clean` removed the files of the run; null if it did not."""
     unreadable: list[str] = Field(default=[], exclude=True)
     """Stage files that cannot be read, each with the reason. The summary lacks their metrics."""
 
