@@ -13,6 +13,7 @@ from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VA
 
 SECRET_NAME_PATTERN = re.compile(r"(?:KEY|TOKEN|SECRET|AUTH_STRING|PASSWORD)$")
 """End of the name of a variable whose value is a secret."""
+USER_IN_URL_PATTERN = re.compile(r"(https?://)[^/@\s]+@")
 MARKDOWN_LINK_PATTERN = re.compile(r"\[([^]]+)]\([^)]+\)")
 
 
@@ -71,7 +72,12 @@ def _shown_value(variable: Variable, value: str) -> str:
         return "***"
     if variable.name == notify.DESTINATION_VARIABLE and "://" in value:
         return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/***"  # the path of a webhook is its secret
-    return format_url(value)
+    return _without_user(format_url(value))
+
+
+def _without_user(url: str) -> str:
+    """Mask the user in the URL of a web server, which can be a token."""
+    return USER_IN_URL_PATTERN.sub(r"\1***@", url)
 
 
 def _plain_text(markdown: str) -> str:

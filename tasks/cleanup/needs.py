@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.core.errors import DOCUMENT_ERRORS
 from tasks.core.files import read_json
 from tasks.core.formatting import format_count
-from tasks.core.layout import Layout
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.policy import Policy
 from tasks.registry.promote import intents
@@ -38,7 +38,7 @@ class RunNeeds:
             self._ends = {entry.subject: entry.time for entry in ledger.entries(run_entries.ENDED_KIND)}
             self._released = {str(entry.body.get("run")) for entry in ledger.entries(intents.INTENT_KIND)}
             self._waiting = {entry.subject for entry in ledger.open_questions()}
-        self._newest = set({(run.use_case, run.status): run.run for run in runs}.values())
+        self._newest = set({(run.use_case, run.status, self._is_experiment(run)): run.run for run in runs}.values())
 
     def reason(self, run: Journal) -> str:
         """Return why the files of a run are needed; empty if they are not."""
@@ -54,6 +54,9 @@ class RunNeeds:
         if known.run in self._newest:
             return "the newest of its use case with this status"
         return self._reason_by_age(known.run)
+
+    def _is_experiment(self, run: Journal) -> bool:
+        return _tier_name(Layout(self._state / "runs" / run.run)) == EXPERIMENT_TIER
 
     def _reason_by_age(self, run: str) -> str:
         ended, tier = self._ends.get(run), _tier_name(Layout(self._state / "runs" / run))

@@ -11,6 +11,7 @@ error_collector.py  collector of errors, so that a command reports all of them a
 formatting.py       formatting of times, durations, fractions, sizes, counts and amounts
 escaping.py         escaping of invisible and control characters in all output
 pages.py            Jinja environment for HTML pages
+local_remotes.py    pushes to a git repository in a folder, without programs that the folder names
 object_store.py     client of an S3 object store
 utc.py              conversion of times to UTC
 files.py            digests, atomic writes of files and folders

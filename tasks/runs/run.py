@@ -247,7 +247,7 @@ def create_run(root: Path, request: RunRequest, envelope: signed_requests.Envelo
 
 
 def require_not_cleaned(layout: Layout) -> None:
-    """Verify that the files of a run were not removed, so that it can go on.
+    """Verify that the files of a run were not removed, so that it can go on or be looked into.
 
     Raises:
         Refused: They were removed.
@@ -255,8 +255,8 @@ def require_not_cleaned(layout: Layout) -> None:
     known = journal.read_journal(layout.state, layout.root.name)
     if known and known.cleaned_at:
         raise Refused(
-            f"run {known.run} cannot go on: `hallmark clean` removed its files on {format_time(known.cleaned_at)}; "
-            "start a new run"
+            f"run {known.run} has no files any more: `hallmark clean` removed them on {format_time(known.cleaned_at)}; "
+            "start a new run, or name another"
         )
 
 

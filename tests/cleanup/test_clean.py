@@ -145,7 +145,7 @@ def test_what_an_audit_reads_of_a_run_stays(project: Path, later: None) -> None:
 def test_a_run_that_was_cleaned_does_not_go_on(project: Path, later: None) -> None:
     clean(project)
     told = hallmark(project, "run", "--resume", "old", code=1)
-    assert "`hallmark clean` removed its files" in told and "start a new run" in told
+    assert "`hallmark clean` removed them on " in told and "start a new run" in told
 
 
 def test_a_removal_that_is_interrupted_goes_on(project: Path, later: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +251,19 @@ def test_outputs_that_are_removed_while_the_same_are_computed_are_stored_again(
     stage.provide_outputs(run.layout, "ingest", worker, lambda _: None, force=True)
     monkeypatch.undo()
     assert is_cached(run.layout, "ingest")
+
+
+def test_an_experiment_takes_no_place_of_a_governed_run(project: Path, later: None) -> None:
+    """Whose files stay, since it is the newest of its use case with this status."""
+    make_run(project, "tried", changes={"use_case.risk_tier": "experiment"})
+    assert clean(project).runs == ["old", "same"]
+
+
+def test_commands_about_rows_say_what_became_of_them(project: Path, later: None) -> None:
+    clean(project)
+    for command in (["quarantine"], ["labels", "--as", "data-owner"], ["conflicts", "--as", "data-owner"]):
+        told = hallmark(project, "data", command[0], "old", *command[1:], code=1)
+        assert "run old has no files any more: `hallmark clean` removed them" in told
 
 
 def test_checkpoints_that_nobody_continued_are_removed(project: Path, later: None) -> None:

@@ -5,6 +5,7 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,16 +87,34 @@ BACKEND = "SELECT pg_backend_pid()"
 
 
 @pytest.mark.slow
-def test_a_connection_stays_open_and_is_replaced_when_the_server_has_closed_it(postgres: str) -> None:
+def test_a_connection_stays_open_and_is_replaced_when_the_server_has_closed_it(
+    postgres: str, caplog: pytest.LogCaptureFixture
+) -> None:
     url = f"{postgres}?application_name=pooled"
     first = asked(url, BACKEND)
     assert asked(url, BACKEND) == first
     sql(postgres, f"SELECT pg_terminate_backend({first})")
     second = asked(url, BACKEND)
+    assert not caplog.records, "nobody is told, since nothing was lost"
     assert second != first and asked(url, BACKEND) == second
     assert asked(postgres, BACKEND) != second
     left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pooled'"
     assert asked(postgres, left) == 0, "a process keeps connections to the database that it uses, not to earlier ones"
+
+
+@pytest.mark.slow
+def test_a_server_that_answers_no_more_on_an_idle_connection_is_told(
+    secured: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ANSWER_SECONDS", 1)
+    url = f"{secured[0]}?application_name=frozen&sslmode=disable"
+    backend = asked(url, BACKEND)
+    assert isinstance(backend, int)
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        assert asked(url, BACKEND) != backend, "another connection takes its place"
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
 
 @pytest.mark.slow

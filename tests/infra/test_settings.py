@@ -12,6 +12,7 @@ SECRETS = {
     "HALLMARK_VAULT_KEY": "s3cret",
     "HALLMARK_LEDGER_URL": "postgresql+pg8000://ledger:s3cret@db.example/hallmark",
     "HALLMARK_NOTIFY": "https://hooks.example/services/s3cret?more=s3cret",
+    "HALLMARK_GIT_REMOTE": "https://s3cret@git.example/project.git",
     "PREFECT_API_AUTH_STRING": "s3cret",
     "RAY_AUTH_TOKEN": "s3cret",
     "AWS_SECRET_ACCESS_KEY": "s3cret",

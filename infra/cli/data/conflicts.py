@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest_run_layout
+from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_share
@@ -16,7 +16,7 @@ from tasks.inquiry import access
 from tasks.inquiry.conflicts import html_page, pairs
 from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
 from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
-from tasks.runs.run import governance_of_run, run_layout
+from tasks.runs.run import governance_of_run
 
 PAGE_MODE = 0o600
 """File mode of the HTML page. The page contains customers' data, so only the owner of the file can read it."""
@@ -39,7 +39,7 @@ def conflicts(
     Example: hallmark data conflicts --undecided --as data-owner
     """
     root = shared.checkout_root()
-    layout = run_layout(root, run) if run else newest_run_layout(root, "deduplicate")
+    layout = layout_of_run(root, run, "deduplicate")
     looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
     listing = pairs.find_conflicts(layout, looker, limit, undecided)
     if html:

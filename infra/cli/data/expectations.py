@@ -6,12 +6,12 @@ import typer
 from rich.table import Table
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest_run_layout
+from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
 from tasks.core.escaping import escape_to_one_line
 from tasks.inquiry import access, failed_expectations
 from tasks.inquiry.failed_expectations import FailedExpectation
-from tasks.runs.run import governance_of_run, run_layout
+from tasks.runs.run import governance_of_run
 
 MAX_VALUE_CHARS = 80
 
@@ -29,7 +29,7 @@ def expectations(
     Example: hallmark data expectations --as data-owner
     """
     root = shared.checkout_root()
-    layout = run_layout(root, run) if run else newest_run_layout(root, "validate")
+    layout = layout_of_run(root, run, "validate")
     looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
     failed = failed_expectations.find_failed_expectations(layout, looker, limit)
     name = layout.root.name

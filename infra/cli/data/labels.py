@@ -6,12 +6,12 @@ import typer
 from rich.table import Table
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest_run_layout
+from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
 from tasks.core.escaping import escape_to_one_line
 from tasks.inquiry import access, label_findings
 from tasks.inquiry.label_findings import LabelFinding, LabelFindings, LabelledRow
-from tasks.runs.run import governance_of_run, run_layout
+from tasks.runs.run import governance_of_run
 
 REMEDIES = {
     "not_trained": "give more rows of the label, or leave such rows out: `data.untrained_labels: quarantine` in "
@@ -34,7 +34,7 @@ def labels(
     Example: hallmark data labels --as data-owner
     """
     root = shared.checkout_root()
-    layout = run_layout(root, run) if run else newest_run_layout(root, "split")
+    layout = layout_of_run(root, run, "split")
     looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
     found = label_findings.find_label_findings(layout, looker, limit)
     if as_json:

@@ -7,11 +7,10 @@ import typer
 from rich.table import Table
 
 from infra.cli import run_argument, shared
-from infra.cli.data.default_run import newest_run_layout
+from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
 from tasks.inquiry import quarantined_rows
 from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
-from tasks.runs.run import run_layout
 
 SHOWN_ID_DIGITS = 8
 """Number of digits shown of a record's id. They are enough to tell records apart, and `hallmark data show` accepts
@@ -44,7 +43,7 @@ def quarantine(
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """
     root = shared.checkout_root()
-    layout = run_layout(root, run) if run else newest_run_layout(root, "ingest")
+    layout = layout_of_run(root, run, "ingest")
     quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or (), stage or ())
     shown = [] if csv and not as_json else quarantined.first_rows(limit)
     if csv:

@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.core.escaping import escape_hidden
 from tasks.inquiry import access, disclosure
 from tasks.inquiry.disclosure import DisclosedRow
-from tasks.runs.run import governance_of_run, run_layout
+from tasks.runs.run import governance_of_run, require_not_cleaned, run_layout
 
 
 def show(
@@ -30,6 +30,7 @@ def show(
     """
     here = shared.open_checkout()
     layout = run_layout(here.root, run)
+    require_not_cleaned(layout)
     looker = access.access_of_signer(governance_of_run(here.root, layout), shared.acting_person(who))
     disclosed = disclosure.disclose_row(layout, record, looker, reason, here.ledger)
     if as_json:

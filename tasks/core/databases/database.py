@@ -5,6 +5,7 @@ current when it writes. In Postgres, only a role that may write to the table can
 with the execution option `takes_turn=False` only reads, and does not wait for a lock.
 """
 
+import logging
 import os
 import sqlite3
 import ssl
@@ -35,6 +36,8 @@ IDLE_SECONDS = 20
 waiting for its lock."""
 IDLE_CONNECTIONS = 2
 """Maximum number of idle connections to a Postgres database that a process keeps open."""
+ANSWER_SECONDS = 30
+"""Maximum number of seconds in which a Postgres server accepts a connection, or answers on one that was idle."""
 MAX_CONNECTION_AGE_SECONDS = 300
 """Age in seconds at which a Postgres connection is replaced. Firewalls drop connections that are idle for longer."""
 SQLITE_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -45,6 +48,8 @@ JUST_CONNECTED = "hallmark_just_connected"
 _postgres_engines: dict[str, tuple[URL, Engine]] = {}
 """Address and engine of each Postgres database that this process uses, by the table that writers lock."""
 _engines_lock = threading.Lock()
+# SQLAlchemy logs a traceback if it cannot close a connection that the server has closed before.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 TEXT_DECODER = partial(str, encoding="utf-8", errors="surrogateescape")
 """Decoder for text in SQLite. Bytes that are not UTF-8 do not raise an error here, so the code that reads the row must
 reject them. Only a manual change can write such bytes."""
@@ -111,26 +116,21 @@ def postgres_engine(url: URL, table: str, lock: int) -> Engine:
 
 
 def _new_postgres_engine(url: URL, table: str, lock: int) -> Engine:
-    arguments = postgres_options.connect_arguments(url.query)
+    arguments = {"timeout": ANSWER_SECONDS} | postgres_options.connect_arguments(url.query)
     engine = create_engine(
         url.set(query={}), poolclass=QueuePool, connect_args=arguments,
         pool_size=IDLE_CONNECTIONS, max_overflow=-1, pool_recycle=MAX_CONNECTION_AGE_SECONDS, pool_use_lifo=True,
     )  # fmt: skip
 
-    if "timeout" in arguments:
-
-        @event.listens_for(engine, "connect")
-        def _end_connect_timeout(connection: Any, _: object) -> None:
-            connection._usock.settimeout(None)  # pg8000 applies it to every statement too
+    @event.listens_for(engine, "connect")
+    def _end_connect_timeout(connection: Any, record: Any) -> None:
+        connection._usock.settimeout(None)  # pg8000 applies it to every statement too
+        record.info[JUST_CONNECTED] = True
 
     @event.listens_for(engine, "checkout")
     def _require_alive(connection: Any, record: Any, _: object) -> None:
         if not record.info.pop(JUST_CONNECTED, False):
             _ping(connection)
-
-    @event.listens_for(engine, "connect")
-    def _mark_new(_: object, record: Any) -> None:
-        record.info[JUST_CONNECTED] = True
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -243,7 +243,9 @@ def _ping(connection: Any) -> None:
 
     connection.autocommit = True  # without this, the driver would begin a transaction
     try:
+        connection._usock.settimeout(ANSWER_SECONDS)
         connection.run("SELECT 1")
+        connection._usock.settimeout(None)
     except (Error, OSError, struct.error) as error:
         raise DisconnectionError from error
     connection.autocommit = False

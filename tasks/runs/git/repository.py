@@ -21,6 +21,7 @@ from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.escaping import escape_hidden, escape_to_one_line
+from tasks.core.local_remotes import push_options
 from tasks.core.machine.transfers import run_transfer
 
 IGNORED_CHANGES = ("dvc.lock",)
@@ -252,7 +253,14 @@ class Repository:
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        self._run_with_remote("push", "--quiet", "--", remote, f"{'+' * replace}{ref}:{ref}")
+        options = push_options(self._url_of(remote))
+        self._run_with_remote("push", *options, "--quiet", "--", remote, f"{'+' * replace}{ref}:{ref}")
+
+    def _url_of(self, remote: str) -> str:
+        try:
+            return self.run_git("remote", "get-url", "--push", "--", remote)
+        except Unavailable:  # it is no name of a remote
+            return remote
 
     def fetch_branches(self, remote: str) -> None:
         """Fetch all branches of a remote. The branches of this clone are not changed.

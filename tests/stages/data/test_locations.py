@@ -2,13 +2,15 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import HallmarkError
+from tasks.core.errors import HallmarkError, Unavailable
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.data.ingest import ingest
@@ -18,6 +20,15 @@ CANARY = "canary-7f3a91"
 """What the variable stands for: part of a path here, and it might be a password."""
 CSV = table(messages(20))
 Told = Callable[[BaseException], str]
+HOLD = """
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = open(sys.argv[1], "rb+")
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print(flush=True)
+sys.stdin.read()
+"""
+"""Program that holds a lease on a file until its input ends."""
 
 
 @pytest.fixture
@@ -68,6 +79,16 @@ def told(run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCapture
         return "\n".join([*traceback.format_exception(error), *capsys.readouterr(), caplog.text, *state])
 
     return of
+
+
+@pytest.mark.attack(rights="disk", stopped="a file that somebody holds is told, and can be read later")
+def test_a_source_on_which_somebody_holds_a_lease_is_told(run: Run, place: Path) -> None:
+    written(place / "data.csv")
+    command = [sys.executable, "-c", HOLD, place / "data.csv"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout and holder.stdout.readline()
+        with pytest.raises(Unavailable, match=r"cannot be read now .* try again"):
+            resolve_source(source("${DATA_ROOT}/data.csv"), run.root)
 
 
 @pytest.mark.attack(rights="approver", stopped="messages say a location as sources.yaml has it")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
+from tasks.core.local_remotes import push_options
 from tasks.ledger.head_files import MAX_HEAD_BYTES
 
 HEADS_REF = "refs/hallmark/ledger"
@@ -71,7 +72,7 @@ class GitPlace:
                 tip = self._commit(size, data, tip)
             try:
                 if missing and tip:
-                    self._git("push", "--quiet", "--", self._url, f"{tip}:{HEADS_REF}")
+                    self._git("push", *push_options(self._url), "--quiet", "--", self._url, f"{tip}:{HEADS_REF}")
                     self._git("update-ref", HEADS_REF, tip)
                 return
             except Unavailable:  # for example since another machine pushed first; a push is never forced

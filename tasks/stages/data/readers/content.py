@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
@@ -27,6 +27,8 @@ MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
 """Maximum size in bytes of a source's copy in memory. A larger copy is kept in a temporary file."""
 MAX_SOURCE_BYTES = 64 << 30
 """Maximum size of a source in bytes, before it is unpacked. Reading that much takes minutes."""
+BUSY_ERRNOS = (errno.EAGAIN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+"""Errors of a file that can be read later, for example if a process holds a lease on it or its server is away."""
 UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """Error numbers for paths that cannot exist, such as one that is too long."""
 
@@ -132,6 +134,8 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
     except PermissionError:
         raise InputError(f"source {source.id}: no permission to read {named}") from None
     except OSError as error:
+        if error.errno in BUSY_ERRNOS:
+            raise Unavailable(f"{where} cannot be read now ({error.strerror}); try again") from None
         if error.errno in UNUSABLE_PATH_ERRNOS:
             raise InputError(f"{where} cannot be opened ({error.strerror})") from None
         raise OSError(error.errno, error.strerror) from None  # without the file's name, which has the variables' values
