@@ -175,7 +175,7 @@ def finish_gate(run: Run, gate_evidence: Evidence, status: GateStatus) -> None:
         commit = run.commit_files(f"Stop at the {gate_evidence.gate} gate")
         _set_gate_state(run, gate_evidence.gate, GateState(state=status.state, waiting_for=status.waiting_for))
         update_journal(run.id, commit=commit)
-        raise Refused(failure_message(gate_evidence, status))
+        raise Refused(failure_message(gate_evidence, status, _is_replaced(run, gate_evidence)))
     statement.write_gate_statement(run.layout, gate_evidence, status, run.governance())
     commit = run.commit_files(f"Pass the {gate_evidence.gate} gate")
     people = [d.person for d in status.decisions if d.counted and d.verb in ("approve", "waive")]
@@ -183,9 +183,15 @@ def finish_gate(run: Run, gate_evidence: Evidence, status: GateStatus) -> None:
     update_journal(run.id, status="running", commit=commit)
 
 
-def failure_message(gate_evidence: Evidence, status: GateStatus) -> str:
+def _is_replaced(run: Run, gate_evidence: Evidence) -> bool:
+    closing = cases.current_case(run.ledger(), gate_evidence).closing_entry
+    return closing is not None and closing.body.get("state") == cases.REPLACED_STATE
+
+
+def failure_message(gate_evidence: Evidence, status: GateStatus, is_replaced: bool = False) -> str:
     """Return the reasons why a gate did not pass, one per line, and the commands that show what is behind them."""
-    against = [f"  {missing}" for missing in status.waiting_for]
+    against = ["  a newer run of its schedule or trigger took its place"] * is_replaced
+    against += [f"  {missing}" for missing in status.waiting_for]
     against += [f"  {d.person} rejected: {d.reason}" for d in status.decisions if d.counted and d.verb == "reject"]
     commands = [finding_command(c.result.fact, gate_evidence.run) for c in status.checks if not c.holds]
     against += [f"  what is behind it: {command}" for command in dict.fromkeys(filter(None, commands))]

@@ -130,8 +130,8 @@ class SuspendedRuns:
         if not full_check:
             self._ended_runs -= {subject for _, subject in news}
             closed = {subject for kind, subject in news if kind == cases.CLOSED}
-            self._decided_runs -= closed  # their runs have continued, except at expired gates
-            self._decided_runs |= {run for run in closed if _is_expired(ledger, run)}
+            self._decided_runs -= closed  # their runs have continued, except at gates that nobody decided
+            self._decided_runs |= {run for run in closed if _is_closed_for_good(ledger, run)}
         self._last_entry = last
         return self._decided_runs
 
@@ -201,8 +201,9 @@ class SuspendedRuns:
         return [run]
 
 
-def _is_expired(ledger: Ledger, run: str) -> bool:
-    return ledger.entries(cases.CLOSED, run)[-1].body.get("state") == "expired"
+def _is_closed_for_good(ledger: Ledger, run: str) -> bool:
+    """Return whether a gate was closed without the run, at its deadline or for a newer run."""
+    return ledger.entries(cases.CLOSED, run)[-1].body.get("state") in ("expired", cases.REPLACED_STATE)
 
 
 def _is_gate_decided(open_gate: OpenGate, governed: Governance) -> bool:

@@ -19,6 +19,7 @@ from tasks.trust.gate_statement import GateName
 __all__ = [
     "ASKED",
     "CLOSED",
+    "REPLACED_STATE",
     "GateCase",
     "OpenedGate",
     "cases_or_errors",
@@ -35,6 +36,10 @@ __all__ = [
     "record_closing",
     "require_case",
 ]
+
+
+REPLACED_STATE = "replaced"
+"""State in the closing entry of a gate whose run was replaced by a newer run of its schedule."""
 
 
 @dataclass(frozen=True)

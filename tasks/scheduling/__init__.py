@@ -14,6 +14,7 @@ overview.py              state and next times of schedules and triggers, for com
 trigger_events.py        occasions of triggers: events that have happened
 source_changes.py        changes of sources that a trigger watches
 prompt_changes.py        changes of the prompts in a params file since its last run
+open_runs.py            runs of a schedule or trigger that have not ended
 recent_runs.py           newest runs, with their requests
 sketch.py                sketches of contents, from which the fraction of changed lines is computed
 occasion_entries.py      the one run of an occasion, or the reason why it has none

@@ -21,6 +21,7 @@ DEFAULT_PATH = "infra/prefect/deployments.yaml"
 MIN_INTERVAL = timedelta(minutes=1)
 DEFAULT_ANCHOR = datetime(2024, 1, 1)
 """Local time from which a schedule's intervals are counted if the schedule has no `anchor`."""
+OpenRunRule = Literal["queue", "skip", "replace"]
 DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
@@ -57,6 +58,10 @@ class RunSettings(FrozenModel):
     pool: PoolName | None = None
     """Name of the work pool that executes the runs, as declared in `pools`; null for the runner on the machine that
     requests them."""
+    open_run: OpenRunRule = "queue"
+    """What happens if an earlier run of this schedule or trigger has not ended. `queue` requests another run. `skip`
+    requests none. `replace` requests another run, and closes the gates at which earlier runs wait, so that these
+    end."""
     cool_down: Duration | None = None
     """Time after a run request during which this schedule or trigger requests no other run. Due times and events in
     this time are skipped."""

@@ -49,7 +49,16 @@ def _due_occasion(
         reason += ", missed while nothing ran"
     facts = {"missed": more} if len(passed) > 1 else {}
     occasion = Occasion(
-        key, name, reason, schedule.params, schedule.changes, schedule.cool_down, last, facts, schedule.pool
+        key,
+        name,
+        reason,
+        schedule.params,
+        schedule.changes,
+        schedule.cool_down,
+        last,
+        facts,
+        schedule.pool,
+        open_run=schedule.open_run,
     )
     skipped = late and schedule.missed == "skip"
     return DueOccasion(occasion, f"nothing asked for it within {MAX_DELAY.seconds // 60} minutes" if skipped else "")

@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 
 from tasks.core.files import sha256_bytes
 from tasks.core.formatting import format_time
+from tasks.gates import cases
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs.request import RunRequest
 from tasks.runs.requests.signed_requests import Envelope
+from tasks.scheduling import open_runs
+from tasks.scheduling.deployments_file import OpenRunRule
 from tasks.scheduling.durations import format_duration
 from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN, OccasionLog
 
@@ -37,6 +40,8 @@ class Occasion:
     facts: dict[str, Any] = field(default_factory=dict)
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
+    open_run: OpenRunRule = "queue"
+    """What happens if an earlier run of the same schedule or trigger has not ended."""
     is_reported: bool = False
     """Whether a person reported the event. That person then signs a run request, even if no run follows."""
 
@@ -71,15 +76,18 @@ def record_occasion(
         return None
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
-    why = _cool_down_reason(log, occasion, now)
+    why = _skip_reason(ledger, log, occasion, now)
     asked = None if why and not occasion.is_reported else sign_request(run)
     with ledger.transaction():
         if log.update(ledger).contains(occasion.key):
             return None
-        why = why or _cool_down_reason(log, occasion, now)  # another machine may have taken one since
+        why = why or _skip_reason(ledger, log, occasion, now)  # another machine may have taken one since
         by = {"requested_by": asked.request.requested_by, "envelope": asked.envelope} if asked else {}
         if asked is None or why:
             return _append_passed_over(ledger, occasion, why, by if occasion.is_reported else None)
+        if occasion.open_run == "replace":
+            for waiting in open_runs.waiting_runs(ledger, log, occasion.name):
+                cases.close_gates_of_run(ledger, waiting, cases.REPLACED_STATE)
         return ledger.append(
             TAKEN, occasion.key, _entry_body(occasion) | by | {"run": run, "installation": installation}
         )
@@ -107,6 +115,13 @@ def _entry_body(occasion: Occasion) -> dict[str, Any]:
     due = occasion.due_at.isoformat() if occasion.due_at else None
     pool = {"pool": occasion.pool} if occasion.pool else {}
     return {"name": occasion.name, "reason": occasion.reason, "due": due, **pool, **occasion.facts}
+
+
+def _skip_reason(ledger: Ledger, log: OccasionLog, occasion: Occasion, now: datetime) -> str:
+    if why := _cool_down_reason(log, occasion, now):
+        return why
+    before = open_runs.find_open_run(ledger, log, occasion.name) if occasion.open_run == "skip" else None
+    return f"run {before} has not ended" if before else ""
 
 
 def _cool_down_reason(book: OccasionLog, occasion: Occasion, now: datetime) -> str:

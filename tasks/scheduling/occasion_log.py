@@ -79,6 +79,9 @@ class OccasionLog:
         """Return the time of the last run request of a schedule or trigger, up to `now`."""
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
+    def taken_runs(self, name: str) -> set[str]:
+        return {each.run for each in self._taken.get(name, [])}
+
     def count_taken(self, name: str) -> int:
         return len(self._taken.get(name, []))
 

@@ -69,6 +69,7 @@ def make_occasion(name: str, trigger: TriggerSettings, event_id: str, descriptio
         None,
         facts,
         trigger.pool,
+        open_run=trigger.open_run,
     )
 
 

@@ -9,15 +9,16 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.partial_work import PartialFailure
 from flows.scheduling import OccasionHandler, create_flow_run
+from flows.suspended_runs import SuspendedRuns
 from infra.prefect.runner import DEFAULT_CONCURRENCY, concurrency_limit
-from tasks.gates import signed_request
-from tasks.ledger.ledger import open_ledger
+from tasks.gates import cases, signed_request
+from tasks.ledger.ledger import Entry, open_ledger
 from tasks.runs import installation
 from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
 from tasks.scheduling import control, occasion_entries, requests, trigger_events
-from tasks.scheduling.deployments_file import EventReported
-from tasks.scheduling.occasion_log import STARTED, TAKEN, OccasionLog
+from tasks.scheduling.deployments_file import EventReported, OpenRunRule
+from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.ledger_tampering import change_entry
@@ -59,21 +60,53 @@ def soon(project: Path) -> tuple[datetime, str]:
 
 def take_event(project: Path, key: str) -> str:
     """As a command or a runner does that is killed once the ledger has the occasion. Returns the run's id."""
+    entry = record_event(project, key)
+    assert entry.kind == TAKEN
+    return str(entry.body["run"])
+
+
+def record_event(project: Path, key: str, open_run: OpenRunRule = "queue") -> Entry:
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     occasion = trigger_events.make_occasion(
-        "upstream", EventReported(on="event"), f"event/{key}", "the export is there"
+        "upstream", EventReported(on="event", open_run=open_run), f"event/{key}", "the export is there"
     )
     ask = requests.request_signer(Repository.open(project), ledger, governed, occasion)
     entry = occasion_entries.record_occasion(
         ledger, OccasionLog(), occasion, installation.installation_id(project), ask
     )
-    assert entry is not None and entry.kind == TAKEN
-    return str(entry.body["run"])
+    assert entry is not None
+    return entry
 
 
 def wait_until_due(project: Path, due: datetime) -> None:
     ledger = open_ledger(project / ".hallmark")
     wait_until(lambda: ledger.now() > due, f"the ledger's time to be after {due}")
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_is_left_alone_keeps_the_next_from_coming_or_makes_room(flows: Flows) -> None:
+    project = flows.project
+    ledger, watch = open_ledger(project / ".hallmark"), SuspendedRuns(project)
+    declare(project, "triggers:\n  upstream: {on: event}\n")
+    first = take_event(project, "export-1")
+    assert record_event(project, "export-2", "skip").body["why"] == f"run {first} has not ended", "it has not begun"
+    OccasionHandler(project).handle_schedules()
+    (flow_run,) = flows.all()
+    flows.execute(flow_run)
+    assert watch.resume_decided() == []
+
+    skipped = record_event(project, "export-3", "skip")
+    assert (skipped.kind, skipped.body["why"]) == (PASSED_OVER, f"run {first} has not ended")
+    assert record_event(project, "export-4").kind == TAKEN and not ledger.entries(cases.CLOSED), "it waits beside it"
+
+    second = record_event(project, "export-5", "replace").body["run"]
+    (closed,) = ledger.entries(cases.CLOSED)
+    assert (closed.subject, closed.body["state"]) == (first, "replaced")
+    assert watch.resume_decided() == [first]
+    flows.execute(flow_run)
+    ended = status(project, first)
+    assert ended["status"] == "failed" and "a newer run of its schedule or trigger took its place" in ended["error"]
+    assert record_event(project, "export-6", "skip").body["why"] == f"run {second} has not ended"
 
 
 @pytest.mark.slow
