@@ -20,7 +20,7 @@ from setuptools.command.build_py import build_py
 MOVED = ("flows", "infra", "tasks")
 """Top-level packages of the repository that a wheel has below `hallmark`."""
 SOURCE = "hallmark.source.tasks"
-DATA = ["*.yaml", "*.html", "*.css", "*.j2", "*.js", "*.svg", "*.txt", "README.md", "py.typed"]
+DATA = ["*.yaml", "dashboard.json", "*.html", "*.css", "*.j2", "*.js", "*.svg", "*.txt", "README.md", "py.typed"]
 CHART = ["hallmark/*", "hallmark/*/*"]
 OWN_MODULE = re.compile(rb"(?:from\s+|import\s+|[fF]?[\"'])?(?=(?:%s)\b)" % b"|".join(each.encode() for each in MOVED))
 """Pattern of what comes before the name of an own module in an import statement or as a string."""

@@ -18,6 +18,7 @@ containers/         container image
 docs/               reference pages that are generated from the code
 doctor/             checks of `hallmark doctor`
 kubernetes/         Helm chart
+metrics/            metrics for Prometheus, with a dashboard and alerting rules
 prefect/            Prefect's server, runner, worker and watch
 ray/                Ray cluster without Kubernetes
 

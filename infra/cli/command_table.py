@@ -139,6 +139,7 @@ SECTIONS: dict[str, Commands] = {
         "trigger": Command("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
         "schedule": CommandGroup("List, pause, resume and run schedules and triggers.", SCHEDULE),
         "settings": Command("settings:settings", "List every setting, its value, and where it is from.", "itself"),
+        "metrics": Command("metrics:metrics", "Print metrics for Prometheus."),
         "clean": Command("clean:clean", "Show or remove files that policy does not keep.", "acts"),
         "backup": Command("backup:backup", "Back up the state of this checkout while it is in use."),
         "restore": Command("backup:restore", "Put a backup back where there is no state yet.", "itself"),

@@ -62,5 +62,6 @@ ACTIONS = (
     Action("POST", "/where", "person", "everything that a person is in, for a reason"),
     Action("GET", "/runs/{run}/docs/{path:path}", "person", "the Data Docs of a run"),
     Action("GET", "/health", "anybody", "whether the console is up"),
+    Action("GET", "/metrics", "scraper", "metrics in Prometheus's text format"),
     Action("GET", "/openapi.json", "anybody", "what the JSON of each page looks like"),
 )

@@ -1,9 +1,12 @@
 """Application of the console, with the routes of the tables in pages.py and actions.py."""
 
+import secrets
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
 
 from infra.console import data_access, error_handlers, oidc_routes, routes, sign_in
 from infra.console.context import ConsoleContext, session_cookie_name
@@ -11,6 +14,7 @@ from infra.console.error_handlers import EscapedJSONResponse
 from infra.console.middleware import security_middleware
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
+from infra.metrics.exposition import CONTENT_TYPE, MAX_TOKEN_BYTES, MetricsPage, metrics_token
 from tasks.core.pages import STYLE_FOLDER
 
 __all__ = ["application", "session_cookie_name"]
@@ -39,6 +43,14 @@ def application(site: Site, sign_in_by: SignInMethods = PASSWORDS_ONLY) -> FastA
     sign_in.add_routes(app, context)
     oidc_routes.add_routes(app, context)
     error_handlers.add_error_handlers(app, context)
+
+    page, token = MetricsPage(site.root), metrics_token(site.state)
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics(authorization: Annotated[str, Header(max_length=MAX_TOKEN_BYTES)] = "") -> Response:
+        if not secrets.compare_digest(authorization.encode(), b"Bearer " + token):
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        return Response(page.text(), media_type=CONTENT_TYPE)
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:

@@ -28,8 +28,9 @@ from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
 from infra.console.views.waivers import waivers
 
-Access = Literal["anybody", "person"]
-"""Access to a page or action: `person` means a signed-in person who holds a role in people.yaml. Every role may read
+Access = Literal["anybody", "person", "scraper"]
+"""Access to a page or action: `person` means a signed-in person who holds a role in people.yaml, `scraper` a program
+with the token of the metrics. Every role may read
 every page, because auditors must be able to. Texts of records are shown only to people who may see individual records
 of their source (tasks/inquiry/access.py)."""
 

@@ -143,6 +143,9 @@ def check_schedules(root: Path) -> Iterator[Finding]:
     )
     for each in dict.fromkeys(what for files in found.values() for what in files):
         yield Finding(f"{each} {deployments_check.UNCOMMITTED_MESSAGE}", "commit the edits, or take them back")
+    for name in now.without_declarer:
+        who = now.declared_by[name]
+        yield Finding(f"{name} asks for no run: {who}, who declared it, holds no role any more", "hallmark deploy")
     paused_note = f", {len(now.pauses)} of them rest" if now.pauses else ""
     yield Finding(f"{len(now.deployments.named)} in force with their triggers{paused_note}")
     for taken in OccasionLog().update(known).pending_occasions(installation.installation_id(root)):

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.machine.time_limit import call_within
 
 if TYPE_CHECKING:
     from tasks.ledger.ledger import Ledger
@@ -28,6 +29,9 @@ CURSOR_NAME = "notices"
 OLD_CURSOR_FILE = "notified.json"
 """File in `.hallmark/` in which an earlier version stored the number of the last processed entry."""
 TIMEOUT_SECONDS = 10.0
+"""Maximum number of seconds to connect, and between two parts of an answer."""
+MAX_ANSWER_SECONDS = 20.0
+"""Maximum number of seconds until an answer is complete."""
 RETRY_DELAYS = (0.0, 1.0, 3.0)
 """Seconds to wait before each attempt to send a notice."""
 RESEND_PERIOD = timedelta(days=30)
@@ -118,7 +122,8 @@ def _post(url: str, notice: "Notice") -> None:
     import httpx
 
     document = notice.model_dump(mode="json") | {"text": f"{notice.title}\n{notice.text}\n{notice.command}"}
-    httpx.post(url, json=document, timeout=TIMEOUT_SECONDS).raise_for_status()
+    answer = call_within(MAX_ANSWER_SECONDS, lambda: httpx.post(url, json=document, timeout=TIMEOUT_SECONDS))
+    answer.raise_for_status()
 
 
 def _notify(block: str, notice: "Notice") -> None:

@@ -59,9 +59,9 @@ class RunSettings(FrozenModel):
     """Name of the work pool that executes the runs, as declared in `pools`; null for the runner on the machine that
     requests them."""
     open_run: OpenRunRule = "queue"
-    """What happens if an earlier run of this schedule or trigger has not ended. `queue` requests another run. `skip`
-    requests none. `replace` requests another run, and closes the gates at which earlier runs wait, so that these
-    end."""
+    """Rule for the time in which an earlier run of this schedule or trigger has not ended. `queue` requests another
+    run. `skip` requests none. `replace` requests another run, and closes the gates at which earlier runs wait, so that
+    these end."""
     cool_down: Duration | None = None
     """Time after a run request during which this schedule or trigger requests no other run. Due times and events in
     this time are skipped."""

@@ -67,15 +67,25 @@ def _due_occasion(
 def next_due_times(in_force: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
     """Return the next due times of schedules, at most `count`, in order, each with the name of its schedule.
 
-    Paused schedules are left out.
+    Schedules that are paused, or whose declarer holds no role any more, are left out.
     """
     found = [
         (moment, name)
         for name, schedule in in_force.deployments.schedules.items()
-        if name not in in_force.pauses
+        if name not in (*in_force.pauses, *in_force.without_declarer)
         for moment in _first_times(schedule, now, count)
     ]
     return sorted(found)[:count]
+
+
+def first_due_times(in_force: DeploymentsInForce, now: datetime) -> dict[str, datetime]:
+    """Return the next due time of each schedule that is not paused and whose declarer holds a role."""
+    return {
+        name: moment
+        for name, schedule in in_force.deployments.schedules.items()
+        if name not in (*in_force.pauses, *in_force.without_declarer)
+        for moment in _first_times(schedule, now, 1)
+    }
 
 
 def _first_times(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:

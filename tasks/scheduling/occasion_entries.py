@@ -41,7 +41,7 @@ class Occasion:
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
     open_run: OpenRunRule = "queue"
-    """What happens if an earlier run of the same schedule or trigger has not ended."""
+    """Rule for the time in which an earlier run of the same schedule or trigger has not ended."""
     is_reported: bool = False
     """Whether a person reported the event. That person then signs a run request, even if no run follows."""
 

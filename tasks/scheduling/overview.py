@@ -16,7 +16,7 @@ class ScheduleStatus(FrozenModel):
     when: str
     state: str
     next: IsoTime | None
-    """Next due time; null for a trigger or a paused schedule."""
+    """Next due time; null for a trigger, and for a schedule that is paused or whose declarer holds no role."""
     next_local: str
     """Next due time as text, in the time zone of the schedule; empty if there is none."""
     last_run: str | None
@@ -37,12 +37,13 @@ class DueTime(FrozenModel):
 def make_status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:
     asks, paused, last = standing.deployments.named[name], standing.pauses.get(name), log.last_taken(name)
     schedule = asks if isinstance(asks, Schedule) else None
-    moment = next(schedule.due_times_after(now), None) if schedule and not paused else None
+    rests = paused or name in standing.without_declarer
+    moment = next(schedule.due_times_after(now), None) if schedule and not rests else None
     return ScheduleStatus(
         name=name,
         kind="schedule" if schedule else "trigger",
         when=schedule.in_words if schedule else f"on {asks.timing['on']}",
-        state=f"paused by {paused.person}: {paused.reason}" if paused else "active",
+        state=_state(name, standing),
         next=moment,
         next_local=_local_time(schedule, moment) if schedule and moment else "",
         last_run=last.run if last else None,
@@ -50,6 +51,17 @@ def make_status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: 
         params=asks.params,
         since=standing.active_since[name],
     )
+
+
+def _state(name: str, standing: DeploymentsInForce) -> str:
+    if paused := standing.pauses.get(name):
+        return f"paused by {paused.person}: {paused.reason}"
+    if name in standing.without_declarer:
+        return (
+            f"asks for no run: {standing.declared_by[name]}, who declared it, holds no role any more; "
+            "declare it again: hallmark deploy"
+        )
+    return "active"
 
 
 def next_due_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[DueTime]:

@@ -32,6 +32,9 @@ def shared(tmp_path: Path) -> Path:
     (folder / "objects" / "info" / "alternates").write_text(f"{tmp_path}/other.git/objects\n")
     for key in ("core.alternateRefsCommand", "gc.recentObjectsHook", "core.fsmonitor", "uploadpack.packObjectsHook"):
         git(folder, "config", key, str(program))
+    (folder / "others").mkdir()
+    (folder / "others" / "pre-receive").symlink_to(program)
+    git(folder, "config", "core.hooksPath", str(folder / "others"))
     git(folder, "config", "gc.auto", "1")
     return folder
 

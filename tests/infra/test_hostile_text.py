@@ -164,7 +164,7 @@ def said(project: Path, *args: str) -> str:
 
 AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
-    "clean": [],
+    "clean": [], "metrics": [],
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
     "status": [], "doctor": [], "params check": ["params.yaml"], "params schema": [], "preflight": [], "advise": [],
     "settings": [],

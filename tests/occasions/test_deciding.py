@@ -8,7 +8,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry
 from tasks.policy import signed_entry
-from tasks.scheduling import control, deployments_in_force, due_times
+from tasks.scheduling import control, deployments_in_force, due_times, overview
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.scheduling.signed_statements import (
     DECLARATION,
@@ -254,7 +254,11 @@ def test_what_somebody_put_in_force_who_left_another_takes_over_as_it_is(house: 
     assert owner in PEOPLE
     ended = owner.replace("[data-owner]", "[{role: data-owner, valid_before: 2026-01-01}]")
     reload(house, people=PEOPLE.replace(owner, ended))
-    assert deployments_in_force.read_deployments(house.ledger, house.governance).without_declarer == ("nightly",)
+    now = deployments_in_force.read_deployments(house.ledger, house.governance)
+    assert now.without_declarer == ("nightly",)
+    shown = overview.make_status("nightly", now, OccasionLog(), house.ledger.now())
+    assert "asks for no run: owner, who declared it, holds no role" in shown.state and shown.next is None
+    assert overview.next_due_times(now, house.ledger.now(), 3) == []
     declare(house, by="lead")
     now = deployments_in_force.read_deployments(house.ledger, house.governance)
     assert (now.declared_by, now.without_declarer) == ({"nightly": "lead"}, ())

@@ -175,6 +175,29 @@ def happen_again(house: House) -> list[str]:
     return [one.id for one in incidents.read_all(house.ledger, house.governance)[-3:]]
 
 
+@pytest.mark.attack(rights="visitor", stopped="an answer has a time in which it is complete")
+def test_a_hook_whose_answer_never_ends_is_given_up(
+    happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def trickle(handler: Handler) -> None:
+        while not ended.wait(0.05):
+            handler.wfile.write(b"x")
+
+    monkeypatch.setattr(Handler, "do_POST", trickle)
+    monkeypatch.setattr(notify, "MAX_ANSWER_SECONDS", 0.3)
+    try:
+        with pytest.raises(Unavailable, match=r"could not be sent \(TimeLimitExceeded\)"):
+            notify.send_new_notices(happened.root)
+    finally:
+        ended.set()
+    monkeypatch.undo()
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, hook.url)
+    notify.send_new_notices(happened.root)
+    assert [document["event"] for document in hook.taken] == EVENTS, "it is told later, in order"
+
+
 def test_a_hook_that_is_away_loses_nothing(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, f"http://127.0.0.1:1/{SECRET}")
     with pytest.raises(Unavailable, match="ConnectError") as caught:

@@ -5,14 +5,13 @@ rolling back. Its aliases are set again later.
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from pathlib import Path
-from threading import Thread
 from typing import TypeVar
 
-from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.errors import HallmarkError, TimeLimitExceeded, Unavailable
 from tasks.core.formatting import format_url
 from tasks.core.machine import locks
+from tasks.core.machine.time_limit import call_within
 
 T = TypeVar("T")
 
@@ -37,25 +36,23 @@ def take_turn(state: Path, act: Callable[[], T]) -> T:
     Raises:
         Unavailable: MLflow did not answer in time or answered wrongly, or another process is still waiting for it.
     """
-    outcome = Future[T]()
-    Thread(target=_act_alone, args=(state, act, outcome), daemon=True).start()
-    wait([outcome], timeout=LOCK_WAIT_SECONDS + TIME_LIMIT_SECONDS)
-    if not outcome.done():
+    try:
+        return call_within(LOCK_WAIT_SECONDS + TIME_LIMIT_SECONDS, lambda: _act_alone(state, act))
+    except TimeLimitExceeded:
         raise Unavailable(
             f"MLflow did not answer within {TIME_LIMIT_SECONDS:.0f} s, so its aliases may be out of date; check that "
             "it is up"
-        )
-    return outcome.result()
+        ) from None
 
 
-def _act_alone(state: Path, act: Callable[[], T], outcome: Future[T]) -> None:
+def _act_alone(state: Path, act: Callable[[], T]) -> T:
     try:
         with locks.try_exclusive_lock(state / LOCK_FILE, LOCK_WAIT_SECONDS) as is_ours:
             if not is_ours:
                 raise Unavailable("another process is still waiting for MLflow; check that it is up")
-            outcome.set_result(act())
-    except HallmarkError as error:
-        outcome.set_exception(error)
+            return act()
+    except HallmarkError:
+        raise
     except Exception as error:  # what MLflow's client makes of a wrong answer can be of any type
         why = format_url(f"{type(error).__name__}: {error}")
-        outcome.set_exception(Unavailable(f"MLflow cannot be used ({why}); try again"))
+        raise Unavailable(f"MLflow cannot be used ({why}); try again") from None
