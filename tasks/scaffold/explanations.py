@@ -1,12 +1,10 @@
 """Guesses with their reasons, and warnings. Both are shown to the user before any file is written."""
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from tasks.core.formatting import format_share
-from tasks.core.records.answer_label import label_from_value, parse_json_object
 from tasks.scaffold import governance_files, parameters
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
@@ -14,7 +12,6 @@ from tasks.scaffold.parameters import PlannedSplit
 from tasks.scaffold.sample_statistics import SampledFile, SampleStatistics
 from tasks.sources.protection import Category, Protection
 from tasks.stages.data.readers.kinds import reader_of
-from tasks.stages.data.similar_labels import find_near_equal_labels
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
@@ -76,6 +73,11 @@ def _shortened_value(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 
+MAX_NAMED_LABELS = 5
+MAX_NAMED_CHARS = 40
+"""Maximum length of a label that a warning names."""
+
+
 def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal: dict[str, Category]) -> list[str]:
     data_file, sample = train
     rows, unspoken = (
@@ -99,11 +101,7 @@ def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal:
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
             "data gate; `data.untrained_labels: quarantine` in params.yaml leaves its rows out of the test"
         )
-    if near := len(find_near_equal_labels(_rows_by_label(sample))):
-        said.append(
-            f"{near:,} labels nearly equal a more frequent one, as misspelt ones do; after a run "
-            "`hallmark data labels` shows them"
-        )
+    said += _near_equal_warnings(sample)
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
     if data_file.source.encoding == "cp1252":
@@ -131,13 +129,19 @@ def _row_warnings(sampled: SampledFile) -> Iterator[str]:
         yield f"rows that become no record: {rules}"
 
 
-def _rows_by_label(sample: SampleStatistics) -> Counter[str]:
-    """Return the number of rows with each label; empty if answers are free text."""
-    counts: Counter[str] = Counter()
-    for target, rows in sample.targets.items() if sample.labels or sample.label_field else ():
-        label = parse_json_object(target).get(sample.label_field) if sample.label_field else target
-        counts[label_from_value(label)] += rows
-    return counts
+def _near_equal_warnings(sample: SampleStatistics) -> Iterator[str]:
+    near = sample.near_equal_labels
+    named = [
+        f"{label!r} and {other!r}"
+        for label, other in near.items()
+        if not {label, other} & sample.personal_values and max(map(len, (label, other))) <= MAX_NAMED_CHARS
+    ]
+    if near:
+        shown = f": {', '.join(named[:MAX_NAMED_LABELS])}" if named else ""
+        yield (
+            f"{len(near):,} labels nearly equal a more frequent one, as misspelt ones do{shown}; if they are, correct "
+            "the file. After a run `hallmark data labels` shows all with their rows"
+        )
 
 
 def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:

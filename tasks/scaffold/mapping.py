@@ -93,7 +93,11 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
     _map_labels(mapped, {name: column for name, column in left.items() if name not in named})
     left = {name: column for name, column in left.items() if name not in mapped.columns_by_key.values()}
     if "messages" not in mapped.columns_by_key:
-        _map_prompt_and_response(mapped, left, prompt, list(response))
+        try:
+            _map_prompt_and_response(mapped, left, prompt, list(response))
+        except UnclearMapping:
+            left |= _freed_label_column(mapped, columns)
+            _map_prompt_and_response(mapped, left, prompt, list(response))
     _add_unused_columns(mapped, left)
     _require_visible_names(mapped)
     return mapped
@@ -122,6 +126,20 @@ def _map_labels(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
             mapped.set_key("kind", column.name, f"only {', '.join(sorted(column.value_counts))}")
         elif column.value_counts and {value.casefold() for value in column.value_counts} <= {"train", "test"}:
             mapped.set_key("split", column.name, f"only {' and '.join(sorted(column.value_counts))}")
+
+
+def _freed_label_column(mapped: GuessedMapping, columns: Sequence[ColumnProfile]) -> dict[str, ColumnProfile]:
+    """Take back the guess for the one column by which results would be grouped, because it can be the answer.
+
+    The result is empty if there is none, or more than one.
+    """
+    by_name = {column.name: column for column in columns}
+    grouping = [key for key in LABEL_NAMES if key in mapped.columns_by_key]
+    if len(grouping) != 1 or not by_name[name := mapped.columns_by_key[grouping[0]]].has_labels:
+        return {}
+    mapped.columns_by_key.pop(grouping[0])
+    mapped.reasons.pop(grouping[0])
+    return {name: by_name[name]}
 
 
 def _map_prompt_and_response(

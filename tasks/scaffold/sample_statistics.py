@@ -12,6 +12,7 @@ from tasks.scaffold.data_file import DataFile, require_readable_rows
 from tasks.scaffold.personal_values import find_personal_values
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
+from tasks.stages.data.similar_labels import find_near_equal_labels
 
 MIN_RECORDS = 20
 """Minimum number of records that can be split into a training and a test partition."""
@@ -94,6 +95,15 @@ class SampleStatistics:
         """
         safe = [value for value in counts if len(value) <= MAX_LISTED_CHARS and value not in self.personal_values]
         return sorted(safe) if sum(counts[value] for value in safe) >= mostly * counts.total() else []
+
+    @property
+    def near_equal_labels(self) -> dict[str, str]:
+        """Return each label that nearly equals a more frequent one, with that one. Such labels may be misspelt."""
+        counts: Counter[str] = Counter()
+        for target, rows in self.targets.items() if self.labels or self.label_field else ():
+            label = parse_json_object(target).get(self.label_field) if self.label_field else target
+            counts[label_from_value(label)] += rows
+        return find_near_equal_labels(counts)
 
     @property
     def label_field(self) -> str | None:

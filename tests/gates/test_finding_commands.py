@@ -63,3 +63,20 @@ def test_the_command_stands_in_the_message_on_the_page_and_at_the_terminal(
     page.print_evidence(case, standing, house.ledger, house.governance)
     told = " ".join(capsys.readouterr().out.split())
     assert f"what is behind 'enough rows': {command}" in told and f"{7:032x}" in told
+
+
+def test_near_equal_labels_are_told_although_no_check_asks_for_them(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_result(
+        house.layout.artefacts("split"),
+        near_equal_labels={"value": 2, "note": "labels that nearly equal a more frequent"},
+    )
+    asked = house.ask()
+    (case,) = cases.read_cases(house.ledger, asked.run)
+    page.print_evidence(case, house.judge(asked), house.ledger, house.governance)
+    told = " ".join(capsys.readouterr().out.split())
+    wanted = (
+        f"2 labels that nearly equal a more frequent, as misspelt ones do: hallmark data labels {asked.run} --as ID"
+    )
+    assert wanted in told

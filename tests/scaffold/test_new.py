@@ -193,6 +193,24 @@ def test_labels_that_nearly_equal_another_one_are_counted(project: Path, folder:
     for (name, _), told in told_of.items():
         assert ("2 labels nearly equal a more frequent one" in told and "data labels" in told) == (name == "typed")
     assert "data.untrained_labels: quarantine" in told_of["typed", ()]
+    assert "as misspelt ones do: 'Feeding' and 'feeding', 'lihgt' and 'light';" in told_of["typed", ()]
+
+
+def test_a_label_that_nearly_equals_another_is_not_expected(project: Path, folder: Path) -> None:
+    written(project, as_csv([*ROWS, {"letter": "a lamp", "topic": "lihgt"}]), folder)
+    suite = (project / "examples" / "garden" / "governance" / "expectations" / "garden.yaml").read_text()
+    assert "light" in suite and "lihgt" not in suite
+
+
+def test_a_column_named_as_one_to_group_by_is_the_answer_where_nothing_else_is(project: Path, folder: Path) -> None:
+    rows = [{"message": row["letter"], "team": row["topic"]} for row in ROWS]
+    assert written(project, as_csv(rows), folder).mapping.model_dump(exclude_none=True) == {
+        "prompt": "message", "response": "team",
+    }  # fmt: skip
+    git(project, "clean", "-qfd", "examples")
+    more = [row | {"label": "ab"[n % 2]} for n, row in enumerate(rows)]
+    mapped = written(project, as_csv(more), folder).mapping
+    assert (mapped.response, mapped.department) == ("label", "team")
 
 
 def test_an_owner_whom_nobody_knows_is_added(project: Path, folder: Path) -> None:

@@ -15,6 +15,9 @@ from tasks.gates.gates import CheckStatus, DecisionStatus, GateStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
+NEAR_EQUAL_FACT = "split.near_equal_labels"
+"""Metric that is shown even if no check asks for it. Who approves the data would not see such labels otherwise."""
+
 
 def print_evidence(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> None:
     evidence, before = case.evidence, evidence_diff.diff_since_last_passed(case.evidence, ledger)
@@ -26,6 +29,9 @@ def print_evidence(case: GateCase, standing: GateStatus, ledger: Ledger, governe
     for check in standing.checks:
         if not check.holds and (command := finding_command(check.result.fact, evidence.run)):
             console.print(f" what is behind {check.result.name!r}: {command}", soft_wrap=True)
+    if (near := evidence.facts.get(NEAR_EQUAL_FACT)) and near.value:
+        command = finding_command(NEAR_EQUAL_FACT, evidence.run)
+        console.print(f" {near.value:g} {near.note}, as misspelt ones do: {command}", soft_wrap=True)
     console.print()
     if evidence.dataset:
         dataset_table.print_dataset(evidence.dataset, evidence.change)

@@ -37,10 +37,10 @@ class AnswerComparison(FrozenModel):
 
     def describe(self) -> str:
         share = f" ({self.different_rows / self.asked_rows:.1%})" if self.asked_rows else ""
-        differing = f"{self.different_rows:,}{share} differ" if self.different_rows else "all are the same"
+        differing = f"{self.different_rows:,}{share} differ from" if self.different_rows else "all are the same as"
         return (
             f"{self.asked_rows:,} of {self.evaluated_rows:,} rows of the evaluation were asked again with "
-            f"{self.asked_with}; {differing} from the answers that were evaluated with {self.evaluated_with}"
+            f"{self.asked_with}; {differing} the answers that were evaluated with {self.evaluated_with}"
         )
 
 
