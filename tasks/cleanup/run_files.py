@@ -4,7 +4,6 @@ Parameters, inputs, gate statements, evidence and dvc.lock stay in the folder of
 these an auditor sees what the run was, and which outputs it had, by digest.
 """
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tasks.core.layout import Layout
 from tasks.runs.git.repository import worktree_git_folder
 from tasks.runs.outputs import dvc
 from tasks.runs.run import COMMITTED_PATHS
+from tasks.supervise import output_check
 
 KEPT_NAMES = frozenset(COMMITTED_PATHS) - frozenset(dvc.FIXED_FILES)
 """Names in the folder of a run that stay."""
@@ -33,10 +33,8 @@ def remove(path: Path) -> None:
     """Remove a file or a folder, also one that a stage has made read-only."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
-        return
-    for folder in (path, *(each for each in path.rglob("*") if each.is_dir() and not each.is_symlink())):
-        folder.chmod(0o700)
-    shutil.rmtree(path)
+    else:
+        output_check.remove_forcibly(path)
 
 
 def _size(path: Path) -> int:

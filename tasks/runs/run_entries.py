@@ -152,7 +152,8 @@ def record_end(ledger: Ledger, run: str, status: str, commit: str | None, releas
 
 def record_cleaning(ledger: Ledger, run: str, installation: str, status: str, size: int) -> Entry:
     """Record that the files of a run are removed on this machine; `size` is in bytes."""
-    return ledger.append(CLEANED_KIND, run, {"installation": installation, "status": status, "bytes": size})
+    said = {"installation": installation, "status": status}
+    return _append_if_new(ledger, CLEANED_KIND, run, said, {"bytes": size})
 
 
 def _append_if_new(

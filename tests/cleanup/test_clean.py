@@ -1,4 +1,4 @@
-"""What no run needs is removed, with an entry in the ledger, and what policy keeps stays."""
+"""`hallmark clean` removes what no run needs, with an entry in the ledger, and leaves what policy keeps."""
 
 import hashlib
 import json
@@ -254,7 +254,7 @@ def test_outputs_that_are_removed_while_the_same_are_computed_are_stored_again(
 
 
 def test_an_experiment_takes_no_place_of_a_governed_run(project: Path, later: None) -> None:
-    """Whose files stay, since it is the newest of its use case with this status."""
+    """The files of the governed run stay, since it is the newest of its use case with this status."""
     make_run(project, "tried", changes={"use_case.risk_tier": "experiment"})
     assert clean(project).runs == ["old", "same"]
 

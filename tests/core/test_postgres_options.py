@@ -122,8 +122,10 @@ def test_a_child_process_has_connections_of_its_own(postgres: str) -> None:
     first = asked(postgres, BACKEND)
     reading, writing = os.pipe()
     if not (child := os.fork()):
-        os.write(writing, str(asked(postgres, BACKEND)).encode())
-        os._exit(0)
+        try:
+            os.write(writing, str(asked(postgres, BACKEND)).encode())
+        finally:
+            os._exit(0)
     os.waitpid(child, 0)
     assert int(os.read(reading, 100)) != first == asked(postgres, BACKEND)
 

@@ -108,13 +108,18 @@ def test_init_adopts_nothing_on_a_changed_ledger(project: Path) -> None:
     assert len(installed_governance(project, None).chain) == 2
 
 
-def test_an_environment_of_its_own_begins_with_a_root_key_kept_elsewhere(project: Path) -> None:
+def test_an_environment_of_its_own_begins_with_a_root_key_kept_elsewhere(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = project / "infra" / "governance" / "people.yaml"
     people.write_text(keyed(people.read_text(), project / ".hallmark"))
     edit(project, "environment: local", "environment: prod")
     told = hallmark(project, "policy", "adopt", "infra/governance", "--as", "risk-officer", code=1)
     assert "an environment is adopted once" in told
     adopt_anew(project)
+    monkeypatch.setenv("HALLMARK_VAULT_URL", "postgresql://u:p@db.example.invalid/vault")
+    assert "HALLMARK_VAULT_URL: outside environment local" in hallmark(project, "policy", "show", code=2)
+    monkeypatch.setenv("HALLMARK_VAULT_URL", "postgresql://u:p@db.example.invalid/vault?sslmode=verify-full")
     assert not (project / ".hallmark" / "keys" / "root").exists()
     assert installed_governance(project, None).policy.environment == "prod"
     assert "it follows from root key" in hallmark(project, "policy", "show")

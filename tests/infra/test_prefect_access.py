@@ -258,7 +258,7 @@ def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, r
 def test_a_runner_or_a_watch_that_is_killed_is_started_again(
     project: Path, up: RunningPrefect, rejected: Ended, name: str
 ) -> None:
-    """By the other of the two; and what is started is no child of it, with which it would be ended."""
+    """The other of the two starts it, and not as its own child, with which it would be ended."""
 
     def running() -> Process:
         found = getattr(server._read_state(project), name)
