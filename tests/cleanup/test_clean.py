@@ -234,23 +234,27 @@ def test_a_run_that_goes_on_after_the_plan_was_made_stays(project: Path, later: 
 
 
 def test_outputs_that_are_removed_while_the_same_are_computed_are_stored_again(
-    project: Path, later: None, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, repro = create(project, "meanwhile", changes=OWN), dvc.repro
+    run, repro, before = create(project, "meanwhile", changes=OWN), dvc.repro, cached(project)
+    whole_run.bring(run, "ingest")
 
     def cleaned_meanwhile(*args: object, **kwargs: object) -> StageOutcome:
         outcome = repro(*args, **kwargs)  # type: ignore[arg-type]
         lock = (run.layout.root / "dvc.lock").read_bytes()
         (run.layout.root / "dvc.lock").unlink()  # as it is before DVC has written it
-        clean(project)
+        with monkeypatch.context() as patched:
+            advance(patched)
+            clean(project)
         (run.layout.root / "dvc.lock").write_bytes(lock)
+        assert before - cached(project) and not is_cached(run.layout, "clean")
         return outcome
 
-    monkeypatch.setattr(stage.dvc, "repro", cleaned_meanwhile)
     worker = stage.load_worker_keys(run.governance(), run.ledger())
-    stage.provide_outputs(run.layout, "ingest", worker, lambda _: None, force=True)
-    monkeypatch.undo()
-    assert is_cached(run.layout, "ingest")
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.dvc, "repro", cleaned_meanwhile)
+        stage.provide_outputs(run.layout, "clean", worker, lambda _: None, force=True)
+    assert is_cached(run.layout, "clean")
 
 
 def test_an_experiment_takes_no_place_of_a_governed_run(project: Path, later: None) -> None:
