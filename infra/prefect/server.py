@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.formatting import format_url
 from tasks.core.machine import locks
+from tasks.core.machine.processes import find_running_process, is_running
 from tasks.policy import judge_install
 from tasks.runs.outputs import dvc
 
@@ -28,6 +30,8 @@ START_TIMEOUT_SECONDS = 300
 MIN_LIFE_SECONDS = 30.0
 """Seconds after the start of a runner or a watch in which it is not started again, so that one that always dies at once
 does not take up the machine."""
+SUSPENSION_SECONDS = 5.0
+"""Maximum time in seconds to wait until suspended processes have stopped."""
 REVIVED_OPTION = "--revived"
 """Option of a runner that is started because the one before it had died."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
@@ -232,8 +236,7 @@ def _stop(root: Path) -> bool:
     running, serving = up.runner.was_started_in(own), up.server is not None and up.server.was_started_in(own)
     if up.watch is not None and up.watch.was_started_in(own):
         end_process(up.watch)
-    if running:
-        _end_runner(up.runner)
+    _end_runner(up.runner, own)
     if up.server is not None and serving:
         end_process(up.server)
     (own / "up.json").unlink()
@@ -263,7 +266,7 @@ def _preferred_port() -> int:
     return int(given)
 
 
-def _end_runner(process: Process) -> None:
+def _end_runner(process: Process, folder: Path) -> None:
     """Kill the runner and its flow runs, and end the processes of their stages with SIGTERM.
 
     If the runner received SIGTERM, it and its flow runs would report the runs as cancelled or crashed, and such runs do
@@ -276,19 +279,53 @@ def _end_runner(process: Process) -> None:
     Each stage is in a separate session. Its supervisor ends the stage, and the stage ends its workers. A training stage
     first writes a checkpoint.
     """
-    with contextlib.suppress(psutil.NoSuchProcess):  # the runner may end by itself, e.g. if its server refuses it
-        runner = psutil.Process(process.pid)
-        runner.suspend()
-        flow_runs = runner.children()
-        for each in flow_runs:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.suspend()
-        others = [child for child in runner.children(recursive=True) if child not in flow_runs]
-        told = {os.getsid(process.pid), *(started.pid for each in flow_runs for started in each.children())}
-        for running in (runner, *flow_runs):
+    runner = [psutil.Process(process.pid)] if process.was_started_in(folder) else []
+    _suspend(runner)
+    flow_runs = _flow_runs(process, folder)
+    _suspend(flow_runs)
+    others, told = [], {process.pid}
+    for each in flow_runs:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            told |= {child.pid for child in each.children()}
+            others += each.children(recursive=True)
+    for running in (*runner, *flow_runs):
+        with contextlib.suppress(psutil.NoSuchProcess):
             running.kill()
-        for running in others:
-            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-                if os.getsid(running.pid) in told:
-                    running.terminate()
-        wait_then_kill([runner, *flow_runs, *others], dvc.TERMINATION_SECONDS)
+    for running in others:
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(running.pid) in told:
+                running.terminate()
+    wait_then_kill([*runner, *flow_runs, *others], dvc.TERMINATION_SECONDS)
+
+
+def _flow_runs(runner: Process, folder: Path) -> list[psutil.Process]:
+    """Return the processes that a runner started itself, and those that are left of runners which have died."""
+    found = [each for each in psutil.process_iter() if each.pid != runner.pid and _is_ours(each, runner, folder)]
+    pids = {each.pid for each in found}
+    return [each for each in found if each.ppid() not in pids]
+
+
+def _is_ours(process: psutil.Process, runner: Process, folder: Path) -> bool:
+    """Return whether a process was started in `folder`, in the session of the runner or of a process that has ended."""
+    try:
+        session = os.getsid(process.pid)
+        ours = session == runner.pid or find_running_process(session) is None
+        return ours and Path(process.cwd()).samefile(folder)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _suspend(processes: list[psutil.Process]) -> None:
+    """Stop processes, and wait until they have stopped, because they may be starting a child at that moment."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    until = time.monotonic() + SUSPENSION_SECONDS
+    while not all(map(_is_stopped, processes)) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return not is_running(process) or process.status() == psutil.STATUS_STOPPED
+    return True

@@ -39,7 +39,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
-        server._end_runner(Process.from_pid(runner.pid))
+        server._end_runner(Process.from_pid(runner.pid), tmp_path)
     assert len(all_of_it) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
@@ -62,13 +62,28 @@ while True:
 RUNNER = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
 
 
-def test_no_process_that_a_flow_run_just_began_holds_its_lock(tmp_path: Path) -> None:
+@pytest.mark.parametrize("died", [False, True], ids=["runner alive", "runner died"])
+def test_no_flow_run_and_no_process_that_it_just_began_holds_its_lock(tmp_path: Path, died: bool) -> None:
     lock = tmp_path / "run.lock"
     command = [sys.executable, "-c", RUNNER, "-c", FORKING, str(lock)]
-    with subprocess.Popen(command, start_new_session=True) as runner:
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "run.lock.held").is_dir, "the flow run to hold its lock", process=runner)
-        server._end_runner(Process.from_pid(runner.pid))
+        known = Process.from_pid(runner.pid)
+        if died:
+            runner.kill()
+            runner.wait()
+        server._end_runner(known, tmp_path)
     assert not locks.is_held(lock)
+
+
+def test_a_session_of_another_folder_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", RUNNER, "-c", FORKING, str(tmp_path / "lock")], cwd=tmp_path,
+                          start_new_session=True) as theirs:  # fmt: skip
+        wait_until((tmp_path / "lock.held").is_dir, "the flow run to hold its lock", process=theirs)
+        known = Process.from_pid(theirs.pid)
+        server._end_runner(known, tmp_path.parent)
+        assert locks.is_held(tmp_path / "lock")
+        server._end_runner(known, tmp_path)
 
 
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:

@@ -1,6 +1,7 @@
 """Checks whether a process of the operating system is still running.
 
-A process that has ended stays a zombie until its parent reads its exit code, which may never happen in a container.
+A process that has ended stays a zombie until its parent reads its exit code, which may never happen in a container. A
+process whose first thread has ended is called a zombie too while other threads of it still run, and hold its locks.
 """
 
 import contextlib
@@ -9,9 +10,9 @@ import psutil
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Return whether a process is still running: it is not a zombie, and its pid has not been reused."""
+    """Return whether any thread of a process is still running, and its pid has not been reused."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and (process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     return False
 
 
