@@ -126,7 +126,7 @@ def plain_steps(folder: Path) -> Iterator[int]:
 
     rows = examples.map_examples(folder / "rows")
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, lora.build_lora_config(training())).train()
+    model = get_peft_model(model, lora.build_lora_config(training(), {})).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
     order = sorted(range(len(rows)), key=lambda row: rows.row_lengths([row])[0])
@@ -245,7 +245,7 @@ def grouped_steps(folder: Path) -> Iterator[int]:
         for row in range(len(rows))
     ]
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, lora.build_lora_config(training()))
+    model = get_peft_model(model, lora.build_lora_config(training(), {}))
     settings = TrainingArguments(
         output_dir=str(folder / "grouped"), per_device_train_batch_size=BATCH, bf16=precision() == "bf16", use_cpu=True,
         train_sampling_strategy="group_by_length", max_steps=100_000, learning_rate=1e-3, report_to=[],

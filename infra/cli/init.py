@@ -51,6 +51,9 @@ def init(
     governed = here.governance
     if governance:
         rules.create_vault_and_keys(state, installed_governance(where, str(governance)).people)
+        console.print(
+            f"keys of the people of {governance}, whose policy applies to runs with --governance {governance}"
+        )
     console.print(f"ready: keys, ledger and state in {governed.state}")
     console.print(f"root of trust: {adoption_entries.root_fingerprint(state)}")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from tasks.core.facts import Fact
-from tasks.core.formatting import format_share
+from tasks.core.formatting import format_count, format_share
 from tasks.gates.checks.checks import CheckResult
 from tasks.gates.checks.dataset_diff import DatasetChange, SourceChange, ValueChange
 from tasks.gates.evidence import Evidence, RequiredDecisions
@@ -30,7 +30,7 @@ def origin_text(evidence: Evidence) -> str:
     named = ", ".join(sorted(filter(None, boxes)))
     where = f"in a sandbox ({named})" if boxes and None not in boxes else "WITHOUT a sandbox"
     taken = sum(it.computed_in != evidence.run for it in evidence.recorded.values())
-    said = f"{len(evidence.recorded)} stages, each signed with what it read and left; run {where}"
+    said = f"{format_count(len(evidence.recorded), 'stage')}, each signed with what it read and left; run {where}"
     return (said + f"; {taken} of them in an earlier run" * bool(taken)) if evidence.recorded else "nobody signed how"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ATTENTION, FEED_FORWARD = ("k_proj", "v_proj"), ("down_proj",)
 
 
-def config(_: object) -> "IA3Config":
+def config(_: object, linear: LayerShapes) -> "IA3Config":
     from peft import IA3Config
 
     modules = {"target_modules": [*ATTENTION, *FEED_FORWARD], "feedforward_modules": [*FEED_FORWARD]}

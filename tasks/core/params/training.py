@@ -32,6 +32,9 @@ class Training(FrozenModel):
     lora_targets: Annotated[tuple[NonEmptyText, ...], Field(min_length=1)] | None = None
     """Names of the modules that get LoRA matrices, for example [q_proj, v_proj]. Null: every linear layer except the
     output head."""
+    lora_layers: Annotated[int, Field(ge=1)] | None = None
+    """Number of layers with LoRA matrices, counted from the output. Null: all layers. With fewer layers, the backward
+    pass ends at the first of them, so that training takes less time and memory. The result may be worse."""
     epochs: Annotated[float, Field(gt=0, le=MAX_EPOCHS)] = 1
     """Number of epochs; can be a fraction. One epoch reads every training row once."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16

@@ -23,6 +23,7 @@ from tasks.registry.export.source import ExportSource
 from tasks.registry.export.statement import AnswerComparison, ExportStatement
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
+from tasks.stages.evaluate import models
 from tasks.trust import dsse
 
 EXPORTED_KIND = "release.exported"
@@ -66,6 +67,7 @@ def export_release(ledger: Ledger, governance: Governance, order: ExportOrder, s
     try:
         with files.new_atomic_folder(order.target) as folder:
             show_step(f"writing {source.admitted.label} as {form}", "")
+            models.silence_libraries()
             _write_model(source, form, folder, has_base)
             source.admitted.require_unchanged()
             compared = _compare(source, form, asked, folder, show_step) if asked else None

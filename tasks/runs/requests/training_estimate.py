@@ -4,7 +4,6 @@ It is computed from the parameters, the headers of the base model, and the newes
 prompts and base model (`tasks.runs.requests.earlier_runs`).
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -137,9 +136,7 @@ def open_model_folder(params: Params, layout: Layout, governed_only: bool = Fals
     if fetched.is_dir():
         yield fetched
         return
-    os.environ.setdefault(
-        "DS_ACCELERATOR", "cpu"
-    )  # otherwise DeepSpeed, which transformers imports, warns that there is no GPU
+    models.silence_libraries()
     from tasks.stages.train.base import convert  # loads the model
 
     print_notice("reading the base model")

@@ -1,6 +1,7 @@
 """Location and loading of the model that answers: the base model, this run's candidate or the champion."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,7 @@ class PromptLimits:
 
 def read_prompt_limits(folders: ModelFolders) -> PromptLimits:
     _limit_openmp_spinning()
+    silence_libraries()
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(folders.tokenizer_folder, local_files_only=True)
@@ -173,13 +175,12 @@ def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
         Unavailable: A GPU is configured, but this machine has none.
     """
     _limit_openmp_spinning()
+    silence_libraries()
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
     require_device(settings)
     torch.set_num_threads(settings.threads)
-    logging.disable_progress_bar()
     model: Any = AutoModelForCausalLM.from_pretrained(
         folders.weights_folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
@@ -192,6 +193,19 @@ def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
     import_speed.restore_garbage_collection()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
+
+
+def silence_libraries() -> None:
+    """Stop the messages that transformers, PEFT and DeepSpeed print while they load a model, and their progress bars.
+
+    The function must be called before transformers loads a model, because it then imports DeepSpeed, which warns that
+    there is no GPU.
+    """
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
 
 
 def _limit_openmp_spinning() -> None:

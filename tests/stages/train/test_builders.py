@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core.errors import InputError
 from tasks.core.params.training_methods import lora
 from tasks.stages.cluster import worker_spec
 from tasks.stages.train.model import builders
@@ -53,12 +54,26 @@ def test_deepspeed_offloads_the_optimizer_and_with_zero_3_the_weights(
 
 
 def test_lora_takes_rank_alpha_dropout_variant_and_targets() -> None:
-    config = lora.build_lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
+    config = lora.build_lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3), {})
     assert (config.r, config.lora_alpha, config.lora_dropout) == (5, 7, 0.3)
     assert (config.use_rslora, config.use_dora) == (False, False)
-    assert lora.build_lora_config(training(lora_variant="rslora")).use_rslora
-    assert lora.build_lora_config(training(lora_variant="dora")).use_dora
-    assert lora.build_lora_config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
+    assert lora.build_lora_config(training(lora_variant="rslora"), {}).use_rslora
+    assert lora.build_lora_config(training(lora_variant="dora"), {}).use_dora
+    targets = lora.build_lora_config(training(lora_targets=["v_proj", "q_proj"]), {}).target_modules
+    assert targets == {"q_proj", "v_proj"}
+
+
+def test_lora_is_in_the_last_layers_alone() -> None:
+    names = [
+        f"model.layers.{number}.{name}.weight" for number in range(12) for name in ("self_attn.q_proj", "mlp.up_proj")
+    ]
+    linear = dict.fromkeys(names, (8, 4))
+    config = lora.build_lora_config(training(lora_layers=3), linear)
+    assert (config.layers_to_transform, config.target_modules) == ([9, 10, 11], {"q_proj", "up_proj"})
+    assert lora.count_lora_weights(training(lora_layers=3, lora_rank=2), linear) == 3 * 2 * 2 * (8 + 4)
+    assert set(lora.choose_layers(training(lora_layers=1, lora_targets=["q_proj"]), linear)) == {names[-2]}
+    with pytest.raises(InputError, match=r"training\.lora_layers: the base model has 12 layers, not 13"):
+        lora.choose_layers(training(lora_layers=13), linear)
 
 
 def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ from tests.stages.train.conftest import FULL, MakeJob, training
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("changes", [FULL, {}, {"lora_rank": 64}, {"lora_targets": ["q_proj", "down_proj"]}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [FULL, {}, {"lora_rank": 64}, {"lora_targets": ["q_proj", "down_proj"]}, {"lora_layers": 1}], ids=str
+)
 def test_operations_are_those_that_torch_counts(
     job: MakeJob, tiny: Path, rows24: Examples, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

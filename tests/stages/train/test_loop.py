@@ -21,6 +21,7 @@ from tasks.stages.train.model import builders, export
 from tasks.stages.train.model import engine as engines
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import RowOrder
+from tasks.stages.train.verification.trained_modules import linear_layer_shapes
 from tests.soaking import soak
 from tests.stages.train.conftest import MakeJob, losses, put_rows, rendered, training
 
@@ -38,7 +39,7 @@ def plain_losses(model_folder: Path, examples: Examples, **changes: Any) -> list
     order = RowOrder(examples, settings)
     torch.manual_seed(settings.seed)
     model = AutoModelForCausalLM.from_pretrained(model_folder)
-    model = get_peft_model(model, lora.build_lora_config(settings))
+    model = get_peft_model(model, lora.build_lora_config(settings, linear_layer_shapes(model)))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, weight_decay=settings.weight_decay)
     curve = []

@@ -25,7 +25,7 @@ def layers() -> MakeLayers:
             vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4,
             num_key_value_heads=2, attention_bias=True,
         )  # fmt: skip
-        model = get_peft_model(LlamaForCausalLM(config), lora.build_lora_config(training(lora_alpha=7, **changes)))
+        model = get_peft_model(LlamaForCausalLM(config), lora.build_lora_config(training(lora_alpha=7, **changes), {}))
         lora_products.replace_lora_forward(model.double().train())
         return [layer for layer in model.modules() if isinstance(layer, Linear)]
 

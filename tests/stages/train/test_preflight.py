@@ -23,6 +23,7 @@ from tasks.stages.train.preflight import estimate, machine_capacity, model_shape
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import MeasuredSpeed, WorkerSpeed
 from tasks.stages.train.rows import examples as on_disk
+from tasks.stages.train.verification.trained_modules import linear_layer_shapes
 from tests.stages.train.conftest import FULL, MakeJob, training
 
 MIB = 1 / 1024
@@ -52,10 +53,10 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
         4,
         4096,
     )
-    for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}):
+    for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}, {"lora_layers": 1}):
         model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
         assert made.parameter_count == model.num_parameters()
-        adapted = get_peft_model(model, lora.build_lora_config(settings))
+        adapted = get_peft_model(model, lora.build_lora_config(settings, linear_layer_shapes(model)))
         assert made.trained_weight_count(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
 
 

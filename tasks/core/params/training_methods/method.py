@@ -33,10 +33,11 @@ RESULT_FORMS = (ADAPTER, FULL_MODEL)
 class Adapter:
     """Adapter that PEFT trains and can merge into the weights of the base model.
 
-    Both functions take the section `training` of params.yaml as their first argument.
+    Both functions take the section `training` of params.yaml, and the linear layers of the base model without its
+    output head.
     """
 
-    build_config: Callable[[Any], "PeftConfig"]
+    build_config: Callable[[Any, LayerShapes], "PeftConfig"]
     count_weights: Callable[[Any, LayerShapes], int]
     weight_name_part: str
     """Substring that identifies the trained weights: it occurs in all of their names and in no other name."""

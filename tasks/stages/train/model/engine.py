@@ -11,7 +11,11 @@ from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders, kernels, lora_products, machine_requirements, packed_mask
 from tasks.stages.train.model.sequence_parallel import PassGroup
 from tasks.stages.train.model.target_loss import TargetLoss
-from tasks.stages.train.verification.trained_modules import require_lora_targets, require_trained_weights
+from tasks.stages.train.verification.trained_modules import (
+    linear_layer_shapes,
+    require_lora_targets,
+    require_trained_weights,
+)
 
 REPACKING_ATTRIBUTE = "support_avx512bf16_for_cpu"
 """Name of the attribute that allows bitsandbytes' 4-bit layers to repack their weights for avx512_bf16."""
@@ -122,7 +126,9 @@ def add_adapter(model: Any, training: Training) -> Any:
         return model
     from peft import get_peft_model
 
-    adapted = get_peft_model(model, adapter.build_config(training), autocast_adapter_dtype=False)
+    adapted = get_peft_model(
+        model, adapter.build_config(training, linear_layer_shapes(model)), autocast_adapter_dtype=False
+    )
     if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
         lora_products.replace_lora_forward(adapted)
     return adapted

@@ -108,7 +108,9 @@ def _gradient_bytes(trained_count: int, zero_stage: int, weight_bytes: int) -> i
 
 def _activation_bytes(training: Training, shape: ModelShape, tokens: int, width: int, target_share: float) -> int:
     layer = tokens * (10 * shape.hidden_width + 4 * shape.feed_forward_width) * width
-    kept = shape.layers * (tokens * shape.hidden_width * width if training.gradient_checkpointing else layer)
+    kept = round(shape.layers * shape.backward_share(training)) * (
+        tokens * shape.hidden_width * width if training.gradient_checkpointing else layer
+    )
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
     # Each worker has the mask of the whole pass, as booleans and as numbers (packed_mask.py). A row longer than a pass

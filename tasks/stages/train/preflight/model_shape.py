@@ -62,6 +62,10 @@ class ModelShape:
         adapter = methods.get_method(training.method).adapter
         return adapter.count_weights(training, self.linear_weight_shapes()) if adapter else self.parameter_count
 
+    def backward_share(self, training: Training) -> float:
+        """Return the fraction of the layers that the backward pass computes."""
+        return min(training.lora_layers or self.layers, self.layers) / self.layers
+
     def frozen_weight_count(self, training: Training) -> int:
         return self.parameter_count if methods.get_method(training.method).adapter else 0
 

@@ -7,7 +7,8 @@ can omit half of these. Operations that are repeated to save memory count once.
 
 The formula is adapted where fewer operations suffice. In the backward pass, a frozen weight takes 2 operations for the
 gradient of its input and none for its own gradient, so an adapter needs two thirds of the operations of full
-fine-tuning. The output head is computed at targets only. The input embedding is a lookup and takes no operations.
+fine-tuning. The backward pass ends at the first layer with trained weights. The output head is computed at
+targets only. The input embedding is a lookup and takes no operations.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ FORWARD_OPERATIONS = 2
 BACKWARD_OPERATIONS = {FULL_MODEL: 4, ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass, by kind of the trained weights."""
 ATTENTION_OPERATIONS = 12
-"""Operations of attention in both passes, per layer, unit of query width and pair of tokens."""
+"""Operations of attention in both passes, per layer, unit of query width and pair of tokens. A third is the forward
+pass."""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -51,11 +53,12 @@ def count_operations(training: Training, shape: ModelShape) -> OperationCounts |
     if any("expert" in name for name in shape.weight_shapes):
         return None
     form = methods.get_method(training.method).result_form
-    each = FORWARD_OPERATIONS + BACKWARD_OPERATIONS[form]
+    each, backward = FORWARD_OPERATIONS + BACKWARD_OPERATIONS[form], shape.backward_share(training)
     adapter = shape.trained_weight_count(training) if form is ADAPTER else 0
     linear = sum(rows * columns for rows, columns in shape.linear_weight_shapes().values())
     return OperationCounts(
-        per_token=each * linear + (FORWARD_OPERATIONS + BACKWARD_OPERATIONS[FULL_MODEL]) * adapter,
+        per_token=round((FORWARD_OPERATIONS + BACKWARD_OPERATIONS[form] * backward) * linear)
+        + (FORWARD_OPERATIONS + BACKWARD_OPERATIONS[FULL_MODEL]) * adapter,
         per_target=each * shape.hidden_width * shape.vocabulary,
-        per_token_pair=ATTENTION_OPERATIONS * shape.layers * shape.query_width,
+        per_token_pair=round(ATTENTION_OPERATIONS * (1 + 2 * backward) / 3 * shape.layers * shape.query_width),
     )

@@ -6,6 +6,7 @@ from typing import Any
 from tasks.core.errors import InputError, Refused
 from tasks.core.params import methods
 from tasks.core.params.training import Training
+from tasks.core.params.training_methods.method import LayerShapes, module_name
 
 
 def require_lora_targets(model: Any, training: Training) -> None:
@@ -28,9 +29,18 @@ def require_module_names(names: set[str], training: Training) -> None:
 
 
 def linear_module_names(model: Any) -> set[str]:
+    return {module_name(name) for name in linear_layer_shapes(model)}
+
+
+def linear_layer_shapes(model: Any) -> LayerShapes:
     from torch import nn
 
-    return {name.rpartition(".")[2] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    head = model.get_output_embeddings()
+    return {
+        f"{name}.weight": tuple(module.weight.shape)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    }
 
 
 def require_trained_weights(model: Any, training: Training) -> None:
