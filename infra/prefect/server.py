@@ -279,7 +279,8 @@ def _end_runner(process: Process, folder: Path) -> None:
     Each stage is in a separate session. Its supervisor ends the stage, and the stage ends its workers. A training stage
     first writes a checkpoint.
     """
-    runner = [psutil.Process(process.pid)] if process.was_started_in(folder) else []
+    found = find_running_process(process.pid) if process.was_started_in(folder) else None
+    runner = [found] if found else []
     _suspend(runner)
     flow_runs = _flow_runs(process, folder)
     _suspend(flow_runs)
@@ -300,19 +301,25 @@ def _end_runner(process: Process, folder: Path) -> None:
 
 def _flow_runs(runner: Process, folder: Path) -> list[psutil.Process]:
     """Return the processes that a runner started itself, and those that are left of runners which have died."""
-    found = [each for each in psutil.process_iter() if each.pid != runner.pid and _is_ours(each, runner, folder)]
-    pids = {each.pid for each in found}
-    return [each for each in found if each.ppid() not in pids]
+    parents = {
+        each: parent
+        for each in psutil.process_iter()
+        if each.pid != runner.pid and (parent := _parent_if_ours(each, runner, folder)) is not None
+    }
+    pids = {each.pid for each in parents}
+    return [each for each, parent in parents.items() if parent not in pids]
 
 
-def _is_ours(process: psutil.Process, runner: Process, folder: Path) -> bool:
-    """Return whether a process was started in `folder`, in the session of the runner or of a process that has ended."""
-    try:
+def _parent_if_ours(process: psutil.Process, runner: Process, folder: Path) -> int | None:
+    """Return the pid of the parent of a process that belongs to this checkout's runners, None for any other process.
+
+    Such a process was started in `folder`, in the session of the runner or of a process that has ended.
+    """
+    with contextlib.suppress(psutil.Error, OSError):
         session = os.getsid(process.pid)
         ours = session == runner.pid or find_running_process(session) is None
-        return ours and Path(process.cwd()).samefile(folder)
-    except (psutil.Error, OSError):
-        return False
+        return process.ppid() if ours and Path(process.cwd()).samefile(folder) else None
+    return None
 
 
 def _suspend(processes: list[psutil.Process]) -> None:
