@@ -41,6 +41,10 @@ ESCAPES = re.compile(rb"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2}
 BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){9,}")
 STREAMS = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd|BZh[1-9]1AY")
+BETWEEN = b"\0"
+"""What stands between parts that are searched together: no value has it."""
+BATCH = 1 << 24
+"""Number of bytes that are searched together."""
 PROBE = 64
 """Number of unpacked bytes that show whether bytes are a stream."""
 
@@ -77,13 +81,13 @@ class Planted:
                     self._by_beginning[int.from_bytes(spelled[:WINDOW], "little")].append((spelled, value))
         self._beginnings = np.array(sorted(self._by_beginning), np.uint64)
 
-    def within(self, data: bytes) -> set[str]:
-        """Return the values in these bytes, without unpacking them."""
-        plain = bare(data)
-        found = {value for at in self._places(plain) for value in self._at(plain, at)}
-        if ESCAPES.search(data):
-            found |= self.within(ESCAPES.sub(_character, data))
-        return found
+    def within(self, *parts: bytes) -> set[str]:
+        """Return the values in these parts, without unpacking them.
+
+        All parts are searched at once, because a search of few bytes takes as long as one of many.
+        """
+        plain = BETWEEN.join(bare(form) for part in parts for form in without_escapes(part))
+        return {value for at in self._places(plain) for value in self._at(plain, at)}
 
     def _places(self, plain: bytes) -> Iterator[int]:
         """Yield the offsets at which the first bytes of a value occur."""
@@ -97,6 +101,14 @@ class Planted:
         yield from (value for spelled, value in self._by_beginning[beginning] if plain.startswith(spelled, at))
 
 
+def without_escapes(data: bytes) -> Iterator[bytes]:
+    """Yield the bytes, and then the same with escaped characters in plain form, until there is no escape left."""
+    yield data
+    while ESCAPES.search(data):
+        data = ESCAPES.sub(_character, data)
+        yield data
+
+
 def _character(match: "re.Match[bytes]") -> bytes:
     short, byte, percent, hexadecimal, decimal = match.groups()
     if byte or percent:
@@ -107,13 +119,25 @@ def _character(match: "re.Match[bytes]") -> bytes:
 
 def search(data: bytes, planted: Planted) -> set[str]:
     """Return the values in these bytes, and in everything that they unpack to."""
-    return {value for part in unpacked(data) for value in planted.within(part)}
+    return {value for parts in _batches(unpacked(data)) for value in planted.within(*parts)}
+
+
+def _batches(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch, size = [], 0
+    for part in parts:
+        if len(part) >= SHORTEST:
+            batch.append(part)
+            size += len(part)
+        if size > BATCH:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 def unpacked(data: bytes, depth: int = 0) -> Iterator[bytes]:
     """Yield the bytes, and those of everything that they contain."""
     yield data
-    if depth < DEEPEST:
+    if depth < DEEPEST and len(data) >= SHORTEST:
         for read in (_parquet, _sqlite, _zip, _streams, _encoded):
             for part in read(data):
                 yield from unpacked(part, depth + 1)

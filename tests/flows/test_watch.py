@@ -119,16 +119,15 @@ def died(project: Path, interrupted: Command) -> tuple[Command, UUID]:
     process, run = begin(project, "--set", "data.seed=41")
     up = server.find(project)
     assert up is not None and up.watch is not None
-    server._write_state(project, up.model_copy(update={"watch": None}))  # so that the runner starts no other one
+    # So that the runner starts no other one, which would take the run up by itself: `away` begins with that.
+    server._write_state(project, up.model_copy(update={"watch": None}))
     end_process(up.watch)
     in_a_stage(project, run)
     holder = executing(project, run)
     assert holder is not None
     flow_run = UUID(status(project, run)["flow_run"])
     kill_family(holder)
-    command = ended(process, run)
-    server._write_state(project, up)
-    return command, flow_run
+    return ended(process, run), flow_run
 
 
 def test_a_flow_run_that_dies_alone_is_told(project: Path, died: tuple[Command, UUID]) -> None:
