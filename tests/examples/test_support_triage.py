@@ -120,7 +120,7 @@ def test_every_check_of_the_data_gate_holds_with_the_files_that_ship(sample: Run
     assert {check.fact for check in found.checks} >= {"validate.failed_expectations", "split.train_rows"}
     assert found.demo and found.tier == "limited"
     split = read_json(sample.layout.artefacts("split") / "result.json")
-    assert (split["train_rows"], split["test_rows"]) == (900, 120) and split["validation_rows"]
+    assert (split["train_rows"], split["test_rows"]) == (540, 120) and split["validation_rows"]
 
 
 def through_the_stages(root: Path, data: Path) -> Layout:
