@@ -100,7 +100,13 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
         in speed.estimate_speed(training(), model, Resources(tokens_per_second=7), measured).source
     )
     assert "run r1" in speed.estimate_speed(training(), model, Resources(), measured).source
-    for other in ({"precision": "bf16"}, {"threads": 2}, {"gradient_checkpointing": True}, {"layout": "packed"}):
+    for other in (
+        {"precision": "bf16"},
+        {"threads": 2},
+        {"gradient_checkpointing": True},
+        {"layout": "packed"},
+        {"lora_layers": 1},
+    ):
         assert "assumed" in speed.estimate_speed(training(**other), model, Resources(), measured).source
     slower = speed.estimate_speed(training(gradient_checkpointing=True), model, Resources(), None)
     assert slower.tokens_per_second < speed.estimate_speed(training(), model, Resources(), None).tokens_per_second

@@ -105,7 +105,7 @@ def _thread_flops(training: Training) -> float:
 
 SPEED_PARAMETERS = (
     "method", "device", "precision", "threads", "gradient_checkpointing", "uses_packed_layout", "zero_stage", "offload",
-    "attention", "sequence_parallel", "kernels",
+    "attention", "sequence_parallel", "kernels", "lora_layers",
 )  # fmt: skip
 """Parameters that have to be equal for the speed of one training run to be valid for another. The base model has to be
 equal too."""
