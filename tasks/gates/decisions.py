@@ -125,6 +125,18 @@ def try_decision(
     )
 
 
+def find_allowed_signer(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, requested: DecisionDraft
+) -> Signer:
+    """Verify that a decision would be accepted now, and return the key with which the person would sign it.
+
+    The same errors are raised as by `decide`.
+    """
+    draft = _valid_draft(ledger, governance, requested, person_id, None)
+    _draft_or_entry(ledger, governance, evidence, draft)
+    return draft.signer
+
+
 def record_signed_decision(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, requested: DecisionDraft,
     envelope: dict[str, Any],

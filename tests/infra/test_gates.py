@@ -165,6 +165,14 @@ def test_evidence_that_changed_after_it_was_shown_is_not_signed(project: Path) -
     assert decided(project) == 0
 
 
+def test_whoever_may_not_decide_is_told_so_and_nothing_else(project: Path) -> None:
+    bring_keys(project)
+    ask(project)
+    own = ("gates", "approve", RUN, "release", "--as", "ml-engineer", "--reason", "fine")
+    told = " ".join(hallmark(project, *own, code=1).split())
+    assert told == f"hallmark: ml-engineer asked for run {RUN}; nobody decides on their own run"
+
+
 @pytest.mark.attack(rights="worker", stopped="what was shown is what is signed")
 def test_a_script_approves_only_what_a_person_has_seen(project: Path) -> None:
     bring_keys(project)

@@ -7,7 +7,7 @@ decision is signed.
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,10 +19,11 @@ from infra.prefect import server
 from tasks.core.errors import InputError, Refused
 from tasks.gates import decisions
 from tasks.gates.cases import GateCase
+from tasks.gates.decisions import DecisionDraft
 from tasks.gates.gates import GateStatus
-from tasks.gates.signed_decision import Verb
 from tasks.runs import journal
 from tasks.runs.run import is_on_this_machine, run_layout
+from tasks.trust.keys import Signer
 
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
@@ -45,9 +46,8 @@ def approve(
 
     Example: hallmark gates approve a1b2 --as data-owner --reason "suites clean"
     """
-    _sign_decision(
-        _show_and_confirm(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role
-    )
+    question = gate_question.find_question(run, gate, as_json)
+    _decide(question, who, DecisionDraft("approve", reason, role), "approve", digest, yes, as_json)
 
 
 def reject(
@@ -59,9 +59,8 @@ def reject(
 
     Example: hallmark gates reject a1b2 data --as data-owner --reason "wrong extract"
     """
-    _sign_decision(
-        _show_and_confirm(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role
-    )
+    question = gate_question.find_question(run, gate, as_json)
+    _decide(question, who, DecisionDraft("reject", reason, role), "reject", digest, yes, as_json)
 
 
 def waive(
@@ -84,10 +83,11 @@ def waive(
     --expires 2026-04-01 --as risk-officer
     """
     until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
-    question = _show_and_confirm(
-        run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", digest, yes, as_json
+    question = gate_question.find_question(run, gate, as_json)
+    what = f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}"
+    _decide(
+        question, who, DecisionDraft("waive", reason, checks=tuple(check), expires=until), what, digest, yes, as_json
     )
-    _sign_decision(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
 
 
 def withdraw(
@@ -101,23 +101,35 @@ def withdraw(
 
     Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
     """
-    _sign_decision(gate_question.find_question(run, gate, as_json), who, "withdraw", reason, as_json)
+    question, person = gate_question.find_question(run, gate, as_json), shared.acting_person(who)
+    _sign(question, person, DecisionDraft("withdraw", reason), as_json)
 
 
-def _show_and_confirm(
-    run: str | None, gate: str | None, verb: str, digest: str | None, yes: bool, as_json: bool
-) -> GateQuestion:
-    question = gate_question.find_question(run, gate, as_json)
-    case = question.case
+def _decide(
+    question: GateQuestion,
+    who: str | None,
+    draft: DecisionDraft,
+    what: str,
+    digest: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Show the evidence and sign the decision. Whoever may not decide is told so before any evidence is shown."""
+    case, person = question.case, shared.acting_person(who)
     _require_same_evidence(case, digest)
-    if as_json:
-        return question
-    page.print_evidence(case, question.judge(), question.ledger, question.governance)
-    if not yes and sys.stdin.isatty() and sys.stdout.isatty():
-        console.print()
-        if not typer.confirm(f"{verb} at the {case.evidence.gate} gate, on the evidence above ({case.sha256[:12]})?"):
-            raise Refused("nothing was decided")
-    return question
+    signer = decisions.find_allowed_signer(question.ledger, question.governance, case.evidence, person, draft)
+    if not as_json:
+        page.print_evidence(case, question.judge(), question.ledger, question.governance)
+        _confirm(case, what, yes)
+    _sign(question, person, draft, as_json, signer)
+
+
+def _confirm(case: GateCase, what: str, yes: bool) -> None:
+    if yes or not sys.stdin.isatty() or not sys.stdout.isatty():
+        return
+    console.print()
+    if not typer.confirm(f"{what} at the {case.evidence.gate} gate, on the evidence above ({case.sha256[:12]})?"):
+        raise Refused("nothing was decided")
 
 
 def _require_same_evidence(case: GateCase, digest: str | None) -> None:
@@ -133,17 +145,20 @@ def _require_same_evidence(case: GateCase, digest: str | None) -> None:
         )
 
 
-def _sign_decision(
-    question: GateQuestion, who: str | None, verb: Verb, reason: str, as_json: bool, **more: Any
+def _sign(
+    question: GateQuestion, person: str, draft: DecisionDraft, as_json: bool, signer: Signer | None = None
 ) -> None:
-    evidence, person = question.case.evidence, shared.acting_person(who)
-    entry = decisions.decide(question.ledger, question.governance, evidence, person, verb, reason, **more)
+    evidence = question.case.evidence
+    entry = decisions.decide(
+        question.ledger, question.governance, evidence, person, draft.verb, draft.reason, draft.role, draft.checks,
+        draft.expires, signer,
+    )  # fmt: skip
     standing = question.judge()
     if as_json:
         shared.print_json(gate_question.status_row(evidence, standing) | {"ledger_entry": entry.seq})
     else:
         where = f"{evidence.gate} gate of run {evidence.run}"
-        console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")
+        console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {draft.verb}, {where}")
         console.print(f"the gate is {standing.state}" + "".join(f"; waits for {w}" for w in standing.waiting_for))
     _print_next_step(evidence.run, standing, as_json)
 
