@@ -37,7 +37,7 @@ Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance fold
 
 
 def show(as_json: shared.Json = False) -> None:
-    """Show the policy in force, who adopted it, with the signatures, and proposed replacements.
+    """Show the policy in force, who adopted it and their signatures, and any proposed replacements.
 
     Example: hallmark policy show
     """

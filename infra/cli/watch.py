@@ -11,9 +11,9 @@ from tasks.runs.environment import isolated_environment
 
 
 def watch() -> None:
-    """Run the watch of gates, deadlines, schedules and ledger heads in the foreground, until Ctrl-C.
+    """Watch gates, deadlines, schedules and ledger heads in the foreground, until Ctrl-C.
 
-    `hallmark up` starts a watch in the background. This command is for a machine that does nothing else, or whose
+    `hallmark up` starts a watch in the background. This command is for a dedicated machine, or for one whose
     services are started in another way. If more than one watch uses a ledger, one holds the lease, and the others wait
     to take over.
 

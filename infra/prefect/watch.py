@@ -47,7 +47,7 @@ The checks run in parallel with the other work, so that an unreachable place of 
 """
 NOTICE_SECONDS = 5.0
 CRASH_CHECK_SECONDS = 5.0
-"""Seconds between two checks of whether the process of a run on this machine has died."""
+"""Seconds between two checks for runs on this machine whose process has died."""
 POOL_CHECK_SECONDS = 10.0
 """Seconds between two checks of whether a machine of a pool is gone. The leases of its runs last longer."""
 OCCASION_CHECK_SECONDS = 2.0

@@ -58,7 +58,7 @@ class TimelineEvent(FrozenModel):
 
 
 class ControlEvidence(FrozenModel):
-    """Control of a framework, with the claims of this dossier that are evidence for it."""
+    """Control from a compliance framework, with the claims of this dossier that are evidence for it."""
 
     id: str
     name: str

@@ -30,7 +30,7 @@ def size_in_bytes(paths: Iterable[Path]) -> int:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, also one that a stage has made read-only."""
+    """Remove a file or folder, even if a stage has made it read-only."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     else:

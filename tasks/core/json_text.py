@@ -103,7 +103,8 @@ def parse_interoperable(text: str) -> Any:
     """Parse I-JSON (RFC 7493), which every JSON parser reads the same way.
 
     1.0 is parsed as 1, so that values can be compared. Integers beyond 2^53 are refused, because some parsers read them
-    as floats, which equal their neighbours: an answer with a wrong order number could then count as correct.
+    as floats, so that neighbouring integers become equal. For example, an answer with a wrong order number could then
+    count as correct.
     """
     value = _require_shallow(_decode_json(text, _INTEROPERABLE_DECODER), text)
     if _JSON_SURROGATE_PATTERN.search(text) and _contains_surrogate(value):

@@ -40,7 +40,7 @@ class Governance:
     """
 
     adopted_at: tuple[SignedTime, ...] = ()
-    """Times of these adoptions, oldest first."""
+    """Signed times at which policy and people were adopted, oldest first."""
 
     @cached_property
     def policy_sha256(self) -> str:

@@ -56,10 +56,10 @@ def detect_text_format(file: IO[bytes], draft: Source, options: dict[str, str]) 
 
 
 def _detect_encoding(file: IO[bytes], draft: Source, requested_encoding: str | None) -> str:
-    """Return the first encoding in which a run's reader accepts the file.
+    """Return the first encoding with which a run can read the file.
 
     Raises:
-        InputError: The reader accepts the file in none of the encodings.
+        InputError: The file cannot be read with any of the encodings.
     """
     refused: list[InputError] = []
     for encoding in [requested_encoding] if requested_encoding else ENCODINGS:

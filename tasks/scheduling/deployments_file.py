@@ -59,9 +59,9 @@ class RunSettings(FrozenModel):
     """Name of the work pool that executes the runs, as declared in `pools`; null for the runner on the machine that
     requests them."""
     open_run: OpenRunRule = "queue"
-    """Rule for the time in which an earlier run of this schedule or trigger has not ended. `queue` requests another
-    run. `skip` requests none. `replace` requests another run, and closes the gates at which earlier runs wait, so that
-    these end."""
+    """What happens if the schedule or trigger fires while an earlier run of it is open. `queue`: another run is
+    requested. `skip`: none is requested. `replace`: another run is requested, and the gates at which earlier runs wait
+    are closed, which ends these runs."""
     cool_down: Duration | None = None
     """Time after a run request during which this schedule or trigger requests no other run. Due times and events in
     this time are skipped."""
@@ -172,7 +172,7 @@ class PromptsChanged(TriggerSettings):
 
 
 class WaiverExpiring(TriggerSettings):
-    """Trigger that fires when a waiver on which the champion of `params` relies is about to expire."""
+    """Trigger that fires when a waiver is about to expire on which the champion of the use case in `params` relies."""
 
     on: Literal["waiver_expiring"]
     """Kind of trigger: `waiver_expiring`."""

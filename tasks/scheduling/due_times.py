@@ -79,7 +79,7 @@ def next_due_times(in_force: DeploymentsInForce, now: datetime, count: int) -> l
 
 
 def first_due_times(in_force: DeploymentsInForce, now: datetime) -> dict[str, datetime]:
-    """Return the next due time of each schedule that is not paused and whose declarer holds a role."""
+    """Return the next due time of each schedule that is not paused, if the person who declared it still has a role."""
     return {
         name: moment
         for name, schedule in in_force.deployments.schedules.items()

@@ -31,7 +31,7 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Verify a release, its dossier or its export using only the folder: files, gates, decisions, signatures.
+    """Verify files, gates, decisions and signatures of a release, dossier or export, using only its folder.
 
     For a dossier, the command also verifies its signature, and each ledger entry against its proof. For an export, it
     verifies the signed statement, and the digest of every file. With --root it

@@ -46,10 +46,10 @@ class SignInTransactions:
         return going, self._fernet.encrypt(going.model_dump_json().encode()).decode()
 
     def complete_sign_in(self, cookie: str, state: str, now: float) -> SignInTransaction:
-        """Decrypt the sign-in in a cookie, and return it if its state is `state`. Each sign-in is returned only once.
+        """Decrypt the sign-in in a cookie, and return it if its OIDC state is `state`. Each can be completed only once.
 
         Raises:
-            Refused: The answer belongs to another sign-in, came too late, or was used before.
+            Refused: The provider's response belongs to another sign-in, came too late, or was used before.
         """
         try:
             going = SignInTransaction.model_validate_json(self._fernet.decrypt(cookie.encode()))

@@ -19,7 +19,7 @@ class ReleaseComparison(FrozenModel):
     before: str
     now: str
     against: list[str]
-    """Label of each release that does not verify here, with the reason."""
+    """Releases that failed verification on this machine, each as its label and the reason."""
     parts: dict[str, list[Change]]
     """Differences by part: `data`, `parameters`, `code`, `base model`, `figures`, `policy` and `people`."""
 

@@ -82,7 +82,7 @@ def _champion_period(each: production_periods.ProductionPeriod) -> ChampionPerio
 
 
 def production(here: RequestState, person: Person, when: str = "") -> Production:
-    """Return the releases that were in production at a time, and the people who had decided on them.
+    """Return the releases in production at the time `when`, by default now, and the people who had decided on them.
 
     Raises:
         InputError: `when` is not a time, or lies in the future.

@@ -67,10 +67,10 @@ def _withdrawal_reasons(decisions: Iterable[RecordedDecision | None]) -> dict[tu
 
 
 def _refuse_repetition(recorded: RecordedDecision, location_by_key: dict[object, str]) -> str | None:
-    """Return a reason to refuse a repeated decision, because a person's approval must not count twice.
+    """Return why a repeated decision is refused, or None. A person's approval must not count twice.
 
-    A rejection in an earlier run and the same rejection in this run are different decisions: the former only keeps the
-    gate from passing, and the latter ends the run.
+    A rejection in this run does not repeat one in an earlier run. The earlier one only keeps the gate from passing, and
+    the one in this run ends it.
     """
     said = recorded.decision
     if said.verb == "withdraw":

@@ -51,11 +51,11 @@ class _PlaceState:
 
 
 def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
-    """Sign a head if the ledger has grown, and add the missing heads to each place.
+    """Sign a new head if the ledger has grown, and publish to each location the heads that it lacks.
 
     Raises:
-        Refused: The ledger does not extend a head, or a place has another head of the same size. Either the ledger was
-            rewritten, or the place belongs to another ledger.
+        Refused: The ledger does not extend a published head, or a location has another head of the same size. Either
+            the ledger was rewritten, or the location belongs to another ledger.
         InputError: There is no key to sign with.
     """
     with _publication_lock(keyholder):

@@ -45,7 +45,7 @@ class AdmittedRelease:
     model: Path
     """Folder of the adapter or full model. It contains only safetensors, JSON and a chat template."""
     model_sha256: str
-    """Digest of that folder (`tasks.core.files.tree_digest`), from the signed promotion statement."""
+    """Digest of the model folder (`tasks.core.files.tree_digest`), from the signed promotion statement."""
     base: Path | None
     """Folder of the adapter's base model; None for a full model. It contains no file that could run code."""
     base_sha256: str | None
@@ -189,7 +189,7 @@ def _ledger_doubt(ledger: Ledger, governance: Governance) -> HallmarkError | Non
 
 
 def _choose_statement(view: _LedgerView, name: str) -> tuple[SignedPromotion | None, Governance]:
-    """Return the promotion statement that determines the release to serve, and the governance that it counts under."""
+    """Return the promotion statement that determines the release to serve, and the governance that makes it valid."""
     if view.lost:
         return view.lost
     if view.error:

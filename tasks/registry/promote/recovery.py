@@ -103,8 +103,8 @@ def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governa
     The files of a release that has ever been promoted are kept. A promotion that is in the ledger is not undone, even
     if the process that recorded it received an error, for example because its connection was lost.
 
-    The bundle is renamed before it is removed. If the process is killed meanwhile, it is therefore either still
-    complete, or not taken for a release.
+    The bundle is renamed before it is removed, so that an incomplete bundle is never taken for a release if the process
+    is killed meanwhile.
 
     Raises:
         Refused: The ledger was changed.
@@ -130,7 +130,7 @@ def undo_promotion(seq: int, intent: Intent, ledger: Ledger, governance: Governa
 
 
 def _remove_undone_bundles(ledger: Ledger, governance: Governance) -> None:
-    """Remove what a process that was killed left of the bundles of undone promotions."""
+    """Finish the removal of bundles of undone promotions, in case a process was killed while it removed them."""
     if left := assembly.undone_folders(governance.state):
         pending = {assembly.undone_folder(governance.state, seq) for seq, _ in intents.pending_intents(ledger)}
         for folder in set(left) - pending:

@@ -116,14 +116,14 @@ def trust_from_root(
 
 
 def require_unrevoked_ledger_key(keyid: str, signers: KeyDirectory, signed_thing: str) -> None:
-    """Refuse a document outside of the ledger that was signed with a revoked ledger key, whatever time it states.
+    """Refuse a document that is not in the ledger and was signed with a revoked ledger key, whatever time it states.
 
     Only the signature itself states this time, so the holder of the key could have backdated it.
 
     Args:
         keyid: Fingerprint of the key that signed the document.
         signers: Keys of people and machines.
-        signed_thing: What was signed, with its article, for the error message.
+        signed_thing: Name of the document for the error message, including "a" or "the".
 
     Raises:
         Refused: The key is revoked.

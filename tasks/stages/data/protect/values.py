@@ -50,9 +50,10 @@ class DetectedValue(NamedTuple):
 
     @property
     def is_searched_in_field_names(self) -> bool:
-        """Whether the value is also searched for in names of JSON fields.
+        """Whether to search for the value in names of JSON fields too.
 
-        Most field names are from a schema, so the value must identify a person and must be neither short nor ordinary.
+        Most field names come from a schema. So only values that identify a person, and are neither short nor common
+        words, are searched for.
         """
         return self.category in IDENTIFYING_CATEGORIES and not (self.short or self.common)
 

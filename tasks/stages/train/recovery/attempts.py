@@ -38,7 +38,7 @@ class Diverged(InputError):
 
 
 class WorkersLost(Unavailable):
-    """Error if workers have ended or no longer answer."""
+    """Error that is raised if workers have ended or no longer respond."""
 
 
 class UnfitMachines(InputError):
