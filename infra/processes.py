@@ -33,9 +33,13 @@ class Process(FrozenModel):
     def from_pid(cls, pid: int) -> "Process":
         return cls(pid=pid, started=_start_after_boot(psutil.Process(pid)), boot=_boot_id())
 
+    def is_of_this_boot(self) -> bool:
+        """Return whether the machine has not been booted since; True if the file names no boot."""
+        return self.boot in ("", _boot_id())
+
     def is_alive(self) -> bool:
         found = find_running_process(self.pid)
-        if found is None or self.boot not in ("", _boot_id()):
+        if found is None or not self.is_of_this_boot():
             return False
         starts = _start_after_boot(found), found.create_time()
         return any(abs(start - self.started) < MAX_START_DIFFERENCE for start in starts)

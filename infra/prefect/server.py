@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class RunningPrefect(FrozenModel):
     server: Process | None
     """Process of this checkout's server; None if PREFECT_API_URL names an external server."""
     runner: Process
+    earlier_runners: tuple[Process, ...] = ()
+    """Runners that have died and were replaced. Their flow runs may still be running."""
     watch: Process | None = None
     """Process of the watch; None if an earlier version of Hallmark started the runner. In that version, the runner was
     also the watch."""
@@ -136,7 +138,10 @@ def restart_dead(root: Path) -> list[str]:
             "watch": lambda: _start_watch(root, up.api, own),
         }
         if dead:
-            _write_state(root, up.model_copy(update={name: start[name]() for name in dead}))
+            changed: dict[str, object] = {name: start[name]() for name in dead}
+            if "runner" in dead:
+                changed["earlier_runners"] = (*up.earlier_runners, up.runner)
+            _write_state(root, up.model_copy(update=changed))
         return dead
 
 
@@ -221,7 +226,7 @@ def stop(root: Path) -> bool:
     """Stop the processes that `start` started, with their children.
 
     Returns:
-        Whether the server or the runner was running.
+        Whether the server, a runner or a flow run was running.
     """
     if not (access.prefect_folder(root) / "up.json").exists():
         return False
@@ -233,10 +238,10 @@ def _stop(root: Path) -> bool:
     up, own = _read_state(root), access.prefect_folder(root)
     if up is None:
         return False
-    running, serving = up.runner.was_started_in(own), up.server is not None and up.server.was_started_in(own)
+    serving = up.server is not None and up.server.was_started_in(own)
     if up.watch is not None and up.watch.was_started_in(own):
         end_process(up.watch)
-    _end_runner(up.runner, own)
+    running = _end_runners([up.runner, *up.earlier_runners], own)
     if up.server is not None and serving:
         end_process(up.server)
     (own / "up.json").unlink()
@@ -266,60 +271,64 @@ def _preferred_port() -> int:
     return int(given)
 
 
-def _end_runner(process: Process, folder: Path) -> None:
-    """Kill the runner and its flow runs, and end the processes of their stages with SIGTERM.
+def _end_runners(runners: Sequence[Process], folder: Path) -> bool:
+    """Kill runners and their flow runs, and end the processes of their stages with SIGTERM.
 
-    If the runner received SIGTERM, it and its flow runs would report the runs as cancelled or crashed, and such runs do
+    If a runner received SIGTERM, it and its flow runs would report the runs as cancelled or crashed, and such runs do
     not continue. Flow runs that are killed become orphans, which the next runner resumes. This function waits until
     they have ended, because they hold the locks of their runs until then.
 
-    A new process holds its parent's lock until it executes its own program. So runner and flow runs are stopped before
+    A new process holds its parent's lock until it executes its own program. So runners and flow runs are stopped before
     their children are listed, and none of them can start another child in between.
 
     Each stage is in a separate session. Its supervisor ends the stage, and the stage ends its workers. A training stage
     first writes a checkpoint.
+
+    Args:
+        runners: Runners, which may have died.
+        folder: Folder in which they were started.
+
+    Returns:
+        Whether any process was running.
     """
-    found = find_running_process(process.pid) if process.was_started_in(folder) else None
-    runner = [found] if found else []
-    _suspend(runner)
-    flow_runs = _flow_runs(process, folder)
+    alive = [found for each in runners if each.was_started_in(folder) and (found := find_running_process(each.pid))]
+    _suspend(alive)
+    flow_runs = _flow_runs(runners, alive, folder)
     _suspend(flow_runs)
-    others, told = [], {process.pid}
+    others, told = [], {process.pid for process in runners}
     for each in flow_runs:
         with contextlib.suppress(psutil.NoSuchProcess):
             told |= {child.pid for child in each.children()}
             others += each.children(recursive=True)
-    for running in (*runner, *flow_runs):
+    for running in (*alive, *flow_runs):
         with contextlib.suppress(psutil.NoSuchProcess):
             running.kill()
     for running in others:
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
             if os.getsid(running.pid) in told:
                 running.terminate()
-    wait_then_kill([*runner, *flow_runs, *others], dvc.TERMINATION_SECONDS)
+    wait_then_kill([*alive, *flow_runs, *others], dvc.TERMINATION_SECONDS)
+    return bool(alive or flow_runs)
 
 
-def _flow_runs(runner: Process, folder: Path) -> list[psutil.Process]:
-    """Return the processes that a runner started itself, and those that are left of runners which have died."""
-    parents = {
-        each: parent
-        for each in psutil.process_iter()
-        if each.pid != runner.pid and (parent := _parent_if_ours(each, runner, folder)) is not None
-    }
-    pids = {each.pid for each in parents}
-    return [each for each, parent in parents.items() if parent not in pids]
+def _flow_runs(runners: Sequence[Process], alive: list[psutil.Process], folder: Path) -> list[psutil.Process]:
+    """Return the processes that the runners started themselves, including those of runners that have died.
 
-
-def _parent_if_ours(process: psutil.Process, runner: Process, folder: Path) -> int | None:
-    """Return the pid of the parent of a process that belongs to this checkout's runners, None for any other process.
-
-    Such a process was started in `folder`, in the session of the runner or of a process that has ended.
+    Flow runs stay in the session of their runner. Its number is not used again while one of them is running.
     """
+    found = {child for each in alive for child in each.children()}
+    dead = {each.pid for each in runners if each.is_of_this_boot() and find_running_process(each.pid) is None}
+    left = {each: parent for each in psutil.process_iter() if (parent := _parent_if_left(each, dead, folder))}
+    pids = {each.pid for each in left}
+    return [*found, *(each for each, parent in left.items() if parent not in pids)]
+
+
+def _parent_if_left(process: psutil.Process, sessions: Collection[int], folder: Path) -> int:
+    """Return the pid of the parent of a process of these sessions that was started in `folder`, 0 for any other."""
     with contextlib.suppress(psutil.Error, OSError):
-        session = os.getsid(process.pid)
-        ours = session == runner.pid or find_running_process(session) is None
-        return process.ppid() if ours and Path(process.cwd()).samefile(folder) else None
-    return None
+        if os.getsid(process.pid) in sessions and Path(process.cwd()).samefile(folder):
+            return process.ppid()
+    return 0
 
 
 def _suspend(processes: list[psutil.Process]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.core.documents.config import validate_reason
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.utc import to_utc
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
@@ -125,16 +125,24 @@ def try_decision(
     )
 
 
-def find_allowed_signer(
+def require_allowed(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, requested: DecisionDraft
-) -> Signer:
-    """Verify that a decision would be accepted now, and return the key with which the person would sign it.
+) -> None:
+    """Verify that a decision would be accepted now if the person signed it with one of their valid keys.
 
-    The same errors are raised as by `decide`.
+    Only public keys are read, so nobody is asked for a passphrase. The same errors are raised as by `decide`.
     """
-    draft = _valid_draft(ledger, governance, requested, person_id, None)
-    _draft_or_entry(ledger, governance, evidence, draft)
-    return draft.signer
+    now, refusals = ledger.now(), []
+    for key in governance.keys_of(governance.require_actor(person_id, now)):
+        if key.is_valid(now):
+            try:
+                try_decision(ledger, governance, evidence, person_id, requested, key.public_key)
+            except HallmarkError as error:
+                refusals.append(error)
+            else:
+                return
+    if refusals:
+        raise refusals[0]
 
 
 def record_signed_decision(

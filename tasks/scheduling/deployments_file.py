@@ -59,7 +59,7 @@ class RunSettings(FrozenModel):
     """Name of the work pool that executes the runs, as declared in `pools`; null for the runner on the machine that
     requests them."""
     open_run: OpenRunRule = "queue"
-    """What happens if the schedule or trigger fires while an earlier run of it is open. `queue`: another run is
+    """Rule for a schedule or trigger that fires while an earlier run of it is open. `queue`: another run is
     requested. `skip`: none is requested. `replace`: another run is requested, and the gates at which earlier runs wait
     are closed, which ends these runs."""
     cool_down: Duration | None = None

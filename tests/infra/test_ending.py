@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
-        server._end_runner(Process.from_pid(runner.pid), tmp_path)
+        server._end_runners([Process.from_pid(runner.pid)], tmp_path)
     assert len(all_of_it) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
@@ -51,6 +52,8 @@ FORKING = """
 import fcntl, os, sys, time
 lock = open(sys.argv[1], "a")
 fcntl.flock(lock, fcntl.LOCK_EX)
+with open(sys.argv[1] + ".pid", "w") as file:
+    file.write(str(os.getpid()))
 os.mkdir(sys.argv[1] + ".held")
 while True:
     if os.fork() == 0:
@@ -62,28 +65,45 @@ while True:
 RUNNER = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
 
 
-@pytest.mark.parametrize("died", [False, True], ids=["runner alive", "runner died"])
-def test_no_flow_run_and_no_process_that_it_just_began_holds_its_lock(tmp_path: Path, died: bool) -> None:
+@pytest.fixture
+def flow_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Process]]:
+    """A runner in the test's folder, and the record of it. Its flow run holds run.lock there, and starts processes."""
     lock = tmp_path / "run.lock"
     command = [sys.executable, "-c", RUNNER, "-c", FORKING, str(lock)]
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "run.lock.held").is_dir, "the flow run to hold its lock", process=runner)
         known = Process.from_pid(runner.pid)
-        if died:
-            runner.kill()
-            runner.wait()
-        server._end_runner(known, tmp_path)
-    assert not locks.is_held(lock)
+        yield runner, known
+        runner.kill()
+    processes.wait_then_kill([psutil.Process(int((tmp_path / "run.lock.pid").read_text()))], 0)
 
 
-def test_a_session_of_another_folder_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", RUNNER, "-c", FORKING, str(tmp_path / "lock")], cwd=tmp_path,
-                          start_new_session=True) as theirs:  # fmt: skip
-        wait_until((tmp_path / "lock.held").is_dir, "the flow run to hold its lock", process=theirs)
-        known = Process.from_pid(theirs.pid)
-        server._end_runner(known, tmp_path.parent)
-        assert locks.is_held(tmp_path / "lock")
-        server._end_runner(known, tmp_path)
+@pytest.mark.parametrize("died", [False, True], ids=["runner alive", "runner died"])
+def test_no_flow_run_and_no_process_that_it_just_began_holds_its_lock(
+    tmp_path: Path, flow_run: tuple[subprocess.Popen[bytes], Process], died: bool
+) -> None:
+    runner, known = flow_run
+    if died:
+        runner.kill()
+        runner.wait()
+    assert server._end_runners([Process.from_pid(os.getppid()), known] if died else [known], tmp_path)
+    assert not locks.is_held(tmp_path / "run.lock")
+    assert not server._end_runners([known], tmp_path)
+
+
+def test_processes_of_others_in_the_same_folder_are_left_alone(
+    tmp_path: Path, flow_run: tuple[subprocess.Popen[bytes], Process]
+) -> None:
+    """A worker of a pool whose shell has ended, and flow runs of another folder or boot."""
+    runner, known = flow_run
+    runner.kill()
+    runner.wait()
+    other = known.model_copy(update={"boot": "another"})
+    with subprocess.Popen([sys.executable, "-c", "pass"], start_new_session=True) as ended:
+        stranger = Process.from_pid(ended.pid)
+    assert not server._end_runners([stranger, other], tmp_path)
+    assert not server._end_runners([known], tmp_path.parent)
+    assert locks.is_held(tmp_path / "run.lock")
 
 
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:

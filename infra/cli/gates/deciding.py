@@ -23,7 +23,6 @@ from tasks.gates.decisions import DecisionDraft
 from tasks.gates.gates import GateStatus
 from tasks.runs import journal
 from tasks.runs.run import is_on_this_machine, run_layout
-from tasks.trust.keys import Signer
 
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
@@ -117,11 +116,11 @@ def _decide(
     """Show the evidence and sign the decision. Whoever may not decide is told so before any evidence is shown."""
     case, person = question.case, shared.acting_person(who)
     _require_same_evidence(case, digest)
-    signer = decisions.find_allowed_signer(question.ledger, question.governance, case.evidence, person, draft)
+    decisions.require_allowed(question.ledger, question.governance, case.evidence, person, draft)
     if not as_json:
         page.print_evidence(case, question.judge(), question.ledger, question.governance)
         _confirm(case, what, yes)
-    _sign(question, person, draft, as_json, signer)
+    _sign(question, person, draft, as_json)
 
 
 def _confirm(case: GateCase, what: str, yes: bool) -> None:
@@ -145,13 +144,11 @@ def _require_same_evidence(case: GateCase, digest: str | None) -> None:
         )
 
 
-def _sign(
-    question: GateQuestion, person: str, draft: DecisionDraft, as_json: bool, signer: Signer | None = None
-) -> None:
+def _sign(question: GateQuestion, person: str, draft: DecisionDraft, as_json: bool) -> None:
     evidence = question.case.evidence
     entry = decisions.decide(
         question.ledger, question.governance, evidence, person, draft.verb, draft.reason, draft.role, draft.checks,
-        draft.expires, signer,
+        draft.expires,
     )  # fmt: skip
     standing = question.judge()
     if as_json:

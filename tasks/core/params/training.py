@@ -34,7 +34,8 @@ class Training(FrozenModel):
     output head."""
     lora_layers: Annotated[int, Field(ge=1)] | None = None
     """Number of layers with LoRA matrices, counted from the output. Null: all layers. With fewer layers, the backward
-    pass ends at the first of them, so that training takes less time and memory. The result may be worse."""
+    pass ends at the first of them, so that training takes less time and memory, but not with gradient_checkpointing.
+    The result may be worse."""
     epochs: Annotated[float, Field(gt=0, le=MAX_EPOCHS)] = 1
     """Number of epochs; can be a fraction. One epoch reads every training row once."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16

@@ -74,6 +74,8 @@ def test_lora_is_in_the_last_layers_alone() -> None:
     assert set(lora.choose_layers(training(lora_layers=1, lora_targets=["q_proj"]), linear)) == {names[-2]}
     with pytest.raises(InputError, match=r"training\.lora_layers: the base model has 12 layers, not 13"):
         lora.choose_layers(training(lora_layers=13), linear)
+    with pytest.raises(InputError, match="the last 2 layers have no module of lora_targets"):
+        lora.choose_layers(training(lora_layers=2, lora_targets=["gate_proj"]), linear)
 
 
 def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

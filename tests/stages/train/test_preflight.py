@@ -19,7 +19,7 @@ from tasks.core.params.training_methods import lora
 from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train import calibrate, log_follower, loop
 from tasks.stages.train.base import base_model, model_files
-from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, speed, workload
+from tasks.stages.train.preflight import estimate, machine_capacity, memory, model_shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import MeasuredSpeed, WorkerSpeed
 from tasks.stages.train.rows import examples as on_disk
@@ -108,8 +108,21 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
         {"lora_layers": 1},
     ):
         assert "assumed" in speed.estimate_speed(training(**other), model, Resources(), measured).source
+    fewer = speed.estimate_speed(training(lora_layers=1), model, Resources(), None)
+    assert fewer.tokens_per_second > speed.estimate_speed(training(), model, Resources(), None).tokens_per_second
     slower = speed.estimate_speed(training(gradient_checkpointing=True), model, Resources(), None)
     assert slower.tokens_per_second < speed.estimate_speed(training(), model, Resources(), None).tokens_per_second
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_fewer_layers_with_lora_keep_less_unless_layers_are_computed_again(tiny: Path, checkpointing: bool) -> None:
+    """Then PEFT makes what goes into the first layer require a gradient, and the backward pass reaches it."""
+    model = model_shape.read_model_shape(tiny)
+    every, last = (
+        memory.estimate_memory(training(gradient_checkpointing=checkpointing, **changes), model, 1000).activations
+        for changes in ({}, {"lora_layers": 1})
+    )
+    assert (last == every) if checkpointing else (last < every)
 
 
 def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,17 +76,20 @@ def choose_layers(training: LoraSettings, linear: LayerShapes) -> LayerShapes:
     """Return the linear layers that get LoRA matrices.
 
     Raises:
-        InputError: The model has fewer layers than `lora_layers`.
+        InputError: The model has fewer layers than `lora_layers`, or no module of `lora_targets` is in them.
     """
     count = 1 + max(map(layer_number, linear), default=-1)
     if training.lora_layers and training.lora_layers > count:
         raise InputError(f"training.lora_layers: the base model has {count} layers, not {training.lora_layers}")
     first = count - training.lora_layers if training.lora_layers else -1
-    return {
+    chosen = {
         name: shape
         for name, shape in linear.items()
         if layer_number(name) >= first and (training.lora_targets is None or module_name(name) in training.lora_targets)
     }
+    if training.lora_layers and not chosen:
+        raise InputError(f"training.lora_layers: the last {training.lora_layers} layers have no module of lora_targets")
+    return chosen
 
 
 def layer_number(name: str) -> int:

@@ -63,7 +63,13 @@ class ModelShape:
         return adapter.count_weights(training, self.linear_weight_shapes()) if adapter else self.parameter_count
 
     def backward_share(self, training: Training) -> float:
-        """Return the fraction of the layers that the backward pass computes."""
+        """Return the fraction of the layers that the backward pass computes.
+
+        With gradient checkpointing it is all of them, because transformers and PEFT then make the output of the
+        embedding require a gradient.
+        """
+        if training.gradient_checkpointing:
+            return 1.0
         return min(training.lora_layers or self.layers, self.layers) / self.layers
 
     def frozen_weight_count(self, training: Training) -> int:

@@ -74,7 +74,9 @@ def estimate_speed(
     )
     forward = operations.FORWARD_OPERATIONS * (2 if training.gradient_checkpointing else 1)
     needed = (
-        forward + operations.BACKWARD_OPERATIONS[methods.get_method(training.method).result_form]
+        forward
+        + operations.BACKWARD_OPERATIONS[methods.get_method(training.method).result_form]
+        * shape.backward_share(training)
     ) * shape.parameter_count
     what = f"{each / 1e12:.3g} TFLOPS a worker{device}, {needed / 1e9:.2g} GFLOP a token"
     return WorkerSpeed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
