@@ -42,7 +42,7 @@ BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}")
 HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){9,}")
 STREAMS = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd|BZh[1-9]1AY")
 BETWEEN = b"\0"
-"""What stands between parts that are searched together: no value has it."""
+"""Separator between parts that are searched together; it occurs in no value."""
 BATCH = 1 << 24
 """Number of bytes that are searched together."""
 PROBE = 64

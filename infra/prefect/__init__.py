@@ -4,6 +4,7 @@
     access.py        secret of the server, and the environment of each process
     settings.py      settings that a runner keeps from its start
     runner.py        process that executes flow runs of this checkout
+    ending.py        end of runners and of their flow runs
     revival.py       start of a runner or a watch that has died
     watch.py         watch of gates, deadlines, schedules and heads; one watch of each ledger holds the lease
     pools.py         work pools of deployments.yaml, on the Prefect server

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from infra import processes
-from infra.prefect import server
+from infra.prefect.ending import end_runners
 from infra.processes import Process
 from tasks.core.machine import locks
 from tasks.core.machine.processes import is_running
@@ -40,7 +40,7 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True) as runner:
         wait_until((tmp_path / "stage").exists, "the stage to begin", process=runner)
         all_of_it = psutil.Process(runner.pid).children(recursive=True)
-        server._end_runners([Process.from_pid(runner.pid)], tmp_path)
+        end_runners([Process.from_pid(runner.pid)], tmp_path)
     assert len(all_of_it) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
@@ -86,9 +86,9 @@ def test_no_flow_run_and_no_process_that_it_just_began_holds_its_lock(
     if died:
         runner.kill()
         runner.wait()
-    assert server._end_runners([Process.from_pid(os.getppid()), known] if died else [known], tmp_path)
+    assert end_runners([Process.from_pid(os.getppid()), known] if died else [known], tmp_path)
     assert not locks.is_held(tmp_path / "run.lock")
-    assert not server._end_runners([known], tmp_path)
+    assert not end_runners([known], tmp_path)
 
 
 def test_processes_of_others_in_the_same_folder_are_left_alone(
@@ -101,8 +101,8 @@ def test_processes_of_others_in_the_same_folder_are_left_alone(
     other = known.model_copy(update={"boot": "another"})
     with subprocess.Popen([sys.executable, "-c", "pass"], start_new_session=True) as ended:
         stranger = Process.from_pid(ended.pid)
-    assert not server._end_runners([stranger, other], tmp_path)
-    assert not server._end_runners([known], tmp_path.parent)
+    assert not end_runners([stranger, other], tmp_path)
+    assert not end_runners([known], tmp_path.parent)
     assert locks.is_held(tmp_path / "run.lock")
 
 
