@@ -117,3 +117,9 @@ def test_files_and_their_names_are_searched(tmp_path: Path) -> None:
 def test_what_is_too_short_to_be_told_from_chance_is_refused() -> None:
     with pytest.raises(ValueError, match="too short"):
         Planted(["Ada"])
+
+
+def test_parts_that_are_searched_together_stay_apart() -> None:
+    planted = Planted(["Ada Lovelace"])
+    assert planted.within(b"by Ada Love", b"lace and others") == set()
+    assert planted.within(b"nothing", b"by Ada Lovelace", b"nothing") == {"Ada Lovelace"}

@@ -35,9 +35,11 @@ ctypes.CDLL(None).pthread_exit(None)
 def test_one_whose_first_thread_has_ended_runs_as_long_as_another_thread_holds_its_locks(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with subprocess.Popen([sys.executable, "-c", ENDING_THREAD, lock]) as process:
-        found = psutil.Process(process.pid)
-        wait_until(lambda: found.status() == psutil.STATUS_ZOMBIE, "the first thread to end")
-        assert is_running(found) and locks.is_held(lock)
-        process.kill()
+        try:
+            found = psutil.Process(process.pid)
+            wait_until(lambda: found.status() == psutil.STATUS_ZOMBIE, "the first thread to end")
+            assert is_running(found) and locks.is_held(lock)
+        finally:
+            process.kill()
         wait_until(lambda: not is_running(found), "every thread to end")
         assert not locks.is_held(lock)
