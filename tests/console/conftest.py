@@ -1,6 +1,5 @@
 """A checkout with a release in production, runs that wait at their data gates, and the console that serves it."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,6 +28,7 @@ from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.console.servers import free_port, served
 from tests.console.visits import console_of
+from tests.copies import copy_tree
 from tests.shared import made_once
 from tests.tiny_project import create, git
 
@@ -65,7 +65,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, sha
 def copy_of_lived_in(checkouts: Checkouts, shared: Path, folder: Path) -> Path:
     """Copy the checkout that the first process of the session that asks for it makes."""
     original = made_once(shared / "lived_in", lambda place: live_in(checkouts.released(place)))
-    shutil.copytree(original, folder, symlinks=True)
+    copy_tree(original, folder)
     worktrees = [str(folder / ".hallmark" / "runs" / run) for run in (whole_run.RUN, WAITING, FAILING)]
     git(folder, "worktree", "repair", *worktrees)
     return folder

@@ -1,7 +1,6 @@
 """`hallmark data records` and `data find` say what the signed manifest says, whatever order sources.yaml has."""
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance
 from tasks.sources.dataset import PARTITIONS
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 from tests.in_process import hallmark, hallmark_json, run_command
 from tests.infra.promoted import promote
 from tests.stages.data.build import stages
@@ -74,7 +74,7 @@ def release(folder: Path, layout: Layout) -> None:
 
 @pytest.fixture
 def project(once: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(once, tmp_path / "project", symlinks=True)
+    return copy_tree(once, tmp_path / "project")
 
 
 def signed(project: Path) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.context import SettingsContext, get_settings_context
-from prefect.server.api.server import create_app
 from prefect.settings import Settings
 
 from infra.prefect import access
@@ -50,6 +49,8 @@ def settings(root: Path, protected: str = "true", at: str = UI) -> Iterator[None
 @cache
 def application(root: Path, protected: str) -> Any:
     """Prefect's own, made under the settings of now."""
+    from prefect.server.api.server import create_app  # its import takes 2 CPU seconds, in each worker if it stood above
+
     return create_app(ignore_cache=True)
 
 

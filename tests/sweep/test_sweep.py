@@ -33,6 +33,7 @@ from tasks.sweep.trial import TrialOutcome
 from tests import in_process, recorded, tiny_project, whole_run
 from tests.checkouts import Checkouts
 from tests.compare.conftest import come_to_its_rows
+from tests.copies import copy_tree
 from tests.tiny_project import create
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -53,7 +54,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Pat
 @pytest.fixture(scope="module")
 def passed(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
     """A checkout whose run has validation rows and has passed its data gate."""
-    project = Path(shutil.copytree(plain, tmp_path_factory.mktemp("sweep") / "project", symlinks=True))
+    project = copy_tree(plain, tmp_path_factory.mktemp("sweep") / "project")
     file = project / "params.yaml"
     file.write_text(file.read_text().replace("test_share: 0.2,", "test_share: 0.2, validation_share: 0.3,"))
     tiny_project.commit(project, "validation rows")
@@ -214,7 +215,7 @@ def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: P
 
 
 def test_rows_whose_gate_has_not_passed_train_nothing(passed: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(passed, tmp_path / "project", symlinks=True))
+    project = copy_tree(passed, tmp_path / "project")
     run = open_run(project, whole_run.RUN)
     run.layout.gate_statement_path("data").unlink()
     with pytest.raises(Refused, match="its data gate has not passed"):
