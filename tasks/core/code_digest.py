@@ -12,8 +12,11 @@ run, the file is written when inputs are resolved (tasks/runs/requests/resolutio
 """
 
 import ast
+import os
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 
 from tasks.core.errors import InputError
@@ -29,26 +32,55 @@ STAGE_STARTING_MODULES = ("tasks.stages.start", "tasks.stages.runner")
 class SourceTree:
     """Source tree that caches the content and the imports of files.
 
-    All stages share one tree, because most of their files are the same.
+    All stages share one tree, because most of their files are the same. Paths are strings: with `Path` objects the
+    digests took three times as long.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.read_file = cache(Path.read_bytes)
+        self.read_file = cache(_read_file)
+        self.file_digest = cache(self._file_digest)
         self.imported_files = cache(self._imported_files)
+        self.non_python_files = cache(self._non_python_files)
         self.is_plain_file = cache(self._is_plain_file)
-        self._is_link = cache(Path.is_symlink)
+        self._has_link = cache(self._is_link_or_below_one)
 
-    def _imported_files(self, path: Path) -> list[Path]:
+    def module_path(self, module: str) -> str:
+        return f"{self.root}/{module.replace('.', '/')}.py"
+
+    def folders_of(self, path: str) -> Iterator[str]:
+        """Yield the folders above a file, up to but without the root."""
+        while len(path := os.path.dirname(path)) > len(str(self.root)):
+            yield path
+
+    def _file_digest(self, path: str) -> str:
+        return sha256_bytes(self.read_file(path))
+
+    def _imported_files(self, path: str) -> list[str]:
         try:
             modules = _imported_modules(self.read_file(path))
         except SyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
-        return [file for module in modules for file in _module_paths(self.root, module) if file.is_file()]
+        return [file for module in modules for file in self._module_paths(module) if os.path.isfile(file)]
 
-    def _is_plain_file(self, path: Path) -> bool:
-        inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
-        return path.is_file() and not any(map(self._is_link, inside))
+    def _module_paths(self, module: str) -> Iterable[str]:
+        path = self.module_path(module)
+        return map(str, Path(path).parent.glob(os.path.basename(path))) if "*" in module else [path]
+
+    def _non_python_files(self, folder: str) -> list[str]:
+        found = list[str]()
+        for entry in os.scandir(folder):
+            if entry.is_dir() and entry.name != "__pycache__" and not os.path.exists(f"{entry.path}/__init__.py"):
+                found += [str(inner) for inner in Path(entry.path).rglob("*") if inner.is_file()]
+            elif entry.is_file() and not entry.name.endswith((".py", ".pyc")):
+                found.append(entry.path)
+        return found
+
+    def _is_plain_file(self, path: str) -> bool:
+        return os.path.isfile(path) and not self._has_link(path)
+
+    def _is_link_or_below_one(self, path: str) -> bool:
+        return os.path.islink(path) or any(map(self._has_link, islice(self.folders_of(path), 1)))
 
 
 def stage_digest(root: Path, name: str) -> str:
@@ -90,34 +122,27 @@ def module_files(tree: SourceTree, names: Iterable[str]) -> list[Path]:
     Raises:
         InputError: A file is not valid Python.
     """
-    modules: set[Path] = set()
+    modules = set[str]()
     for name in names:
-        _add_imports(tree, _module_path(tree.root, name), modules)
-    beside = {path for folder in {path.parent for path in modules} for path in _non_python_files(folder)}
-    folders = {folder for path in modules for folder in path.parents}
-    above = {folder / "__init__.py" for folder in folders if tree.root in folder.parents}
-    return sorted(path for path in modules | beside | above if tree.is_plain_file(path))
+        _add_imports(tree, tree.module_path(name), modules)
+    folders = {folder for path in modules for folder in tree.folders_of(path)}
+    beside = {path for folder in set(map(os.path.dirname, modules)) for path in tree.non_python_files(folder)}
+    above = {f"{folder}/__init__.py" for folder in folders}
+    return [Path(path) for path in sorted(modules | beside | above) if tree.is_plain_file(path)]
 
 
 def _stage_digest(tree: SourceTree, name: str) -> str:
-    files = {
-        path.relative_to(tree.root).as_posix(): sha256_bytes(tree.read_file(path))
-        for path in stage_files_in(tree, name)
-    }
+    start = len(f"{tree.root}/")
+    files = {path[start:]: tree.file_digest(path) for path in map(str, stage_files_in(tree, name))}
     return sha256_bytes(canonical_json(files))
 
 
-def _module_path(root: Path, module: str) -> Path:
-    return root / f"{module.replace('.', '/')}.py"
+def _read_file(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
-def _module_paths(root: Path, module: str) -> Iterable[Path]:
-    path = _module_path(root, module)
-    return path.parent.glob(path.name) if "*" in module else [path]
-
-
-def _add_imports(tree: SourceTree, path: Path, paths: set[Path]) -> None:
-    if path in paths or not path.is_file():
+def _add_imports(tree: SourceTree, path: str, paths: set[str]) -> None:
+    if path in paths or not os.path.isfile(path):
         return
     paths.add(path)
     for imported in tree.imported_files(path):
@@ -143,7 +168,9 @@ def _imported_modules(source: bytes) -> frozenset[str]:
 
 
 def _module_pattern(text: ast.JoinedStr) -> str:
-    return "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in text.values)
+    """Return the module names that a computed one can be, with one dot for each sequence of dots, as files have it."""
+    name = "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in text.values)
+    return re.sub(r"\.+", ".", name)
 
 
 def _walk_nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -158,11 +185,3 @@ def _walk_nodes(tree: ast.AST) -> Iterator[ast.AST]:
                 left.append(value)
             elif isinstance(value, list):
                 left += [each for each in value if isinstance(each, ast.AST)]
-
-
-def _non_python_files(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists():
-            yield from (inner for inner in path.rglob("*") if inner.is_file())
-        elif path.is_file() and path.suffix not in (".py", ".pyc"):
-            yield path

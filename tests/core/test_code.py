@@ -57,7 +57,10 @@ def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> Non
 
 
 def test_every_module_that_a_computed_name_may_stand_for_is_code(root: Path) -> None:
-    more = '\nimport importlib\n\nimport_one = lambda kind: importlib.import_module(f"tasks.kinds.{kind}_one")\n'
+    more = (
+        '\nimport importlib\n\nimport_one = lambda kind: importlib.import_module(f"tasks.kinds.{kind}_one")\n'
+        'import_same = lambda: importlib.import_module(f"tasks..kinds.a_one")\n'  # which Python imports as well
+    )
     (root / "tasks" / "stages" / "join.py").write_text(MODULE + more)
     (root / "tasks" / "kinds").mkdir()
     for name in ("a_one", "b_one", "two"):
