@@ -1,0 +1,200 @@
+"""Texts of the files of a new environment. All are checked before one is written."""
+
+import difflib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ruamel.yaml.comments import CommentedMap
+
+from tasks.core.documents import config, yaml_edit
+from tasks.core.errors import InputError
+from tasks.policy import governance
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES, MachineName, People, Person
+from tasks.trust import keys
+
+GOVERNANCE = "infra/governance"
+PARAMS, SOURCES, PEOPLE, POLICY = (
+    "params.yaml",
+    *(f"{GOVERNANCE}/{name}.yaml" for name in ("sources", "people", "policy")),
+)
+FILES = (PARAMS, SOURCES, PEOPLE, POLICY)
+"""Files of a checkout in the order in which they are written. The roles in the third say who takes over in the first
+two, so a repeated command still finds them if the one before was interrupted."""
+HEADER = """\
+# Who may ask for runs and who may decide at gates, each with their public keys. Changes are proposed with
+# `hallmark identity` or by hand, and count once they are adopted: `hallmark policy adopt infra/governance`.
+# Who leaves keeps their entry, with `valid_before` on their roles and keys (docs/guides/security.md).
+"""
+DEMO_COMMENT = "  # They decide at once under --demo-approvals, and on no other run.\n"
+"""Comment above the demo identities of the people.yaml that Hallmark ships."""
+
+Texts = dict[str, str]
+"""Text by path in the checkout."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the files of an environment shall say."""
+
+    environment: str
+    people: Any
+    """Document in the form of people.yaml; None for the people who are in the file."""
+    successors: Mapping[str, str]
+    """Id of the person who takes over, by the id of an owner or steward who leaves."""
+
+
+def read_texts(root: Path) -> Texts:
+    return {name: config.read_yaml_text(root / name) for name in FILES if (root / name).exists()}
+
+
+def propose_texts(root: Path, before: Texts, wishes: Wishes, machine_lines: Mapping[MachineName, str]) -> Texts:
+    """Return the texts of the files as they shall be. A file that says so already keeps its text.
+
+    Args:
+        root: Root folder of the checkout, for error messages.
+        before: Present texts.
+        wishes: What the files shall say.
+        machine_lines: Public key lines of the machines that the people have no entry for.
+    """
+    replaced: dict[str, dict[yaml_edit.KeyPath, str]] = {name: {} for name in before}
+    replaced[POLICY][("environment",)] = wishes.environment
+    for name, place, who in named_owners(root, before):
+        if who in wishes.successors:
+            replaced[name][place] = wishes.successors[who]
+    texts = {name: yaml_edit.replace_scalars(text, str(root / name), replaced[name]) for name, text in before.items()}
+    return texts | {PEOPLE: _people_text(root / PEOPLE, before[PEOPLE], wishes.people, machine_lines)}
+
+
+def people_in_file(text: str, path: Path) -> Any:
+    """Return the document of people.yaml without its demo identities."""
+    document = config.parse_yaml(text, path)
+    config.validate_document(document, People, path)
+    document["people"][:] = [person for person in document["people"] if not person.get("demo")]
+    return document
+
+
+def names_same_people(root: Path, people: Any) -> bool:
+    """Return whether people.yaml has these people, and the machines that the document names."""
+    present = config.to_plain_value(config.read_yaml(root / PEOPLE))
+    machines = {**(present.get("machines") or {}), **(config.to_plain_value(people.get("machines")) or {})}
+    return bool(present == {**present, **config.to_plain_value(people), "machines": machines})
+
+
+def without_keys(people: Any) -> list[str]:
+    return [str(person["id"]) for person in people["people"] if not person.get("keys")]
+
+
+def machines_without_entry(people: Any) -> list[MachineName]:
+    return [name for name in MACHINES if name not in (people.get("machines") or {})]
+
+
+def _people_text(path: Path, before: str, wanted: Any, machine_lines: Mapping[MachineName, str]) -> str:
+    document = people_in_file(before, path) if wanted is None else wanted
+    machines = {**(document.get("machines") or {}), **{name: _machine(line) for name, line in machine_lines.items()}}
+    complete = config.to_plain_value({**document, "machines": machines})
+    if config.to_plain_value(config.parse_yaml(before, path)) == complete:
+        return before
+    if wanted is None:
+        document.setdefault("machines", CommentedMap()).update(machines)
+        return yaml_edit.render_document(document).replace(DEMO_COMMENT, "")
+    lines = [f"  - {_inline_text(person)}\n" for person in complete["people"]]
+    lines += ["machines:\n", *(f"  {name}: {_inline_text(machine)}\n" for name, machine in machines.items())]
+    return "".join([HEADER, "people:\n", *lines])
+
+
+def _machine(line: str) -> Any:
+    return yaml_edit.inline_mapping(keys=[line])
+
+
+def _inline_text(mapping: Mapping[str, Any]) -> str:
+    first = {key: mapping[key] for key in ("id", "name", "roles", "keys") if key in mapping}
+    return yaml_edit.render_document(yaml_edit.inline_mapping(**first | config.to_plain_value(mapping))).strip()
+
+
+def named_owners(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
+    """Yield file, path of keys and id for each owner and steward whom params.yaml and sources.yaml name."""
+    for name in set(before) & {PARAMS, SOURCES}:
+        document = config.parse_yaml(before[name], root / name)
+        sections = _owner_sections(document)
+        yield from ((name, (*where, key), str(section[key])) for where, section, keys in sections for key in keys)
+
+
+def _owner_sections(document: Any) -> Iterator[tuple[yaml_edit.KeyPath, Any, list[str]]]:
+    """Yield path, mapping and keys for each mapping that names owners. Other forms are left to validation."""
+    sources = document.get("sources")
+    for number, source in enumerate(sources if isinstance(sources, list) else []):
+        if isinstance(source, Mapping):
+            yield ("sources", number), source, [key for key in ("owner", "steward") if key in source]
+    card = document.get("use_case")
+    if isinstance(card, Mapping) and isinstance(owners := card.get("owners"), Mapping):
+        yield ("use_case", "owners"), owners, list(owners)
+
+
+def absent_owners(root: Path, before: Texts, people: Any) -> dict[str, list[str]]:
+    """Return the owners and stewards who are none of the people, each with the people who could take over.
+
+    These hold a role that the absent person has in people.yaml.
+    """
+    here = config.validate_document(people, People, root / PEOPLE)
+    there = config.validate_document(config.parse_yaml(before[PEOPLE], root / PEOPLE), People, root / PEOPLE)
+    absent = dict.fromkeys(who for _, _, who in named_owners(root, before) if here.get(who) is None)
+    return {who: _with_same_role(there.get(who), here) for who in absent}
+
+
+def _with_same_role(absent: Person | None, people: People) -> list[str]:
+    held = set(absent.roles_at(None)) if absent else set()
+    return [person.id for person in people.people if held & set(person.roles_at(None))]
+
+
+def require_valid(root: Path, texts: Texts) -> Governance:
+    """Check the texts as `hallmark policy check` does, and return the governance that they would be.
+
+    Raises:
+        InputError: A text is not valid, or together they ask for something that nobody could do. The message lists all
+            problems.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        aside = Path(place) / "governance"
+        aside.mkdir()
+        for name in set(texts) - {PARAMS}:
+            (aside / Path(name).name).write_text(texts[name], encoding="utf-8")
+        try:
+            loaded = governance.load_governance(aside, root / ".hallmark")
+        except InputError as error:
+            raise InputError(str(error).replace(str(aside), str(root / GOVERNANCE))) from None
+    return replace(loaded, folder=root / GOVERNANCE)
+
+
+def temporary_machine_lines(names: Iterable[MachineName], state: Path) -> dict[MachineName, str]:
+    """Return the public keys of machines: those in `.hallmark/keys`, else keys for a check, which nobody keeps."""
+    lines = {}
+    for name in names:
+        file = state / "keys" / f"{name}.pub"
+        line = file.read_text("utf-8").strip() if file.exists() else ""
+        lines[name] = line or keys.make_public_line(Ed25519PrivateKey.generate(), name)
+    return lines
+
+
+def difference_lines(before: Texts, now: Texts) -> Iterator[str]:
+    for name in FILES:
+        if name in now and before[name] != now[name]:
+            yield from difflib.unified_diff(
+                before[name].splitlines(), now[name].splitlines(), name, f"{name} (new)", n=0, lineterm=""
+            )
+
+
+def write_texts(root: Path, before: Texts, now: Texts) -> list[str]:
+    """Write the texts that differ, and return the names of their files.
+
+    Raises:
+        Refused: Somebody changed a file since it was read.
+    """
+    changed = [name for name in FILES if name in now and before[name] != now[name]]
+    for name in changed:
+        config.overwrite_if_unchanged(root / name, before[name], now[name])
+    return changed

@@ -1,0 +1,169 @@
+"""Answers about a new environment, from the command line and the terminal, all checked before anything is written."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from infra.cli.environment_setup import file_texts, questions, root_key
+from infra.cli.environment_setup.file_texts import GOVERNANCE, PEOPLE, Texts, Wishes
+from infra.cli.environment_setup.given_people import read_people
+from infra.cli.shared import console
+from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
+from tasks.core.error_collector import ErrorCollector
+from tasks.core.errors import InputError, Refused
+from tasks.policy import policy as policy_file
+from tasks.runs.checkout import Checkout
+from tasks.trust import keys
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers from the command line. What is None is asked for at a terminal."""
+
+    environment: str
+    root_key: Path | None = None
+    people: Path | None = None
+    successors: tuple[str, ...] = ()
+    """Who takes over from owners who are none of the people, each `OLD=NEW`."""
+    yes: bool = False
+    new_root: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    root_key: Path
+    wishes: Wishes
+    before: Texts
+    people: Any
+    """Document of the people as they shall be, without keys that are still to be made for machines."""
+
+
+def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
+    """Collect all answers and check them. Nothing is written.
+
+    Args:
+        here: Checkout to set up.
+        answers: Answers from the command line.
+        asks: Whether the terminal is asked for the others.
+
+    Raises:
+        InputError: An answer is missing or wrong. Without a terminal the message lists all of them.
+    """
+    before = file_texts.read_texts(here.root)
+    policy = policy_file.load_policy(here.root / GOVERNANCE)
+    present = file_texts.people_in_file(before[PEOPLE], here.root / PEOPLE)
+    lacking = [] if answers.people else file_texts.without_keys(present)
+    given, successors = _read_options(here, answers, [] if asks else _missing_options(answers, lacking))
+    if asks:
+        _ask_about_ledger(here)
+    path = answers.root_key or _ask_root_key(here)
+    if lacking:
+        given = questions.ask_people(policy)
+    people = given or present
+    while True:
+        try:
+            known = _complete_successors(here, before, people, successors, asks)
+            plan = Plan(path.expanduser(), Wishes(answers.environment, given, known), before, people)
+            _require_valid(here, plan)
+        except InputError as error:
+            if not lacking:
+                raise
+            console.print(f"with these people environment {answers.environment} cannot begin:\n{error}")
+            if not questions.ask_another_person(people):
+                raise
+        else:
+            return plan
+
+
+def _read_options(here: Checkout, answers: Answers, missing: list[str]) -> tuple[Any, dict[str, str]]:
+    """Return the people in the file that was given, and who takes over from whom. All mistakes are listed at once."""
+    mistakes = ErrorCollector()
+    given, successors = None, dict[str, str]()
+    with mistakes.collect():
+        successors = _parse_successors(answers.successors)
+    if answers.root_key:
+        with mistakes.collect():
+            root_key.require_usable_path(answers.root_key, here.root)
+    if answers.people:
+        with mistakes.collect():
+            given = read_people(answers.people)
+    if missing:
+        mistakes.add_input_error("\n".join(["nobody can be asked here, so say also:", *missing]))
+    mistakes.raise_errors()
+    return given, successors
+
+
+def _missing_options(answers: Answers, lacking: list[str]) -> list[str]:
+    missing = []
+    if not answers.root_key:
+        missing.append("  --root-key PATH   Private root key outside of this checkout; it is made if it is not there.")
+    if lacking:
+        missing.append(
+            f"  --people FILE     People in the form of people.yaml, since {GOVERNANCE}/people.yaml has no key of "
+            f"{', '.join(lacking)}."
+        )
+    if not answers.yes:
+        missing.append("  --yes             Adopt without a question.")
+    return missing
+
+
+def _parse_successors(options: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in options:
+        old, _, new = text.partition("=")
+        if not old or not new:
+            raise InputError(f"--successor {text}: expected OLD=NEW, two ids, such as data-owner=ada")
+        pairs[old] = new
+    return pairs
+
+
+def _ask_about_ledger(here: Checkout) -> None:
+    if not os.environ.get(LEDGER_URL_VARIABLE) and not typer.confirm(
+        f"The ledger is a file of this checkout, {here.state / 'ledger.db'}. Is that meant? (For Postgres say n.)",
+        default=True,
+    ):
+        raise Refused(f"set {LEDGER_URL_VARIABLE} to the Postgres URL, and repeat the command; nothing was written")
+
+
+def _ask_root_key(here: Checkout) -> Path:
+    def check(said: str) -> Path:
+        path = Path(said).expanduser()
+        if not said:
+            raise InputError("name a file")
+        root_key.require_usable_path(path, here.root)
+        return path
+
+    console.print(
+        "The root key signs the first adoption alone. It lies outside of this checkout, best on a disk of its own."
+    )
+    return Path(questions.ask_until_valid("path of the root key; a missing one is made", check))
+
+
+def _complete_successors(
+    here: Checkout, before: Texts, people: Any, successors: dict[str, str], asks: bool
+) -> dict[str, str]:
+    """Return who takes over from each owner who is none of the people. The only one with the same role does so."""
+    found, known = dict(successors), {str(person["id"]) for person in people["people"]}
+    for who, able in file_texts.absent_owners(here.root, before, people).items():
+        if who not in found and len(able) == 1:
+            found[who] = able[0]
+        elif who not in found and asks:
+            found[who] = questions.ask_successor(who, able, people)
+        elif who not in found:
+            raise InputError(
+                f"{who} owns a source or the use case, and is none of these people; say who takes over: "
+                f"--successor {who}=ID, with one of {', '.join(able or sorted(known))}"
+            )
+    if unknown := sorted({*found.values()} - known):
+        raise InputError(f"--successor: {', '.join(unknown)} is none of these people: {', '.join(sorted(known))}")
+    return found
+
+
+def _require_valid(here: Checkout, plan: Plan) -> None:
+    machines = file_texts.machines_without_entry(plan.people)
+    keys.require_private_keys(here.state / "keys", machines)
+    lines = file_texts.temporary_machine_lines(machines, here.state)
+    file_texts.require_valid(here.root, file_texts.propose_texts(here.root, plan.before, plan.wishes, lines))
