@@ -18,11 +18,14 @@ from infra.cli.environment_setup.plan import Answers, Plan, make_plan
 from infra.cli.shared import console
 from tasks.core.databases import addresses
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_url
 from tasks.core.params.values import NAME_PATTERN
 from tasks.policy import adoption_entries, governance, in_force
 from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.runs import installation
 from tasks.runs.checkout import Checkout
+from tasks.runs.git.repository import Repository
+from tasks.sources import vault
 from tasks.trust import keys
 from tasks.trust.keys import Signer
 
@@ -36,7 +39,7 @@ def set_up_environment(answers: Answers) -> None:
     """
     _require_environment_name(answers.environment)
     here = shared.open_checkout()
-    _ = here.repository
+    Repository.open(here.root)
     addresses.require_encrypted_connections()
     if known := adopting.find_in_force(here, answers.environment):
         _finish_known(here, answers, known)
@@ -85,7 +88,7 @@ def _adopt_first(here: Checkout, answers: Answers) -> Answers:
     if asks and not answers.yes and not typer.confirm(question):
         raise Refused(f"nothing was adopted, and {GOVERNANCE} stays as it was")
     _write_and_adopt(here, plan, now, root)
-    pairs = tuple(f"{old}={new}" for old, new in plan.wishes.successors.items())
+    pairs = tuple(f"{old}={new}" for old, new in plan.wanted.successors.items())
     return replace(answers, root_key=plan.root_key, successors=pairs)
 
 
@@ -101,7 +104,7 @@ def _prepare_texts(here: Checkout, plan: Plan) -> Texts:
     lines = {name: keys.create_key_pair(here.state / "keys", name) for name in names}
     if names:
         _show("machines", f"keys of {', '.join(names)} in {here.state / 'keys'}")
-    return file_texts.propose_texts(here.root, plan.before, plan.wishes, lines)
+    return file_texts.propose_texts(here.root, plan.before, plan.wanted, lines)
 
 
 def _write_and_adopt(here: Checkout, plan: Plan, now: Texts, root: Signer) -> None:
@@ -114,11 +117,7 @@ def _write_and_adopt(here: Checkout, plan: Plan, now: Texts, root: Signer) -> No
 
 
 def _vault_place() -> str:
-    from tasks.core.databases.addresses import VAULT_URL_VARIABLE
-    from tasks.core.formatting import format_url
-    from tasks.sources import vault
-
-    given = os.environ.get(VAULT_URL_VARIABLE)
+    given = os.environ.get(addresses.VAULT_URL_VARIABLE)
     return format_url(given) if given else f".hallmark/{vault.VAULT_FILE}"
 
 

@@ -12,9 +12,10 @@ from ruamel.yaml.comments import CommentedMap
 
 from tasks.core.documents import config, yaml_edit
 from tasks.core.errors import InputError
-from tasks.policy import governance
+from tasks.policy import governance, staffing
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, People, Person
+from tasks.policy.policy import Policy
 from tasks.trust import keys
 
 GOVERNANCE = "infra/governance"
@@ -38,8 +39,8 @@ Texts = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the files of an environment shall say."""
+class WantedContents:
+    """Wanted contents of the files of an environment."""
 
     environment: str
     people: Any
@@ -52,29 +53,31 @@ def read_texts(root: Path) -> Texts:
     return {name: config.read_yaml_text(root / name) for name in FILES if (root / name).exists()}
 
 
-def propose_texts(root: Path, before: Texts, wishes: Wishes, machine_lines: Mapping[MachineName, str]) -> Texts:
+def propose_texts(root: Path, before: Texts, wanted: WantedContents, machine_lines: Mapping[MachineName, str]) -> Texts:
     """Return the texts of the files as they shall be. A file that says so already keeps its text.
 
     Args:
         root: Root folder of the checkout, for error messages.
         before: Present texts.
-        wishes: What the files shall say.
+        wanted: Wanted contents.
         machine_lines: Public key lines of the machines that the people have no entry for.
     """
     replaced: dict[str, dict[yaml_edit.KeyPath, str]] = {name: {} for name in before}
-    replaced[POLICY][("environment",)] = wishes.environment
+    replaced[POLICY][("environment",)] = wanted.environment
     for name, place, who in named_owners(root, before):
-        if who in wishes.successors:
-            replaced[name][place] = wishes.successors[who]
+        if who in wanted.successors:
+            replaced[name][place] = wanted.successors[who]
     texts = {name: yaml_edit.replace_scalars(text, str(root / name), replaced[name]) for name, text in before.items()}
-    return texts | {PEOPLE: _people_text(root / PEOPLE, before[PEOPLE], wishes.people, machine_lines)}
+    return texts | {PEOPLE: _people_text(root / PEOPLE, before[PEOPLE], wanted.people, machine_lines)}
 
 
 def people_in_file(text: str, path: Path) -> Any:
     """Return the document of people.yaml without its demo identities."""
     document = config.parse_yaml(text, path)
     config.validate_document(document, People, path)
-    document["people"][:] = [person for person in document["people"] if not person.get("demo")]
+    for number in reversed(range(len(document["people"]))):  # deleted one by one, so that comments stay
+        if document["people"][number].get("demo"):
+            del document["people"][number]
     return document
 
 
@@ -116,9 +119,23 @@ def _inline_text(mapping: Mapping[str, Any]) -> str:
     return yaml_edit.render_document(yaml_edit.inline_mapping(**first | config.to_plain_value(mapping))).strip()
 
 
+def require_staffed(root: Path, policy: Policy, environment: str, people: Any) -> None:
+    """Check whether the people can do what the policy asks for in the environment.
+
+    Raises:
+        InputError: The people are not valid, or nobody could satisfy a rule. The message lists all problems.
+    """
+    there = policy.model_copy(update={"environment": environment})
+    here = config.validate_document(people, People, root / PEOPLE)
+    if keyless := without_keys(people):
+        raise InputError(f"{', '.join(keyless)} needs a key in environment {environment}; give the public one of each")
+    if problems := staffing.policy_problems(there, here, root / POLICY):
+        raise InputError("\n".join(problems))
+
+
 def named_owners(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
     """Yield file, path of keys and id for each owner and steward whom params.yaml and sources.yaml name."""
-    for name in set(before) & {PARAMS, SOURCES}:
+    for name in (each for each in (PARAMS, SOURCES) if each in before):
         document = config.parse_yaml(before[name], root / name)
         sections = _owner_sections(document)
         yield from ((name, (*where, key), str(section[key])) for where, section, keys in sections for key in keys)

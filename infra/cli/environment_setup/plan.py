@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from infra.cli.environment_setup import file_texts, questions, root_key
-from infra.cli.environment_setup.file_texts import GOVERNANCE, PEOPLE, Texts, Wishes
+from infra.cli.environment_setup.file_texts import GOVERNANCE, PEOPLE, Texts, WantedContents
 from infra.cli.environment_setup.given_people import read_people
 from infra.cli.shared import console
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
@@ -21,13 +21,13 @@ from tasks.trust import keys
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers from the command line. What is None is asked for at a terminal."""
+    """Answers from the command line. A terminal is asked for those that are None."""
 
     environment: str
     root_key: Path | None = None
     people: Path | None = None
     successors: tuple[str, ...] = ()
-    """Who takes over from owners who are none of the people, each `OLD=NEW`."""
+    """Successors of owners who are none of the people, each `OLD=NEW`."""
     yes: bool = False
     new_root: bool = False
 
@@ -35,7 +35,7 @@ class Answers:
 @dataclass(frozen=True)
 class Plan:
     root_key: Path
-    wishes: Wishes
+    wanted: WantedContents
     before: Texts
     people: Any
     """Document of the people as they shall be, without keys that are still to be made for machines."""
@@ -65,8 +65,9 @@ def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
     people = given or present
     while True:
         try:
+            file_texts.require_staffed(here.root, policy, answers.environment, people)
             known = _complete_successors(here, before, people, successors, asks)
-            plan = Plan(path.expanduser(), Wishes(answers.environment, given, known), before, people)
+            plan = Plan(path.expanduser(), WantedContents(answers.environment, given, known), before, people)
             _require_valid(here, plan)
         except InputError as error:
             if not lacking:
@@ -166,4 +167,4 @@ def _require_valid(here: Checkout, plan: Plan) -> None:
     machines = file_texts.machines_without_entry(plan.people)
     keys.require_private_keys(here.state / "keys", machines)
     lines = file_texts.temporary_machine_lines(machines, here.state)
-    file_texts.require_valid(here.root, file_texts.propose_texts(here.root, plan.before, plan.wishes, lines))
+    file_texts.require_valid(here.root, file_texts.propose_texts(here.root, plan.before, plan.wanted, lines))

@@ -12,8 +12,9 @@ from infra.cli.environment_setup import given_people
 from infra.cli.shared import console
 from tasks.core.documents import config
 from tasks.core.errors import InputError
+from tasks.core.params.values import NAME_PATTERN
 from tasks.policy import needed_roles
-from tasks.policy.people import People
+from tasks.policy.people import RESERVED_IDS
 from tasks.policy.policy import Policy
 
 
@@ -75,9 +76,7 @@ def _ask_id(people: Any, role: str, optional: bool) -> str | None:
         known = next((person for person in people["people"] if person["id"] == said), None)
         if known is not None and role in known["roles"]:
             raise InputError(f"{said} holds role {role} already; name another person")
-        if known is None:
-            _validated(said, "Name", ["role"], [])
-        return said
+        return said if known is not None else _new_id(said)
 
     held = f" with role {role}" if role else ""
     question = f"  id of {'another person' if optional else 'a person'}{held}{' (Enter: nobody else)' * optional}"
@@ -86,7 +85,7 @@ def _ask_id(people: Any, role: str, optional: bool) -> str | None:
         return None
     if any(person["id"] == person_id for person in people["people"]):
         return str(person_id)
-    name = ask_until_valid(f"  name of {person_id}", lambda said: _validated(person_id, said, ["role"], []) and said)
+    name = ask_until_valid(f"  name of {person_id}", _name)
     line = ask_until_valid(f"  public key of {person_id}: its line, or its file", lambda said: _key(people, said))
     people["people"].append(CommentedMap(id=person_id, name=name, roles=CommentedSeq(), keys=CommentedSeq([line])))
     return str(person_id)
@@ -106,9 +105,16 @@ def _add_role(people: Any, person_id: str, role: str) -> None:
         person["roles"].append(role)
 
 
-def _validated(person_id: str, name: str, roles: list[str], lines: list[str]) -> People:
-    document = {"people": [{"id": person_id, "name": name, "roles": roles, "keys": lines}]}
-    try:
-        return config.validate_document(document, People, Path("people.yaml"))
-    except InputError as error:
-        raise InputError(str(error).partition(": people.0.")[2] or str(error)) from None
+def _new_id(said: str) -> str:
+    if not NAME_PATTERN.fullmatch(said) or said in RESERVED_IDS:
+        raise InputError(
+            f"{said!r} cannot be an id; expected lower-case letters, digits, - and _, such as ada, and none of "
+            f"{', '.join(RESERVED_IDS)}"
+        )
+    return said
+
+
+def _name(said: str) -> str:
+    if not said:
+        raise InputError("a name is shown on pages; it cannot be empty")
+    return config.refuse_hidden_characters(said, "this name")

@@ -45,6 +45,8 @@ def replace_scalars(text: str, document_name: str, values: Mapping[KeyPath, str]
     Raises:
         InputError: A path does not exist, or its value is written in a form that cannot be replaced, such as an alias.
     """
+    if not values:
+        return text
     document = yaml_text.parse_with_limits(text, document_name)
     lines = text.splitlines(keepends=True)
     paths_by_position = {_position(document, path, document_name): path for path in values}
@@ -58,6 +60,8 @@ def replace_scalars(text: str, document_name: str, values: Mapping[KeyPath, str]
             )
         lines[line] = lines[line][:column] + values[path] + after[len(written) :]
     changed = "".join(lines)
+    if changed == text:
+        return text
     _require_only_these_changes(document, changed, document_name, values)
     return changed
 
