@@ -1,5 +1,7 @@
 """A text is replaced in a YAML file, and every other character of the file stays."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.core.documents import yaml_edit
@@ -20,11 +22,11 @@ other: *one
 
 def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
     paths = [("environment",), ("sources", 0, "owner"), ("sources", 0, "steward"), ("sources", 1, "owner")]
-    changed = yaml_edit.replace_scalars(TEXT, "x.yaml", dict.fromkeys(paths, "bert"))
+    changed = yaml_edit.replace_scalars(TEXT, Path("x.yaml"), dict.fromkeys(paths, "bert"))
     wanted = TEXT.replace("local", "bert").replace('"ada"', "bert").replace("'ada'", "bert")
     assert changed == wanted.replace("owner: ada,", "owner: bert,")
-    assert yaml_edit.replace_scalars(TEXT, "x.yaml", {}) == TEXT
-    assert yaml_edit.replace_scalars(TEXT, "x.yaml", {("environment",): "local"}) == TEXT
+    assert yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {}) == TEXT
+    assert yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {("environment",): "local"}) == TEXT
 
 
 @pytest.mark.parametrize(
@@ -40,4 +42,4 @@ def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
 )
 def test_what_cannot_be_replaced_is_told(path: tuple[str | int, ...], value: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        yaml_edit.replace_scalars(TEXT, "x.yaml", {path: value})
+        yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {path: value})

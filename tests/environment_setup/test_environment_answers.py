@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.environment_setup import file_texts, given_people
+from infra.cli.environment_setup import file_texts, given_people, questions
 from tasks.core.errors import InputError
-from tasks.policy import people
+from tasks.policy import adoption_entries, people
 from tasks.policy.people import MACHINES
-from tasks.policy.policy import load_policy
 from tasks.trust import keys
 from tests.checkouts import Checkouts
 from tests.editing import edit
@@ -105,16 +104,41 @@ def test_an_id_takes_over_that_an_option_names(made: Path, answers: Path) -> Non
     assert "owner: ada\n" in now[file_texts.SOURCES] and "data: ada}" in now[file_texts.PARAMS]
 
 
+def test_a_policy_that_counts_in_environment_local_alone_is_told_before_any_question(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = project / file_texts.POLICY
+    policy.write_text(policy.read_text().replace("people: [{role: risk_officer}]", "people: []"))
+    monkeypatch.setattr(questions, "can_ask", lambda: True)
+    told = hallmark(project, "init", *PRODUCTION, code=2)
+    assert "changes: name who signs off policy and people" in told and "[Y/n]" not in told
+
+
 def test_a_checkout_of_environment_local_stays_one(project: Path, answers: Path) -> None:
     hallmark(project, "init")
     before = texts(project)
     told = hallmark(project, *words(project), code=1)
     assert "is a checkout of environment local" in told and "Make another clone" in told
+    for file in (project / ".hallmark").glob("ledger.db*"):
+        file.unlink()  # as if HALLMARK_LEDGER_URL named another one, which is empty
+    assert "is a checkout of environment local" in hallmark(project, *words(project), code=1)
     assert texts(project) == before and not (project.parent / "root").exists()
 
 
-def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(project: Path, answers: Path) -> None:
+def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
+    project: Path, answers: Path, keys_of_people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = project.parent / "root"
+    with monkeypatch.context() as patch:
+        mark = keys.fingerprint((keys_of_people / "ada.pub").read_text())
+        patch.setenv(adoption_entries.ROOT_VARIABLE, mark)
+        told = hallmark(project, *words(project), code=2)
+        assert f"root is not there, and {adoption_entries.ROOT_VARIABLE} names root key {mark}" in told
+        given = (*PRODUCTION, "--root-key", str(keys_of_people / "zeno"), "--people", str(answers), "--yes")
+        assert f"{adoption_entries.ROOT_VARIABLE} names {mark}; give the key that" in hallmark(
+            project, "init", *given, code=2
+        )
+    assert not root.exists()
     line = keys.create_key_pair(project.parent, "root")
     root.chmod(0o644)
     assert "others can read this private key" in hallmark(project, *words(project), code=2)
@@ -126,9 +150,14 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(project: Path
     assert "people.yaml gives it to eve; give eve another key" in hallmark(project, *words(project), code=1)
     assert texts(project) == before
     answers.write_text(answers.read_text().rpartition("- {")[0])
+    gate = keys.create_key_pair(project.parent / "runner", "gate")
+    with (project / file_texts.PEOPLE).open("a") as file:
+        file.write(f"machines: {{gate: {{keys: [{gate}]}}}}\n")
     assert keys.fingerprint(line) in hallmark(project, *words(project))
     (account,) = people.load_people(project / "infra/governance").get("ada").sign_in
     assert account.subject == "7"
+    (key,) = people.load_people(project / "infra/governance").keys_of_machine("gate")
+    assert key.public_key == gate, "a gate that signs elsewhere has lost its key"
     other = hallmark(project, *words(project)[:4], str(project.parent / "other"), "--people", str(answers), "--yes")
     assert "is in force since" in other and not (project.parent / "other").exists(), "nobody needs a root key any more"
     edit(answers, "name: Dora", "name: Isidora")
@@ -136,21 +165,23 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(project: Path
     assert "names other people than infra/governance/people.yaml. Propose changes" in told
 
 
-def test_people_who_have_keys_already_stay_with_the_comments_beside_them(project: Path, keys_of_people: Path) -> None:
-    file = project / "infra" / "governance" / "people.yaml"
-    text = "# Our people.\npeople:\n"
-    for who, person in {
-        "ml-engineer": "ada",
-        "data-owner": "zeno",
-        "product-owner": "cleo",
-        "risk-officer": "dora",
-    }.items():
+def test_people_and_machines_that_have_keys_already_stay_with_the_comments_beside_them(
+    project: Path, keys_of_people: Path
+) -> None:
+    file, text = project / file_texts.PEOPLE, "# Our people.\npeople:\n"
+    for who, person in zip(("ml-engineer", "data-owner", "product-owner", "risk-officer"), ROLES, strict=True):
         line = (keys_of_people / f"{person}.pub").read_text().strip()
         text += f"  - {{id: {who}, name: {person}, roles: [{ROLES[person]}], keys: [{line}]}}  # {person}, since May\n"
-    file.write_text(text + "  - {id: demo-owner, name: Demo, roles: [data_owner], demo: true}\n")
+    assert file_texts.DEMO_COMMENT in (ROOT / file_texts.PEOPLE).read_text()
+    demo = file_texts.DEMO_COMMENT + "  - {id: demo-owner, name: Demo, roles: [data_owner], demo: true}\n"
+    gate = keys.create_key_pair(project.parent / "runner", "gate")
+    machines = f"machines:\n  gate: {{keys: [{gate}]}}  # on the runner\n"
+    file.write_text(text + demo + machines)
     other = {name: text for name, text in texts(project).items() if name in (file_texts.PARAMS, file_texts.SOURCES)}
     hallmark(project, "init", *PRODUCTION, "--root-key", str(project.parent / "root"), "--yes")
-    assert file.read_text().partition("machines:\n")[0].splitlines() == text.splitlines()
+    now = file.read_text()
+    assert now.startswith(text + machines) and len(now.splitlines()) == len((text + machines).splitlines()) + 3
+    assert not (project / ".hallmark/keys/gate").exists(), "the gate signs elsewhere"
     assert {name: texts(project)[name] for name in other} == other
 
 
@@ -162,14 +193,14 @@ def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of
         line = keys.create_key_pair(answers.parent, "eve")
         file.write(f"- {{id: eve, name: Eve, roles: [approver], keys: [{line}]}}\n")
     given = given_people.read_people(answers)
-    there = load_policy(ROOT / file_texts.GOVERNANCE)
-    file_texts.require_staffed(ROOT, there, "production", given)
+    before = file_texts.read_texts(ROOT)
+    policy = file_texts.policy_in(ROOT, before, "production")
+    file_texts.require_staffed(ROOT, policy, given)
     given["people"][3]["roles"].append(given["people"][2]["roles"].pop())
     given["people"][2]["roles"].append("requester")
     with pytest.raises(InputError, match="nobody may decide in two roles, and no other person is left for role"):
-        file_texts.require_staffed(ROOT, there, "production", given)
+        file_texts.require_staffed(ROOT, policy, given)
     given = given_people.read_people(answers)
-    before = file_texts.read_texts(ROOT)
     absent = file_texts.absent_owners(ROOT, before, given)
     assert {who: able for who, able in absent.items() if who == "data-owner"} == {"data-owner": ["zeno"]}
     wanted = file_texts.WantedContents("production", given, {who: able[0] for who, able in absent.items()})

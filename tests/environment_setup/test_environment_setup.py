@@ -26,6 +26,7 @@ def test_one_command_sets_an_environment_up_and_lists_what_is_left(
     project: Path, answers: Path, keys_of_people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HALLMARK_SHARED", raising=False)
+    monkeypatch.setattr(questions, "can_ask", lambda: True)  # with all answers as options a terminal is asked nothing
     (project / file_texts.GOVERNANCE / "policy_tests.yaml").write_text(CASE)
     told = hallmark(project, *words(project))
     assert "its cases name ml-engineer" in told

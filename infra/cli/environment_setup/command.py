@@ -104,7 +104,8 @@ def _prepare_texts(here: Checkout, plan: Plan) -> Texts:
     lines = {name: keys.create_key_pair(here.state / "keys", name) for name in names}
     if names:
         _show("machines", f"keys of {', '.join(names)} in {here.state / 'keys'}")
-    return file_texts.propose_texts(here.root, plan.before, plan.wanted, lines)
+    text = file_texts.people_text(here.root / PEOPLE, plan.before[PEOPLE], plan.wanted.people, lines)
+    return plan.now | {PEOPLE: text}
 
 
 def _write_and_adopt(here: Checkout, plan: Plan, now: Texts, root: Signer) -> None:

@@ -67,8 +67,15 @@ def propose_texts(root: Path, before: Texts, wanted: WantedContents, machine_lin
     for name, place, who in named_owners(root, before):
         if who in wanted.successors:
             replaced[name][place] = wanted.successors[who]
-    texts = {name: yaml_edit.replace_scalars(text, str(root / name), replaced[name]) for name, text in before.items()}
-    return texts | {PEOPLE: _people_text(root / PEOPLE, before[PEOPLE], wanted.people, machine_lines)}
+    texts = {name: yaml_edit.replace_scalars(text, root / name, replaced[name]) for name, text in before.items()}
+    return texts | {PEOPLE: people_text(root / PEOPLE, before[PEOPLE], wanted.people, machine_lines)}
+
+
+def policy_in(root: Path, before: Texts, environment: str) -> Policy:
+    """Return the policy of policy.yaml as it would be in the environment."""
+    wanted: dict[yaml_edit.KeyPath, str] = {("environment",): environment}
+    text = yaml_edit.replace_scalars(before[POLICY], root / POLICY, wanted)
+    return config.validate_document(config.parse_yaml(text, root / POLICY), Policy, root / POLICY)
 
 
 def people_in_file(text: str, path: Path) -> Any:
@@ -96,11 +103,18 @@ def machines_without_entry(people: Any) -> list[MachineName]:
     return [name for name in MACHINES if name not in (people.get("machines") or {})]
 
 
-def _people_text(path: Path, before: str, wanted: Any, machine_lines: Mapping[MachineName, str]) -> str:
+def keep_machines(people: Any, present: Any) -> None:
+    """Add the machines of people.yaml that the people do not name: their keys may be those of other computers."""
+    for name, machine in (present.get("machines") or {}).items():
+        people.setdefault("machines", CommentedMap()).setdefault(name, machine)
+
+
+def people_text(path: Path, before: str, wanted: Any, machine_lines: Mapping[MachineName, str]) -> str:
+    """Return the text of people.yaml as `propose_texts` does. If it says so already, it stays as it is."""
     document = people_in_file(before, path) if wanted is None else wanted
     machines = {**(document.get("machines") or {}), **{name: _machine(line) for name, line in machine_lines.items()}}
     complete = config.to_plain_value({**document, "machines": machines})
-    if config.to_plain_value(config.parse_yaml(before, path)) == complete:
+    if config.parse_plain_yaml(before, path) == complete:
         return before
     if wanted is None:
         document.setdefault("machines", CommentedMap()).update(machines)
@@ -119,25 +133,25 @@ def _inline_text(mapping: Mapping[str, Any]) -> str:
     return yaml_edit.render_document(yaml_edit.inline_mapping(**first | config.to_plain_value(mapping))).strip()
 
 
-def require_staffed(root: Path, policy: Policy, environment: str, people: Any) -> None:
-    """Check whether the people can do what the policy asks for in the environment.
+def require_staffed(root: Path, policy: Policy, people: Any) -> None:
+    """Check whether the people can do what the policy asks for.
 
     Raises:
         InputError: The people are not valid, or nobody could satisfy a rule. The message lists all problems.
     """
-    there = policy.model_copy(update={"environment": environment})
     here = config.validate_document(people, People, root / PEOPLE)
     if keyless := without_keys(people):
-        raise InputError(f"{', '.join(keyless)} needs a key in environment {environment}; give the public one of each")
-    if problems := staffing.policy_problems(there, here, root / POLICY):
+        raise InputError(
+            f"{', '.join(keyless)} needs a key in environment {policy.environment}; give the public one of each"
+        )
+    if problems := staffing.policy_problems(policy, here, root / POLICY):
         raise InputError("\n".join(problems))
 
 
 def named_owners(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
     """Yield file, path of keys and id for each owner and steward whom params.yaml and sources.yaml name."""
     for name in (each for each in (PARAMS, SOURCES) if each in before):
-        document = config.parse_yaml(before[name], root / name)
-        sections = _owner_sections(document)
+        sections = _owner_sections(config.parse_plain_yaml(before[name], root / name))
         yield from ((name, (*where, key), str(section[key])) for where, section, keys in sections for key in keys)
 
 
@@ -158,7 +172,7 @@ def absent_owners(root: Path, before: Texts, people: Any) -> dict[str, list[str]
     These hold a role that the absent person has in people.yaml.
     """
     here = config.validate_document(people, People, root / PEOPLE)
-    there = config.validate_document(config.parse_yaml(before[PEOPLE], root / PEOPLE), People, root / PEOPLE)
+    there = People.model_validate(config.parse_plain_yaml(before[PEOPLE], root / PEOPLE))
     absent = dict.fromkeys(who for _, _, who in named_owners(root, before) if here.get(who) is None)
     return {who: _with_same_role(there.get(who), here) for who in absent}
 

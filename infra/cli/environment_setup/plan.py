@@ -8,13 +8,12 @@ from typing import Any
 import typer
 
 from infra.cli.environment_setup import file_texts, questions, root_key
-from infra.cli.environment_setup.file_texts import GOVERNANCE, PEOPLE, Texts, WantedContents
+from infra.cli.environment_setup.file_texts import PEOPLE, Texts, WantedContents
 from infra.cli.environment_setup.given_people import read_people
 from infra.cli.shared import console
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
-from tasks.policy import policy as policy_file
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys
 
@@ -38,7 +37,9 @@ class Plan:
     wanted: WantedContents
     before: Texts
     people: Any
-    """Document of the people as they shall be, without keys that are still to be made for machines."""
+    """Document of the wanted people, without the machines whose keys are still to be made."""
+    now: Texts
+    """Wanted texts, with keys for machines that were made for the check of the texts alone."""
 
 
 def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
@@ -53,22 +54,24 @@ def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
         InputError: An answer is missing or wrong. Without a terminal the message lists all of them.
     """
     before = file_texts.read_texts(here.root)
-    policy = policy_file.load_policy(here.root / GOVERNANCE)
+    policy = file_texts.policy_in(here.root, before, answers.environment)
     present = file_texts.people_in_file(before[PEOPLE], here.root / PEOPLE)
     lacking = [] if answers.people else file_texts.without_keys(present)
     given, successors = _read_options(here, answers, [] if asks else _missing_options(answers, lacking))
-    if asks:
+    if asks and not answers.yes:
         _ask_about_ledger(here)
     path = answers.root_key or _ask_root_key(here)
     if lacking:
         given = questions.ask_people(policy)
+    if given:
+        file_texts.keep_machines(given, present)
     people = given or present
     while True:
         try:
-            file_texts.require_staffed(here.root, policy, answers.environment, people)
-            known = _complete_successors(here, before, people, successors, asks)
-            plan = Plan(path.expanduser(), WantedContents(answers.environment, given, known), before, people)
-            _require_valid(here, plan)
+            file_texts.require_staffed(here.root, policy, people)
+            successors = _complete_successors(here, before, people, successors, asks)
+            wanted = WantedContents(answers.environment, given, successors)
+            now = _checked_texts(here, before, wanted, people)
         except InputError as error:
             if not lacking:
                 raise
@@ -76,7 +79,7 @@ def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
             if not questions.ask_another_person(people):
                 raise
         else:
-            return plan
+            return Plan(path.expanduser().absolute(), wanted, before, people, now)
 
 
 def _read_options(here: Checkout, answers: Answers, missing: list[str]) -> tuple[Any, dict[str, str]]:
@@ -103,8 +106,7 @@ def _missing_options(answers: Answers, lacking: list[str]) -> list[str]:
         missing.append("  --root-key PATH   Private root key outside of this checkout; it is made if it is not there.")
     if lacking:
         missing.append(
-            f"  --people FILE     People in the form of people.yaml, since {GOVERNANCE}/people.yaml has no key of "
-            f"{', '.join(lacking)}."
+            f"  --people FILE     People in the form of people.yaml, since {PEOPLE} has no key of {', '.join(lacking)}."
         )
     if not answers.yes:
         missing.append("  --yes             Adopt without a question.")
@@ -138,7 +140,7 @@ def _ask_root_key(here: Checkout) -> Path:
         return path
 
     console.print(
-        "The root key signs the first adoption alone. It lies outside of this checkout, best on a disk of its own."
+        "The root key signs the first adoption alone. Keep it outside of this checkout, on a disk of its own."
     )
     return Path(questions.ask_until_valid("path of the root key; a missing one is made", check))
 
@@ -163,8 +165,10 @@ def _complete_successors(
     return found
 
 
-def _require_valid(here: Checkout, plan: Plan) -> None:
-    machines = file_texts.machines_without_entry(plan.people)
+def _checked_texts(here: Checkout, before: Texts, wanted: WantedContents, people: Any) -> Texts:
+    machines = file_texts.machines_without_entry(people)
     keys.require_private_keys(here.state / "keys", machines)
     lines = file_texts.temporary_machine_lines(machines, here.state)
-    file_texts.require_valid(here.root, file_texts.propose_texts(here.root, plan.before, plan.wanted, lines))
+    now = file_texts.propose_texts(here.root, before, wanted, lines)
+    file_texts.require_valid(here.root, now)
+    return now

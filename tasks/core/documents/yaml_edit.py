@@ -1,13 +1,14 @@
 """Changes of YAML files that keep the comments and the layout of what is not changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from tasks.core.documents import config, yaml_text
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 
 KeyPath = tuple[str | int, ...]
@@ -34,12 +35,12 @@ def with_flow_style(value: Any) -> Any:
     return value
 
 
-def replace_scalars(text: str, document_name: str, values: Mapping[KeyPath, str]) -> str:
+def replace_scalars(text: str, file: Path, values: Mapping[KeyPath, str]) -> str:
     """Replace texts in a YAML document, each at a path of keys. Every other character stays as it is.
 
     Args:
         text: YAML text.
-        document_name: Name of the document, used at the start of error messages.
+        file: File that the text was read from, used in error messages.
         values: New text by the path of keys, which must exist and hold a text on one line.
 
     Raises:
@@ -47,40 +48,39 @@ def replace_scalars(text: str, document_name: str, values: Mapping[KeyPath, str]
     """
     if not values:
         return text
-    document = yaml_text.parse_with_limits(text, document_name)
+    document = config.parse_yaml(text, file)
     lines = text.splitlines(keepends=True)
-    paths_by_position = {_position(document, path, document_name): path for path in values}
+    paths_by_position = {_position(document, path, file): path for path in values}
     for (line, column), path in sorted(paths_by_position.items(), reverse=True):
         old, after = str(_value_at(document, path)), lines[line][column:]
         written = next((form for form in (old, f'"{old}"', f"'{old}'") if after.startswith(form)), None)
         if written is None:
             raise InputError(
-                f"{document_name}:{line + 1}: {'.'.join(map(str, path))}: expected {old} written out here, such as "
-                f"`{path[-1]}: {old}`; write {values[path]} there yourself"
+                f"{file}:{line + 1}: {_dotted(path)}: expected {old} written out here, such as `{path[-1]}: {old}`; "
+                f"write {values[path]} there yourself"
             )
         lines[line] = lines[line][:column] + values[path] + after[len(written) :]
     changed = "".join(lines)
-    if changed == text:
-        return text
-    _require_only_these_changes(document, changed, document_name, values)
+    if changed != text:
+        _require_only_these_changes(document, changed, file, values)
     return changed
 
 
-def _position(document: Any, path: KeyPath, document_name: str) -> tuple[int, int]:
+def _position(document: Any, path: KeyPath, file: Path) -> tuple[int, int]:
     try:
         line, column = _value_at(document, path[:-1]).lc.value(path[-1])
     except (AttributeError, KeyError, IndexError, TypeError):
-        raise InputError(f"{document_name}: {'.'.join(map(str, path))} is missing; write it there") from None
+        raise InputError(f"{file}: {_dotted(path)} is missing; write it there") from None
     return line, column
 
 
-def _value_at(document: Any, path: Sequence[str | int]) -> Any:
+def _value_at(document: Any, path: KeyPath) -> Any:
     for part in path:
         document = document[part]
     return document
 
 
-def _require_only_these_changes(document: Any, changed: str, document_name: str, values: Mapping[KeyPath, str]) -> None:
+def _require_only_these_changes(document: Any, changed: str, file: Path, values: Mapping[KeyPath, str]) -> None:
     """Check that the changed text has the new values and otherwise those of the document before.
 
     An anchor at a replaced value would change other places as well.
@@ -88,6 +88,10 @@ def _require_only_these_changes(document: Any, changed: str, document_name: str,
     wanted = config.to_plain_value(document)
     for path, value in values.items():
         _value_at(wanted, path[:-1])[path[-1]] = value
-    if config.to_plain_value(yaml_text.parse_with_limits(changed, document_name)) != wanted:
-        wanted_texts = ", ".join(f"{'.'.join(map(str, path))}: {value}" for path, value in values.items())
-        raise InputError(f"{document_name}: this cannot be written without a change of other values: {wanted_texts}")
+    if config.parse_plain_yaml(changed, file) != wanted:
+        texts = ", ".join(f"{_dotted(path)}: {value}" for path, value in values.items())
+        raise InputError(f"{file}: this cannot be written without a change of other values: {texts}")
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(map(str, path))
