@@ -15,15 +15,17 @@ sources:
 
   -   id: b
       owner: 'ada'   # twice
+list: [local, ada]
 shared: &one ada
 other: *one
 """
 
 
 def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
-    paths = [("environment",), ("sources", 0, "owner"), ("sources", 0, "steward"), ("sources", 1, "owner")]
+    paths = [("environment",), ("sources", 0, "owner"), ("sources", 0, "steward"), ("sources", 1, "owner"), ("list", 1)]
     changed = yaml_edit.replace_scalars(TEXT, Path("x.yaml"), dict.fromkeys(paths, "bert"))
     wanted = TEXT.replace("local", "bert").replace('"ada"', "bert").replace("'ada'", "bert")
+    wanted = wanted.replace("bert, ada]", "local, bert]")
     assert changed == wanted.replace("owner: ada,", "owner: bert,")
     assert yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {}) == TEXT
     assert yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {("environment",): "local"}) == TEXT
@@ -34,8 +36,8 @@ def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
     [
         (("nothing",), "x", "x.yaml: nothing is missing"),
         (("sources", 7, "owner"), "x", "x.yaml: sources.7.owner is missing"),
-        (("other",), "x", "x.yaml:8: other: expected ada written out here"),
-        (("shared",), "x", "x.yaml:8: shared: expected ada written out here"),
+        (("other",), "x", "x.yaml:9: other: expected ada written out here"),
+        (("shared",), "x", "x.yaml:9: shared: expected ada written out here"),
         (("environment",), "7", "x.yaml: this cannot be written without a change of other values: environment: 7"),
         (("environment",), "a, b: c", "not valid YAML"),
     ],

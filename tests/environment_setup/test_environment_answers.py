@@ -104,6 +104,17 @@ def test_an_id_takes_over_that_an_option_names(made: Path, answers: Path) -> Non
     assert "owner: ada\n" in now[file_texts.SOURCES] and "data: ada}" in now[file_texts.PARAMS]
 
 
+def test_test_cases_that_cannot_be_edited_stay_and_other_files_do_not(made: Path) -> None:
+    cases = "cases: [{requester: &one data-owner, name: *one}]\n"
+    sources = "sources: [{owner: &one data-owner, id: *one}]\n"
+    before = file_texts.read_texts(made) | {file_texts.TESTS: cases}
+    wanted = file_texts.WantedContents("production", None, {"data-owner": "zeno"})
+    now = file_texts.propose_texts(made, before, wanted, {})
+    assert now[file_texts.TESTS] == cases and "owner: zeno" in now[file_texts.SOURCES]
+    with pytest.raises(InputError, match="expected data-owner written out here"):
+        file_texts.propose_texts(made, before | {file_texts.SOURCES: sources}, wanted, {})
+
+
 def test_a_policy_that_counts_in_environment_local_alone_is_told_before_any_question(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +196,7 @@ def test_people_and_machines_that_have_keys_already_stay_with_the_comments_besid
     assert {name: texts(project)[name] for name in other} == other
 
 
-KEYS_OF_NAMES = r" *(owner|steward|business|technical|data|environment): "
+KEYS_OF_NAMES = r" *(owner|owners|steward|business|technical|data|environment|requester|decisions|- {person): "
 
 
 def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of_people: Path) -> None:
@@ -201,13 +212,13 @@ def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of
     with pytest.raises(InputError, match="nobody may decide in two roles, and no other person is left for role"):
         file_texts.require_staffed(ROOT, policy, given)
     given = given_people.read_people(answers)
-    absent = file_texts.absent_owners(ROOT, before, given)
+    absent = file_texts.absent_people(ROOT, before, given)
     assert {who: able for who, able in absent.items() if who == "data-owner"} == {"data-owner": ["zeno"]}
     wanted = file_texts.WantedContents("production", given, {who: able[0] for who, able in absent.items()})
     lines = file_texts.temporary_machine_lines(MACHINES, ROOT / ".hallmark-none")
     now = file_texts.propose_texts(ROOT, before, wanted, lines)
     assert file_texts.require_valid(ROOT, now).policy.environment == "production"
-    for name in (file_texts.PARAMS, file_texts.SOURCES, file_texts.POLICY):
+    for name in (file_texts.PARAMS, file_texts.SOURCES, file_texts.TESTS, file_texts.POLICY):
         pairs = zip(before[name].splitlines(), now[name].splitlines(), strict=True)
         changed = [(old, new) for old, new in pairs if old != new]
         assert changed and all(re.match(KEYS_OF_NAMES, old) for old, _ in changed), changed

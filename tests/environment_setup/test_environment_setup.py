@@ -19,7 +19,10 @@ from tests.tiny_project import checked, commit
 
 PRODUCTION = ("--environment", "production")
 LOOKED = ("--reason", "looked at it")
-CASE = "cases: [{name: it waits, tier: limited, gate: data, requester: ml-engineer, expect: waiting}]"
+CASE = (
+    "cases: [{name: it waits, tier: limited, gate: data, requester: ml-engineer, owners: [data-owner], "
+    "decisions: [{person: gone}], expect: waiting}]\n"
+)
 
 
 def test_one_command_sets_an_environment_up_and_lists_what_is_left(
@@ -27,9 +30,11 @@ def test_one_command_sets_an_environment_up_and_lists_what_is_left(
 ) -> None:
     monkeypatch.delenv("HALLMARK_SHARED", raising=False)
     monkeypatch.setattr(questions, "can_ask", lambda: True)  # with all answers as options a terminal is asked nothing
-    (project / file_texts.GOVERNANCE / "policy_tests.yaml").write_text(CASE)
+    (project / file_texts.TESTS).write_text(CASE)
     told = hallmark(project, *words(project))
-    assert "its cases name ml-engineer" in told
+    assert "its cases name gone" in told
+    case = CASE.replace("ml-engineer", "ada").replace("data-owner", "zeno")
+    assert texts(project)[file_texts.TESTS] == case
     root, state = project.parent / "root", project / ".hallmark"
     fingerprint = keys.fingerprint((state / "keys" / "root.pub").read_text())
     assert fingerprint in told and hallmark(project, "identity", "root").strip() == fingerprint
@@ -78,6 +83,7 @@ def test_a_call_that_was_cut_short_is_repeated_and_does_the_rest(
     project: Path, answers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: dict[Path, bytes] = {}
+    (project / file_texts.TESTS).write_text(CASE)
     before, written = texts(project), 0
     for number, (module, name) in enumerate(STEPS):
         with monkeypatch.context() as patch, pytest.raises(Cut):

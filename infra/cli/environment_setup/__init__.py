@@ -4,7 +4,7 @@ command.py           the steps in order, each shown as it is done
 plan.py              answers from the command line and the terminal, and their check
 given_people.py      people and public keys from a file
 questions.py         questions about people at a terminal
-file_texts.py        texts of policy.yaml, people.yaml, sources.yaml and params.yaml, checked before one is written
+file_texts.py        texts of params.yaml and of the governance files, checked before one is written
 root_key.py          root key in a file outside of the checkout
 adopting.py          adoption in force, and the adoption with the root key
 remaining_work.py    settings, and what is left: who types what

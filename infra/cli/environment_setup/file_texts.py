@@ -2,8 +2,9 @@
 
 import difflib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,19 @@ from tasks.policy.policy import Policy
 from tasks.trust import keys
 
 GOVERNANCE = "infra/governance"
-PARAMS, SOURCES, PEOPLE, POLICY = (
-    "params.yaml",
-    *(f"{GOVERNANCE}/{name}.yaml" for name in ("sources", "people", "policy")),
+PARAMS = "params.yaml"
+SOURCES, TESTS, PEOPLE, POLICY = (
+    f"{GOVERNANCE}/{name}.yaml" for name in ("sources", "policy_tests", "people", "policy")
 )
-FILES = (PARAMS, SOURCES, PEOPLE, POLICY)
-"""Files of a checkout in the order in which they are written. The roles in the third say who takes over in the first
-two, so a repeated command still finds them if the one before was interrupted."""
+FILES = (PARAMS, SOURCES, TESTS, PEOPLE, POLICY)
+"""Files of a checkout in the order in which they are written. The roles in people.yaml say who takes over in the files
+before it, so a repeated command still finds them if the one before was interrupted."""
+PLACES_OF_PEOPLE = {
+    PARAMS: ("use_case.owners.*",),
+    SOURCES: ("sources.*.owner", "sources.*.steward"),
+    TESTS: ("cases.*.requester", "cases.*.owners.*", "cases.*.decisions.*.person"),
+}
+"""Patterns of the paths of keys at which a file names people."""
 HEADER = """\
 # Who may ask for runs and who may decide at gates, each with their public keys. Changes are proposed with
 # `hallmark identity` or by hand, and count once they are adopted: `hallmark policy adopt infra/governance`.
@@ -64,11 +71,20 @@ def propose_texts(root: Path, before: Texts, wanted: WantedContents, machine_lin
     """
     replaced: dict[str, dict[yaml_edit.KeyPath, str]] = {name: {} for name in before}
     replaced[POLICY][("environment",)] = wanted.environment
-    for name, place, who in named_owners(root, before):
+    for name, place, who in _named_people(root, before):
         if who in wanted.successors:
             replaced[name][place] = wanted.successors[who]
-    texts = {name: yaml_edit.replace_scalars(text, root / name, replaced[name]) for name, text in before.items()}
+    texts = {name: _replaced_text(text, root / name, replaced[name]) for name, text in before.items()}
     return texts | {PEOPLE: people_text(root / PEOPLE, before[PEOPLE], wanted.people, machine_lines)}
+
+
+def _replaced_text(text: str, path: Path, values: Mapping[yaml_edit.KeyPath, str]) -> str:
+    try:
+        return yaml_edit.replace_scalars(text, path, values)
+    except InputError:
+        if path.name != Path(TESTS).name:
+            raise
+        return text  # nothing depends on the cases, and what is left to do names them
 
 
 def policy_in(root: Path, before: Texts, environment: str) -> Policy:
@@ -148,32 +164,42 @@ def require_staffed(root: Path, policy: Policy, people: Any) -> None:
         raise InputError("\n".join(problems))
 
 
-def named_owners(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
-    """Yield file, path of keys and id for each owner and steward whom params.yaml and sources.yaml name."""
-    for name in (each for each in (PARAMS, SOURCES) if each in before):
-        sections = _owner_sections(config.parse_plain_yaml(before[name], root / name))
-        yield from ((name, (*where, key), str(section[key])) for where, section, keys in sections for key in keys)
+def _named_people(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
+    """Yield file, path of keys and id for each person whom params.yaml, sources.yaml and policy_tests.yaml name."""
+    for name in (each for each in (PARAMS, SOURCES, TESTS) if each in before):
+        document = config.parse_plain_yaml(before[name], root / name)
+        for path, value in _scalars(document):
+            if any(_matches(path, pattern) for pattern in PLACES_OF_PEOPLE[name]):
+                yield name, path, str(value)
 
 
-def _owner_sections(document: Any) -> Iterator[tuple[yaml_edit.KeyPath, Any, list[str]]]:
-    """Yield path, mapping and keys for each mapping that names owners. Other forms are left to validation."""
-    sources = document.get("sources")
-    for number, source in enumerate(sources if isinstance(sources, list) else []):
-        if isinstance(source, Mapping):
-            yield ("sources", number), source, [key for key in ("owner", "steward") if key in source]
-    card = document.get("use_case")
-    if isinstance(card, Mapping) and isinstance(owners := card.get("owners"), Mapping):
-        yield ("use_case", "owners"), owners, list(owners)
+def _scalars(value: Any, path: yaml_edit.KeyPath = ()) -> Iterator[tuple[yaml_edit.KeyPath, Any]]:
+    if isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _scalars(item, (*path, key))
+    else:
+        yield path, value
 
 
-def absent_owners(root: Path, before: Texts, people: Any) -> dict[str, list[str]]:
-    """Return the owners and stewards who are none of the people, each with the people who could take over.
+def _matches(path: yaml_edit.KeyPath, pattern: str) -> bool:
+    return fnmatchcase(".".join(map(str, path)), pattern) and len(path) == pattern.count(".") + 1
+
+
+def absent_people(root: Path, before: Texts, people: Any, names: Collection[str] = FILES) -> dict[str, list[str]]:
+    """Return the ids in files that are none of the people's, each with the people who could take over.
 
     These hold a role that the absent person has in people.yaml.
+
+    Args:
+        root: Root folder of the checkout, for error messages.
+        before: Present texts.
+        people: Document of the wanted people.
+        names: Files to search.
     """
     here = config.validate_document(people, People, root / PEOPLE)
     there = People.model_validate(config.parse_plain_yaml(before[PEOPLE], root / PEOPLE))
-    absent = dict.fromkeys(who for _, _, who in named_owners(root, before) if here.get(who) is None)
+    named = (who for name, _, who in _named_people(root, before) if name in names)
+    absent = dict.fromkeys(who for who in named if here.get(who) is None and who not in MACHINES)
     return {who: _with_same_role(there.get(who), here) for who in absent}
 
 

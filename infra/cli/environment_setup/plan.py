@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from infra.cli.environment_setup import file_texts, questions, root_key
-from infra.cli.environment_setup.file_texts import PEOPLE, Texts, WantedContents
+from infra.cli.environment_setup.file_texts import PARAMS, PEOPLE, SOURCES, TESTS, Texts, WantedContents
 from infra.cli.environment_setup.given_people import read_people
 from infra.cli.shared import console
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
@@ -148,9 +148,12 @@ def _ask_root_key(here: Checkout) -> Path:
 def _complete_successors(
     here: Checkout, before: Texts, people: Any, successors: dict[str, str], asks: bool
 ) -> dict[str, str]:
-    """Return who takes over from each owner who is none of the people. The only one with the same role does so."""
+    """Return who takes over from each owner who is none of the people. The only one with the same role does so.
+
+    The same applies to people in policy_tests.yaml. If several could take over there, the file keeps the id.
+    """
     found, known = dict(successors), {str(person["id"]) for person in people["people"]}
-    for who, able in file_texts.absent_owners(here.root, before, people).items():
+    for who, able in file_texts.absent_people(here.root, before, people, (PARAMS, SOURCES)).items():
         if who not in found and len(able) == 1:
             found[who] = able[0]
         elif who not in found and asks:
@@ -160,6 +163,9 @@ def _complete_successors(
                 f"{who} owns a source or the use case, and is none of these people; say who takes over: "
                 f"--successor {who}=ID, with one of {', '.join(able or sorted(known))}"
             )
+    for who, able in file_texts.absent_people(here.root, before, people, (TESTS,)).items():
+        if len(able) == 1:
+            found.setdefault(who, able[0])
     if unknown := sorted({*found.values()} - known):
         raise InputError(f"--successor: {', '.join(unknown)} is none of these people: {', '.join(sorted(known))}")
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from tasks.core.documents import config
 from tasks.core.errors import InputError
@@ -68,7 +68,8 @@ def replace_scalars(text: str, file: Path, values: Mapping[KeyPath, str]) -> str
 
 def _position(document: Any, path: KeyPath, file: Path) -> tuple[int, int]:
     try:
-        line, column = _value_at(document, path[:-1]).lc.value(path[-1])
+        above, key = _value_at(document, path[:-1]), path[-1]
+        line, column = above.lc.item(key) if isinstance(above, CommentedSeq) else above.lc.value(key)
     except (AttributeError, KeyError, IndexError, TypeError):
         raise InputError(f"{file}: {_dotted(path)} is missing; write it there") from None
     return line, column
