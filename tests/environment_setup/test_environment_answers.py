@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.environment_setup import file_texts, given_people, questions
+from infra.cli.environment_setup import file_names, file_texts, given_people, named_people, questions
 from tasks.core.errors import InputError
 from tasks.policy import adoption_entries, people
 from tasks.policy.people import MACHINES
@@ -19,9 +19,9 @@ from tests.tiny_project import ROOT
 
 def files_beside(project: Path) -> dict[Path, bytes]:
     """All files that the command could write: of the checkout, of its state and beside it."""
-    state, governance = project / ".hallmark", project / file_texts.GOVERNANCE
+    state, governance = project / ".hallmark", project / file_names.GOVERNANCE
     places = (*project.parent.iterdir(), *state.rglob("*"), *governance.iterdir())
-    return {path: path.read_bytes() for path in (*places, project / file_texts.PARAMS) if path.is_file()}
+    return {path: path.read_bytes() for path in (*places, project / file_names.PARAMS) if path.is_file()}
 
 
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----"
@@ -101,24 +101,24 @@ def test_an_id_takes_over_that_an_option_names(made: Path, answers: Path) -> Non
     before = file_texts.read_texts(made)
     wanted = file_texts.WantedContents("production", None, {"data-owner": "ada"})
     now = file_texts.propose_texts(made, before, wanted, {})
-    assert "owner: ada\n" in now[file_texts.SOURCES] and "data: ada}" in now[file_texts.PARAMS]
+    assert "owner: ada\n" in now[file_names.SOURCES] and "data: ada}" in now[file_names.PARAMS]
 
 
 def test_test_cases_that_cannot_be_edited_stay_and_other_files_do_not(made: Path) -> None:
     cases = "cases: [{requester: &one data-owner, name: *one}]\n"
     sources = "sources: [{owner: &one data-owner, id: *one}]\n"
-    before = file_texts.read_texts(made) | {file_texts.TESTS: cases}
+    before = file_texts.read_texts(made) | {file_names.TESTS: cases}
     wanted = file_texts.WantedContents("production", None, {"data-owner": "zeno"})
     now = file_texts.propose_texts(made, before, wanted, {})
-    assert now[file_texts.TESTS] == cases and "owner: zeno" in now[file_texts.SOURCES]
+    assert now[file_names.TESTS] == cases and "owner: zeno" in now[file_names.SOURCES]
     with pytest.raises(InputError, match="expected data-owner written out here"):
-        file_texts.propose_texts(made, before | {file_texts.SOURCES: sources}, wanted, {})
+        file_texts.propose_texts(made, before | {file_names.SOURCES: sources}, wanted, {})
 
 
 def test_a_policy_that_counts_in_environment_local_alone_is_told_before_any_question(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = project / file_texts.POLICY
+    policy = project / file_names.POLICY
     policy.write_text(policy.read_text().replace("people: [{role: risk_officer}]", "people: []"))
     monkeypatch.setattr(questions, "can_ask", lambda: True)
     told = hallmark(project, "init", *PRODUCTION, code=2)
@@ -162,7 +162,7 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
     assert texts(project) == before
     answers.write_text(answers.read_text().rpartition("- {")[0])
     gate = keys.create_key_pair(project.parent / "runner", "gate")
-    with (project / file_texts.PEOPLE).open("a") as file:
+    with (project / file_names.PEOPLE).open("a") as file:
         file.write(f"machines: {{gate: {{keys: [{gate}]}}}}\n")
     assert keys.fingerprint(line) in hallmark(project, *words(project))
     (account,) = people.load_people(project / "infra/governance").get("ada").sign_in
@@ -179,16 +179,16 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
 def test_people_and_machines_that_have_keys_already_stay_with_the_comments_beside_them(
     project: Path, keys_of_people: Path
 ) -> None:
-    file, text = project / file_texts.PEOPLE, "# Our people.\npeople:\n"
+    file, text = project / file_names.PEOPLE, "# Our people.\npeople:\n"
     for who, person in zip(("ml-engineer", "data-owner", "product-owner", "risk-officer"), ROLES, strict=True):
         line = (keys_of_people / f"{person}.pub").read_text().strip()
         text += f"  - {{id: {who}, name: {person}, roles: [{ROLES[person]}], keys: [{line}]}}  # {person}, since May\n"
-    assert file_texts.DEMO_COMMENT in (ROOT / file_texts.PEOPLE).read_text()
+    assert file_texts.DEMO_COMMENT in (ROOT / file_names.PEOPLE).read_text()
     demo = file_texts.DEMO_COMMENT + "  - {id: demo-owner, name: Demo, roles: [data_owner], demo: true}\n"
     gate = keys.create_key_pair(project.parent / "runner", "gate")
     machines = f"machines:\n  gate: {{keys: [{gate}]}}  # on the runner\n"
     file.write_text(text + demo + machines)
-    other = {name: text for name, text in texts(project).items() if name in (file_texts.PARAMS, file_texts.SOURCES)}
+    other = {name: text for name, text in texts(project).items() if name in (file_names.PARAMS, file_names.SOURCES)}
     hallmark(project, "init", *PRODUCTION, "--root-key", str(project.parent / "root"), "--yes")
     now = file.read_text()
     assert now.startswith(text + machines) and len(now.splitlines()) == len((text + machines).splitlines()) + 3
@@ -196,7 +196,7 @@ def test_people_and_machines_that_have_keys_already_stay_with_the_comments_besid
     assert {name: texts(project)[name] for name in other} == other
 
 
-KEYS_OF_NAMES = r" *(owner|owners|steward|business|technical|data|environment|requester|decisions|- {person): "
+KEYS_OF_NAMES = r" *(owner|owners|steward|business|technical|data|environment|requester|decisions|- {?person): "
 
 
 def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of_people: Path) -> None:
@@ -212,14 +212,14 @@ def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of
     with pytest.raises(InputError, match="nobody may decide in two roles, and no other person is left for role"):
         file_texts.require_staffed(ROOT, policy, given)
     given = given_people.read_people(answers)
-    absent = file_texts.absent_people(ROOT, before, given)
+    absent = named_people.absent_people(ROOT, before, given)
     assert {who: able for who, able in absent.items() if who == "data-owner"} == {"data-owner": ["zeno"]}
     wanted = file_texts.WantedContents("production", given, {who: able[0] for who, able in absent.items()})
     lines = file_texts.temporary_machine_lines(MACHINES, ROOT / ".hallmark-none")
     now = file_texts.propose_texts(ROOT, before, wanted, lines)
     assert file_texts.require_valid(ROOT, now).policy.environment == "production"
-    for name in (file_texts.PARAMS, file_texts.SOURCES, file_texts.TESTS, file_texts.POLICY):
+    for name in (file_names.PARAMS, file_names.SOURCES, file_names.TESTS, file_names.POLICY):
         pairs = zip(before[name].splitlines(), now[name].splitlines(), strict=True)
         changed = [(old, new) for old, new in pairs if old != new]
         assert changed and all(re.match(KEYS_OF_NAMES, old) for old, _ in changed), changed
-    assert "demo" not in now[file_texts.PEOPLE].partition("people:\n")[2]
+    assert "demo" not in now[file_names.PEOPLE].partition("people:\n")[2]

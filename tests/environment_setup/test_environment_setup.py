@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli.environment_setup import command, file_texts, questions
+from infra.cli.environment_setup import command, file_names, questions
 from tasks.core.documents import config
 from tasks.policy import adoption_entries, people
 from tasks.policy.people import MACHINES
@@ -30,11 +30,11 @@ def test_one_command_sets_an_environment_up_and_lists_what_is_left(
 ) -> None:
     monkeypatch.delenv("HALLMARK_SHARED", raising=False)
     monkeypatch.setattr(questions, "can_ask", lambda: True)  # with all answers as options a terminal is asked nothing
-    (project / file_texts.TESTS).write_text(CASE)
+    (project / file_names.TESTS).write_text(CASE)
     told = hallmark(project, *words(project))
     assert "its cases name gone" in told
     case = CASE.replace("ml-engineer", "ada").replace("data-owner", "zeno")
-    assert texts(project)[file_texts.TESTS] == case
+    assert texts(project)[file_names.TESTS] == case
     root, state = project.parent / "root", project / ".hallmark"
     fingerprint = keys.fingerprint((state / "keys" / "root.pub").read_text())
     assert fingerprint in told and hallmark(project, "identity", "root").strip() == fingerprint
@@ -72,7 +72,7 @@ STEPS = (
     (keys, "create_private_file"),  # of the root key
     (keys, "create_private_file"),  # of the first machine
     (command.governance, "create_vault_and_keys"),
-    *[(config, "overwrite_if_unchanged")] * len(file_texts.FILES),
+    *[(config, "overwrite_if_unchanged")] * len(file_names.FILES),
     (adoption_entries, "store_root_key"),
     (adoption_entries, "sign_adoption"),
 )
@@ -83,7 +83,7 @@ def test_a_call_that_was_cut_short_is_repeated_and_does_the_rest(
     project: Path, answers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: dict[Path, bytes] = {}
-    (project / file_texts.TESTS).write_text(CASE)
+    (project / file_names.TESTS).write_text(CASE)
     before, written = texts(project), 0
     for number, (module, name) in enumerate(STEPS):
         with monkeypatch.context() as patch, pytest.raises(Cut):
@@ -94,8 +94,8 @@ def test_a_call_that_was_cut_short_is_repeated_and_does_the_rest(
         assert {path: found[path] for path in made} == made, f"step {number} replaced a key that was there"
         made, now = found, texts(project)
         written += module is config
-        changed = [name for name in file_texts.FILES if now[name] != before[name]]
-        assert changed == list(file_texts.FILES[:written]), f"step {number}"
+        changed = [name for name in file_names.FILES if now[name] != before[name]]
+        assert changed == list(file_names.FILES[:written]), f"step {number}"
         assert adoptions(project) == 0
     hallmark(project, *words(project))
     assert adoptions(project) == 1
@@ -150,7 +150,7 @@ def test_at_a_terminal_all_is_asked_for_and_a_wrong_answer_again(
         "risk_officer",
         "product_owner",
     ]
-    assert "owners: {business: cleo, technical: dora, data: zeno}" in texts(project)[file_texts.PARAMS]
+    assert "owners: {business: cleo, technical: dora, data: zeno}" in texts(project)[file_names.PARAMS]
 
 
 def test_at_a_terminal_somebody_may_say_no(project: Path, answers: Path) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.cli.environment_setup.file_texts import GOVERNANCE
+from infra.cli.environment_setup.file_names import GOVERNANCE
 from tasks.core.errors import Refused
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import ledger_exists

@@ -12,7 +12,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.environment_setup import adopting, file_texts, questions, remaining_work, root_key
-from infra.cli.environment_setup.file_texts import GOVERNANCE, PEOPLE, Texts
+from infra.cli.environment_setup.file_names import GOVERNANCE, PEOPLE, Texts
 from infra.cli.environment_setup.given_people import read_people
 from infra.cli.environment_setup.plan import Answers, Plan, make_plan
 from infra.cli.shared import console

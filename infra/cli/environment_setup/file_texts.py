@@ -2,37 +2,24 @@
 
 import difflib
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ruamel.yaml.comments import CommentedMap
 
+from infra.cli.environment_setup import named_people
+from infra.cli.environment_setup.file_names import FILES, GOVERNANCE, PARAMS, PEOPLE, POLICY, TESTS, Texts
 from tasks.core.documents import config, yaml_edit
 from tasks.core.errors import InputError
 from tasks.policy import governance, staffing
 from tasks.policy.governance import Governance
-from tasks.policy.people import MACHINES, MachineName, People, Person
+from tasks.policy.people import MACHINES, MachineName, People
 from tasks.policy.policy import Policy
 from tasks.trust import keys
 
-GOVERNANCE = "infra/governance"
-PARAMS = "params.yaml"
-SOURCES, TESTS, PEOPLE, POLICY = (
-    f"{GOVERNANCE}/{name}.yaml" for name in ("sources", "policy_tests", "people", "policy")
-)
-FILES = (PARAMS, SOURCES, TESTS, PEOPLE, POLICY)
-"""Files of a checkout in the order in which they are written. The roles in people.yaml say who takes over in the files
-before it, so a repeated command still finds them if the one before was interrupted."""
-PLACES_OF_PEOPLE = {
-    PARAMS: ("use_case.owners.*",),
-    SOURCES: ("sources.*.owner", "sources.*.steward"),
-    TESTS: ("cases.*.requester", "cases.*.owners.*", "cases.*.decisions.*.person"),
-}
-"""Patterns of the paths of keys at which a file names people."""
 HEADER = """\
 # Who may ask for runs and who may decide at gates, each with their public keys. Changes are proposed with
 # `hallmark identity` or by hand, and count once they are adopted: `hallmark policy adopt infra/governance`.
@@ -40,9 +27,6 @@ HEADER = """\
 """
 DEMO_COMMENT = "  # They decide at once under --demo-approvals, and on no other run.\n"
 """Comment above the demo identities of the people.yaml that Hallmark ships."""
-
-Texts = dict[str, str]
-"""Text by path in the checkout."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ def propose_texts(root: Path, before: Texts, wanted: WantedContents, machine_lin
     """
     replaced: dict[str, dict[yaml_edit.KeyPath, str]] = {name: {} for name in before}
     replaced[POLICY][("environment",)] = wanted.environment
-    for name, place, who in _named_people(root, before):
+    for name, place, who in named_people.named_people(root, before):
         if who in wanted.successors:
             replaced[name][place] = wanted.successors[who]
     texts = {name: _replaced_text(text, root / name, replaced[name]) for name, text in before.items()}
@@ -162,50 +146,6 @@ def require_staffed(root: Path, policy: Policy, people: Any) -> None:
         )
     if problems := staffing.policy_problems(policy, here, root / POLICY):
         raise InputError("\n".join(problems))
-
-
-def _named_people(root: Path, before: Texts) -> Iterator[tuple[str, yaml_edit.KeyPath, str]]:
-    """Yield file, path of keys and id for each person whom params.yaml, sources.yaml and policy_tests.yaml name."""
-    for name in (each for each in (PARAMS, SOURCES, TESTS) if each in before):
-        document = config.parse_plain_yaml(before[name], root / name)
-        for path, value in _scalars(document):
-            if any(_matches(path, pattern) for pattern in PLACES_OF_PEOPLE[name]):
-                yield name, path, str(value)
-
-
-def _scalars(value: Any, path: yaml_edit.KeyPath = ()) -> Iterator[tuple[yaml_edit.KeyPath, Any]]:
-    if isinstance(value, (dict, list)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _scalars(item, (*path, key))
-    else:
-        yield path, value
-
-
-def _matches(path: yaml_edit.KeyPath, pattern: str) -> bool:
-    return fnmatchcase(".".join(map(str, path)), pattern) and len(path) == pattern.count(".") + 1
-
-
-def absent_people(root: Path, before: Texts, people: Any, names: Collection[str] = FILES) -> dict[str, list[str]]:
-    """Return the ids in files that are none of the people's, each with the people who could take over.
-
-    These hold a role that the absent person has in people.yaml.
-
-    Args:
-        root: Root folder of the checkout, for error messages.
-        before: Present texts.
-        people: Document of the wanted people.
-        names: Files to search.
-    """
-    here = config.validate_document(people, People, root / PEOPLE)
-    there = People.model_validate(config.parse_plain_yaml(before[PEOPLE], root / PEOPLE))
-    named = (who for name, _, who in _named_people(root, before) if name in names)
-    absent = dict.fromkeys(who for who in named if here.get(who) is None and who not in MACHINES)
-    return {who: _with_same_role(there.get(who), here) for who in absent}
-
-
-def _with_same_role(absent: Person | None, people: People) -> list[str]:
-    held = set(absent.roles_at(None)) if absent else set()
-    return [person.id for person in people.people if held & set(person.roles_at(None))]
 
 
 def require_valid(root: Path, texts: Texts) -> Governance:

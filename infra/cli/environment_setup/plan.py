@@ -7,8 +7,9 @@ from typing import Any
 
 import typer
 
-from infra.cli.environment_setup import file_texts, questions, root_key
-from infra.cli.environment_setup.file_texts import PARAMS, PEOPLE, SOURCES, TESTS, Texts, WantedContents
+from infra.cli.environment_setup import file_texts, named_people, questions, root_key
+from infra.cli.environment_setup.file_names import PARAMS, PEOPLE, SOURCES, TESTS, Texts
+from infra.cli.environment_setup.file_texts import WantedContents
 from infra.cli.environment_setup.given_people import read_people
 from infra.cli.shared import console
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
@@ -153,7 +154,7 @@ def _complete_successors(
     The same applies to people in policy_tests.yaml. If several could take over there, the file keeps the id.
     """
     found, known = dict(successors), {str(person["id"]) for person in people["people"]}
-    for who, able in file_texts.absent_people(here.root, before, people, (PARAMS, SOURCES)).items():
+    for who, able in named_people.absent_people(here.root, before, people, (PARAMS, SOURCES)).items():
         if who not in found and len(able) == 1:
             found[who] = able[0]
         elif who not in found and asks:
@@ -163,7 +164,7 @@ def _complete_successors(
                 f"{who} owns a source or the use case, and is none of these people; say who takes over: "
                 f"--successor {who}=ID, with one of {', '.join(able or sorted(known))}"
             )
-    for who, able in file_texts.absent_people(here.root, before, people, (TESTS,)).items():
+    for who, able in named_people.absent_people(here.root, before, people, (TESTS,)).items():
         if len(able) == 1:
             found.setdefault(who, able[0])
     if unknown := sorted({*found.values()} - known):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from infra.cli.environment_setup.file_texts import GOVERNANCE
+from infra.cli.environment_setup.file_names import GOVERNANCE
 from infra.cli.settings import list_settings
 from tasks.code_versions import sign_off
 from tasks.declarations import declarations, signing, status
