@@ -43,12 +43,12 @@ def adopt_anew(folder: Path) -> None:
     hallmark(folder, "policy", "adopt", "infra/governance", "--root-key", str(folder.parent / "root"))
 
 
-def run_command(folder: Path, args: tuple[str, ...]) -> Done:
-    """Run `hallmark ARGS` in the project and return its result, whatever the exit code."""
+def run_command(folder: Path, args: tuple[str, ...], typed: str | None = None) -> Done:
+    """Run `hallmark ARGS` in the project and return its result, whatever the exit code. `typed` is its input."""
     before = os.umask(STATE_UMASK)
     try:
         with contextlib.chdir(folder), patch.dict(os.environ):
-            done = CliRunner().invoke(app, args)
+            done = CliRunner().invoke(app, args, input=typed)
     finally:
         os.umask(before)
     error = done.exception

@@ -17,6 +17,7 @@ difference_tables.py     tables of the differences between two runs or releases
 declaration_adoption.py  adoption of a declaration, with `hallmark data adopt` and `hallmark card adopt`
 occasion_context.py      code that `hallmark deploy`, `hallmark schedule` and `hallmark trigger` share
 release_context.py       ledger and governance for the commands about releases
+environment_setup/       `hallmark init --environment NAME`
 data/                    command group `hallmark data`
 gates/                   command group `hallmark gates`
 releases/                command group `hallmark releases`

@@ -7,6 +7,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.core.errors import InputError
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption_entries, fact_names_check, in_force
@@ -26,6 +27,25 @@ def init(
     new_root: Annotated[
         bool, typer.Option("--new-root", help="Begin a second root of trust on a ledger that has one already.")
     ] = False,
+    environment: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Set up an environment other than local: ask, do and show each step."),
+    ] = None,
+    root_key: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="With --environment: private root key, which is made if it is not there."),
+    ] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --environment: its people, in the form of people.yaml."),
+    ] = None,
+    successor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW", help="With --environment: who takes over from an owner who leaves. May be repeated."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --environment: adopt without a question.")] = False,
 ) -> None:
     """Create the keys, ledger and folders of this checkout, and adopt infra/governance if nothing is adopted yet.
 
@@ -33,8 +53,24 @@ def init(
     adopt changes, the command adopts later changes to infra/governance. If the ledger began under another root key, the
     command creates nothing until you trust that key here.
 
+    With `--environment NAME` the command sets up an environment other than `local`, up to its first adoption: the name
+    in policy.yaml, the root key outside of the checkout, the people and machines with their keys, and the vault. It
+    asks for what no option says, shows the changes, asks whether to adopt them, and lists what is left for whom. If it
+    is interrupted, repeat it: it does the rest.
+
     Example: hallmark init
+    Example: hallmark init --environment production --root-key /media/safe/root --people people.yaml --yes
     """
+    if environment is not None:
+        if governance:
+            raise InputError("--governance is for environment local; leave it out with --environment")
+        from infra.cli.environment_setup import command, plan  # needs more of the platform than environment local
+
+        owners = tuple(successor or ())
+        command.set_up_environment(plan.Answers(environment, root_key, people, owners, yes, new_root))
+        return
+    if root_key or people or successor or yes:
+        raise InputError("--root-key, --people, --successor and --yes go with --environment NAME, such as production")
     here = shared.open_checkout()
     where, state, folder = here.root, here.state, here.root / "infra" / "governance"
     Repository.open(where)

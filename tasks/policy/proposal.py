@@ -5,14 +5,12 @@ A change comes into force once the people named in the policy have signed it off
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from tasks.core.documents import config
+from tasks.core.documents import config, yaml_edit
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.core.utc import to_utc
@@ -44,12 +42,7 @@ def propose_changes(governance: Path, *changes: PeopleChange, before_write: Call
         return False
     config.validate_document(document, People, path)
     before_write()
-    text = StringIO()
-    writer = YAML()
-    writer.width = 4096  # so that a public key is not wrapped
-    writer.indent(mapping=2, sequence=4, offset=2)
-    writer.dump(document, text)
-    config.overwrite_if_unchanged(path, read, text.getvalue())
+    config.overwrite_if_unchanged(path, read, yaml_edit.render_document(document))
     return True
 
 
@@ -57,7 +50,8 @@ def person_addition(person_id: str, name: str, roles: Sequence[str]) -> PeopleCh
     def change(document: Any, people: People) -> bool:
         if people.get(person_id):
             raise InputError(f"{person_id} is in people.yaml already; leave --name and --role out")
-        document["people"].append(_inline_mapping(id=person_id, name=name, roles=_with_flow_style(CommentedSeq(roles))))
+        added = yaml_edit.with_flow_style(CommentedSeq(roles))
+        document["people"].append(yaml_edit.inline_mapping(id=person_id, name=name, roles=added))
         return True
 
     return change
@@ -90,10 +84,10 @@ def key_addition(
         for number, item in enumerate(held):
             key = Key.model_validate(_key_as_mapping(item))
             if key.is_valid(now):
-                held[number] = _inline_mapping(**_key_as_mapping(item) | {"valid_before": turned})
+                held[number] = yaml_edit.inline_mapping(**_key_as_mapping(item) | {"valid_before": turned})
         if not held and init_key:
-            held.append(_inline_mapping(public_key=init_key, valid_before=turned))
-        held.append(_inline_mapping(public_key=public_key, valid_after=turned))
+            held.append(yaml_edit.inline_mapping(public_key=init_key, valid_before=turned))
+        held.append(yaml_edit.inline_mapping(public_key=public_key, valid_after=turned))
         return True
 
     return change
@@ -111,7 +105,7 @@ def key_revocation(holder: str, fingerprint: str, as_of: datetime, reason: str) 
             if key.revoked_as_of is not None and key.revoked_as_of < as_of:
                 since = format_time(key.revoked_as_of)
                 raise Refused(f"{fingerprint} is revoked as of {since} so; later would make count again what is void")
-            held[number] = _inline_mapping(
+            held[number] = yaml_edit.inline_mapping(
                 **_key_as_mapping(item) | {"revoked_as_of": _to_yaml_time(as_of), "reason": reason}
             )
             return True
@@ -128,20 +122,11 @@ def _keys_in_document(document: Any, who: str) -> Any:
         entry = next((person for person in document["people"] if person["id"] == who), None)
     if entry is None:
         raise InputError(f"{who} is nobody in people.yaml; say --name and --role to propose them too")
-    return entry.setdefault("keys", _with_flow_style(CommentedSeq()))
+    return entry.setdefault("keys", yaml_edit.with_flow_style(CommentedSeq()))
 
 
 def _key_as_mapping(item: Any) -> dict[str, Any]:
     return {"public_key": str(item)} if isinstance(item, str) else dict(item)
-
-
-def _inline_mapping(**values: Any) -> CommentedMap:
-    return _with_flow_style(CommentedMap(values))
-
-
-def _with_flow_style(value: Any) -> Any:
-    value.fa.set_flow_style()
-    return value
 
 
 def _to_yaml_time(at: datetime) -> Any:

@@ -95,7 +95,7 @@ def run_staffing_problem(
 def _located_problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
     yield from _auditor_problems(policy)
     lacking = set()
-    for where, role, count in _role_duties(policy):
+    for where, role, count in role_duties(policy):
         holders = _role_holders(policy, people, role, at)
         if len(holders) < count:
             too_few = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
@@ -129,7 +129,7 @@ def _located_problems(policy: Policy, people: People, at: datetime | None) -> It
 
 
 def _auditor_problems(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
-    asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _role_duties(policy)]
+    asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in role_duties(policy)]
     asked += [(["changes", what], role.role) for what, roles in policy.changes.roles_by_subject() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
     wrong = f"role {AUDITOR_ROLE} reads and changes nothing; name another"
@@ -204,7 +204,8 @@ def _assign_seat(number: int, seats: list[RoleNeed], seat_by_person: dict[str, i
     return False
 
 
-def _role_duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
+def role_duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
+    """Return each path of policy.yaml that names a role with a duty in a tier, the role, and the number of people."""
     wanted: list[tuple[YamlPath, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():

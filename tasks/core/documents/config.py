@@ -113,7 +113,17 @@ def read_yaml(path: Path) -> Any:
 
 def read_plain_yaml(path: Path) -> Any:
     """Read a YAML file into plain dicts, lists and values. Results are cached by the text of the file."""
-    return to_plain_value(_parse_plain(read_yaml_text(path), path))
+    return parse_plain_yaml(read_yaml_text(path), path)
+
+
+def parse_plain_yaml(text: str, path: Path) -> Any:
+    """Parse YAML text into plain dicts, lists and values. Results are cached.
+
+    Args:
+        text: YAML text.
+        path: File that the text was read from, used in error messages.
+    """
+    return to_plain_value(_parse_plain(text, path))
 
 
 @lru_cache(MAX_CACHED_FILES)

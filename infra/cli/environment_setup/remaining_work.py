@@ -1,0 +1,129 @@
+"""Settings of an environment, and what is left after its adoption: who types what."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from infra.cli.environment_setup.file_names import GOVERNANCE
+from infra.cli.settings import list_settings
+from tasks.code_versions import sign_off
+from tasks.declarations import declarations, signing, status
+from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, declare_card
+from tasks.gates import policy_tests
+from tasks.policy import adoption_entries, judge_install
+from tasks.policy.governance import Governance
+from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER
+from tasks.runs.checkout import Checkout
+from tasks.runs.git import commit_tree
+from tasks.runs.outputs import dvc
+from tasks.runs.requests.resolution import read_params
+from tasks.sources import sources
+
+SHOWN_SETTINGS = ("HALLMARK_LEDGER_URL", "HALLMARK_LEDGER_HEADS", "HALLMARK_VAULT_URL", "HALLMARK_VAULT_KEY",
+                  "HALLMARK_GIT_REMOTE", "HALLMARK_NOTIFY", "MLFLOW_TRACKING_URI")  # fmt: skip
+"""Settings that matter in an environment that other machines and people share."""
+YOU = "you, here"
+
+
+class Task(NamedTuple):
+    who: str
+    command: str
+    reason: str
+
+
+def settings_rows(here: Checkout) -> list[list[str]]:
+    """Return name, value without secrets and meaning of each setting that this environment probably needs."""
+    listed = {each.variable: each for each in list_settings(os.environ, set())}
+    rows = [[name, _value(listed[name].value, listed[name].origin), listed[name].meaning] for name in SHOWN_SETTINGS]
+    remote = "set" if dvc.has_remote(here.root) else "not set"
+    return [*rows, ["DVC remote", remote, "stage outputs for other machines: dvc remote add --default NAME URL"]]
+
+
+def _value(value: str, origin: str) -> str:
+    return value if origin == "environment" else f"not set ({value})"
+
+
+def remaining_tasks(here: Checkout) -> list[Task]:
+    """Return what is left, in the order in which it can be done."""
+    signatures = list(_signature_tasks(here))
+    edits = [*(task for task in signatures if task.who == YOU), *_policy_test_tasks(here.governance)]
+    fingerprint = adoption_entries.root_fingerprint(here.state)
+    return [
+        *edits,
+        *_commit_tasks(here, bool(edits)),
+        *_install_tasks(here.governance),
+        *(task for task in signatures if task.who != YOU),
+        *_code_tasks(here, here.governance),
+        Task(
+            "other machines",
+            f"{adoption_entries.ROOT_VARIABLE}={fingerprint} hallmark init",
+            "so that they trust this root key and no other",
+        ),
+        Task("auditors", f"keep the fingerprint {fingerprint}", "they get it by another way than the releases"),
+        Task(YOU, "hallmark doctor", "names what else is missing"),
+    ]
+
+
+def _policy_test_tasks(governed: Governance) -> Iterator[Task]:
+    if not (governed.folder / "policy_tests.yaml").exists():
+        return
+    cases = policy_tests.load_cases(governed.folder)
+    named = {case.requester for case in cases} | {said.person for case in cases for said in case.decisions}
+    if gone := sorted(who for who in named if who != SCHEDULER and governed.people.get(who) is None):
+        command = f"edit {GOVERNANCE}/policy_tests.yaml, and look: hallmark policy test"
+        yield Task(YOU, command, f"its cases name {', '.join(gone)}")
+
+
+def _commit_tasks(here: Checkout, after_edits: bool) -> Iterator[Task]:
+    environment = here.governance.policy.environment
+    if after_edits or here.repository.uncommitted_changes():
+        yield Task(YOU, f"git commit -am 'Environment {environment}'", "runs are of what is committed")
+
+
+def _install_tasks(governed: Governance) -> Iterator[Task]:
+    judge = judge_install.current_judge()
+    if judge_install.refusal_reason(judge, governed.policy):
+        editable = f"an editable install judges in environment {LOCAL_ENVIRONMENT} alone"
+        command = "python3 -m venv /opt/hallmark && /opt/hallmark/bin/pip install -c constraints.txt '.[platform]'"
+        yield Task(YOU, command, editable if judge.editable else "policy.yaml does not list this install under judges")
+
+
+def _declared_documents(here: Checkout) -> list[DeclaredDocument]:
+    inventory = sources.load_sources(here.governance.folder)
+    declared = declarations.declarations_of_sources(inventory, sources.load_suites(here.governance.folder, inventory))
+    return [*declared, declare_card(read_params(here.root / "params.yaml", {})[0])]
+
+
+def _signature_tasks(here: Checkout) -> Iterator[Task]:
+    """Yield the signatures of owners that are missing, and edits where an owner could not sign."""
+    now, governed = status.read_status(here.ledger, here.governance), here.governance
+    subjects_by_task = dict[tuple[str, str], list[str]]()
+    for each in _declared_documents(here):
+        verb = "card" if isinstance(each, DeclaredCard) else "data"
+        for owner in signing.missing_owners(each, now, governed):
+            able = _possible_owners(here, each)
+            if owner not in able:
+                file = "use_case.owners.business in params.yaml" if verb == "card" else "the owner in sources.yaml"
+                edit = f"edit {file}: {' or '.join(able) or 'somebody'} in place of {owner}"
+                yield Task(YOU, edit, f"an owner of {each.subject} needs another role than {owner} has")
+            who = [owner] if owner in able else able
+            command = f'hallmark {verb} adopt --as {who[0] if len(who) == 1 else "ID"} --reason "as agreed"'
+            subjects_by_task.setdefault((" or ".join(who), command), []).append(each.subject)
+    for (owner, command), subjects in subjects_by_task.items():
+        yield Task(owner, command, ", ".join(subjects))
+
+
+def _possible_owners(here: Checkout, declared: DeclaredDocument) -> list[str]:
+    governed, at = here.governance, here.ledger_time
+    return [each.id for each in governed.people.people if status.can_own(declared, each.roles_at(at), governed.policy)]
+
+
+def _code_tasks(here: Checkout, governed: Governance) -> Iterator[Task]:
+    head = commit_tree.read_tree(here.repository, here.repository.commit_id("HEAD")).sha256
+    signed = sign_off.sign_off_status(here.ledger, governed, head)
+    if signed.sign_offs and not signed.missing_signature and not signed.withdrawal:
+        return
+    for required in governed.policy.changes.code:
+        able = [each.id for each in governed.people.holders_of(required.role, here.ledger_time)]
+        yield Task(" or ".join(able), f'hallmark code adopt HEAD --as {able[0] if able else "ID"} --reason "reviewed"',
+                   f"role {required.role}, once all is committed")  # fmt: skip
