@@ -1,0 +1,119 @@
+{{/* What the parts share that work in the checkout: watch, console and the runs of a pool. */}}
+
+{{/* Name of the claim. */}}
+{{- define "hallmark.claim" -}}
+{{- include "hallmark.named" (list . "state" .Values.state.claim) }}
+{{- end }}
+
+{{/* Name of the secret with the environment of watch, worker and runs. */}}
+{{- define "hallmark.run.secret" -}}
+{{- include "hallmark.named" (list . "run" .Values.runs.secret) }}
+{{- end }}
+
+{{/* Mounts of a part: `list ROOT PART`. HEAD and index are the pod's own, of the commit that its image holds; all else of git is
+shared, so that runs outlive their pods. */}}
+{{- define "hallmark.state.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+- {name: state, mountPath: /srv/hallmark/.hallmark}
+- {name: state, mountPath: /srv/hallmark/.git, subPath: git}
+- {name: checkout, mountPath: /srv/hallmark/.git/HEAD, subPath: HEAD}
+- {name: checkout, mountPath: /srv/hallmark/.git/index, subPath: index}
+{{- if include "hallmark.keys.apart" . }}
+- {name: keys, mountPath: /srv/hallmark/.hallmark/keys, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* Volumes of a part: `list ROOT PART SIZE`, with the size of /tmp. */}}
+{{- define "hallmark.state.volumes" -}}
+- name: tmp
+  emptyDir: {sizeLimit: {{ index . 2 }}}
+- name: state
+  persistentVolumeClaim: {claimName: {{ include "hallmark.claim" (index . 0) }}}
+- name: checkout
+  emptyDir: {sizeLimit: 64Mi}
+{{- if include "hallmark.keys.apart" . }}
+- name: keys
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- end }}
+{{- if include "hallmark.keys.signs" . }}
+- name: private-keys
+  projected: {sources: {{ include "hallmark.keys.sources" . }}}
+{{- end }}
+{{- end }}
+
+{{/* Containers that come first: `list ROOT PART`. The first brings the image's commit to the claim, as in files/run.yaml. */}}
+{{- define "hallmark.state.init" -}}
+{{- $root := index . 0 }}
+- {{ ($root.Files.Get "files/run.yaml" | fromYaml).spec.template.spec.initContainers | first | merge (dict "image" $root.Values.image) | toJson }}
+{{- if include "hallmark.keys.apart" . }}
+- name: keys
+  image: {{ $root.Values.image }}
+  {{- if include "hallmark.keys.signs" . }}
+  # Kubernetes lets the group read a secret's file, and Hallmark takes a private key that its owner alone can read.
+  command: [sh, -c, "umask 077; cp /srv/private-keys/* /srv/keys/"]
+  {{- else }}
+  # The claim's private keys are hidden from this part. Of a key it sees the public half.
+  command: [sh, -c, "umask 077; find /srv/hallmark/.hallmark/keys -name '*.pub' -exec cp {} /srv/keys/ ';'"]
+  {{- end }}
+  securityContext: {{- include "hallmark.shut" $root | nindent 4 }}
+  resources: {{- include "hallmark.resources" (dict "cpu" "100m" "memory" "64Mi" "disk" "64Mi") | nindent 4 }}
+  volumeMounts:
+    - {name: keys, mountPath: /srv/keys}
+    {{- if include "hallmark.keys.signs" . }}
+    - {name: private-keys, mountPath: /srv/private-keys, readOnly: true}
+    {{- else }}
+    - {name: state, mountPath: /srv/hallmark/.hallmark, readOnly: true}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Which machines' keys a part signs with. The console holds nobody's key. */}}
+{{- define "hallmark.keys.table" -}}
+watch: [gate, ledger, modelSigning, scheduler]
+runner: [gate, ledger, modelSigning, vault, worker]
+console: []
+{{- end }}
+
+{{/* Whether a part sees other keys than those on the claim: `list ROOT PART`. "yes" or nothing. */}}
+{{- define "hallmark.keys.apart" -}}
+{{- if or (eq (index . 1) "console") (include "hallmark.keys.secrets" (index . 0)) }}yes{{ end }}
+{{- end }}
+
+{{/* Whether keys of machines are secrets: "yes" or nothing. */}}
+{{- define "hallmark.keys.secrets" -}}
+{{- if compact (values .Values.keys) }}yes{{ end }}
+{{- end }}
+
+{{/* Whether a part signs with keys out of secrets: `list ROOT PART`. "yes" or nothing. */}}
+{{- define "hallmark.keys.signs" -}}
+{{- if and (include "hallmark.keys.secrets" (index . 0)) (ne (index . 1) "console") }}yes{{ end }}
+{{- end }}
+
+{{/* Sources of a part's private keys: `list ROOT PART`. A secret's key is called as its file in `.hallmark/keys`. */}}
+{{- define "hallmark.keys.sources" -}}
+{{- $root := index . 0 }}
+{{- $sources := list }}
+{{- range get (include "hallmark.keys.table" . | fromYaml) (index . 1) }}
+{{- $file := kebabcase . }}
+{{- with get $root.Values.keys . }}
+{{- $sources = append $sources (dict "secret" (dict "name" . "items" (list (dict "key" $file "path" $file)))) }}
+{{- end }}
+{{- end }}
+{{- toJson $sources }}
+{{- end }}
+
+{{/* Variables without which a pod does not start: `list SECRET NAME…`. */}}
+{{- define "hallmark.required" -}}
+{{- $secret := first . }}
+{{- range rest . }}
+- {name: {{ . }}, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}}}}
+{{- end }}
+{{- end }}
+
+{{/* Those of watch and runs. Without one of them a file of SQLite on the claim would take its place. */}}
+{{- define "hallmark.run.required" -}}
+{{- $names := list "MLFLOW_TRACKING_URI" }}
+{{- if eq .Values.databases.ledger "postgres" }}{{ $names = append $names "HALLMARK_LEDGER_URL" }}{{ end }}
+{{- if eq .Values.databases.vault "postgres" }}{{ $names = append $names "HALLMARK_VAULT_URL" }}{{ end }}
+{{- include "hallmark.required" (prepend $names (include "hallmark.run.secret" .)) }}
+{{- end }}
