@@ -34,8 +34,9 @@ def execute(container: Manifest, image: Path, volumes: Path, command: Sequence[s
         mounts += ["--ro-bind" if mount.get("readOnly") else "--bind", str(place), mount["mountPath"]]
     done = subprocess.run(
         [
-            *("bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net", "--unshare-pid"),
-            *(*shown, *mounts, "--chdir", container.get("workingDir", "/"), *(command or container["command"])),
+            *("bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001"),
+            *("--unshare-net", "--unshare-pid", *shown, *mounts, "--chdir", container.get("workingDir", "/")),
+            *(command or container["command"]),
         ],
         capture_output=True, text=True,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/tmp", "HOSTNAME": "pod"},

@@ -57,7 +57,9 @@ def test_what_lies_outside_is_reached_by_the_parts_that_are_named() -> None:
         ways = [(to["ipBlock"]["cidr"], each["ports"][0]["port"]) for each in policy["spec"].get("egress") or []
                 for to in each["to"] if "ipBlock" in to]  # fmt: skip
         assert ways == [(o["to"]["ipBlock"]["cidr"], o["port"]) for o in outside if part in o["for"]], part
-    assert {policy["metadata"]["name"] for policy in autoscaled} >= {f"hallmark-{part}" for o in outside for part in o["for"]}
+    assert {policy["metadata"]["name"] for policy in autoscaled} >= {
+        f"hallmark-{part}" for o in outside for part in o["for"]
+    }
 
 
 def test_people_reach_the_pages_alone() -> None:
