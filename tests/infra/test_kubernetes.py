@@ -201,7 +201,7 @@ def _container(pod: Pod, container: Manifest, claims: set[str]) -> Iterator[str]
     for mount in container["volumeMounts"]:
         if mount["name"] == "kubernetes-token" and TOKENS.get(pod.part) != container["name"]:
             yield "it has the account's token"
-        place = mount.get("subPath") or mount.get("subPathExpr")
+        place = (mount.get("subPath") or mount.get("subPathExpr") or "").removeprefix("state/")
         of_state = pod.part in ("head", "training") and mount["name"] in claims
         if of_state and place != WRITTEN and not (place in READ and mount.get("readOnly")):
             yield f"{mount['mountPath']} shows more of the state than a worker needs"

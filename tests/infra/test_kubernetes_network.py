@@ -62,6 +62,17 @@ def test_what_lies_outside_is_reached_by_the_parts_that_are_named() -> None:
     }
 
 
+def test_prometheus_reaches_the_proxy_of_the_console_alone() -> None:
+    peer = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["metrics"]["from"]
+    found = [
+        (policy["metadata"]["name"], each["ports"])
+        for policy in of_kind(manifests("production"), "NetworkPolicy")
+        for each in policy["spec"].get("ingress") or []
+        if peer in each["from"]
+    ]
+    assert found == [("hallmark-console", [{"protocol": "TCP", "port": 8443}])]
+
+
 def test_people_reach_the_pages_alone() -> None:
     pages = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["pages"]
     open_to = {

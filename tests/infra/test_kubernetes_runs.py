@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from infra.console.server import console_folder
 from tests.chart import Manifest, manifests, pods, rendered, shipped_template, template_of
 from tests.helm import CHART, NAMESPACE, helm, render
+from tests.tiny_project import ROOT
 
 GIVEN = "worker.pool=hallmark-x,network.outside[0].name=k,network.outside[0].port=6443,network.outside[0].for[0]=worker"
 GIVEN += ",network.outside[0].to.ipBlock.cidr=10.0.0.1/32"
@@ -112,6 +114,17 @@ def test_on_one_node_databases_are_files_on_the_claim() -> None:
         assert {"name": "state", "mountPath": folder, "subPath": f"{part}-server"} in container["volumeMounts"]
         assert found[part]["nodeSelector"] == {"kubernetes.io/hostname": "node-1"}
     assert required(found["console"]["containers"][0]) == set()
+
+
+def test_the_console_has_a_claim_for_its_own_database() -> None:
+    console = next(pod for pod in pods(rendered("production")) if pod.part == "console")
+    claims = {
+        v["name"]: v["persistentVolumeClaim"]["claimName"] for v in console.spec["volumes"] if "claimName" in str(v)
+    }
+    assert claims == {"state": "hallmark-state", "console": "sessions"}
+    own = {"name": "console", "mountPath": f"/srv/hallmark/.hallmark/{console_folder(ROOT).name}"}
+    writing = [each for each in console.containers if each["name"] in ("console", "metrics")]
+    assert len(writing) == 2 and all(own in container["volumeMounts"] for container in writing)
 
 
 REFUSED: dict[str, str] = {

@@ -1,6 +1,7 @@
 """An image with newer code on a claim that an older image has used, with the mounts of the chart and real git."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -57,14 +58,27 @@ def look(pod: Pod, image: Path, said: str, volumes: Path) -> list[object]:
     return list(json.loads(execute(container, image, volumes, [sys.executable, "-I", "-c", LOOK, said])))
 
 
-@pytest.mark.parametrize("part", ["watch", "runner"])
-def test_another_image_brings_its_code_and_runs_keep_theirs(part: str, project: Path, tmp_path: Path) -> None:
-    (pod,) = [each for each in pods(manifests("nothing")) if each.part == part]
+@pytest.mark.parametrize(("which", "part", "place"), [("nothing", "runner", "git"), ("one node", "watch", "state/git")])
+def test_another_image_brings_its_code_and_runs_keep_theirs(
+    which: str, part: str, place: str, project: Path, tmp_path: Path
+) -> None:
+    (pod,) = [each for each in pods(manifests(which)) if each.part == part]
     (old, first), (new, second) = make_image(project, "old"), make_image(project, "new")
     volumes = tmp_path / "volumes"
     assert look(pod, old, "begun", volumes) == [first, [], "old", ["begun", "old"]]
     assert look(pod, new, "upgraded", volumes) == [second, [], "old", ["upgraded", "begun", "old"]]
     back = look(pod, old, "back", volumes)
     assert back[:2] == [first, []], "an older image is the way back, and a job of one may still start"
-    kept = git(volumes / "state" / "git", "for-each-ref", "--format=%(objectname)", "refs/hallmark/images")
+    kept = git(volumes / "state" / place, "for-each-ref", "--format=%(objectname)", "refs/hallmark/images")
     assert kept.split() and {first, second} <= {*kept.split()}, "git forgets the code of no image"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user's folder can be made by root alone")
+def test_a_claim_of_another_user_is_refused_and_takes_a_folder(project: Path, tmp_path: Path) -> None:
+    """Hallmark works in a state of its own user alone, and most storage gives a new claim to root."""
+    image, _ = make_image(project, "code")
+    (claim := tmp_path / "volumes" / "state").mkdir(parents=True)
+    os.chown(claim, 4711, 4711)
+    (pod,) = [each for each in pods(manifests("nothing")) if each.part == "watch"]
+    with pytest.raises(AssertionError, match=r"the claim belongs to another user; give state\.folder"):
+        look(pod, image, "refused", tmp_path / "volumes")

@@ -49,6 +49,7 @@ securityContext:
   runAsUser: 10001
   runAsGroup: 10001
   fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch  # else each pod opens private keys on the claim to the group
   seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -70,6 +71,12 @@ tolerations: {{ toJson . }}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* What holds of a container that copies a few files before the others start. */}}
+{{- define "hallmark.small" -}}
+securityContext: {{- include "hallmark.shut" . | nindent 2 }}
+resources: {{- include "hallmark.resources" (dict "cpu" "100m" "memory" "64Mi" "disk" "64Mi") | nindent 2 }}
 {{- end }}
 
 {{/* Requests that are limits too, of `cpu`, `memory`, `disk` and, where there are any, `gpus`. */}}

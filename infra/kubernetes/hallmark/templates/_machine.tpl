@@ -64,15 +64,15 @@ spec:
         {{- if and (eq $training.sharing "claim") (not $isHead) }}
         - name: state  # the base model of this run, to read
           mountPath: /srv/hallmark/.hallmark/runs/{{ $training.run }}/artefacts/base_model
-          subPathExpr: runs/$(HALLMARK_RUN)/artefacts/base_model
+          subPathExpr: {{ include "hallmark.on.claim" (list .root "runs/$(HALLMARK_RUN)/artefacts/base_model") }}
           readOnly: true
         - name: state  # its training rows as tokens, to read
           mountPath: /srv/hallmark/.hallmark/runs/{{ $training.run }}/artefacts/tokenise
-          subPathExpr: runs/$(HALLMARK_RUN)/artefacts/tokenise
+          subPathExpr: {{ include "hallmark.on.claim" (list .root "runs/$(HALLMARK_RUN)/artefacts/tokenise") }}
           readOnly: true
         - name: state  # checkpoints and trained weights, which the stage looks through
           mountPath: /srv/hallmark/.hallmark/checkpoints
-          subPath: checkpoints
+          subPath: {{ include "hallmark.on.claim" (list .root "checkpoints") }}
         {{- end }}
   volumes:
     - name: tmp

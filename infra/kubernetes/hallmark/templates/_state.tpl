@@ -5,6 +5,11 @@
 {{- include "hallmark.named" (list . "state" .Values.state.claim) }}
 {{- end }}
 
+{{/* Path on the claim: `list ROOT PATH`. It lies in the folder that is given, if one is. */}}
+{{- define "hallmark.on.claim" -}}
+{{- trimPrefix "/" (printf "%s/%s" (index . 0).Values.state.folder (index . 1)) | trimSuffix "/" }}
+{{- end }}
+
 {{/* Name of the secret with the environment of watch, worker and runs. */}}
 {{- define "hallmark.run.secret" -}}
 {{- include "hallmark.named" (list . "run" .Values.runs.secret) }}
@@ -14,13 +19,18 @@
 shared, so that runs outlive their pods. */}}
 {{- define "hallmark.state.mounts" -}}
 - {name: tmp, mountPath: /tmp}
-- {name: state, mountPath: /srv/hallmark/.hallmark}
-- {name: state, mountPath: /srv/hallmark/.git, subPath: git}
+- {{ include "hallmark.state.mount" (index . 0) }}
+- {name: state, mountPath: /srv/hallmark/.git, subPath: {{ include "hallmark.on.claim" (list (index . 0) "git") }}}
 - {name: checkout, mountPath: /srv/hallmark/.git/HEAD, subPath: HEAD}
 - {name: checkout, mountPath: /srv/hallmark/.git/index, subPath: index}
 {{- if include "hallmark.keys.apart" . }}
 - {name: keys, mountPath: /srv/hallmark/.hallmark/keys, readOnly: true}
 {{- end }}
+{{- end }}
+
+{{/* The mount of `.hallmark/`. */}}
+{{- define "hallmark.state.mount" -}}
+{name: state, mountPath: /srv/hallmark/.hallmark{{ with .Values.state.folder }}, subPath: {{ . }}{{ end }}}
 {{- end }}
 
 {{/* Volumes of a part: `list ROOT PART SIZE`, with the size of /tmp. */}}
@@ -41,10 +51,19 @@ shared, so that runs outlive their pods. */}}
 {{- end }}
 {{- end }}
 
-{{/* Containers that come first: `list ROOT PART`. The first brings the image's commit to the claim, as in files/run.yaml. */}}
+{{/* Containers that come first: `list ROOT PART`. One makes the folder on the claim, which is then the pod's own, and not
+root's. One brings the image's commit there, as in files/run.yaml. One brings the keys. */}}
 {{- define "hallmark.state.init" -}}
 {{- $root := index . 0 }}
-- {{ ($root.Files.Get "files/run.yaml" | fromYaml).spec.template.spec.initContainers | first | merge (dict "image" $root.Values.image) | toJson }}
+{{- with $root.Values.state.folder }}
+- name: folder
+  image: {{ $root.Values.image }}
+  command: [mkdir, -p, -m, "0700", /srv/claim/{{ . }}]
+  {{- include "hallmark.small" $root | nindent 2 }}
+  volumeMounts: [{name: state, mountPath: /srv/claim}]
+{{- end }}
+{{- $mounts := list (include "hallmark.state.mount" $root | fromYaml) (dict "name" "checkout" "mountPath" "/srv/checkout") }}
+- {{ ($root.Files.Get "files/run.yaml" | fromYaml).spec.template.spec.initContainers | first | merge (dict "image" $root.Values.image "volumeMounts" $mounts) | toJson }}
 {{- if include "hallmark.keys.apart" . }}
 - name: keys
   image: {{ $root.Values.image }}
@@ -55,14 +74,13 @@ shared, so that runs outlive their pods. */}}
   # The claim's private keys are hidden from this part. Of a key it sees the public half.
   command: [sh, -c, "umask 077; find /srv/hallmark/.hallmark/keys -name '*.pub' -exec cp {} /srv/keys/ ';'"]
   {{- end }}
-  securityContext: {{- include "hallmark.shut" $root | nindent 4 }}
-  resources: {{- include "hallmark.resources" (dict "cpu" "100m" "memory" "64Mi" "disk" "64Mi") | nindent 4 }}
+  {{- include "hallmark.small" $root | nindent 2 }}
   volumeMounts:
     - {name: keys, mountPath: /srv/keys}
     {{- if include "hallmark.keys.signs" . }}
     - {name: private-keys, mountPath: /srv/private-keys, readOnly: true}
     {{- else }}
-    - {name: state, mountPath: /srv/hallmark/.hallmark, readOnly: true}
+    - {{ include "hallmark.state.mount" $root }}
     {{- end }}
 {{- end }}
 {{- end }}
@@ -76,7 +94,7 @@ console: []
 
 {{/* Whether a part sees other keys than those on the claim: `list ROOT PART`. "yes" or nothing. */}}
 {{- define "hallmark.keys.apart" -}}
-{{- if or (eq (index . 1) "console") (include "hallmark.keys.secrets" (index . 0)) }}yes{{ end }}
+{{- if or (not (get (include "hallmark.keys.table" . | fromYaml) (index . 1))) (include "hallmark.keys.secrets" (index . 0)) }}yes{{ end }}
 {{- end }}
 
 {{/* Whether keys of machines are secrets: "yes" or nothing. */}}
@@ -86,7 +104,7 @@ console: []
 
 {{/* Whether a part signs with keys out of secrets: `list ROOT PART`. "yes" or nothing. */}}
 {{- define "hallmark.keys.signs" -}}
-{{- if and (include "hallmark.keys.secrets" (index . 0)) (ne (index . 1) "console") }}yes{{ end }}
+{{- if and (include "hallmark.keys.secrets" (index . 0)) (get (include "hallmark.keys.table" . | fromYaml) (index . 1)) }}yes{{ end }}
 {{- end }}
 
 {{/* Sources of a part's private keys: `list ROOT PART`. A secret's key is called as its file in `.hallmark/keys`. */}}

@@ -10,10 +10,17 @@
   image: {{ .Values.image }}
   command: [sh, -euc, "umask 077; mkdir -p console; cp /srv/metrics/token console/token.new; mv console/token.new console/metrics-token"]
   workingDir: /srv/hallmark/.hallmark
-  securityContext: {{- include "hallmark.shut" . | nindent 4 }}
-  resources: {{- include "hallmark.resources" (dict "cpu" "100m" "memory" "64Mi" "disk" "64Mi") | nindent 4 }}
+  {{- include "hallmark.small" . | nindent 2 }}
   volumeMounts:
-    - {name: state, mountPath: /srv/hallmark/.hallmark}
+    - {{ include "hallmark.state.mount" . }}
+    {{- include "hallmark.console.mount" . | nindent 4 }}
     - {name: metrics, mountPath: /srv/metrics, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{/* The console's own database, if it has a claim of its own. */}}
+{{- define "hallmark.console.mount" -}}
+{{- if .Values.console.claim }}
+- {name: console, mountPath: /srv/hallmark/.hallmark/console}
 {{- end }}
 {{- end }}
