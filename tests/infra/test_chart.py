@@ -26,6 +26,10 @@ def test_it_lints_with_its_own_values_and_with_those_of_each_example(file: Path 
     assert done.returncode == 0 and "0 chart(s) failed" in done.stdout, done.stdout + done.stderr
 
 
+def test_every_example_is_rendered_and_compared_with_the_schemas() -> None:
+    assert {name for names in SETS.values() for name in names} == {file.stem for file in VALUES}
+
+
 WRONG = {
     "trainin.run=x": "'trainin' not allowed",
     "training.autoscal=true": "'autoscal' not allowed",
