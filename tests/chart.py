@@ -36,9 +36,11 @@ def rendered(which: str) -> list[Manifest]:
 def manifests(which: str) -> list[Manifest]:
     """Return the manifests of the chart, and the job of a flow run: the chart's own, or that of files/run.yaml."""
     documents = copy.deepcopy(rendered(which))
-    return [*documents, (template_of(documents) or shipped_template())["job_configuration"]["job_manifest"]]
+    template = template_of(documents) or copy.deepcopy(shipped_template())
+    return [*documents, template["job_configuration"]["job_manifest"]]
 
 
+@cache
 def shipped_template() -> Manifest:
     """Return the base job template that `hallmark deploy` makes of files/run.yaml."""
     pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from tests.tiny_project import ROOT
 
@@ -57,4 +57,4 @@ def render(*values: object, release: str = "hallmark") -> list[dict[str, Any]]:
     files = [word for file in values for word in ("--values", file)]
     done = helm("template", release, CHART, "--namespace", NAMESPACE, *files)
     assert done.returncode == 0, done.stderr
-    return [document for document in YAML(typ="safe").load_all(done.stdout) if document]
+    return [document for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if document]

@@ -97,6 +97,11 @@ def test_every_value_is_documented() -> None:
             assert above.startswith("#") or found[2] in ("origin", "queuePriority"), f"{line} has no comment"
 
 
+def test_the_guide_names_every_section_of_values() -> None:
+    guide = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+    assert not {key for key in values() if f"`{key}" not in guide}
+
+
 def test_notes_say_the_next_commands() -> None:
     done = helm("install", "hallmark", CHART, "--namespace", NAMESPACE, "--dry-run=client")
     assert done.returncode == 0, done.stderr

@@ -58,6 +58,13 @@ def test_no_name_of_a_release_is_written_into_the_chart(other: list[Manifest]) -
     assert found <= given, "the command, parts of values, and secrets of the namespace of trainings alone"
 
 
+def test_selectors_are_those_of_earlier_charts() -> None:
+    """Kubernetes refuses an upgrade that changes the selector of a deployment."""
+    for document in of_kind(rendered("all"), "Deployment"):
+        wanted = {"app.kubernetes.io/name": document["metadata"]["name"]}
+        assert document["spec"]["selector"] == {"matchLabels": wanted}
+
+
 def test_another_name_than_the_releases_can_be_given() -> None:
     done = helm("template", "prod", CHART, "--namespace", NAMESPACE, "--set", "name=hallmark")
     same = helm("template", "hallmark", CHART, "--namespace", NAMESPACE)

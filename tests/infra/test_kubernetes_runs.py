@@ -1,5 +1,6 @@
 """The job of a flow run as the chart's values have it: size, nodes, sandbox and databases. No cluster was at hand."""
 
+import copy
 import re
 from typing import Any
 
@@ -31,7 +32,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
 
 def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
     """All but the size: in values one number is both request and limit."""
-    made, shipped = template_of(plain), shipped_template()
+    made, shipped = template_of(plain), copy.deepcopy(shipped_template())
     assert made
     for template in (made, shipped):
         spec = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
