@@ -1,5 +1,6 @@
 """Keys of machines in pods: each where its machine signs, and none in the console. Containers are started."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tasks.trust import keys, model_key
 from tests.chart import SETS, Manifest, Pod, manifests, pods
 from tests.chart_pod import execute, needs_bubblewrap
 from tests.infra.test_kubernetes import KEYS
+from tests.tiny_project import ROOT
 
 FOLDER = "/srv/hallmark/.hallmark/keys"
 
@@ -33,6 +35,13 @@ def test_each_key_is_mounted_where_its_machine_signs() -> None:
     assert set().union(*KEYS.values()) == every, "each key of `.hallmark/keys` that a machine uses has a place"
     for pod in pods(manifests("production")):
         assert secrets_of(pod) == {f"hallmark-key-{name}": {name} for name in KEYS.get(pod.part, set())}, pod.part
+
+
+def test_the_guide_says_where_each_key_is() -> None:
+    guide = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` \| (yes|no) \| (yes|no) \| (yes|no) \|$", guide, re.M)
+    for place, part in enumerate(("watch", "runner", "console"), start=1):
+        assert {row[0] for row in rows if row[place] == "yes"} == KEYS.get(part, set())
 
 
 def test_the_container_that_signs_sees_keys_of_its_own_alone() -> None:

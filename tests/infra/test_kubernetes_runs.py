@@ -1,10 +1,12 @@
 """The job of a flow run as the chart's values have it: size, nodes, sandbox and databases. No cluster was at hand."""
 
 import copy
+import json
 import re
 from typing import Any
 
 import pytest
+from prefect.utilities.templating import apply_values
 
 from infra.console.server import console_folder
 from tests.chart import Manifest, manifests, pods, rendered, shipped_template, template_of
@@ -40,6 +42,16 @@ def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
         assert size == {"cpu": "4", "memory": "16Gi", "ephemeral-storage": "16Gi"}
         next(volume for volume in spec["volumes"] if volume["name"] == "tmp").pop("emptyDir")
     assert made == shipped
+
+
+@pytest.mark.parametrize("which", ["production", "sandbox"])
+def test_what_a_flow_run_gives_changes_nothing_of_the_job(which: str) -> None:
+    """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
+    template = template_of(rendered(which))
+    assert template and template["variables"]["properties"] == {} and "{{" not in json.dumps(template)
+    given = {"image": "evil", "command": "touch /evil", "job_manifest": {"kind": "Pod"}, "namespace": "kube-system"}
+    wanted = template["job_configuration"]
+    assert apply_values(copy.deepcopy(wanted), given) == wanted
 
 
 def test_the_worker_gives_prefect_the_job_and_starts_anew_with_another(plain: list[Manifest]) -> None:

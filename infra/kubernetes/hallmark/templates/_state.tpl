@@ -15,8 +15,8 @@
 {{- include "hallmark.named" (list . "run" .Values.runs.secret) }}
 {{- end }}
 
-{{/* Mounts of a part: `list ROOT PART`. HEAD and index are the pod's own, of the commit that its image holds; all else of git is
-shared, so that runs outlive their pods. */}}
+{{/* Mounts of a part: `list ROOT PART`. HEAD and index are the pod's own, of the commit that its image holds; all else of git
+is shared, so that runs outlive their pods. */}}
 {{- define "hallmark.state.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {{ include "hallmark.state.mount" (index . 0) }}
@@ -85,41 +85,6 @@ root's. One brings the image's commit there, as in files/run.yaml. One brings th
 {{- end }}
 {{- end }}
 
-{{/* Which machines' keys a part signs with. The console holds nobody's key. */}}
-{{- define "hallmark.keys.table" -}}
-watch: [gate, ledger, modelSigning, scheduler]
-runner: [gate, ledger, modelSigning, vault, worker]
-console: []
-{{- end }}
-
-{{/* Whether a part sees other keys than those on the claim: `list ROOT PART`. "yes" or nothing. */}}
-{{- define "hallmark.keys.apart" -}}
-{{- if or (not (get (include "hallmark.keys.table" . | fromYaml) (index . 1))) (include "hallmark.keys.secrets" (index . 0)) }}yes{{ end }}
-{{- end }}
-
-{{/* Whether keys of machines are secrets: "yes" or nothing. */}}
-{{- define "hallmark.keys.secrets" -}}
-{{- if compact (values .Values.keys) }}yes{{ end }}
-{{- end }}
-
-{{/* Whether a part signs with keys out of secrets: `list ROOT PART`. "yes" or nothing. */}}
-{{- define "hallmark.keys.signs" -}}
-{{- if and (include "hallmark.keys.secrets" (index . 0)) (get (include "hallmark.keys.table" . | fromYaml) (index . 1)) }}yes{{ end }}
-{{- end }}
-
-{{/* Sources of a part's private keys: `list ROOT PART`. A secret's key is called as its file in `.hallmark/keys`. */}}
-{{- define "hallmark.keys.sources" -}}
-{{- $root := index . 0 }}
-{{- $sources := list }}
-{{- range get (include "hallmark.keys.table" . | fromYaml) (index . 1) }}
-{{- $file := kebabcase . }}
-{{- with get $root.Values.keys . }}
-{{- $sources = append $sources (dict "secret" (dict "name" . "items" (list (dict "key" $file "path" $file)))) }}
-{{- end }}
-{{- end }}
-{{- toJson $sources }}
-{{- end }}
-
 {{/* Variables without which a pod does not start: `list SECRET NAME…`. */}}
 {{- define "hallmark.required" -}}
 {{- $secret := first . }}
@@ -128,7 +93,7 @@ console: []
 {{- end }}
 {{- end }}
 
-{{/* Those of watch and runs. Without one of them a file of SQLite on the claim would take its place. */}}
+{{/* Required variables of watch and runs. Without one of them a file of SQLite on the claim would take its place. */}}
 {{- define "hallmark.run.required" -}}
 {{- $names := list "MLFLOW_TRACKING_URI" }}
 {{- if eq .Values.databases.ledger "postgres" }}{{ $names = append $names "HALLMARK_LEDGER_URL" }}{{ end }}
