@@ -16,6 +16,7 @@ from infra.console import server as console
 from infra.prefect import server
 from tests.checkouts import Checkouts
 from tests.helm import render
+from tests.infra.test_kubernetes import KEYS
 from tests.patience import patience
 from tests.tiny_project import ROOT
 
@@ -150,13 +151,20 @@ def mounts(project: Path) -> dict[str, Path]:
     }
 
 
+def with_keys(part: str, mounts: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Return mounts that show private keys of the part alone, and the public halves that environment `local` reads."""
+    own = mounts["/srv/hallmark/.hallmark"] / "keys"
+    for each in (*own.glob("*.pub"), *(own / name for name in KEYS.get(part, ()))):
+        shutil.copy(each, folder)
+    return mounts | {"/srv/hallmark/.hallmark/keys": folder}
+
+
 def test_the_console_shows_its_entrance_without_a_private_key(mounts: dict[str, Path], tmp_path: Path) -> None:
-    for public in (mounts["/srv/hallmark/.hallmark"] / "keys").glob("*.pub"):
-        shutil.copy(public, tmp_path)
-    at, shown = f"http://127.0.0.1:{console.DEFAULT_PORT}", mounts | {"/srv/hallmark/.hallmark/keys": tmp_path}
+    at, shown = f"http://127.0.0.1:{console.DEFAULT_PORT}", with_keys("console", mounts, tmp_path)
     assert answers("console", {}, [(f"{at}/sign-in", "")], shown) == [200, "probed"]
 
 
-def test_the_watch_watches(mounts: dict[str, Path]) -> None:
-    said, probed = answers("watch", {}, [], mounts, said="this process watches")
+def test_the_watch_watches_with_its_own_keys(mounts: dict[str, Path], tmp_path: Path) -> None:
+    shown = with_keys("watch", mounts, tmp_path)
+    said, probed = answers("watch", {}, [], shown, said="this process watches")
     assert "this process watches" in said and probed == "probed"
