@@ -1,6 +1,7 @@
 """Manifests that the Helm chart renders for each set of values, for tests."""
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,10 +17,14 @@ SETS: dict[str, tuple[str, ...]] = {
     "kueue": ("kueue",),
     "shared-disk": ("shared-disk",),
     "production": ("production",),
+    "sandbox": ("sandbox",),
+    "one node": ("one-node",),
     "all": ("gpu", "spot", "kueue", "production"),
     "all on a shared disk": ("spot", "shared-disk", "production"),
 }
 """Files of values in infra/kubernetes/examples, by name of the set; later files override earlier ones."""
+CLUSTERS = [name for name in SETS if name != "one node"]
+"""Sets of values with a Ray cluster."""
 Manifest = dict[str, Any]
 
 
@@ -29,9 +34,23 @@ def rendered(which: str) -> list[Manifest]:
 
 
 def manifests(which: str) -> list[Manifest]:
-    """Return the manifests of the chart, and the job of a flow run."""
+    """Return the manifests of the chart, and the job of a flow run: the chart's own, or that of files/run.yaml."""
+    documents = copy.deepcopy(rendered(which))
+    template = template_of(documents) or copy.deepcopy(shipped_template())
+    return [*documents, template["job_configuration"]["job_manifest"]]
+
+
+@cache
+def shipped_template() -> Manifest:
+    """Return the base job template that `hallmark deploy` makes of files/run.yaml."""
     pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
-    return [*copy.deepcopy(rendered(which)), base_job_template(pool)["job_configuration"]["job_manifest"]]
+    return base_job_template(pool)
+
+
+def template_of(documents: list[Manifest]) -> Manifest | None:
+    """Return the base job template that the chart's worker gives Prefect; None if `hallmark deploy` does."""
+    given = [each["data"]["job.json"] for each in of_kind(documents, "ConfigMap")]
+    return dict(json.loads(given[0])) if given else None
 
 
 def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
@@ -82,5 +101,5 @@ def spec_of(documents: list[Manifest], part: str = "training") -> Manifest:
 
 
 def training_policy(documents: list[Manifest]) -> Manifest:
-    (found,) = [p["spec"] for p in of_kind(documents, "NetworkPolicy") if p["metadata"]["name"] == "training"]
+    (found,) = [p["spec"] for p in of_kind(documents, "NetworkPolicy") if p["metadata"]["name"] == "hallmark-training"]
     return dict(found)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from tests.tiny_project import ROOT
 
@@ -52,9 +52,9 @@ def helm(*words: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nowhere", "PATH": ""})
 
 
-def render(*values: object) -> list[dict[str, Any]]:
+def render(*values: object, release: str = "hallmark") -> list[dict[str, Any]]:
     """Render the chart with files of values, later files overriding earlier ones, and return its documents."""
     files = [word for file in values for word in ("--values", file)]
-    done = helm("template", "hallmark", CHART, "--namespace", NAMESPACE, *files)
+    done = helm("template", release, CHART, "--namespace", NAMESPACE, *files)
     assert done.returncode == 0, done.stderr
-    return [document for document in YAML(typ="safe").load_all(done.stdout) if document]
+    return [document for document in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if document]

@@ -103,7 +103,7 @@ def run(
         named, ledger = sources.load_sources(governed.folder), shared.open_checkout().ledger
         for each in find_expected_failures(asked, named, ledger, governed, demo_approvals):
             shared.print_notice(str(each), as_json)
-        if why := sandbox.unavailable_reason():
+        if pool is None and (why := sandbox.unavailable_reason()):
             shared.print_notice(f"stages run without a sandbox, with all that you may do yourself: {why}", as_json)
         executed_by = _find_deployment(where, ledger, governed, pool)
         envelope = signed_requests.sign_request(checkout, ledger, governed, request)

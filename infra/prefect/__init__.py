@@ -12,6 +12,7 @@
     execute.py       process of one flow run of a work pool
     periodic.py      periodic work of a service
     watch_status.py  state of the watch, for `hallmark status` and `hallmark doctor`
+    watch_probe.py   probe of the watch's pod
     notify.py        notices to people: Prefect notification block, webhook or log
     logs.py          log lines of a run
     client.py        flow runs on the Prefect server: start, resume, cancel and state

@@ -60,6 +60,8 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
                 f"pool {name} was of type {existing.type} in Prefect",
                 *_synchronise_pool(client, ledger, name, pool),
             ]
+        if pool.has_job_of_chart:
+            wanted = existing.base_job_template
         if (existing.base_job_template, existing.concurrency_limit, existing.is_paused) != (
             wanted,
             pool.concurrency,
@@ -97,8 +99,11 @@ def base_job_template(pool: Pool) -> dict[str, Any]:
 
     The template has no variables. Clients of Prefect's API can therefore not change the command, image or environment
     by setting variables of a flow run.
+
+    A new pool whose job comes from the Helm chart has a command alone. No worker makes a job of that before the chart's
+    worker has given Prefect the job (infra/kubernetes/hallmark/templates/_run.tpl).
     """
-    if pool.type == "process":
+    if pool.type == "process" or pool.has_job_of_chart:
         return {"job_configuration": {"command": " ".join(FLOW_RUN_COMMAND)}, "variables": NO_VARIABLES}
     manifest = _substitute(yaml_text.parse_with_limits(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
     configuration = {

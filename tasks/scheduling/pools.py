@@ -19,15 +19,20 @@ class Pool(FrozenModel):
     runs do not count."""
     image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
     """Container image for `kubernetes`, pinned by its digest. It must contain Hallmark, and a clone of the project in
-    /srv/hallmark."""
+    /srv/hallmark. null if the worker of the Helm chart gives Prefect the job and its image (`runs.fromChart`)."""
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "hallmark"
     """Kubernetes namespace of the jobs, for `kubernetes`."""
 
     @model_validator(mode="after")
     def _image_is_for_kubernetes(self) -> Self:
-        if (self.type == "kubernetes") != (self.image is not None):
-            raise ValueError("expected an `image` for `type: kubernetes`, and for that alone")
+        if self.type == "process" and self.image is not None:
+            raise ValueError("expected an `image` for `type: kubernetes` alone")
         return self
+
+    @property
+    def has_job_of_chart(self) -> bool:
+        """Whether the worker of the Helm chart gives Prefect the pool's job, and `hallmark deploy` leaves it alone."""
+        return self.type == "kubernetes" and self.image is None
 
     @property
     def in_words(self) -> str:

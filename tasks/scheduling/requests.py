@@ -32,7 +32,7 @@ def request_signer(
             run_id=run, requested_by=requester, commit=commit, params=occasion.params, changes=occasion.changes,
             reason=occasion.reason, initiated_by=[declared] if declared else [],
         )  # fmt: skip
-        check_request(checkout, request)
+        check_request(checkout, request, on_other_machine=occasion.pool is not None)
         return OccasionRequest(request, signed_requests.sign_request(checkout, ledger, governance, request))
 
     return ask

@@ -1,6 +1,7 @@
 """The Helm chart as helm has it: it lints, renders, and refuses values that are wrong. No cluster was at hand."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from infra.console import server as console
+from tests.chart import SETS, Pod, manifests, pods
 from tests.helm import CHART, EXAMPLES, NAMESPACE, helm
 from tests.tiny_project import ROOT
 
@@ -22,6 +24,10 @@ def values() -> dict[str, Any]:
 def test_it_lints_with_its_own_values_and_with_those_of_each_example(file: Path | None) -> None:
     done = helm("lint", "--strict", CHART, *(["--values", file] if file else []))
     assert done.returncode == 0 and "0 chart(s) failed" in done.stdout, done.stdout + done.stderr
+
+
+def test_every_example_is_rendered_and_compared_with_the_schemas() -> None:
+    assert {name for names in SETS.values() for name in names} == {file.stem for file in VALUES}
 
 
 WRONG = {
@@ -91,14 +97,39 @@ def test_every_value_is_documented() -> None:
             assert above.startswith("#") or found[2] in ("origin", "queuePriority"), f"{line} has no comment"
 
 
+def test_the_guide_names_every_section_of_values() -> None:
+    guide = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+    assert not {key for key in values() if f"`{key}" not in guide}
+
+
 def test_notes_say_the_next_commands() -> None:
     done = helm("install", "hallmark", CHART, "--namespace", NAMESPACE, "--dry-run=client")
     assert done.returncode == 0, done.stderr
     notes = done.stdout.partition("NOTES:")[2]
     assert "exec deploy/hallmark-watch -- hallmark init" in notes
     assert f"port-forward deploy/hallmark-console {console.DEFAULT_PORT}" in notes
-    for secret in re.findall(r"[sS]ecret: (hallmark-[\w-]+)", (CHART / "values.yaml").read_text()):
-        assert secret in notes or secret == "hallmark-console-proxy", f"{secret} is not told of"
+
+
+def needed_by(pod: Pod) -> Iterator[str]:
+    """Yield the names of secrets and claims without which a pod does not start."""
+    for volume in pod.spec["volumes"]:
+        yield from (
+            source["secret"]["name"] for source in volume.get("projected", {}).get("sources", []) if "secret" in source
+        )
+        if "secret" in volume:
+            yield volume["secret"]["secretName"]
+        if "persistentVolumeClaim" in volume:
+            yield volume["persistentVolumeClaim"]["claimName"]
+    for container in pod.containers:
+        yield from (each["secretRef"]["name"] for each in container.get("envFrom", []))
+
+
+def test_notes_name_every_secret_and_claim_that_pods_need() -> None:
+    files = [word for name in SETS["production"] for word in ("--values", EXAMPLES / f"{name}.yaml")]
+    done = helm("install", "hallmark", CHART, "--namespace", NAMESPACE, "--dry-run=client", *files)
+    notes = done.stdout.partition("NOTES:")[2]
+    wanted = {name for pod in pods(manifests("production")) for name in needed_by(pod)}
+    assert len(wanted) > 10 and not {name for name in wanted if name not in notes}
 
 
 def test_ray_is_the_version_that_is_pinned() -> None:

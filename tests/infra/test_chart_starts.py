@@ -16,6 +16,7 @@ from infra.console import server as console
 from infra.prefect import server
 from tests.checkouts import Checkouts
 from tests.helm import render
+from tests.infra.test_kubernetes import KEYS
 from tests.patience import patience
 from tests.tiny_project import ROOT
 
@@ -25,7 +26,7 @@ pytestmark = [
 ]
 ASK = """
 import json, subprocess, sys, time, urllib.error, urllib.request
-command, asked, said = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
+command, asked, said, probe = json.loads(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3], json.loads(sys.argv[5])
 process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 def status(url, host):
@@ -37,15 +38,22 @@ def status(url, host):
     except OSError:
         return None
 
+def probes(command):
+    while (code := subprocess.run(command, capture_output=True).returncode) and time.monotonic() < until:
+        time.sleep(0.5)
+    return "probed" if code == 0 else 0
+
+until = time.monotonic() + float(sys.argv[4])
 if said:
     while said not in (line := process.stdout.readline()) and line:
         pass
     answers = [line]
 else:
-    until = time.monotonic() + float(sys.argv[4])
     while not status(*asked[0]) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.5)
     answers = [status(*each) for each in asked]
+if probe:
+    answers.append(probes(probe))
 process.kill()
 print(json.dumps(answers))
 if not all(answers):
@@ -82,15 +90,20 @@ def answers(
 
     With `said`, wait until it prints that instead.
 
-    `mounts`: paths that it may read; those named .git, .hallmark or db it may write as well."""
+    `mounts`: paths that it may read; those named .git, .hallmark or db it may write as well.
+
+    Returns:
+        The status of each answer, or the line; and `probed` if the component has a probe that is a command, which held.
+    """
     made = container(part)
-    given = {each["name"]: each["value"] for each in made["env"]} | secret
+    given = {each["name"]: each["value"] for each in made["env"] if "value" in each} | secret
+    probe = made["readinessProbe"].get("exec", {}).get("command", [])
     shut = ["bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001", "--unshare-net",
             "--unshare-pid", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/srv"]  # fmt: skip
     shown = ["--ro-bind", str(ROOT), str(ROOT)]  # it may lie below /tmp
     own = [word for to, path in mounts.items() for word in (_bind(to), str(path), to)]
     inside = [sys.executable, "-I", "-c", ASK, json.dumps(made["command"]), json.dumps(asked), said]
-    inside.append(str(patience(240)))
+    inside += [str(patience(240)), json.dumps(probe)]
     command = [*shut, "--tmpfs", "/tmp", *shown, *own, "--chdir", made["workingDir"], *inside]
     done = subprocess.run(
         command, capture_output=True, text=True,
@@ -138,11 +151,20 @@ def mounts(project: Path) -> dict[str, Path]:
     }
 
 
-def test_the_console_shows_its_entrance(mounts: dict[str, Path]) -> None:
-    at = f"http://127.0.0.1:{console.DEFAULT_PORT}"
-    assert answers("console", {}, [(f"{at}/sign-in", "")], mounts) == [200]
+def with_keys(part: str, mounts: dict[str, Path], folder: Path) -> dict[str, Path]:
+    """Return mounts that show private keys of the part alone, and the public halves that environment `local` reads."""
+    own = mounts["/srv/hallmark/.hallmark"] / "keys"
+    for each in (*own.glob("*.pub"), *(own / name for name in KEYS.get(part, ()))):
+        shutil.copy(each, folder)
+    return mounts | {"/srv/hallmark/.hallmark/keys": folder}
 
 
-def test_the_watch_watches(mounts: dict[str, Path]) -> None:
-    (said,) = answers("watch", {}, [], mounts, said="this process watches")
-    assert "this process watches" in said
+def test_the_console_shows_its_entrance_without_a_private_key(mounts: dict[str, Path], tmp_path: Path) -> None:
+    at, shown = f"http://127.0.0.1:{console.DEFAULT_PORT}", with_keys("console", mounts, tmp_path)
+    assert answers("console", {}, [(f"{at}/sign-in", "")], shown) == [200, "probed"]
+
+
+def test_the_watch_watches_with_its_own_keys(mounts: dict[str, Path], tmp_path: Path) -> None:
+    shown = with_keys("watch", mounts, tmp_path)
+    said, probed = answers("watch", {}, [], shown, said="this process watches")
+    assert "this process watches" in said and probed == "probed"

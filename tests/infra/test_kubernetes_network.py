@@ -10,7 +10,7 @@ from infra import mlflow_server
 from infra.prefect import server
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.cluster.connection import OBJECT_STORE_BYTES
-from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
+from tests.chart import CLUSTERS, SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
 from tests.helm import EXAMPLES
 from tests.infra.test_ray_cluster import ray_ports
 
@@ -43,7 +43,7 @@ def asked(policies: list[Manifest], rule: str, peers: str) -> dict[tuple[str, st
     return found
 
 
-@pytest.mark.parametrize("which", SETS)
+@pytest.mark.parametrize("which", CLUSTERS)
 def test_parts_reach_each_other_on_the_ports_that_the_code_uses(which: str) -> None:
     policies = of_kind(manifests(which), "NetworkPolicy")
     assert asked(policies, "ingress", "from") == asked(policies, "egress", "to") == WITHIN
@@ -53,17 +53,30 @@ def test_what_lies_outside_is_reached_by_the_parts_that_are_named() -> None:
     outside = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["outside"]
     autoscaled = of_kind(manifests("all"), "NetworkPolicy")
     for policy in autoscaled:
-        part = policy["metadata"]["name"]
+        part = policy["metadata"]["name"].removeprefix("hallmark-")
         ways = [(to["ipBlock"]["cidr"], each["ports"][0]["port"]) for each in policy["spec"].get("egress") or []
                 for to in each["to"] if "ipBlock" in to]  # fmt: skip
         assert ways == [(o["to"]["ipBlock"]["cidr"], o["port"]) for o in outside if part in o["for"]], part
-    assert {policy["metadata"]["name"] for policy in autoscaled} >= {part for o in outside for part in o["for"]}
+    assert {policy["metadata"]["name"] for policy in autoscaled} >= {
+        f"hallmark-{part}" for o in outside for part in o["for"]
+    }
+
+
+def test_prometheus_reaches_the_proxy_of_the_console_alone() -> None:
+    peer = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["metrics"]["from"]
+    found = [
+        (policy["metadata"]["name"], each["ports"])
+        for policy in of_kind(manifests("production"), "NetworkPolicy")
+        for each in policy["spec"].get("ingress") or []
+        if peer in each["from"]
+    ]
+    assert found == [("hallmark-console", [{"protocol": "TCP", "port": 8443}])]
 
 
 def test_people_reach_the_pages_alone() -> None:
     pages = YAML(typ="safe").load((EXAMPLES / "production.yaml").read_text())["network"]["pages"]
     open_to = {
-        policy["metadata"]["name"]: each["ports"][0]["port"]
+        policy["metadata"]["name"].removeprefix("hallmark-"): each["ports"][0]["port"]
         for policy in of_kind(manifests("production"), "NetworkPolicy")
         for each in policy["spec"].get("ingress") or []
         if pages in each["from"]
@@ -71,7 +84,7 @@ def test_people_reach_the_pages_alone() -> None:
     assert open_to == {"prefect": server.DEFAULT_PORT, "mlflow": mlflow_server.DEFAULT_PORT, "console": 8443}
 
 
-@pytest.mark.parametrize("which", SETS)
+@pytest.mark.parametrize("which", CLUSTERS)
 def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
     (cluster,) = of_kind(manifests(which), "RayCluster")
     ports = ray_ports()

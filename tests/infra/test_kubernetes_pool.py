@@ -36,6 +36,13 @@ def test_the_pod_is_bounded_and_has_no_token() -> None:
     assert (container["image"], container["command"]) == (IMAGE, FLOW_RUN_COMMAND)
 
 
+def test_a_pool_without_image_waits_for_the_job_of_the_chart() -> None:
+    """No worker makes a job of a command alone."""
+    pool = Pool(type="kubernetes")
+    assert pool.has_job_of_chart and not POOL.has_job_of_chart
+    assert base_job_template(pool)["job_configuration"] == {"command": " ".join(FLOW_RUN_COMMAND)}
+
+
 @pytest.mark.attack(rights="orchestrator", stopped="a pool's job template has no variable that a flow run could give")
 def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
     """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
@@ -48,9 +55,8 @@ def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("pools: {a: {type: kubernetes}}", "expected an `image`"),
         ("pools: {a: {type: kubernetes, image: 'hallmark:latest'}}", "pools.a.image"),
-        ("pools: {a: {image: 'x@sha256:%s'}}" % ("a" * 64), "for that alone"),
+        ("pools: {a: {image: 'x@sha256:%s'}}" % ("a" * 64), "for `type: kubernetes` alone"),
         ("pools: {A: {}}", "pools.A"),
         ("pools: {a: {concurrency: 0}}", "pools.a.concurrency"),
         ("schedules: {n: {every: 1h, pool: b}}\npools: {a: {}}", "n: there is no pool 'b'; there are a"),

@@ -58,7 +58,7 @@ def check_request(
         request: Request to check.
         governance: Function that returns the governance that applies, or raises HallmarkError.
         errors: Collector of errors.
-        on_other_machine: Whether another machine will execute the run and check its own hardware.
+        on_other_machine: Whether another machine will execute the run and check its own hardware and sandbox.
     """
     known = "requested_by" in request.model_fields_set or not errors.errors
     folder = checkout.root / (request.governance or Path("infra") / "governance")
@@ -163,8 +163,9 @@ def _check_approvals(
         require_adopted_declarations(named, suites, params, ledger, governed)
     with mistakes.collect():
         find_expected_failures(params, named, ledger, governed, asked.demo_approvals)
-    with mistakes.collect():
-        sandbox.uses_sandbox(governed.policy.environment)
+    if not elsewhere:
+        with mistakes.collect():
+            sandbox.uses_sandbox(governed.policy.environment)
     if gates and not governed.is_local:
         with mistakes.collect():
             judge_install.require_accepted_judge(governed.policy)

@@ -1,7 +1,40 @@
-{{/* Labels of a part's objects and pods, by its name. */}}
+{{/* Beginning of the names of all objects, so that two releases fit into one namespace: `name`, or else the release's. */}}
+{{- define "hallmark.name" -}}
+{{- $name := .Values.name | default .Release.Name }}
+{{- if gt (len $name) 40 }}
+{{- fail (printf "name: expected at most 40 characters, since Kubernetes lets a service have 63, got %s (%d)" $name (len $name)) }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
+{{/* Name of an object: `list ROOT PART`, or `list ROOT PART GIVEN`, where GIVEN is a value that counts unless it is empty. */}}
+{{- define "hallmark.named" -}}
+{{- $given := "" }}
+{{- if gt (len .) 2 }}{{ $given = index . 2 }}{{ end }}
+{{- $given | default (printf "%s-%s" (include "hallmark.name" (index . 0)) (index . 1)) }}
+{{- end }}
+
+{{/* The namespace of trainings. */}}
+{{- define "hallmark.training.namespace" -}}
+{{- include "hallmark.named" (list . "training" .Values.training.namespace) }}
+{{- end }}
+
+{{/* Labels by which a part's pods are selected: `list ROOT PART`. */}}
+{{- define "hallmark.selector" -}}
+app.kubernetes.io/name: {{ include "hallmark.named" . }}
+{{- end }}
+
+{{/* Labels of a part's objects and pods: `list ROOT PART`. */}}
 {{- define "hallmark.labels" -}}
-app.kubernetes.io/name: hallmark-{{ . }}
+{{ include "hallmark.selector" . }}
 app.kubernetes.io/part-of: hallmark
+{{- end }}
+
+{{/* Name, namespace and labels of an object of a part: `list ROOT PART`. */}}
+{{- define "hallmark.metadata" -}}
+name: {{ include "hallmark.named" . }}
+namespace: {{ (index . 0).Release.Namespace }}
+labels: {{- include "hallmark.labels" . | nindent 2 }}
 {{- end }}
 
 {{/* What holds of every pod: it is not root, and nobody to Kubernetes. */}}
@@ -16,7 +49,21 @@ securityContext:
   runAsUser: 10001
   runAsGroup: 10001
   fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch  # else each pod opens private keys on the claim to the group
   seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* The nodes on which a pod may be, from values with `nodeSelector`, `tolerations` and `priorityClass`. */}}
+{{- define "hallmark.nodes" -}}
+{{- with .priorityClass }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
 {{- end }}
 
 {{/* What holds of every container. */}}
@@ -24,6 +71,12 @@ securityContext:
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* What holds of a container that copies a few files before the others start. */}}
+{{- define "hallmark.small" -}}
+securityContext: {{- include "hallmark.shut" . | nindent 2 }}
+resources: {{- include "hallmark.resources" (dict "cpu" "100m" "memory" "64Mi" "disk" "64Mi") | nindent 2 }}
 {{- end }}
 
 {{/* Requests that are limits too, of `cpu`, `memory`, `disk` and, where there are any, `gpus`. */}}
@@ -34,24 +87,6 @@ capabilities: {drop: [ALL]}
 {{- end }}
 requests: {{ toJson $all }}
 limits: {{ toJson $all }}
-{{- end }}
-
-{{/* Mounts and volumes of a part that works in the checkout: `.hallmark/`, and git with the commits of all runs. */}}
-{{- define "hallmark.state.mounts" -}}
-- {name: tmp, mountPath: /tmp}
-- {name: state, mountPath: /srv/hallmark/.hallmark}
-- {name: state, mountPath: /srv/hallmark/.git, subPath: git}
-{{- end }}
-{{- define "hallmark.state.volumes" -}}
-- name: tmp
-  emptyDir: {sizeLimit: 1Gi}
-- name: state
-  persistentVolumeClaim: {claimName: hallmark-state}
-{{- end }}
-
-{{/* The container that puts the image's clone on the claim, once: as in files/run.yaml. */}}
-{{- define "hallmark.state.init" -}}
-- {{ (.Files.Get "files/run.yaml" | fromYaml).spec.template.spec.initContainers | first | merge (dict "image" .Values.image) | toJson }}
 {{- end }}
 
 {{/* The token of the pod's account, for the one container that mounts it. */}}

@@ -12,29 +12,22 @@ max-worker-port: "20999"
 object-store-memory: "268435456"
 {{- end }}
 
-{{/* The pod of a machine of the Ray cluster: `root`, its `group`, its `account`. It reaches no more than a stage does in its
+{{/* The pod of a machine of the Ray cluster: `root`, its `group`, and whether it `isHead`. It reaches no more than a stage does in its
 sandbox on one machine (docs/guides/security.md, "The pods of a cluster"). */}}
 {{- define "hallmark.ray.machine" -}}
 {{- $training := .root.Values.training }}
-{{- $isHead := eq .account "hallmark-training-head" }}
+{{- $part := list .root "training" }}
+{{- $isHead := .isHead }}
 {{- $notice := .group.noticeSeconds | default 120 }}
 metadata:
   labels:
-    {{- include "hallmark.labels" "training" | nindent 4 }}
+    {{- include "hallmark.labels" $part | nindent 4 }}
     app.kubernetes.io/component: {{ ternary "head" "worker" $isHead }}
 spec:
-  serviceAccountName: {{ .account }}
+  serviceAccountName: {{ include "hallmark.named" (list .root (ternary "training-head" "training" $isHead)) }}
   {{- include "hallmark.pod" .root | nindent 2 }}
   terminationGracePeriodSeconds: {{ ternary 30 $notice $isHead }}
-  {{- with $training.priorityClass }}
-  priorityClassName: {{ . }}
-  {{- end }}
-  {{- with .group.nodeSelector }}
-  nodeSelector: {{ toJson . }}
-  {{- end }}
-  {{- with .group.tolerations }}
-  tolerations: {{ toJson . }}
-  {{- end }}
+  {{- include "hallmark.nodes" (merge (dict "priorityClass" $training.priorityClass) .group) | nindent 2 }}
   containers:
     - name: ray
       image: {{ $training.image | default .root.Values.image }}
@@ -71,15 +64,15 @@ spec:
         {{- if and (eq $training.sharing "claim") (not $isHead) }}
         - name: state  # the base model of this run, to read
           mountPath: /srv/hallmark/.hallmark/runs/{{ $training.run }}/artefacts/base_model
-          subPathExpr: runs/$(HALLMARK_RUN)/artefacts/base_model
+          subPathExpr: {{ include "hallmark.on.claim" (list .root "runs/$(HALLMARK_RUN)/artefacts/base_model") }}
           readOnly: true
         - name: state  # its training rows as tokens, to read
           mountPath: /srv/hallmark/.hallmark/runs/{{ $training.run }}/artefacts/tokenise
-          subPathExpr: runs/$(HALLMARK_RUN)/artefacts/tokenise
+          subPathExpr: {{ include "hallmark.on.claim" (list .root "runs/$(HALLMARK_RUN)/artefacts/tokenise") }}
           readOnly: true
         - name: state  # checkpoints and trained weights, which the stage looks through
           mountPath: /srv/hallmark/.hallmark/checkpoints
-          subPath: checkpoints
+          subPath: {{ include "hallmark.on.claim" (list .root "checkpoints") }}
         {{- end }}
   volumes:
     - name: tmp
@@ -88,7 +81,7 @@ spec:
       emptyDir: {medium: Memory, sizeLimit: {{ .group.sharedMemory | default "4Gi" }}}
     {{- if and (eq $training.sharing "claim") (not $isHead) }}
     - name: state
-      persistentVolumeClaim: {claimName: hallmark-state}
+      persistentVolumeClaim: {claimName: {{ include "hallmark.claim" .root }}}
     {{- end }}
     {{- if and $isHead $training.autoscale }}
     - {{- include "hallmark.token.volume" .root | nindent 6 }}
