@@ -8,6 +8,7 @@ Read the files in this order:
     lineage.py            index of the records in a run's dataset
     promotion.py          comparison of the candidate with the champion, and promotion of the candidate
     lifecycle.py          start, journal and end of a run
+    flow_runs.py          names and tags of flow runs
     artifacts.py          Prefect artifacts, which show a run in Prefect's UI
     deployment_names.py   names of this checkout's deployments and work pools
     suspended_runs.py     resumption of suspended runs whose gate was decided

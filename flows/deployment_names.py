@@ -11,6 +11,8 @@ from tasks.ledger.ledger import Ledger
 from tasks.runs import installation
 
 FLOW_NAME = "retrain"
+TAGS = ["hallmark"]
+"""Tags of all deployments, which their flow runs get too."""
 
 
 def runner_deployment_name(root: Path) -> str:

@@ -9,6 +9,7 @@ from prefect import task
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
+from flows.flow_runs import tag_flow_run
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.escaping import escape_hidden, escape_logs
 from tasks.runs import abbreviated_ids, journal, run_entries
@@ -173,6 +174,8 @@ def resolve_run(request: RunRequest, envelope: Envelope | None) -> Run:
             )  # before it is recorded as resolved: from then on, other machines may fetch it
     run_entries.record_resolution(run.ledger(), run.layout, run.id)
     update_journal(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
+    if flow_run := current_flow_run():
+        tag_flow_run(flow_run, run)
     return run
 
 

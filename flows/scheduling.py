@@ -15,7 +15,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectException
 
-from flows import deployment_names
+from flows import deployment_names, flow_runs
 from flows.partial_work import PartialWork
 from tasks.core.errors import Unavailable
 from tasks.ledger import quick_check
@@ -185,6 +185,4 @@ def create_flow_run(client: SyncPrefectClient, root: Path, occasion: TakenOccasi
     asked = requests.read_request(occasion)
     name = deployment_names.full_deployment_name(root, Checkout(root).ledger, occasion.pool)
     deployment = client.read_deployment_by_name(name)
-    parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
-    made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=occasion.run)
-    return str(made.id)
+    return flow_runs.create_flow_run(client, deployment.id, asked.request, asked.envelope, occasion.run)

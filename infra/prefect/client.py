@@ -83,6 +83,8 @@ def create_flow_run(
     with connected_client(root, prefect) as client:
         from prefect.exceptions import ObjectNotFound
 
+        from flows import flow_runs
+
         deployment_name = deployment_name or deployment_names.full_runner_deployment_name(root)
         for _ in range(300):  # 60 s: a runner registers the deployment a few seconds after its start
             try:
@@ -99,11 +101,7 @@ def create_flow_run(
         else:
             where = f"{deployment_name} at {format_url(prefect.api)}"
             raise Unavailable(f"no runner serves {where}; see .hallmark/prefect/runner.log")
-        parameters = {"request": request.model_dump(mode="json"), "envelope": envelope}
-        made = client.create_flow_run_from_deployment(
-            deployment.id, parameters=parameters, idempotency_key=idempotency_key
-        )
-        return str(made.id)
+        return flow_runs.create_flow_run(client, deployment.id, request, envelope, idempotency_key)
 
 
 def resume_flow_run(root: Path, prefect: RunningPrefect, flow_run_id: str) -> bool:

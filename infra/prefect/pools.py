@@ -85,6 +85,7 @@ def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
         entrypoint="flows/retrain.py:retrain",  # required by Prefect, ignored by Hallmark's workers
         parameter_openapi_schema=parameter_schema(retrain).model_dump_for_openapi(),
         description="One governed run, from sources to release, on any machine of the pool.",
+        tags=deployment_names.TAGS,
     )
 
 

@@ -51,6 +51,7 @@ async def serve() -> None:
         retrain,
         deployment_names.runner_deployment_name(checkout_root()),
         description="One governed run, from sources to release.",
+        tags=deployment_names.TAGS,
     )
     orphans = await asyncio.to_thread(reschedule_orphans, checkout_root())
     for run_id in orphans:

@@ -126,8 +126,12 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
     made = {flow_run.parameters["request"]["run_id"]: flow_run for flow_run in flows.all()}
     assert len(flows.all()) == 2 and made.keys() == {left, scheduled}
+    assert {flow_run.name for flow_run in made.values()} == made.keys(), "a queued flow run is named by its run"
+    assert [flow_run.tags for flow_run in made.values()] == [["asked-by:scheduler"]] * 2
     for flow_run in made.values():
         flows.execute(flow_run)
+    for flow_run in flows.all():
+        assert {"use-case:tiny", "tier:limited"} <= set(flow_run.tags)
 
     reason = "trigger upstream: the export is there"
     known = status(project, left)

@@ -1,0 +1,48 @@
+"""Flow runs as Prefect's pages list them: named by their run, with tags to filter by."""
+
+from contextlib import suppress
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectException
+
+from tasks.runs.request import RunRequest
+from tasks.runs.requests.signed_requests import Envelope
+from tasks.runs.run import Run
+
+
+def create_flow_run(
+    client: SyncPrefectClient,
+    deployment: UUID,
+    request: RunRequest,
+    envelope: Envelope | None,
+    idempotency_key: str | None = None,
+) -> str:
+    """Create the flow run of a run request, and return its id in Prefect.
+
+    It has the run's id as its name from the beginning, also while it is queued. Calls with the same `idempotency_key`
+    return the same flow run.
+    """
+    made = client.create_flow_run_from_deployment(
+        deployment,
+        name=request.run_id,
+        parameters={"request": request.model_dump(mode="json"), "envelope": envelope},
+        tags=[f"asked-by:{request.requested_by}"],
+        idempotency_key=idempotency_key,
+    )
+    return str(made.id)
+
+
+def tag_flow_run(flow_run: FlowRun, run: Run) -> None:
+    """Add the use case and risk tier of its run to the tags of a flow run.
+
+    They are known once the run is resolved. A run goes on if Prefect does not take the tags.
+    """
+    use_case = run.params.use_case
+    added = {f"asked-by:{run.request.requested_by}", f"use-case:{use_case.name}", f"tier:{use_case.risk_tier}"}
+    if added <= set(flow_run.tags):
+        return
+    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run.id, tags=sorted(added.union(flow_run.tags)))
