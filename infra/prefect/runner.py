@@ -19,6 +19,7 @@ from flows.crashed_runs import record_deaths
 from flows.lifecycle import checkout_root
 from flows.retrain import retrain
 from flows.watch import reschedule_orphans
+from infra.logs.lines import RUN_ATTRIBUTE
 from infra.prefect import access
 from infra.prefect.periodic import run_periodically
 from infra.prefect.revival import CHECK_SECONDS, revive_dead
@@ -54,7 +55,7 @@ async def serve() -> None:
     )
     orphans = await asyncio.to_thread(reschedule_orphans, checkout_root())
     for run_id in orphans:
-        get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
+        get_logger("hallmark").warning("run %s goes on: its process was gone", run_id, extra={RUN_ATTRIBUTE: run_id})
     if REVIVED_OPTION in sys.argv:
         await asyncio.to_thread(record_deaths, checkout_root(), orphans)
     async with asyncio.TaskGroup() as group:

@@ -126,12 +126,16 @@ class Watch:
                 DECISION_POLL_SECONDS,
                 "goes on, its gate is decided",
                 SuspendedRuns(checkout_root(), self._pool_deployments).resume_decided,
+                results_are_runs=True,
             )
-            yield run_periodically(CRASH_CHECK_SECONDS, "goes on, its process had died", resume_crashed)
+            yield run_periodically(
+                CRASH_CHECK_SECONDS, "goes on, its process had died", resume_crashed, results_are_runs=True
+            )
             yield run_periodically(
                 POOL_CHECK_SECONDS,
                 "goes on, its machine was gone",
                 self.only_while_leader(pool_rescheduling.reschedule_abandoned),
+                results_are_runs=True,
             )
 
     def _pool_deployments(self) -> list[str]:

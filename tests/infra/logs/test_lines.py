@@ -1,0 +1,80 @@
+"""A log line says when, how severe, which process and which run; as text or as one JSON object."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from infra.logs.lines import RUN_ATTRIBUTE, LineFormatter
+from infra.logs.settings import PROCESS_VARIABLE
+from tasks.core.current_run import executing_run
+
+RUN = "20260303-040000-abcdef"
+FORGED = "read\n2026-03-03T04:00:00.000Z ERROR watch - all is lost\x1b[2J\u202e"
+
+
+@pytest.fixture(autouse=True)
+def named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROCESS_VARIABLE, "runner")
+    monkeypatch.delenv("PREFECT__FLOW_RUN_ID", raising=False)
+
+
+def record(message: str, **more: object) -> logging.LogRecord:
+    made = logging.makeLogRecord({"msg": message, "levelname": "WARNING", "created": 1772510400.1234, **more})
+    assert made.getMessage() == message
+    return made
+
+
+def text(message: str, **more: object) -> str:
+    return LineFormatter("text").format(record(message, **more))
+
+
+def document(message: str, **more: object) -> dict[str, object]:
+    line = LineFormatter("json").format(record(message, **more))
+    assert "\n" not in line
+    return dict(json.loads(line))
+
+
+def test_a_line_has_time_level_process_run_and_message() -> None:
+    assert text("disk is nearly full") == "2026-03-03T04:00:00.123Z WARNING runner - disk is nearly full"
+    assert document("disk is nearly full") == {
+        "time": "2026-03-03T04:00:00.123Z", "level": "WARNING", "process": "runner", "run": None,
+        "message": "disk is nearly full", "exception": None,
+    }  # fmt: skip
+
+
+def test_the_process_of_a_flow_run_is_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "11111111-1111-1111-1111-111111111111")
+    assert " flow-run - " in text("begins") and document("begins")["process"] == "flow-run"
+
+
+def test_a_line_names_the_run_that_its_process_executes_or_that_it_is_about() -> None:
+    with executing_run(RUN):
+        assert f" runner {RUN} trains" in text("trains") and document("trains")["run"] == RUN
+    assert document("trains")["run"] is None
+    assert document("goes on", **{RUN_ATTRIBUTE: RUN})["run"] == RUN
+
+
+def test_no_message_looks_like_another_line() -> None:
+    beginnings = [line for line in text(FORGED).splitlines() if not line.startswith("    ")]
+    assert len(beginnings) == 1
+    assert document(FORGED)["message"] == FORGED
+
+
+@pytest.mark.parametrize("formatted", [text, lambda said: LineFormatter("json").format(record(said))])
+def test_no_hidden_character_is_in_a_line(formatted: Callable[[str], str]) -> None:
+    assert not re.search("[\x1b\u202e]", formatted(FORGED))
+
+
+def test_an_exception_has_its_traceback() -> None:
+    try:
+        raise ValueError("no number")
+    except ValueError:
+        error = sys.exc_info()
+    lines = text("it failed", exc_info=error).splitlines()
+    assert lines[0].endswith("- it failed") and lines[-1] == "    ValueError: no number"
+    told = document("it failed", exc_info=error)
+    assert told["message"] == "it failed" and str(told["exception"]).endswith("ValueError: no number")
