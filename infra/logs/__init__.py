@@ -4,6 +4,7 @@
     lines.py          one log line: as text or as a JSON object
     rotation.py       log files of limited size, which several processes write
     handler.py        logging handler that writes lines to standard error, and rotates the file behind it
+    uncaught.py       log lines about uncaught exceptions and warnings
     configuration.py  logging configuration of Prefect, of uvicorn and of other processes
 
 A process in the background has its output in a file, a process in the foreground on the terminal or in the journal of

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from infra.logs.settings import LogFormat, process_name
+from infra.logs.settings import FLOW_RUN, LogFormat, process_name
 from tasks.core import current_run
 from tasks.core.escaping import escape_hidden, escaped_json
 
@@ -43,14 +43,25 @@ class LineFormatter(logging.Formatter):
         exception = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else None)
         if record.stack_info:
             exception = "\n".join(filter(None, (exception, self.formatStack(record.stack_info))))
+        task = getattr(record, "task_run_name", None)
         return LogLine(
             time=format_log_time(record.created),
             level=record.levelname,
             process=process_name(),
-            run=getattr(record, RUN_ATTRIBUTE, None) or current_run.current_run(),
-            message=record.getMessage(),
+            run=_run_of(record),
+            message=f"{task}: {record.getMessage()}" if task else record.getMessage(),
             exception=exception,
         )
+
+
+def _run_of(record: logging.LogRecord) -> str | None:
+    """Return the id of the run that a record is about.
+
+    In the process of a flow run, Prefect also logs before the run begins and after it ends. The flow run has the id of
+    its run as its name.
+    """
+    prefects = getattr(record, "flow_run_name", None) if process_name() == FLOW_RUN else None
+    return getattr(record, RUN_ATTRIBUTE, None) or current_run.current_run() or prefects
 
 
 def format_log_time(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Setting `HALLMARK_LOG_FORMAT`, and the variables by which a process learns its name and its log file."""
 
+import multiprocessing
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ processes that it starts; processes in the foreground have none."""
 FOREGROUND_VARIABLE = "HALLMARK_LOG_FOREGROUND"
 """Environment variable that is set if `hallmark up --foreground` has started the process. It writes to the standard
 error of that command then, and so do the processes that it starts."""
+
+FLOW_RUN = "flow-run"
+"""Name of the process of a flow run in its log lines."""
 
 LogFormat = Literal["text", "json"]
 
@@ -37,8 +41,13 @@ def log_format() -> LogFormat:
 
 
 def process_name() -> str:
-    """Return the name of this process in log lines; `flow-run` for one that Prefect started for a flow run."""
-    return "flow-run" if "PREFECT__FLOW_RUN_ID" in os.environ else os.environ.get(PROCESS_VARIABLE, "hallmark")
+    """Return the name of this process in log lines; FLOW_RUN for one that executes a flow run.
+
+    Prefect's runner starts these with `multiprocessing`, and the worker of a work pool with the id of the flow run.
+    """
+    name = os.environ.get(PROCESS_VARIABLE, "hallmark")
+    is_child_of_runner = name == "runner" and multiprocessing.parent_process() is not None
+    return FLOW_RUN if is_child_of_runner or "PREFECT__FLOW_RUN_ID" in os.environ else name
 
 
 def log_path() -> Path | None:

@@ -20,6 +20,7 @@ from flows.lifecycle import checkout_root
 from flows.retrain import retrain
 from flows.watch import reschedule_orphans
 from infra.logs.lines import RUN_ATTRIBUTE
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import access
 from infra.prefect.periodic import run_periodically
 from infra.prefect.revival import CHECK_SECONDS, revive_dead
@@ -100,5 +101,6 @@ def pass_on_bytecode_cache() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     pass_on_bytecode_cache()
     asyncio.run(serve())

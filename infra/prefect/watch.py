@@ -29,6 +29,7 @@ from flows.mlflow_updates import MlflowSync
 from flows.scheduling import OccasionHandler
 from flows.suspended_runs import SuspendedRuns
 from flows.watch import local_periodic_work, publish_heads, shared_periodic_work
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import notify
 from infra.prefect.periodic import run_periodically
 from infra.prefect.revival import CHECK_SECONDS, revive_dead
@@ -158,5 +159,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(main())

@@ -21,6 +21,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 
 from flows import deployment_names
 from flows.lifecycle import checkout_root
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
 from infra.processes import HALLMARK_PROCESS, isolated_python, wait_then_kill
@@ -99,4 +100,5 @@ def _kill_and_exit() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     asyncio.run(serve(sys.argv[1]))

@@ -1,5 +1,6 @@
 """A service in the foreground: it ends in order when it is told to, and with an error when its process died."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -41,7 +42,8 @@ except Unavailable as error:
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", psutil.Process]]:
     """Yield the process of the command, and that of its service."""
-    command = subprocess.Popen([sys.executable, "-c", SERVES, str(folder)], stderr=subprocess.PIPE, text=True)
+    with (folder / "stderr").open("w") as output:
+        command = subprocess.Popen([sys.executable, "-c", SERVES, str(folder)], stderr=output, text=True)
     with command:
         try:
             wait_until(lambda: local_server.find_running_server(folder), "the service to start", process=command)
@@ -53,35 +55,41 @@ def serving(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", psutil.Proc
             local_server.stop_server(folder)
 
 
-def ended(command: "subprocess.Popen[str]") -> str:
-    return command.communicate(timeout=patience(30))[1]
+def ended(command: "subprocess.Popen[str]", folder: Path) -> str:
+    """Return what the command wrote to standard error until its end."""
+    command.wait(timeout=patience(30))
+    return said(folder)
+
+
+def said(folder: Path) -> str:
+    return (folder / "stderr").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_service_in_order(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path) as (command, service):
         command.send_signal(number)
-        ended(command)
+        ended(command, tmp_path)
         assert command.returncode == 0 and not is_running(service) and not local_server.is_recorded(tmp_path)
 
 
 def test_its_processes_write_to_the_standard_error_of_the_command(tmp_path: Path) -> None:
     with serving(tmp_path) as (command, _):
-        assert command.stderr and command.stderr.readline() == "ready\n"
+        wait_until(lambda: said(tmp_path) == "ready\n", "the service's line", process=command, seconds=5)
     assert not (tmp_path / "one.log").exists()
 
 
 def test_a_service_that_dies_is_an_error(tmp_path: Path) -> None:
     with serving(tmp_path) as (command, service):
         service.kill()
-        assert "console has ended by itself" in ended(command)
+        assert "console has ended by itself" in ended(command, tmp_path)
         assert command.returncode == 1 and not local_server.is_recorded(tmp_path)
 
 
 def test_a_service_that_another_command_stops_is_none(tmp_path: Path) -> None:
     with serving(tmp_path) as (command, _):
         assert local_server.stop_server(tmp_path)
-        ended(command)
+        ended(command, tmp_path)
         assert command.returncode == 0
 
 
@@ -103,6 +111,7 @@ def test_a_wrong_form_of_log_lines_is_refused(
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).touch()
     monkeypatch.setenv(FORMAT_VARIABLE, "xml")
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("started"))
     told = hallmark(tmp_path, *command, code=2)
     assert "HALLMARK_LOG_FORMAT: expected `text` or `json`, got 'xml'" in told
     assert not [path for path in (tmp_path / ".hallmark").rglob("*") if path.is_file()]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import multiprocessing
 import re
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from infra.logs.lines import RUN_ATTRIBUTE, LineFormatter
-from infra.logs.settings import PROCESS_VARIABLE
+from infra.logs.settings import PROCESS_VARIABLE, process_name
 from tasks.core.current_run import executing_run
 
 RUN = "20260303-040000-abcdef"
@@ -49,6 +50,27 @@ def test_a_line_has_time_level_process_run_and_message() -> None:
 def test_the_process_of_a_flow_run_is_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "11111111-1111-1111-1111-111111111111")
     assert " flow-run - " in text("begins") and document("begins")["process"] == "flow-run"
+
+
+def test_the_child_of_a_runner_is_a_flow_run_and_that_of_another_process_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(multiprocessing, "parent_process", multiprocessing.current_process)
+    assert process_name() == "flow-run"
+    monkeypatch.setenv(PROCESS_VARIABLE, "watch")
+    assert process_name() == "watch"
+
+
+def test_what_prefect_logs_around_a_run_is_of_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runner, which logs about flow runs too, may know a flow run only by the name that Prefect has drawn."""
+    assert document("begins", flow_run_name="brave-mongoose")["run"] is None
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "11111111-1111-1111-1111-111111111111")
+    assert document("begins", flow_run_name=RUN)["run"] == RUN
+
+
+def test_a_line_of_a_task_names_it() -> None:
+    assert text("is done", task_run_name="train").endswith(" train: is done")
+    assert document("is done", task_run_name="train")["message"] == "train: is done"
 
 
 def test_a_line_names_the_run_that_its_process_executes_or_that_it_is_about() -> None:

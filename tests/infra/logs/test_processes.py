@@ -32,24 +32,37 @@ from prefect.logging import get_logger
 get_logger("hallmark").info("it begins")
 """
 
+FAILS = """
+import logging.config, threading, warnings
+from infra.logs.configuration import base_configuration
+from infra.logs.uncaught import log_uncaught_exceptions
+logging.config.dictConfig(base_configuration())
+log_uncaught_exceptions()
+def fail():
+    raise ValueError("no number")
+warnings.warn("it is old")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
 
 @pytest.fixture(autouse=True)
 def json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FORMAT_VARIABLE, "json")
 
 
-def log_of(folder: Path, name: str, code: str, environment: dict[str, str]) -> dict[str, object]:
-    """Return the only line that a process in the background writes to its log."""
+def log_of(folder: Path, name: str, code: str, environment: dict[str, str]) -> list[dict[str, object]]:
+    """Return the lines that a process in the background writes to its log."""
     process = processes.spawn_process(folder, name, ["-c", code], environment)
     psutil.Process(process.pid).wait(timeout=patience(60))
-    text = (folder / f"{name}.log").read_text()
-    assert text.count("\n") == 1, text
-    return dict(json.loads(text))
+    return [json.loads(line) for line in (folder / f"{name}.log").read_text().splitlines()]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is to outlive who starts it
 def test_a_process_in_the_background_says_its_name(tmp_path: Path) -> None:
-    line = log_of(tmp_path, "console", SAYS, dict(os.environ))
+    (line,) = log_of(tmp_path, "console", SAYS, dict(os.environ))
     assert (line["level"], line["process"], line["message"]) == ("WARNING", "console", "it begins")
 
 
@@ -57,8 +70,16 @@ def test_a_process_in_the_background_says_its_name(tmp_path: Path) -> None:
 def test_prefects_processes_log_in_the_same_form(tmp_path: Path) -> None:
     environment = access.client_environment(tmp_path, "http://127.0.0.1:1/api", is_own_server=False)
     folder = access.prefect_folder(tmp_path)
-    line = log_of(folder, "watch", PREFECT_SAYS, access.with_log_lines(tmp_path, environment))
+    (line,) = log_of(folder, "watch", PREFECT_SAYS, access.with_log_lines(tmp_path, environment))
     assert (line["level"], line["process"], line["message"]) == ("INFO", "watch", "it begins")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_ends_a_process_or_a_thread_is_a_line_too(tmp_path: Path) -> None:
+    warning, thread, process = log_of(tmp_path, "watch", FAILS, dict(os.environ))
+    assert warning["level"] == "WARNING" and "it is old" in str(warning["message"])
+    assert (thread["message"], process["message"]) == ("a thread ends: ValueError", "the process ends: ValueError")
+    assert all(str(line["exception"]).endswith("ValueError: no number") for line in (thread, process))
 
 
 def test_prefects_configuration_differs_from_its_own_in_the_form_of_lines_alone() -> None:

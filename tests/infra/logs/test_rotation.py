@@ -55,6 +55,8 @@ def test_a_log_takes_no_more_than_its_share_of_the_disk(tmp_path: Path) -> None:
     files = list(tmp_path.iterdir())
     assert {file.name for file in files} == {"runner.log", "runner.log.1", "runner.log.2", "runner.log.3"}
     assert max(file.stat().st_size for file in files) < 2500
+    newest = (tmp_path / "runner.log").read_text() + (tmp_path / "runner.log.1").read_text()
+    assert " says 199\n" in newest and " prints 199\n" in newest, "what is printed goes to the current file too"
 
 
 @pytest.fixture
