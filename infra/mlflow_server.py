@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra import local_server, ports
 from infra.local_server import RunningServer
-from infra.logs.configuration import base_configuration, write_configuration
+from infra.logs.configuration import base_configuration, configuration_path, write_configuration
 from infra.logs.settings import log_format
 from infra.prefect import access
 from infra.processes import spawn_process
@@ -78,12 +78,12 @@ def stop(root: Path) -> bool:
 
 def _start(root: Path, preferred_port: int, say: Callable[[str], None]) -> RunningServer:
     given = _prepare_environment(root)
-    logging = write_configuration(mlflow_folder(root), base_configuration())
+    write_configuration(mlflow_folder(root), base_configuration())
     mlflow_database.create_mlflow_tables(mlflow_mirror.registry_uri(root / ".hallmark"))
     for place in (preferred_port, 0):
         port = ports.free_port(place)
         if port is not None:
-            process = spawn_process(mlflow_folder(root), "mlflow", _command(root, port, logging), given)
+            process = spawn_process(mlflow_folder(root), "mlflow", _command(root, port), given)
             if local_server.wait_until_ready(process, port, "MLflow", mlflow_folder(root) / "mlflow.log", seconds=180):
                 up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
                 return local_server.write_state(mlflow_folder(root), up)
@@ -91,13 +91,14 @@ def _start(root: Path, preferred_port: int, say: Callable[[str], None]) -> Runni
     raise Unavailable("no free port on 127.0.0.1")
 
 
-def _command(root: Path, port: int, configuration: Path) -> list[str]:
+def _command(root: Path, port: int) -> list[str]:
     """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing files in the current folder."""
+    logging = shlex.quote(str(configuration_path(mlflow_folder(root))))
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", mlflow_mirror.registry_uri(root / ".hallmark"), "--no-serve-artifacts",
         "--default-artifact-root", str(mlflow_folder(root) / "artifacts"), "--uvicorn-opts",
-        f"--app-dir {sys.prefix} --log-config {shlex.quote(str(configuration))} --log-level warning",
+        f"--app-dir {sys.prefix} --log-config {logging} --log-level warning",
     ]  # fmt: skip
 
 

@@ -53,8 +53,12 @@ def prefect_configuration() -> dict[str, Any]:
     return base | {"handlers": base["handlers"] | senders, "loggers": loggers}
 
 
+def configuration_path(folder: Path) -> Path:
+    return folder / "logging.json"
+
+
 def write_configuration(folder: Path, configuration: dict[str, Any]) -> Path:
     """Write a configuration to `logging.json` in a folder, and return the path."""
-    path = folder / "logging.json"
+    path = configuration_path(folder)
     files.write_bytes(path, json.dumps(configuration, indent=2).encode())
     return path

@@ -6,14 +6,18 @@ import multiprocessing
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from flows.lifecycle import run_lifecycle
 from infra.logs.lines import RUN_ATTRIBUTE, LineFormatter
 from infra.logs.settings import PROCESS_VARIABLE, process_name
 from tasks.core.current_run import executing_run
+from tasks.runs.request import RunRequest
+from tests.checkouts import Checkouts
 
-RUN = "20260303-040000-abcdef"
+RUN = "20260303-040000-a1b2"
 FORGED = "read\n2026-03-03T04:00:00.000Z ERROR watch - all is lost\x1b[2J\u202e"
 
 
@@ -100,3 +104,12 @@ def test_an_exception_has_its_traceback() -> None:
     assert lines[0].endswith("- it failed") and lines[-1] == "    ValueError: no number"
     told = document("it failed", exc_info=error)
     assert told["message"] == "it failed" and str(told["exception"]).endswith("ValueError: no number")
+
+
+def test_a_process_that_executes_a_run_writes_lines_of_that_run(
+    tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALLMARK_ROOT", str(checkouts.ready(tmp_path / "project")))
+    with run_lifecycle(RunRequest(run_id=RUN, requested_by="ml-engineer"), None):
+        assert document("resolves its sources")["run"] == RUN
+    assert document("waits for the next")["run"] is None
