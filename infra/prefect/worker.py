@@ -12,11 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import psutil
+from prefect.logging import get_logger
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from flows import deployment_names
@@ -85,7 +85,7 @@ async def serve(pool: str) -> None:
         limit=DEFAULT_CONCURRENCY,
         heartbeat_interval_seconds=HEARTBEAT_SECONDS,
     )
-    await worker.start(printer=partial(print, flush=True))
+    await worker.start(printer=get_logger("hallmark").info)
 
 
 def _kill_and_exit() -> None:
