@@ -22,6 +22,7 @@ MOVED = ("flows", "infra", "tasks")
 SOURCE = "hallmark.source.tasks"
 DATA = ["*.yaml", "dashboard.json", "*.html", "*.css", "*.j2", "*.js", "*.svg", "*.txt", "README.md", "py.typed"]
 CHART = ["hallmark/*", "hallmark/*/*"]
+UNITS = ["*.service", "*.timer", "*.target", "*.env"]
 OWN_MODULE = re.compile(rb"(?:from\s+|import\s+|[fF]?[\"'])?(?=(?:%s)\b)" % b"|".join(each.encode() for each in MOVED))
 """Pattern of what comes before the name of an own module in an import statement or as a string."""
 
@@ -78,13 +79,14 @@ def describe_wheel() -> dict[str, Any]:
         "packages": [*found("hallmark"), *(f"hallmark.{each}" for each in found(*MOVED)),
                      *(f"hallmark.source.{each}" for each in found("tasks"))],
         "package_dir": {SOURCE: "tasks"} | {f"hallmark.{each}": each for each in MOVED},
-        "package_data": {"": DATA, "hallmark.infra.kubernetes": CHART},
+        "package_data": {"": DATA, "hallmark.infra.kubernetes": CHART, "hallmark.infra.systemd": UNITS},
         "cmdclass": {"build_py": BuildPy},
     }  # fmt: skip
 
 
 def describe_editable() -> dict[str, Any]:
-    return {"packages": found("hallmark", *MOVED), "package_data": {"": DATA, "infra.kubernetes": CHART}}
+    data = {"": DATA, "infra.kubernetes": CHART, "infra.systemd": UNITS}
+    return {"packages": found("hallmark", *MOVED), "package_data": data}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from flows.flow_runs import tag_flow_run
+from tasks.core.current_run import executing_run
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.escaping import escape_hidden, escape_logs
 from tasks.runs import abbreviated_ids, journal, run_entries
@@ -78,7 +79,7 @@ def run_lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[Ru
     flow_run = current_flow_run()
     run = run_id_of_flow_run(flow_run) if flow_run else request.run_id or new_run_id()
     asked = request.model_copy(update={"run_id": run})
-    with hold_run_lock(state_folder(), run), _hold_lease(run):
+    with executing_run(run), hold_run_lock(state_folder(), run), _hold_lease(run):
         if works_for_pool():
             _fetch_run(run, asked.commit)
         _require_same_request(asked, envelope)

@@ -8,6 +8,7 @@ record_lookup.py    datasets, runs and releases that contain a record or a perso
 formats.py          type and JSON schema of every signed or digested document
 processes.py        start and end of processes that outlive a command
 local_server.py     start and end of a server on loopback
+foreground.py       one service in the foreground, for systemd
 ports.py            free and bound ports on loopback
 loopback.py         loopback addresses without a proxy
 mlflow_server.py    MLflow server of this checkout
@@ -18,9 +19,11 @@ containers/         container image
 docs/               reference pages that are generated from the code
 doctor/             checks of `hallmark doctor`
 kubernetes/         Helm chart
+logs/               log lines of Hallmark's own processes, and files of limited size for them
 metrics/            metrics for Prometheus, with a dashboard and alerting rules
 prefect/            Prefect's server, runner, worker and watch
 ray/                Ray cluster without Kubernetes
+systemd/            units and timers for systemd
 
 The policy, people, sources and expectation suites of the sample use case are in governance/.
 """

@@ -4,20 +4,24 @@ The process of the server is named in `up.json` in its folder. If the checkout i
 ignored.
 """
 
+import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from infra import ports
+from infra.logs.settings import FOREGROUND_VARIABLE
 from infra.processes import Process, end_process
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
+from tasks.core.machine import locks
 
 START_TIMEOUT_SECONDS = 60
 """Maximum time in seconds from the start of a server to its first response."""
@@ -48,13 +52,29 @@ def write_state(folder: Path, up: RunningServer) -> RunningServer:
     return up
 
 
+def is_recorded(folder: Path) -> bool:
+    """Return whether a server was started in this folder and not stopped. It may have ended since.
+
+    Waits for a command that stops the server.
+    """
+    with _hold_lock(folder):
+        return (folder / "up.json").exists()
+
+
 def stop_server(folder: Path) -> bool:
     """Stop the server that was started in this folder, and return whether it was running."""
-    up = find_running_server(folder)
-    if up is not None:
-        end_process(up.process)
-    (folder / "up.json").unlink(missing_ok=True)
-    return up is not None
+    if not (folder / "up.json").exists():
+        return False
+    with _hold_lock(folder):
+        up = find_running_server(folder)
+        if up is not None:
+            end_process(up.process)
+        (folder / "up.json").unlink(missing_ok=True)
+        return up is not None
+
+
+def _hold_lock(folder: Path) -> AbstractContextManager[None]:
+    return locks.hold_exclusive_lock(folder / "up.lock", "another command starts or stops this server")
 
 
 def wait_until_ready(
@@ -86,7 +106,8 @@ def wait_until_ready(
         end_process(process)
     elif ports.free_port(port) is None:
         return False
-    raise Unavailable(f"{server_name} does not answer; its log is {log_path}")
+    why = "the lines before say why" if FOREGROUND_VARIABLE in os.environ else f"its log is {log_path}"
+    raise Unavailable(f"{server_name} does not answer; {why}")
 
 
 def _responds(port: int) -> bool:

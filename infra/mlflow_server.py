@@ -8,12 +8,15 @@ There is a single user, who can read everything and change nothing (tracking_acc
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from infra import local_server, ports
 from infra.local_server import RunningServer
+from infra.logs.configuration import base_configuration, configuration_path, write_configuration
+from infra.logs.settings import log_format
 from infra.prefect import access
 from infra.processes import spawn_process
 from tasks.core import files
@@ -58,9 +61,10 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer | None:
 
     Raises:
         Unavailable: The server does not start. The message names its log.
-        InputError: The port setting is invalid.
+        InputError: The port setting or the form of log lines is invalid.
     """
     wanted = _preferred_port()
+    log_format()
     if wanted is None or os.environ.get(EXTERNAL_SERVER_VARIABLE):
         return None
     mlflow_folder(root).mkdir(parents=True, exist_ok=True)
@@ -74,6 +78,7 @@ def stop(root: Path) -> bool:
 
 def _start(root: Path, preferred_port: int, say: Callable[[str], None]) -> RunningServer:
     given = _prepare_environment(root)
+    write_configuration(mlflow_folder(root), base_configuration())
     mlflow_database.create_mlflow_tables(mlflow_mirror.registry_uri(root / ".hallmark"))
     for place in (preferred_port, 0):
         port = ports.free_port(place)
@@ -88,10 +93,12 @@ def _start(root: Path, preferred_port: int, say: Callable[[str], None]) -> Runni
 
 def _command(root: Path, port: int) -> list[str]:
     """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing files in the current folder."""
+    logging = shlex.quote(str(configuration_path(mlflow_folder(root))))
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--backend-store-uri", mlflow_mirror.registry_uri(root / ".hallmark"), "--no-serve-artifacts",
-        "--default-artifact-root", str(mlflow_folder(root) / "artifacts"), "--uvicorn-opts", f"--app-dir {sys.prefix}",
+        "--default-artifact-root", str(mlflow_folder(root) / "artifacts"), "--uvicorn-opts",
+        f"--app-dir {sys.prefix} --log-config {logging} --log-level warning",
     ]  # fmt: skip
 
 
@@ -116,6 +123,7 @@ def _prepare_environment(root: Path) -> dict[str, str]:
         "MLFLOW_FLASK_SERVER_SECRET_KEY": files.sha256_bytes(f"forms {password}".encode()),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_CONFIGURE_LOGGING": "false",
         "DO_NOT_TRACK": "1",
     }
 

@@ -2,13 +2,17 @@
 
 import contextlib
 import math
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import psutil
 
+from infra.logs import rotation
+from infra.logs.settings import FOREGROUND_VARIABLE, process_variables
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.machine.processes import find_running_process, is_running
@@ -77,22 +81,31 @@ def isolated_python(*words: str) -> list[str]:
     return [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *words]
 
 
-def spawn_process(folder: Path, log_name: str, command: list[str], environment: dict[str, str]) -> Process:
+def spawn_process(folder: Path, name: str, command: list[str], environment: dict[str, str]) -> Process:
     """Start a process that outlives this command, in a separate session.
 
-    It is started in `folder`, and its output is written to `NAME.log` there. The folder must not contain files from
-    git, because Prefect reads settings from prefect.toml, pyproject.toml and .env in the current folder. The process
-    and the flow runs that it starts import only installed code, compiled from its sources. They import neither other
-    modules of the checkout nor bytecode files next to a source file.
+    It is started in `folder`, and its output is written to `NAME.log` there. Below `hallmark up --foreground`, its
+    output goes to standard error instead. The folder must not contain files from git, because Prefect reads settings
+    from prefect.toml, pyproject.toml and .env in the current folder. The process and the flow runs that it starts
+    import only installed code, compiled from its sources. They import neither other modules of the checkout nor
+    bytecode files next to a source file.
     """
-    with (folder / f"{log_name}.log").open("ab") as log:
+    path = None if FOREGROUND_VARIABLE in environment else folder / f"{name}.log"
+    with _open_output(path) as output:
         process = subprocess.Popen(
             isolated_python(*command),
-            cwd=folder, env=isolated_environment(environment), umask=files.STATE_UMASK, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            cwd=folder, env=isolated_environment(process_variables(name, path, environment)), umask=files.STATE_UMASK,
+            start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     process.returncode = 0  # prevents Python's warning that the process still runs
     return Process.from_pid(process.pid)
+
+
+def _open_output(path: Path | None) -> IO[bytes]:
+    if path is None:
+        return os.fdopen(os.dup(rotation.STDERR), "wb")
+    rotation.rotate_if_full(path)
+    return path.open("ab")
 
 
 def end_process(process: Process) -> None:

@@ -25,6 +25,8 @@ def status(as_json: shared.Json = False) -> None:
         return
     up = server.find(root)
     console.print(f"Prefect: {up.ui_url if up else 'not up (hallmark up)'}")
+    if up:
+        console.print(f"logs: {up.log_place}", markup=False, highlight=False)
     console.print(f"watch: {watch_status.read_watch_status(root).description}", markup=False, highlight=False)
     _print_runs(run_list.list_runs(root / ".hallmark", limit=MAX_SHOWN_RUNS))
 

@@ -2,25 +2,47 @@
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from flows import deployment_names
-from infra import local_server, mlflow_server
+from infra import foreground, local_server, mlflow_server
 from infra.cli.shared import checkout_root, console
 from infra.console import server as pages
+from infra.foreground import Controls
+from infra.logs.settings import log_format
 from infra.prefect import server
 from tasks.core.errors import HallmarkError, InputError
 from tasks.sources import sources
 
 
-def up() -> None:
+class Service(StrEnum):
+    PREFECT = "prefect"
+    CONSOLE = "console"
+    MLFLOW = "mlflow"
+
+
+def up(
+    service: Annotated[
+        Service | None,
+        typer.Option("--foreground", help="Start only this service, and stay until it is stopped, for systemd."),
+    ] = None,
+) -> None:
     """Start Prefect with its runner, the watch, the web console and MLflow on loopback.
 
-    Services that are already running are left alone.
+    Services that are already running are left alone. With --foreground, the logs go to standard error, and SIGTERM or
+    Ctrl-C stops the service as `hallmark down` does. Service `prefect` includes the runner and the watch.
 
     Example: hallmark up
     """
     where = checkout_root()
+    log_format()
+    if service:
+        foreground.run_in_foreground(service, _service_controls(service, where))
+        return
     console.print("starting what is not up yet …")
     before = mlflow_server.find(where)
     with ThreadPoolExecutor(1) as executor:
@@ -54,3 +76,26 @@ def _source_variables(root: Path) -> set[str]:
         return sources.find_location_variables(sources.load_sources(root / "infra" / "governance").sources)
     except InputError:
         return set()
+
+
+def _service_controls(service: Service, root: Path) -> Controls:
+    match service:
+        case Service.PREFECT:
+            return Controls(
+                start=lambda: server.start(root, console.print),
+                stop=lambda: server.stop(root),
+                is_working=lambda: server.is_working(root),
+                is_recorded=lambda: server.is_recorded(root),
+            )
+        case Service.CONSOLE:
+            return foreground.local_controls(pages.console_folder(root), lambda: pages.start(root, console.print))
+        case Service.MLFLOW:
+            return foreground.local_controls(mlflow_server.mlflow_folder(root), lambda: _start_mlflow(root))
+
+
+def _start_mlflow(root: Path) -> None:
+    if mlflow_server.start(root, console.print) is None:
+        raise InputError(
+            f"MLflow is not started here: {mlflow_server.PORT_VARIABLE} is off, or "
+            f"{mlflow_server.EXTERNAL_SERVER_VARIABLE} names a server"
+        )

@@ -5,6 +5,7 @@ import sys
 
 from infra.cli import shared
 from infra.cli.shared import checkout_root, console
+from infra.logs.settings import log_format, process_variables
 from infra.prefect import access, notify, server
 from infra.processes import HALLMARK_PROCESS, isolated_python
 from tasks.runs.environment import isolated_environment
@@ -21,14 +22,14 @@ def watch() -> None:
     """
     where = checkout_root()
     notify.configured_destination()
+    log_format()
     shared.open_checkout().ledger.close()  # report problems with the ledger here, and not only in a log
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:
         console.print("no Prefect server is up here: runs that are suspended on this machine wait until `hallmark up`")
-    given = isolated_environment(
-        access.client_environment(where, api, is_own_server=up is not None and up.server is not None)
-    )
+    environment = access.client_environment(where, api, is_own_server=up is not None and up.server is not None)
+    given = isolated_environment(process_variables("watch", None, access.with_log_lines(where, environment)))
     if not api:
         del given["PREFECT_API_URL"]
     console.print("watching; end it with Ctrl-C")

@@ -10,6 +10,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import checkout_root, console
+from infra.logs.settings import log_format, process_variables
 from infra.prefect import access, client, pools, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import HALLMARK_PROCESS, Process, isolated_python
@@ -35,6 +36,7 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     Example: hallmark work gpu
     """
     where = checkout_root()
+    log_format()
     here = shared.open_checkout()
     declared = _declared_pools(here, pool)
     api, own = _server_api(where)
@@ -46,9 +48,9 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
             console.print(line, markup=False, highlight=False)
     for line in _missing_for_takeover(where):
         console.print(f"note: {line}", markup=False, highlight=False)
-    given = isolated_environment(
-        access.client_environment(where, api, is_own_server=own) | {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS}
-    )
+    environment = access.client_environment(where, api, is_own_server=own)
+    environment |= {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS}
+    given = isolated_environment(process_variables("worker", None, access.with_log_lines(where, environment)))
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
     os.chdir(access.prefect_folder(where))  # Prefect reads settings from the current folder

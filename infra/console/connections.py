@@ -88,7 +88,8 @@ def uvicorn_config(app: FastAPI, port: int, behind_proxy: bool) -> uvicorn.Confi
     other machines.
     """
     return uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False,
+        app, host="127.0.0.1", port=port, log_level="warning", log_config=None, access_log=False,
+        server_header=False,
         http=LimitedConnection,
         ws="none", proxy_headers=behind_proxy, forwarded_allow_ips="127.0.0.1", limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -12,10 +12,10 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from infra.console.context import ConsoleContext, NotSignedIn, path_and_query
 from infra.console.rate_limits import TooManyRequests
+from infra.logs.settings import log_path
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.escaping import escape_hidden, escaped_json
 
-LOG_PATH = ".hallmark/console/console.log"
 STATUS_BY_ERROR: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
 
 
@@ -48,7 +48,8 @@ def add_error_handlers(app: FastAPI, context: ConsoleContext) -> None:
 
     @app.exception_handler(Exception)
     async def unknown(request: Request, error: Exception) -> Response:
-        return wrong(request, 500, f"the console failed ({type(error).__name__}); its log says where: {LOG_PATH}")
+        place = ".hallmark/console/console.log" if log_path() else "standard error of the console"
+        return wrong(request, 500, f"the console failed ({type(error).__name__}); its log says where: {place}")
 
     @app.exception_handler(HTTPException)
     async def no_page(request: Request, error: HTTPException) -> Response:

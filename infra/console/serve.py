@@ -1,5 +1,6 @@
 """Entry point of the console's process: `python -I -m hallmark.process infra.console.serve ROOT ORIGIN PORT`."""
 
+import logging.config
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from infra.console.app import application
 from infra.console.connections import uvicorn_config
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.site import Site
+from infra.logs.configuration import base_configuration
+from infra.logs.uncaught import log_uncaught_exceptions
 from tasks.core import files
 from tasks.core.escaping import escape_logs
 from tasks.trust.passkey import LOCALHOST
@@ -24,6 +27,8 @@ def main(root: str, origin: str, port: str) -> None:
     """
     os.umask(files.STATE_UMASK)
     escape_logs()
+    log_uncaught_exceptions()
+    logging.config.dictConfig(base_configuration())
     place = urlsplit(origin)
     app = application(Site(Path(root), origin), sign_in_methods())
     sockets = ports.bind_loopback(int(port), for_localhost=place.hostname == LOCALHOST)

@@ -10,6 +10,7 @@ from infra.console.accounts import Accounts
 from infra.console.database import open_database
 from infra.console.oidc.settings import ISSUER_VARIABLE, sign_in_methods
 from infra.local_server import RunningServer
+from infra.logs.settings import log_format
 from infra.processes import HALLMARK_PROCESS, spawn_process
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
@@ -48,6 +49,7 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
         InputError: A setting is invalid, or the console runs at a URL other than the configured one.
         Refused: Nobody could sign in.
     """
+    log_format()
     console_folder(root).mkdir(parents=True, exist_ok=True)
     with locks.hold_exclusive_lock(console_folder(root) / "up.lock", "another command starts the console"):
         up = find(root)

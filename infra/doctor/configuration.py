@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.doctor.finding import Finding
+from infra.logs.settings import FILE_VARIABLE, FOREGROUND_VARIABLE, PROCESS_VARIABLE, log_format
 from infra.prefect import notify
 from tasks.core import graph
 from tasks.core.params import params
@@ -26,9 +27,11 @@ VARIABLE_PREFIX = "HALLMARK_"
 KNOWN_VARIABLES = {variable.name for variable in (*RUNNER_VARIABLES, *COMMAND_VARIABLES)}
 MINIMUM_BY_VARIABLE = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
 """Minimum value of each environment variable that holds a whole number."""
-INTERNAL_VARIABLES = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
-"""Known environment variables that are not settings. Hallmark sets the first two in the environment of processes that
-it starts. The last one is read by tests and examples."""
+INTERNAL_VARIABLES = {
+    "HALLMARK_STARTED_BY", "HALLMARK_POOLED", PROCESS_VARIABLE, FILE_VARIABLE, FOREGROUND_VARIABLE, "HALLMARK_SHARED",
+}  # fmt: skip
+"""Known environment variables that are not settings. Hallmark sets all but the last one in the environment of processes
+that it starts. The last one is read by tests and examples."""
 
 
 def check_variables(_: Path) -> Iterator[Finding]:
@@ -50,6 +53,7 @@ def check_variables(_: Path) -> Iterator[Finding]:
                 f"{name}: expected a number of at least {least}, got {value!r}", f"set {name} to a number, or unset it"
             )
     notify.configured_destination()
+    log_format()
     given = sorted(name for name in os.environ if name in KNOWN_VARIABLES)
     yield Finding(f"set: {', '.join(given)}" if given else "all as they come")
 

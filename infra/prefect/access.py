@@ -10,8 +10,10 @@ For an external server (PREFECT_API_URL), the user's own PREFECT_API_AUTH_STRING
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
+from infra.logs.configuration import prefect_configuration, write_configuration
 from tasks.core import files
 from tasks.core.errors import InputError
 
@@ -83,3 +85,12 @@ def server_environment(root: Path, api: str) -> dict[str, str]:
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),
     }
+
+
+def with_log_lines(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process of Prefect that logs in Hallmark's form, not in Prefect's.
+
+    Commands, which use Prefect's client as well, print what they have to say themselves.
+    """
+    path = write_configuration(prefect_folder(root), prefect_configuration())
+    return {**environment, "PREFECT_LOGGING_CONFIG_PATH": str(path)}

@@ -96,11 +96,11 @@ def create_flow_run(
                         f"Prefect has no deployment {deployment_name}; `hallmark deploy` makes it"
                     ) from None
                 if not prefect.runner.is_alive():
-                    raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
+                    raise Unavailable(f"the runner ended; look at {prefect.log_place}") from None
                 time.sleep(0.2)
         else:
             where = f"{deployment_name} at {format_url(prefect.api)}"
-            raise Unavailable(f"no runner serves {where}; see .hallmark/prefect/runner.log")
+            raise Unavailable(f"no runner serves {where}; see {prefect.log_place}")
         return flow_runs.create_flow_run(client, deployment.id, request, envelope, idempotency_key)
 
 

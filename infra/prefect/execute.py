@@ -13,11 +13,13 @@ from prefect.flow_engine import run_flow
 
 from flows import lifecycle
 from flows.retrain import retrain
+from infra.logs.uncaught import log_uncaught_exceptions
 from tasks.core.escaping import escape_logs
 
 
 def main() -> None:
     escape_logs()
+    log_uncaught_exceptions()
     os.environ[lifecycle.POOL_VARIABLE] = "1"
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))

@@ -8,12 +8,16 @@ from prefect.logging import get_logger
 
 from flows.lifecycle import checkout_root
 from flows.partial_work import PartialFailure
+from infra.logs.lines import RUN_ATTRIBUTE
 
 
-async def run_periodically(seconds: float, work_name: str, work: Callable[[Path], list[str]]) -> None:
+async def run_periodically(
+    seconds: float, work_name: str, work: Callable[[Path], list[str]], results_are_runs: bool = False
+) -> None:
     """Call `work` with the checkout's root every `seconds`, and log its results and errors.
 
-    The loop continues after an error.
+    The loop continues after an error. `results_are_runs` says whether each result is the id of a run. The log line is
+    then one of that run.
     """
     log, problems = get_logger("hallmark"), set[str]()
     while True:
@@ -25,7 +29,7 @@ async def run_periodically(seconds: float, work_name: str, work: Callable[[Path]
         except Exception as error:
             done, failed = [], [str(error)]
         for line in done:
-            log.info("%s: %s", work_name, line)
+            log.info("%s: %s", work_name, line, extra={RUN_ATTRIBUTE: line} if results_are_runs else None)
         for reason in failed:
             if reason not in problems:  # logged at the first of several equal failures only
                 log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", work_name), reason, seconds)

@@ -19,6 +19,8 @@ from flows.crashed_runs import record_deaths
 from flows.lifecycle import checkout_root
 from flows.retrain import retrain
 from flows.watch import reschedule_orphans
+from infra.logs.lines import RUN_ATTRIBUTE
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import access
 from infra.prefect.periodic import run_periodically
 from infra.prefect.revival import CHECK_SECONDS, revive_dead
@@ -55,7 +57,7 @@ async def serve() -> None:
     )
     orphans = await asyncio.to_thread(reschedule_orphans, checkout_root())
     for run_id in orphans:
-        get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
+        get_logger("hallmark").warning("run %s goes on: its process was gone", run_id, extra={RUN_ATTRIBUTE: run_id})
     if REVIVED_OPTION in sys.argv:
         await asyncio.to_thread(record_deaths, checkout_root(), orphans)
     async with asyncio.TaskGroup() as group:
@@ -100,5 +102,6 @@ def pass_on_bytecode_cache() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     pass_on_bytecode_cache()
     asyncio.run(serve())

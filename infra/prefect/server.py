@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from infra import local_server, ports
+from infra.logs.settings import FOREGROUND_VARIABLE, log_format
 from infra.prefect import access, notify
 from infra.prefect.ending import end_runners
 from infra.prefect.settings import EnvironmentDigests
@@ -43,10 +44,16 @@ class RunningPrefect(FrozenModel):
     watch: Process | None = None
     """Process of the watch; None if an earlier version of Hallmark started the runner. In that version, the runner was
     also the watch."""
+    foreground: bool = False
+    """Whether `hallmark up --foreground` has started the processes, which then log to its standard error."""
     settings: EnvironmentDigests = EnvironmentDigests()
     hallmark: str | None = None
     """SHA-256 of the Hallmark installation that the runner executes; null for an editable install, because its code can
     change at any time."""
+
+    @property
+    def log_place(self) -> str:
+        return "standard error of `hallmark up --foreground`" if self.foreground else ".hallmark/prefect/*.log"
 
     @property
     def ui_url(self) -> str:
@@ -77,10 +84,11 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
 
     Raises:
         Unavailable: A process does not start. The message names its log.
-        InputError: HALLMARK_NOTIFY is invalid, or the running runner uses different settings or a different Hallmark
-            installation from this command, so that runs would not use this command's.
+        InputError: HALLMARK_NOTIFY or HALLMARK_LOG_FORMAT is invalid. Or the running runner uses different settings or
+            a different Hallmark installation from this command, so that runs would not use this command's.
     """
     notify.configured_destination()
+    log_format()
     with locks.hold_exclusive_lock(_lock_path(root), "another command starts Prefect"):
         up = find(root)
         if up is None:
@@ -96,6 +104,20 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
             "then this command again; runs in progress go on by themselves"
         )
     return _ensure_watch(root, up)
+
+
+def is_working(root: Path) -> bool:
+    """Return whether the server is running, and the runner or the watch, which start each other again."""
+    up, own = _read_state(root), access.prefect_folder(root)
+    if up is None or (up.server and not up.server.was_started_in(own)):
+        return False
+    return any(process and process.was_started_in(own) for process in (up.runner, up.watch))
+
+
+def is_recorded(root: Path) -> bool:
+    """Return whether `start` was called and `stop` was not. Waits for a command that starts or stops Prefect."""
+    with locks.hold_exclusive_lock(_lock_path(root), "another command starts or stops Prefect"):
+        return _read_state(root) is not None
 
 
 def find_dead(root: Path) -> list[str]:
@@ -164,7 +186,13 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
     return _write_state(
         root,
         RunningPrefect(
-            api=api, server=server, runner=runner, watch=watch, settings=settings, hallmark=_installed_digest()
+            api=api,
+            server=server,
+            runner=runner,
+            watch=watch,
+            foreground=FOREGROUND_VARIABLE in os.environ,
+            settings=settings,
+            hallmark=_installed_digest(),
         ),
     )
 
@@ -174,7 +202,7 @@ def _start_runner(root: Path, api: str, own: bool, *options: str) -> Process:
         access.prefect_folder(root),
         "runner",
         [*HALLMARK_PROCESS, "infra.prefect.runner", *options],
-        access.client_environment(root, api, own),
+        access.with_log_lines(root, access.client_environment(root, api, own)),
     )
 
 
@@ -183,7 +211,7 @@ def _start_watch(root: Path, api: str, own: bool) -> Process:
         access.prefect_folder(root),
         "watch",
         [*HALLMARK_PROCESS, "infra.prefect.watch"],
-        access.client_environment(root, api, own),
+        access.with_log_lines(root, access.client_environment(root, api, own)),
     )
 
 
@@ -247,7 +275,8 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
             command = [*HALLMARK_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            server = spawn_process(access.prefect_folder(root), "server", command, access.server_environment(root, api))
+            given = access.with_log_lines(root, access.server_environment(root, api))
+            server = spawn_process(access.prefect_folder(root), "server", command, given)
             log, is_up = access.prefect_folder(root) / "server.log", partial(ports.prefect_responds, api)
             if local_server.wait_until_ready(
                 server, port, f"the Prefect server at {api}", log, START_TIMEOUT_SECONDS, is_up

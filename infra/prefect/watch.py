@@ -29,6 +29,7 @@ from flows.mlflow_updates import MlflowSync
 from flows.scheduling import OccasionHandler
 from flows.suspended_runs import SuspendedRuns
 from flows.watch import local_periodic_work, publish_heads, shared_periodic_work
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import notify
 from infra.prefect.periodic import run_periodically
 from infra.prefect.revival import CHECK_SECONDS, revive_dead
@@ -126,12 +127,16 @@ class Watch:
                 DECISION_POLL_SECONDS,
                 "goes on, its gate is decided",
                 SuspendedRuns(checkout_root(), self._pool_deployments).resume_decided,
+                results_are_runs=True,
             )
-            yield run_periodically(CRASH_CHECK_SECONDS, "goes on, its process had died", resume_crashed)
+            yield run_periodically(
+                CRASH_CHECK_SECONDS, "goes on, its process had died", resume_crashed, results_are_runs=True
+            )
             yield run_periodically(
                 POOL_CHECK_SECONDS,
                 "goes on, its machine was gone",
                 self.only_while_leader(pool_rescheduling.reschedule_abandoned),
+                results_are_runs=True,
             )
 
     def _pool_deployments(self) -> list[str]:
@@ -154,5 +159,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(main())

@@ -12,15 +12,16 @@ import signal
 import socket
 import subprocess
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import psutil
+from prefect.logging import get_logger
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from flows import deployment_names
 from flows.lifecycle import checkout_root
+from infra.logs.uncaught import log_uncaught_exceptions
 from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
 from infra.processes import HALLMARK_PROCESS, isolated_python, wait_then_kill
@@ -84,7 +85,7 @@ async def serve(pool: str) -> None:
         limit=DEFAULT_CONCURRENCY,
         heartbeat_interval_seconds=HEARTBEAT_SECONDS,
     )
-    await worker.start(printer=partial(print, flush=True))
+    await worker.start(printer=get_logger("hallmark").info)
 
 
 def _kill_and_exit() -> None:
@@ -99,4 +100,5 @@ def _kill_and_exit() -> None:
 
 if __name__ == "__main__":
     escape_logs()
+    log_uncaught_exceptions()
     asyncio.run(serve(sys.argv[1]))

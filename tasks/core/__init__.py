@@ -23,6 +23,7 @@ params/             schema of params.yaml, one file for each section
 facts.py            metrics and measurements that stages report and gates check
 fact_names.py       names of metrics and measurements, as policies use them
 progress.py         progress lines of a stage
+current_run.py      run that this process executes, for its log lines
 payload/            documents that describe a release and are part of it
 json_text.py        JSON parsers of different strictness, and canonical JSON
 """

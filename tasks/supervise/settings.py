@@ -100,6 +100,12 @@ COMMAND_VARIABLES = (
         "`~/.cache/hallmark/training`",
         is_path=True,
     ),
+    Variable(
+        "HALLMARK_LOG_FORMAT",
+        "form of [log lines](../guides/platform-engineer.md#logs): `text`, or `json` for one JSON object a line; a "
+        "process keeps that of its start",
+        "`text`",
+    ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(
         "HALLMARK_CONSOLE_ORIGIN",

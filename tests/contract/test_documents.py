@@ -251,6 +251,9 @@ INTERNAL = {
     "HALLMARK_VAULT",
     "HALLMARK_VAULT_SOCKET",
     "HALLMARK_POOLED",
+    "HALLMARK_LOG_PROCESS",
+    "HALLMARK_LOG_FILE",
+    "HALLMARK_LOG_FOREGROUND",
     "HALLMARK_TRAINING",
 }
 """What a process says to one that it starts, and beginnings of names."""
