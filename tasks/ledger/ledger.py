@@ -382,7 +382,7 @@ def ledger_engine(state: Path) -> "Engine":
         return database.postgres_engine(
             database.parse_postgres_url(configured, LEDGER_URL_VARIABLE), TREE.name, ADVISORY_LOCK
         )
-    return database.sqlite_engine(state / DATABASE_FILE, keep_open=True)
+    return database.sqlite_engine(state / DATABASE_FILE)
 
 
 def ledger_exists(state: Path) -> bool:

@@ -247,3 +247,17 @@ def test_a_postgres_that_is_away_is_unavailable_and_its_password_stays_secret(
         open_ledger(tmp_path)
     assert "s3cret" not in str(caught.value)
     assert not (tmp_path / "ledger.db").exists()
+
+
+def test_ledgers_of_one_file_share_an_engine_and_each_is_closed_on_its_own(tmp_path: Path) -> None:
+    first, second = open_ledger(tmp_path / "state"), open_ledger(tmp_path / "state")
+    first.append("a", "x", {})
+    first.close()
+    assert second.append("b", "x", {}).seq == 2
+    second.close()
+    replaced, other = tmp_path / "state" / "ledger.db", open_ledger(tmp_path / "other")
+    other.append("c", "x", {})
+    other.close()
+    replaced.unlink()
+    (tmp_path / "other" / "ledger.db").rename(replaced)
+    assert [entry.kind for entry in open_ledger(tmp_path / "state").entries()] == ["c"], "the file that is there now"

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ SET_TIMEOUTS_SQL = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
 JUST_CONNECTED = "hallmark_just_connected"
 """Key in the pool's record of a connection, present until the connection's first use."""
+MAX_SQLITE_ENGINES = 32
+"""Maximum number of SQLite files whose engines a process keeps."""
 _postgres_engines: dict[str, tuple[URL, Engine]] = {}
 """Address and engine of each Postgres database that this process uses, by the table that writers lock."""
 _engines_lock = threading.Lock()
@@ -55,12 +57,10 @@ TEXT_DECODER = partial(str, encoding="utf-8", errors="surrogateescape")
 reject them. Only a manual change can write such bytes."""
 
 
-def sqlite_engine(path: Path, keep_open: bool = False) -> Engine:
-    """Return an engine for a SQLite file. The file is created if it does not exist.
+def sqlite_engine(path: Path) -> Engine:
+    """Return the engine of this process for a SQLite file. The file is created if it does not exist.
 
-    Args:
-        path: Path of the file.
-        keep_open: Whether to keep one connection open until `dispose()`, which halves the duration of a transaction.
+    The engine has no connections between transactions. It is shared because it caches compiled statements.
 
     Raises:
         Unavailable: The folder of the file cannot be created.
@@ -69,9 +69,13 @@ def sqlite_engine(path: Path, keep_open: bool = False) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"{path.parent}: this folder cannot be made ({error.strerror}); make it writable") from None
+    return _cached_sqlite_engine(path)
+
+
+@lru_cache(MAX_SQLITE_ENGINES)
+def _cached_sqlite_engine(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
-    idle_connections: list[sqlite3.Connection] = []
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
@@ -80,13 +84,6 @@ def sqlite_engine(path: Path, keep_open: bool = False) -> Engine:
         _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # committed transactions survive a power cut
         connection.text_factory = TEXT_DECODER
-        if keep_open and not idle_connections:
-            idle_connections.append(_open_idle_connection(path))
-
-    @event.listens_for(engine, "engine_disposed")
-    def _close_idle_connections(_: Engine) -> None:
-        while idle_connections:
-            idle_connections.pop().close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -222,8 +219,8 @@ def _enable_wal(connection: Any) -> None:
             time.sleep(0.01)
 
 
-def _open_idle_connection(path: Path) -> sqlite3.Connection:
-    """Open a connection that stays idle until the engine is disposed.
+def open_idle_connection(path: Path) -> sqlite3.Connection:
+    """Open a connection to a SQLite file that stays idle, which halves the duration of transactions meanwhile.
 
     Each transaction opens and closes its own connection. When the last connection is closed, SQLite writes the log back
     to the file and flushes it to disk. An idle connection avoids this.
