@@ -22,8 +22,8 @@ def create_flow_run(
 ) -> str:
     """Create the flow run of a run request, and return its id in Prefect.
 
-    It has the run's id as its name from the beginning, also while it is queued. Calls with the same `idempotency_key`
-    return the same flow run.
+    The name of the flow run is the run's id from the start, even while it is queued. Calls with the same
+    `idempotency_key` return the same flow run.
     """
     made = client.create_flow_run_from_deployment(
         deployment,
@@ -36,9 +36,9 @@ def create_flow_run(
 
 
 def tag_flow_run(flow_run: FlowRun, run: Run) -> None:
-    """Add the use case and risk tier of its run to the tags of a flow run.
+    """Tag a flow run with the use case and the risk tier of its run, which are known once the run is resolved.
 
-    They are known once the run is resolved. A run goes on if Prefect does not take the tags.
+    If Prefect rejects the tags, the run continues.
     """
     use_case = run.params.use_case
     added = {f"asked-by:{run.request.requested_by}", f"use-case:{use_case.name}", f"tier:{use_case.risk_tier}"}

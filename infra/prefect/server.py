@@ -179,6 +179,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
         if not ports.prefect_responds(api, seconds=60):
             raise Unavailable(f"the Prefect server at {format_url(api)} (PREFECT_API_URL) does not answer")
     else:
+        say("starting the Prefect server, the runner and the watch")
         server, api = _start_server(root, say)
     runner = _start_runner(root, api, server is not None)
     watch = _start_watch(root, api, server is not None)

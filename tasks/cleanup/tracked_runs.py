@@ -18,7 +18,8 @@ IDS_PER_COMMAND = 500
 def delete_tracked_runs(root: Path, cleaned: Collection[str]) -> int:
     """Delete the records of runs in MLflow, and return their number.
 
-    In a tracking server of somebody else, the runs are marked as deleted, and `mlflow gc` of its owner removes them.
+    On a tracking server that somebody else runs, they are only marked as deleted. Its owner removes them with `mlflow
+    gc`.
 
     Args:
         root: Root folder of the checkout.

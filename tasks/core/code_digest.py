@@ -37,7 +37,7 @@ class SourceTree:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()
         self.read_file = cache(_read_file)
         self.file_digest = cache(self._file_digest)
         self.imported_files = cache(self._imported_files)
@@ -49,7 +49,7 @@ class SourceTree:
         return f"{self.root}/{module.replace('.', '/')}.py"
 
     def folders_of(self, path: str) -> Iterator[str]:
-        """Yield the folders above a file, up to but without the root."""
+        """Yield the folders above a file, up to, but not including, the root."""
         while len(path := os.path.dirname(path)) > len(str(self.root)):
             yield path
 
@@ -72,7 +72,7 @@ class SourceTree:
         for entry in os.scandir(folder):
             if entry.is_dir() and entry.name != "__pycache__" and not os.path.exists(f"{entry.path}/__init__.py"):
                 found += [str(inner) for inner in Path(entry.path).rglob("*") if inner.is_file()]
-            elif entry.is_file() and not entry.name.endswith((".py", ".pyc")):
+            elif entry.is_file() and os.path.splitext(entry.name)[1] not in (".py", ".pyc"):
                 found.append(entry.path)
         return found
 
@@ -168,7 +168,10 @@ def _imported_modules(source: bytes) -> frozenset[str]:
 
 
 def _module_pattern(text: ast.JoinedStr) -> str:
-    """Return the module names that a computed one can be, with one dot for each sequence of dots, as files have it."""
+    """Return a pattern for the module names that an f-string can produce.
+
+    Consecutive dots are merged into one, since `tasks..a` is imported from the same file as `tasks.a`.
+    """
     name = "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in text.values)
     return re.sub(r"\.+", ".", name)
 

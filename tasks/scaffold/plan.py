@@ -282,7 +282,7 @@ def _find_requester(governance: Governance, tier: str, owner: str) -> str:
 
 
 def _find_business_owner(governance: Governance, tier: str, owner: str) -> str:
-    """Return a person who can decide at the evaluation gate, as business owner; the data owner if there is none."""
+    """Return the business owner: a person who can decide at the evaluation gate, or else the data owner."""
     gate = governance.policy.tier(tier).gates.get("evaluation")
     roles = {role.role for role in gate.decisions} if gate else set()
     able = [

@@ -33,7 +33,7 @@ HELPER = 'def clean(row):\n    """Clean."""\n    return row\n'
 def root(tmp_path: Path) -> Path:
     for name, text in {
         "tasks/stages/join.py": MODULE, "tasks/core/helper.py": HELPER, "tasks/stages/words.txt": "a\n",
-        "tasks/stages/other.py": "x = 1\n", "tasks/stages/__init__.py": '"""A tour."""\n',
+        "tasks/stages/.py": "b\n", "tasks/stages/other.py": "x = 1\n", "tasks/stages/__init__.py": '"""A tour."""\n',
         "tasks/stages/looks/page.html": "<p>", "tasks/stages/room/__init__.py": '"""Another."""\n',
         "tasks/stages/room/more.txt": "not ours\n",
     }.items():  # fmt: skip
@@ -51,9 +51,14 @@ def names(root: Path) -> list[str]:
 
 def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> None:
     assert names(root) == [
-        "tasks/core/helper.py", "tasks/stages/__init__.py", "tasks/stages/join.py", "tasks/stages/looks/page.html",
-        "tasks/stages/words.txt",
+        "tasks/core/helper.py", "tasks/stages/.py", "tasks/stages/__init__.py", "tasks/stages/join.py",
+        "tasks/stages/looks/page.html", "tasks/stages/words.txt",
     ]  # fmt: skip
+
+
+def test_digests_do_not_depend_on_how_the_root_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert code_digest.stage_digest(Path(), "clean") == code_digest.stage_digest(Path.cwd(), "clean")
 
 
 def test_every_module_that_a_computed_name_may_stand_for_is_code(root: Path) -> None:

@@ -31,12 +31,12 @@ def verify(
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Verify files, gates, decisions and signatures of a release, dossier or export, using only its folder.
+    """Verify files, gates, decisions and signatures of a release, dossier or export.
 
     For a dossier, the command also verifies its signature, and each ledger entry against its proof. For an export, it
-    verifies the signed statement, and the digest of every file. With --root it
-    works on any machine and needs nothing but the folder. The exit code is 1 if the folder is invalid, 3 if it is
-    incomplete, and 2 if the folder or the root does not exist.
+    verifies the signed statement, and the digest of every file. The root key is the one that this checkout trusts, or
+    the one of --root. With --root, the command needs only the folder and works on any machine. The exit code is 1 if
+    the folder is invalid, 3 if it is incomplete, and 2 if the folder or the root does not exist.
 
     Example: hallmark releases verify support-triage-1 --root SHA256:dTMJHKLwDWSNEi81aap+xlRbD1nSaFXpP+b7HZkPkUE
     """

@@ -220,7 +220,7 @@ def _enable_wal(connection: Any) -> None:
 
 
 def open_idle_connection(path: Path) -> sqlite3.Connection:
-    """Open a connection to a SQLite file that stays idle, which halves the duration of transactions meanwhile.
+    """Open a connection to a SQLite file, and leave it idle. While it is open, transactions take half as long.
 
     Each transaction opens and closes its own connection. When the last connection is closed, SQLite writes the log back
     to the file and flushes it to disk. An idle connection avoids this.

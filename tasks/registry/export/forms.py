@@ -13,12 +13,12 @@ UNTRIED: dict[Form, list[str]] = {"adapter": ["vLLM"], "merged": ["vLLM"], "gguf
 
 
 def choose_form(wish: Wish, source: ExportSource) -> Form:
-    """Return the form of an export.
+    """Return the form of an export: an adapter or a whole model.
 
-    On a hub, an adapter needs a base model that is on a hub, too. Every other release goes there as one whole model.
+    For a hub, it is an adapter only if the base model is on a hub, too.
 
     Raises:
-        InputError: An adapter is wanted, and the release is a whole model.
+        InputError: An adapter was requested, but the release is a whole model.
     """
     if wish == "hub":
         return "adapter" if source.base and source.params.base_model.hub else "merged"

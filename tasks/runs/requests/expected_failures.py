@@ -71,7 +71,7 @@ def find_expected_failures(
 
 
 def find_unreachable_row_counts(data: Data, tier: Tier) -> Iterator[ExpectedFailure]:
-    """Yield the checks that ask for more rows than the parameters keep."""
+    """Yield the checks that require more rows than a run with these parameters can have."""
     for gate, rules in tier.gates.items():
         for check in rules.checks:
             key = ROW_LIMITS.get(check.fact)

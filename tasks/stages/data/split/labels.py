@@ -57,7 +57,7 @@ def read_label_numbers(path: Path, settings: Evaluation) -> Positions:
     return np.concatenate(parts)
 
 
-def find_untrained(label_numbers: Positions, train: Positions, test: Positions) -> Positions:
+def find_rows_with_unseen_label(label_numbers: Positions, train: Positions, test: Positions) -> Positions:
     """Return the positions of the test records whose label no training record has."""
     unknown = ~np.isin(label_numbers[test], label_numbers[train]) & (label_numbers[test] != NO_LABEL_NUMBER)
     return test[unknown]

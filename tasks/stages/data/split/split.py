@@ -159,7 +159,7 @@ def divide_records(records: SplitRecords, data: Data, label_numbers: Positions |
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         positions = np.flatnonzero(sides.partition_masks[side])
         if side == TEST and label_numbers is not None:
-            untrained = labels.find_untrained(label_numbers, kept[TRAIN], positions)
+            untrained = labels.find_rows_with_unseen_label(label_numbers, kept[TRAIN], positions)
             positions = np.setdiff1d(positions, untrained, assume_unique=True)
             why = "no training record has its label"
             removed.append(_removed_table(records, untrained, LABEL_NOT_TRAINED_RULE, why))

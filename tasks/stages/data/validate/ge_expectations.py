@@ -23,7 +23,7 @@ KeptCategories = Mapping[str, list[str]]
 
 
 def is_about_source_rows(expectation: Expectation) -> bool:
-    """Return whether an expectation is about the outcomes of source rows rather than the remaining records."""
+    """Return whether an expectation is about what became of the source rows, and not about the remaining records."""
     return expectation.kwargs.get("column") == outcomes.OUTCOME_COLUMN
 
 
