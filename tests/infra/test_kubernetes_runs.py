@@ -81,7 +81,7 @@ def test_every_pod_pulls_with_the_secret() -> None:
     done = helm("template", "hallmark", CHART, "--set", f"{GIVEN},runs.fromChart=true,pullSecret=registry")
     assert done.returncode == 0, done.stderr
     # Of the chart's five parts, the head and the machines of Ray, and in the job, which is JSON in a string.
-    assert done.stdout.count("imagePullSecrets: [{name: registry}]") == 7
+    assert done.stdout.count('imagePullSecrets: [{name: "registry"}]') == 7
     assert re.search(r'imagePullSecrets\\": \[\\n *\{\\n *\\"name\\": \\"registry\\"', done.stdout)
 
 
