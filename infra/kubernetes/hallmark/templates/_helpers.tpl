@@ -5,7 +5,7 @@
 {{- fail (printf "name: expected at most 40 characters, since Kubernetes lets a service have 63, got %s (%d)" $name (len $name)) }}
 {{- end }}
 {{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}
-{{- fail (printf "name: expected a name of small letters, digits and hyphens that begins with a letter, got %q; give another one as `name`" $name) }}
+{{- fail (printf "name: expected lower-case letters, digits and - in a name that begins with a letter, got %q; give another one as `name`" $name) }}
 {{- end }}
 {{- $name }}
 {{- end }}

@@ -8,6 +8,7 @@ metadata:
   generateName: {{ include "hallmark.named" (list . "run") }}-
   namespace: {{ .Release.Namespace | quote }}
   labels: {{- include "hallmark.labels" $part | nindent 4 }}
+  annotations: {hallmark/job-from: chart}  # `hallmark deploy` then refuses a pool with an image
 spec:
   backoffLimit: 0
   ttlSecondsAfterFinished: 3600
