@@ -13,7 +13,7 @@ from tasks.core.own_packages import installed_module_name
 CONSOLE = "console"
 PREFECT_LEVEL, SERVER_LEVEL = "${PREFECT_LOGGING_LEVEL}", "${PREFECT_SERVER_LOGGING_LEVEL}"
 """Placeholders that Prefect replaces by its settings."""
-SENDERS = {"api": "APILogHandler", "worker_api": "WorkerAPILogHandler"}
+PREFECT_SERVER_HANDLERS = {"api": "APILogHandler", "worker_api": "WorkerAPILogHandler"}
 """Classes of Prefect's logging handlers that send log lines to its server, by name of the handler."""
 
 
@@ -36,7 +36,10 @@ def prefect_configuration() -> dict[str, Any]:
     two handlers send the log lines of flow runs and of workers to Prefect's server, whose pages show them.
     """
     base = base_configuration()
-    senders = {name: {"level": 0, "class": f"prefect.logging.handlers.{kind}"} for name, kind in SENDERS.items()}
+    senders = {
+        name: {"level": 0, "class": f"prefect.logging.handlers.{kind}"}
+        for name, kind in PREFECT_SERVER_HANDLERS.items()
+    }
     loggers: dict[str, Any] = {
         "prefect": {"level": PREFECT_LEVEL},
         "prefect.extra": {"level": PREFECT_LEVEL, "handlers": ["api"], "propagate": False},

@@ -24,7 +24,7 @@ class LogHandler(logging.Handler):
         try:
             content = f"{self.format(record)}\n".encode(errors="backslashreplace")
             if self._path:
-                rotation.follow(self._path)
+                rotation.rotate_and_reopen(self._path)
             _write(content)
         except Exception:
             self.handleError(record)

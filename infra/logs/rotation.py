@@ -2,8 +2,8 @@
 
 A full file is renamed, and never copied or truncated. So no line is lost, whenever a process is interrupted, and a
 process that still has the renamed file open writes to that. Each process looks at each line whether its output is still
-the current file, and goes over to that otherwise (`follow`). This includes what libraries and the interpreter print,
-because standard output and error themselves lead to the file.
+the current file, and goes over to that otherwise (`rotate_and_reopen`). This includes what libraries and the
+interpreter print, because standard output and error themselves lead to the file.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ KEPT_FILES = 3
 STDOUT, STDERR = 1, 2
 
 
-def follow(path: Path) -> None:
+def rotate_and_reopen(path: Path) -> None:
     """Rotate the log file if it is full, and redirect standard error and standard output to the current file.
 
     Does nothing if standard error is not a file, but for example a pipe.
@@ -40,10 +40,10 @@ def rotate_if_full(path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         opened = os.fstat(file.fileno())
         if opened.st_size >= MAX_BYTES and _is_file(path, opened):  # nobody has renamed it since it was opened
-            _rename(path)
+            _shift_numbers(path)
 
 
-def _rename(path: Path) -> None:
+def _shift_numbers(path: Path) -> None:
     """Increase the number of each log file by one, up to the first unused number.
 
     If a call is interrupted, one number stays unused, and the next call ends there.

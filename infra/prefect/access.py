@@ -87,7 +87,7 @@ def server_environment(root: Path, api: str) -> dict[str, str]:
     }
 
 
-def with_log_lines(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def with_hallmark_log_format(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a Prefect process that logs in Hallmark's format instead of Prefect's.
 
     The environment is not meant for commands. They use Prefect's client as well, but print their own messages.

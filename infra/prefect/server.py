@@ -208,7 +208,7 @@ def _start_runner(root: Path, api: str, own: bool, *options: str) -> Process:
         access.prefect_folder(root),
         "runner",
         [*HALLMARK_PROCESS, "infra.prefect.runner", *options],
-        access.with_log_lines(root, access.client_environment(root, api, own)),
+        access.with_hallmark_log_format(root, access.client_environment(root, api, own)),
     )
 
 
@@ -217,7 +217,7 @@ def _start_watch(root: Path, api: str, own: bool) -> Process:
         access.prefect_folder(root),
         "watch",
         [*HALLMARK_PROCESS, "infra.prefect.watch"],
-        access.with_log_lines(root, access.client_environment(root, api, own)),
+        access.with_hallmark_log_format(root, access.client_environment(root, api, own)),
     )
 
 
@@ -281,7 +281,7 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
             command = [*HALLMARK_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            given = access.with_log_lines(root, access.server_environment(root, api))
+            given = access.with_hallmark_log_format(root, access.server_environment(root, api))
             server = spawn_process(access.prefect_folder(root), "server", command, given)
             log, is_up = access.prefect_folder(root) / "server.log", partial(ports.prefect_responds, api)
             if local_server.wait_until_ready(
