@@ -1,8 +1,8 @@
 """One service in the foreground, for systemd or another supervisor: `hallmark up --foreground SERVICE`.
 
-The service runs as below `hallmark up`, but its processes write to this command's standard error. If the command gets
-SIGTERM or Ctrl-C, it stops the service as `hallmark down` does. If the service ends by itself, the command ends with an
-error, so that the supervisor starts it again.
+The service runs as it does under `hallmark up`, but its processes write to this command's standard error. If the
+command gets SIGTERM or Ctrl-C, it stops the service as `hallmark down` does. If the service ends by itself, the command
+ends with an error, so that the supervisor starts it again.
 """
 
 import os
@@ -41,7 +41,7 @@ def local_controls(folder: Path, start: Callable[[], object]) -> Controls:
 
 
 def run_in_foreground(service: str, controls: Controls) -> None:
-    """Start a service, and return when it was stopped.
+    """Start a service, and wait until it is stopped.
 
     Raises:
         InputError: The service is running already.

@@ -55,7 +55,7 @@ def write_state(folder: Path, up: RunningServer) -> RunningServer:
 def is_recorded(folder: Path) -> bool:
     """Return whether a server was started in this folder and not stopped. It may have ended since.
 
-    Waits for a command that stops the server.
+    If a command is stopping the server, this call waits until that command has finished.
     """
     with _hold_lock(folder):
         return (folder / "up.json").exists()

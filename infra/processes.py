@@ -84,10 +84,10 @@ def isolated_python(*words: str) -> list[str]:
 def spawn_process(folder: Path, name: str, command: list[str], environment: dict[str, str]) -> Process:
     """Start a process that outlives this command, in a separate session.
 
-    It is started in `folder`, and its output is written to `NAME.log` there. Below `hallmark up --foreground`, its
-    output goes to standard error instead. The folder must not contain files from git, because Prefect reads settings
-    from prefect.toml, pyproject.toml and .env in the current folder. The process and the flow runs that it starts
-    import only installed code, compiled from its sources. They import neither other modules of the checkout nor
+    It is started in `folder`, and its output is written to `NAME.log` there. If `hallmark up --foreground` starts it,
+    the output goes to standard error instead. The folder must not contain files from git, because Prefect reads
+    settings from prefect.toml, pyproject.toml and .env in the current folder. The process and the flow runs that it
+    starts import only installed code, compiled from its sources. They import neither other modules of the checkout nor
     bytecode files next to a source file.
     """
     path = None if FOREGROUND_VARIABLE in environment else folder / f"{name}.log"

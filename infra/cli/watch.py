@@ -29,7 +29,7 @@ def watch() -> None:
     if not api:
         console.print("no Prefect server is up here: runs that are suspended on this machine wait until `hallmark up`")
     environment = access.client_environment(where, api, is_own_server=up is not None and up.server is not None)
-    given = isolated_environment(process_variables("watch", None, access.with_log_lines(where, environment)))
+    given = isolated_environment(process_variables("watch", None, access.with_hallmark_log_format(where, environment)))
     if not api:
         del given["PREFECT_API_URL"]
     console.print("watching; end it with Ctrl-C")

@@ -50,7 +50,7 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
         console.print(f"note: {line}", markup=False, highlight=False)
     environment = access.client_environment(where, api, is_own_server=own)
     environment |= {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS}
-    given = isolated_environment(process_variables("worker", None, access.with_log_lines(where, environment)))
+    given = isolated_environment(process_variables("worker", None, access.with_hallmark_log_format(where, environment)))
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
     os.chdir(access.prefect_folder(where))  # Prefect reads settings from the current folder

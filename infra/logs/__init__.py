@@ -3,7 +3,7 @@
     settings.py       setting `HALLMARK_LOG_FORMAT`, and environment variables of a process that logs
     lines.py          one log line: as text or as a JSON object
     rotation.py       log files of limited size, which several processes write
-    handler.py        logging handler that writes lines to standard error, and rotates the file behind it
+    handler.py        logging handler that writes lines to standard error, and rotates their file
     uncaught.py       log lines about uncaught exceptions and warnings
     configuration.py  logging configuration of Prefect, of uvicorn and of other processes
 

@@ -13,12 +13,12 @@ from tasks.core.own_packages import installed_module_name
 CONSOLE = "console"
 PREFECT_LEVEL, SERVER_LEVEL = "${PREFECT_LOGGING_LEVEL}", "${PREFECT_SERVER_LOGGING_LEVEL}"
 """Placeholders that Prefect replaces by its settings."""
-SENDERS = {"api": "APILogHandler", "worker_api": "WorkerAPILogHandler"}
-"""Handlers of Prefect that send lines to its server, each with its class."""
+PREFECT_SERVER_HANDLERS = {"api": "APILogHandler", "worker_api": "WorkerAPILogHandler"}
+"""Classes of Prefect's logging handlers that send log lines to its server, by name of the handler."""
 
 
 def base_configuration() -> dict[str, Any]:
-    """Return the configuration of a process: warnings of all libraries, in Hallmark's form."""
+    """Return the logging configuration of a process, which logs warnings of all libraries in Hallmark's format."""
     handler = f"{installed_module_name('infra.logs.handler')}.LogHandler"
     return {
         "version": 1,
@@ -30,13 +30,16 @@ def base_configuration() -> dict[str, Any]:
 
 
 def prefect_configuration() -> dict[str, Any]:
-    """Return the configuration of a process of Prefect.
+    """Return the logging configuration of a Prefect process.
 
-    It is Prefect's own (prefect/logging/logging.yml) but for the handler that writes to standard error. The other two
-    send the lines of flow runs and of workers to Prefect's server, whose pages show them.
+    It is Prefect's own (prefect/logging/logging.yml), except for the handler that writes to standard error. The other
+    two handlers send the log lines of flow runs and of workers to Prefect's server, whose pages show them.
     """
     base = base_configuration()
-    senders = {name: {"level": 0, "class": f"prefect.logging.handlers.{kind}"} for name, kind in SENDERS.items()}
+    senders = {
+        name: {"level": 0, "class": f"prefect.logging.handlers.{kind}"}
+        for name, kind in PREFECT_SERVER_HANDLERS.items()
+    }
     loggers: dict[str, Any] = {
         "prefect": {"level": PREFECT_LEVEL},
         "prefect.extra": {"level": PREFECT_LEVEL, "handlers": ["api"], "propagate": False},

@@ -9,9 +9,10 @@ from infra.logs.settings import log_format, log_path
 
 
 class LogHandler(logging.Handler):
-    """Handler that writes each record to standard error in one piece, and rotates the log file behind it.
+    """Handler that writes each record to standard error, and rotates the file to which standard error is redirected.
 
-    It writes to the descriptor and not to `sys.stderr`, so that lines of several processes do not mix.
+    It writes a whole record at once to the file descriptor, and not to `sys.stderr`, so that lines of several processes
+    do not mix.
     """
 
     def __init__(self, level: int = logging.NOTSET) -> None:
@@ -23,7 +24,7 @@ class LogHandler(logging.Handler):
         try:
             content = f"{self.format(record)}\n".encode(errors="backslashreplace")
             if self._path:
-                rotation.follow(self._path)
+                rotation.rotate_and_reopen(self._path)
             _write(content)
         except Exception:
             self.handleError(record)

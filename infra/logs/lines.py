@@ -16,7 +16,8 @@ from tasks.core.escaping import escape_hidden, escaped_json
 NO_RUN = "-"
 INDENT = "    "
 RUN_ATTRIBUTE = "hallmark_run"
-"""Attribute of a log record with the id of its run, for lines of processes that execute no run: the key of `extra`."""
+"""Attribute of a log record with the id of the run that it is about. Processes that execute no run set it with the
+argument `extra` of a logging call."""
 
 
 class LogLine(NamedTuple):
@@ -57,15 +58,15 @@ class LineFormatter(logging.Formatter):
 def _run_of(record: logging.LogRecord) -> str | None:
     """Return the id of the run that a record is about.
 
-    In the process of a flow run, Prefect also logs before the run begins and after it ends. The flow run has the id of
-    its run as its name.
+    In the process of a flow run, Prefect also logs before the run begins and after it ends. For these records, the id
+    is taken from the name of the flow run, which is that of its run.
     """
     prefects = getattr(record, "flow_run_name", None) if process_name() == FLOW_RUN else None
     return getattr(record, RUN_ATTRIBUTE, None) or current_run.current_run() or prefects
 
 
 def format_log_time(seconds: float) -> str:
-    """Return a time since 1970 in ISO 8601, in UTC, for example `2026-03-03T04:00:00.123Z`."""
+    """Format a Unix timestamp in seconds as ISO 8601 in UTC, for example `2026-03-03T04:00:00.123Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

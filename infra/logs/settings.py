@@ -9,15 +9,15 @@ from typing import Literal
 from tasks.core.errors import InputError
 
 FORMAT_VARIABLE = "HALLMARK_LOG_FORMAT"
-"""Environment variable with the form of log lines: `text` or `json`."""
+"""Environment variable with the format of log lines: `text` or `json`."""
 PROCESS_VARIABLE = "HALLMARK_LOG_PROCESS"
 """Environment variable with the name of the process in its log lines. Hallmark sets it for processes that it starts."""
 FILE_VARIABLE = "HALLMARK_LOG_FILE"
-"""Environment variable with the path of the file behind the output of a background process. Hallmark sets it for
-processes that it starts; processes in the foreground have none."""
+"""Environment variable with the path of the file to which the output of a background process is written. Hallmark sets
+it for processes that it starts; processes in the foreground have none."""
 FOREGROUND_VARIABLE = "HALLMARK_LOG_FOREGROUND"
-"""Environment variable that is set if `hallmark up --foreground` has started the process. It writes to the standard
-error of that command then, and so do the processes that it starts."""
+"""Environment variable that is set in processes that `hallmark up --foreground` starts. These processes, and those that
+they start, write to the standard error of that command."""
 
 FLOW_RUN = "flow-run"
 """Name of the process of a flow run in its log lines."""
@@ -26,7 +26,7 @@ LogFormat = Literal["text", "json"]
 
 
 def log_format() -> LogFormat:
-    """Return the form of log lines.
+    """Return the format of log lines.
 
     Raises:
         InputError: The setting is neither `text` nor `json`.
@@ -43,7 +43,8 @@ def log_format() -> LogFormat:
 def process_name() -> str:
     """Return the name of this process in log lines; FLOW_RUN for one that executes a flow run.
 
-    Prefect's runner starts these with `multiprocessing`, and the worker of a work pool with the id of the flow run.
+    Prefect's runner starts such a process with `multiprocessing`. The worker of a work pool starts it as a command, and
+    passes the id of the flow run in the environment.
     """
     name = os.environ.get(PROCESS_VARIABLE, "hallmark")
     is_child_of_runner = name == "runner" and multiprocessing.parent_process() is not None

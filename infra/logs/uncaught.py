@@ -9,7 +9,10 @@ _LOG = logging.getLogger("hallmark")
 
 
 def log_uncaught_exceptions() -> None:
-    """Log uncaught exceptions and warnings from now on. Python would print them, without time, process and run."""
+    """Log uncaught exceptions and warnings from now on.
+
+    Otherwise, Python would print them without the time, the process and the run.
+    """
     sys.excepthook = _log_exception
     threading.excepthook = _log_thread_exception
     logging.captureWarnings(True)

@@ -87,10 +87,10 @@ def server_environment(root: Path, api: str) -> dict[str, str]:
     }
 
 
-def with_log_lines(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process of Prefect that logs in Hallmark's form, not in Prefect's.
+def with_hallmark_log_format(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a Prefect process that logs in Hallmark's format instead of Prefect's.
 
-    Commands, which use Prefect's client as well, print what they have to say themselves.
+    The environment is not meant for commands. They use Prefect's client as well, but print their own messages.
     """
     path = write_configuration(prefect_folder(root), prefect_configuration())
     return {**environment, "PREFECT_LOGGING_CONFIG_PATH": str(path)}

@@ -158,7 +158,7 @@ def cancel_flow_run(root: Path, prefect: RunningPrefect, flow_run_id: str) -> No
 
 
 def delete_flow_runs(root: Path, prefect: RunningPrefect, runs: Collection[str]) -> int:
-    """Delete the ended flow runs of runs, with their logs, and return their number.
+    """Delete the ended flow runs of the given runs, with their logs, and return how many were deleted.
 
     Args:
         root: Root folder of the checkout. Flow runs of other checkouts are left alone.

@@ -16,8 +16,8 @@ async def run_periodically(
 ) -> None:
     """Call `work` with the checkout's root every `seconds`, and log its results and errors.
 
-    The loop continues after an error. `results_are_runs` says whether each result is the id of a run. The log line is
-    then one of that run.
+    The loop continues after an error. `results_are_runs` says whether each result is the id of a run. If so, the
+    log line of a result is marked with that id.
     """
     log, problems = get_logger("hallmark"), set[str]()
     while True:

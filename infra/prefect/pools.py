@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flows import deployment_names
 from infra.processes import HALLMARK_PROCESS
 from tasks.core.documents import yaml_text
+from tasks.core.errors import InputError
 from tasks.ledger.ledger import Ledger
 from tasks.scheduling.pools import Pool
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 JOB_FILE = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
 WORKER_TYPES = {"process": "process", "kubernetes": "kubernetes"}
 NO_VARIABLES = {"type": "object", "properties": {}}
+CHART_ANNOTATION = "hallmark/job-from"
+"""Annotation of a job whose template comes from the Helm chart."""
 FLOW_RUN_COMMAND = ["python", "-I", *HALLMARK_PROCESS, "infra.prefect.execute"]
 
 
@@ -27,7 +30,12 @@ def synchronise_pools(client: "SyncPrefectClient", ledger: Ledger, pools: Mappin
     """Create or update the declared work pools on the server. Return the changes in words; empty if there are none.
 
     A pool that is no longer declared is paused and not deleted, so that runs waiting in it are not lost.
+
+    Raises:
+        InputError: A pool has an image, but the Helm chart's worker supplies its job template. Nothing is changed then.
     """
+    for name, pool in pools.items():
+        _check_image(client, deployment_names.work_pool_name(ledger, name), name, pool)
     done = [line for name, pool in pools.items() for line in _synchronise_pool(client, ledger, name, pool)]
     prefix = deployment_names.work_pool_name(ledger, "")
     for existing in client.read_work_pools(limit=200):
@@ -36,6 +44,29 @@ def synchronise_pools(client: "SyncPrefectClient", ledger: Ledger, pools: Mappin
             _update(client, existing.name, is_paused=True)
             done.append(f"pool {name} is paused in Prefect: it is not declared any more")
     return done
+
+
+def _check_image(client: "SyncPrefectClient", called: str, name: str, pool: Pool) -> None:
+    """Verify that a pool with an image does not replace the job template of the Helm chart."""
+    from prefect.exceptions import ObjectNotFound
+
+    if pool.image is None:
+        return
+    try:
+        existing = client.read_work_pool(called).base_job_template
+    except ObjectNotFound:
+        return
+    if _is_from_chart(existing):
+        raise InputError(
+            f"pools.{name}.image: expected none, since the Helm chart gives this pool its job, with the chart's image "
+            "(runs.fromChart); remove `image` here, or declare it in a pool of another name for a chart without "
+            "runs.fromChart"
+        )
+
+
+def _is_from_chart(template: Mapping[str, Any]) -> bool:
+    metadata = template.get("job_configuration", {}).get("job_manifest", {}).get("metadata", {})
+    return bool(metadata.get("annotations", {}).get(CHART_ANNOTATION))
 
 
 def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, pool: Pool) -> list[str]:
@@ -60,7 +91,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
                 f"pool {name} was of type {existing.type} in Prefect",
                 *_synchronise_pool(client, ledger, name, pool),
             ]
-        if pool.has_job_of_chart:
+        if pool.is_job_from_chart:
             wanted = existing.base_job_template
         if (existing.base_job_template, existing.concurrency_limit, existing.is_paused) != (
             wanted,
@@ -101,10 +132,10 @@ def base_job_template(pool: Pool) -> dict[str, Any]:
     The template has no variables. Clients of Prefect's API can therefore not change the command, image or environment
     by setting variables of a flow run.
 
-    A new pool whose job comes from the Helm chart has a command alone. No worker makes a job of that before the chart's
-    worker has given Prefect the job (infra/kubernetes/hallmark/templates/_run.tpl).
+    If the job of a new pool comes from the Helm chart, the template contains only a command. No worker can create a job
+    from it until the chart's worker has sent Prefect the full template (infra/kubernetes/hallmark/templates/_run.tpl).
     """
-    if pool.type == "process" or pool.has_job_of_chart:
+    if pool.type == "process" or pool.is_job_from_chart:
         return {"job_configuration": {"command": " ".join(FLOW_RUN_COMMAND)}, "variables": NO_VARIABLES}
     manifest = _substitute(yaml_text.parse_with_limits(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
     configuration = {

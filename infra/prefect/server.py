@@ -84,8 +84,8 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
 
     Raises:
         Unavailable: A process does not start. The message names its log.
-        InputError: HALLMARK_NOTIFY or HALLMARK_LOG_FORMAT is invalid. Or the running runner uses different settings or
-            a different Hallmark installation from this command, so that runs would not use this command's.
+        InputError: HALLMARK_NOTIFY or HALLMARK_LOG_FORMAT is invalid, or the runner was started with other settings or
+            from another Hallmark installation than this command, and runs would use those.
     """
     notify.configured_destination()
     log_format()
@@ -107,7 +107,10 @@ def start(root: Path, say: Callable[[str], None], more_settings: Collection[str]
 
 
 def is_working(root: Path) -> bool:
-    """Return whether the server is running, and the runner or the watch, which start each other again."""
+    """Return whether the server is running, and at least one of runner and watch.
+
+    Each of these two starts the other again. A server that another machine runs counts as running.
+    """
     up, own = _read_state(root), access.prefect_folder(root)
     if up is None or (up.server and not up.server.was_started_in(own)):
         return False
@@ -115,7 +118,10 @@ def is_working(root: Path) -> bool:
 
 
 def is_recorded(root: Path) -> bool:
-    """Return whether `start` was called and `stop` was not. Waits for a command that starts or stops Prefect."""
+    """Return whether `start` was called and `stop` was not.
+
+    If a command is starting or stopping Prefect, this call waits until that command has finished.
+    """
     with locks.hold_exclusive_lock(_lock_path(root), "another command starts or stops Prefect"):
         return _read_state(root) is not None
 
@@ -203,7 +209,7 @@ def _start_runner(root: Path, api: str, own: bool, *options: str) -> Process:
         access.prefect_folder(root),
         "runner",
         [*HALLMARK_PROCESS, "infra.prefect.runner", *options],
-        access.with_log_lines(root, access.client_environment(root, api, own)),
+        access.with_hallmark_log_format(root, access.client_environment(root, api, own)),
     )
 
 
@@ -212,7 +218,7 @@ def _start_watch(root: Path, api: str, own: bool) -> Process:
         access.prefect_folder(root),
         "watch",
         [*HALLMARK_PROCESS, "infra.prefect.watch"],
-        access.with_log_lines(root, access.client_environment(root, api, own)),
+        access.with_hallmark_log_format(root, access.client_environment(root, api, own)),
     )
 
 
@@ -276,7 +282,7 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
             command = [*HALLMARK_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-            given = access.with_log_lines(root, access.server_environment(root, api))
+            given = access.with_hallmark_log_format(root, access.server_environment(root, api))
             server = spawn_process(access.prefect_folder(root), "server", command, given)
             log, is_up = access.prefect_folder(root) / "server.log", partial(ports.prefect_responds, api)
             if local_server.wait_until_ready(

@@ -19,7 +19,7 @@ class Pool(FrozenModel):
     runs do not count."""
     image: Annotated[str, Field(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None = None
     """Container image for `kubernetes`, pinned by its digest. It must contain Hallmark, and a clone of the project in
-    /srv/hallmark. null if the worker of the Helm chart gives Prefect the job and its image (`runs.fromChart`)."""
+    /srv/hallmark. null if the worker of the Helm chart supplies the job template with the image (`runs.fromChart`)."""
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "hallmark"
     """Kubernetes namespace of the jobs, for `kubernetes`."""
 
@@ -30,8 +30,8 @@ class Pool(FrozenModel):
         return self
 
     @property
-    def has_job_of_chart(self) -> bool:
-        """Whether the worker of the Helm chart gives Prefect the pool's job, and `hallmark deploy` leaves it alone."""
+    def is_job_from_chart(self) -> bool:
+        """Whether the worker of the Helm chart supplies the pool's job template, and `hallmark deploy` keeps it."""
         return self.type == "kubernetes" and self.image is None
 
     @property

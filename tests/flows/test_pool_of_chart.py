@@ -10,6 +10,7 @@ import pytest
 
 from flows import deployment_names
 from infra.prefect import pools
+from tasks.core.errors import InputError
 from tasks.ledger.ledger import open_ledger
 from tasks.scheduling.pools import Pool
 from tests.chart import pods, rendered, template_of
@@ -37,3 +38,9 @@ def test_hallmark_deploy_leaves_the_job_of_the_chart_alone(tmp_path: Path, prefe
         assert pools.synchronise_pools(client, ledger, limited) == ["pool cluster is brought up to date in Prefect"]
         found = client.read_work_pool(name)
         assert (found.base_job_template, found.concurrency_limit) == (given, 4)
+        image = f"registry.example/hallmark@sha256:{'a' * 64}"
+        contradiction = {"new": Pool(), "cluster": Pool(type="kubernetes", image=image)}
+        with pytest.raises(InputError, match=r"pools\.cluster\.image: expected none, .* remove `image` here"):
+            pools.synchronise_pools(client, ledger, contradiction)
+        assert client.read_work_pool(name).base_job_template == given, "the chart's job is still there"
+        assert [pool.name for pool in client.read_work_pools()] == [name], "no other pool is made"

@@ -39,7 +39,7 @@ def test_the_pod_is_bounded_and_has_no_token() -> None:
 def test_a_pool_without_image_waits_for_the_job_of_the_chart() -> None:
     """No worker makes a job of a command alone."""
     pool = Pool(type="kubernetes")
-    assert pool.has_job_of_chart and not POOL.has_job_of_chart
+    assert pool.is_job_from_chart and not POOL.is_job_from_chart
     assert base_job_template(pool)["job_configuration"] == {"command": " ".join(FLOW_RUN_COMMAND)}
 
 

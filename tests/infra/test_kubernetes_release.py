@@ -111,7 +111,7 @@ def test_a_drain_leaves_the_parts_alone_that_values_name() -> None:
     given = ",".join(f"keepOnDrain[{i}]={part}" for i, part in enumerate(("prefect", "watch", "training")))
     done = helm("template", "hallmark", CHART, "--namespace", NAMESPACE, "--set", given, "--show-only",
                 "templates/disruption.yaml")  # fmt: skip
-    assert done.stdout.count("maxUnavailable: 0") == 2 and "namespace: hallmark-training" in done.stdout
+    assert done.stdout.count("maxUnavailable: 0") == 2 and 'namespace: "hallmark-training"' in done.stdout
 
 
 def test_prometheus_reads_metrics_with_their_token() -> None:

@@ -9,6 +9,7 @@ import pytest
 from prefect.utilities.templating import apply_values
 
 from infra.console.server import console_folder
+from infra.prefect.pools import CHART_ANNOTATION
 from tests.chart import Manifest, manifests, pods, rendered, shipped_template, template_of
 from tests.helm import CHART, NAMESPACE, helm, render
 from tests.tiny_project import ROOT
@@ -33,7 +34,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
 
 
 def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
-    """All but the size: in values one number is both request and limit."""
+    """All but the size, since in values one number is both request and limit, and the mark of the chart."""
     made, shipped = template_of(plain), copy.deepcopy(shipped_template())
     assert made
     for template in (made, shipped):
@@ -41,6 +42,8 @@ def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
         size = spec["containers"][0].pop("resources")["limits"]
         assert size == {"cpu": "4", "memory": "16Gi", "ephemeral-storage": "16Gi"}
         next(volume for volume in spec["volumes"] if volume["name"] == "tmp").pop("emptyDir")
+    metadata = made["job_configuration"]["job_manifest"]["metadata"]
+    assert metadata.pop("annotations") == {CHART_ANNOTATION: "chart"}
     assert made == shipped
 
 
@@ -81,7 +84,7 @@ def test_every_pod_pulls_with_the_secret() -> None:
     done = helm("template", "hallmark", CHART, "--set", f"{GIVEN},runs.fromChart=true,pullSecret=registry")
     assert done.returncode == 0, done.stderr
     # Of the chart's five parts, the head and the machines of Ray, and in the job, which is JSON in a string.
-    assert done.stdout.count("imagePullSecrets: [{name: registry}]") == 7
+    assert done.stdout.count('imagePullSecrets: [{name: "registry"}]') == 7
     assert re.search(r'imagePullSecrets\\": \[\\n *\{\\n *\\"name\\": \\"registry\\"', done.stdout)
 
 

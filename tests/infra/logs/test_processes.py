@@ -70,7 +70,7 @@ def test_a_process_in_the_background_says_its_name(tmp_path: Path) -> None:
 def test_prefects_processes_log_in_the_same_form(tmp_path: Path) -> None:
     environment = access.client_environment(tmp_path, "http://127.0.0.1:1/api", is_own_server=False)
     folder = access.prefect_folder(tmp_path)
-    (line,) = log_of(folder, "watch", PREFECT_SAYS, access.with_log_lines(tmp_path, environment))
+    (line,) = log_of(folder, "watch", PREFECT_SAYS, access.with_hallmark_log_format(tmp_path, environment))
     assert (line["level"], line["process"], line["message"]) == ("INFO", "watch", "it begins")
 
 
@@ -88,7 +88,7 @@ def test_prefects_configuration_differs_from_its_own_in_the_form_of_lines_alone(
     ours = configuration.prefect_configuration()
     own["loggers"]["prefect._internal"]["handlers"] = [configuration.CONSOLE]
     assert ours["loggers"] == own["loggers"] and ours["root"] == own["root"]
-    assert all(ours["handlers"][name] == own["handlers"][name] for name in configuration.SENDERS)
+    assert all(ours["handlers"][name] == own["handlers"][name] for name in configuration.PREFECT_SERVER_HANDLERS)
 
 
 def test_a_process_in_the_foreground_has_no_log_file() -> None:

@@ -104,7 +104,7 @@ def test_a_log_that_another_process_has_rotated_is_left_alone(full: Path, monkey
     lock = fcntl.flock
 
     def other_was_faster(file: IO[bytes], operation: int) -> None:
-        rotation._rename(full)
+        rotation._shift_numbers(full)
         lock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", other_was_faster)

@@ -7,7 +7,7 @@
 {{- define "hallmark.metrics.init" -}}
 {{- if .Values.metrics.enabled }}
 - name: metrics
-  image: {{ .Values.image }}
+  image: {{ .Values.image | quote }}
   command: [sh, -euc, "umask 077; mkdir -p console; cp /srv/metrics/token console/token.new; mv console/token.new console/metrics-token"]
   workingDir: /srv/hallmark/.hallmark
   {{- include "hallmark.small" . | nindent 2 }}

@@ -4,6 +4,9 @@
 {{- if gt (len $name) 40 }}
 {{- fail (printf "name: expected at most 40 characters, since Kubernetes lets a service have 63, got %s (%d)" $name (len $name)) }}
 {{- end }}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}
+{{- fail (printf "name: expected lower-case letters, digits and - in a name that begins with a letter, got %q; give another one as `name`" $name) }}
+{{- end }}
 {{- $name }}
 {{- end }}
 
@@ -21,7 +24,7 @@
 
 {{/* Labels by which a part's pods are selected: `list ROOT PART`. */}}
 {{- define "hallmark.selector" -}}
-app.kubernetes.io/name: {{ include "hallmark.named" . }}
+app.kubernetes.io/name: {{ include "hallmark.named" . | quote }}
 {{- end }}
 
 {{/* Labels of a part's objects and pods: `list ROOT PART`. */}}
@@ -32,8 +35,8 @@ app.kubernetes.io/part-of: hallmark
 
 {{/* Name, namespace and labels of an object of a part: `list ROOT PART`. */}}
 {{- define "hallmark.metadata" -}}
-name: {{ include "hallmark.named" . }}
-namespace: {{ (index . 0).Release.Namespace }}
+name: {{ include "hallmark.named" . | quote }}
+namespace: {{ (index . 0).Release.Namespace | quote }}
 labels: {{- include "hallmark.labels" . | nindent 2 }}
 {{- end }}
 
@@ -42,7 +45,7 @@ labels: {{- include "hallmark.labels" . | nindent 2 }}
 automountServiceAccountToken: false
 enableServiceLinks: false  # no addresses of other services in the environment
 {{- with .Values.pullSecret }}
-imagePullSecrets: [{name: {{ . }}}]
+imagePullSecrets: [{name: {{ . | quote }}}]
 {{- end }}
 securityContext:
   runAsNonRoot: true
@@ -56,7 +59,7 @@ securityContext:
 {{/* The nodes on which a pod may be, from values with `nodeSelector`, `tolerations` and `priorityClass`. */}}
 {{- define "hallmark.nodes" -}}
 {{- with .priorityClass }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .nodeSelector }}
 nodeSelector: {{ toJson . }}

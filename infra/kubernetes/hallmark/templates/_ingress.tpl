@@ -18,18 +18,18 @@ metadata:
   {{- end }}
 spec:
   {{- with .className }}
-  ingressClassName: {{ . }}
+  ingressClassName: {{ . | quote }}
   {{- end }}
-  tls: [{hosts: [{{ $host }}]{{ with .tlsSecret }}, secretName: {{ . }}{{ end }}}]
+  tls: [{hosts: [{{ $host | quote }}]{{ with .tlsSecret }}, secretName: {{ . | quote }}{{ end }}}]
   rules:
-    - host: {{ $host }}
+    - host: {{ $host | quote }}
       http:
         paths:
           - path: /
             pathType: Prefix
             backend:
               service:
-                name: {{ include "hallmark.named" (list $root $part) }}
+                name: {{ include "hallmark.named" (list $root $part) | quote }}
                 port: {name: {{ ternary "https" "http" (eq $part "console") }}}
 {{- end }}
 {{- end }}

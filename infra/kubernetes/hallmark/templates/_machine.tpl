@@ -24,13 +24,13 @@ metadata:
     {{- include "hallmark.labels" $part | nindent 4 }}
     app.kubernetes.io/component: {{ ternary "head" "worker" $isHead }}
 spec:
-  serviceAccountName: {{ include "hallmark.named" (list .root (ternary "training-head" "training" $isHead)) }}
+  serviceAccountName: {{ include "hallmark.named" (list .root (ternary "training-head" "training" $isHead)) | quote }}
   {{- include "hallmark.pod" .root | nindent 2 }}
   terminationGracePeriodSeconds: {{ ternary 30 $notice $isHead }}
   {{- include "hallmark.nodes" (merge (dict "priorityClass" $training.priorityClass) .group) | nindent 2 }}
   containers:
     - name: ray
-      image: {{ $training.image | default .root.Values.image }}
+      image: {{ $training.image | default .root.Values.image | quote }}
       workingDir: /tmp
       securityContext: {{- include "hallmark.shut" .root | nindent 8 }}
       env:
@@ -42,7 +42,7 @@ spec:
         {{- end }}
       {{- if and (eq $training.sharing "storage") $training.storageSecret (not $isHead) }}
       envFrom:
-        - secretRef: {name: {{ $training.storageSecret }}}
+        - secretRef: {name: {{ $training.storageSecret | quote }}}
       {{- end }}
       {{- if not $isHead }}
       lifecycle:
@@ -72,7 +72,7 @@ spec:
           readOnly: true
         - name: state  # checkpoints and trained weights, which the stage looks through
           mountPath: /srv/hallmark/.hallmark/checkpoints
-          subPath: {{ include "hallmark.on.claim" (list .root "checkpoints") }}
+          subPath: {{ include "hallmark.on.claim" (list .root "checkpoints") | quote }}
         {{- end }}
   volumes:
     - name: tmp
@@ -81,7 +81,7 @@ spec:
       emptyDir: {medium: Memory, sizeLimit: {{ .group.sharedMemory | default "4Gi" }}}
     {{- if and (eq $training.sharing "claim") (not $isHead) }}
     - name: state
-      persistentVolumeClaim: {claimName: {{ include "hallmark.claim" .root }}}
+      persistentVolumeClaim: {claimName: {{ include "hallmark.claim" .root | quote }}}
     {{- end }}
     {{- if and $isHead $training.autoscale }}
     - {{- include "hallmark.token.volume" .root | nindent 6 }}

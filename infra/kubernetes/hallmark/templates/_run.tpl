@@ -6,8 +6,9 @@ apiVersion: batch/v1
 kind: Job
 metadata:
   generateName: {{ include "hallmark.named" (list . "run") }}-
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
   labels: {{- include "hallmark.labels" $part | nindent 4 }}
+  annotations: {hallmark/job-from: chart}  # `hallmark deploy` then refuses a pool with an image
 spec:
   backoffLimit: 0
   ttlSecondsAfterFinished: 3600
@@ -18,14 +19,14 @@ spec:
       labels: {{- include "hallmark.labels" $part | nindent 8 }}
     spec:
       restartPolicy: Never
-      serviceAccountName: {{ include "hallmark.name" . }}
+      serviceAccountName: {{ include "hallmark.name" . | quote }}
       {{- mergeOverwrite (include "hallmark.pod" . | fromYaml) (include "hallmark.run.sandbox" . | fromYaml) | toYaml | nindent 6 }}
       {{- include "hallmark.nodes" $runs | nindent 6 }}
       initContainers:
         {{- include "hallmark.state.init" $part | nindent 8 }}
       containers:
         - name: prefect-job
-          image: {{ .Values.image }}
+          image: {{ .Values.image | quote }}
           command: {{ include "hallmark.run.command" . }}
           workingDir: /srv/hallmark/.hallmark/prefect
           securityContext:
@@ -38,7 +39,7 @@ spec:
             - {name: HOME, value: /tmp}
             {{- include "hallmark.run.required" . | nindent 12 }}
           envFrom:
-            - secretRef: {name: {{ include "hallmark.run.secret" . }}}
+            - secretRef: {name: {{ include "hallmark.run.secret" . | quote }}}
           resources: {{- include "hallmark.resources" $runs | nindent 12 }}
           volumeMounts:
             {{- include "hallmark.state.mounts" $part | nindent 12 }}
@@ -65,7 +66,7 @@ spec:
 hostUsers: {{ .hostUsers }}
 {{- end }}
 securityContext:
-  seccompProfile: {{ toJson .seccompProfile }}
+  seccompProfile: {{ .seccompProfile | default (dict "type" "RuntimeDefault") | toJson }}
   {{- with .appArmorProfile }}
   appArmorProfile: {{ toJson . }}
   {{- end }}

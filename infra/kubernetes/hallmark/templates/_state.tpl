@@ -20,7 +20,7 @@ is shared, so that runs outlive their pods. */}}
 {{- define "hallmark.state.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {{ include "hallmark.state.mount" (index . 0) }}
-- {name: state, mountPath: /srv/hallmark/.git, subPath: {{ include "hallmark.on.claim" (list (index . 0) "git") }}}
+- {name: state, mountPath: /srv/hallmark/.git, subPath: {{ include "hallmark.on.claim" (list (index . 0) "git") | quote }}}
 - {name: checkout, mountPath: /srv/hallmark/.git/HEAD, subPath: HEAD}
 - {name: checkout, mountPath: /srv/hallmark/.git/index, subPath: index}
 {{- if include "hallmark.keys.apart" . }}
@@ -30,7 +30,7 @@ is shared, so that runs outlive their pods. */}}
 
 {{/* The mount of `.hallmark/`. */}}
 {{- define "hallmark.state.mount" -}}
-{name: state, mountPath: /srv/hallmark/.hallmark{{ with .Values.state.folder }}, subPath: {{ . }}{{ end }}}
+{name: state, mountPath: /srv/hallmark/.hallmark{{ with .Values.state.folder }}, subPath: {{ . | quote }}{{ end }}}
 {{- end }}
 
 {{/* Volumes of a part: `list ROOT PART SIZE`, with the size of /tmp. */}}
@@ -38,7 +38,7 @@ is shared, so that runs outlive their pods. */}}
 - name: tmp
   emptyDir: {sizeLimit: {{ index . 2 }}}
 - name: state
-  persistentVolumeClaim: {claimName: {{ include "hallmark.claim" (index . 0) }}}
+  persistentVolumeClaim: {claimName: {{ include "hallmark.claim" (index . 0) | quote }}}
 - name: checkout
   emptyDir: {sizeLimit: 64Mi}
 {{- if include "hallmark.keys.apart" . }}
@@ -57,7 +57,7 @@ root's. One brings the image's commit there, as in files/run.yaml. One brings th
 {{- $root := index . 0 }}
 {{- with $root.Values.state.folder }}
 - name: folder
-  image: {{ $root.Values.image }}
+  image: {{ $root.Values.image | quote }}
   command: [mkdir, -p, -m, "0700", /srv/claim/{{ . }}]
   {{- include "hallmark.small" $root | nindent 2 }}
   volumeMounts: [{name: state, mountPath: /srv/claim}]
@@ -66,7 +66,7 @@ root's. One brings the image's commit there, as in files/run.yaml. One brings th
 - {{ ($root.Files.Get "files/run.yaml" | fromYaml).spec.template.spec.initContainers | first | merge (dict "image" $root.Values.image "volumeMounts" $mounts) | toJson }}
 {{- if include "hallmark.keys.apart" . }}
 - name: keys
-  image: {{ $root.Values.image }}
+  image: {{ $root.Values.image | quote }}
   {{- if include "hallmark.keys.signs" . }}
   # Kubernetes lets the group read a secret's file, and Hallmark takes a private key that its owner alone can read.
   command: [sh, -c, "umask 077; cp /srv/private-keys/* /srv/keys/"]
@@ -89,14 +89,14 @@ root's. One brings the image's commit there, as in files/run.yaml. One brings th
 {{- define "hallmark.required" -}}
 {{- $secret := first . }}
 {{- range rest . }}
-- {name: {{ . }}, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}}}}
+- {name: {{ . }}, valueFrom: {secretKeyRef: {name: {{ $secret | quote }}, key: {{ . }}}}}
 {{- end }}
 {{- end }}
 
 {{/* Required variables of watch and runs. Without one of them a file of SQLite on the claim would take its place. */}}
 {{- define "hallmark.run.required" -}}
 {{- $names := list "MLFLOW_TRACKING_URI" }}
-{{- if eq .Values.databases.ledger "postgres" }}{{ $names = append $names "HALLMARK_LEDGER_URL" }}{{ end }}
-{{- if eq .Values.databases.vault "postgres" }}{{ $names = append $names "HALLMARK_VAULT_URL" }}{{ end }}
+{{- if ne .Values.databases.ledger "sqlite" }}{{ $names = append $names "HALLMARK_LEDGER_URL" }}{{ end }}
+{{- if ne .Values.databases.vault "sqlite" }}{{ $names = append $names "HALLMARK_VAULT_URL" }}{{ end }}
 {{- include "hallmark.required" (prepend $names (include "hallmark.run.secret" .)) }}
 {{- end }}
