@@ -45,6 +45,13 @@ def init(
             metavar="OLD=NEW", help="With --environment: who takes over from an owner who leaves. May be repeated."
         ),
     ] = None,
+    machine_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            help="With --yes: key of a machine in people.yaml that was made elsewhere and is meant. May be repeated.",
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --environment: adopt without a question.")] = False,
 ) -> None:
     """Create the keys, ledger and folders of this checkout, and adopt infra/governance if nothing is adopted yet.
@@ -55,8 +62,8 @@ def init(
 
     With `--environment NAME` the command sets up an environment other than `local`, up to its first adoption: the name
     in policy.yaml, the root key outside of the checkout, the people and machines with their keys, and the vault. It
-    asks for what no option says, shows the changes, asks whether to adopt them, and lists what is left for whom. If it
-    is interrupted, repeat it: it does the rest.
+    asks for everything that no option says, shows the changes, asks whether to adopt them, and lists the remaining
+    tasks and who has to do them. If it is interrupted, repeat it to finish.
 
     Example: hallmark init
     Example: hallmark init --environment production --root-key /media/safe/root --people people.yaml --yes
@@ -66,11 +73,15 @@ def init(
             raise InputError("--governance is for environment local; leave it out with --environment")
         from infra.cli.environment_setup import command, plan  # needs more of the platform than environment local
 
-        owners = tuple(successor or ())
-        command.set_up_environment(plan.Answers(environment, root_key, people, owners, yes, new_root))
+        owners, marks = tuple(successor or ()), tuple(machine_key or ())
+        command.set_up_environment(
+            plan.Answers(environment, root_key, people, owners, marks, yes=yes, new_root=new_root)
+        )
         return
-    if root_key or people or successor or yes:
-        raise InputError("--root-key, --people, --successor and --yes go with --environment NAME, such as production")
+    if root_key or people or successor or machine_key or yes:
+        raise InputError(
+            "--root-key, --people, --successor, --machine-key and --yes go with --environment NAME, such as production"
+        )
     here = shared.open_checkout()
     where, state, folder = here.root, here.state, here.root / "infra" / "governance"
     Repository.open(where)

@@ -14,6 +14,7 @@ from tasks.gates import fact_hints, policy_tests
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import get_ledger, ledger_exists
 from tasks.policy import (
+    able_people,
     adoption,
     adoption_entries,
     differences,
@@ -132,7 +133,7 @@ def adopt(
     here = shared.open_checkout()
     given = _governance_folder(folder)
     policy, people = in_force.load_proposed(given, here.state)
-    ledger, root = here.ledger, signing_keys.signer_from_file(root_key) if root_key else None
+    ledger, root = here.ledger, signing_keys.signer_from_key_pair(root_key) if root_key else None
     chain = (
         adoption_entries.read_chain(ledger, keys.fingerprint(root.public_line))
         if root
@@ -143,6 +144,8 @@ def adopt(
     # Without an adoption in force, the proposed people have the ledger's key: somebody may have hidden the adoptions.
     quick_check.require_unchanged(ledger, governed or Governance(given, policy, people, here.state))
     require_machine_keys_kept(people, chain.newest_adoption)
+    if root and chain.newest_adoption is None:
+        able_people.require_able_people(policy, people, given / "policy.yaml", here.ledger_time)
     changes, hints = _describe_changes(chain, policy, people), _hints(policy, people, here.state)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")

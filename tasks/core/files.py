@@ -165,7 +165,8 @@ def create_private_file(path: Path, data: bytes) -> bool:
     """Create a private file (mode 0600). Return False if the file already exists.
 
     The content is written to a temporary file, which is then hard-linked. So if two processes create the same file,
-    only one of them succeeds, and no process reads a partial file.
+    only one of them succeeds, and no process reads a partial file. On a file system without hard links, such as FAT, an
+    empty file is created first and then replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary_path = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -173,12 +174,22 @@ def create_private_file(path: Path, data: bytes) -> bool:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             os.fsync(file.fileno())
-        path.hardlink_to(temporary_path)
+        _link_or_replace(Path(temporary_path), path)
     except FileExistsError:
         return False
     finally:
-        Path(temporary_path).unlink()
+        Path(temporary_path).unlink(missing_ok=True)
     return True
+
+
+def _link_or_replace(temporary_path: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(temporary_path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        temporary_path.replace(path)
 
 
 @contextmanager

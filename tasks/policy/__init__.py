@@ -10,6 +10,7 @@ A change comes into force once the people named in the previous policy have sign
     proposal.py          changes of people.yaml, to be signed off
     explanation.py       description of a policy in words
     staffing.py          whether enough people hold the roles that policy requires
+    able_people.py       check that the people of a first adoption could sign and decide when it begins
     needed_roles.py      roles that somebody has to hold under a policy, and their duties in words
     governance.py        policy and people that are consistent, and the keys of people and machines
     overview.py          adoptions, people and their keys, for commands and pages

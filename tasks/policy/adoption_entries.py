@@ -11,7 +11,7 @@ lapses when another adoption follows it instead. The root of trust is HALLMARK_R
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -139,10 +139,15 @@ def store_root_key(state: Path, public_line: str) -> None:
         raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
 
 
-def require_trusted_root(ledger: Ledger, state: Path) -> None:
+def require_trusted_root(ledger: Ledger, state: Path, command: str = "hallmark init") -> None:
     """Verify that the ledger has no adoptions, or at least one under the root key that this machine trusts.
 
     Otherwise this checkout would establish a second root of trust in a ledger that others share.
+
+    Args:
+        ledger: Ledger to search for adoptions.
+        state: Folder `.hallmark`.
+        command: Command that begins a second root of trust if `--new-root` is added to it, for the error message.
 
     Raises:
         Refused: All adoptions of the ledger are under other root keys.
@@ -157,7 +162,7 @@ def require_trusted_root(ledger: Ledger, state: Path) -> None:
         f"this ledger was begun under another root key than is trusted here: {ledger.url} has adoptions under {known}, "
         f"and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way and set "
         f"{ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin a second "
-        "root of trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
+        f"root of trust on this ledger, under which nothing that others adopted counts: {command} --new-root"
     )
 
 
@@ -224,7 +229,14 @@ def _verify_rows(
     return tuple(chain), tuple(problems), tuple(foreign)
 
 
-def sign_adoption(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
+def sign_adoption(
+    ledger: Ledger,
+    root: str,
+    policy: Policy,
+    people: People,
+    signer: Signer,
+    require_allowed: Callable[[], None] | None = None,
+) -> SigningOutcome:
     """Sign an adoption of policy and people, and bring it into force if no other signature is missing.
 
     The call has no effect if it is repeated, or if these policy and people are already in force.
@@ -235,6 +247,8 @@ def sign_adoption(ledger: Ledger, root: str, policy: Policy, people: People, sig
         policy: Policy to adopt.
         people: People to adopt, each with their valid keys (`in_force.with_resolved_keys`).
         signer: Key to sign with: a person's key or the root key.
+        require_allowed: Further check, called in the transaction that records the signature. It raises an error if the
+            adoption is not allowed.
 
     Raises:
         Refused: Policy does not require this signer, the adoption cannot follow the one in force, or the adoption in
@@ -248,6 +262,8 @@ def sign_adoption(ledger: Ledger, root: str, policy: Policy, people: People, sig
         adoption.statement_of(wanted.adoption), signer
     )  # may take minutes, so outside a transaction
     with ledger.transaction():
+        if require_allowed:
+            require_allowed()
         now = _proposal_or_outcome(ledger, root, policy, people, signer)
         if isinstance(now, SigningOutcome):
             return now

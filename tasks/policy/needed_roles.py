@@ -24,7 +24,7 @@ class NeededRole(NamedTuple):
 
 
 def needed_roles(policy: Policy) -> list[NeededRole]:
-    """Return every role of gates, changes and requesters, in the order of a run: who asks comes first."""
+    """Return every role that the policy needs for requests, gates and changes, in the order in which runs need them."""
     minimums, duties = dict[str, int](), dict[str, dict[str, None]]()
 
     def need(role: str, count: int, duty: str) -> None:

@@ -147,7 +147,7 @@ def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | Non
     requesters += [p.id for p in people.people if p.roles_at(at) and not tier.request_refusal(p.id, p.roles_at(at))]
     if not requesters:
         return f"nobody may ask for a run: {tier.request_refusal('somebody', [])}"
-    short = [_staffing_problem(policy, tier, people, [requester], [], demo, at=None) for requester in requesters]
+    short = [_staffing_problem(policy, tier, people, [requester], [], demo, at) for requester in requesters]
     return "" if "" in short else f"whoever asks for the run, {short[0]}"
 
 
@@ -205,7 +205,7 @@ def _assign_seat(number: int, seats: list[RoleNeed], seat_by_person: dict[str, i
 
 
 def role_duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
-    """Return each path of policy.yaml that names a role with a duty in a tier, the role, and the number of people."""
+    """Return a tuple for each place in policy.yaml that gives a role a duty in a tier: path, role, number of people."""
     wanted: list[tuple[YamlPath, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():

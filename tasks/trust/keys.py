@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tasks.core.errors import InputError
-from tasks.core.files import create_private_file, write_bytes
+from tasks.core.files import create_private_file, open_regular_file, write_bytes
 from tasks.trust import ed25519, hardware_key, passkey
 from tasks.trust.hardware_key import HardwareKey
 from tasks.trust.passkey import Passkey
@@ -109,7 +109,8 @@ def load_private_key(path: Path, passphrase: bytes | None = None) -> Ed25519Priv
         if mode & 0o077:
             told = f"others can read this private key (mode {mode & 0o777:04o}); run `chmod 600 {path}`"
             raise InputError(f"{path}: {told}")
-        data = path.read_bytes()
+        with open_regular_file(path) as file:
+            data = file.read()
     except OSError as error:
         raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
     if _is_hardware_handle(data):

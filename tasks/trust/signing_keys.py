@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import read_bounded
 from tasks.trust import hardware_key, keys, ssh_agent
 from tasks.trust.keys import KeyInHardware, PassphraseRequired, Signer, WrongPassphrase
 
@@ -19,6 +20,7 @@ KEY_VARIABLE = "HALLMARK_KEY"
 """Environment variable with the path of a person's private key. It is used if `.hallmark/keys` has no key for the
 person."""
 MAX_PASSPHRASE_ATTEMPTS = 3
+MAX_PUBLIC_KEY_BYTES = 1 << 16
 
 
 def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
@@ -85,6 +87,20 @@ def signer_from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
         return _agent_signer(lines) or _signer_with_passphrase(path)
 
 
+def signer_from_key_pair(path: Path) -> Signer:
+    """Return the signer for a private key file. If its public half lies beside it, the ssh-agent may sign instead.
+
+    Raises:
+        InputError: The file cannot be used; see `signer_from_file`.
+    """
+    try:
+        line = read_bounded(path.with_name(f"{path.name}.pub"), MAX_PUBLIC_KEY_BYTES).decode().strip()
+        keys.fingerprint(line)
+    except (OSError, ValueError, InputError):  # without the public half only the file itself can sign
+        return signer_from_file(path)
+    return signer_from_file(path, [line])
+
+
 def _agent_signer(lines: Sequence[str]) -> Signer | None:
     try:
         return signer_from_agent(lines) if ssh_agent.is_running() else None
@@ -96,7 +112,7 @@ def _signer_with_passphrase(path: Path) -> Signer:
     if not sys.stdin.isatty():
         raise InputError(
             f"{path}: this key wants a passphrase, which is asked for at a terminal alone; in a script let an "
-            f"ssh-agent sign: `ssh-add {path}`"
+            f"ssh-agent sign: `ssh-add {path}`, with {path.name}.pub beside it"
         )
     for left in reversed(range(MAX_PASSPHRASE_ATTEMPTS)):
         try:

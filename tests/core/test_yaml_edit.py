@@ -36,7 +36,7 @@ def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
     [
         (("nothing",), "x", "x.yaml: nothing is missing"),
         (("sources", 7, "owner"), "x", "x.yaml: sources.7.owner is missing"),
-        (("other",), "x", "x.yaml:9: other: expected ada written out here"),
+        (("other",), "x", "x.yaml:10: other: expected ada written out here"),
         (("shared",), "x", "x.yaml:9: shared: expected ada written out here"),
         (("environment",), "7", "x.yaml: this cannot be written without a change of other values: environment: 7"),
         (("environment",), "a, b: c", "not valid YAML"),

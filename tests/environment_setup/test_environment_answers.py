@@ -1,18 +1,19 @@
 """`hallmark init --environment NAME`: wrong answers are told before it writes anything, and files keep their layout."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from infra.cli.environment_setup import file_names, file_texts, given_people, named_people, questions
+from infra.cli.environment_setup import file_checks, file_names, file_texts, given_people, named_people, questions
 from tasks.core.errors import InputError
 from tasks.policy import adoption_entries, people
 from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tests.checkouts import Checkouts
 from tests.editing import edit
-from tests.environment_setup.conftest import ROLES, texts, words
+from tests.environment_setup.conftest import ROLES, adoptions, texts, words
 from tests.in_process import hallmark
 from tests.tiny_project import ROOT
 
@@ -164,7 +165,11 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
     gate = keys.create_key_pair(project.parent / "runner", "gate")
     with (project / file_names.PEOPLE).open("a") as file:
         file.write(f"machines: {{gate: {{keys: [{gate}]}}}}\n")
-    assert keys.fingerprint(line) in hallmark(project, *words(project))
+    told, mark = hallmark(project, *words(project), code=2), keys.fingerprint(gate)
+    assert f"--machine-key {mark}   of machine gate" in told and adoptions(project) == 0
+    told = hallmark(project, *words(project), "--machine-key", mark)
+    assert keys.fingerprint(line) in told and f"key of gate: {mark} (as you named it)" in told
+    assert "policy and people that would be adopted" in told and "(new, in .hallmark/keys)" in told
     (account,) = people.load_people(project / "infra/governance").get("ada").sign_in
     assert account.subject == "7"
     (key,) = people.load_people(project / "infra/governance").keys_of_machine("gate")
@@ -173,7 +178,10 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
     assert "is in force since" in other and not (project.parent / "other").exists(), "nobody needs a root key any more"
     edit(answers, "name: Dora", "name: Isidora")
     told = hallmark(project, *words(project), code=1)
-    assert "names other people than infra/governance/people.yaml. Propose changes" in told
+    assert (
+        "names other people than infra/governance/people.yaml. If this clone is older" in told
+        and "propose changes" in told
+    )
 
 
 def test_people_and_machines_that_have_keys_already_stay_with_the_comments_beside_them(
@@ -189,7 +197,8 @@ def test_people_and_machines_that_have_keys_already_stay_with_the_comments_besid
     machines = f"machines:\n  gate: {{keys: [{gate}]}}  # on the runner\n"
     file.write_text(text + demo + machines)
     other = {name: text for name, text in texts(project).items() if name in (file_names.PARAMS, file_names.SOURCES)}
-    hallmark(project, "init", *PRODUCTION, "--root-key", str(project.parent / "root"), "--yes")
+    hallmark(project, "init", *PRODUCTION, "--root-key", str(project.parent / "root"), "--yes",
+             "--machine-key", keys.fingerprint(gate))  # fmt: skip
     now = file.read_text()
     assert now.startswith(text + machines) and len(now.splitlines()) == len((text + machines).splitlines()) + 3
     assert not (project / ".hallmark/keys/gate").exists(), "the gate signs elsewhere"
@@ -205,19 +214,19 @@ def test_the_shipped_files_change_in_what_they_name_alone(answers: Path, keys_of
         file.write(f"- {{id: eve, name: Eve, roles: [approver], keys: [{line}]}}\n")
     given = given_people.read_people(answers)
     before = file_texts.read_texts(ROOT)
-    policy = file_texts.policy_in(ROOT, before, "production")
-    file_texts.require_staffed(ROOT, policy, given)
+    policy = file_texts.policy_for_environment(ROOT, before, "production")
+    file_checks.require_staffed(ROOT, policy, given, datetime.now(UTC))
     given["people"][3]["roles"].append(given["people"][2]["roles"].pop())
     given["people"][2]["roles"].append("requester")
     with pytest.raises(InputError, match="nobody may decide in two roles, and no other person is left for role"):
-        file_texts.require_staffed(ROOT, policy, given)
+        file_checks.require_staffed(ROOT, policy, given, datetime.now(UTC))
     given = given_people.read_people(answers)
     absent = named_people.absent_people(ROOT, before, given)
     assert {who: able for who, able in absent.items() if who == "data-owner"} == {"data-owner": ["zeno"]}
     wanted = file_texts.WantedContents("production", given, {who: able[0] for who, able in absent.items()})
-    lines = file_texts.temporary_machine_lines(MACHINES, ROOT / ".hallmark-none")
+    lines = file_checks.machine_lines_for_check(MACHINES, ROOT / ".hallmark-none")
     now = file_texts.propose_texts(ROOT, before, wanted, lines)
-    assert file_texts.require_valid(ROOT, now).policy.environment == "production"
+    assert file_checks.require_valid(ROOT, now).policy.environment == "production"
     for name in (file_names.PARAMS, file_names.SOURCES, file_names.TESTS, file_names.POLICY):
         pairs = zip(before[name].splitlines(), now[name].splitlines(), strict=True)
         changed = [(old, new) for old, new in pairs if old != new]

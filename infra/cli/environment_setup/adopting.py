@@ -1,10 +1,11 @@
 """Adoption of an environment's first policy and people with its root key."""
 
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.cli.environment_setup.file_names import GOVERNANCE
 from tasks.core.errors import Refused
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import ledger_exists
@@ -23,11 +24,11 @@ class InForce(NamedTuple):
     """Number of the ledger entry of the newest adoption."""
 
 
-def find_in_force(here: Checkout, environment: str) -> InForce | None:
+def find_adoption_in_force(here: Checkout, environment: str) -> InForce | None:
     """Return the adoption in force in this checkout; None if there is none yet.
 
     Raises:
-        Refused: The checkout is that of another environment.
+        Refused: The checkout belongs to another environment.
     """
     public = here.state / "keys" / f"{ROOT_KEY_NAME}.pub"
     newest = None
@@ -50,8 +51,20 @@ def _other_environment_error(root: Path, present: str, wanted: str) -> Refused:
     )
 
 
+def present_time(here: Checkout) -> datetime:
+    """Return the ledger's time, or this machine's if there is no ledger yet. Asking a ledger would make it."""
+    return here.ledger_time if ledger_exists(here.state) else datetime.now(UTC)
+
+
+def require_trusted_root(here: Checkout, environment: str) -> None:
+    """Check that this checkout would begin no second root of trust; see `adoption_entries.require_trusted_root`."""
+    if ledger_exists(here.state):
+        command = f"hallmark init --environment {environment}"
+        adoption_entries.require_trusted_root(here.ledger, here.state, command)
+
+
 def require_adoptable(here: Checkout, governed: Governance, root: Signer) -> None:
-    """Check all that would refuse the adoption, before a file is written.
+    """Check everything for which the adoption would be refused, before a file is written.
 
     Raises:
         HallmarkError: The adoption would be refused.
@@ -65,8 +78,28 @@ def require_adoptable(here: Checkout, governed: Governance, root: Signer) -> Non
     require_machine_keys_kept(governed.people, chain.newest_adoption)
 
 
-def adopt(here: Checkout, root: Signer) -> SigningOutcome:
-    """Trust the root key in this checkout, and adopt its governance files with it."""
+def adopt(
+    here: Checkout, governed: Governance, root: Signer, require_allowed: Callable[[], None] | None
+) -> SigningOutcome:
+    """Make this checkout trust the root key, and adopt policy and people with that key.
+
+    Args:
+        here: Checkout to set up.
+        governed: Policy and people as they were checked and shown. The files are not read again.
+        root: Root key.
+        require_allowed: Further check in the transaction of the adoption; see `adoption_entries.sign_adoption`.
+
+    Raises:
+        Refused: The adoption is not allowed. A root key that was not trusted before is not trusted afterwards either.
+    """
+    public = here.state / "keys" / f"{ROOT_KEY_NAME}.pub"
+    trusted_before, mark = public.exists(), keys.fingerprint(root.public_line)
     adoption_entries.store_root_key(here.state, root.public_line)
-    policy, people = in_force.load_proposed(here.root / GOVERNANCE, here.state)
-    return adoption_entries.sign_adoption(here.ledger, keys.fingerprint(root.public_line), policy, people, root)
+    try:
+        return adoption_entries.sign_adoption(
+            here.ledger, mark, governed.policy, governed.people, root, require_allowed
+        )
+    except Refused:
+        if not trusted_before:
+            public.unlink()
+        raise

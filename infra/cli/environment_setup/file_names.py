@@ -5,9 +5,12 @@ PARAMS = "params.yaml"
 SOURCES, TESTS, PEOPLE, POLICY = (
     f"{GOVERNANCE}/{name}.yaml" for name in ("sources", "policy_tests", "people", "policy")
 )
-FILES = (PARAMS, SOURCES, TESTS, PEOPLE, POLICY)
-"""Files of a checkout in the order in which they are written. The roles in people.yaml say who takes over in the files
-before it, so a repeated command still finds them if the one before was interrupted."""
+FILES_IN_WRITE_ORDER = (PARAMS, SOURCES, TESTS, PEOPLE, POLICY)
+"""Files of a checkout in the order in which they are written.
+
+The old people.yaml says who holds the role of an owner who leaves. It is replaced after the files that name owners, so
+that a repeated command can still read it if the command before was interrupted.
+"""
 
 Texts = dict[str, str]
 """Text by path in the checkout."""

@@ -1,24 +1,27 @@
-"""Texts of the files of a new environment. All are checked before one is written."""
+"""Texts of the files of a new environment, and their differences."""
 
 import difflib
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from infra.cli.environment_setup import named_people
-from infra.cli.environment_setup.file_names import FILES, GOVERNANCE, PARAMS, PEOPLE, POLICY, TESTS, Texts
+from infra.cli.environment_setup.file_names import (
+    FILES_IN_WRITE_ORDER,
+    PARAMS,
+    PEOPLE,
+    POLICY,
+    SOURCES,
+    TESTS,
+    Texts,
+)
 from tasks.core.documents import config, yaml_edit
-from tasks.core.errors import InputError
-from tasks.policy import governance, staffing
-from tasks.policy.governance import Governance
+from tasks.core.errors import InputError, Refused
 from tasks.policy.people import MACHINES, MachineName, People
 from tasks.policy.policy import Policy
-from tasks.trust import keys
 
 HEADER = """\
 # Who may ask for runs and who may decide at gates, each with their public keys. Changes are proposed with
@@ -35,23 +38,30 @@ class WantedContents:
 
     environment: str
     people: Any
-    """Document in the form of people.yaml; None for the people who are in the file."""
+    """Wanted people, as a document in the form of people.yaml; None to keep the people in the file."""
     successors: Mapping[str, str]
     """Id of the person who takes over, by the id of an owner or steward who leaves."""
 
 
 def read_texts(root: Path) -> Texts:
-    return {name: config.read_yaml_text(root / name) for name in FILES if (root / name).exists()}
+    """Return the text of each file that exists.
+
+    Raises:
+        InputError: A file that is needed is missing or cannot be read.
+    """
+    if missing := [name for name in (PARAMS, SOURCES, PEOPLE, POLICY) if not (root / name).exists()]:
+        raise InputError(f"{root} has no {', '.join(missing)}; restore it, as in `git checkout -- {missing[0]}`")
+    return {name: config.read_yaml_text(root / name) for name in FILES_IN_WRITE_ORDER if (root / name).exists()}
 
 
 def propose_texts(root: Path, before: Texts, wanted: WantedContents, machine_lines: Mapping[MachineName, str]) -> Texts:
-    """Return the texts of the files as they shall be. A file that says so already keeps its text.
+    """Return the new texts of the files. A file that has the wanted contents already keeps its text.
 
     Args:
         root: Root folder of the checkout, for error messages.
         before: Present texts.
         wanted: Wanted contents.
-        machine_lines: Public key lines of the machines that the people have no entry for.
+        machine_lines: Public key line of each machine that has no entry in the wanted people.
     """
     replaced: dict[str, dict[yaml_edit.KeyPath, str]] = {name: {} for name in before}
     replaced[POLICY][("environment",)] = wanted.environment
@@ -71,7 +81,7 @@ def _replaced_text(text: str, path: Path, values: Mapping[yaml_edit.KeyPath, str
         return text  # nothing depends on the cases, and what is left to do names them
 
 
-def policy_in(root: Path, before: Texts, environment: str) -> Policy:
+def policy_for_environment(root: Path, before: Texts, environment: str) -> Policy:
     """Return the policy of policy.yaml as it would be in the environment."""
     wanted: dict[yaml_edit.KeyPath, str] = {("environment",): environment}
     text = yaml_edit.replace_scalars(before[POLICY], root / POLICY, wanted)
@@ -89,7 +99,7 @@ def people_in_file(text: str, path: Path) -> Any:
 
 
 def names_same_people(root: Path, people: Any) -> bool:
-    """Return whether people.yaml has these people, and the machines that the document names."""
+    """Return whether people.yaml has exactly the people of a document, and all of its machines."""
     present = config.to_plain_value(config.read_yaml(root / PEOPLE))
     machines = {**(present.get("machines") or {}), **(config.to_plain_value(people.get("machines")) or {})}
     return bool(present == {**present, **config.to_plain_value(people), "machines": machines})
@@ -99,18 +109,26 @@ def without_keys(people: Any) -> list[str]:
     return [str(person["id"]) for person in people["people"] if not person.get("keys")]
 
 
+def people_with_keys(people: Any) -> Any:
+    """Return a document with those of the people who have keys, also with keys that have ended."""
+    return CommentedMap(people=CommentedSeq(person for person in people["people"] if person.get("keys")))
+
+
 def machines_without_entry(people: Any) -> list[MachineName]:
     return [name for name in MACHINES if name not in (people.get("machines") or {})]
 
 
 def keep_machines(people: Any, present: Any) -> None:
-    """Add the machines of people.yaml that the people do not name: their keys may be those of other computers."""
+    """Add to the document `people` the machines that only people.yaml has, because they may be other computers."""
     for name, machine in (present.get("machines") or {}).items():
         people.setdefault("machines", CommentedMap()).setdefault(name, machine)
 
 
 def people_text(path: Path, before: str, wanted: Any, machine_lines: Mapping[MachineName, str]) -> str:
-    """Return the text of people.yaml as `propose_texts` does. If it says so already, it stays as it is."""
+    """Return the new text of people.yaml. If it has the wanted people already, its text is unchanged.
+
+    The last two parameters are those of `propose_texts`.
+    """
     document = people_in_file(before, path) if wanted is None else wanted
     machines = {**(document.get("machines") or {}), **{name: _machine(line) for name, line in machine_lines.items()}}
     complete = config.to_plain_value({**document, "machines": machines})
@@ -133,52 +151,8 @@ def _inline_text(mapping: Mapping[str, Any]) -> str:
     return yaml_edit.render_document(yaml_edit.inline_mapping(**first | config.to_plain_value(mapping))).strip()
 
 
-def require_staffed(root: Path, policy: Policy, people: Any) -> None:
-    """Check whether the people can do what the policy asks for.
-
-    Raises:
-        InputError: The people are not valid, or nobody could satisfy a rule. The message lists all problems.
-    """
-    here = config.validate_document(people, People, root / PEOPLE)
-    if keyless := without_keys(people):
-        raise InputError(
-            f"{', '.join(keyless)} needs a key in environment {policy.environment}; give the public one of each"
-        )
-    if problems := staffing.policy_problems(policy, here, root / POLICY):
-        raise InputError("\n".join(problems))
-
-
-def require_valid(root: Path, texts: Texts) -> Governance:
-    """Check the texts as `hallmark policy check` does, and return the governance that they would be.
-
-    Raises:
-        InputError: A text is not valid, or together they ask for something that nobody could do. The message lists all
-            problems.
-    """
-    with tempfile.TemporaryDirectory() as place:
-        aside = Path(place) / "governance"
-        aside.mkdir()
-        for name in set(texts) - {PARAMS}:
-            (aside / Path(name).name).write_text(texts[name], encoding="utf-8")
-        try:
-            loaded = governance.load_governance(aside, root / ".hallmark")
-        except InputError as error:
-            raise InputError(str(error).replace(str(aside), str(root / GOVERNANCE))) from None
-    return replace(loaded, folder=root / GOVERNANCE)
-
-
-def temporary_machine_lines(names: Iterable[MachineName], state: Path) -> dict[MachineName, str]:
-    """Return the public keys of machines: those in `.hallmark/keys`, else keys for a check, which nobody keeps."""
-    lines = {}
-    for name in names:
-        file = state / "keys" / f"{name}.pub"
-        line = file.read_text("utf-8").strip() if file.exists() else ""
-        lines[name] = line or keys.make_public_line(Ed25519PrivateKey.generate(), name)
-    return lines
-
-
 def difference_lines(before: Texts, now: Texts) -> Iterator[str]:
-    for name in FILES:
+    for name in FILES_IN_WRITE_ORDER:
         if name in now and before[name] != now[name]:
             yield from difflib.unified_diff(
                 before[name].splitlines(), now[name].splitlines(), name, f"{name} (new)", n=0, lineterm=""
@@ -189,9 +163,15 @@ def write_texts(root: Path, before: Texts, now: Texts) -> list[str]:
     """Write the texts that differ, and return the names of their files.
 
     Raises:
-        Refused: Somebody changed a file since it was read.
+        Refused: Somebody changed a file since it was read, even one that keeps its text. Nothing was written.
     """
-    changed = [name for name in FILES if name in now and before[name] != now[name]]
+    there = read_texts(root)
+    if others := [name for name in FILES_IN_WRITE_ORDER if there.get(name) != before.get(name)]:
+        raise Refused(
+            f"{', '.join(others)} changed after it was read; nothing was written or adopted. Look at the change, then "
+            "repeat the command"
+        )
+    changed = [name for name in FILES_IN_WRITE_ORDER if name in now and before[name] != now[name]]
     for name in changed:
         config.overwrite_if_unchanged(root / name, before[name], now[name])
     return changed

@@ -1,5 +1,6 @@
 """People for a new environment from a file in the form of people.yaml, with keys as lines or as paths of files."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from tasks.policy.people import People
 from tasks.runs.requests.source_resolution import PRIVATE_KEY_HEADER_PATTERN
 from tasks.trust import keys
 
-KEY_LINE_STARTS = ("ssh-", "sk-", "ecdsa-")
-"""First characters of public key lines of OpenSSH, also of kinds that are refused. Any other text is a path."""
+KEY_LINE_PATTERN = re.compile(r"(ssh|sk|ecdsa)-[\w@.-]+\s+\S")
+"""Beginning of OpenSSH public key lines, also of types that Hallmark refuses. Any other text is a path."""
 MAX_KEY_BYTES = 1 << 16
 
 
@@ -45,7 +46,7 @@ def read_people(path: Path) -> Any:
 
 
 def _key_lists(document: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the holder and the keys of each person and machine. What has another form is left to validation."""
+    """Yield the holder and the keys of each person and machine. Validation reports any other form."""
     people, machines = document.get("people"), document.get("machines")
     for person in people if isinstance(people, list) else []:
         if isinstance(person, Mapping) and isinstance(person.get("keys"), list):
@@ -56,11 +57,11 @@ def _key_lists(document: Any) -> Iterator[tuple[str, Any]]:
 
 
 def public_key_line(given: str, folder: Path, subject: str) -> str:
-    """Return a public key line, given as it is or as the path of its file. A private key's content is never shown.
+    """Return a public key line, which is given itself or as the path of a file. No private key is ever shown.
 
     Args:
         given: Public key line, or path of a file with one.
-        folder: Folder that a relative path begins at.
+        folder: Folder to which relative paths are relative.
         subject: Start of error messages, such as `the key of ada`.
 
     Raises:
@@ -69,8 +70,11 @@ def public_key_line(given: str, folder: Path, subject: str) -> str:
     text = given.strip()
     if PRIVATE_KEY_HEADER_PATTERN.match(text.encode(errors="replace")):
         raise _private_key_error(subject, "this")
-    if not text.startswith(KEY_LINE_STARTS):
-        path = folder / Path(text).expanduser()
+    if not KEY_LINE_PATTERN.match(text):
+        try:
+            path = folder / Path(text).expanduser()
+        except RuntimeError:
+            raise InputError(f"{subject}: {text}: there is no such user; write the whole path") from None
         text, subject = _key_file_text(path, subject), f"{subject}: {path}"
     try:
         keys.fingerprint(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from infra.cli.environment_setup import file_texts, named_people, questions, root_key
+from infra.cli.environment_setup import adopting, file_checks, file_texts, first_keys, named_people, questions, root_key
 from infra.cli.environment_setup.file_names import PARAMS, PEOPLE, SOURCES, TESTS, Texts
 from infra.cli.environment_setup.file_texts import WantedContents
 from infra.cli.environment_setup.given_people import read_people
@@ -15,19 +15,22 @@ from infra.cli.shared import console
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
+from tasks.policy.policy import Policy
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers from the command line. A terminal is asked for those that are None."""
+    """Answers from the command line. At a terminal the person is asked for those that are None."""
 
     environment: str
     root_key: Path | None = None
     people: Path | None = None
     successors: tuple[str, ...] = ()
-    """Successors of owners who are none of the people, each `OLD=NEW`."""
+    """Successors of owners who are not among the people, each `OLD=NEW`."""
+    machine_keys: tuple[str, ...] = ()
+    """Fingerprints of machine keys in people.yaml that may be adopted although this checkout has not made them."""
     yes: bool = False
     new_root: bool = False
 
@@ -39,8 +42,8 @@ class Plan:
     before: Texts
     people: Any
     """Document of the wanted people, without the machines whose keys are still to be made."""
-    now: Texts
-    """Wanted texts, with keys for machines that were made for the check of the texts alone."""
+    named_keys: frozenset[str]
+    """Fingerprints of the machine keys that the file of people or an option names."""
 
 
 def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
@@ -49,38 +52,50 @@ def make_plan(here: Checkout, answers: Answers, asks: bool) -> Plan:
     Args:
         here: Checkout to set up.
         answers: Answers from the command line.
-        asks: Whether the terminal is asked for the others.
+        asks: Whether to ask at the terminal for the answers that are missing.
 
     Raises:
         InputError: An answer is missing or wrong. Without a terminal the message lists all of them.
     """
     before = file_texts.read_texts(here.root)
-    policy = file_texts.policy_in(here.root, before, answers.environment)
+    file_checks.require_readable(here.root, before)
+    policy = file_texts.policy_for_environment(here.root, before, answers.environment)
     present = file_texts.people_in_file(before[PEOPLE], here.root / PEOPLE)
     lacking = [] if answers.people else file_texts.without_keys(present)
     given, successors = _read_options(here, answers, [] if asks else _missing_options(answers, lacking))
-    if asks and not answers.yes:
-        _ask_about_ledger(here)
-    path = answers.root_key or _ask_root_key(here)
+    named = {*answers.machine_keys, *(first_keys.machine_fingerprints(given) if given else ())}
     if lacking:
-        given = questions.ask_people(policy)
+        given = file_texts.people_with_keys(present)
+        named_people.require_replaceable(here.root, before, lacking)
     if given:
         file_texts.keep_machines(given, present)
     people = given or present
+    if answers.yes:
+        first_keys.require_named(people, here.state, named)
+    if asks and not answers.yes:
+        _ask_about_ledger(here)
+    path = root_key.expanded(answers.root_key) if answers.root_key else _ask_root_key(here)
+    if lacking:
+        console.print(f"without a key, and so none of the people any more: {', '.join(lacking)}")
+        questions.ask_people(policy, people, adopting.present_time(here))
+    _ask_until_staffed(here, policy, people, asks=bool(lacking))
+    successors = _complete_successors(here, before, people, successors, asks)
+    wanted = WantedContents(answers.environment, given, successors)
+    _require_valid_texts(here, before, wanted, people)
+    return Plan(path.absolute(), wanted, before, people, frozenset(named))
+
+
+def _ask_until_staffed(here: Checkout, policy: Policy, people: Any, asks: bool) -> None:
+    """Check that the people can do what the policy asks for. If they cannot, ask for another person until they can."""
     while True:
         try:
-            file_texts.require_staffed(here.root, policy, people)
-            successors = _complete_successors(here, before, people, successors, asks)
-            wanted = WantedContents(answers.environment, given, successors)
-            now = _checked_texts(here, before, wanted, people)
+            return file_checks.require_staffed(here.root, policy, people, adopting.present_time(here))
         except InputError as error:
-            if not lacking:
+            if not asks:
                 raise
-            console.print(f"with these people environment {answers.environment} cannot begin:\n{error}")
+            console.print(f"with these people environment {policy.environment} cannot begin:\n{error}")
             if not questions.ask_another_person(people):
                 raise
-        else:
-            return Plan(path.expanduser().absolute(), wanted, before, people, now)
 
 
 def _read_options(here: Checkout, answers: Answers, missing: list[str]) -> tuple[Any, dict[str, str]]:
@@ -91,7 +106,7 @@ def _read_options(here: Checkout, answers: Answers, missing: list[str]) -> tuple
         successors = _parse_successors(answers.successors)
     if answers.root_key:
         with mistakes.collect():
-            root_key.require_usable_path(answers.root_key, here.root)
+            root_key.require_usable_path(answers.root_key, here)
     if answers.people:
         with mistakes.collect():
             given = read_people(answers.people)
@@ -134,11 +149,10 @@ def _ask_about_ledger(here: Checkout) -> None:
 
 def _ask_root_key(here: Checkout) -> Path:
     def check(said: str) -> Path:
-        path = Path(said).expanduser()
         if not said:
             raise InputError("name a file")
-        root_key.require_usable_path(path, here.root)
-        return path
+        root_key.require_usable_path(Path(said), here)
+        return root_key.expanded(Path(said))
 
     console.print(
         "The root key signs the first adoption alone. Keep it outside of this checkout, on a disk of its own."
@@ -149,12 +163,13 @@ def _ask_root_key(here: Checkout) -> Path:
 def _complete_successors(
     here: Checkout, before: Texts, people: Any, successors: dict[str, str], asks: bool
 ) -> dict[str, str]:
-    """Return who takes over from each owner who is none of the people. The only one with the same role does so.
+    """Return the successor of each owner who is not among the people.
 
-    The same applies to people in policy_tests.yaml. If several could take over there, the file keeps the id.
+    If only one person has the same role, it is that person. The same applies to people in policy_tests.yaml, but if
+    several could take over, that file keeps the id.
     """
-    found, known = dict(successors), {str(person["id"]) for person in people["people"]}
-    for who, able in named_people.absent_people(here.root, before, people, (PARAMS, SOURCES)).items():
+    at, found, known = adopting.present_time(here), dict(successors), {str(person["id"]) for person in people["people"]}
+    for who, able in named_people.absent_people(here.root, before, people, (PARAMS, SOURCES), at).items():
         if who not in found and len(able) == 1:
             found[who] = able[0]
         elif who not in found and asks:
@@ -164,7 +179,7 @@ def _complete_successors(
                 f"{who} owns a source or the use case, and is none of these people; say who takes over: "
                 f"--successor {who}=ID, with one of {', '.join(able or sorted(known))}"
             )
-    for who, able in named_people.absent_people(here.root, before, people, (TESTS,)).items():
+    for who, able in named_people.absent_people(here.root, before, people, (TESTS,), at).items():
         if len(able) == 1:
             found.setdefault(who, able[0])
     if unknown := sorted({*found.values()} - known):
@@ -172,10 +187,8 @@ def _complete_successors(
     return found
 
 
-def _checked_texts(here: Checkout, before: Texts, wanted: WantedContents, people: Any) -> Texts:
+def _require_valid_texts(here: Checkout, before: Texts, wanted: WantedContents, people: Any) -> None:
     machines = file_texts.machines_without_entry(people)
     keys.require_private_keys(here.state / "keys", machines)
-    lines = file_texts.temporary_machine_lines(machines, here.state)
-    now = file_texts.propose_texts(here.root, before, wanted, lines)
-    file_texts.require_valid(here.root, now)
-    return now
+    lines = file_checks.machine_lines_for_check(machines, here.state)
+    file_checks.require_valid(here.root, file_texts.propose_texts(here.root, before, wanted, lines))

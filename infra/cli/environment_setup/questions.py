@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.params.values import NAME_PATTERN
 from tasks.policy import needed_roles
-from tasks.policy.people import RESERVED_IDS
+from tasks.policy.people import RESERVED_IDS, Person
 from tasks.policy.policy import Policy
 
 
@@ -23,7 +24,7 @@ def can_ask() -> bool:
 
 
 def ask_until_valid(text: str, check: Callable[[str], Any], optional: bool = False) -> Any:
-    """Ask until `check` accepts the answer, and return its result. An optional answer can be empty: then None."""
+    """Ask until `check` accepts the answer, and return its result, or None if an optional answer is empty."""
     while True:
         said = str(typer.prompt(text, default="", show_default=False)).strip()
         if not said and optional:
@@ -34,17 +35,24 @@ def ask_until_valid(text: str, check: Callable[[str], Any], optional: bool = Fal
             console.print(f"  {error}")
 
 
-def ask_people(policy: Policy) -> Any:
-    """Ask who holds each role that the policy needs, and return the answers in the form of people.yaml."""
-    people = CommentedMap(people=CommentedSeq())
+def ask_people(policy: Policy, people: Any, at: datetime) -> None:
+    """Ask who holds each role that the policy needs, and add the answers to a document in the form of people.yaml.
+
+    If enough people of the document hold a role already, nothing is asked about that role.
+    """
+    present = [Person.model_validate(config.to_plain_value(person)) for person in people["people"]]
+    able = [person for person in present if any(key.is_valid(at) for key in person.keys)]
     console.print("Who decides here? One person may hold several roles, unless policy.yaml wants different people.")
     for needed in needed_roles.needed_roles(policy):
         console.print(f"role {needed.role}: {'; '.join(needed.duties)}")
-        held = 0
+        if holders := [person.id for person in able if needed.role in person.roles_at(at)]:
+            console.print(f"  held by {', '.join(holders)}")
+        held = len(holders)
+        if holders and held >= needed.minimum:
+            continue
         while person := _ask_id(people, needed.role, optional=held >= needed.minimum):
             _add_role(people, person, needed.role)
             held += 1
-    return people
 
 
 def ask_another_person(people: Any) -> bool:
@@ -52,9 +60,16 @@ def ask_another_person(people: Any) -> bool:
     person = _ask_id(people, "", optional=True)
     if person is None:
         return False
-    for role in str(typer.prompt(f"  roles of {person}, with spaces between them")).split():
+    for role in ask_until_valid(f"  roles of {person}, with spaces between them", _roles):
         _add_role(people, person, role)
     return True
+
+
+def _roles(said: str) -> list[str]:
+    wrong = [role for role in said.split() if not NAME_PATTERN.fullmatch(role)]
+    if wrong or not said:
+        raise InputError(f"{' '.join(wrong)!r} cannot be a role; expected lower-case letters, digits, - and _")
+    return said.split()
 
 
 def ask_successor(who: str, candidates: list[str], people: Any) -> str:
@@ -70,11 +85,11 @@ def ask_successor(who: str, candidates: list[str], people: Any) -> str:
 
 
 def _ask_id(people: Any, role: str, optional: bool) -> str | None:
-    """Return the id of a person, who is added to the people if they are new there."""
+    """Ask for the id of a person, and return it. A new person is asked for name and key, and added to `people`."""
 
     def check(said: str) -> str:
         known = next((person for person in people["people"] if person["id"] == said), None)
-        if known is not None and role in known["roles"]:
+        if known is not None and role in _role_names(known):
             raise InputError(f"{said} holds role {role} already; name another person")
         return said if known is not None else _new_id(said)
 
@@ -94,15 +109,20 @@ def _ask_id(people: Any, role: str, optional: bool) -> str | None:
 def _key(people: Any, said: str) -> str:
     line = given_people.public_key_line(said, Path.cwd(), "this key")
     for person in people["people"]:
-        if any(key.split()[:2] == line.split()[:2] for key in person["keys"]):
+        given = (key if isinstance(key, str) else str(key["public_key"]) for key in person["keys"])
+        if any(key.split()[:2] == line.split()[:2] for key in given):
             raise InputError(f"this key is {person['id']}'s already; each person has a key of their own")
     return line
 
 
 def _add_role(people: Any, person_id: str, role: str) -> None:
     person = next(person for person in people["people"] if person["id"] == person_id)
-    if role not in person["roles"]:
+    if role not in _role_names(person):
         person["roles"].append(role)
+
+
+def _role_names(person: Any) -> list[str]:
+    return [role if isinstance(role, str) else str(role["role"]) for role in person["roles"]]
 
 
 def _new_id(said: str) -> str:

@@ -1,12 +1,13 @@
 """Settings of an environment, and what is left after its adoption: who types what."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from infra.cli.environment_setup.file_names import GOVERNANCE
 from infra.cli.settings import list_settings
 from tasks.code_versions import sign_off
+from tasks.core.errors import HallmarkError
 from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, declare_card
 from tasks.gates import policy_tests
@@ -32,7 +33,7 @@ class Task(NamedTuple):
 
 
 def settings_rows(here: Checkout) -> list[list[str]]:
-    """Return name, value without secrets and meaning of each setting that this environment probably needs."""
+    """Return the name, the value (without secrets) and the meaning of each setting that is probably needed."""
     listed = {each.variable: each for each in list_settings(os.environ, set())}
     rows = [[name, _value(listed[name].value, listed[name].origin), listed[name].meaning] for name in SHOWN_SETTINGS]
     remote = "set" if dvc.has_remote(here.root) else "not set"
@@ -44,16 +45,20 @@ def _value(value: str, origin: str) -> str:
 
 
 def remaining_tasks(here: Checkout) -> list[Task]:
-    """Return what is left, in the order in which it can be done."""
-    signatures = list(_signature_tasks(here))
-    edits = [*(task for task in signatures if task.who == YOU), *_policy_test_tasks(here.governance)]
+    """Return what is left, in the order in which it can be done.
+
+    If a part of the list cannot be made, a task with the error stands in its place.
+    """
+    signatures = _tasks_or_error(lambda: _signature_tasks(here))
+    edits = [*(task for task in signatures if task.who == YOU)]
+    edits += _tasks_or_error(lambda: _policy_test_tasks(here.governance))
     fingerprint = adoption_entries.root_fingerprint(here.state)
     return [
         *edits,
-        *_commit_tasks(here, bool(edits)),
-        *_install_tasks(here.governance),
+        *_tasks_or_error(lambda: _commit_tasks(here, bool(edits))),
+        *_tasks_or_error(lambda: _install_tasks(here.governance)),
         *(task for task in signatures if task.who != YOU),
-        *_code_tasks(here, here.governance),
+        *_tasks_or_error(lambda: _code_tasks(here, here.governance)),
         Task(
             "other machines",
             f"{adoption_entries.ROOT_VARIABLE}={fingerprint} hallmark init",
@@ -62,6 +67,13 @@ def remaining_tasks(here: Checkout) -> list[Task]:
         Task("auditors", f"keep the fingerprint {fingerprint}", "they get it by another way than the releases"),
         Task(YOU, "hallmark doctor", "names what else is missing"),
     ]
+
+
+def _tasks_or_error(make_tasks: Callable[[], Iterable[Task]]) -> list[Task]:
+    try:
+        return list(make_tasks())
+    except HallmarkError as error:
+        return [Task(YOU, "mend this, and repeat the command", str(error))]
 
 
 def _policy_test_tasks(governed: Governance) -> Iterator[Task]:
@@ -95,7 +107,7 @@ def _declared_documents(here: Checkout) -> list[DeclaredDocument]:
 
 
 def _signature_tasks(here: Checkout) -> Iterator[Task]:
-    """Yield the signatures of owners that are missing, and edits where an owner could not sign."""
+    """Yield a task for each missing signature of an owner, and for each owner to replace who cannot sign."""
     now, governed = status.read_status(here.ledger, here.governance), here.governance
     subjects_by_task = dict[tuple[str, str], list[str]]()
     for each in _declared_documents(here):

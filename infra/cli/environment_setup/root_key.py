@@ -1,24 +1,43 @@
 """Root key of an environment: a private key in a file outside of the checkout, which only the first adoption needs."""
 
 import os
+import stat
 from pathlib import Path
 
 from infra.cli import shared
 from tasks.core.errors import InputError
 from tasks.policy import adoption_entries
 from tasks.policy.adoption_entries import ROOT_KEY_NAME, ROOT_VARIABLE
+from tasks.runs.checkout import Checkout
 from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
 
 
-def require_usable_path(path: Path, checkout: Path) -> None:
-    """Check that a root key can be at a path, or can be made there.
+def expanded(path: Path) -> Path:
+    """Return a path with the home folder in place of `~`.
 
     Raises:
-        InputError: The path is in the checkout, is that of a public key or of a folder, or its folder does not exist.
+        InputError: There is no such user.
     """
-    target = path.expanduser().resolve()
-    if target.is_relative_to(checkout.resolve()):
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{path}: there is no such user; write the whole path") from None
+
+
+def require_usable_path(path: Path, here: Checkout) -> None:
+    """Check that a path can be used for a root key, existing or new.
+
+    Raises:
+        InputError: The path is in the checkout, its state or its git repository, names a public key, a folder or a loop
+            of links, or its folder does not exist.
+    """
+    try:
+        target = expanded(path).resolve()
+    except RuntimeError:  # raised for a loop of symbolic links before Python 3.13
+        raise InputError(f"{path} is a loop of links; name a file") from None
+    shared_git = here.root / here.repository.run_git("rev-parse", "--git-common-dir").strip()
+    if any(target.is_relative_to(folder.resolve()) for folder in (here.root, here.state, shared_git)):
         raise InputError(
             f"{path} is in this checkout, where whoever works here could sign with it; name a path elsewhere, such as "
             "/media/safe/root on a disk that you take away afterwards"
@@ -41,15 +60,15 @@ def create_or_open(path: Path, state: Path) -> tuple[Signer, bool]:
     Raises:
         InputError: The key cannot be read or made, or another one is trusted here.
     """
-    trusted = _trusted_here(state)
+    trusted = _trusted_root_key(state)
     made = not path.exists()
     if made and trusted:
         where, fingerprint = trusted
         raise InputError(f"{path} is not there, and {where} names root key {fingerprint}; give the path of that key")
     if made:
-        with shared.writable_path(path, None):
-            keys.create_key_pair(path.parent, path.name)
-    signer = signing_keys.signer_from_file(path)
+        _make_key(path)
+    _require_own_file(path)
+    signer = signing_keys.signer_from_key_pair(path)
     mark = keys.fingerprint(signer.public_line)
     if trusted and trusted[1] != mark:
         raise InputError(
@@ -59,8 +78,38 @@ def create_or_open(path: Path, state: Path) -> tuple[Signer, bool]:
     return signer, made
 
 
-def _trusted_here(state: Path) -> tuple[str, str] | None:
-    """Return where this machine names the root key that it trusts, and its fingerprint; None if it names none."""
+def _make_key(path: Path) -> None:
+    with shared.writable_path(path, None):
+        try:
+            keys.create_key_pair(path.parent, path.name)
+        except InputError:
+            if not path.exists() or not path.stat().st_mode & 0o077:
+                raise
+            path.unlink()
+            raise InputError(
+                f"{path.parent}: this file system keeps neither owner nor mode of files, so others could read the key; "
+                "name a path on another one, such as ext4, or mount this one with umask=077"
+            ) from None
+
+
+def _require_own_file(path: Path) -> None:
+    """Check that the user owns the private key, and warn if others could replace it.
+
+    Raises:
+        InputError: Another user owns the file.
+    """
+    try:
+        found, folder = path.stat(), path.parent.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a private key") from None
+    if found.st_uid != os.geteuid():
+        raise InputError(f"{path} belongs to user {found.st_uid}, who has the key too; name a root key of your own")
+    if folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX:
+        shared.console.print(f"warning: others may write to {path.parent}, and could replace the root key")
+
+
+def _trusted_root_key(state: Path) -> tuple[str, str] | None:
+    """Return the file or variable that names the trusted root key, and the fingerprint of that key; None if none."""
     public = state / "keys" / f"{ROOT_KEY_NAME}.pub"
     if not public.exists() and not os.environ.get(ROOT_VARIABLE, "").strip():
         return None

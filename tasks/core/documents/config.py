@@ -222,7 +222,7 @@ def validate_reason(reason: str, subject: str = "why") -> str:
 
     Args:
         reason: Reason as the person entered it.
-        subject: Subject of the reason, inserted into the error message "say in words {what}".
+        subject: What the reason explains, for the error message "say in words {subject}".
 
     Raises:
         InputError: The reason has neither a letter nor a digit, is too long or contains a hidden character.
@@ -355,7 +355,7 @@ def find_line_number(document: Any, key_path: Iterable[str | int]) -> int:
 
     If the path does not exist, return the line of its deepest existing part.
     """
-    line = getattr(getattr(document, "lc", None), "line", 0)
+    line = getattr(getattr(document, "lc", None), "line", None)  # None also for documents that no file has
     for part in key_path:
         marks: Any = getattr(document, "lc", None)
         try:
@@ -363,4 +363,4 @@ def find_line_number(document: Any, key_path: Iterable[str | int]) -> int:
             document = document[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             continue
-    return int(line) + 1
+    return int(line or 0) + 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from io import StringIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ def replace_scalars(text: str, file: Path, values: Mapping[KeyPath, str]) -> str
         return text
     document = config.parse_yaml(text, file)
     lines = text.splitlines(keepends=True)
-    paths_by_position = {_position(document, path, file): path for path in values}
-    for (line, column), path in sorted(paths_by_position.items(), reverse=True):
+    positions = sorted(((_position(document, path, file), path) for path in values), key=itemgetter(0), reverse=True)
+    for (line, column), path in positions:
         old, after = str(_value_at(document, path)), lines[line][column:]
         written = next((form for form in (old, f'"{old}"', f"'{old}'") if after.startswith(form)), None)
         if written is None:
@@ -67,9 +68,12 @@ def replace_scalars(text: str, file: Path, values: Mapping[KeyPath, str]) -> str
 
 
 def _position(document: Any, path: KeyPath, file: Path) -> tuple[int, int]:
+    """Return the line and column of a value, counted from 0. An alias has the position of its key."""
     try:
         above, key = _value_at(document, path[:-1]), path[-1]
         line, column = above.lc.item(key) if isinstance(above, CommentedSeq) else above.lc.value(key)
+        if not isinstance(above, CommentedSeq):
+            line, column = max((line, column), above.lc.key(key))  # ruamel gives the position of the anchor
     except (AttributeError, KeyError, IndexError, TypeError):
         raise InputError(f"{file}: {_dotted(path)} is missing; write it there") from None
     return line, column
@@ -82,7 +86,7 @@ def _value_at(document: Any, path: KeyPath) -> Any:
 
 
 def _require_only_these_changes(document: Any, changed: str, file: Path, values: Mapping[KeyPath, str]) -> None:
-    """Check that the changed text has the new values and otherwise those of the document before.
+    """Check that the changed text has the new values, and that all other values are those of the document.
 
     An anchor at a replaced value would change other places as well.
     """
