@@ -21,8 +21,8 @@ import pytest
 from tests import temporary
 
 MINUTES, CPU_SECONDS = 19, 1_900
-"""Budget of `make test` in a set-up clone, on two quiet cores: 16 minutes and 1,600 CPU seconds, and one minute and 100 CPU
-seconds more for each larger extension of Hallmark since."""
+"""Budget of `make test` in a set-up clone, on two quiet cores: 16 minutes and 1,600 CPU seconds, and one minute and 100
+CPU seconds more for each larger extension of Hallmark since."""
 LISTED = 10
 """Number of files in the table."""
 LOOK_SECONDS = 1.0
