@@ -49,4 +49,5 @@ def test_what_cannot_be_replaced_is_told(path: tuple[str | int, ...], value: str
 
 
 def test_an_item_that_no_file_has_is_named_by_the_first_line() -> None:
-    assert config.find_line_number(CommentedMap(people=CommentedSeq([CommentedMap(id="ada")])), ["people", 0, "id"]) == 1
+    people = CommentedMap(people=CommentedSeq([CommentedMap(id="ada")]))
+    assert config.find_line_number(people, ["people", 0, "id"]) == 1
