@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from tasks.core.documents import yaml_edit
+from tasks.core.documents import config, yaml_edit
 from tasks.core.errors import InputError
 
 TEXT = """\
@@ -45,3 +46,8 @@ def test_values_are_replaced_where_they_stand_plain_or_quoted() -> None:
 def test_what_cannot_be_replaced_is_told(path: tuple[str | int, ...], value: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         yaml_edit.replace_scalars(TEXT, Path("x.yaml"), {path: value})
+
+
+def test_an_item_that_no_file_has_is_named_by_the_first_line() -> None:
+    people = CommentedMap(people=CommentedSeq([CommentedMap(id="ada")]))
+    assert config.find_line_number(people, ["people", 0, "id"]) == 1
