@@ -26,12 +26,13 @@ def execute(container: Manifest, image: Path, volumes: Path, command: Sequence[s
         command: Command that replaces the container's own.
     """
     shown = ["--ro-bind", "/", "/", "--tmpfs", "/srv", "--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
-    mounts = ["--ro-bind", str(ROOT), str(ROOT), "--ro-bind", str(image), "/srv/hallmark"]
+    mounts = ["--ro-bind", str(image), "/srv/hallmark"]
     for mount in sorted(container["volumeMounts"], key=lambda each: str(each["mountPath"])):
         place = volumes / mount["name"] / mount.get("subPath", "")
         if "subPath" not in mount:
             place.mkdir(exist_ok=True)
         mounts += ["--ro-bind" if mount.get("readOnly") else "--bind", str(place), mount["mountPath"]]
+    mounts += ["--ro-bind", str(ROOT), str(ROOT)]  # last, since it may lie below a volume, such as /tmp
     done = subprocess.run(
         [
             *("bwrap", "--die-with-parent", "--unshare-user", "--uid", "10001", "--gid", "10001"),

@@ -91,7 +91,8 @@ def test_nothing_new_costs_one_question_and_opens_no_run(
     monkeypatch.setattr("flows.suspended_runs.GovernanceCache", opened)
     assert parked.find_decided_runs(full_check=False) == set() and len(statements) == 1
     ledger.append("run.stage", "another run", {})
-    assert parked.find_decided_runs(full_check=False) == set() and len(statements) == 3, "what runs do answers no gate"
+    statements.clear()  # the ledgers of a process share their engine
+    assert parked.find_decided_runs(full_check=False) == set() and len(statements) == 2, "what runs do answers no gate"
 
 
 def test_a_decision_answers_one_until_it_is_resumed(

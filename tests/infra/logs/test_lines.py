@@ -25,6 +25,7 @@ FORGED = "read\n2026-03-03T04:00:00.000Z ERROR watch - all is lost\x1b[2J\u202e"
 def named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PROCESS_VARIABLE, "runner")
     monkeypatch.delenv("PREFECT__FLOW_RUN_ID", raising=False)
+    monkeypatch.setattr(logging, "_logRecordFactory", logging.LogRecord)  # tests before may have replaced it
 
 
 def record(message: str, **more: object) -> logging.LogRecord:
