@@ -53,6 +53,15 @@ def template_of(documents: list[Manifest]) -> Manifest | None:
     return dict(json.loads(given[0])) if given else None
 
 
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield everything in a document that is neither a mapping nor a list."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from leaves(each)
+    else:
+        yield value
+
+
 def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:
     return [document for document in documents if document["kind"] == kind]
 

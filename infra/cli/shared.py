@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -160,13 +160,27 @@ def parse_changes(changes: list[str] | None) -> dict[str, str]:
     Raises:
         InputError: An argument of --set is not a key and a value.
     """
-    settings = {}
-    for text in changes or []:
+    return parse_pairs("--set", changes or [], "KEY=VALUE, e.g. --set training.epochs=2")
+
+
+def parse_pairs(option: str, texts: Iterable[str], expected: str) -> dict[str, str]:
+    """Return the values of an option whose arguments are `KEY=VALUE`, by key.
+
+    Args:
+        option: Name of the option, used in the error message.
+        texts: Arguments of the option.
+        expected: Description of an argument, used in the error message.
+
+    Raises:
+        InputError: An argument is not a key and a value.
+    """
+    pairs = {}
+    for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {text}: expected KEY=VALUE, e.g. --set training.epochs=2")
-        settings[key] = value
-    return settings
+            raise InputError(f"{option} {text}: expected {expected}")
+        pairs[key] = value
+    return pairs
 
 
 def print_json(value: Any) -> None:

@@ -45,7 +45,7 @@ def test_a_pool_without_image_waits_for_the_job_of_the_chart() -> None:
 
 @pytest.mark.attack(rights="orchestrator", stopped="a pool's job template has no variable that a flow run could give")
 def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
-    """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
+    """Fill a template as Prefect's workers do, with the values of a deployment or a flow run."""
     given = {"image": "evil", "command": "touch /evil", "job_manifest": {"kind": "Pod"}, "namespace": "kube-system"}
     wanted = base_job_template(POOL)["job_configuration"]
     assert apply_values(copy.deepcopy(wanted), given) == wanted and wanted["command"] == " ".join(FLOW_RUN_COMMAND)

@@ -11,7 +11,7 @@ from infra.console import server as console
 from infra.console.actions import ACTIONS
 from infra.metrics import exposition
 from infra.processes import HALLMARK_PROCESS
-from tests.chart import SETS, Manifest, manifests, of_kind, pods, rendered
+from tests.chart import SETS, Manifest, leaves, manifests, of_kind, pods, rendered
 from tests.chart_pod import execute, needs_bubblewrap
 from tests.helm import CHART, EXAMPLES, NAMESPACE, helm, render
 
@@ -28,16 +28,11 @@ def identity(document: Manifest) -> tuple[str, str, str]:
 
 def names_in(value: Any) -> Iterator[str]:
     """Yield every text in a document that begins with `hallmark`, also in the job within a text."""
-    if isinstance(value, dict):
-        for each in value.values():
-            yield from names_in(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from names_in(each)
-    elif isinstance(value, str) and value.startswith("{"):
-        yield from names_in(json.loads(value))
-    elif isinstance(value, str) and value.startswith("hallmark"):
-        yield value
+    for each in leaves(value):
+        if isinstance(each, str) and each.startswith("{"):
+            yield from names_in(json.loads(each))
+        elif isinstance(each, str) and each.startswith("hallmark"):
+            yield each
 
 
 def test_two_releases_fit_into_one_namespace(other: list[Manifest]) -> None:

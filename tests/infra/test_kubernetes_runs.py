@@ -34,7 +34,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
 
 
 def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
-    """All but the size, since in values one number is both request and limit, and the mark of the chart."""
+    """Everything is compared except for the size, where one value is both request and limit, and the chart's mark."""
     made, shipped = template_of(plain), copy.deepcopy(shipped_template())
     assert made
     for template in (made, shipped):
@@ -49,7 +49,7 @@ def test_by_default_the_job_is_that_of_the_file(plain: list[Manifest]) -> None:
 
 @pytest.mark.parametrize("which", ["production", "sandbox"])
 def test_what_a_flow_run_gives_changes_nothing_of_the_job(which: str) -> None:
-    """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
+    """Fill a template as Prefect's workers do, with the values of a deployment or a flow run."""
     template = template_of(rendered(which))
     assert template and template["variables"]["properties"] == {} and "{{" not in json.dumps(template)
     given = {"image": "evil", "command": "touch /evil", "job_manifest": {"kind": "Pod"}, "namespace": "kube-system"}

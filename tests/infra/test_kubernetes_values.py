@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.chart import Manifest, of_kind, template_of
+from tests.chart import Manifest, leaves, of_kind, template_of
 from tests.helm import CHART, EXAMPLES, NAMESPACE, helm
 from tests.infra.test_kubernetes import OPERATORS, known
 from tests.tiny_project import ROOT
@@ -120,17 +120,6 @@ def test_without_trainings_a_drain_spares_none() -> None:
     assert [each["metadata"]["name"] for each in budgets] == ["hallmark-watch"]
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for each in value.values():
-            yield from leaves(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from leaves(each)
-    else:
-        yield value
-
-
 @pytest.mark.parametrize("sharing", ["storage", "claim"])
 def test_text_stays_text(sharing: str, tmp_path: Path) -> None:
     (values := tmp_path / "values.yaml").write_text(UNLIKE_TEXT)
@@ -150,7 +139,7 @@ def test_text_stays_text(sharing: str, tmp_path: Path) -> None:
 
 
 def test_guides_upgrade_with_the_defaults_of_the_new_chart() -> None:
-    """With `--reuse-values`, Helm leaves out the defaults that an earlier chart did not have."""
+    """Helm leaves out the defaults that an earlier chart did not have if `--reuse-values` is given."""
     texts = [path.read_text() for path in sorted((ROOT / "docs").rglob("*.md"))]
     upgrades = [line for text in texts for line in re.findall(r"helm upgrade .*", text)]
     assert len(upgrades) >= 2 and all(" --reset-then-reuse-values" in line for line in upgrades)

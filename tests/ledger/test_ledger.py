@@ -251,6 +251,7 @@ def test_a_postgres_that_is_away_is_unavailable_and_its_password_stays_secret(
 
 def test_ledgers_of_one_file_share_an_engine_and_each_is_closed_on_its_own(tmp_path: Path) -> None:
     first, second = open_ledger(tmp_path / "state"), open_ledger(tmp_path / "state")
+    assert first._tables._engine is second._tables._engine, "its compiled statements serve both"
     first.append("a", "x", {})
     first.close()
     assert second.append("b", "x", {}).seq == 2

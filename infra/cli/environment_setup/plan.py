@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from infra.cli import shared
 from infra.cli.environment_setup import adopting, file_checks, file_texts, first_keys, named_people, questions, root_key
 from infra.cli.environment_setup.file_names import PARAMS, PEOPLE, SOURCES, TESTS, Texts
 from infra.cli.environment_setup.file_texts import WantedContents
@@ -103,7 +104,8 @@ def _read_options(here: Checkout, answers: Answers, missing: list[str]) -> tuple
     mistakes = ErrorCollector()
     given, successors = None, dict[str, str]()
     with mistakes.collect():
-        successors = _parse_successors(answers.successors)
+        expected = "OLD=NEW, two ids, such as data-owner=ada"
+        successors = shared.parse_pairs("--successor", answers.successors, expected)
     if answers.root_key:
         with mistakes.collect():
             root_key.require_usable_path(answers.root_key, here)
@@ -127,16 +129,6 @@ def _missing_options(answers: Answers, lacking: list[str]) -> list[str]:
     if not answers.yes:
         missing.append("  --yes             Adopt without a question.")
     return missing
-
-
-def _parse_successors(options: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in options:
-        old, _, new = text.partition("=")
-        if not old or not new:
-            raise InputError(f"--successor {text}: expected OLD=NEW, two ids, such as data-owner=ada")
-        pairs[old] = new
-    return pairs
 
 
 def _ask_about_ledger(here: Checkout) -> None:

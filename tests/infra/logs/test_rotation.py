@@ -133,7 +133,7 @@ def test_a_log_with_room_stays(full: Path) -> None:
 
 
 def test_output_that_leads_elsewhere_than_to_the_log_stays_there(tmp_path: Path) -> None:
-    """As that of a process whose output its parent reads."""
+    """Standard error is a pipe if a parent process reads the output."""
     environment = process_variables("one", tmp_path / "runner.log", {"PYTHONPATH": ":".join(sys.path)})
     done = subprocess.run([sys.executable, "-c", WRITES, "one", "3"], capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines() == PRINTED[:200] and len(done.stderr.splitlines()) == 200
