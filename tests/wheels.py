@@ -39,7 +39,8 @@ def _build(folder: Path) -> None:
 
 
 def _install(built: Path, venv: Path) -> None:
-    written = shutil.ignore_patterns("hallmark-bytecode", "helm", "helm.[0-9]*")  # while it is copied
+    # Other tests write these while they are copied.
+    written = shutil.ignore_patterns("hallmark-bytecode", "helm", "helm.[0-9]*", "ui_build", "ui_v2_build", ".*.lock")
     linked = os.link if Path(sys.prefix).stat().st_dev == venv.parent.stat().st_dev else shutil.copy2
     shutil.copytree(sys.prefix, venv, symlinks=True, copy_function=linked, ignore=written)
     words = ["install", "--no-deps", "--no-index", "--force-reinstall", str(built)]
