@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category
-from tasks.stages.data.protect.recognisers.names import lists, lower_case
+from tasks.stages.data.protect.recognisers.names import known_words, lists, lower_case
 from tasks.stages.data.protect.tokens import WORDWISE_CATEGORIES, canonical_spelling
 from tasks.stages.data.protect.words import RecordText, split_words
 
@@ -104,9 +104,9 @@ def _is_common(words: tuple[str, ...]) -> bool:
 
 
 def _is_word(word: str) -> bool:
-    return lists.is_known_word(word) or lists.is_ordinary_word(word)
+    return known_words.is_known_word(word) or known_words.is_ordinary_word(word)
 
 
 def _is_lower_word(word: str) -> bool:
     names = lists.given_names(), lists.family_names(), lists.common_family_names()
-    return word.islower() and lists.is_known_word(word) and not any(word in known for known in names)
+    return word.islower() and known_words.is_known_word(word) and not any(word in known for known in names)

@@ -19,8 +19,8 @@ from tasks.inquiry.planted_defects.character_score import CategoryCounts, Charac
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.recognisers.data import lists
+from tasks.stages.data.protect.recognisers.names import known_words, lower_case
 from tasks.stages.data.protect.recognisers.names import lists as names
-from tasks.stages.data.protect.recognisers.names import lower_case
 
 ENGLISH = """
 We booked two rooms for {name} and her mother, arriving on Friday.
@@ -219,7 +219,8 @@ CACHED = (
         names.common_family_names,
         names.wordnet_words,
         names.frequent_words,
-        names.is_known_word,
+        known_words.is_known_word,
+        known_words.is_ordinary_word,
     ),
     *(lower_case.unambiguous_given_names, lower_case.unambiguous_family_names),
 )

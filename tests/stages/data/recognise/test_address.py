@@ -24,6 +24,17 @@ from tests.stages.data.recognise.seen import kinds, seen
         ("Flat 3, 10 High Street", "Flat 3, 10 High Street"),
         ("my zip code is 90210", "90210"),
         ("postcode SW1A 1AA", "SW1A 1AA"),
+        ("J'habite 12 bis rue de la Paix, 75002 Paris.", "12 bis rue de la Paix, 75002 Paris"),
+        ("Calle Mayor 15, 28013 Madrid", "Calle Mayor 15, 28013 Madrid"),
+        ("Vive en C/ Alcalá, 42, Madrid", "C/ Alcalá, 42, Madrid"),
+        ("Via Roma 12, 20121 Milano (MI)", "Via Roma 12, 20121 Milano (MI)"),
+        ("ul. Długa 12/3, 00-238 Warszawa", "ul. Długa 12/3, 00-238 Warszawa"),
+        ("Kerkstraat 12, 1017 GL Amsterdam", "Kerkstraat 12, 1017 GL Amsterdam"),
+        ("519 Kantstrasse, Nürnberg", "519 Kantstrasse, Nürnberg"),
+        ("45, Anna Nagar Main Road, Chennai 600040", "45, Anna Nagar Main Road, Chennai 600040"),
+        ("wohne in der gartenstr. 5 in 79098 freiburg", "in der gartenstr. 5 in 79098 freiburg"),
+        ("i live at 12 oak lane, springfield il 62704", "12 oak lane, springfield il 62704"),
+        ("ich komme aus 86150 augsburg und", "86150 augsburg"),
     ],
 )
 def test_an_address_is_found_whole(text: str, value: str) -> None:
@@ -39,6 +50,9 @@ def test_an_address_is_found_whole(text: str, value: str) -> None:
         "Der Termin am 12 Mai ist 3 Tage spaeter",
         "I paid 5000 Euros",
         "Abschnitt 4 der Bedingungen",
+        "paid via Zoom 3 times, via Email 2 times",
+        "bestellung 12345 fehlt, ich habe 10000 euro bezahlt",
+        "In 2024 Lindenhof expanded",
     ],
 )
 def test_numbers_beside_capitals_are_no_address(text: str) -> None:

@@ -26,6 +26,16 @@ TOKEN = "a1B2c3D4e5F6" * 3
         ("the password for the shop was Sommer2024! last week", "Sommer2024!"),
         ("PIN 4711", ""),
         ("my pin is 4711", "4711"),
+        ("dbPassword: hunter2xY", "hunter2xY"),
+        ('"githubToken": "' + TOKEN + '"', TOKEN),
+        (f"<xToken>{TOKEN}</xToken>", TOKEN),
+        ("The X secret we use: " + TOKEN, TOKEN),
+        ("Token for the billing service: " + TOKEN, TOKEN),
+        ("glpat-" + "x7Kq2mPz9LwR4tYvB3nD.01.120abcd9x now", "glpat-" + "x7Kq2mPz9LwR4tYvB3nD.01.120abcd9x"),
+        ("FLWPUBK" + "_TEST-0123abcd456789ab-X", "FLWPUBK" + "_TEST-0123abcd456789ab-X"),
+        ("pscale_pw_" + TOKEN, "pscale_pw_" + TOKEN),
+        ("pnu_" + TOKEN, "pnu_" + TOKEN),
+        ("s." + TOKEN[:24], "s." + TOKEN[:24]),
     ],
 )
 def test_a_secret_is_found(text: str, value: str) -> None:
@@ -56,6 +66,10 @@ def test_a_private_key_is_found_to_its_end_or_as_far_as_it_goes() -> None:
         "The key question is whether tokens expire",
         "https://example.com/very/long/path/without/secrets",
         "AKIA" + "IOSFODNN7EXAMPLE",
+        "The secret to good coffee is: patience",
+        "Token for X: see-the-wiki-page",
+        "monkey: banana2000",
+        "see details.AbcdefghijKlmnopqrstuvwx",
     ],
 )
 def test_talk_of_secrets_placeholders_and_digests_are_none(text: str) -> None:

@@ -22,6 +22,12 @@ from tests.stages.data.recognise.seen import kinds, seen
         ("My husband Tremaine has the same", "Tremaine"),
         ("Ludwig van Beethoven rief an", "Ludwig van Beethoven"),
         ("According to Nakamura, it moved", "Nakamura"),
+        ("see the note by Carol.", "Carol"),
+        ("herr grabowski hat angerufen", "grabowski"),
+        ("mrs okonkwo called", "okonkwo"),
+        ("sabine grabowski braucht hilfe", "sabine grabowski"),
+        ("Für Janna Stumpf wurden zwei Zimmer gebucht", "Janna Stumpf"),
+        ("the patient McDonald is in ward 3", "McDonald"),
     ],
 )
 def test_a_name_is_found(text: str, name: str) -> None:
@@ -39,6 +45,19 @@ def test_a_name_is_found(text: str, name: str) -> None:
         "I am sorry to hear that",
         "this is urgent and it's broken",
         "will you mark the bill as paid in may",
+        "Der Newsletter ist nach 7 Tage abgelaufen, ein Paket Ihrer Wahl folgt",
+        "Temporäre Dateien und Faktor 2 ändern Sie im Reiter Optionen",
+        "Verbinden Sie Ihr Formular mit Ihrer Datenquelle, der Speicherort der Vorlagen bleibt",
+        "Das Markieren von Einträgen geht auf dem Server und unter MS Word",
+        "Nutzer folgen Nutzern und abonnieren damit ihre Beiträge.",
+        "die frau hat angerufen und herr und frau sind da",
+        "Our Summer collection has arrived, and in Spring we are busy",
+        "The Sommer edition of Samsung and Bosch, sent by Zalando",
+        "Does Tesco deliver, or did the update from Renault fail?",
+        "You accept the License Grant, the Policies and Partner's use of Codespaces",
+        "the Customer Content in an Enterprise Server, by contacting GitHub",
+        "AI-supported and Pre-release features use OAuth",
+        "offices in San Francisco and South America",
     ],
 )
 def test_other_capitals_are_no_names(text: str) -> None:

@@ -48,6 +48,21 @@ TRUE = [
     ("passport number 533380006", "533380006", "PASSPORT"),
     ("driving licence number: 1234-5678", "1234-5678", "DRIVER_LICENSE"),
     ("Kennzeichen: B-AB 1234", "B-AB 1234", "VEHICLE"),
+    ("PESEL 44051401359", "44051401359", "PL_PESEL"),
+    ("mi DNI es 12345678Z", "12345678Z", "ES_DNI"),
+    ("NIE X-1234567-L", "X-1234567-L", "ES_DNI"),
+    ("codice fiscale MRTMTT91D08F205J", "MRTMTT91D08F205J", "IT_TAX_CODE"),
+    ("Sécurité sociale 1 85 05 78 006 084 91", "1 85 05 78 006 084 91", "FR_NIR"),
+    ("my Aadhaar is 2341 2341 2346", "2341 2341 2346", "IN_AADHAAR"),
+    ("PAN: ABCPE1234F", "ABCPE1234F", "IN_PAN"),
+    ("tax file number 123 456 782", "123 456 782", "AU_TFN"),
+    ("SIN 046 454 286", "046 454 286", "CA_SIN"),
+    ("BSN 111222333", "111222333", "NL_BSN"),
+    ("CPF 111.444.777-35", "111.444.777-35", "BR_CPF"),
+    ("geboren\nam 12.3.1980", "12.3.1980", "DATE_OF_BIRTH"),
+    ("Geburtsdatum (laut Ausweis)\n12.03.1980", "12.03.1980", "DATE_OF_BIRTH"),
+    ("Born\n(12/03/1980)", "12/03/1980", "DATE_OF_BIRTH"),
+    ("patient of ward 3, case number 640533", "640533", "MEDICAL_RECORD"),
 ]
 FALSE = [
     ("order 4512-8890 of 12/03/2024", set()),
@@ -63,6 +78,13 @@ FALSE = [
     ("* 12.03.2024 the parcel arrived\n* Invoice of 13.03.2024", set()),
     ("the contract number is of 12.03.2024", set()),
     ("block 1234.5678.9012 of the list", {"MAC_ADDRESS"}),
+    ("my case 135109 is still open", set()),
+    ("Article number 47435600 is out of stock", set()),
+    ("Ersatzteil 056.727.82 bestellen", set()),
+    ("Serial number BX708601", set()),
+    ("The id is 4b1e0f91-1445-494b-bab0-d7e960e836a3.", set()),
+    ("order 44051401358 and parcel 12345678A", set()),
+    ("no account here: 123 456 782", {"AU_TFN", "CA_SIN", "NL_BSN"}),
 ]
 
 

@@ -12,11 +12,11 @@ from itertools import pairwise
 from tasks.stages.data.deduplicate.similarity.lists.words import read_list
 from tasks.stages.data.deduplicate.similarity.vocabulary import NO_USE, WordUse, WordUses
 from tasks.stages.data.edit_distance import edit_distance
+from tasks.stages.data.protect.recognisers.names.known_words import is_ordinary_word
 from tasks.stages.data.protect.recognisers.names.lists import (
     family_names,
     frequent_words,
     given_names,
-    is_ordinary_word,
     wordnet_words,
 )
 

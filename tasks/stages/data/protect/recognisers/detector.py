@@ -6,6 +6,7 @@ from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.recognisers import engine
 from tasks.stages.data.protect.recognisers.names import spacy_model
+from tasks.stages.data.protect.recognisers.numbers import countries
 
 KINDS_BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
     "name": ("PERSON",),
@@ -33,6 +34,7 @@ KINDS_BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
         "UK_NINO",
         "US_ITIN",
         "US_SSN",
+        *(number.kind for number in countries.IDENTITY_NUMBERS),
     ),
 }
 """Kinds of span in each category. Categories that are not listed have no recogniser: only the owner's terms belong

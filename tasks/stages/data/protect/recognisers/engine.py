@@ -19,6 +19,7 @@ from tasks.stages.data.protect.recognisers.names.language import is_german
 from tasks.stages.data.protect.recognisers.numbers import (
     birth_date,
     card,
+    countries,
     email,
     germany,
     iban,
@@ -46,6 +47,7 @@ NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
     us.find_us_numbers,
     uk.find_british_numbers,
     germany.find_german_numbers,
+    countries.find_identity_numbers,
     labelled_numbers.find_labelled_numbers,
     phone.find_phone_numbers,
     birth_date.find_birth_dates,

@@ -2,11 +2,14 @@
 
 import re
 
-from tasks.stages.data.protect.recognisers.address import english, german, towns
+from tasks.stages.data.protect.recognisers.address import abroad, english, german, lower_case, towns
 from tasks.stages.data.protect.recognisers.span import Span
 
 STREETS_WITH_TOWNS = (
     (german.STREET, (german.TOWN_AFTER,)),
+    (lower_case.GERMAN_STREET, (lower_case.TOWN_AFTER,)),
+    (lower_case.ENGLISH_STREET, (lower_case.ENGLISH_TOWN_AFTER,)),
+    (abroad.STREET, (abroad.TOWN_AFTER,)),
     (english.STREET, (towns.AMERICAN_AFTER, towns.BRITISH_AFTER, towns.ABROAD_AFTER, towns.TOWN_AFTER)),
     (english.POST_OFFICE_BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
 )
@@ -18,6 +21,8 @@ STANDALONE_PARTS = (
     (english.UNIT_ALONE, 0.6),
     (towns.CANADIAN_POSTAL_CODE, 0.7),
     (german.STREET_AND_TOWN, 0.9),
+    (abroad.CODE_AND_TOWN, 0.75),
+    (abroad.INDIAN_ADDRESS, 0.9),
 )
 
 
@@ -29,7 +34,8 @@ def find_addresses(text: str) -> list[Span]:
     """
     spans = [_with_town(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
     spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]
-    return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.NAMED_POSTAL_CODE.finditer(text)]
+    parts = ((towns.NAMED_POSTAL_CODE, 0.85), (abroad.CODE_AFTER_COUNTRY, 0.65), (lower_case.TOWN, 0.65))
+    return spans + [Span(*m.span(1), "ADDRESS", score) for form, score in parts for m in form.finditer(text)]
 
 
 def _with_town(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:

@@ -20,6 +20,17 @@ KEY = re.compile(
     r"(?P<secret>[A-Za-z0-9+/_.~=$!@#%^*-]{12,200})"
 )
 
+CAMEL_CASE_LABEL = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]{0,30}?(?:Password|Passwort|Passwd|Pwd|Token|Secret|Credential|Key)s?[\"'`]?"
+    r"(?:\s?(?:=|:|=>|:=)\s?|>)[\"'`<]?(?P<secret>[^\s\"'`,;<>(){}]{6,200})"
+)
+"""Pattern of a label such as `dbPassword:` or `<githubToken>`, and the value after it."""
+WORDED_LABEL = re.compile(
+    r"(?i)(?<![a-z])(?:tokens?|secrets?|credentials?|(?:api|access|private|deploy) keys?)(?:\s[\w./()'-]{1,30}){1,6}?"
+    r"\s?(?::|=|\sis|\sist|\slautet)\s{0,3}[\"'`<]?(?P<secret>[A-Za-z0-9+/_.~=$!@#%^*-]{12,200})"
+)
+"""Pattern of a label in words: "the X secret we use: …", "Token for X: …"."""
+
 PASSWORD_NAMES = alternation(
     """pass(?:word|wort|phrase|code|wd)?, pwd, kennwort, login, pw, pin(?:[ -]?code)?, tan, otp, puk, security answer,
     one[- ]time (?:code|password), verification code, 2fa(?: code)?, mfa code, bestätigungscode, zugangscode"""
@@ -57,7 +68,13 @@ def find_named_secrets(text: str) -> list[Span]:
     Scores: .9 for a random value assigned to the name of a key, .85 for a password that is not a plain word, .8 for a
     random value with the usual length of a key, if the name of a key occurs in the 60 characters before it.
     """
-    spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
+    labelled = (m for form in (KEY, WORDED_LABEL) for m in form.finditer(text) if _is_key(m["secret"]))
+    spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in labelled]
+    spans += [
+        Span(m.start("secret"), _end_without_full_stop(m), "CREDENTIAL", 0.9)
+        for m in CAMEL_CASE_LABEL.finditer(text)
+        if _is_password(m["secret"])
+    ]
     passwords = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
     apart = (m for form in (ADJACENT_PASSWORD, DISTANT_PASSWORD) for m in form.finditer(text))
     passwords += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]

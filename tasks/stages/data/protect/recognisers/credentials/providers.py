@@ -15,7 +15,8 @@ KEY_FORMATS: dict[str, str] = {
     "AWS": r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z2-7]{16}|ABSK[A-Za-z0-9+/]{100,270}={0,2}",
     "GOOGLE": r"AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28}|1//0[\w-]{40,200}",
     "GITHUB": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{36,255}",
-    "GITLAB": r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas|ffct)-[\w-]{20,64}|GR1348941[\w-]{20}",
+    "GITLAB": r"gl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt|oas|ffct)-[\w-]{20,300}(?:\.[\w-]{2,12}){0,3}"
+    r"|GR1348941[\w-]{20}|_gitlab_session=[0-9a-z]{32}",
     "SLACK": r"xox[abposre](?:\.xox[bp])?-(?=[A-Za-z-]{0,40}(?:\d[A-Za-z-]{0,12}){8})[A-Za-z0-9-]{10,250}"
     r"|xapp-\d-[A-Z0-9]{1,20}-\d{1,20}-[a-z0-9]{1,100}"
     r"|(?:https?://)?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,90}",
@@ -36,7 +37,8 @@ KEY_FORMATS: dict[str, str] = {
     "TELEGRAM": r"\d{8,10}:AA[\w-]{33}",
     "AZURE": r"[\w~.]{3}\dQ~[\w~.-]{31,34}|(?:AccountKey|SharedAccessKey|sig)=[A-Za-z0-9+/%]{40,100}={0,2}",
     "ATLASSIAN": r"ATATT3[\w=-]{150,200}",
-    "HASHICORP": r"hv[sbr]\.[\w-]{24,200}|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}",
+    "HASHICORP": r"hv[sbr]\.[\w-]{24,200}|s\.(?=[A-Za-z]{0,22}\d)[A-Za-z0-9]{24}(?![.\w])"
+    r"|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}",
     "GRAFANA": r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_[A-Za-z0-9+/=]{32,200}|eyJrIjoi[A-Za-z0-9]{40,400}={0,3}",
     "LINEAR": r"lin_api_[A-Za-z0-9]{40}",
     "POSTMAN": r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}",
@@ -59,7 +61,11 @@ KEY_FORMATS: dict[str, str] = {
     "DYNATRACE": r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}",
     "EASYPOST": r"EZ[AT]K[A-Za-z0-9]{54}",
     "FACEBOOK": r"EAA[A-Za-z0-9]{100,300}|\d{15,16}\|[\w-]{27,40}",
-    "FLUTTERWAVE": r"FLWSECK(?:_TEST)?-[0-9a-h]{12,32}(?:-X)?",
+    "FLUTTERWAVE": r"FLW(?:SEC|PUB)K(?:_TEST)?-[0-9a-h]{12,32}(?:-X)?",
+    "FINICITY": r"fio-u-[\w=-]{64}",
+    "PLANETSCALE": r"pscale_(?:pw|tkn|oauth)_[\w=.-]{32,64}",
+    "PREFECT": r"pn[ub]_[A-Za-z0-9]{36}",
+    "CLICKHOUSE": r"4b1d[A-Za-z0-9]{38}",
     "FLY": r"fm[12][ar]?_[A-Za-z0-9+/]{100,300}={0,3}",
     "HARNESS": r"[ps]at\.[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}",
     "HEROKU": r"HRKU-[\w-]{36,64}",
@@ -87,7 +93,8 @@ KEY_PREFIXES = alternation(
     npm_, pypi-, do[por]_v1, shp, sq0, EAAA, dapi, :AA, Q~, Key=, sig=, ATATT, hv[sbr]\., atlasv1, gls?[ac]_, lin_api,
     PMAK, NR[A-Z]{2}-, sntry, [MNO][A-Za-z\d_-]{23}, dckr_, AGE-, ABSK, GR1348, eyJr, dp\., LTAI, AKCp, ATBB, lsv2_,
     p8e-, pat[A-Za-z0-9]{14}\., pat[.-], CLOJARS, v1\.0-, CFPAT, cio[A-Za-z0-9]{5}, sl\.[\w=-]{9}, dt0, EZ[AT]K, EAA,
-    FLWSECK, fm[12], sat\., HRKU, k\.eyJ, _mmk, oy2, API-[A-Z0-9]{9}, ops_eyJ, A3-[A-Z0-9]{6}, sha256~, access-[spd],
+    FLW[SP], _gitlab_s, fio-u-, pscale_, pn[ub]_, 4b1d, s\.[A-Za-z0-9]{9}, fm[12], sat\., HRKU, k\.eyJ, _mmk, oy2,
+    API-[A-Z0-9]{9}, ops_eyJ, A3-[A-Z0-9]{6}, sha256~, access-[spd],
     pul-[0-9a-f]{9}, rdme_, xkeysib, sm_, s-s4t2, \d{9}\|, AQVN, t1\., 1//0, /webhooks/"""
 )
 KEY_HINT = re.compile(KEY_PREFIXES)

@@ -21,7 +21,10 @@ TITLES = alternation(
     herrn?, frau, fräulein, fr, hr, doktor, dipl\.?-?ing, mag, ing"""
 )
 DEGREES = alternation(r"Dr, Prof, med, jur, rer, nat, phil, h\.c, Mag, Ing, Dipl, MSc, BSc")
-TITLE = re.compile(rf"(?<!\w)(?i:{TITLES})\.?[ ]{{1,2}}(?:{DEGREES}\.? ){{0,3}}(?P<name>{FULL_NAME})")
+PRODUCTS_OF_MS = alternation("Office, Word, Excel, Access, Teams, SQL, Windows, Exchange, Outlook, Project, Visio, DOS")
+TITLE = re.compile(
+    rf"(?<!\w)(?!MS {PRODUCTS_OF_MS}\b)(?i:{TITLES})\.?[ ]{{1,2}}(?:{DEGREES}\.? ){{0,3}}(?P<name>{FULL_NAME})"
+)
 
 GREETINGS = alternation(
     """dear, hi, hello, hey, hallo, hey there, good (?:morning|afternoon|evening), guten (?:tag|morgen|abend), moin,
@@ -34,12 +37,14 @@ GREETING = re.compile(
 
 CLOSINGS = alternation(
     """regards, wishes, sincerely, faithfully, cheers, thanks(?: a lot| so much| again)?, thank you, thx, yours, best,
-    love, grüße[n]?, gruß, gruss, gruessen, gruesse, grüssen, mfg, lg, vg, dank, danke, hochachtungsvoll, ihre?, euer,
-    dein"""
+    love, grüße[n]?, gruß, gruss, gruessen, gruesse, grüssen, mfg, lg, vg, dank, danke, hochachtungsvoll"""
 )
+POSSESSIVE_CLOSINGS = alternation("ihre?, euer, dein")
+"""Closings that begin a line or follow the end of a sentence. Elsewhere they go with a noun."""
 CLOSING = re.compile(
-    rf"(?i:{CLOSINGS})[,.!]?[ ]{{0,2}}(?:[\n,–-][\s–-]{{0,4}}|(?<=[a-zü] ))(?:(?i:ihr|ihre|your) "
-    rf")?(?P<name>{FULL_NAME})"
+    rf"(?:(?i:{CLOSINGS})|(?:^|(?<=[\n.,!?])) ?(?i:{POSSESSIVE_CLOSINGS}))[,.!]?"
+    r"[ ]{0,2}(?:[\n,–-][\s–-]{0,4}|(?<=[a-zü] ))(?:(?i:ihr|ihre|your) )?"
+    rf"(?P<name>{FULL_NAME})"
     r"(?=\s{0,3}(?:$|[\n,.|(]))"
 )
 

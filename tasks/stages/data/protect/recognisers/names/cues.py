@@ -7,10 +7,11 @@ name may be an ordinary word.
 import re
 
 from tasks.stages.data.protect.recognisers.names import cue_patterns as forms
+from tasks.stages.data.protect.recognisers.names.known_words import is_brand, is_everyday_word, is_ordinary_word
 from tasks.stages.data.protect.recognisers.names.lists import (
     ambiguous_given_names,
+    common_family_names,
     given_names,
-    is_ordinary_word,
     never_name_words,
 )
 from tasks.stages.data.protect.recognisers.span import Span
@@ -45,11 +46,17 @@ def _trimmed_name(m: re.Match[str], score: float) -> Span:
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
         titled = score >= 0.85 and not (piece.start() and piece.group().islower())
-        everyday = word in never_name_words() if word in given_names() or titled else is_ordinary_word(word)
+        everyday = word in never_name_words() if word in given_names() or titled else _is_no_name(piece.group())
         if everyday and word not in PARTICLES:
             break
         end = start + piece.end()
     return Span(start, _without_suffix(m.string, start, end), "PERSON", score)
+
+
+def _is_no_name(word: str) -> bool:
+    """Return whether a word is no name even after a cue: "the customer content", "contact GitHub"."""
+    low = word.lower()
+    return is_ordinary_word(word) or is_brand(word) or (is_everyday_word(word) and low not in common_family_names())
 
 
 def _without_suffix(text: str, start: int, end: int) -> int:

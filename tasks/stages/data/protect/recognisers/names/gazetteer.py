@@ -1,11 +1,10 @@
 """Names found with lists: a given name with the words after it, a family name, or a capitalised word on no list."""
 
 from tasks.stages.data.protect.recognisers.names.capitalised_words import CapitalisedWord, capitalised_runs
+from tasks.stages.data.protect.recognisers.names.known_words import is_frequent_word, is_known_word, is_ordinary_word
 from tasks.stages.data.protect.recognisers.names.language import is_german
 from tasks.stages.data.protect.recognisers.names.lists import (
     given_names,
-    is_known_word,
-    is_ordinary_word,
     never_name_words,
 )
 from tasks.stages.data.protect.recognisers.names.name_rules import (
@@ -78,7 +77,7 @@ def _find_names_in_part(part: list[CapitalisedWord], text: str, german: bool) ->
 
 
 def _find_name_at(part: list[CapitalisedWord], i: int, text: str, german: bool) -> tuple[int, float]:
-    if is_given_name(part, i, german):
+    if is_given_name(part, i, text, german):
         last = _name_end_index(part, i, german)
         known = any(is_family_name(piece) for piece in part[i + 1 : last + 1])
         return last, 0.85 if known else 0.75 if last > i else 0.6
@@ -100,7 +99,7 @@ def _name_end_index(part: list[CapitalisedWord], i: int, german: bool) -> int:
     while j + 1 < len(part) and j - i < MAX_FURTHER_WORDS:
         piece = part[j + 1]
         known = piece.lower_case in given_names() or is_family_name(piece) or len(piece.word) == 1
-        if not known and (is_ordinary_word(piece.word) or (j > i and (german or is_known_word(piece.word)))):
+        if not known and (is_frequent_word(piece.word) or (j > i and (german or is_known_word(piece.word)))):
             break
         j += 1
     return j

@@ -48,17 +48,3 @@ def wordnet_words() -> frozenset[str]:
 def frequent_words() -> frozenset[str]:
     """Return frequent words of English and German, including capitalised words that are never part of a name."""
     return lists.read_words("words") | never_name_words()
-
-
-@lru_cache(maxsize=65_536)
-def is_known_word(word: str) -> bool:
-    """Return whether a word, or the word without a common ending, is frequent or in WordNet."""
-    low = word.lower()
-    endings = ("s", "es", "ed", "d", "ing", "er", "ly")
-    stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))
-    return low in frequent_words() or any(stem in wordnet_words() or stem + "e" in wordnet_words() for stem in stems)
-
-
-def is_ordinary_word(word: str) -> bool:
-    low = word.lower()
-    return low in frequent_words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family_names())

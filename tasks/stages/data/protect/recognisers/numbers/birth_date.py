@@ -6,8 +6,8 @@ from tasks.stages.data.protect.recognisers.alternation import alternation
 from tasks.stages.data.protect.recognisers.span import Span
 
 MONTHS = (
-    "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|mrz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?"
-    "|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?|jänner"
+    "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|mrz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?"
+    "|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?|jänner"
 )
 DATE = (
     alternation(
@@ -23,8 +23,13 @@ BIRTH_STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
 """Pattern of a star before a date of birth, as in "(* 12.3.1980)". The star must touch the date or follow a bracket,
 comma or semicolon, because a star with a space also begins the items of a list."""
 DATE_AFTER_CUE = re.compile(rf"(?i)(?<!\w)(?:{BIRTH_WORDS}(?!\w)[^\d\n]{{0,40}}?|{BIRTH_STAR})(?P<date>{DATE})")
-DATE_OF_BIRTH_LABELS = alternation("date of birth, birth ?date, dob, geburtsdatum")
-DATE_ON_NEXT_LINE = re.compile(rf"(?i)(?<!\w){DATE_OF_BIRTH_LABELS}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
+DATE_OF_BIRTH_LABELS = alternation(
+    r"date of birth, birth ?date, dob, d\.o\.b\.?, geburtsdatum, geburtstag, geboren(?: am)?, born(?: on)?"
+)
+DATE_ON_NEXT_LINE = re.compile(
+    rf"(?i)(?<!\w){DATE_OF_BIRTH_LABELS}(?!\w)(?: ?\([^()\n]{{0,30}}\))?"
+    rf"[\s:|>*_()-]{{0,8}}(?:(?:am|on) )?(?P<date>{DATE})"
+)
 CUES_AFTER = alternation("geboren, my birthday, is when (?:i|he|she) was born, geb\\b")
 DATE_BEFORE_CUE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{CUES_AFTER}")
 

@@ -114,3 +114,71 @@ def is_possible_us_itin(digits: str) -> bool:
     """
     group = int(digits[3:5])
     return digits[0] == "9" and (50 <= group <= 65 or (70 <= group <= 99 and group not in (89, 93)))
+
+
+def is_valid_pesel(digits: str) -> bool:
+    """Verify a Polish PESEL: a date of birth whose month tells the century, weights 1, 3, 7, 9 (Dz.U. 2010 nr 217)."""
+    month, day = int(digits[2:4]) % 20, int(digits[4:6])
+    weighted = sum(int(d) * w for d, w in zip(digits, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1), strict=True))
+    return 1 <= month <= 12 and 1 <= day <= 31 and weighted % 10 == 0
+
+
+def is_valid_dni(compact: str) -> bool:
+    """Verify a Spanish DNI or NIE: the letter is the number modulo 23 (Real Decreto 1553/2005)."""
+    number = "XYZ".find(compact[0])
+    digits = f"{number}{compact[1:-1]}" if number >= 0 else compact[:-1]
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23] == compact[-1]
+
+
+def is_valid_codice_fiscale(compact: str) -> bool:
+    """Verify an Italian codice fiscale: characters in odd places have values of their own (D.M. 23 December 1976)."""
+    odd = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+    values = [int(c) if c.isdigit() else ord(c) - 65 for c in compact[:-1]]
+    total = sum(odd[value] if place % 2 == 0 else value for place, value in enumerate(values))
+    return chr(65 + total % 26) == compact[-1]
+
+
+def is_valid_nir(compact: str) -> bool:
+    """Verify a French NIR of 15 characters: 97 minus the number modulo 97; Corsica's 2A and 2B count as 19 and 18."""
+    number = compact[:13].replace("2A", "19").replace("2B", "18")
+    return number.isdigit() and 97 - int(number) % 97 == int(compact[13:])
+
+
+def is_valid_verhoeff(digits: str) -> bool:
+    """Verify a number by the algorithm of Verhoeff, as India's Aadhaar has it."""
+    inverse = (0, 4, 3, 2, 1, 5, 6, 7, 8, 9)
+    permutation = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = permutation[value]
+        check = _dihedral_product(check, value)
+    return inverse[check] == 0
+
+
+def _dihedral_product(a: int, b: int) -> int:
+    """Return the product of two elements of the dihedral group of order 10."""
+    if a < 5:
+        return (a + b) % 5 if b < 5 else 5 + (a + b) % 5
+    return 5 + (a - b) % 5 if b < 5 else (a - b) % 5
+
+
+def is_valid_tfn(digits: str) -> bool:
+    """Verify an Australian tax file number of eight or nine digits: modulo 11."""
+    return sum(int(d) * w for d, w in zip(digits, (1, 4, 3, 7, 5, 8, 6, 9, 10), strict=False)) % 11 == 0
+
+
+def is_valid_bsn(digits: str) -> bool:
+    """Verify a Dutch BSN: weights 9 to 2 and -1, modulo 11."""
+    return sum(int(d) * w for d, w in zip(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1), strict=True)) % 11 == 0
+
+
+def is_valid_cpf(digits: str) -> bool:
+    """Verify the two check digits of a Brazilian CPF: modulo 11, with weights that fall to 2."""
+
+    def check(length: int) -> int:
+        rest = sum(int(d) * w for d, w in zip(digits[:length], range(length + 1, 1, -1), strict=True)) * 10 % 11
+        return rest % 10
+
+    return len(set(digits)) > 1 and check(9) == int(digits[9]) and check(10) == int(digits[10])

@@ -7,12 +7,14 @@ import re
 from functools import lru_cache
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
+from tasks.stages.data.protect.recognisers.numbers.uuids import is_in_uuid
 from tasks.stages.data.protect.recognisers.span import Span
 
 NUMBER_WORD = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
 LABELS = {
-    "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|fall|krankenakte|akten(?:zeichen)?|case"
+    "MEDICAL_RECORD": r"mrn|medical records?|patient(?:en)?|chart|hospital|krankenakte"
     r"|health records?|health plan|beneficiary",
+    "MEDICAL_CASE": r"fall|akten(?:zeichen)?|case",
     "HEALTH_INSURANCE": r"(?:health |medical |travel )?insurance|medicare|medicaid|member(?:ship)?|subscriber|group"
     r"|krankenkassen?|krankenversicherungs?|versicherten|mitglieds?|versicherungs?(?:schein)?s?|polic(?:y|e|en)|policen",
     "ACCOUNT": r"(?:bank |checking |savings |current )?(?:account|acct|a/c)|konto|depot|loan|darlehens|kredit|iban"
@@ -52,6 +54,13 @@ UNITS = alternation(
 UNIT = re.compile(rf"\s?{UNITS}", re.IGNORECASE)
 
 
+MEDICAL_WORD = re.compile(
+    r"(?i)patient|clinic|hospital|medic|doctor|surg|diagnos|klinik|kranken|arzt|ärzt|praxis|behandl"
+)
+MEDICAL_CONTEXT = 200
+"""Number of characters before and after the number of a case in which a word has to make it medical."""
+
+
 @lru_cache(maxsize=1)
 def _label_pattern() -> re.Pattern[str]:
     kinds = "|".join(f"(?P<{kind}>{words})" for kind, words in LABELS.items())
@@ -67,11 +76,19 @@ def find_labelled_numbers(text: str) -> list[Span]:
         value = VALUE.match(text, label.end())
         if value and _is_number(text, value):
             spans.append(Span(*value.span(), str(label.lastgroup), 0.8))
-    return spans
+    return [_as_record(span) for span in spans if span.kind != "MEDICAL_CASE" or _is_medical(text, span)]
+
+
+def _as_record(span: Span) -> Span:
+    return span._replace(kind="MEDICAL_RECORD") if span.kind == "MEDICAL_CASE" else span
+
+
+def _is_medical(text: str, span: Span) -> bool:
+    return bool(MEDICAL_WORD.search(text, max(0, span.start - MEDICAL_CONTEXT), span.end + MEDICAL_CONTEXT))
 
 
 def _is_number(text: str, value: re.Match[str]) -> bool:
     number = value.group()
-    if sum(c.isdigit() for c in number) < 4 or NOT_AN_IDENTIFIER.match(number):
+    if sum(c.isdigit() for c in number) < 4 or NOT_AN_IDENTIFIER.match(number) or is_in_uuid(text, value.start()):
         return False
     return not UNIT.match(text, value.end()) and text[max(0, value.start() - 1)] not in "€$£"

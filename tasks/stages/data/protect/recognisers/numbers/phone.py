@@ -7,6 +7,7 @@ recogniser, presidio issue 1094) and misses numbers that are not assigned. These
 import re
 
 from tasks.stages.data.protect.recognisers.alternation import alternation
+from tasks.stages.data.protect.recognisers.numbers.uuids import is_in_uuid
 from tasks.stages.data.protect.recognisers.span import Span
 
 GAP = r"[ \t\n.\-/]{0,3}"
@@ -29,13 +30,17 @@ CUES = alternation(
     rückruf\w*, anruf\w*, anrufen, rufnummer, erreich\w*, nummer, number"""
 )
 CUE = re.compile(rf"(?i)\b{CUES}\b[^\d\n+(@]{{0,25}}")
-AFTER_CUE = re.compile(rf"\(?\+?\d\)?(?:[ \t\n().\-/]{{0,3}}\d){{5,14}}(?!\d){EXTENSION}")
+AFTER_CUE = re.compile(rf"(?<![A-Za-z])\(?\+?\d\)?(?:[ \t\n().\-/]{{0,3}}\d){{5,14}}(?!\d){EXTENSION}")
 DATE = re.compile(r"\(?\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d(?!\d)|(?:19|20)\d\d-\d\d-\d\d(?!\d)")
 OTHER_NUMBERS = alternation(
     r"""account, acct, order, invoice, ticket, reference, ref, transaction, tracking, case, customer, card, konto\w*,
-    rechnung\w*, bestell\w*, auftrag\w*, kunden\w*, vorgang\w*, sendung\w*, steuer\w*"""
+    rechnung\w*, bestell\w*, auftrag\w*, kunden\w*, vorgang\w*, sendung\w*, steuer\w*, article, item, part, product,
+    fall, model, serial, sku, ean, gtin, isbn, upc, version, batch, parcel, artikel\w*, produkt\w*, modell\w*,
+    serien\w*, teile\w*, ersatzteil\w*, charge\w*, paket\w*"""
 )
-OTHER_NUMBER_BEFORE = re.compile(rf"(?i)\b{OTHER_NUMBERS}\W{{0,3}}(?:number|nummer|no|nr|id)?\W{{0,5}}$")
+OTHER_NUMBER_BEFORE = re.compile(
+    rf"(?i)\b{OTHER_NUMBERS}\W{{0,3}}(?:number|nummer|no|nr|id)?(?:\W{{1,3}}(?:is|ist|was|lautet))?\W{{0,5}}$"
+)
 
 
 def find_phone_numbers(text: str) -> list[Span]:
@@ -58,4 +63,4 @@ def find_phone_numbers(text: str) -> list[Span]:
 def _is_phone(text: str, start: int, number: str) -> bool:
     if not 6 <= sum(c.isdigit() for c in number) <= 17 or DATE.match(number):
         return False
-    return not OTHER_NUMBER_BEFORE.search(text, max(0, start - 40), start)
+    return not is_in_uuid(text, start) and not OTHER_NUMBER_BEFORE.search(text, max(0, start - 40), start)
