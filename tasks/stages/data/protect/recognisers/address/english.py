@@ -37,7 +37,8 @@ STREET = re.compile(
     rf"(?: [NSEW][EW]?(?!\w))?(?i:{UNIT})?"
 )
 UNNUMBERED_STREET = re.compile(
-    rf"(?<!\w)(?:{CAPITALISED_WORD} |{ORDINAL}){{1,3}}{UNAMBIGUOUS_STREET_TYPES}(?!\w)(?i:{UNIT})?"
+    r"(?<!\w)(?!(?:Google|Hard|Flash|Tape|Test) Drive)"
+    rf"(?:{CAPITALISED_WORD} |{ORDINAL}){{1,3}}{UNAMBIGUOUS_STREET_TYPES}(?!\w)(?i:{UNIT})?"
 )
 UNIT_ALONE = re.compile(r"(?<!\w)(?:Apt|Apartment|Suite|Flat|Studio)\.? (?:#|No\.? ?)?\d{1,5}[A-Za-z]?(?!\w)")
 POST_OFFICE_BOX = re.compile(

@@ -21,9 +21,8 @@ TITLES = alternation(
     herrn?, frau, fräulein, fr, hr, doktor, dipl\.?-?ing, mag, ing"""
 )
 DEGREES = alternation(r"Dr, Prof, med, jur, rer, nat, phil, h\.c, Mag, Ing, Dipl, MSc, BSc")
-PRODUCTS_OF_MS = alternation("Office, Word, Excel, Access, Teams, SQL, Windows, Exchange, Outlook, Project, Visio, DOS")
 TITLE = re.compile(
-    rf"(?<!\w)(?!MS {PRODUCTS_OF_MS}\b)(?i:{TITLES})\.?[ ]{{1,2}}(?:{DEGREES}\.? ){{0,3}}(?P<name>{FULL_NAME})"
+    rf"(?<!\w)(?!(?:HR|MS) [A-Z][a-z])(?i:{TITLES})\.?[ ]{{1,2}}(?:{DEGREES}\.? ){{0,3}}(?P<name>{FULL_NAME})"
 )
 
 GREETINGS = alternation(

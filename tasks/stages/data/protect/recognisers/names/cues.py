@@ -25,6 +25,7 @@ SCORES = (
     (forms.INTRODUCTION, 0.8),
     (forms.RELATIVE, 0.8),
 )
+LONGEST_ABBREVIATION = 5
 PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da", "al"})
 
 
@@ -56,6 +57,12 @@ def _trimmed_name(m: re.Match[str], score: float) -> Span:
 def _is_no_name(word: str) -> bool:
     """Return whether a word is no name even after a cue: "the customer content", "contact GitHub"."""
     low = word.lower()
+    if (
+        word.isupper()
+        and len(word) <= LONGEST_ABBREVIATION
+        and not (low in given_names() or low in common_family_names())
+    ):
+        return True
     return is_ordinary_word(word) or is_brand(word) or (is_everyday_word(word) and low not in common_family_names())
 
 

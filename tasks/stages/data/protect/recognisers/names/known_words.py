@@ -90,6 +90,7 @@ def is_frequent_word(word: str) -> bool:
 def is_german_word(low: str) -> bool:
     """Return whether a word in lower case is German, or a compound of German words."""
     words = _german_words()
+    low = low.rpartition("-")[2]
     if low in words:
         return True
     if low.endswith(NAME_TAILS):
@@ -106,7 +107,7 @@ def is_everyday_word(word: str) -> bool:
 
 def is_brand(word: str) -> bool:
     """Return whether a word is a well-known firm or product, or has capitals as "GitHub" and "OAuth" have them."""
-    return word.lower() in _brands() or bool(CAPITAL_INSIDE.match(word))
+    return re.split("['’]", word.lower())[0] in _brands() or bool(CAPITAL_INSIDE.match(word))
 
 
 def is_ambiguous(word: str) -> bool:

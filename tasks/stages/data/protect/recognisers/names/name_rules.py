@@ -7,6 +7,7 @@ from tasks.stages.data.protect.recognisers.names.capitalised_words import BEFORE
 from tasks.stages.data.protect.recognisers.names.known_words import (
     is_ambiguous,
     is_brand,
+    is_everyday_word,
     is_frequent_word,
     is_german_word,
     is_known_word,
@@ -99,6 +100,8 @@ def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, ger
     if first.word.isupper() or second.word.isupper() or is_brand(first.word) or is_brand(second.word):
         return False
     if is_ordinary_word(first.word) or is_frequent_word(second.word):
+        return False
+    if german and any(is_everyday_word(piece.word) and not is_family_name(piece) for piece in (first, second)):
         return False
     if is_family_name(second):
         return german or not is_known_word(first.word) or first.lower_case in given_names()
