@@ -4,15 +4,19 @@ from pathlib import Path
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
+from tasks.core.layout import Layout
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import person_search, queries
 from tasks.inquiry.lineage.queries import Membership
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
+from tasks.runs import journal
 from tasks.sources.dataset import PARTITIONS
 from tasks.stages.data.protect.tokens import is_national_phone_number
 
+MIN_ID_DIGITS = 8
+"""Minimum number of digits of a record's id. Tables of rows show that many."""
 NATIONAL_NUMBER_NOTICE = (
     "a telephone number without its country code is found only as it is spelt here; look also for it with the code, "
     "such as +44 20 7946 0958"
@@ -47,11 +51,17 @@ class LookupResult(FrozenModel):
 def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
     """Return the datasets, runs and releases that contain a record.
 
+    Args:
+        state: State folder of the installation.
+        record: Id of the record, or its first digits, at least MIN_ID_DIGITS.
+        ledger: Ledger of the installation.
+        governed: Governance in force.
+
     Raises:
         InputError: `record` is not a record id.
     """
-    if len(record) < 16 or set(record) - set("0123456789abcdef"):
-        raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
+    if len(record) < MIN_ID_DIGITS or set(record) - set("0123456789abcdef"):
+        raise InputError(f"expected a record's id, at least {MIN_ID_DIGITS} hex digits, got {record!r}")
     return _lookup_result(state, queries.memberships_of_record(state, record), [], ledger, governed)
 
 
@@ -81,4 +91,18 @@ def _lookup_result(
         )
         for member in members
     ]
-    return LookupResult(rows=places, closed=closed, notice=released.notice())
+    notices = filter(None, (released.notice(), _unindexed_notice(state)))
+    return LookupResult(rows=places, closed=closed, notice="\n".join(notices))
+
+
+def _unindexed_notice(state: Path) -> str:
+    """Return a message that names the runs with data that the index does not have yet; empty if it has all."""
+    known = queries.indexed_runs(state)
+    others = sorted(set(journal.run_ids(state)) - known)
+    runs = [run for run in others if (Layout(state / "runs" / run).artefacts("ingest") / "result.json").exists()]
+    if not runs:
+        return ""
+    return (
+        f"not looked in, since a dataset is indexed when its data gate passes: {', '.join(runs)}. `hallmark data "
+        "quarantine RUN` shows the rows that such a run put aside"
+    )

@@ -15,6 +15,7 @@ from tasks.inquiry.access_entries import PERSON_SOUGHT
 from tasks.inquiry.lineage import indexing
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import bundle
+from tasks.runs.journal import Journal, write_journal
 from tasks.runs.run import installed_governance
 from tasks.sources.dataset import PARTITIONS
 from tests.checkouts import Checkouts
@@ -105,6 +106,24 @@ def test_where_a_record_is_names_the_source_it_came_from(project: Path) -> None:
         (found,) = hallmark_json(project, "data", "find", "--record", row["record"])
         assert (found["source_id"], found["row"], found["side"]) == (row["source"], row["row"], row["side"])
         assert found["row"] <= SIZES[found["source_id"]]
+        assert found in hallmark_json(project, "data", "find", "--record", row["record"][:8])
+    assert "at least 8 hex digits" in hallmark(project, "data", "find", "--record", "0123456", code=2)
+
+
+def test_runs_that_the_index_does_not_have_yet_are_named(project: Path) -> None:
+    run = create(project, "two")
+    asked = ("data", "find", "--subject", "Ada Lovelace", "--reason", "she asked", "--as", "risk-officer")
+    assert "two" not in hallmark(project, *asked)
+    write_journal(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
+    assert "two" not in hallmark(project, *asked), "it has read nothing"
+    stages()["ingest"].run(run.params, run.layout)
+    assert "not looked in, since a dataset is indexed when its data gate passes: two." in hallmark(project, *asked)
+
+
+def test_the_manifest_is_of_the_newest_run_unless_one_is_named(project: Path) -> None:
+    write_journal(project / ".hallmark", Journal(run="one", requested_by="ml-engineer"))
+    shown = hallmark_json(project, "data", "manifest")
+    assert shown == hallmark_json(project, "data", "manifest", "one") and set(shown["dataset"]["sources"]) == set(SIZES)
 
 
 @pytest.mark.parametrize("asked", [("records", RELEASE), ("where", "--record", "0" * 16)])

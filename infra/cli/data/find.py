@@ -13,7 +13,7 @@ from tasks.inquiry import access
 
 
 def find(
-    record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, at least 16 digits.")] = None,
+    record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, or its first eight digits.")] = None,
     subject: Annotated[
         str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
     ] = None,

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from infra.cli import dataset_table, run_argument, shared
+from infra.cli.data.default_run import layout_of_run
 from tasks.core.errors import InputError
 from tasks.gates import cases, evidence, passed_evidence
 from tasks.gates.checks.dataset_diff import DatasetChange
@@ -11,7 +12,7 @@ from tasks.sources.dataset import Dataset
 
 
 def manifest(
-    run: Annotated[str, run_argument.REQUIRED_RUN],
+    run: Annotated[str | None, run_argument.OPTIONAL_RUN] = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show the sources of a run's dataset, and the differences from the last approved dataset.
@@ -26,8 +27,9 @@ def manifest(
         dataset_table.print_dataset(dataset, change)
 
 
-def _read_dataset(run: str) -> tuple[Dataset, DatasetChange | None]:
+def _read_dataset(named: str | None) -> tuple[Dataset, DatasetChange | None]:
     here = shared.open_checkout()
+    run = named or layout_of_run(here.root, None, "split").root.name
     opened, ledger = open_run(here.root, run), here.ledger
     for case in reversed(cases.read_cases(ledger, run, "data")):
         if case.evidence.dataset:

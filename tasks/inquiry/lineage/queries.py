@@ -15,7 +15,7 @@ from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.inquiry.lineage import tables
-from tasks.inquiry.lineage.tables import DATASETS, MENTIONS, RECORDS, RUNS, IndexedDataset
+from tasks.inquiry.lineage.tables import DATASETS, KEY_BYTES, MENTIONS, RECORDS, RUNS, IndexedDataset
 from tasks.sources.dataset import PARTITIONS
 
 
@@ -73,8 +73,14 @@ def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
     return None
 
 
+def indexed_runs(state: Path) -> set[str]:
+    return {run for (run,) in _query_rows(state, select(RUNS.c.run).distinct())}
+
+
 def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
-    here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
+    """Return the memberships of the records whose id begins with `record_id`."""
+    low, high = (tables.record_key(record_id.ljust(2 * KEY_BYTES, digit)) for digit in "0f")
+    here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & RECORDS.c.record.between(low, high)
     return _query_memberships(state, SELECT_MEMBERSHIPS.where(here))
 
 

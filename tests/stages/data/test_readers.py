@@ -299,6 +299,9 @@ def test_pinning_says_what_is_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         (b'{"text": "a", "label": "b"}\n', {}, "looks like JSON Lines and not like CSV; set `kind: jsonl`"),
         (b"text,label\n" * 3, {"kind": "jsonl"}, "looks like CSV and not like JSON Lines; set `kind: csv`"),
         (b'[{"text": "a",\n "label": "b"}]\n', {"kind": "jsonl"}, "looks like one JSON list; write one object a line"),
+        (b'[{"text": "a", "label": "b"}]\n', {}, "looks like one JSON list and not like CSV; export it as CSV"),
+        (b"# Fees\n\nA card costs 5 EUR.\n", {}, "looks like Markdown and not like CSV"),
+        (b"From ada@example.org Mon Mar  3 10:00:00 2025\nSubject: x\n", {}, "looks like a mailbox (mbox)"),
         (b"text\na\n", {}, "has no column 'label'"),
     ],
 )

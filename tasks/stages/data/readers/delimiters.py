@@ -2,11 +2,16 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 
+OTHER_FORMATS = "export it as CSV with a line of column names, as JSON Lines or as Parquet"
+MAILBOX = re.compile(r"From \S+@?\S* +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ")
+"""Pattern of the line with which each message of an mbox file begins (RFC 4155)."""
+MARKDOWN = re.compile(r"#{1,6} \S|---\s*$|```")
 USUAL_DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -27,6 +32,8 @@ def check_delimiter(header: Sequence[str], line: str, source: Source) -> None:
             f"source {source.id}: {source.location} looks like JSON Lines and not like CSV; set `kind: jsonl` in "
             "sources.yaml"
         )
+    if other := _other_format(line):
+        raise InputError(f"source {source.id}: {source.location} looks like {other} and not like CSV; {OTHER_FORMATS}")
     split = {mark: _split_header(line, mark) for mark in USUAL_DELIMITERS if mark != source.delimiter}
     likely = max(split, key=lambda mark: (len(wanted & set(split[mark])), len(split[mark])))
     better = len(wanted & set(split[likely])) > len(wanted & set(header))
@@ -35,6 +42,16 @@ def check_delimiter(header: Sequence[str], line: str, source: Source) -> None:
             f"source {source.id}: {source.location} looks separated by {_quote_delimiter(likely)}, and "
             f"sources.yaml says {_quote_delimiter(source.delimiter)}; set `delimiter: {_quote_delimiter(likely)}` there"
         )
+
+
+def _other_format(line: str) -> str:
+    """Return what a text is whose first line no CSV file has; empty if it may be CSV."""
+    start = line.lstrip("\ufeff \t")
+    if start.startswith("["):
+        return "one JSON list"
+    if MAILBOX.match(start):
+        return "a mailbox (mbox)"
+    return "Markdown" if MARKDOWN.match(start) else ""
 
 
 def header_names(line: str) -> set[str]:
