@@ -7,7 +7,8 @@ links are left out. A digest of each sentence decides its half: `development`, w
 which people see only the share. E-mail addresses and telephone numbers are not counted, since those of offices are what
 they look like. Names of real people in the texts are counted, so the share is an upper bound.
 
-Presidio reads the same sentences if presidio-analyzer is installed. Otherwise the benchmark says so, and `peer` is null.
+Presidio reads the same sentences if presidio-analyzer is installed. Otherwise the benchmark says so, and `peer` is
+null.
 """
 
 import argparse

@@ -81,7 +81,7 @@ def make_params(
         "min_prompt_chars": 1,
         "max_prompt_chars": round_up(1.5 * sample.prompt_chars[1]),
         "max_target_chars": round_up(1.5 * sample.max_target_chars),
-        "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
+        "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.8},
         **({"test_share": split.test_share} if split.test_share else {}),
         "validation_share": validation_share(checkout_params, train),
         "train_rows": TRAIN_RECORDS if train == TRAIN_RECORDS else None,

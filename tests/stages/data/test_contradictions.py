@@ -90,6 +90,18 @@ def test_an_older_record_that_agrees_with_one_side_does_not_decide_a_dispute(run
     assert set(rules(run)) == {1, 2, 3}
 
 
+@pytest.mark.parametrize(
+    ("asked", "slipped"),
+    [
+        (LONG, LONG.replace("supermarket", "supermarekt")),
+        (LONG, LONG.replace("enough", "enuogh")),
+    ],
+)
+def test_a_question_with_a_slip_and_another_answer_is_shown(run: Run, asked: str, slipped: str) -> None:
+    run.deduplicate([record(asked, "yes", 1), record(slipped, "no", 2), record(OTHER, number=3)])
+    assert rules(run) == {} and {number for number, _, _ in listed(run)} == {1, 2}
+
+
 def test_contradictions_are_looked_for_only_where_asked(run: Run) -> None:
     pair = [record("Write a poem", f"poem {n}", number=n) for n in range(3)]
     run.deduplicate(pair, near_duplicates={"conflict_jaccard": None})

@@ -7,20 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.core.params.data import NearDuplicates
+from tasks.core.params.data import JACCARD_MARGIN, NearDuplicates
 from tasks.stages.data.deduplicate import prompt_analysis
 from tasks.stages.data.deduplicate.prompt_analysis import PromptColumns
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.similarity.groups import connected_components
 from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, find_near_pairs
 from tasks.stages.data.deduplicate.verdicts import GroupRecord, SimilarPrompts, Verdict, judge_group
-
-JACCARD_MARGIN = 0.05
-"""Margin below the Jaccard threshold within which pairs are still compared for typos.
-
-A single typo in a short text can lower the Jaccard similarity by this much. Of 304 mistyped texts of BANKING77, 84 %
-have a Jaccard similarity above .85, and all have one above .8.
-"""
 
 
 @dataclass(frozen=True)
