@@ -3,7 +3,7 @@
 from infra.cli import shared
 from infra.cli.labels import round_context
 from infra.cli.shared import console
-from tasks.core.formatting import format_count
+from tasks.core.formatting import format_count, format_share
 from tasks.labels.agreement.bootstrap import CONFIDENCE, Figure
 from tasks.labels.agreement.report import AgreementReport, report_agreement
 from tasks.labels.given_labels import read_given_labels
@@ -27,7 +27,7 @@ def agreement(round_id: round_context.RoundId, who: shared.ActAs = None, as_json
 
 def _show(report: AgreementReport) -> None:
     rows = [["all rows", *_cells(report.alpha)], *([label, *_cells(one)] for label, one in report.by_class.items())]
-    shared.print_table([f"{report.scale} labels", "alpha", f"{CONFIDENCE:.0%} interval", "rows"], rows, "")
+    shared.print_table([f"{report.scale} labels", "alpha", f"{format_share(CONFIDENCE)} interval", "rows"], rows, "")
     console.print(f"{format_count(report.disagreements, 'disagreement')}, {report.adjudicated:,} of them adjudicated")
     if report.annotators is not None:
         shared.print_table(
