@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 
@@ -17,11 +17,10 @@ from tasks.core.files import read_bounded
 from tasks.core.json_text import parse_strict
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_batches, read_table
-from tasks.labels.label_round import MAX_ITEMS, MAX_LABEL_CHARS
+from tasks.labels.label_round import MAX_ITEMS, MAX_LABEL_CHARS, Partition
 from tasks.stages.data.conversations import prompts
 from tasks.stages.data.text import is_blank, normalise_text
 
-Partition = Literal["train", "test", "all"]
 MAX_FILE_BYTES = 64 * 2**20
 MAX_TEXT_CHARS = 1_000_000
 TEXT, LABEL, ID = "text", "label", "id"

@@ -16,7 +16,7 @@ from tasks.labels.label_round import MAX_LABEL_CHARS, MAX_NOTE_CHARS, FormName, 
 from tasks.labels.round_order import is_number
 from tasks.stages.data.text import normalise_text
 
-MAX_FILE_BYTES = 256 * 2**20
+MAX_FILE_BYTES = 128 * 2**20
 MAX_SHOWN_CHARS = 60
 
 

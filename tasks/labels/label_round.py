@@ -11,6 +11,8 @@ from tasks.core.params.values import Name, NonEmptyText, Sha256
 Scale = Literal["nominal", "ordinal", "interval"]
 """Scale of the labels. Labels of an ordinal scale are ordered as the round lists them; those of an interval scale are
 numbers."""
+Partition = Literal["train", "test", "all"]
+"""Partition of a run's dataset, or both."""
 FormName = Literal["jsonl", "xlsx", "label-studio"]
 MAX_ITEMS = 100_000
 """Maximum number of rows and gold examples in a round."""

@@ -9,8 +9,7 @@ from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.values import NAME_PATTERN
-from tasks.labels.input_rows import Partition
-from tasks.labels.label_round import MAX_LABEL_CHARS, Scale
+from tasks.labels.label_round import MAX_LABEL_CHARS, Partition, Scale
 from tasks.stages.data.text import normalise_text
 
 MAX_LABELS = 1_000

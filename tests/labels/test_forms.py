@@ -105,6 +105,16 @@ def test_a_workbook_that_unpacks_to_more_than_any_does_is_refused(monkeypatch: p
         spreadsheet.read(spreadsheet.write(TASK))
 
 
+def test_a_sheet_that_breaks_off_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(spreadsheet.write(TASK))) as whole, zipfile.ZipFile(out, "w") as broken:
+        for name in whole.namelist():
+            part = whole.read(name)
+            broken.writestr(name, part[: len(part) // 2] if name.endswith("sheet1.xml") else part)
+    with pytest.raises(FormError, match="it is no XLSX workbook"):
+        spreadsheet.read(out.getvalue())
+
+
 def other_workbook() -> bytes:
     out = io.BytesIO()
     Workbook().save(out)

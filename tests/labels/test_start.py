@@ -95,36 +95,62 @@ def test_a_row_with_the_text_of_a_gold_example_is_left_out(project: Path, tmp_pa
     assert "1 row left out, equal to a gold example" in start(project, "twice", inputs)
 
 
+def run_of_messages(project: Path, name: str) -> Run:
+    """A run with a dataset of source `messages`, which the tiny project declares."""
+    run, rows = Run(project / ".hallmark" / "runs" / name), 20
+    said = {"source_id": "messages", "language": "en"}
+    run.split([record(f"Parcel {n} of [name:abcdefghijkl]", "secret target", n, **said) for n in range(rows)])
+    run.put_rows([{"record_id": f"{n:032x}", "source_id": "messages", "row": n + 1} for n in range(rows)])
+    return run
+
+
 def test_rows_of_a_run_have_no_targets_and_need_access(project: Path, inputs: list[str], tmp_path: Path) -> None:
-    run = Run(project / ".hallmark" / "runs" / "labelled")
-    run.split([record(f"Parcel {number} of [name:abcdefghijkl]", "secret target", number) for number in range(20)])
+    run_of_messages(project, "labelled")
     of_run = ["--run", "labelled", *inputs[GUIDELINE], "--sample", "12"]
     told = start(project, "of-run", of_run, code=1)
-    assert f"{FIRST} may not look at records of src" in told, "an annotator has to be let see the source"
+    assert f"{FIRST} may not look at records of messages" in told, "an annotator has to be let see the source"
     named = ["--annotator", "demo-data-owner", "--external", "Ada L.", "--label", "a", "--label", "b"]
     other = hallmark(project, "labels", "start", "of-run", *of_run, *named, "--as", "risk-officer", code=1)
-    assert "risk-officer may not look at records of src" in other
+    assert "risk-officer may not look at records of messages" in other
     assert "12 rows for 2 annotators" in start(project, "of-run", of_run, *named)
     rows = read_lines(export(project, "of-run", "demo-data-owner", tmp_path / "rows.jsonl"))
     assert len(rows) == 12 and "secret target" not in json.dumps(rows) and "[name:abcdefghijkl]" in rows[0]["text"]
-    assert "no annotator of round of-run" in hallmark(
-        project, "labels", "export", "of-run", "--to", str(tmp_path / "x"), "--as", LEAD, code=2
-    )
+    of_lead = hallmark(project, "labels", "export", "of-run", "--to", str(tmp_path / "x"), "--as", LEAD, code=2)
+    assert "no annotator of round of-run" in of_lead
     by_lead, ada = ("--annotator", "Ada L.", "--as", LEAD), tmp_path / "ada"
     hallmark(project, "labels", "export", "of-run", "--to", str(ada), *by_lead)
     assert "Ada" not in ada.read_text()
     fill_in(ada, lambda _: "a")
     assert "12 labels" in hallmark(project, "labels", "import", "of-run", str(ada), *by_lead)
-    hallmark(project, "data", "withdraw", "messages", "--reason", "a test", "--as", LEAD)  # another source
-    export(project, "of-run", "demo-data-owner", tmp_path / "rows.jsonl")
+
+
+def test_rows_of_a_withdrawn_source_are_handed_to_nobody(project: Path, inputs: list[str], tmp_path: Path) -> None:
+    run_of_messages(project, "taken-back")
+    of_run = ["--run", "taken-back", *inputs[GUIDELINE], "--annotator", "demo-data-owner", "--overlap", "1"]
+    start(project, "taken-back", of_run[:-2], *of_run[-2:])
+    hallmark(project, "data", "withdraw", "messages", "--reason", "a test", "--as", LEAD)
+    target = tmp_path / "rows.jsonl"
+    export = ("labels", "export", "taken-back", "--to", str(target), "--as", "demo-data-owner")
+    assert "rows of a withdrawn source are not labelled" in hallmark(project, *export, code=1)
+    assert not target.exists()
+    assert "withdrawn source" in start(project, "after", of_run[:-2], *of_run[-2:], code=1)
+    hallmark(project, "data", "withdraw", "messages", "--restore", "--reason", "a test", "--as", LEAD)
+    hallmark(project, *export)
+
+
+def test_a_run_whose_files_disagree_about_a_source_hands_nothing_out(project: Path, inputs: list[str]) -> None:
+    run = run_of_messages(project, "disagrees")
+    run.put_rows([{"record_id": f"{n:032x}", "source_id": "other", "row": n + 1} for n in range(20)])
+    named = ["--annotator", "demo-data-owner", "--overlap", "1"]
+    told = start(project, "disagrees", ["--run", "disagrees", *inputs[GUIDELINE]], *named, code=1)
+    assert "files of run disagrees disagree about the source of a record" in told
 
 
 def test_only_the_owner_shows_rows_to_an_external(project: Path, inputs: list[str]) -> None:
-    run = Run(project / ".hallmark" / "runs" / "owned")
-    run.split([record(f"Where is parcel {number}", "yes", number) for number in range(20)])
+    run_of_messages(project, "owned")
     of_run = ["--run", "owned", *inputs[GUIDELINE], "--external", "Ada", "--overlap", "1"]
     told = hallmark(project, "labels", "start", "not-mine", *of_run, "--as", "demo-data-owner", code=1)
-    assert "may not look at records of src" in told or "by decision of its owner or steward alone" in told
+    assert "rows of messages are shown to an external by decision of its owner or steward alone" in told
     assert not (project / ".hallmark" / "labels" / "not-mine").exists()
 
 
@@ -169,7 +195,7 @@ def test_the_result_is_a_source_whose_records_have_round_guideline_and_annotator
         labels={"labelled_by": allowed},
     )
     records = run.records_of("ingest")
-    assert done.to_facts() and len(records) == 6
+    assert done.counts.records == len(records) == 6
     assert {(one["origin"], one["labelled_by"]) for one in records} == {("expert", allowed[0])}
     assert {one["messages"][1]["content"] for one in records} == {"card"}
 

@@ -20,7 +20,7 @@ MAX_CELL_CHARS = 32_767
 UNSTORABLE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
 """Pattern of characters that XML cannot hold, and of the notation that spreadsheet programs read as such characters."""
 MAX_UNPACKED_BYTES = 256 * 2**20
-MAX_ROWS = 200_000
+MAX_ROWS, MAX_COLUMNS = 200_000, 50
 WIDTHS = {"text": 100, "label": 24, "note": 40}
 """Widths of columns, in characters."""
 
@@ -83,8 +83,16 @@ def read(data: bytes) -> list[LabelledItem]:
     Raises:
         FormError: It is no workbook, lacks a column, or has a formula.
     """
-    sheet = _open_sheet(data)
-    rows = sheet.iter_rows(max_row=MAX_ROWS + 1)
+    try:
+        return _read_items(_open_sheet(data))
+    except FormError:
+        raise
+    except Exception as error:  # openpyxl raises whatever its parsers do, also while rows are read
+        raise FormError(f"it is no XLSX workbook ({type(error).__name__}); save it as XLSX") from None
+
+
+def _read_items(sheet: Any) -> list[LabelledItem]:
+    rows = sheet.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS)
     header = [str(cell.value or "").strip() for cell in next(rows, ())]
     if missing := [name for name in (*FIXED_FIELDS, LABEL) if name not in header]:
         raise FormError(f"sheet {SHEET} lacks the column `{missing[0]}`; keep the header as it was exported")
@@ -102,15 +110,10 @@ def _open_sheet(data: bytes) -> Any:
     """Return the sheet with the items. The size of what the file unpacks to is limited before it is parsed."""
     from openpyxl import load_workbook
 
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > MAX_UNPACKED_BYTES:
-                raise FormError(f"it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes, and no task file does")
-        book = load_workbook(io.BytesIO(data), read_only=True)
-    except FormError:
-        raise
-    except Exception as error:  # openpyxl raises whatever its parsers do
-        raise FormError(f"it is no XLSX workbook ({type(error).__name__}); save it as XLSX") from None
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        if sum(part.file_size for part in packed.infolist()) > MAX_UNPACKED_BYTES:
+            raise FormError(f"it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes, and no task file does")
+    book = load_workbook(io.BytesIO(data), read_only=True)
     if SHEET not in book.sheetnames:
         raise FormError(f"it has no sheet `{SHEET}`; keep the sheet as it was exported")
     return book[SHEET]
