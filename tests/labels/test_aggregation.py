@@ -9,8 +9,8 @@ from tasks.labels.aggregation import dawid_skene_labels, majority_labels
 LABELS = ("z", "b", "m")
 
 
-def crowd(seed: int, items: int = 150) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Labels of four annotators, and the true ones: two who know, and two who give the next label most of the time."""
+def crowd(seed: int, items: int) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Labels of five annotators, and the true ones: two who know, and three who mostly give the next one."""
     dice = random.Random(seed)
     votes, truth = {}, {}
     for number in range(items):
@@ -19,7 +19,7 @@ def crowd(seed: int, items: int = 150) -> tuple[dict[str, dict[str, str]], dict[
         chances = {"a-knows": (0.9, 0.05, 0.05), "a-expert": (0.92, 0.04, 0.04)}
         votes[f"i{number}"] = {
             who: LABELS[(right + dice.choices(range(3), chances.get(who, (0.15, 0.8, 0.05)))[0]) % 3]
-            for who in ("a-wrong", "a-knows", "a-expert", "a-shifted")
+            for who in ("a-wrong", "a-knows", "a-expert", "a-shifted", "a-next")
         }
     return votes, truth
 
@@ -29,15 +29,31 @@ def right(found: dict[str, str], truth: dict[str, str]) -> float:
 
 
 def test_gold_examples_tell_who_errs_which_way() -> None:
-    votes, truth = crowd(3)
-    gold_votes, gold = crowd(4, items=12)
+    """Most annotators give the next label, so that without gold examples theirs are the more probable ones."""
+    votes, truth = crowd(3, items=40)
+    gold_votes, gold = crowd(4, items=60)
     gold_votes = {f"gold-{item}": given for item, given in gold_votes.items()}
     known = {f"gold-{item}": label for item, label in gold.items()}
-    plain = right({item: one.label for item, one in majority_labels(votes).items()}, truth)
-    found = dawid_skene_labels(votes, gold_votes, known)
+    without, found = dawid_skene_labels(votes, gold_votes, {}), dawid_skene_labels(votes, gold_votes, known)
     assert found.keys() == votes.keys(), "gold examples are no result"
-    assert right({item: one.label for item, one in found.items()}, truth) > max(0.9, plain + 0.2)
+    assert right({item: one.label for item, one in without.items()}, truth) < 0.5
+    assert right({item: one.label for item, one in found.items()}, truth) > 0.9
     assert all(0 < one.confidence <= 1 + 1e-9 for one in found.values())
+
+
+def test_annotators_who_know_count_more_without_gold_too() -> None:
+    dice = random.Random(8)
+    truth = {f"i{number}": dice.choice(LABELS) for number in range(120)}
+    sure = {"a-knows": 0.97, "a-expert": 0.95}
+    votes = {
+        item: {
+            who: label if dice.random() < sure.get(who, 0.4) else dice.choice(LABELS)
+            for who in ("a-knows", "a-guess", "a-expert", "a-luck", "a-dice")
+        }
+        for item, label in truth.items()
+    }
+    plain = right({item: one.label for item, one in majority_labels(votes).items()}, truth)
+    assert right({item: one.label for item, one in dawid_skene_labels(votes, {}, {}).items()}, truth) > plain
 
 
 def test_a_gold_label_that_nobody_gave_changes_nothing() -> None:
