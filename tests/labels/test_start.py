@@ -92,7 +92,8 @@ def test_a_version_of_a_guideline_is_one_text(project: Path, inputs: list[str], 
 
 def test_a_row_with_the_text_of_a_gold_example_is_left_out(project: Path, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path / "in", [*texts(3), "gold thanks"])
-    assert "1 row left out, equal to a gold example" in start(project, "twice", inputs)
+    told = start(project, "twice", inputs)
+    assert "3 rows for 2 annotators" in told and "1 row left out, equal to a gold example" in told
 
 
 def run_of_messages(project: Path, name: str) -> Run:
@@ -171,8 +172,12 @@ def test_an_unknown_round_is_named(project: Path, tmp_path: Path) -> None:
     assert "there is no round of labels '../../keys'" in told
 
 
-def test_a_backup_has_the_rounds() -> None:
-    assert "labels" in contents.COPIED_FOLDERS
+def test_a_backup_has_the_rounds(project: Path, inputs: list[str], tmp_path: Path) -> None:
+    start(project, "kept", inputs)
+    hallmark(project, "backup", str(tmp_path / "backup"))
+    assert contents.read_manifest(tmp_path / "backup").files.keys() >= {
+        f"state/labels/kept/{name}" for name in ("round.json", "rows.jsonl", "gold.jsonl", "assignment.json")
+    }
 
 
 def test_the_result_is_a_source_whose_records_have_round_guideline_and_annotators(
