@@ -24,6 +24,7 @@ from tasks.gates import signed_decision, signed_request
 from tasks.gates.evidence import Evidence
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import Closing, Escalation, Opening
+from tasks.labels.label_round import Handout, LabelRound, LabelSubmission
 from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.policy import adoption
@@ -86,6 +87,9 @@ FORMATS = (
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
     Format("Files of a release", bundle.TYPE, bundle.ReleaseFiles),
+    Format("Round of expert labels", "urn:hallmark:label-round:v1", LabelRound),
+    Format("Task file of a round that was handed out", "urn:hallmark:label-handout:v1", Handout),
+    Format("Labels of an annotator or adjudicator", "urn:hallmark:label-submission:v1", LabelSubmission),
     Format("Entry of the ledger", entry.ENTRY_TYPE, proof.Leaf),
     Format("Head of the ledger", heads.HEAD_TYPE, heads.Head, signed=True),
     Format("Export of the ledger: its first line", "urn:hallmark:ledger-export:v1", export.Header),

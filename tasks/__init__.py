@@ -24,6 +24,7 @@ The packages, from the ground up; each imports only those above it in this list 
     cleanup/        removal of files that policy does not keep
     backup/         backup and restoration of the state of a checkout
     scaffold/       use case from a data file
+    labels/         rounds of expert labels
     advice/         advice on the approach for a use case
     compare/        comparison of base models
     sweep/          trainings with different parameters
@@ -33,6 +34,7 @@ Places for something new; the tests in tests/contract/ and of the package name w
     metric           a file in stages/evaluate/metrics/, a line in its table.py
     filter           a file in stages/data/clean/filters/, a line in core/params/filters.py; the parameter, the counts
                      of rows and the reference pages follow
+    form of labels   a file in labels/forms/, a line in its table.py and in `FormName` (labels/label_round.py)
     kind of source   a file in stages/data/readers/formats/, a line in core/steps/kinds.py; sources.yaml, the counts of
                      malformed rows, `hallmark new` and the reference pages follow
     stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml

@@ -20,6 +20,7 @@ release_context.py       ledger and governance for the commands about releases
 environment_setup/       `hallmark init --environment NAME`
 data/                    command group `hallmark data`
 gates/                   command group `hallmark gates`
+labels/                  command group `hallmark labels`
 releases/                command group `hallmark releases`
 
 The exit code is 0 for success, 1 if the answer is no, 2 for wrong input, and 3 if something that the command needs is

@@ -47,6 +47,15 @@ IDENTITY = {
     "revoke": Command("identity:revoke", "Propose that a key is revoked as of a date.", "itself"),
     "root": Command("identity:root", "Print the fingerprint of the root key.", "itself"),
 }
+LABELS = {
+    "start": Command("labels.start:start", "Start a round of expert labels that you lead.", "acts"),
+    "export": Command("labels.export:export", "Write an annotator's task file.", "acts"),
+    "import": Command("labels.importing:import_labels", "Import a task file with labels.", "acts"),
+    "status": Command("labels.status:status", "Show rounds and their progress."),
+    "agreement": Command("labels.agreement:agreement", "Show how far annotators agree."),
+    "adjudicate": Command("labels.adjudicate:adjudicate", "Decide where annotators disagree.", "acts"),
+    "finish": Command("labels.finish:finish", "Write one label for each row, as a source.", "acts"),
+}
 LEDGER = {
     "list": Command("ledger:list_entries", "List entries, newest last."),
     "show": Command("ledger:show", "Show one entry whole."),
@@ -115,6 +124,7 @@ SECTIONS: dict[str, Commands] = {
         "reproduce": Command("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
     },
     "Decide and sign": {
+        "labels": CommandGroup("Have experts label rows, and see how far they agree.", LABELS),
         "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
         "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
         "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),

@@ -24,7 +24,7 @@ DATABASES = ("ledger.db", "vault/vault.db", "lineage.db", "mlflow/mlflow.db")
 """SQLite databases in a backup. Databases in Postgres are not included."""
 FORMER_DATABASES = (vault.FORMER_VAULT_FILE,)
 """Paths at which earlier versions of Hallmark stored databases. Such a database is moved when it is next opened."""
-COPIED_FOLDERS = ("bases", "mlflow/artifacts", "audits")
+COPIED_FOLDERS = ("bases", "mlflow/artifacts", "audits", "labels")
 """Folders that are copied after the databases. Heads, releases, keys and runs have separate rules (save.py)."""
 EXCLUDED_DESCRIPTION = (
     "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "

@@ -83,6 +83,21 @@ KINDS = (
     EntryKind("vault.read", "record", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
     EntryKind("person.sought", "`person`", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
     EntryKind(
+        "labels.started", "round of labels",
+        "`person` who leads it; `sha256` of the round; `guideline` with its version and digest; `rows`, `gold`, "
+        "`annotators`: how many; `overlap`; `sources`: SHA-256 of each source of the rows",
+    ),
+    EntryKind(
+        "labels.exported", "round of labels",
+        "`person` who wrote a task file; `form`; `sha256` of a document that says whose task file it is",
+    ),
+    EntryKind("labels.imported", "round of labels", "`sha256` of a document with an annotator's labels"),
+    EntryKind("labels.adjudicated", "round of labels", "`sha256` of a document with an adjudicator's labels"),
+    EntryKind(
+        "labels.finished", "round of labels",
+        "`person`, `method`; `rows`: how many; `alpha` of the annotators; `sha256` of the result",
+    ),
+    EntryKind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",
     ),

@@ -1,11 +1,12 @@
 """Key of the vault, and the keys derived from it.
 
-The key is one secret of 32 bytes, from which HKDF (RFC 5869) derives five values:
+The key is one secret of 32 bytes, from which HKDF (RFC 5869) derives six values:
 
 encryption   key that encrypts values
 tokens       key from which tokens are computed
 seals        key that seals files that only `ingest` may write
 records      key from which the ids of records are computed
+annotators   key from which the pseudonyms of annotators are computed
 fingerprint  public identifier of the vault's key
 """
 
@@ -47,6 +48,8 @@ class WriterKeys:
 @dataclass(frozen=True, kw_only=True)
 class VaultKeys(WriterKeys):
     encryption_key: bytes
+    annotators: bytes
+    """HMAC-SHA256 key for the pseudonyms of annotators and the item ids of rounds (tasks/labels), 32 bytes."""
 
 
 def load_keys(state: Path) -> VaultKeys:
@@ -78,11 +81,17 @@ def create_key(state: Path) -> None:
 
 
 def derive_keys(secret: bytes) -> VaultKeys:
-    encryption, tokens, seals, records, fingerprint = (
-        _derive_key(secret, purpose) for purpose in ("encryption", "tokens", "seals", "records", "fingerprint")
+    encryption, tokens, seals, records, annotators, fingerprint = (
+        _derive_key(secret, purpose)
+        for purpose in ("encryption", "tokens", "seals", "records", "annotators", "fingerprint")
     )
     return VaultKeys(
-        encryption_key=encryption, tokens=tokens, seals=seals, records=records, fingerprint=fingerprint[:16].hex()
+        encryption_key=encryption,
+        tokens=tokens,
+        seals=seals,
+        records=records,
+        annotators=annotators,
+        fingerprint=fingerprint[:16].hex(),
     )
 
 
