@@ -29,6 +29,9 @@ RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND, CLEANED
     "run.cleaned",
 )
 """Kinds of ledger entries about a run. The subject of each entry is the run id."""
+TAKEN_KIND, PASSED_OVER_KIND = "occasion.taken", "occasion.passed_over"
+"""Kinds of the ledger entries with which schedules and triggers request runs, or say why they request none. The subject
+of each entry is the occasion."""
 INPUT_FOLDERS = ("artefacts/", "inputs/", "gates/")
 """Folders with a stage's inputs other than code and parameters."""
 
