@@ -72,7 +72,7 @@ def test_pages_of_another_team_are_refused(teams: FastAPI) -> None:
     stranger, own, auditor = (reader_of(teams, person) for person in ("colleague", "ml-engineer", "eve"))
     for path in RUN_PAGES:
         answer = stranger.get(path)
-        assert answer.status_code == 403 and "is of another team" in answer.text, path
+        assert answer.status_code == 409 and "is of another team" in answer.text, path
         for reader in (own, auditor):
             assert "is of another team" not in reader.get(path.replace(LETTERS, WAITING)).text, path
 
