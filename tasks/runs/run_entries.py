@@ -153,6 +153,15 @@ def record_end(ledger: Ledger, run: str, status: str, commit: str | None, releas
     return _append_if_new(ledger, ENDED_KIND, run, {"status": status, "commit": commit, "release": release})
 
 
+def is_run_of_occasion(ledger: Ledger, run: str) -> bool:
+    """Return whether a schedule or trigger requested a run.
+
+    The ledger has no `run.requested` of such a run before it begins. If it fails before that, its end has to be
+    recorded all the same, or the run would count as open.
+    """
+    return any(entry.body.get("run") == run for entry in ledger.newest_first(TAKEN_KIND))
+
+
 def record_cleaning(ledger: Ledger, run: str, installation: str, status: str, size: int) -> Entry:
     """Record that the files of a run are removed on this machine; `size` is in bytes."""
     said = {"installation": installation, "status": status}

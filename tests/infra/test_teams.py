@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from flows import lifecycle
 from flows.scheduling import OccasionHandler
 from infra.metrics.exposition import MetricsPage
 from tasks.core.errors import InputError
 from tasks.gates.signed_request import ENTRY_KIND
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.history.notices import notice_from_entry
-from tasks.runs import run_entries
+from tasks.runs import installation, run_entries
 from tasks.runs.reporting.run_notices import NOTICE_BUILDERS
 from tasks.runs.run import installed_governance
-from tasks.scheduling import control
-from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN
+from tasks.scheduling import control, open_runs, requests
+from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.copies import copy_tree
 from tests.flows.test_occasions import look, soon, wait_until_due
@@ -134,6 +135,22 @@ def test_a_run_that_a_schedule_asked_for_counts_before_it_begins(project: Path) 
     assert taken.body["team"] == "sorting"
     assert hallmark_json(project, "teams")[0]["open_runs"] == [taken.body["run"]]
     assert "1 are queued or executing" in hallmark(project, "run", "--as", "ml-engineer", code=2)
+
+
+def test_a_run_that_fails_before_its_request_is_recorded_does_not_stay_open(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the last place had been taken by another run since."""
+    wait_until_due(project, declare_soon(project))
+    look(OccasionHandler(project).handle_schedules)
+    (taken,) = OccasionLog().update(ledger_of(project)).pending_occasions(installation.installation_id(project))
+    asked = requests.read_request(taken)
+    monkeypatch.setenv("HALLMARK_ROOT", str(project))
+    with pytest.raises(InputError, match="no place"), lifecycle.run_lifecycle(asked.request, asked.envelope):
+        raise InputError("no place")
+    (ended,) = ledger_of(project).entries(run_entries.ENDED_KIND, taken.run)
+    assert ended.body["status"] == "failed" and hallmark_json(project, "teams")[0]["open_runs"] == []
+    assert open_runs.find_open_run(ledger_of(project), OccasionLog().update(ledger_of(project)), "hourly") is None
 
 
 def test_runs_are_listed_by_team_and_metrics_are_labelled(project: Path) -> None:
