@@ -135,10 +135,10 @@ def _record_failure(run: str, error: str, exit_code: int) -> None:
     """Record that a run has failed. The error message is not written to the ledger, because it can quote a row."""
     known = update_journal(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
-        if find_recorded_request(checkout_root(), run) and not is_on_other_machine(
-            Checkout(checkout_root()).ledger, checkout_root(), run
-        ):
-            run_entries.record_end(Checkout(checkout_root()).ledger, run, "failed", known.commit, None)
+        ledger = Checkout(checkout_root()).ledger
+        is_requested = find_recorded_request(checkout_root(), run) or run_entries.is_run_of_occasion(ledger, run)
+        if is_requested and not is_on_other_machine(ledger, checkout_root(), run):
+            run_entries.record_end(ledger, run, "failed", known.commit, None)
 
 
 def _require_same_request(request: RunRequest, envelope: Envelope | None) -> None:

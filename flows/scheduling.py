@@ -24,7 +24,14 @@ from tasks.policy.governance import Governance
 from tasks.runs import installation
 from tasks.runs.checkout import Checkout
 from tasks.runs.git.repository import Repository
-from tasks.scheduling import deployments_in_force, due_times, occasion_entries, requests, trigger_events
+from tasks.scheduling import (
+    deployments_in_force,
+    due_times,
+    occasion_entries,
+    requests,
+    team_quotas,
+    trigger_events,
+)
 from tasks.scheduling.deployments_file import SourceChanged, TriggerSettings
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.due_times import DueOccasion
@@ -113,10 +120,13 @@ class OccasionHandler:
             entry = occasion_entries.record_passed_over(context.ledger, self._occasion_log, occasion, each.skip_reason)
         else:
             quick_check.require_unchanged(context.ledger, context.governance, every_entry=False)
-            ask = requests.request_signer(Repository.open(self._root), context.ledger, context.governance, occasion)
+            checkout, policy = Repository.open(self._root), context.governance.policy
+            occasion = team_quotas.with_team(occasion, checkout, policy)
             entry = occasion_entries.record_occasion(
-                context.ledger, self._occasion_log, occasion, installation.installation_id(self._root), ask
-            )
+                context.ledger, self._occasion_log, occasion, installation.installation_id(self._root),
+                requests.request_signer(checkout, context.ledger, context.governance, occasion),
+                team_quotas.quota_checker(occasion, context.ledger, policy),
+            )  # fmt: skip
         if entry is None:
             return []
         outcome = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"

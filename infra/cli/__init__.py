@@ -11,6 +11,7 @@ progress_display.py      progress display: a line for each finished step, and on
 ledger_check.py          checks before a command that reads the ledger
 run_argument.py          argument of commands that name a run
 run_progress.py          progress of a run on the screen
+teams.py                 `hallmark teams`, and the option --team of other commands
 summary.py               summary of a run
 dataset_table.py         table of a dataset
 difference_tables.py     tables of the differences between two runs or releases

@@ -135,6 +135,7 @@ SECTIONS: dict[str, Commands] = {
     "Look at results": {
         "status": Command("status:status", "Show what is up, and where runs stand."),
         "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
+        "teams": Command("teams:list_teams", "List teams: use cases, open runs, cost and quota."),
         "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
         "data": CommandGroup("List sources, look at rows and single records.", DATA),
         "ledger": CommandGroup("List, show, verify, prove and export the ledger.", LEDGER),

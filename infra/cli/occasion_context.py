@@ -11,7 +11,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
 from tasks.runs.git.repository import Repository
-from tasks.scheduling import deployments_check, deployments_in_force, occasion_entries, requests
+from tasks.scheduling import deployments_check, deployments_in_force, occasion_entries, requests, team_quotas
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.occasion_entries import Occasion
 from tasks.scheduling.occasion_log import TAKEN, OccasionLog, TakenOccasion
@@ -51,7 +51,9 @@ def find_uncommitted_edits(context: OccasionContext) -> dict[str, list[str]]:
 
 def request_run(context: OccasionContext, occasion: Occasion, who: str, as_json: bool) -> None:
     """Record an occasion with a run request signed by `who`, start its flow run, and print the outcome."""
-    ask = requests.request_signer(Repository.open(context.root), context.ledger, context.governed, occasion, who)
+    checkout = Repository.open(context.root)
+    occasion = team_quotas.with_team(occasion, checkout, context.governed.policy)
+    ask = requests.request_signer(checkout, context.ledger, context.governed, occasion, who)
     entry = occasion_entries.record_occasion(
         context.ledger, context.occasion_log, occasion, installation.installation_id(context.root), ask
     )

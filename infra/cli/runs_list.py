@@ -4,7 +4,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from infra.cli import shared
+from infra.cli import shared, teams
 from tasks.core.errors import InputError
 from tasks.core.formatting import format_count, format_duration
 from tasks.core.params.values import NAME_PATTERN
@@ -45,6 +45,7 @@ def list_runs(
             parser=_parse_status,
         ),
     ] = None,
+    team: teams.TeamOption = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Only the newest N that fit. 0: all.")] = DEFAULT_LIMIT,
     as_json: shared.Json = False,
 ) -> None:
@@ -52,7 +53,7 @@ def list_runs(
 
     Example: hallmark runs list --status waiting
     """
-    wanted = RunFilter(use_case, status)
+    wanted = RunFilter(use_case, status, teams.use_cases_of_team(team))
     found = run_list.list_runs(shared.checkout_root() / ".hallmark", wanted, limit)
     if as_json:
         shared.print_json([_document(each) for each in found.runs])

@@ -17,6 +17,7 @@ csv_tables.py      tables of a view, for download as CSV
 rate_limits.py     limits on requests per person, and the queue of sign-ins
 context.py         state that all routes share: accounts, sessions, limits and templates
 routes.py          routes of the pages and of the statements to sign
+team_access.py     runs and releases that a person sees, if policy has teams
 data_access.py     routes of data accesses: one record, or everything about one person
 sign_in.py         routes of sign-in with a password, and of sign-out
 oidc_routes.py     routes of sign-in with an OpenID Connect provider

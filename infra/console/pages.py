@@ -31,7 +31,8 @@ from infra.console.views.waivers import waivers
 Access = Literal["anybody", "person", "scraper"]
 """Access to a page or action: `person` means a signed-in person who holds a role in people.yaml, `scraper` a program
 with the token of the metrics. Every role may read
-every page, because auditors must be able to. Texts of records are shown only to people who may see individual records
+every page, because auditors must be able to. If policy has teams, a page about a run or release is for those who see it
+(team_access.py). Texts of records are shown only to people who may see individual records
 of their source (tasks/inquiry/access.py)."""
 
 

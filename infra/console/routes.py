@@ -19,6 +19,8 @@ from infra.console import rendering
 from infra.console.actions import SIGNABLE_STATEMENTS, SignableStatement
 from infra.console.context import ConsoleContext, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_paths
+from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.console.views.run_pages import docs_file, measurements_report_file, report_file
 from infra.console.views.runs import MAX_ROWS
 from tasks.policy import in_force
@@ -87,6 +89,7 @@ def _read_view(context: ConsoleContext, page: Page, visitor: Visitor, parameters
     """
     here = context.request_state()
     with nullcontext() if page.calls_other_servers else here.ledger.reading():
+        TeamAccess(here, visitor.person).require_visible(parameters)
         return page.view(here, visitor.person, **parameters)
 
 
@@ -154,15 +157,20 @@ def _add_run_pages(app: FastAPI, context: ConsoleContext) -> None:
 
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:
-        return _framed_file(report_file(context.request_state(), who.person, run))
+        return _framed_file(report_file(_state_for_run(who, run), who.person, run))
 
     @app.get("/runs/{run}/measured", include_in_schema=False)
     def measured(run: str, who: Visitor = visitor) -> Response:
-        return _framed_file(measurements_report_file(context.request_state(), who.person, run))
+        return _framed_file(measurements_report_file(_state_for_run(who, run), who.person, run))
 
     @app.get("/runs/{run}/docs/{path:path}", include_in_schema=False)
     def docs(run: str, path: str, who: Visitor = visitor) -> Response:
-        return _framed_file(docs_file(context.request_state(), who.person, run, path))
+        return _framed_file(docs_file(_state_for_run(who, run), who.person, run, path))
+
+    def _state_for_run(who: Visitor, run: str) -> RequestState:
+        here = context.request_state()
+        TeamAccess(here, who.person).require_visible({"run": run})
+        return here
 
     def _framed_file(path: Any) -> Response:
         return FileResponse(path, headers={"Content-Security-Policy": FRAMED_PAGE_CSP, "X-Frame-Options": "SAMEORIGIN"})

@@ -19,7 +19,8 @@ from tasks.incidents import incidents
 from tasks.ledger.head_files import parse_tree_size
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import journal
+from tasks.policy.teams import Team, find_team
+from tasks.runs import journal, team_usage
 from tasks.runs.checkout import Checkout
 from tasks.runs.journal import Journal
 from tasks.scheduling import deployments_in_force, due_times
@@ -30,9 +31,13 @@ class CheckoutCollector(Collector):
         self._root, self._state = root, root / ".hallmark"
         self._journals: dict[str, tuple[int, Journal]] = {}
         """Journal of each run, with the modification time of its file in nanoseconds."""
+        self._teams: dict[str, Team] = {}
+        """Teams of the policy that was read last, so that labels stay while the ledger cannot be reached."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _run_metrics(self._read_journals())
+        with suppress(HallmarkError):
+            self._teams = Checkout(self._root).governance.policy.teams
+        yield from _run_metrics(self._read_journals(), self._teams)
         yield _gauge("disk_free_bytes", "Free space on the disk of the checkout.", shutil.disk_usage(self._root).free)
         here, found = Checkout(self._root), list[Metric]()
         with suppress(HallmarkError):
@@ -56,7 +61,13 @@ class CheckoutCollector(Collector):
         return [journal.with_current_status(self._state, each) for _, each in known.values()]
 
 
-def _run_metrics(journals: Iterable[Journal]) -> Iterator[Metric]:
+def _run_metrics(journals: Iterable[Journal], teams: dict[str, Team]) -> Iterator[Metric]:
+    """Yield the metrics of runs. If there are teams, runs and costs have the label `team`, which is empty for none."""
+    own = ("team",) if teams else ()
+
+    def team_label(use_case: str) -> tuple[str, ...]:
+        return (find_team(teams, use_case) or "",) if teams else ()
+
     counts, costs = Counter[tuple[str, str]](), defaultdict[str, float](float)
     seconds = defaultdict[tuple[str, str], float](float)
     for run in journals:
@@ -64,9 +75,9 @@ def _run_metrics(journals: Iterable[Journal]) -> Iterator[Metric]:
         costs[run.use_case] += run.cost or 0.0
         for stage, line in run.stages.items():
             seconds[run.use_case, stage] += line.seconds
-    runs = GaugeMetricFamily("hallmark_runs", "Number of runs on this machine.", labels=("use_case", "status"))
+    runs = GaugeMetricFamily("hallmark_runs", "Number of runs on this machine.", labels=("use_case", "status", *own))
     for (use_case, status), count in sorted(counts.items()):
-        runs.add_metric((use_case, status), count)
+        runs.add_metric((use_case, status, *team_label(use_case)), count)
     yield runs
     stages = CounterMetricFamily(
         "hallmark_stage_seconds", "Duration of stages in seconds, over all runs on this machine.",
@@ -76,16 +87,18 @@ def _run_metrics(journals: Iterable[Journal]) -> Iterator[Metric]:
         stages.add_metric(key, duration)
     yield stages
     cost = CounterMetricFamily(
-        "hallmark_cost_usd", "Cost of stages in USD, at the hourly prices in the parameters.", labels=("use_case",)
-    )
+        "hallmark_cost_usd", "Cost of stages in USD, at the hourly prices in the parameters.",
+        labels=("use_case", *own),
+    )  # fmt: skip
     for use_case, usd in sorted(costs.items()):
-        cost.add_metric((use_case,), usd)
+        cost.add_metric((use_case, *team_label(use_case)), usd)
     yield cost
 
 
 def _ledger_metrics(state: Path, ledger: Ledger, governed: Governance) -> Iterator[Metric]:
     yield from _gate_metrics(ledger)
     yield from _schedule_metrics(ledger, governed)
+    yield from _team_metrics(ledger, governed)
     counts = Counter((each.severity, each.state) for each in incidents.read_all(ledger, governed))
     opened = GaugeMetricFamily("hallmark_incidents", "Number of incidents.", labels=("severity", "state"))
     for key, count in sorted(counts.items()):
@@ -131,6 +144,30 @@ def _schedule_metrics(ledger: Ledger, governed: Governance) -> Iterator[Metric]:
     for name in sorted(now.deployments.named):
         paused.add_metric((name,), name in now.pauses)
     yield from (due, paused)
+
+
+def _team_metrics(ledger: Ledger, governed: Governance) -> Iterator[Metric]:
+    """Yield usage and quota of each team over all machines that share the ledger. Nothing is yielded without teams."""
+    teams = governed.policy.teams
+    if not teams:
+        return
+    opened, cost, most, budget = (
+        GaugeMetricFamily(f"hallmark_team_{name}", meaning, labels=("team",))
+        for name, meaning in (
+            ("open_runs", "Number of runs that are queued or executing, on all machines."),
+            ("cost_30_days_usd", "Cost of stages of the last 30 days in USD, on all machines."),
+            ("quota_open_runs", "Maximum number of such runs by the team's quota."),
+            ("quota_cost_30_days_usd", "Cost in USD from which on the team's quota lets no run begin."),
+        )
+    )
+    for name, used in team_usage.read_usage(ledger, governed.policy).items():
+        opened.add_metric((name,), len(used.open_runs))
+        cost.add_metric((name,), used.cost)
+        quota = teams[name].quota
+        for family, value in ((most, quota.runs_at_once), (budget, quota.cost_in_30_days)):
+            if value is not None:
+                family.add_metric((name,), value)
+    yield from (opened, cost, most, budget)
 
 
 def _watch_metric(root: Path) -> Metric:

@@ -14,7 +14,9 @@
     watch_status.py  state of the watch, for `hallmark status` and `hallmark doctor`
     watch_probe.py   probe of the watch's pod
     notify.py        notices to people: Prefect notification block, webhook or log
+    http.py          requests to the Prefect server without Prefect's client
     logs.py          log lines of a run
+    queue.py         runs that wait in Prefect's queue
     client.py        flow runs on the Prefect server: start, resume, cancel and state
     deployments.yaml  proposed schedules and triggers (tasks/scheduling)
 

@@ -165,7 +165,7 @@ def _verified_rules(evidence: Evidence, governance: Governance, asked: RecordedR
     verify_required_decisions(evidence, governance.policy)
     for who in sorted(evidence.requesters):
         if refused := run_request.refusal_reason(
-            who, evidence.tier, governance.policy, governance.people, asked.effective_at
+            who, evidence.tier, evidence.use_case, governance.policy, governance.people, asked.effective_at
         ):
             raise Refused(f"run {evidence.run}: {refused}")
     verify_checks(evidence, governance.policy)

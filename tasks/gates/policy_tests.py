@@ -57,6 +57,8 @@ class PolicyTestCase(FrozenModel):
     tier: Name
     gate: GateName
     requester: Name
+    use_case: Name | None = None
+    """Use case of the run, which belongs to a team. If null, it is one of the requester's own team."""
     owners: list[Name] = []
     """Owners of the run's sources; each owner has one source. Only for the data gate."""
     facts: dict[str, float | Fact] = {}
@@ -105,7 +107,9 @@ def _run_case(case: PolicyTestCase, ledger: Ledger, governed: Governance, people
 
 def _judge_case(case: PolicyTestCase, ledger: Ledger, governed: Governance) -> tuple[str, str]:
     now = ledger.now()
-    if refused := run_request.refusal_reason(case.requester, case.tier, governed.policy, governed.people, now):
+    if refused := run_request.refusal_reason(
+        case.requester, case.tier, _use_case(case, governed.policy), governed.policy, governed.people, now
+    ):
         raise Refused(refused)
     asked = gates.open_gate(ledger, _evidence(case, governed.policy, _request(case, ledger, governed)))
     for said in case.decisions:
@@ -130,6 +134,12 @@ def _request(case: PolicyTestCase, ledger: Ledger, governed: Governance) -> Reco
     return signed_request.record_request(ledger, governed, signed_request.sign_request(request, signer))
 
 
+def _use_case(case: PolicyTestCase, policy: Policy) -> str:
+    own = (use_case for team in policy.teams.values() if case.requester in team.people for use_case in team.use_cases)
+    any_team = (use_case for team in policy.teams.values() for use_case in team.use_cases)
+    return case.use_case or next(own, None) or next(any_team, "case")
+
+
 def _evidence(case: PolicyTestCase, policy: Policy, asked: RecordedRunRequest) -> Evidence:
     rules = policy.gate(case.tier, case.gate)
     dataset = _dataset(case.owners) if case.gate == "data" else None
@@ -144,7 +154,7 @@ def _evidence(case: PolicyTestCase, policy: Policy, asked: RecordedRunRequest) -
     facts |= facts_of_every_tier(case.gate, purpose, dataset, bar, adopted)
     return Evidence.model_validate({
         "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
-        "request_sha256": asked.sha256, "tree_sha256": ZERO_DIGEST, "use_case": "case",
+        "request_sha256": asked.sha256, "tree_sha256": ZERO_DIGEST, "use_case": _use_case(case, policy),
         "tier": case.tier, "subject": {"stage": SUBJECT_STAGES[case.gate], "sha256": ZERO_DIGEST},
         "policy_sha256": policy.digest(), "asks": RequiredDecisions.from_policy(policy.tier(case.tier), case.gate,
         dataset, case.demo),

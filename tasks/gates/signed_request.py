@@ -4,6 +4,7 @@ People sign with their own keys. If a schedule or Prefect's form requests a run,
 the request as `scheduler`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
@@ -141,8 +142,17 @@ def verify_request(
     return RecordedRunRequest(request, envelope, line, signed.effective_at)
 
 
-def record_request(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> RecordedRunRequest:
+def record_request(
+    ledger: Ledger, governance: Governance, envelope: dict[str, Any], admit: Callable[[], dict[str, Any]] = dict
+) -> RecordedRunRequest:
     """Record a run request in the ledger and return it. Repeating the call has no effect.
+
+    Args:
+        ledger: Ledger in which the request is recorded.
+        governance: Governance under which the request is verified.
+        envelope: Signed request.
+        admit: Function that returns further fields of the entry. It is called in the transaction that records a new
+            request, and raises an error if the run may not begin now.
 
     Raises:
         Refused: The request cannot be verified, is too old or is for another environment, or the run already has a
@@ -161,7 +171,7 @@ def record_request(ledger: Ledger, governance: Governance, envelope: dict[str, A
                 f"the request for run {signed.request.run_id} was signed for environment "
                 f"{signed.request.environment or 'none'}, and this is {here}; ask here"
             )
-        entry = ledger.append(ENTRY_KIND, signed.request.run_id, {"envelope": envelope})
+        entry = ledger.append(ENTRY_KIND, signed.request.run_id, {"envelope": envelope} | admit())
     return replace(signed, effective_at=max(signed.request.time, entry.time))
 
 

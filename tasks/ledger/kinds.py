@@ -28,7 +28,10 @@ KINDS = (
         "declaration.signed", "`source/ID` or `card/NAME`",
         "`envelope`: somebody adopts a source as sources.yaml declares it, or the card of a use case",
     ),
-    EntryKind("run.requested", "run", "`envelope`: the signed request"),
+    EntryKind(
+        "run.requested", "run",
+        "`envelope`: the signed request; `account`, if policy has teams: team, use case and price of a machine hour",
+    ),
     EntryKind("deployment.declared", "digest of the file", "`envelope`: somebody puts schedules and triggers in force"),
     EntryKind("schedule.paused", "schedule or trigger", "`envelope`: somebody lets it rest"),
     EntryKind("schedule.resumed", "schedule or trigger", "`envelope`: somebody lets it go on"),
@@ -36,13 +39,14 @@ KINDS = (
         "occasion.taken", "schedule or trigger, and its time or what happened",
         "`name`, `reason`, `run`, `requested_by`, `installation`; `due`: the time of a schedule; `missed`: how many "
         "times before it passed while nothing ran; `contents`: digest of each source that changed; `envelope`: the "
-        "signed request",
+        "signed request; `team`, if policy has teams",
     ),
     EntryKind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
     EntryKind(
         "occasion.passed_over", "as before",
         "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it; of an event that "
-        "somebody reported also `requested_by` and `envelope`: the request that they signed",
+        "somebody reported also `requested_by` and `envelope`: the request that they signed; `team`, and `over_quota` "
+        "if its quota is the reason",
     ),
     EntryKind(
         "run.resolved", "run",

@@ -5,6 +5,8 @@ A change comes into force once the people named in the previous policy have sign
     policy.py            policy.yaml: gates by risk tier, requesters of runs, roles that sign off changes
     fact_names_check.py  check that gates name metrics that exist at them
     gate_rules.py        rules of one gate: checks, roles, waivers, deadlines, keys
+    teams.py             teams: their use cases, people and quotas
+    team_visibility.py   use cases whose runs a person sees
     people.py            people.yaml: identities, roles, public keys, machines
     judge_install.py     digest of the Hallmark install that judges gates, and whether policy accepts it
     proposal.py          changes of people.yaml, to be signed off

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 
-from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER, Check, GateRules, KeyStrength, RequiredRole
+from tasks.policy import teams
+from tasks.policy.gate_rules import (
+    AUDITOR_ROLE,
+    CHECK_NAMES_OF_EVERY_TIER,
+    Check,
+    GateRules,
+    KeyStrength,
+    RequiredRole,
+)
 from tasks.policy.people import People
 from tasks.policy.policy import Policy, SignOffRoles, Tier
+from tasks.policy.teams import Team
 from tasks.trust.gate_statement import GateName
 
 KEY_STRENGTH_TEXTS: dict[KeyStrength, str] = {
@@ -26,6 +35,9 @@ def explanation_lines(policy: Policy, people: People) -> Iterator[str]:
     for name, tier in policy.tiers.items():
         yield f"risk tier {name}"
         yield from (f"  {line}" for line in _tier_lines(tier, people))
+    for name, team in policy.teams.items():
+        yield f"team {name}"
+        yield from (f"  {line}" for line in _team_lines(team, policy, people))
 
 
 def _sign_off_lines(changes: SignOffRoles, people: People) -> Iterator[str]:
@@ -63,6 +75,15 @@ def _tier_lines(tier: Tier, people: People) -> Iterator[str]:
     for name, gate in tier.gates.items():
         yield f"gate {name}"
         yield from (f"  {line}" for line in _gate_lines(name, gate, people))
+
+
+def _team_lines(team: Team, policy: Policy, people: People) -> Iterator[str]:
+    yield f"answers for {', '.join(team.use_cases)}"
+    yield f"{', '.join(team.people)} may ask for runs of these, if the risk tier lets them, and see the runs"
+    seen_by = " and ".join(_holders_text(role, people) for role in (AUDITOR_ROLE, *policy.overseers))
+    yield f"{seen_by} see them too, and so does who owns their data or decides on them"
+    yield f"risk tiers: {', '.join(team.risk_tiers or policy.tiers)}"
+    yield from teams.describe_quota(team.quota)
 
 
 def _gate_lines(name: GateName, gate: GateRules, people: People) -> Iterator[str]:

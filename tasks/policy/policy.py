@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ from tasks.core.graph import GATES
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, NonEmptyText, Sha256
+from tasks.policy import teams as team_rules
 from tasks.policy.gate_rules import (
     AUDITOR_ROLE,
     LOCAL_ENVIRONMENT,
@@ -24,6 +25,7 @@ from tasks.policy.gate_rules import (
     RequiredRole,
     WaiverRule,
 )
+from tasks.policy.teams import Team
 from tasks.trust.gate_statement import GateName
 
 __all__ = ["LOCAL_ENVIRONMENT", "Check", "EscalationRule", "GateRules", "Policy", "RequiredRole", "Tier", "WaiverRule"]
@@ -206,6 +208,20 @@ class Policy(Document):
     doctor`; empty for any install from a wheel."""
     tiers: Annotated[dict[Name, Tier], Field(min_length=1)]
     """Risk tiers by name. `use_case.risk_tier` selects one."""
+    teams: dict[Name, Team] = {}
+    """Teams by name. If there are any, runs are requested only for use cases that belong to a team, and each person
+    sees the runs of their own teams. Empty if everybody sees all runs and may request what the tiers allow."""
+    overseers: list[Name] = []
+    """Roles whose holders see the runs of every team, as auditors do."""
+
+    def _model_value(self) -> dict[str, Any]:
+        """Return the value without teams if there are none.
+
+        It then equals what versions without teams wrote. With another digest, a change of people.yaml alone would also
+        change the policy.
+        """
+        value = super()._model_value()
+        return {name: item for name, item in value.items() if item or name not in ("teams", "overseers")}
 
     @model_validator(mode="after")
     def _changes_are_signed_off(self) -> Self:
@@ -230,6 +246,14 @@ class Policy(Document):
             raise ValueError(
                 f"tiers {', '.join(governed)}: each needs a `level` of its own, so that it is known which is higher"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _teams_fit(self) -> Self:
+        if problem := team_rules.consistency_problem(self.teams, self.tiers):
+            raise ValueError(problem)
+        if self.overseers and not self.teams:
+            raise ValueError("overseers: these roles see the runs of every team, and there is no team; name teams too")
         return self
 
     def tier_covers(self, tier: str, other: str) -> bool:

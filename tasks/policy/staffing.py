@@ -94,6 +94,7 @@ def run_staffing_problem(
 
 def _located_problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
     yield from _auditor_problems(policy)
+    yield from _team_problems(policy, people, at)
     lacking = set()
     for where, role, count in role_duties(policy):
         holders = _role_holders(policy, people, role, at)
@@ -126,6 +127,19 @@ def _located_problems(policy: Policy, people: People, at: datetime | None) -> It
         problem = "" if name in lacking else _tier_problem(policy, tier, people, at, demo)
         if problem:
             yield ["tiers", name], problem
+
+
+def _team_problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
+    for name, team in policy.teams.items():
+        where: YamlPath = ["teams", name, "people"]
+        if unknown := [each for each in team.people if people.get(each) is None]:
+            yield where, f"people.yaml has no {', '.join(unknown)}; add them there or take them out here"
+            continue
+        tiers = [policy.tiers[tier] for tier in team.risk_tiers or policy.tiers]
+        held = {each: person.roles_at(at) for each in team.people if (person := people.get(each))}
+        able = any(roles and not tier.request_refusal(each, roles) for tier in tiers for each, roles in held.items())
+        if not able and not any(tier.scheduler for tier in tiers):
+            yield where, f"nobody of team {name} may request a run; give somebody a role that may, or name others"
 
 
 def _auditor_problems(policy: Policy) -> Iterable[tuple[YamlPath, str]]:

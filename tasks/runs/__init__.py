@@ -9,6 +9,7 @@ installation.py      id of a checkout
 abbreviated_ids.py   lookup of a run by the beginning or end of its id
 stand_in.py          folder with its own state that replaces a checkout
 run_entries.py       ledger entries of a run
+team_usage.py        open runs and cost of each team, and its quota
 journal.py           state of a run, stage by stage, for people who watch it
 run_list.py          list of the runs of a checkout, newest first, with its damaged runs
 checkout.py          a checkout with its ledger and the governance in force

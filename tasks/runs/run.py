@@ -20,7 +20,7 @@ from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
-from tasks.runs import journal, run_entries
+from tasks.runs import journal, run_entries, team_usage
 from tasks.runs.git import commit_tree
 from tasks.runs.git.commit_tree import CommitTree
 from tasks.runs.git.repository import Repository
@@ -218,9 +218,10 @@ def create_run(root: Path, request: RunRequest, envelope: signed_requests.Envelo
         signed_requests.require_matching_request(known.signed_request, request, envelope)
         return known
     at_commit = request.model_copy(update={"commit": checkout.commit_id(request.commit or "HEAD")})
-    _, governed = check_request(checkout, at_commit)
+    params, governed = check_request(checkout, at_commit)
     ledger = open_ledger(layout.state)
-    asked = signed_requests.verify_and_record_request(checkout, ledger, governed, request, envelope)
+    admit = partial(team_usage.admission_fields, ledger, governed.policy, params, request.required_run_id)
+    asked = signed_requests.verify_and_record_request(checkout, ledger, governed, request, envelope, admit)
     code = requested_tree(checkout, asked.request)
     checkout.add_worktree(layout.root, asked.request.commit)
     if changed := code.differing_paths(layout.root, GENERATED_PATHS):

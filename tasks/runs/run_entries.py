@@ -29,6 +29,9 @@ RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND, CLEANED
     "run.cleaned",
 )
 """Kinds of ledger entries about a run. The subject of each entry is the run id."""
+TAKEN_KIND, PASSED_OVER_KIND = "occasion.taken", "occasion.passed_over"
+"""Kinds of the ledger entries with which schedules and triggers request runs, or say why they request none. The subject
+of each entry is the occasion."""
 INPUT_FOLDERS = ("artefacts/", "inputs/", "gates/")
 """Folders with a stage's inputs other than code and parameters."""
 
@@ -148,6 +151,15 @@ def record_interruption(ledger: Ledger, run: str, crashes: int, goes_on: bool) -
 def record_end(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
     """Record the status with which a run ended. A failed run can be resumed, and then gets another entry."""
     return _append_if_new(ledger, ENDED_KIND, run, {"status": status, "commit": commit, "release": release})
+
+
+def is_run_of_occasion(ledger: Ledger, run: str) -> bool:
+    """Return whether a schedule or trigger requested a run.
+
+    The ledger has no `run.requested` of such a run before it begins. If it fails before that, its end has to be
+    recorded all the same, or the run would count as open.
+    """
+    return any(entry.body.get("run") == run for entry in ledger.newest_first(TAKEN_KIND))
 
 
 def record_cleaning(ledger: Ledger, run: str, installation: str, status: str, size: int) -> Entry:

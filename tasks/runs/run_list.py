@@ -23,9 +23,12 @@ STATUSES_WITH_WORKTREE: tuple[RunStatus, ...] = ("waiting", "promoted", "unchang
 class RunFilter(NamedTuple):
     use_case: str | None = None
     status: RunStatus | None = None
+    of_team: frozenset[str] | None = None
+    """Use cases of a team; None for runs of any."""
 
     def matches(self, run: Journal) -> bool:
-        return self.use_case in (None, run.use_case) and self.status in (None, run.status)
+        is_of_team = self.of_team is None or run.use_case in self.of_team
+        return is_of_team and self.use_case in (None, run.use_case) and self.status in (None, run.status)
 
 
 class ListedRun(NamedTuple):

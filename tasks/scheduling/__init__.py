@@ -18,7 +18,8 @@ open_runs.py            runs of a schedule or trigger that have not ended
 recent_runs.py           newest runs, with their requests
 sketch.py                sketches of contents, from which the fraction of changed lines is computed
 occasion_entries.py      the one run of an occasion, or the reason why it has none
-requests.py              signed request for the run of an occasion
+team_quotas.py         team of an occasion, and whether its quota leaves room for the run
+requests.py            signed request for the run of an occasion
 
 Nothing here depends on Prefect. flows/scheduling.py searches for occasions every few seconds, and has Prefect create
 the flow runs.

@@ -77,9 +77,9 @@ def _find_problems(
         return
     try:
         params = head.read_params(asks.params, asks.changes)
-        tier = params.use_case.risk_tier
+        tier, use_case, policy = params.use_case.risk_tier, params.use_case.name, governance.policy
         who = None if isinstance(asks, EventReported) else SCHEDULER
-        if who and (why := asking_rules.refusal_reason(who, tier, governance.policy, governance.people, ledger.now())):
+        if who and (why := asking_rules.refusal_reason(who, tier, use_case, policy, governance.people, ledger.now())):
             yield ("params",), f"{asks.params} is of risk tier {tier}: {why}"
     except HallmarkError as error:
         yield (("changes",) if asks.changes else ("params",)), str(error)

@@ -18,6 +18,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.formatting import format_time
 from tasks.gates import cases
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.runs import team_usage
 from tasks.runs.request import RunRequest
 from tasks.runs.requests.signed_requests import Envelope
 from tasks.scheduling import open_runs
@@ -56,8 +57,9 @@ RequestSigner = Callable[[str], OccasionRequest]
 
 
 def record_occasion(
-    ledger: Ledger, log: OccasionLog, occasion: Occasion, installation: str, sign_request: RequestSigner
-) -> Entry | None:
+    ledger: Ledger, log: OccasionLog, occasion: Occasion, installation: str, sign_request: RequestSigner,
+    find_quota_problem: Callable[[], str] = str,
+) -> Entry | None:  # fmt: skip
     """Record in the ledger that a run is requested for an occasion, or why no run is requested.
 
     Args:
@@ -68,6 +70,8 @@ def record_occasion(
         sign_request: Function that signs the run request. It is called outside of the transaction, because signing can
             take time. If it raises an error, nothing is recorded. If no run is requested, it is called only for an
             event that a person reported: the person's permission is checked and their signature recorded in any case.
+        find_quota_problem: Function that returns the reason why the run would exceed its team's quota; empty if it
+            would not.
 
     Returns:
         Entry of the ledger, or None if the ledger already had the occasion.
@@ -77,14 +81,17 @@ def record_occasion(
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
     why = _skip_reason(ledger, log, occasion, now)
-    asked = None if why and not occasion.is_reported else sign_request(run)
+    over_quota = "" if why else find_quota_problem()
+    asked = None if (why or over_quota) and not occasion.is_reported else sign_request(run)
     with ledger.transaction():
         if log.update(ledger).contains(occasion.key):
             return None
         why = why or _skip_reason(ledger, log, occasion, now)  # another machine may have taken one since
+        over_quota = "" if why else over_quota or find_quota_problem()
         by = {"requested_by": asked.request.requested_by, "envelope": asked.envelope} if asked else {}
-        if asked is None or why:
-            return _append_passed_over(ledger, occasion, why, by if occasion.is_reported else None)
+        if asked is None or why or over_quota:
+            more = (by if occasion.is_reported else {}) | ({team_usage.OVER_QUOTA_KEY: True} if over_quota else {})
+            return _append_passed_over(ledger, occasion, why or over_quota, more)
         if occasion.open_run == "replace":
             for waiting in open_runs.waiting_runs(ledger, log, occasion.name):
                 cases.close_gates_of_run(ledger, waiting, cases.REPLACED_STATE)

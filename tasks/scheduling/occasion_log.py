@@ -10,8 +10,9 @@ from typing import Any
 
 from tasks.core.utc import to_utc
 from tasks.ledger.ledger import Entry, Ledger
+from tasks.runs.run_entries import PASSED_OVER_KIND, TAKEN_KIND
 
-TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
+TAKEN, STARTED, PASSED_OVER = TAKEN_KIND, "occasion.started", PASSED_OVER_KIND
 """Kinds of ledger entries about occasions. Their subject is the occasion's key."""
 
 

@@ -13,6 +13,7 @@ import pytest
 import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import TypeAdapter
 
 from infra.cli import command_table
 from infra.docs import cli, code, schema
@@ -24,6 +25,7 @@ from tasks.core.params.params import Params
 from tasks.gates.policy_tests import PolicyTestFile
 from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass, Policy
+from tasks.policy.teams import Team
 from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.sources import ExpectationSuite, Source, Sources
 from tasks.supervise import settings
@@ -192,6 +194,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "name": ExpectationSuite.model_validate,
     "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
+    "teams": lambda given: TypeAdapter(dict[str, Team]).validate_python(given["teams"]),
     **dict.fromkeys(("training", "evaluation", "use_case"), of_params),
     **dict.fromkeys(("schedules", "retries", "pools"), Deployments.model_validate),
 }

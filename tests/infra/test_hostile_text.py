@@ -204,7 +204,7 @@ COMMANDS: dict[str, list[str]] = {
     "labels status": [TEXT], "labels agreement": [TEXT, *AS_OWNER],
     "labels adjudicate": [TEXT, "--to", TEXT, *AS_OWNER], "labels finish": [TEXT, "--to", TEXT, *AS_OWNER],
     "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
-    "runs list": [], "runs show": ["one"], "runs diff": ["one", "one"], "runs stop": ["one"],
+    "runs list": [], "runs show": ["one"], "runs diff": ["one", "one"], "runs stop": ["one"], "teams": [],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule resume": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule run": ["nightly", "--reason", TEXT, *AS_OWNER],

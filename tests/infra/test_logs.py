@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.prefect import logs, server
+from infra.prefect import http, logs, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core.errors import Unavailable
@@ -95,7 +95,7 @@ def test_what_is_no_answer_of_prefects_is_told(asked: tuple[Path, Ledger], odd: 
 def test_an_answer_without_end_is_not_waited_for(
     asked: tuple[Path, Ledger], odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "RESPONSE_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(http, "RESPONSE_TIMEOUT_SECONDS", 0.5)
     odd.seconds_a_byte = 0.1
     with pytest.raises(Unavailable):
         logs.read_log_lines(*asked, "one", [])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from tasks.audit import gaps, release_facts
 from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.documents.config import FrozenModel
@@ -54,7 +55,8 @@ def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
     Raises:
         InputError: There is no such release.
     """
-    labels = releases.all_labels(here.ledger, here.governance)
+    access = TeamAccess(here, person)
+    labels = [label for label in releases.all_labels(here.ledger, here.governance) if access.sees_release(label)]
     if not labels:
         return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
     named = releases.get_release(here.ledger, here.governance, release or labels[0])

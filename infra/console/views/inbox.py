@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import missing_decisions
@@ -42,7 +43,9 @@ class Inbox(FrozenModel):
 
 def inbox(here: RequestState, person: Person) -> Inbox:
     glances = [each for each in open_gates(here.ledger, lambda summary: _governance_of(here, summary)) if each.summary]
-    items = [_item(here, glance, glance.summary, person) for glance in glances if glance.summary]
+    use_cases = TeamAccess(here, person).use_cases
+    every = (_item(here, glance, glance.summary, person) for glance in glances if glance.summary)
+    items = [item for item in every if item.mine or use_cases.contains(item.use_case)]
     ranks = {name: tier.level or 0 for name, tier in here.governance.policy.tiers.items()}
     items.sort(key=lambda item: (-ranks.get(item.tier, 0), item.asked))
     return Inbox(rows=[item for item in items if item.mine], others=[item for item in items if not item.mine])

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.console.views.runs import RowLimit
 from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
@@ -56,8 +57,11 @@ def releases(
     """Return a page of releases, newest first. If `before` is given, only releases promoted before it are included."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
+    use_cases = TeamAccess(here, person).use_cases
     lines = [
-        promotions.read_promotions(here.ledger, here.governance, name) for name in promotions.model_names(here.ledger)
+        promotions.read_promotions(here.ledger, here.governance, name)
+        for name in promotions.model_names(here.ledger)
+        if use_cases.contains(name)
     ]
     listed = [(known, line) for line in lines for known in promoted.releases_of(line, here.governance)]
     listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
@@ -88,7 +92,7 @@ def production(here: RequestState, person: Person, when: str = "") -> Production
         InputError: `when` is not a time, or lies in the future.
     """
     asked = when.strip()
-    return Production(
-        asked=asked,
-        moment=history.production_state_at(asked or here.ledger_time.isoformat(), here.ledger, here.governance),
-    )
+    moment = history.production_state_at(asked or here.ledger_time.isoformat(), here.ledger, here.governance)
+    use_cases = TeamAccess(here, person).use_cases
+    models = [model for model in moment.models if use_cases.contains(model.name)]
+    return Production(asked=asked, moment=moment.model_copy(update={"models": models}))

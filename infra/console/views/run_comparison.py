@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.console.views import evidence_files, free_text
 from infra.console.views.release_comparison import Change, changed_values, code_changes, data_changes, metric_changes
 from infra.console.views.run_pages import run_layout
@@ -44,7 +45,7 @@ def run_comparison(here: RequestState, person: Person, first: str, second: str) 
     with evidence_files.refuse_unreadable_files(f"{first} or {second}"):
         found, _ = difference.compare_runs(here.root, first, second)
     both = found.before.evaluated and found.now.evaluated
-    return _form(here, first, second).model_copy(
+    return _form(here, person, first, second).model_copy(
         update={
             "lacks": found.lacks,
             "test": paired_comparison.comparison_sentences(found.paired) if found.paired else [],
@@ -70,11 +71,12 @@ def _require_evidence_files(here: RequestState, person: Person, layout: Layout) 
 
 def run_comparison_form(here: RequestState, person: Person, first: str = "", second: str = "") -> RunComparison:
     """Return the differences between two runs, or only the form if fewer than two runs are selected."""
-    return run_comparison(here, person, first, second) if first and second else _form(here, first, second)
+    return run_comparison(here, person, first, second) if first and second else _form(here, person, first, second)
 
 
-def _form(here: RequestState, first: str, second: str) -> RunComparison:
-    last = [known.run for known in journal.read_newest_journals(here.state, PAGE_SIZE)]
+def _form(here: RequestState, person: Person, first: str, second: str) -> RunComparison:
+    access = TeamAccess(here, person)
+    last = [known.run for known in journal.read_newest_journals(here.state, PAGE_SIZE) if access.sees_run(known)]
     chosen = [run for run in (first, second) if run and run not in last]
     return RunComparison(
         first=first, second=second, choices=last + chosen, lacks=[], test=[], test_differs=False, parts={}

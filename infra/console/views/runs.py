@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.console.views import evidence_files, free_text, training
 from infra.console.views.evaluation import Evaluation, read_evaluation_or_reason
 from infra.console.views.training import Training
@@ -112,9 +113,20 @@ class RunPage(FrozenModel):
 
 
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
-    known = journal.read_newest_journals(here.state, most + 1, below)
+    known = _visible_journals(here, person, below, most + 1)
     rows = [_row(here, free_text.redact_journal(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_use_case_summaries(rows), older=rows[-1].run if len(known) > most else "")
+
+
+def _visible_journals(here: RequestState, person: Person, below: str, count: int) -> list[Journal]:
+    access, found = TeamAccess(here, person), list[Journal]()
+    while len(found) < count:
+        page = journal.read_newest_journals(here.state, count, below)
+        found += filter(access.sees_run, page)
+        if len(page) < count:
+            break
+        below = page[-1].run
+    return found[:count]
 
 
 def _use_case_summaries(rows: list[RunRow]) -> list[UseCaseSummary]:

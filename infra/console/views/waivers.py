@@ -4,6 +4,7 @@ from datetime import datetime
 from itertools import islice
 
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.console.views.runs import RowLimit
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
@@ -46,6 +47,8 @@ def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers
     ]
     found = filter(None, (_verified_decision(here, entry) for entry in claimed))
     rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
+    use_cases = TeamAccess(here, person).use_cases
+    rows = [row for row in rows if use_cases.contains(row.use_case)]
     return Waivers(rows=rows[:most], whole=len(decided) <= MAX_DECISIONS_SEARCHED)
 
 

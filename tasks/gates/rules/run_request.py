@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.core.formatting import format_time
+from tasks.policy import teams
 from tasks.policy.people import Person
 from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy
 from tasks.policy.signed_document import PeopleById
@@ -22,6 +23,7 @@ class RequestClaim:
     person: Person | None
     """Person who requests the run; None for the scheduler, and for a requester who is not in people.yaml."""
     tier: str
+    use_case: str
     policy: Policy
     judged_at: datetime
 
@@ -58,19 +60,36 @@ def refuse_for_tier(claim: RequestClaim) -> str | None:
     return claim.policy.tier(claim.tier).request_refusal(claim.requester, claim.roles) or None
 
 
+def refuse_for_team(claim: RequestClaim) -> str | None:
+    """Return a reason to refuse a requester or a risk tier that does not fit the team of the use case."""
+    is_person = claim.requester != SCHEDULER
+    return teams.request_refusal(claim.policy.teams, claim.use_case, claim.requester, claim.tier, is_person) or None
+
+
 RULES: tuple[Callable[[RequestClaim], str | None], ...] = (
     refuse_unknown_requester,
     refuse_without_role,
     refuse_demo_identity,
     refuse_for_tier,
+    refuse_for_team,
 )
 
 
-def refusal_reason(requester: str, tier: str, policy: Policy, people: PeopleById, judged_at: datetime) -> str | None:
+def refusal_reason(
+    requester: str, tier: str, use_case: str, policy: Policy, people: PeopleById, judged_at: datetime
+) -> str | None:
     """Return the reason why a requester is not allowed to request runs of a risk tier; None if they are allowed to.
+
+    Args:
+        requester: Id of a person, or SCHEDULER.
+        tier: Risk tier of the run.
+        use_case: Use case of the run.
+        policy: Policy to judge by.
+        people: People with their roles.
+        judged_at: Time at which the requester must be allowed to.
 
     Raises:
         InputError: The tier is not in policy.yaml.
     """
-    asking = RequestClaim(requester, people.get(requester), tier, policy, judged_at)
+    asking = RequestClaim(requester, people.get(requester), tier, use_case, policy, judged_at)
     return next((reason for rule in RULES if (reason := rule(asking))), None)

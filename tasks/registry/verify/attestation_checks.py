@@ -169,7 +169,7 @@ def _check_request(attested: Attestations, promotion: Promotion) -> str:
         raise Refused(f"request.json asks for a run in environment {asked.request.environment}")
     for each in sorted(asked.request.requesters):
         if why_not := run_request.refusal_reason(
-            each, promotion.tier, attested.policy, attested.people, asked.effective_at
+            each, promotion.tier, promotion.name, attested.policy, attested.people, asked.effective_at
         ):
             raise Refused(f"{each} could not ask for the run: {why_not}")
     return f"{who} asked for the run and signed that, as policy allows"

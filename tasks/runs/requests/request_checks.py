@@ -16,11 +16,12 @@ from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.params import Params
 from tasks.gates.rules import run_request as asking_rules
+from tasks.gates.signed_request import ENTRY_KIND
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge_install, staffing
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import abbreviated_ids
+from tasks.runs import abbreviated_ids, team_usage
 from tasks.runs.git import commit_tree
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
@@ -75,6 +76,9 @@ def check_request(
             _check_requester(request, read, ledger.now(), errors)
         if not errors.errors:
             _check_approvals(checkout, request, read, ledger, errors, on_other_machine)
+    if read.governance and read.params and not errors.errors:
+        with errors.collect():
+            _require_quota(request, read.governance, read.params)
     if request.demo_approvals and read.governance and not read.governance.is_local:
         with errors.collect():
             environment = read.governance.policy.environment
@@ -127,13 +131,21 @@ def _check_requester(asked: RunRequest, read: UseCaseFiles, now: datetime, mista
     with mistakes.collect():
         if asked.requested_by != SCHEDULER:
             governed.require_actor(asked.requested_by, now)
-        tier = read.params.use_case.risk_tier if read.params else None
-        if tier in governed.policy.tiers:
+        card = read.params.use_case if read.params else None
+        if card and (tier := card.risk_tier) in governed.policy.tiers:
             for who in sorted(asked.requesters):
-                if refused := asking_rules.refusal_reason(who, tier, governed.policy, governed.people, now):
+                if refused := asking_rules.refusal_reason(who, tier, card.name, governed.policy, governed.people, now):
                     raise Refused(refused)
             if read.sources:
                 _require_passable_gates(asked, tier, read.sources, governed, now)
+
+
+def _require_quota(asked: RunRequest, governed: Governance, params: Params) -> None:
+    ledger = open_ledger(governed.state)
+    account = team_usage.account_of_run(governed.policy, params)
+    begun = asked.run_id and ledger.entries(ENTRY_KIND, asked.run_id)
+    if account and not begun:
+        team_usage.require_quota(ledger, governed.policy, account.team, asked.run_id or "")
 
 
 def _require_passable_gates(asked: RunRequest, tier: str, named: Sources, governed: Governance, now: datetime) -> None:

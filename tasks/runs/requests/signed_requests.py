@@ -5,6 +5,7 @@ request has the same values. The scheduler, which is not a person, signs with it
 the installation signs unsigned requests as `scheduler`, so that one of Prefect's own schedules can start a run.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -56,9 +57,12 @@ def complete_request(
 
 
 def verify_and_record_request(
-    checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
-) -> RecordedRunRequest:
+    checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None,
+    admit: Callable[[], dict[str, Any]] = dict,
+) -> RecordedRunRequest:  # fmt: skip
     """Verify that `request` matches the signed request, and record the signed request in the ledger if it is new.
+
+    `admit` is called as in `signed_request.record_request`.
 
     Raises:
         Refused: The request was not signed, or the signed request differs.
@@ -78,7 +82,7 @@ def verify_and_record_request(
         )
     signed = known or signed_request.verify_request(envelope or {}, governance)
     require_matching_request(signed, request, envelope)
-    return known or signed_request.record_request(ledger, governance, signed.envelope)
+    return known or signed_request.record_request(ledger, governance, signed.envelope, admit)
 
 
 def require_matching_request(recorded: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
