@@ -34,6 +34,7 @@ from tasks.registry.promote import rollback_orders
 from tasks.registry.release import bundle, promotions
 from tasks.scheduling import signed_statements
 from tasks.sources.dataset import Dataset
+from tasks.suppression import signed_documents as erasure_documents
 from tasks.trust import gate_statement, stage_record
 from tasks.trust.stage_record import StageRecord
 
@@ -81,6 +82,9 @@ FORMATS = (
     _ledger_format("Promotion and rollback", promotions.PROMOTION),
     _ledger_format("Order of a rollback", rollback_orders.ORDER),
     Format("Incident", signed_incident.PREDICATE_TYPE, Opening | Escalation | Closing, signed=True),
+    _ledger_format("Request to forget a person", erasure_documents.REQUEST_KIND),
+    _ledger_format("Decision about an erasure", erasure_documents.DECISION_KIND),
+    _ledger_format("Certificate of an erasure", erasure_documents.CERTIFICATE_KIND),
     Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
     _ledger_format("Signature of a dossier", dossier_signature.SIGNATURE_KIND),
     _ledger_format("Statement about an export", export_statement.EXPORT_KIND),

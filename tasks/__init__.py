@@ -15,6 +15,7 @@ The packages, from the ground up; each imports only those above it in this list 
     code_versions/  versions of the code, and their sign-off
     gates/          evidence, decisions, state of a gate
     consent/        withdrawals of sources by their owners
+    suppression/    requests to forget a person, decisions about them, and their effect on runs and releases
     registry/       releases: promotion, verification, admission, history
     runs/           a run as a git commit
     scratch/        stages that are tried outside of runs
@@ -28,6 +29,7 @@ The packages, from the ground up; each imports only those above it in this list 
     advice/         advice on the approach for a use case
     compare/        comparison of base models
     sweep/          trainings with different parameters
+    erase/          removal of all that Hallmark holds about a person, its verification and certificate
 
 Places for something new; the tests in tests/contract/ and of the package name what is still missing:
 

@@ -7,6 +7,7 @@ as fast and run in both; `pytest --costs FILE` writes the cost of each file.
 
 SECONDS = {
     "tests/stages/train/test_three_machines.py": 97,
+    "tests/erase/test_erasure.py": 95,
     "tests/e2e/test_production.py": 78,
     "tests/e2e/test_thin_run.py": 75,
     "tests/stages/train/test_train.py": 75,

@@ -20,6 +20,7 @@ occasion_context.py      code that `hallmark deploy`, `hallmark schedule` and `h
 release_context.py       ledger and governance for the commands about releases
 environment_setup/       `hallmark init --environment NAME`
 data/                    command group `hallmark data`
+erase/                   command group `hallmark erase`
 gates/                   command group `hallmark gates`
 labels/                  command group `hallmark labels`
 releases/                command group `hallmark releases`

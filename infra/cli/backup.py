@@ -71,3 +71,4 @@ def _print_restored(manifest: Manifest) -> None:
         console.print("private keys are not in it: put them back into .hallmark/keys, mode 600")
     for text in manifest.elsewhere:
         console.print(text)
+    console.print("whoever was erased after that time is back: hallmark erase recall CERTIFICATE, for each of them")

@@ -32,6 +32,18 @@ DATA = {
     "adopt": Command("data.adopt:adopt", "Sign what sources.yaml says of a source that you own.", "acts"),
     "withdraw": Command("data.withdraw:withdraw", "Withdraw a source that you own.", "acts"),
 }
+ERASE = {
+    "request": Command("erase.request:request", "Find a person, and sign the request to erase them.", "acts"),
+    "list": Command("erase.listing:list_erasures", "List erasures with their state and deadline."),
+    "show": Command("erase.listing:show", "Show one erasure: who asked, decided and did what."),
+    "plan": Command("erase.plan:plan", "Show every place with something about the person.", "acts"),
+    "decide": Command("erase.decide:decide", "Decide what is deleted, and what is kept and why.", "acts"),
+    "execute": Command("erase.execute:execute", "Carry the decisions out.", "acts"),
+    "verify": Command("erase.verify:verify", "Search all files for the person.", "acts"),
+    "certify": Command("erase.certificate:certify", "Sign what was erased, and what is kept and why.", "acts"),
+    "check": Command("erase.certificate:check", "Verify a certificate, and show it."),
+    "recall": Command("erase.certificate:recall", "Put an erasure in force after an older backup.", "acts"),
+}
 GATES = {
     "list": Command("gates.looking:list_gates", "List the gates that wait for people."),
     "show": Command("gates.looking:show", "Show the evidence of a gate, and who decides."),
@@ -131,6 +143,7 @@ SECTIONS: dict[str, Commands] = {
         "code": CommandGroup("Sign off the code that governed runs are made of.", CODE),
         "policy": CommandGroup("Show, check, test and adopt the policy.", POLICY),
         "incidents": CommandGroup("List, show and close incidents.", INCIDENTS),
+        "erase": CommandGroup("Erase what is held about a person, and certify it.", ERASE),
     },
     "Look at results": {
         "status": Command("status:status", "Show what is up, and where runs stand."),

@@ -11,7 +11,7 @@ from infra.cli.progress_display import ProgressDisplay
 from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
@@ -21,6 +21,7 @@ from tasks.reproduce.reproduction import Reproduction
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import require_run_id
 from tasks.runs.run import GIT_REMOTE_VARIABLE, run_ref
+from tasks.suppression import in_force
 
 EXIT_CODES = {"identical": 0, "differs": 1, "incomplete": 3}
 
@@ -59,6 +60,8 @@ def reproduce(
 
 def _find_original(named: str, checkout: Repository, ledger: Ledger, governed: Governance) -> Original:
     if any(release.label == named for release in releases.list_releases(ledger, governed)):
+        if marks := in_force.release_marks(ledger).get(named):
+            raise Refused(f"release {named} was {marks[-1]}")
         return Original.from_release(releases.get_release(ledger, governed, named), governed)
     try:
         commit = _commit_of(require_run_id(named), checkout)

@@ -29,15 +29,18 @@ class CachedOutputs(NamedTuple):
         return self.records + self.objects
 
 
-def find_unused(state: Path, unneeded: Iterable[str], needed: Iterable[str]) -> CachedOutputs:
+def find_unused(
+    state: Path, unneeded: Iterable[str], needed: Iterable[str], objects: CachedObjects | None = None
+) -> CachedOutputs:
     """Find the cached outputs of runs that no other run uses.
 
     Args:
         state: State folder of the checkout.
         unneeded: Ids of the runs whose outputs are not needed.
         needed: Ids of all other runs. What the dvc.lock of the checkout itself names is needed too.
+        objects: Objects to look in; None for the caches of the checkout.
     """
-    cached = CachedObjects(state)
+    cached = objects or CachedObjects(state)
     roots = [state / "runs" / run for run in needed]
     kept = set[str]().union(*(_object_ids(cached, root) for root in (state.parent, *roots)))
     unused = set[str]().union(*(_object_ids(cached, state / "runs" / run) for run in unneeded)) - kept

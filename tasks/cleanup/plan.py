@@ -12,6 +12,7 @@ from tasks.core.layout import Layout
 from tasks.runs import journal
 from tasks.runs.checkout import Checkout
 from tasks.runs.journal import Journal
+from tasks.runs.outputs.cached_objects import CachedObjects
 
 
 class RunToClean(NamedTuple):
@@ -54,9 +55,9 @@ def make_plan(here: Checkout) -> Plan:
     )
 
 
-def find_cached(state: Path, unneeded: list[str]) -> CachedOutputs:
+def find_cached(state: Path, unneeded: list[str], objects: CachedObjects | None = None) -> CachedOutputs:
     folders = {path.name for path in (state / "runs").glob("*") if (path / "dvc.lock").is_file()}
-    return cached_outputs.find_unused(state, unneeded, folders - set(unneeded))
+    return cached_outputs.find_unused(state, unneeded, folders - set(unneeded), objects)
 
 
 def _run_to_clean(state: Path, run: Journal) -> RunToClean:

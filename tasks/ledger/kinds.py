@@ -83,6 +83,14 @@ KINDS = (
     EntryKind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
     EntryKind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
     EntryKind("source.restored", "source", "`envelope`: its owner gives it again"),
+    EntryKind("erasure.requested", "erasure", "`envelope`: somebody verified who asks to be forgotten"),
+    EntryKind("erasure.decided", "erasure", "`envelope`: somebody decides about a kind of places"),
+    EntryKind(
+        "erasure.step", "erasure",
+        "`step`; `verb` that was decided; `count` of items that were found; of releases also `releases`: what becomes "
+        "of each",
+    ),
+    EntryKind("erasure.certified", "erasure", "`envelope`: what was erased, and what is kept and why"),
     EntryKind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", DATA_ACCESS_GROUP),
     EntryKind("vault.read", "record", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
     EntryKind("person.sought", "`person`", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),

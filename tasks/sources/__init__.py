@@ -6,5 +6,6 @@ protection.py    categories of personal and secret text, and the action on each
 vault.py         encrypted database of the values that tokens stand for
 vault_keys.py    key of the vault, and the keys derived from it
 vault_writer.py  access of stage `ingest` to the vault: the stage can add values but not read them
+suppression_digests.py  digests by which `ingest` recognises people who are to be forgotten
 dataset.py       manifest of a dataset: artefacts/split/manifest.json
 """

@@ -7,7 +7,15 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
@@ -319,9 +327,21 @@ class ResolvedSources(FrozenModel):
     were retired by this day are left out."""
     vault: str
     """Fingerprint of the vault's key. Tokens are derived from this key."""
+    suppressed: list[Sha256] = []
+    """Digests of the people and rows that `ingest` leaves out, because somebody is to be forgotten
+    (`tasks.sources.suppression_digests`), sorted. Earlier versions of Hallmark did not write this field."""
     python: str | None = None
     """Version of Python, such as `3.11`, with which the data stages must run, because Python's Unicode tables affect
     their outputs. Null if the run was resolved by an earlier version of Hallmark, which did not record the version."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_empty_suppression(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `suppressed` out if it is empty, so that code of an earlier version can read the document.
+
+        If it is not empty, such code refuses the document and so cannot bring the people back.
+        """
+        document: dict[str, Any] = serialise(self)
+        return {name: value for name, value in document.items() if name != "suppressed" or value}
 
 
 class Suites(FrozenModel):

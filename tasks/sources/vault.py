@@ -14,10 +14,10 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
+from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, delete, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core.databases import database, migrations, sqlite_journals
+from tasks.core.databases import database, migrations, secure_removal, sqlite_journals
 from tasks.core.databases.addresses import VAULT_URL_VARIABLE
 from tasks.core.databases.migrations import Schema
 from tasks.core.errors import InputError, Refused
@@ -112,6 +112,39 @@ class Vault:
                 )
                 values |= {token: self._decrypt_value(token, sealed) for token, sealed in rows}
         return values
+
+    def remove_values(self, tokens: Collection[str]) -> int:
+        """Remove the values of tokens, overwrite their bytes in the database file, and return their number."""
+        with self._write_transaction() as connection:
+            secure_removal.overwrite_removed_rows(connection)
+            known = sorted(self._find_known_tokens(connection, tokens))
+            for part in _split_into_chunks(known):
+                connection.execute(delete(VALUE_TABLE).where(VALUE_TABLE.c.token.in_(part)))
+        with _translate_vault_errors():
+            secure_removal.empty_log(self._engine)
+        return len(known)
+
+    def tokens(self) -> list[str]:
+        """Return all tokens, sorted."""
+        with self._read_connection() as connection:
+            return sorted(connection.scalars(select(VALUE_TABLE.c.token)))
+
+    def write_document(self, name: str, text: str) -> None:
+        """Encrypt a document that is about a person, such as an erasure in progress. It replaces an earlier one.
+
+        Args:
+            name: Name of the document, which cannot be a token, such as `erasure:ID`.
+            text: Content of the document.
+        """
+        with self._write_transaction() as connection:
+            secure_removal.overwrite_removed_rows(connection)
+            connection.execute(delete(VALUE_TABLE).where(VALUE_TABLE.c.token == name))
+            connection.execute(insert(VALUE_TABLE).values(token=name, sealed=self._encrypt_value(name, text)))
+
+    def read_document(self, name: str) -> str | None:
+        with self._read_connection() as connection:
+            sealed = connection.scalar(select(VALUE_TABLE.c.sealed).where(VALUE_TABLE.c.token == name))
+        return None if sealed is None else self._decrypt_value(name, sealed)
 
     def _encrypt_value(self, token: str, value: str) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -55,7 +55,7 @@ ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents
          "identity list", "data list", "runs list", "labels status", "teams"}  # fmt: skip
 """Commands that show something when nothing else is said."""
 
-DATES = {"expires", "as_of"}
+DATES = {"expires", "as_of", "deadline"}
 
 
 def every_verb() -> Iterator[tuple[str, Command]]:

@@ -6,6 +6,7 @@ from infra.cli.shared import console
 from tasks.core.formatting import format_time
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import ReleaseSummary
+from tasks.suppression import in_force
 
 
 def list_releases(as_json: shared.Json = False) -> None:
@@ -32,13 +33,16 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     known, line = releases.get_release_with_promotions(ledger, governed, release)
     it = releases.summarise_release(known, line, ledger, governed)
     decided = releases.release_decision_summaries(line, known, ledger, governed)
+    marks = in_force.release_marks(ledger).get(str(known.label), [])
     if as_json:
-        decisions = [each.model_dump(mode="json") for each in decided]
-        shared.print_json(it.model_dump(mode="json") | {"decisions": decisions})
+        decisions, erasures = ([each.model_dump(mode="json") for each in listed] for listed in (decided, marks))
+        shared.print_json(it.model_dump(mode="json") | {"decisions": decisions, "erasures": erasures})
         return
     console.print(it.describe(decided))
     for number, each in enumerate(it.waivers):
         console.print(f"{'' if number else 'waivers':<15} {each.describe()}")
+    for mark in marks:
+        console.print(f"{'erasure':<15} {mark}")
     if not it.waivers:
         console.print(f"{'waivers':<15} none: no check failed")
 

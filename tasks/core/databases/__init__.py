@@ -1,5 +1,6 @@
 """SQL databases: connections, schema versions, and repair of SQLite files.
 
+secure_removal.py    removal of rows so that their bytes are gone
 sqlite_journals.py   removal of SQLite journals that name a super-journal
 addresses.py         addresses of Hallmark's Postgres databases, and which must be encrypted
 postgres_options.py  options in the query of a Postgres URL

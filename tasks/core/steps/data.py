@@ -17,7 +17,7 @@ FILTER_STAGES: tuple[Stage, ...] = (
         quarantine_rules=(
             *MALFORMED_RULES, "not_text", "undecodable", "bad_messages", "bad_effective_from", "bad_retired_at",
             "unknown_kind", "unknown_split", "missing_target", "past_retention", "retired", "undetectable",
-            "same_names",
+            "same_names", "erased",
         ),
     ),
     Stage(

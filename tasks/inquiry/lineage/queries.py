@@ -4,6 +4,7 @@ Every query raises Unavailable if there is an index that an earlier version wrot
 without the datasets of that index would be incomplete.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Membership:
     """Number of the data row in the source, counted from 1."""
 
 
+KEYS_PER_QUERY = 500
 DATASET_NUMBERS = select(DATASETS.c.number)
 """Subquery for the numbers of all datasets.
 
@@ -59,6 +61,11 @@ def runs_with_dataset(state: Path, sha256: str) -> list[str]:
         state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
     )
     return sorted((run for (run,) in named), key=lambda run: (Layout(state / "runs" / run).resolved_at, run))
+
+
+def indexed_runs(state: Path) -> set[str]:
+    """Return the ids of all runs whose dataset is in the index."""
+    return {run for (run,) in _query_rows(state, select(RUNS.c.run))}
 
 
 def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
@@ -90,6 +97,21 @@ def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
     named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()
     same = (RECORDS.c.dataset == named.c.dataset) & (RECORDS.c.record == named.c.record)
     return _query_memberships(state, SELECT_MEMBERSHIPS.join(named, same))
+
+
+def subjects_of_records(state: Path, record_ids: Collection[str]) -> dict[str, set[bytes]]:
+    """Return the keys of all people that records mention, by the first 16 hex digits of the record's id.
+
+    The query reads all mentions, because they are stored in the order of people.
+    """
+    keys = [tables.record_key(record_id) for record_id in sorted(record_ids)]
+    found: dict[str, set[bytes]] = {}
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        part = keys[start : start + KEYS_PER_QUERY]
+        wanted = select(MENTIONS.c.record, MENTIONS.c.subject).where(MENTIONS.c.record.in_(part)).distinct()
+        for row in _query_rows(state, wanted):
+            found.setdefault(row.record.hex(), set()).add(row.subject)
+    return found
 
 
 def memberships_of_dataset(state: Path, sha256: str) -> list[Membership]:

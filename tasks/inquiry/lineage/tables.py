@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.engine import Connection
 
-from tasks.core.databases import database, migrations
+from tasks.core.databases import database, migrations, secure_removal
 from tasks.core.databases.migrations import Schema
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
@@ -106,6 +106,12 @@ def open_for_reading(state: Path) -> Iterator[Connection | None]:
             migrations.migrate(engine, SCHEMA)
         with engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
+
+
+def empty_log(state: Path) -> None:
+    """Move the write-ahead log, which has the earlier bytes of removed rows, to the database file."""
+    with _translating_errors(state):
+        secure_removal.empty_log(_open_engine(state))
 
 
 def require_no_earlier_index(state: Path) -> None:

@@ -16,6 +16,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import waivers
 from tasks.registry.release import bundle
 from tasks.registry.release.promotions import SignedPromotion
+from tasks.suppression import in_force as suppressions
 
 
 def require_conditions(signed: SignedPromotion, ledger: Ledger, governance: Governance) -> None:
@@ -23,7 +24,8 @@ def require_conditions(signed: SignedPromotion, ledger: Ledger, governance: Gove
 
     Raises:
         Refused: The ledger was changed, other governance is in force, this Hallmark may not judge, the code is no
-            longer signed off, a declaration was replaced, a source was withdrawn, or a waiver has expired.
+            longer signed off, a declaration was replaced, a source was withdrawn, an erasure retired the release, or a
+            waiver has expired.
     """
     in_force.require_unchanged_ledger(ledger, governance, search_places=False)
     require_governance_in_force(ledger, governance)
@@ -32,6 +34,7 @@ def require_conditions(signed: SignedPromotion, ledger: Ledger, governance: Gove
     sign_off.require_signed_off(ledger, governance, asked.tree_sha256, asked.commit)
     _require_declarations(signed, ledger, governance)
     folder = bundle.release_folder(governance.state, signed.promotion.label)
+    suppressions.require_not_retired(signed.promotion.label, ledger)
     release_sources.require_sources_not_withdrawn(folder / bundle.PAYLOAD, ledger, governance)
     waivers.require_valid_waivers(ledger, governance, signed)
 

@@ -24,6 +24,7 @@ from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback_orders import Order, SignedOrder
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
+from tasks.suppression import in_force as suppressions
 from tasks.trust import dsse, keys
 from tasks.trust.statement_checks import require_recent, require_requested, statements_changed_error
 
@@ -266,6 +267,7 @@ class _OrderDraft:
         envelope = promotions.sign_promotion(statement, self.target.release_sha256, self.governance)
         signed = promotions.verify_promotion(envelope, self.governance)
         payload = bundle.release_folder(self.governance.state, statement.label) / bundle.PAYLOAD
+        suppressions.require_not_retired(statement.label, self.ledger)
         release_sources.require_sources_not_withdrawn(payload, self.ledger, self.governance)
         recovery.require_follows_newest(
             signed, promotions.read_promotions(self.ledger, self.governance, statement.name).newest_statement

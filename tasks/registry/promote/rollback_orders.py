@@ -23,6 +23,7 @@ from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.verify import verification
+from tasks.suppression import in_force as suppressions
 from tasks.trust import dsse
 
 ORDER_ENTRY_KIND = "rollback.ordered"
@@ -108,7 +109,7 @@ def target_statement(
     Raises:
         InputError: No release with this label was promoted in this environment.
         Refused: The release is already champion, has a lower risk tier, was approved by demo identities outside
-            environment `local`, fails verification, or has a withdrawn source.
+            environment `local`, was retired by an erasure, fails verification, or has a withdrawn source.
     """
     back_to = next(
         (signed for signed in reversed(model_promotions.valid_statements) if signed.promotion.label == label), None
@@ -123,6 +124,7 @@ def target_statement(
     promotions.require_tier_not_lower(back_to.promotion.tier, model_promotions.newest_statement, governance.policy)
     if back_to.promotion.demo and not governance.is_local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
+    suppressions.require_not_retired(label, ledger)
     verified = verification.require_valid_release(bundle.release_folder(governance.state, label), governance)
     if verified.release_sha256 != back_to.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")

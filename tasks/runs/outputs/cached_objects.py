@@ -4,7 +4,7 @@ An entry names a list of files for each output, and the list names the files. In
 each under the MD5 of its content.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ LIST_SUFFIX = ".dir"
 
 
 class CachedObjects:
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, folders: Sequence[Path] | None = None) -> None:
         """Initialise without reading any file.
 
         Args:
             state: State folder of the checkout. It has a cache for governed runs, and another for experiments.
+            folders: Folders with objects, for example those of a remote; None for the caches of the checkout.
         """
-        self._folders = [objects_folder(world) for world in (state, state / EXPERIMENTS_FOLDER)]
+        caches = [objects_folder(world) for world in (state, state / EXPERIMENTS_FOLDER)]
+        self._folders = caches if folders is None else list(folders)
         self._members: dict[str, set[str]] = {}
 
     def ids(self, entry: Mapping[str, Any]) -> set[str]:

@@ -279,6 +279,13 @@ def has_remote(root: Path) -> bool:
     return "remote" in _load_config(root)["core"]
 
 
+def default_remote_url(root: Path) -> str | None:
+    """Return the location of a checkout's default remote; None if it has none."""
+    config = _load_config(root)
+    name = config["core"].get("remote")
+    return str(config["remote"][name]["url"]) if name in config["remote"] else None
+
+
 def _has_remote(layout: Layout) -> bool:
     _copy_remotes(layout)
     return has_remote(layout.root)

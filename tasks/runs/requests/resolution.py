@@ -28,6 +28,7 @@ from tasks.runs.requests.source_resolution import resolve_sources
 from tasks.sources import sources, vault_keys
 from tasks.sources.dataset import Dataset
 from tasks.sources.sources import Sources, Suites
+from tasks.suppression import in_force
 from tasks.trust.gate_statement import Authority
 
 
@@ -74,7 +75,11 @@ def resolve_run(params: Params, ledger: Ledger, governance: Governance, layout: 
     if layout.is_experiment:
         vault_keys.create_key(layout.run_state)
     resolved = resolve_sources(
-        named, layout.root, ledger.now().date(), vault_keys.load_keys(layout.run_state).fingerprint
+        named,
+        layout.root,
+        ledger.now().date(),
+        vault_keys.load_keys(layout.run_state).fingerprint,
+        in_force.suppressed_digests(ledger),
     )
     files.write_json(layout.sources_path, resolved.model_dump(mode="json"))
     files.write_json(layout.suites_path, suites.model_dump(mode="json"))

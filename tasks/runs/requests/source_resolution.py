@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -35,7 +36,9 @@ MAX_KEY_FILE_BYTES = 1 << 16
 of a text."""
 
 
-def resolve_sources(declared: Sources, root: Path, today: date, vault_fingerprint: str) -> ResolvedSources:
+def resolve_sources(
+    declared: Sources, root: Path, today: date, vault_fingerprint: str, suppressed: Iterable[str] = ()
+) -> ResolvedSources:
     """Resolve every source to the digest of its current content.
 
     Retention is computed from the first day of the month, so that all runs of a month have the same inputs. A record is
@@ -46,6 +49,7 @@ def resolve_sources(declared: Sources, root: Path, today: date, vault_fingerprin
         root: Folder from which relative locations are resolved.
         today: Current date.
         vault_fingerprint: Fingerprint of the vault key.
+        suppressed: Digests of the people and rows that `ingest` leaves out.
 
     Raises:
         InputError: The content of a source cannot be read.
@@ -63,6 +67,7 @@ def resolve_sources(declared: Sources, root: Path, today: date, vault_fingerprin
         truth=_resolve_truth(declared.truth, root) if declared.truth else None,
         as_of=first,
         vault=vault_fingerprint,
+        suppressed=sorted(set(suppressed)),
         python=python_minor_version(),
     )
 

@@ -5,7 +5,7 @@ import io
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -197,15 +197,15 @@ class Run:
     def layout(self) -> Layout:
         return Layout(self.root)
 
-    def resolve(self, *sources: Source, today: date = TODAY, **fields: Any) -> None:
+    def resolve(self, *sources: Source, today: date = TODAY, suppressed: Collection[str] = (), **fields: Any) -> None:
         """Pin sources into inputs/sources.json."""
-        self.resolve_inventory(Sources(sources=list(sources), **fields), today)
+        self.resolve_inventory(Sources(sources=list(sources), **fields), today, suppressed)
 
-    def resolve_inventory(self, inventory: Sources, today: date = TODAY) -> None:
+    def resolve_inventory(self, inventory: Sources, today: date = TODAY, suppressed: Collection[str] = ()) -> None:
         """Pin an inventory; the vault gets a key where it has none."""
         vault_keys.create_key(self.layout.state)
         vault = vault_keys.load_keys(self.layout.state).fingerprint
-        pinned = resolve_sources(inventory, self.root, today, vault)
+        pinned = resolve_sources(inventory, self.root, today, vault, suppressed)
         write_json(self.layout.sources_path, pinned.model_dump(mode="json"))
         write_json(self.layout.stage_digests_path, {"ingest": "its code"})
         (self.root / "constraints.txt").touch()

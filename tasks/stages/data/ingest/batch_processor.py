@@ -17,6 +17,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
+from tasks.sources.suppression_digests import is_suppressed
 from tasks.sources.vault_writer import TokenValue
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.protect import records as protecting
@@ -62,6 +63,8 @@ class BatchProcessor:
     protection_context: ProtectionContext
     record_key: bytes
     """HMAC key from which record ids are derived (`tasks.sources.vault_keys.VaultKeys.records`)."""
+    suppressed: frozenset[str] = frozenset()
+    """Digests of the people and rows that are left out (`tasks.sources.suppression_digests`)."""
 
     def __call__(self, items: Sequence[Row | MalformedRow]) -> ProcessedBatch:
         """Map and protect a batch of rows.
@@ -113,6 +116,9 @@ class BatchProcessor:
     def _add_outcome(
         self, number: int, record: dict[str, Any], outcome: ProtectionOutcome, tray: _BatchBuilder
     ) -> None:
+        if is_suppressed(record, self.suppressed, self.record_key):
+            self._reject(number, RejectedRow("erased", "is about a person who is to be forgotten"), tray)
+            return
         tray.protected.update(outcome.counts)
         if outcome.stop_category:
             raise InputError(

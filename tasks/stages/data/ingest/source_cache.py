@@ -74,6 +74,7 @@ def cache_key(resolved: ResolvedSource, context: ReadContext, layout: Layout) ->
                 "source": resolved.model_dump(mode="json"),
                 "terms": context.resolved.model_dump(mode="json")["terms"],
                 "as_of": context.resolved.as_of.isoformat(),
+                "suppressed": context.resolved.suppressed,
                 "vault": context.resolved.vault,
                 "max_malformed_share": context.max_malformed_share,
                 "code": read_json(layout.stage_digests_path)["ingest"],

@@ -136,7 +136,8 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
         source.declared_labels,
         source.personal,
     )
-    intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records)
+    suppressed = frozenset(desk.resolved.suppressed)
+    intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records, suppressed)
     print_progress("ingest", f"fetching {source.id}")
     with content.open_pinned_content(resolved, desk.root) as pinned:
         rows, progress = (

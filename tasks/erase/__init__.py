@@ -1,0 +1,26 @@
+"""Removal of all that Hallmark holds about a person. The command group is `hallmark erase`.
+
+    request   the person's records are found, and who verified their identity signs for it
+    plan      every place with something about the person, by kind
+    decide    for each kind, somebody signs that it is deleted, kept until a day, or that a release is replaced
+    execute   the decisions are carried out; the execution can be interrupted at any moment and then goes on
+    verify    all bytes are searched for the person
+    certify   somebody signs what was erased, what is kept and why
+
+subject.py         the person, in the vault's encrypted document of an erasure
+find_subject.py    records about a person, and the question whether all of them are about the same one
+requests.py        request of an erasure
+places.py          places of one kind, for a plan
+plan.py            places with something about the person
+affected_runs.py   runs and datasets that have a record of the person
+checkpoints.py     checkpoints that may come from a record of the person
+decisions.py       decisions by kind
+execution.py       the steps of an execution
+steps.py           one function for each step
+remote_outputs.py  outputs of runs in DVC's remote
+index_removal.py   removal of records from the index of lineage
+search_terms.py    search of bytes for values, tokens and record ids
+file_contents.py   bytes of a file, and of what it packs
+verification.py    search of all files of the checkout, and of the sources
+certificates.py    certificate, and its adoption where an older backup was restored
+"""
