@@ -65,7 +65,7 @@ def runs_with_dataset(state: Path, sha256: str) -> list[str]:
 
 def indexed_runs(state: Path) -> set[str]:
     """Return the ids of all runs whose dataset is in the index."""
-    return {run for (run,) in _query_rows(state, select(RUNS.c.run))}
+    return {run for (run,) in _query_rows(state, select(RUNS.c.run).distinct())}
 
 
 def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
@@ -78,10 +78,6 @@ def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
         except (OSError, ValueError):
             continue
     return None
-
-
-def indexed_runs(state: Path) -> set[str]:
-    return {run for (run,) in _query_rows(state, select(RUNS.c.run).distinct())}
 
 
 def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
