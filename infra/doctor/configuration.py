@@ -12,7 +12,7 @@ from tasks.core import graph
 from tasks.core.params import params
 from tasks.ledger import ledger, quick_check
 from tasks.policy import in_force
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.registry.promote import promotion
 from tasks.runs import installation
 from tasks.runs.git.repository import Repository

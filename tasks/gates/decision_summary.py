@@ -14,7 +14,7 @@ from tasks.gates import evidence_text, signed_request
 from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import Tier
+from tasks.policy.tier import Tier
 from tasks.sources.dataset import Dataset, DatasetSource
 from tasks.trust.gate_statement import GateName
 

@@ -33,7 +33,8 @@ from tasks.gates.checks.purpose import Purpose
 from tasks.gates.record_chain import RecordReference
 from tasks.gates.signed_request import RecordedRunRequest, RequestersMixin
 from tasks.inquiry.planted_defects import gate_facts
-from tasks.policy.policy import Policy, RequiredRole, Tier, WaiverRule
+from tasks.policy.policy import Policy, RequiredRole, WaiverRule
+from tasks.policy.tier import Tier
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED_FIELDS, Dataset, declared_fields
 from tasks.trust.gate_statement import GateName

@@ -32,7 +32,8 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.gate_rules import Days
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People, Person
-from tasks.policy.policy import SCHEDULER, Policy
+from tasks.policy.policy import Policy
+from tasks.policy.tier import SCHEDULER
 from tasks.sources.dataset import COUNTED_STAGES, PARTITIONS, SEGMENT_FIELDS, Dataset
 from tasks.sources.protection import CATEGORIES
 from tasks.trust import keys

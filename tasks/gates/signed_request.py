@@ -19,8 +19,8 @@ from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
 from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedKind, verify_envelope
+from tasks.policy.tier import SCHEDULER
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tasks.trust.validity import CLOCK_TOLERANCE

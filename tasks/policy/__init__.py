@@ -3,6 +3,7 @@
 A change comes into force once the people named in the previous policy have signed it.
 
     policy.py            policy.yaml: gates by risk tier, requesters of runs, roles that sign off changes
+    tier.py              rules of a risk tier: gates, requesters, separation of people
     fact_names_check.py  check that gates name metrics that exist at them
     gate_rules.py        rules of one gate: checks, roles, waivers, deadlines, keys
     teams.py             teams: their use cases, people and quotas

@@ -12,8 +12,9 @@ from tasks.policy.gate_rules import (
     RequiredRole,
 )
 from tasks.policy.people import People
-from tasks.policy.policy import Policy, SignOffRoles, Tier
+from tasks.policy.policy import Policy, SignOffRoles
 from tasks.policy.teams import Team
+from tasks.policy.tier import Tier
 from tasks.trust.gate_statement import GateName
 
 KEY_STRENGTH_TEXTS: dict[KeyStrength, str] = {

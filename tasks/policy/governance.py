@@ -17,8 +17,9 @@ from tasks.policy import policy as policy_file
 from tasks.policy import staffing
 from tasks.policy.gate_rules import AUDITOR_ROLE
 from tasks.policy.people import MACHINES, OPTIONAL_MACHINES, MachineName, People, Person
-from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy
+from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
 from tasks.policy.signed_times import HeadTimes, SignedTime, newest_before
+from tasks.policy.tier import SCHEDULER
 from tasks.sources.sources import Source, Sources, find_location_variables
 from tasks.trust import keys, model_key, passkey, signing_keys, ssh_agent, validity
 from tasks.trust.keys import Signer

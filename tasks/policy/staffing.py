@@ -18,7 +18,8 @@ from typing import NamedTuple
 from tasks.core.documents import config
 from tasks.policy.gate_rules import AUDITOR_ROLE, GateRules, RequiredRole
 from tasks.policy.people import People, Person
-from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy, Tier
+from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
+from tasks.policy.tier import SCHEDULER, Tier
 
 YamlPath = list[str | int]
 

@@ -11,7 +11,7 @@ from tasks.core.documents.config import MAX_REASON_CHARS, FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
 from tasks.gates.signed_request import RUN_ID, RequestersMixin, RunId, SignedRunRequest
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 
 NO_RUN_MESSAGE = "there is no run {!r} here; `hallmark runs list` lists the runs"
 

@@ -8,7 +8,7 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.gates.rules import run_request as asking_rules
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.runs.git.repository import Repository
 from tasks.runs.requests.commit_files import CommitFiles
 from tasks.scheduling.deployments_file import Deployments, EventReported, RunSettings, SourceChanged

@@ -4,7 +4,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates.signed_request import REQUEST_KIND
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.requests import signed_requests

@@ -24,8 +24,9 @@ from tasks.core.documents import config, yaml_text
 from tasks.core.params.params import Params
 from tasks.gates.policy_tests import PolicyTestFile
 from tasks.policy.people import People
-from tasks.policy.policy import BreakGlass, Policy
+from tasks.policy.policy import Policy
 from tasks.policy.teams import Team
+from tasks.policy.tier import BreakGlass
 from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.sources import ExpectationSuite, Source, Sources
 from tasks.supervise import settings

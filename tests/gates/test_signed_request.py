@@ -8,7 +8,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates import signed_request
 from tasks.gates.evidence import Evidence
 from tasks.policy.people import Person
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.trust import dsse
 from tests.gates.test_attacks import plant
 from tests.governed.house import POLICY, House, raw, reload, request

@@ -12,7 +12,7 @@ from tasks.core.errors import Refused
 from tasks.core.graph import GATES
 from tasks.policy import judge_install
 from tasks.policy.judge_install import JudgeInstall
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.registry.promote import champion, releases
 from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse, keys

@@ -12,7 +12,8 @@ import pytest
 from tasks.core import graph
 from tasks.core.errors import InputError
 from tasks.policy import adoption, adoption_entries, governance, in_force
-from tasks.policy.policy import Policy, Tier
+from tasks.policy.policy import Policy
+from tasks.policy.tier import Tier
 from tasks.registry.history import release_contents
 from tasks.registry.promote import releases, waivers
 from tasks.registry.release import promotions

@@ -13,7 +13,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.requests import signed_requests

@@ -13,7 +13,8 @@ from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument
 from tasks.gates import policy_tests
 from tasks.policy import adoption_entries, judge_install
 from tasks.policy.governance import Governance
-from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER
+from tasks.policy.policy import LOCAL_ENVIRONMENT
+from tasks.policy.tier import SCHEDULER
 from tasks.runs.checkout import Checkout
 from tasks.runs.git import commit_tree
 from tasks.runs.outputs import dvc

@@ -13,8 +13,9 @@ from datetime import datetime
 from tasks.core.formatting import format_time
 from tasks.policy import teams
 from tasks.policy.people import Person
-from tasks.policy.policy import LOCAL_ENVIRONMENT, SCHEDULER, Policy
+from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
 from tasks.policy.signed_document import PeopleById
+from tasks.policy.tier import SCHEDULER
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.policy import SCHEDULER
 from tasks.policy.signed_document import SignedDocument
+from tasks.policy.tier import SCHEDULER
 from tasks.registry.promote import candidate_digest, gated_files
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement

@@ -13,7 +13,7 @@ from tasks.core.formatting import format_time
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import BreakGlass
+from tasks.policy.tier import BreakGlass
 from tasks.registry.promote import order_rules, waivers
 from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.promote.rollback_orders import SignedOrder

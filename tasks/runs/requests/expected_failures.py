@@ -12,7 +12,7 @@ from tasks.gates.checks.purpose import unapproved_uses
 from tasks.ledger.ledger import Ledger
 from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.governance import Governance
-from tasks.policy.policy import Tier
+from tasks.policy.tier import Tier
 from tasks.registry.release import promotions
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName

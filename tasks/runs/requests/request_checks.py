@@ -20,7 +20,7 @@ from tasks.gates.signed_request import ENTRY_KIND
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge_install, staffing
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.runs import abbreviated_ids, team_usage
 from tasks.runs.git import commit_tree
 from tasks.runs.git.repository import Repository

@@ -15,7 +15,7 @@ from tasks.gates import signed_request
 from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import SCHEDULER
+from tasks.policy.tier import SCHEDULER
 from tasks.runs.git import commit_tree
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
