@@ -19,7 +19,10 @@ def find_unused(state: Path, before: datetime | None) -> list[Path]:
 
 
 def remove_unused(folder: Path, before: datetime) -> bool:
-    """Remove a folder of checkpoints, unless a training uses it by now. Return whether it was removed."""
+    """Remove a folder of checkpoints if no training holds its lock or has written to it since `before`.
+
+    Return whether it was removed.
+    """
     with try_exclusive_lock(folder.with_suffix(".lock")) as mine:
         if not mine or _last_change(folder) >= before.timestamp():
             return False

@@ -7,8 +7,8 @@ def artefact_prefix(folder: str) -> str:
 
 
 def measurement_prefix(stage: str, folder: str) -> str:
-    """Return the beginning of the names of measurements in an output folder of a stage.
+    """Return the prefix of the names of measurements in an output folder of a stage.
 
-    Most policies are about the candidate's measurements, so these have the short name `measured.predict`.
+    Most policies are about the candidate's measurements, so their prefix is the short `measured.predict`.
     """
     return f"measured.{stage if folder == 'predict/candidate' else artefact_prefix(folder)}"

@@ -84,7 +84,10 @@ class DeclarationStatus:
 
 
 def read_status(ledger: Ledger, governance: Governance) -> DeclarationStatus:
-    """Return the declarations in force. Entries that cannot be verified under the people in force are skipped."""
+    """Return the declarations in force, and those that still lack signatures.
+
+    Entries without a valid signature of a person of the governance in force are skipped.
+    """
     in_force: dict[str, DeclarationInForce] = {}
     begun: dict[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]] = {}
     seen: set[str] = set()

@@ -17,7 +17,7 @@ from tasks.erase.subject import SubjectRecord
 from tasks.inquiry.lineage import queries
 
 KEY_DIGITS = 16
-"""Number of hex digits of a record's id that the index of lineage has."""
+"""Number of leading hex digits of a record's id that the index of lineage stores."""
 
 
 class Affected(NamedTuple):

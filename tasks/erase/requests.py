@@ -122,7 +122,9 @@ def _require_no_value(values: Sequence[str], *texts: str) -> None:
 
 
 def _require_all_sources(here: Checkout, looker: Access) -> None:
-    """Verify that a person may see the records of all sources. What is found would tell about those of others.
+    """Verify that a person may see the records of all sources.
+
+    Otherwise the result of a search would reveal what is in sources that they may not see.
 
     Raises:
         Refused: The person may not see the records of a source.

@@ -31,7 +31,7 @@ class Guideline(FrozenModel):
 
     @property
     def mark(self) -> str:
-        """Version and digest, as each row of a task file states them."""
+        """Version and short digest of the guideline, as each row of a task file has them."""
         return f"{self.version} {self.sha256[:12]}"
 
 

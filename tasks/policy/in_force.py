@@ -53,8 +53,8 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
     """Return the governance in force and the chain of adoptions, without comparing them with the files in the folder.
 
     Raises:
-        InputError: Nothing was adopted yet, or outside environment `local` the connection to a database on another
-            machine can be plain text.
+        InputError: Nothing was adopted yet, or the environment is not `local` and the connection to a database on
+            another machine does not have to be encrypted.
     """
     chain = adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
     governed = governance_of_chain(folder, state, chain)

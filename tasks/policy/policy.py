@@ -159,9 +159,9 @@ class Policy(Document):
         return self
 
     def tier_covers(self, tier: str, other: str) -> bool:
-        """Return whether an approval in `tier` is also valid in `other`, which must have the same level or a lower one.
+        """Return whether an approval in risk tier `tier` is also valid in risk tier `other`.
 
-        The result is False if one of them has no gates or is not in policy.yaml.
+        It is if both have gates and the level of `other` is not higher than that of `tier`.
         """
         governed = {name: each.level or 0 for name, each in self.tiers.items() if each.gates}
         return tier in governed and other in governed and governed[other] <= governed[tier]

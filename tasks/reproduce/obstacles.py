@@ -20,7 +20,7 @@ MAX_LISTED_LIBRARIES = 5
 
 
 def find_obstacles(layout: Layout, release_manifest: Manifest | None, params: Params) -> list[str]:
-    """Return the reasons why outputs may differ that are known before any stage is executed."""
+    """Return the reasons why reproduced outputs may differ from the original ones, before any stage is executed."""
     return [
         *(_input_differences(layout, release_manifest) if release_manifest else ()),
         *_library_differences(layout.root / "constraints.txt"),

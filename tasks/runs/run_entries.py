@@ -85,7 +85,7 @@ def _require_compatible_entry(resolved: Entry) -> None:
 def record_stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
     """Record that a stage succeeded, with the digests of its inputs and outputs. Code and parameters are left out.
 
-    Files and folders are recorded with their MD5 digests in dvc.lock, and sources with their SHA-256 digests. The
+    Digests of files and folders are the MD5 digests of dvc.lock, and those of sources are SHA-256 digests. The
     entry's field `envelope` holds the stage record that the supervisor signed.
     """
     locked = _lock_entry(layout, outcome.stage)

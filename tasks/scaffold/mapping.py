@@ -44,7 +44,7 @@ MAX_REPORTED_VALUES = 100
 class UnclearMapping(Exception):
     """Error raised if the prompt or response column of a file cannot be guessed.
 
-    `wanted` lists the command-line options with which the user can name these columns.
+    `missing_options` lists the command-line options with which the user can name these columns.
     """
 
     def __init__(self, missing_options: list[str]) -> None:
@@ -55,7 +55,7 @@ class UnclearMapping(Exception):
 @dataclass
 class GuessedMapping:
     columns_by_key: dict[str, Any] = field(default_factory=dict)
-    """Column mapping, in the form of `mapping` in sources.yaml."""
+    """Guessed column, or columns by field, for each key of `mapping` in sources.yaml."""
     reasons: dict[str, str] = field(default_factory=dict)
     unused_columns: dict[str, str] = field(default_factory=dict)
     """Reason for each column that is not read."""

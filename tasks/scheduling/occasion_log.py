@@ -13,7 +13,8 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs.run_entries import PASSED_OVER_KIND, TAKEN_KIND
 
 TAKEN, STARTED, PASSED_OVER = TAKEN_KIND, "occasion.started", PASSED_OVER_KIND
-"""Kinds of ledger entries about occasions. Their subject is the occasion's key."""
+"""Kinds of ledger entries about occasions. An occasion is one time of a schedule or one event of a trigger, and its key
+is the subject of the entry."""
 
 
 @dataclass(frozen=True)

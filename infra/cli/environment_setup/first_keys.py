@@ -29,12 +29,12 @@ def own_fingerprints(state: Path) -> set[str]:
 
 
 def require_named(people: Any, state: Path, named: Collection[str]) -> None:
-    """Check that somebody named each machine key whose private half is elsewhere.
+    """Verify that the user named each machine key whose private key is not on this machine.
 
-    Whoever may commit can add such a key to people.yaml, and would sign as that machine.
+    Everybody who may commit can add such a key to people.yaml, and could then sign as that machine.
 
     Args:
-        people: Document of the wanted people and machines.
+        people: Proposed document of people and machines.
         state: Folder `.hallmark`.
         named: Fingerprints that the file of people or --machine-key names.
 

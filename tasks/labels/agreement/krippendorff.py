@@ -36,11 +36,11 @@ class LabelCounts:
 
 
 def count_labels(votes: Sequence[Sequence[str]], order: Sequence[str], scale: Scale) -> LabelCounts:
-    """Count the labels of items.
+    """Count the labels of each item that has at least two.
 
     Args:
         votes: Labels of each item.
-        order: Labels in the order of their scale. Labels that it lacks follow in alphabetical order.
+        order: Labels in ascending order. Labels that are not listed follow in alphabetical order.
         scale: Scale of the labels.
     """
     used = [labels for labels in votes if len(labels) > 1]

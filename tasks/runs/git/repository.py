@@ -35,7 +35,8 @@ on."""
 GIT_COMMAND = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
 BLOCK_BYTES = 1024**2
 REFS_OF_NAME = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
-"""Refs that git looks up for a short name. Git takes the first of them, before a commit that the name abbreviates."""
+"""Patterns of the refs that git tries for a short name, in this order. Git uses the first that exists. If none exists,
+git reads the name as an abbreviated commit id."""
 
 
 @dataclass(frozen=True)

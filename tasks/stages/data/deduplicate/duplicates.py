@@ -11,11 +11,12 @@ NO_POSITION = -1
 
 
 def kept_record_positions(records: RecordColumns, order: np.ndarray) -> np.ndarray:
-    """Return for each record the position of the record that is kept: its own, unless it is a duplicate.
+    """Return, for each record, the position of the record that represents it.
 
-    The first of several duplicates in `order` is kept, but a record with a fixed partition is preferred to one without.
-    All records of a fixed test set are kept, because metrics on an incomplete set are not comparable. This function
-    does not remove fixed training records that duplicate fixed test records; the rule `near_test` and stage `split` do.
+    This is its own position, or that of the kept record if it is a duplicate. `order` has the positions in order of
+    preference. The first of several duplicates is kept, but a record with a fixed partition is preferred to one without.
+    All records of a fixed test set are kept, because metrics on an incomplete set are not comparable. Fixed training
+    records that duplicate fixed test records are left to the rule `near_test` and to stage `split`.
     """
     best = np.full((int(records.full_text_rank.max(initial=NO_POSITION)) + 1, 3), NO_POSITION)
     last_to_first = order[::-1]  # NumPy keeps the last of several values that it assigns to one index

@@ -55,7 +55,10 @@ def replace_spans(
 
 
 def subject_tokens(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
-    """Return the tokens of the people whom the spans name. Every span must have a spelling."""
+    """Return the tokens of the people whom the spans identify.
+
+    Spans of other categories are ignored. The token is made from the spelling of a span, which must be set.
+    """
     return {
         make_token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES
     }

@@ -22,7 +22,7 @@ class SplitResult(FrozenModel):
     untrained_rows: int = 0
     """Number of test records with such a label."""
     untrained_examples: list[str] = []
-    """Ids of test records with such a label: the smallest ids, at most MAX_EXAMPLES."""
+    """Ids of test records whose label no training record has: the smallest ids, at most MAX_EXAMPLES."""
     near_equal_labels: int = 0
     """Number of labels that nearly equal a more frequent label."""
 

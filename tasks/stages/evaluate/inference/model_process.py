@@ -72,7 +72,8 @@ class ModelProcess:
         """Load the model on this machine.
 
         Raises:
-            InputError: The library versions on this machine differ, or the model's folder is not on this machine.
+            InputError: The library versions differ from those of the machine that started the stage, or the
+                model's folder is not on this machine.
             Unavailable: A GPU is configured, but this machine has none.
             Refused: The storage returned something other than what was stored.
         """

@@ -10,7 +10,7 @@ TIME_PARTS = ("data", "forward", "backward", "optimizer", "communication", "vali
 parts of a step. `communication` is the exchange between workers (`communication.py`) and the wait for other workers.
 `validation` includes the export of the best weights. `checkpoint` is the writing of checkpoints."""
 ALWAYS_MEASURED = ("validation", "checkpoint")
-"""Parts that do not occur in every step and are therefore measured each time."""
+"""Parts that do not occur in every step. They are measured whenever they occur. On a GPU other parts are sampled."""
 GPU_MEASUREMENT_INTERVAL = 20
 """Interval in steps at which parts are measured on a GPU. The measured times are multiplied by it. Measuring every step
 would slow training down, because each measurement waits until the GPU is idle."""

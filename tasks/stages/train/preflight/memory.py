@@ -28,7 +28,7 @@ are 2.27, 2.17 and 2.68 GB."""
 
 @dataclass(frozen=True)
 class WorkerMemory:
-    """Memory of one worker in bytes."""
+    """Estimated memory that one worker needs, in bytes."""
 
     weights: int
     gradients: int

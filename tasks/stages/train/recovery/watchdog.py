@@ -40,10 +40,10 @@ def run_watchdog(stack_destination: StackDestination, seconds: float) -> Iterato
 
 
 class Watchdog:
-    """Timer that ends the process.
+    """Timer that writes the stack of the process and ends it, unless it is restarted in time.
 
     The timer belongs to faulthandler, which can end the process even if all of its threads are blocked. A Python thread
-    is needed only to send the stack.
+    is needed only to send the stack to the coordinator before.
     """
 
     def __init__(self, file: TextIO, seconds: float, send: Callable[[str], object] | None) -> None:

@@ -63,9 +63,9 @@ PARTS = re.compile(r"[^\W\d_]+")
 
 @lru_cache(maxsize=65_536)
 def is_known_word(word: str) -> bool:
-    """Return whether every part of a word is English or frequent.
+    """Return whether a word is English or frequent. All parts of a word with hyphens must be.
 
-    Parts stand between hyphens. The end of a contraction does not count.
+    What follows an apostrophe is ignored, as in "we'll".
     """
     parts = PARTS.findall(re.split("['’]", word.lower())[0])
     return bool(parts) and all(_is_english(part) or part in frequent_words() for part in parts)
