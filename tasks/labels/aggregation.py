@@ -68,9 +68,11 @@ def dawid_skene_labels(votes: Votes, gold: Votes, gold_labels: Mapping[str, str]
     ]
     if not votes:
         return {}
-    table = pd.DataFrame(rows, columns=["task", "worker", "label"], dtype=object)
-    used = {label for _, _, label in rows}
-    known = {item: label for item, label in gold_labels.items() if item in gold and label in used}
+    names = sorted({label for _, _, label in rows})
+    codes = {name: str(number) for number, name in enumerate(names)}  # a label "task" would be a column of crowd-kit's
+    coded = [(item, annotator, codes[label]) for item, annotator, label in rows]
+    table = pd.DataFrame(coded, columns=["task", "worker", "label"], dtype=object)
+    known = {item: codes[label] for item, label in gold_labels.items() if item in gold and label in codes}
     truth = pd.Series(known, dtype=object) if known else None
     with warnings.catch_warnings():  # crowd-kit 1.4 calls pandas 3 in ways that pandas 4 will refuse
         warnings.simplefilter("ignore")
@@ -78,6 +80,6 @@ def dawid_skene_labels(votes: Votes, gold: Votes, gold_labels: Mapping[str, str]
     found = found.loc[list(votes)]
     labels, highest = found.idxmax(axis="columns"), found.max(axis="columns")
     return {
-        item: AggregatedLabel(str(label), float(value))
+        item: AggregatedLabel(names[int(label)], float(value))
         for item, label, value in zip(found.index, labels, highest, strict=True)
     }

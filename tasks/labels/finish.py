@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import Refused
+from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_count
 from tasks.core.params.values import Sha256
 from tasks.labels import aggregation, entries, participants, round_files
 from tasks.labels.aggregation import Method
-from tasks.labels.agreement.report import report_agreement
+from tasks.labels.agreement.report import alpha_of_rows
 from tasks.labels.given_labels import GivenLabels, read_given_labels
 from tasks.labels.label_round import LabelRound
 from tasks.labels.round_files import RoundFiles
@@ -31,7 +31,8 @@ class ExpertRow(FrozenModel):
     confidence: float | None
     """Confidence of the aggregation; null if an adjudicator decided."""
     decided_by: Literal["agreement", "majority", "dawid-skene", "adjudicator"]
-    """`agreement` if all annotators of the row gave the label; else the aggregation or adjudicator that decided."""
+    """`agreement` if every annotator that the row was assigned to gave the label; else the aggregation or adjudicator
+    that decided."""
     labelled_by: str
     """Round, guideline and pseudonyms, as one text."""
     annotators: list[str]
@@ -72,9 +73,12 @@ def finish_round(
         allow_partial: Whether rows may lack labels of annotators that they were assigned to.
 
     Raises:
+        InputError: The method needs a list of labels, and the labels of the round are free text.
         Refused: Labels are missing, or a source of the rows is withdrawn.
     """
     said = files.round
+    if method == "dawid-skene" and not said.labels:
+        raise InputError("--method dawid-skene: the labels of this round are free text; say --method majority")
     participants.require_not_withdrawn(said.sources, files.ledger, governance)
     with files.locked():
         given = read_given_labels(files)
@@ -83,8 +87,7 @@ def finish_round(
         _require_labels(files, given, allow_partial)
         rows = list(_expert_rows(files, given, method))
         data = round_files.serialise_lines(rows)
-        alpha = report_agreement(files, given, for_lead=False).alpha.value
-        body = {"person": said.lead, "method": method, "rows": len(rows), "alpha": alpha}
+        body = {"person": said.lead, "method": method, "rows": len(rows), "alpha": alpha_of_rows(said, given)}
         return _result(files, given, rows, data, files.record_document(entries.FINISHED, data, body))
 
 
@@ -114,12 +117,13 @@ def _expert_rows(files: RoundFiles, given: GivenLabels, method: Method) -> Itera
     said = files.round
     for item in sorted(aggregated):
         row, votes = files.rows[item], given.rows[item]
-        decided = given.adjudicated.get(item) if len({*votes.values()}) > 1 else None
+        decided = given.adjudicated.get(item)
+        agreed = len(votes) >= said.overlap and {*votes.values()} == {aggregated[item].label}
         yield ExpertRow(
             text=row.text,
             label=decided.label if decided else aggregated[item].label,
             confidence=None if decided else aggregated[item].confidence,
-            decided_by="adjudicator" if decided else method if len({*votes.values()}) > 1 else "agreement",
+            decided_by="adjudicator" if decided else "agreement" if agreed else method,
             labelled_by=provenance_text(said, votes, decided.by if decided else None),
             annotators=sorted(votes),
             adjudicator=decided.by if decided else None,

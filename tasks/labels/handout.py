@@ -70,5 +70,6 @@ def hand_out(
         file_sha256=sha256_bytes(data),
     )
     with files.locked():
-        files.record_document(entries.EXPORTED, document.serialised, {"person": person_id, "form": form})
+        actor = {"person": person_id} if person_id == files.round.lead else {}
+        files.record_document(entries.EXPORTED, document.serialised, {**actor, "form": form})
     write(data)

@@ -18,6 +18,7 @@ from tasks.core.json_text import parse_strict
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_batches, read_table
 from tasks.labels.label_round import MAX_ITEMS, MAX_LABEL_CHARS, Partition
+from tasks.labels.round_order import is_encodable
 from tasks.stages.data.conversations import prompts
 from tasks.stages.data.text import is_blank, normalise_text
 
@@ -121,6 +122,8 @@ def _text_value(values: dict[str, object], name: str, where: str) -> str:
     value = values.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"{where}: expected text in column `{name}`, got {type(value).__name__}")
+    if isinstance(value, str) and not is_encodable(value):
+        raise InputError(f"{where}: column `{name}` has half of a character, which no file can hold; correct it")
     return str(value)
 
 

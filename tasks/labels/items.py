@@ -7,20 +7,26 @@ from tasks.core.errors import InputError
 from tasks.labels import input_rows, pseudonyms
 from tasks.labels.input_rows import InputRow
 from tasks.labels.label_round import MAX_ITEMS, GoldItem, Item, RoundSource
-from tasks.labels.round_order import RoundOrder, is_number
+from tasks.labels.round_order import RoundOrder, canonical_label, is_number
 
 
 def gold_items(order: RoundOrder, key: bytes) -> list[GoldItem]:
     if order.gold is None:
         return []
     found = input_rows.read_gold_file(order.gold)
+    allowed = {canonical_label(label, order.scale) for label in order.labels}
     for number, row in enumerate(found, start=1):
-        if (order.labels and row.label not in order.labels) or (order.scale == "interval" and not is_number(row.label)):
+        is_wrong = order.scale == "interval" and not is_number(row.label)
+        if is_wrong or (allowed and canonical_label(row.label, order.scale) not in allowed):
             raise InputError(f"--gold {order.gold}: row {number}: its label is not one of this round (--label)")
     if len({row.text for row in found}) != len(found):
         raise InputError(f"--gold {order.gold}: two gold examples have the same text; keep one")
     return [
-        GoldItem(item=pseudonyms.make_item_id(order.id, f"gold {row.key}", key), text=row.text, label=row.label)
+        GoldItem(
+            item=pseudonyms.make_item_id(order.id, f"gold {row.key}", key),
+            text=row.text,
+            label=canonical_label(row.label, order.scale),
+        )
         for row in found
     ]
 

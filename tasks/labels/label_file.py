@@ -13,7 +13,7 @@ from tasks.core.files import read_bounded
 from tasks.labels.forms.table import FORMS, recognise_form
 from tasks.labels.forms.task_file import MAX_LISTED_PROBLEMS, FormError, LabelledItem
 from tasks.labels.label_round import MAX_LABEL_CHARS, MAX_NOTE_CHARS, FormName, GivenLabel, Scale
-from tasks.labels.round_order import is_number
+from tasks.labels.round_order import canonical_label, is_encodable, is_number
 from tasks.stages.data.text import normalise_text
 
 MAX_FILE_BYTES = 128 * 2**20
@@ -70,7 +70,7 @@ def read_label_file(path: Path, expected: Expected) -> CheckedFile:
         more = [f"and {len(problems) - MAX_LISTED_PROBLEMS:,} more problems"] * (len(problems) > MAX_LISTED_PROBLEMS)
         listed = "\n".join(f"{path}: {each}" for each in [*problems[:MAX_LISTED_PROBLEMS], *more])
         raise InputError(f"{listed}\nnothing was imported")
-    given = [_given_label(item) for item in items if normalise_text(item.label)]
+    given = [_given_label(item, expected.scale) for item in items if normalise_text(item.label)]
     if not given:
         raise InputError(f"{path} has no labels yet; fill in `label`, and import it again")
     return CheckedFile(form, given, len(items) - len(given))
@@ -118,12 +118,16 @@ def _wrong_item(item: LabelledItem, expected: Expected, count: int) -> str:
 def _wrong_label(item: LabelledItem, expected: Expected) -> str:
     label = normalise_text(item.label)
     if not label:
-        return ""
+        return "" if is_encodable(item.note) else "its note has half of a character, which no file can hold"
+    if expected.scale == "interval" and is_number(label):
+        label = canonical_label(label, expected.scale)
     if expected.labels and label not in expected.labels:
         allowed = ", ".join(map(_shown, sorted(expected.labels)))
         return f"label {_shown(label)} is not allowed; allowed are {allowed}"
     if expected.scale == "interval" and not is_number(label):
         return f"label {_shown(label)} is no number, as the round's scale wants it"
+    if not (is_encodable(label) and is_encodable(item.note)):
+        return "its label or note has half of a character, which no file can hold"
     if len(label) > MAX_LABEL_CHARS or len(item.note) > MAX_NOTE_CHARS:
         return f"its label has more than {MAX_LABEL_CHARS:,} characters, or its note more than {MAX_NOTE_CHARS:,}"
     try:
@@ -133,10 +137,9 @@ def _wrong_label(item: LabelledItem, expected: Expected) -> str:
     return ""
 
 
-def _given_label(item: LabelledItem) -> GivenLabel:
-    return GivenLabel(
-        item=item.item, label=normalise_text(item.label), seconds=item.seconds, note=normalise_text(item.note)
-    )
+def _given_label(item: LabelledItem, scale: Scale) -> GivenLabel:
+    label = canonical_label(normalise_text(item.label), scale)
+    return GivenLabel(item=item.item, label=label, seconds=item.seconds, note=normalise_text(item.note))
 
 
 def _shown(text: str) -> str:

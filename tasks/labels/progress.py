@@ -1,4 +1,8 @@
-"""Progress of a round. Only the person who leads it sees what each annotator has done, and how fast."""
+"""Progress of a round. Only the person who leads it sees what each annotator has done, and how fast.
+
+Counts of an open round are shown to its lead and adjudicators alone: an annotator who imports one label at a time could
+read from them what others gave, and which items are gold examples.
+"""
 
 from datetime import datetime
 from statistics import median
@@ -35,23 +39,24 @@ class RoundProgress(FrozenModel):
     guideline: str
     """Version and digest."""
     rows: int
-    labelled_rows: int
-    """Number of rows with a label of every annotator that they were assigned to."""
-    disagreements: int
-    adjudicated: int
+    labelled_rows: int | None
+    """Number of rows with a label of every annotator that they were assigned to; null for people who may not see it."""
+    disagreements: int | None
+    adjudicated: int | None
     annotators: list[AnnotatorProgress] | None
     """Work of each annotator; null for people who do not lead the round."""
 
 
-def read_progress(files: RoundFiles, for_lead: bool) -> RoundProgress:
+def read_progress(files: RoundFiles, viewer: str | None) -> RoundProgress:
     """Return the progress of a round.
 
     Args:
         files: Files of the round.
-        for_lead: Whether it is for the person who leads the round.
+        viewer: Id of the person for whom it is; None if it is for anybody.
     """
     said, given = files.round, read_given_labels(files)
     all_ones, open_ones = given.disagreements(), given.open_disagreements()
+    counts = files.finished or viewer == said.lead or any(each.name == viewer for each in said.adjudicators)
     return RoundProgress(
         round=said.id,
         lead=said.lead,
@@ -59,10 +64,10 @@ def read_progress(files: RoundFiles, for_lead: bool) -> RoundProgress:
         state="finished" if files.finished else "open",
         guideline=said.guideline.mark,
         rows=len(files.rows),
-        labelled_rows=sum(len(votes) >= said.overlap for votes in given.rows.values()),
-        disagreements=len(all_ones),
-        adjudicated=len(all_ones) - len(open_ones),
-        annotators=_annotators(files, given) if for_lead else None,
+        labelled_rows=sum(len(votes) >= said.overlap for votes in given.rows.values()) if counts else None,
+        disagreements=len(all_ones) if counts else None,
+        adjudicated=len(all_ones) - len(open_ones) if counts else None,
+        annotators=_annotators(files, given) if viewer == said.lead else None,
     )
 
 

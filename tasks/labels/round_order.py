@@ -53,12 +53,30 @@ def require_valid_order(order: RoundOrder) -> None:
         config.refuse_hidden_characters(label, "a label")
         if label != normalise_text(label) or not label or len(label) > MAX_LABEL_CHARS:
             raise InputError(f"--label {label[:50]!r}: expected text in Unicode NFC without spaces at its ends")
-    if len({*order.labels}) != len(order.labels) or len(order.labels) > MAX_LABELS or len(order.labels) == 1:
+    if order.scale == "interval" and not all(map(is_number, order.labels)):
+        raise InputError("--scale interval: expected numbers as labels")
+    different = {canonical_label(label, order.scale) for label in order.labels}
+    if len(different) != len(order.labels) or len(order.labels) > MAX_LABELS or len(order.labels) == 1:
         raise InputError(f"--label: expected at least two different labels, and at most {MAX_LABELS:,}; or none")
     if order.scale == "ordinal" and not order.labels:
         raise InputError("--scale ordinal: give the labels in their order, each with --label")
-    if order.scale == "interval" and not all(map(is_number, order.labels)):
-        raise InputError("--scale interval: expected numbers as labels")
+
+
+def canonical_label(label: str, scale: Scale) -> str:
+    """Return a label in the spelling in which it is compared: a number of an interval scale has one, `3` for `3.0`."""
+    if scale != "interval":
+        return label
+    number = float(label)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be written, since it has no half of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_number(label: str) -> bool:

@@ -10,7 +10,7 @@ from tasks.core.machine import locks
 from tasks.inquiry.access import Access
 from tasks.labels import assignment, entries, guideline, items, participants, round_files, round_order
 from tasks.labels.label_round import LabelRound, RoundSource
-from tasks.labels.round_order import RoundOrder
+from tasks.labels.round_order import RoundOrder, canonical_label
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.sources import vault_keys
@@ -62,7 +62,7 @@ def start_round(state: Path, ledger: Ledger, governance: Governance, lead: Acces
         lead=lead.person.id,
         started_at=ledger.now(),
         guideline=pinned,
-        labels=list(order.labels),
+        labels=[canonical_label(label, order.scale) for label in order.labels],
         scale=order.scale,
         overlap=order.overlap,
         seed=order.seed,

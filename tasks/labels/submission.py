@@ -32,12 +32,14 @@ def import_labels(files: RoundFiles, annotator: Participant, path: Path) -> Impo
 def import_adjudicated(files: RoundFiles, adjudicator: Participant, path: Path) -> ImportedLabels:
     """Import the task file of an adjudicator, whose labels take precedence over those of annotators.
 
+    Annotators may have come to agree about an item since the file was handed out.
+
     Raises:
-        InputError: The file is not valid, or annotators agree about an item of it; nothing of it was imported.
+        InputError: The file is not valid, or an item of it has fewer than two labels; nothing of it was imported.
         Refused: The round is finished.
     """
     given = given_labels.read_given_labels(files)
-    items = {item: files.text_of(item) for item in given.disagreements()}
+    items = {item: files.text_of(item) for item, votes in given.rows.items() if len(votes) > 1}
     if not items:
         raise InputError(f"round {files.round.id} has no disagreement; there is nothing to adjudicate")
     return _import(files, adjudicator, path, items, entries.ADJUDICATED)

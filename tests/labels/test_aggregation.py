@@ -74,5 +74,11 @@ def test_a_majority_has_its_share_and_a_tie_the_more_frequent_label(
     assert (found.label, found.confidence) == (label, pytest.approx(confidence))
 
 
+@pytest.mark.parametrize("word", ["task", "worker", "label"])
+def test_a_label_may_be_any_word(word: str) -> None:
+    votes = {f"i{number}": {"a": word, "b": word if number else "other"} for number in range(5)}
+    assert dawid_skene_labels(votes, {}, {})["i1"].label == word
+
+
 def test_no_labels_are_no_result() -> None:
     assert dawid_skene_labels({}, {"g": {"a": "x"}}, {"g": "x"}) == {} == majority_labels({})

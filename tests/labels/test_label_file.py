@@ -34,6 +34,24 @@ def test_a_wrong_row_is_named_and_nothing_is_imported(project: Path, begun: str,
     assert status(project, begun)["annotators"][0]["labelled"] == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"seconds": null', '"seconds": 1' + "0" * 400, "expected a number of seconds"),
+        ('"label": "card"', '"label": 1' + "0" * 400, "the number in `label` is too large"),
+        ('"note": ""', r'"note": "\ud83d"', "half of a character"),
+        ('"label": ""', r'"label": "\ud83d"', "half of a character"),
+    ],
+)
+def test_what_no_file_can_hold_is_refused_in_words(
+    project: Path, begun: str, tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    label = "" if before.endswith('""') and "label" in before else "card"
+    path = fill_in(export(project, begun, FIRST, tmp_path / "first.jsonl"), lambda _: label)
+    path.write_text(path.read_text().replace(before, after, 1))
+    assert said in submit(project, begun, FIRST, path, code=2)
+
+
 def test_two_versions_of_a_guideline_are_refused_even_if_all_rows_are_of_another(
     project: Path, begun: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from tests.labels.rounds import (
     fill_in,
     label_all,
     read_lines,
+    start,
     status,
     submit,
     texts,
@@ -56,7 +57,7 @@ def test_the_ledger_has_digests_and_neither_texts_nor_pseudonyms_nor_counts_of_o
     assert set(found) == {entries.STARTED, entries.EXPORTED, entries.IMPORTED}
     assert found[entries.STARTED].body["person"] == LEAD and found[entries.STARTED].body["rows"] == 12
     assert found[entries.IMPORTED].body.keys() == {"sha256"}
-    assert found[entries.EXPORTED].body.keys() == {"sha256", "person", "form"}
+    assert found[entries.EXPORTED].body.keys() == {"sha256", "form"}, "an annotator who exports is not named"
     told = json.dumps([entry.body for entry in found.values()])
     said = private(project, begun, "round.json")
     assert not any(one["pseudonym"] in told for one in said["annotators"]) and "message number" not in told
@@ -79,10 +80,53 @@ def test_work_and_speed_are_shown_to_the_lead_alone(project: Path, begun: str, t
     for who in (*ANNOTATORS, ADJUDICATOR):
         assert status(project, begun, who)["annotators"] is None
         assert FIRST not in hallmark(project, "labels", "status", begun, "--as", who)
-        report = hallmark_json(project, "labels", "agreement", begun, "--as", who)
-        assert report["annotators"] is None
+        told = hallmark(project, "labels", "agreement", begun, "--as", who, code=1)
+        assert f"{who} does not lead round" in told
     assert FIRST in hallmark(project, "labels", "status", begun, "--as", LEAD)
     assert hallmark_json(project, "labels", "agreement", begun, "--as", LEAD)["annotators"][0]["name"] == FIRST
+
+
+def test_counts_of_an_open_round_tell_an_annotator_nothing_of_others(project: Path, begun: str, tmp_path: Path) -> None:
+    label_all(project, begun, tmp_path, {FIRST: lambda _: "bill", SECOND: lambda _: "card"})
+    hidden = {"labelled_rows": None, "disagreements": None, "adjudicated": None}
+    assert hidden.items() <= status(project, begun, FIRST).items()
+    (anybody,) = hallmark_json(project, "labels", "status", begun)
+    assert hidden.items() <= anybody.items()
+    for who in (LEAD, ADJUDICATOR):
+        assert status(project, begun, who)["disagreements"] == 12
+    hallmark(project, "labels", "finish", begun, "--to", str(tmp_path / "result.jsonl"), "--as", LEAD)
+    assert status(project, begun, FIRST)["disagreements"] == 12
+    assert hallmark_json(project, "labels", "agreement", begun, "--as", FIRST)["annotators"] is None
+
+
+def test_an_adjudicated_label_stands_if_annotators_agree_later(project: Path, begun: str, tmp_path: Path) -> None:
+    label_all(project, begun, tmp_path, {FIRST: lambda _: "bill", SECOND: lambda _: "card"})
+    queue = tmp_path / "queue.jsonl"
+    hallmark(project, "labels", "adjudicate", begun, "--to", str(queue), "--as", ADJUDICATOR)
+    rows = read_lines(queue)
+    submit(project, begun, FIRST, fill_in(tmp_path / f"{begun}-{FIRST}.jsonl", lambda _: "card"))
+    write_lines(queue, [row | {"label": "other"} for row in rows[:1]])
+    hallmark(project, "labels", "adjudicate", begun, "--from", str(queue), "--as", ADJUDICATOR)
+    hallmark(project, "labels", "finish", begun, "--to", str(tmp_path / "result.jsonl"), "--as", LEAD)
+    found = {row["item"]: (row["label"], row["decided_by"]) for row in read_lines(tmp_path / "result.jsonl")}
+    assert found.pop(rows[0]["item"]) == ("other", "adjudicator") and {*found.values()} == {("card", "agreement")}
+
+
+def test_a_round_whose_files_are_elsewhere_does_not_hide_the_others(
+    project: Path, begun: str, inputs: list[str]
+) -> None:
+    start(project, f"{begun}-2", inputs)
+    (project / ".hallmark" / "labels" / begun).rename(project / ".hallmark" / "labels" / f"{begun}-moved")
+    told = hallmark(project, "labels", "status")
+    assert f"round {begun}: its files are not on this machine" in told and f"{begun}-2" in told
+    (project / ".hallmark" / "labels" / f"{begun}-moved").rename(project / ".hallmark" / "labels" / begun)
+
+
+def test_who_labels_is_told_to_the_lead_alone(project: Path, begun: str, tmp_path: Path) -> None:
+    for name in (FIRST, "nobody"):
+        told = hallmark(project, "labels", "export", begun, "--to", str(tmp_path / "x"), "--annotator", name,
+                        "--as", "risk-officer", code=1)  # fmt: skip
+        assert "risk-officer does not lead round" in told
 
 
 def test_a_second_import_is_a_version_and_nothing_is_lost(project: Path, begun: str, tmp_path: Path) -> None:
@@ -167,6 +211,8 @@ def test_a_round_without_all_labels_is_finished_only_on_request(project: Path, b
     assert not (tmp_path / "result.jsonl").exists()
     told = hallmark(project, *finish, "--partial", "--method", "majority")
     assert "12 rows" in told and "origin: expert" in told and "labelled_by:" in told
+    decided = {row["decided_by"] for row in read_lines(tmp_path / "result.jsonl")}
+    assert decided == {"majority"}, "one of two annotators is no agreement"
 
 
 def test_agreement_has_alpha_per_class_and_gold_of_each(project: Path, begun: str, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def export(
     """
     here = shared.open_checkout()
     files, actor = round_context.read_round(here, round_id), round_context.access_of_actor(here, who)
+    if annotator not in (None, actor.person.id):
+        participants.require_lead(files.round, actor.person.id)
     reader = participants.require_annotator(files.round, annotator or actor.person.id)
     participants.require_may_receive(files.round, reader, actor, here.governance)
     participants.require_not_withdrawn(files.round.sources, here.ledger, here.governance)

@@ -25,7 +25,10 @@ class MethodChoice(StrEnum):
 def finish(
     round_id: round_context.RoundId,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", dir_okay=False, help="JSON Lines file to write.")],
-    method: Annotated[MethodChoice, typer.Option(help="How several labels become one.")] = MethodChoice.dawid_skene,
+    method: Annotated[
+        MethodChoice | None,
+        typer.Option(help="How several labels become one. Default: dawid-skene, for free text majority."),
+    ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Finish although labels are missing.")] = False,
     who: shared.ActAs = None,
     as_json: shared.Json = False,
@@ -42,8 +45,9 @@ def finish(
     files, actor = round_context.read_round(here, round_id), round_context.access_of_actor(here, who)
     participants.require_lead(files.round, actor.person.id)
     participants.require_access_to_rows(files.round, actor)
+    usual = MethodChoice.dawid_skene if files.round.labels else MethodChoice.majority
     with shared.writable_path(to, b"{") as path:
-        done = finishes.finish_round(files, here.governance, method.value, partial)
+        done = finishes.finish_round(files, here.governance, (method or usual).value, partial)
         write_bytes(path, done.data, mode=round_context.FILE_MODE)
     if as_json:
         shared.print_json(_document(done, to))

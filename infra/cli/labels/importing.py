@@ -32,6 +32,8 @@ def import_labels(
     """
     here = shared.open_checkout()
     files, actor = round_context.read_round(here, round_id), round_context.access_of_actor(here, who)
+    if annotator not in (None, actor.person.id):
+        participants.require_lead(files.round, actor.person.id)
     reader = participants.require_annotator(files.round, annotator or actor.person.id)
     participants.require_may_import(files.round, reader, actor.person.id)
     print_imported(submission.import_labels(files, reader, file), round_id, as_json)

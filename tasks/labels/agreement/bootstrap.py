@@ -35,7 +35,8 @@ def estimate(statistic: Callable[[Floats], float], items: int, seed: int, sample
     value = statistic(np.ones(items)) if items else float("nan")
     if np.isnan(value):
         return Figure(value=None, items=items)
-    draws = np.random.default_rng(seed).multinomial(items, np.full(items, 1 / items), size=samples)
+    generator, shares = np.random.default_rng(seed), np.full(items, 1 / items)
+    draws = (generator.multinomial(items, shares) for _ in range(samples))  # one at a time, since items may be many
     found = np.array([statistic(weights.astype(np.float64)) for weights in draws])
     defined = found[~np.isnan(found)]
     if items < 2 or len(defined) < samples * MIN_DEFINED_SHARE:

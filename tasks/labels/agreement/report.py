@@ -47,7 +47,7 @@ def report_agreement(files: RoundFiles, given: GivenLabels, for_lead: bool) -> A
         for_lead: Whether the report is for the person who leads the round.
     """
     said = files.round
-    votes = [list(each.values()) for each in given.rows.values()]
+    votes = _votes(given)
     whole = krippendorff.count_labels(votes, said.labels, said.scale)
     by_class = {label: _alpha(krippendorff.one_against_rest(votes, label), said.seed) for label in said.labels}
     open_ones, all_ones = given.open_disagreements(), given.disagreements()
@@ -60,6 +60,17 @@ def report_agreement(files: RoundFiles, given: GivenLabels, for_lead: bool) -> A
         adjudicated=len(all_ones) - len(open_ones),
         annotators=[_with_gold(files, given, each) for each in said.annotators] if for_lead else None,
     )
+
+
+def alpha_of_rows(said: LabelRound, given: GivenLabels) -> float | None:
+    """Return Krippendorff's alpha of all rows without an interval; None if it is undefined."""
+    labels = krippendorff.count_labels(_votes(given), said.labels, said.scale)
+    value = krippendorff_alpha(labels, np.ones(labels.items)) if labels.items else float("nan")
+    return None if np.isnan(value) else value
+
+
+def _votes(given: GivenLabels) -> list[list[str]]:
+    return [list(each.values()) for each in given.rows.values()]
 
 
 def _alpha(labels: LabelCounts, seed: int) -> Figure:

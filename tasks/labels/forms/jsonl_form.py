@@ -1,13 +1,15 @@
 """JSON Lines form of a task file: one object a line, in which the annotator fills in `label`."""
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from tasks.core.json_text import parse_strict
 from tasks.labels.forms.task_file import FIXED_FIELDS, GIVEN, LABEL, NOTE, SECONDS, FormError, LabelledItem, TaskFile
+
+MAX_NUMBER = 2**53 - 1
+"""Largest number that every reader of JSON takes for the same (RFC 7493)."""
 
 
 def write(task: TaskFile) -> bytes:
@@ -60,6 +62,8 @@ def labelled_item(value: dict[str, Any], where: str) -> LabelledItem:
     label = value.get(LABEL)
     note = value.get(NOTE) or ""
     if isinstance(label, int | float) and not isinstance(label, bool):
+        if abs(label) > MAX_NUMBER:
+            raise FormError(f"{where}: the number in `{LABEL}` is too large; write it as text")
         label = format_number(label)
     if not isinstance(label, str | None) or not isinstance(note, str):
         raise FormError(f"{where}: expected text in `{LABEL if isinstance(note, str) else NOTE}`")
@@ -73,7 +77,7 @@ def read_seconds(value: Any, where: str) -> float | None:
         return None
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}([.][0-9]{1,9})?", value.strip()):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_NUMBER:
         raise FormError(f"{where}: expected a number of seconds in `{SECONDS}`, or nothing")
     return float(value)
 

@@ -14,8 +14,8 @@ def kept_record_positions(records: RecordColumns, order: np.ndarray) -> np.ndarr
     """Return, for each record, the position of the record that represents it.
 
     This is its own position, or that of the kept record if it is a duplicate. `order` has the positions in order of
-    preference. The first of several duplicates is kept, but a record with a fixed partition is preferred to one without.
-    All records of a fixed test set are kept, because metrics on an incomplete set are not comparable. Fixed training
+    preference. The first of several duplicates is kept, but one with a fixed partition is preferred to one without. All
+    records of a fixed test set are kept, because metrics on an incomplete set are not comparable. Fixed training
     records that duplicate fixed test records are left to the rule `near_test` and to stage `split`.
     """
     best = np.full((int(records.full_text_rank.max(initial=NO_POSITION)) + 1, 3), NO_POSITION)
