@@ -19,6 +19,7 @@ from tasks.policy.team_visibility import VisibleUseCases, visible_use_cases
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.request import is_run_id
+from tasks.runs.team_usage import use_case_of_request
 from tasks.sources.sources import load_resolved
 
 RUN_PARAMETERS = ("run", "first", "second")
@@ -45,6 +46,13 @@ class TeamAccess:
             return True
         return known.run in self._runs_to_decide or self._has_source_in(known.run)
 
+    def sees_run_id(self, run: str) -> bool:
+        """Return whether the person sees a run, which may be on another machine that shares the ledger."""
+        known = journal.read_journal(self._here.state, run) if is_run_id(run) else None
+        if known is None:
+            known = Journal(run=run, requested_by="", use_case=use_case_of_request(self._here.ledger, run))
+        return self.sees_run(known)
+
     def sees_release(self, label: str) -> bool:
         """Return whether the person sees a release. `label` is NAME-VERSION, and the name is that of its use case."""
         return self.use_cases.contains(label.rpartition("-")[0])
@@ -59,8 +67,7 @@ class TeamAccess:
             return
         named = {name: value for name, value in parameters.items() if isinstance(value, str) and value}
         for run in (named[name] for name in RUN_PARAMETERS if name in named):
-            known = journal.read_journal(self._here.state, run) if is_run_id(run) else None
-            if not self.sees_run(known or Journal(run=run, requested_by="")):
+            if not self.sees_run_id(run):
                 raise Refused(f"run {run} is of another team; policy shows it to that team, auditors and overseers")
         for label in (named[name] for name in RELEASE_PARAMETERS if name in named):
             if not self.sees_release(label):

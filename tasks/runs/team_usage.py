@@ -57,6 +57,11 @@ def account_of_run(policy: Policy, params: Params) -> RunAccount | None:
     return (team and RunAccount(team=team, use_case=use_case, price_per_hour=params.evaluation.price_per_hour)) or None
 
 
+def use_case_of_request(ledger: Ledger, run: str) -> str:
+    """Return the use case with which a run was requested, on whatever machine; empty if no entry names it."""
+    return next((account.use_case for entry, account in _requests(ledger, run)), "")
+
+
 def admission_fields(ledger: Ledger, policy: Policy, params: Params, run: str) -> dict[str, Any]:
     """Return the fields that the entry of a run request gets for its team; empty if policy has no teams.
 
@@ -153,8 +158,8 @@ def _beginnings(ledger: Ledger, now: datetime) -> Iterator[tuple[str, int, datet
     yield from ((entry.subject, entry.seq, entry.time) for entry, _ in _requests(ledger))
 
 
-def _requests(ledger: Ledger) -> Iterator[tuple[Entry, RunAccount]]:
-    for entry in ledger.entries(signed_request.ENTRY_KIND):
+def _requests(ledger: Ledger, run: str | None = None) -> Iterator[tuple[Entry, RunAccount]]:
+    for entry in ledger.entries(signed_request.ENTRY_KIND, run):
         if ACCOUNT_KEY in entry.body:
             try:
                 yield entry, RunAccount.model_validate(entry.body[ACCOUNT_KEY])

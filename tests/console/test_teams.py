@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
 from tests.console.conftest import FAILING, WAITING, copy_of_lived_in, write_journal
 from tests.console.visits import console_of, govern, reader_of
@@ -89,6 +90,22 @@ def test_lists_show_nothing_of_another_team(teams: FastAPI) -> None:
         "releases"
     ]
     assert {row["run"] for row in own.get("/api/inbox").json()["others"]} == {WAITING, FAILING}
+
+
+def test_a_record_is_found_in_the_runs_of_ones_own_teams(teams: FastAPI) -> None:
+    own, stranger = (reader_of(teams, person) for person in ("ml-engineer", "colleague"))
+    record = own.get(f"/api/runs/{RUN}/rows").json()["rows"][0]["record"]
+    assert RUN in str(own.get(f"/api/where?record={record}").json()["rows"])
+    assert stranger.get(f"/api/where?record={record}").json()["rows"] == []
+
+
+def test_a_run_of_another_machine_is_seen_by_its_team(teams: FastAPI) -> None:
+    root, run = teams.state.root, "20260106-000000-beef"
+    account = {"team": "sorting", "use_case": "tiny", "price_per_hour": 1.0}
+    open_ledger(root / ".hallmark").append("run.requested", run, {"account": account})
+    for person, seen in (("ml-engineer", True), ("colleague", False)):
+        answer = reader_of(teams, person).get(f"/api/gates/{run}/data")
+        assert ("is of another team" not in answer.text) is seen
 
 
 def test_a_run_that_is_not_resolved_yet_is_seen_by_its_requesters_team(teams: FastAPI) -> None:

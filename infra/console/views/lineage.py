@@ -5,6 +5,7 @@ Searches for a person are in ../data_access.py, because each is a data access th
 
 from infra import record_lookup
 from infra.console.site import RequestState
+from infra.console.team_access import TeamAccess
 from infra.record_lookup import RecordUse
 from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
@@ -24,4 +25,22 @@ def lineage(here: RequestState, person: Person, record: str = "") -> Lineage:
     if not record:
         return Lineage(record="", rows=[], closed=[], notice="")
     found = record_lookup.find_record(here.state, record.strip(), here.ledger, here.governance)
-    return Lineage(record=record.strip(), **vars(found))
+    rows = _visible_rows(TeamAccess(here, person), found.rows)
+    return Lineage(record=record.strip(), rows=rows, closed=found.closed, notice=found.notice)
+
+
+def _visible_rows(access: TeamAccess, rows: list[RecordUse]) -> list[RecordUse]:
+    """Return the rows whose runs the person sees, with the runs and releases that they see."""
+    if access.use_cases.names is None:
+        return rows
+    seen = {run: access.sees_run_id(run) for row in rows for run in row.runs}
+    visible = [
+        row.model_copy(
+            update={
+                "runs": [run for run in row.runs if seen[run]],
+                "releases": [label for label in row.releases if access.sees_release(label)],
+            }
+        )
+        for row in rows
+    ]
+    return [row for row in visible if row.runs]
