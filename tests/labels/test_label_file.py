@@ -40,7 +40,7 @@ def test_a_wrong_row_is_named_and_nothing_is_imported(project: Path, begun: str,
         ('"seconds": null', '"seconds": 1' + "0" * 400, "expected a number of seconds"),
         ('"label": "card"', '"label": 1' + "0" * 400, "the number in `label` is too large"),
         ('"note": ""', r'"note": "\ud83d"', "half of a character"),
-        ('"label": ""', r'"label": "\ud83d"', "half of a character"),
+        ('"label": ""', r'"label": "\ud83d"', "is not allowed"),
     ],
 )
 def test_what_no_file_can_hold_is_refused_in_words(
