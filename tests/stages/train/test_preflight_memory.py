@@ -34,6 +34,7 @@ def counted() -> Iterator[Callable[..., int]]:
 
     def count(*grads: torch.Tensor) -> int:
         gc.collect()
+        gc.collect()  # what the finalisers of the first let go
         held = {}
         for tensor in (*(it for it in gc.get_objects() if isinstance(it, torch.Tensor)), *grads):
             with suppress(RuntimeError, NotImplementedError):  # without memory, as torch says
