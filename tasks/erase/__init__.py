@@ -7,20 +7,28 @@
     verify    all bytes are searched for the person
     certify   somebody signs what was erased, what is kept and why
 
-subject.py         the person, in the vault's encrypted document of an erasure
-find_subject.py    records about a person, and the question whether all of them are about the same one
-requests.py        request of an erasure
-places.py          places of one kind, for a plan
-plan.py            places with something about the person
-affected_runs.py   runs and datasets that have a record of the person
-checkpoints.py     checkpoints that may come from a record of the person
-decisions.py       decisions by kind
-execution.py       the steps of an execution
-steps.py           one function for each step
-remote_outputs.py  outputs of runs in DVC's remote
-index_removal.py   removal of records from the index of lineage
-search_terms.py    search of bytes for values, tokens and record ids
-file_contents.py   bytes of a file, and of what it packs
-verification.py    search of all files of the checkout, and of the sources
-certificates.py    certificate, and its adoption where an older backup was restored
+subject.py              the person, in the vault's encrypted document of an erasure
+find_subject.py         records about a person
+mentions.py             tokens in records
+attribution.py          question whether all of these records are about the same person
+requests.py             request of an erasure
+kept_texts.py           texts that must not name the person
+erasure_lock.py         lock that lets one command at a time change an erasure
+places.py               places of one kind, for a plan
+present_places.py       functions that find the places of each kind
+plan.py                 places with something about the person
+affected_runs.py        runs and datasets that have a record of the person
+checkpoints.py          checkpoints that may come from a record of the person
+decisions.py            decisions by kind
+execution.py            the steps of an execution
+steps.py                one function for each step
+release_marks.py        marks of releases in the ledger
+remote_outputs.py       outputs of runs in DVC's remote
+index_removal.py        removal of records from the index of lineage
+search_terms.py         search of bytes for values, tokens and record ids
+file_contents.py        bytes of a file, and of what it packs
+verification.py         search of all files of the checkout, and of the sources
+conditions.py           conditions of a certificate
+certificate_content.py  content of a certificate
+certificates.py         certificate, and its adoption where an older backup was restored
 """

@@ -15,6 +15,7 @@ from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.erase.subject import SubjectRecord
 from tasks.inquiry.lineage import queries
+from tasks.inquiry.lineage.queries import Membership
 
 KEY_DIGITS = 16
 """Number of leading hex digits of a record's id that the index of lineage stores."""
@@ -27,8 +28,6 @@ class Affected(NamedTuple):
     """Ids of the runs, sorted."""
     datasets: list[str]
     """Digests of the datasets, sorted."""
-    index_rows: int
-    """Number of memberships in the index."""
 
 
 def find_affected(state: Path, tokens: Collection[str], record_keys: Collection[str] = ()) -> Affected:
@@ -37,9 +36,8 @@ def find_affected(state: Path, tokens: Collection[str], record_keys: Collection[
     Raises:
         Unavailable: The index of lineage is of an earlier version.
     """
-    members = set(queries.memberships_of_subjects(state, sorted(tokens)))
+    members = index_memberships(state, tokens, record_keys)
     known = {member.record for member in members} | set(record_keys)
-    members |= {each for key in known for each in queries.memberships_of_record(state, key)}
     records = {
         each.record: SubjectRecord(record=each.record, source_id=each.source_id, row=each.row) for each in members
     }
@@ -49,7 +47,14 @@ def find_affected(state: Path, tokens: Collection[str], record_keys: Collection[
         own = _records_in(layout, tokens, known)
         records |= own
         runs |= {layout.root.name} if own else set()
-    return Affected(records, sorted(runs), sorted(datasets), len(members))
+    return Affected(records, sorted(runs), sorted(datasets))
+
+
+def index_memberships(state: Path, tokens: Collection[str], record_keys: Collection[str]) -> set[Membership]:
+    """Return what the index of lineage has about the records that mention one of the tokens, or have a key."""
+    members = set(queries.memberships_of_subjects(state, sorted(tokens)))
+    known = {member.record for member in members} | set(record_keys)
+    return members | {each for key in known for each in queries.memberships_of_record(state, key)}
 
 
 def runs_outside_index(state: Path) -> Iterator[Layout]:

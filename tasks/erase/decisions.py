@@ -1,28 +1,20 @@
-"""Decisions about an erasure, one for each kind of places.
-
-The owners of the person's sources decide, and who signs changes of policy off: those are the people of law and
-security. Nobody decides on an erasure that they requested.
-"""
+"""Decisions about an erasure, one for each kind of places."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import InputError, Refused
-from tasks.declarations import declarations
-from tasks.erase import subject
+from tasks.erase import kept_texts, subject
+from tasks.erase.erasure_lock import hold_lock
 from tasks.ledger.ledger import Entry
 from tasks.policy import signed_entry
-from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.runs.checkout import Checkout
-from tasks.suppression import cases
+from tasks.suppression import cases, deciders
 from tasks.suppression.cases import ErasureCase
-from tasks.suppression.place_kinds import DELETE, KINDS, Kind, Verb
+from tasks.suppression.place_kinds import DELETE, ENDLESS_KIND, KINDS, Kind, Verb
 from tasks.suppression.signed_documents import DECIDED, DECISION_KIND, ErasureDecision
-
-ENDLESS_KIND: Kind = "ledger"
-"""Kind that is kept without an end, because nothing can be removed from it."""
 
 
 def decide(
@@ -31,26 +23,23 @@ def decide(
     """Sign and record the same decision about several kinds of places, and return the last entry.
 
     Raises:
-        InputError: A kind, the reason or the day is not valid.
+        InputError: A kind, the reason or the day is not valid, or the reason names the person.
         Refused: The person may not decide, or a kind was deleted already.
     """
     ledger, governance = here.ledger, here.governance
     reason, today = validate_reason(reason), ledger.now().date()
     wanted = [_require_kind(name, verb, until, today) for name in dict.fromkeys(kinds)]
     person = governance.require_actor(person_id, ledger.now())
-    case = cases.get_case(ledger, governance, erasure)
-    owners = _owners(here, erasure)
 
     def drafts() -> list[Draft]:
         now = ledger.now()
         case = cases.get_case(ledger, governance, erasure)
-        _require_may_decide(person, case, owners, _deciding_roles(here), now)
-        _require_open(case, wanted)
-        assert case.request is not None
+        deciders.require_may_decide(person, case.parties, ledger, governance, now)
+        _require_open(case, wanted, verb)
         said = [
             ErasureDecision(
                 erasure=erasure,
-                request=case.request.sha256,
+                request=case.request_sha256,
                 environment=governance.policy.environment,
                 person=person.id,
                 kind=kind,
@@ -63,9 +52,10 @@ def decide(
         ]
         return [Draft(DECIDED, erasure, DECISION_KIND.statement(each)) for each in said]
 
-    if case.request is None:
-        raise Refused(f"erasure {erasure} was decided elsewhere, as its certificate says; carry it out again as it is")
-    return signed_entry.sign_and_record(ledger, governance, person, drafts)
+    with hold_lock(here.state):
+        if known := subject.find_sealed(here.state, erasure):
+            kept_texts.require_unnamed(known, "--reason", [reason])
+        return signed_entry.sign_and_record(ledger, governance, person, drafts)
 
 
 def _require_kind(name: str, verb: Verb, until: date | None, today: date) -> Kind:
@@ -83,31 +73,22 @@ def _require_kind(name: str, verb: Verb, until: date | None, today: date) -> Kin
     return kind.name
 
 
-def _owners(here: Checkout, erasure: str) -> set[str]:
-    """Return the owners of the sources that the person is in, as these are declared now."""
-    sealed = subject.find_sealed(here.state, erasure)
-    declared = declarations.sources_by_id(here.ledger, here.governance)
-    named = {each.source_id for each in sealed.records} if sealed else set()
-    return {declared[name].owner for name in named if name in declared}
+def _require_open(case: ErasureCase, kinds: list[Kind], verb: Verb) -> None:
+    """Verify that there is something to decide. What is left after a deletion can still be kept.
 
-
-def _deciding_roles(here: Checkout) -> list[str]:
-    return [role.role for role in here.governance.policy.changes.policy]
-
-
-def _require_may_decide(person: Person, case: ErasureCase, owners: set[str], roles: list[str], at: datetime) -> None:
-    if case.request and person.id == case.request.document.person:
-        raise Refused(f"{person.id} requested this erasure, and nobody decides on what they asked for")
-    if person.id not in owners and not set(roles) & set(person.roles_at(at)):
+    Raises:
+        Refused: A kind has its outcome in the certificate, or was deleted and would be deleted again.
+    """
+    certified = {each.kind for each in case.certificate.document.outcomes} if case.certificate else set()
+    if closed := [kind for kind in kinds if kind in certified]:
         raise Refused(
-            f"{person.id} may not decide on this erasure: the owners of the person's sources may, and role "
-            f"{' or '.join(roles) or 'nobody'}"
+            f"erasure {case.id} was certified with {', '.join(closed)}; what the certificate says is carried out again "
+            "as it is, and a new request begins a new erasure"
         )
+    if verb == DELETE and (done := [kind for kind in kinds if _is_deleted(case, kind)]):
+        raise Refused(f"{', '.join(done)}: deleted already; what is left of it can be kept, with --keep")
 
 
-def _require_open(case: ErasureCase, kinds: list[Kind]) -> None:
-    if case.certificate:
-        raise Refused(f"erasure {case.id} was certified; a new request begins a new one")
-    done = [kind for kind in kinds if kind in case.steps and case.decisions[kind].verb == DELETE]
-    if done:
-        raise Refused(f"{', '.join(done)}: deleted already, so there is nothing to decide")
+def _is_deleted(case: ErasureCase, kind: Kind) -> bool:
+    decided, step = case.decisions.get(kind), case.steps.get(kind)
+    return bool(decided and decided.verb == DELETE and step and step.body.get("verb") == DELETE)

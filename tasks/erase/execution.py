@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.erase import plan as plans
-from tasks.erase import steps, subject, verification
+from tasks.erase import release_marks, steps, subject, verification
+from tasks.erase.erasure_lock import hold_lock
 from tasks.erase.plan import ErasurePlan
+from tasks.erase.present_places import PLACES
+from tasks.erase.release_marks import record_step
 from tasks.erase.subject import Subject
 from tasks.erase.verification import FoundPlace
 from tasks.runs.checkout import Checkout
@@ -20,7 +23,7 @@ from tasks.runs.run_lock import is_run_executing
 from tasks.sources.sources import load_resolved
 from tasks.suppression import cases
 from tasks.suppression.cases import ErasureCase
-from tasks.suppression.in_force import RELEASES_STEP, SUPPRESSION_STEP
+from tasks.suppression.in_force import SUPPRESSION_STEP
 from tasks.suppression.place_kinds import DELETE, KEEP, KINDS, Kind, Verb
 from tasks.suppression.signed_documents import STEP
 
@@ -59,6 +62,11 @@ def execute(here: Checkout, erasure: str, on_line: OnLine) -> Executed:
         Refused: A run that reads the person's rows is executing, or a release in production would be retired.
         Unavailable: The ledger, the vault or MLflow cannot be used.
     """
+    with hold_lock(here.state):
+        return _execute(here, erasure, on_line)
+
+
+def _execute(here: Checkout, erasure: str, on_line: OnLine) -> Executed:
     case = cases.get_case(here.ledger, here.governance, erasure)
     known = subject.unseal(here.state, erasure)
     plan = plans.make_plan(here, known)
@@ -73,14 +81,16 @@ def execute(here: Checkout, erasure: str, on_line: OnLine) -> Executed:
     for kind, ruling in rulings.items():
         if kind in steps.STEPS:
             on_line(f"{kind}: {ruling.verb}")
+            if kind == "releases":
+                release_marks.mark_releases(here, erasure, plan.subject, ruling.verb, ruling.until)
             if ruling.verb == DELETE:
                 steps.STEPS[kind](here, plan)
-            record_step(here, erasure, kind, _step_body(kind, ruling, plan))
+            record_step(here, erasure, kind, _step_body(here, kind, ruling, plan))
             done.append(kind)
     on_line("searching all files")
     kept = [kind for kind, ruling in rulings.items() if ruling.verb != DELETE]
     remaining = _remove_leftovers(here, plan.subject, rulings)
-    record_step(here, erasure, LEFTOVERS_STEP, {})
+    here.ledger.append(STEP, erasure, {"step": LEFTOVERS_STEP})
     return Executed([*done, LEFTOVERS_STEP], verification.undecided(remaining, kept))
 
 
@@ -106,24 +116,12 @@ def require_rulings(case: ErasureCase, plan: ErasurePlan) -> dict[Kind, Ruling]:
     return {kind.name: known[kind.name] for kind in KINDS.values() if kind.name in known}
 
 
-def record_step(here: Checkout, erasure: str, step: str, body: dict[str, Any]) -> None:
-    """Record that a step was carried out, unless the ledger has this step with the same content."""
-    wanted = {"step": step} | body
-    with here.ledger.transaction():
-        if wanted not in [entry.body for entry in here.ledger.entries(STEP, erasure)]:
-            here.ledger.append(STEP, erasure, wanted)
-
-
-def _step_body(kind: Kind, ruling: Ruling, plan: ErasurePlan) -> dict[str, Any]:
-    body = {"verb": ruling.verb, "count": plan.subject.planned.get(kind, 0)}
-    if kind != RELEASES_STEP:
-        return body
-    until = ruling.until.isoformat() if ruling.until else None
-    marks = [
-        {"release": label, "dataset": dataset, "verb": ruling.verb, "until": until}
-        for label, dataset in sorted(plan.releases.items())
-    ]
-    return body | {"releases": marks}
+def _step_body(here: Checkout, kind: Kind, ruling: Ruling, plan: ErasurePlan) -> dict[str, Any]:
+    """Return the decision that was carried out, and the number of items that were there and are gone."""
+    if ruling.verb != DELETE:
+        return {"verb": ruling.verb, "count": 0}
+    left = PLACES[kind](here, plan.subject).number
+    return {"verb": ruling.verb, "count": max(plan.subject.planned.get(kind, 0) - left, 0)}
 
 
 def _remove_leftovers(here: Checkout, known: Subject, rulings: dict[Kind, Ruling]) -> list[FoundPlace]:

@@ -1,34 +1,31 @@
 """Records about a person, by values such as an e-mail address, and the question whether they are about one person.
 
 Equal names have equal tokens. So a name finds the records of everybody who has it, and is used only if these records
-name no other address or number, as those of two people do.
+name no other address or number, as those of two people do. The same holds for digits that are known as several kinds of
+numbers, such as an account and a telephone number.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.layout import Layout
-from tasks.erase import affected_runs
+from tasks.erase import affected_runs, attribution, mentions
 from tasks.erase.subject import Subject, worlds
-from tasks.inquiry.lineage import queries, tables
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING_CATEGORIES
 from tasks.sources.suppression_digests import row_digest
-from tasks.sources.vault import open_vault
 from tasks.stages.data.protect.tokens import make_search_tokens
-
-SHARED_CATEGORY = "name"
-"""Category whose values several people can have in common."""
-MAX_CANDIDATES = 10
 
 
 class FoundSubject(NamedTuple):
     subject: Subject
     unattributed: int
-    """Number of records that name somebody of this name and nothing else, while others of this name are known."""
+    """Number of records with a name or number that may be another person's, and with nothing else of the person."""
+    companions: dict[str, int]
+    """Number of records by other token in them, which may be another value of the person; most frequent first."""
 
 
 def search_tokens(state: Path, value: str) -> list[str]:
@@ -48,30 +45,36 @@ def find_subject(state: Path, values: Sequence[str], record_ids: Sequence[str] =
 
     Raises:
         InputError: A record id is not valid or not known.
-        Refused: Nothing is known about the person, or the values may be those of several people.
+        Refused: Nothing is known about the person, the values may be those of several people, or the files of a record
+            that was named by id are gone.
     """
     named = {_record_key(each) for each in record_ids}
     by_value = {value: search_tokens(state, value) for value in values}
-    own = [token for tokens in by_value.values() for token in tokens]
-    mentioned = _mentions(state, own)
-    unique = {token for tokens in mentioned.values() for token in tokens & set(own) if not _is_shared(token)}
-    certain = {key for key, tokens in mentioned.items() if tokens & unique} | named
-    doubtful = {key: tokens for key, tokens in mentioned.items() if key not in certain}
-    companions = set[str]().union(*(mentioned.get(key, set()) for key in certain)) | set(own)
-    is_shared_name = _may_be_several(doubtful, companions, bool(certain))
-    if is_shared_name and not certain:
-        raise Refused(_describe_candidates(doubtful))
-    excluded = {token for token in own if _is_shared(token)} if is_shared_name else set()
-    tokens = [token for token in own if token not in excluded]
-    kept = [value for value, of_value in by_value.items() if not is_shared_name or set(of_value) & unique]
-    affected = affected_runs.find_affected(state, tokens, certain)
+    own = {token for tokens in by_value.values() for token in tokens}
+    mentioned = mentions.find_mentions(state, own, named)
+    found = attribution.attribute(mentioned, by_value, named)
+    tokens = [token for token in dict.fromkeys(chain(*by_value.values())) if token not in found.excluded]
+    kept = [value for value, of_value in by_value.items() if found.is_theirs(of_value)]
+    affected = affected_runs.find_affected(state, tokens, found.records)
     if unknown := sorted(named - affected.records.keys()):
         raise InputError(f"no dataset and no run here has record {unknown[0]}")
     if not affected.records:
         raise Refused("nothing here is about this person: no record of any dataset, run or quarantine mentions them")
-    rows = _row_digests(state, named) if named else []
-    subject = Subject(values=kept, tokens=tokens, records=list(affected.records.values()), rows=rows)
-    return FoundSubject(subject, len(doubtful) if is_shared_name else 0)
+    shared = [token for token in tokens if attribution.is_name(token)] if found.unique else []
+    suppressed = set(tokens) - set(shared)
+    unsuppressed = {key for key in found.records if not mentioned.get(key, set()) & suppressed}
+    rows = _row_digests(state, unsuppressed | named)
+    _require_rows(unsuppressed & named, rows)
+    companions = Counter(token for key in affected.records for token in mentioned.get(key, set()) - own)
+    subject = Subject(
+        values=kept,
+        tokens=tokens,
+        shared=shared,
+        records=list(affected.records.values()),
+        rows=sorted(set(rows.values())),
+        companions=len(companions),
+    )
+    return FoundSubject(subject, found.unattributed, dict(companions.most_common()))
 
 
 def _record_key(record_id: str) -> str:
@@ -81,73 +84,24 @@ def _record_key(record_id: str) -> str:
     return key
 
 
-def _mentions(state: Path, tokens: Collection[str]) -> dict[str, set[str]]:
-    """Return the tokens in each record that mentions one of the tokens, by key of the record."""
-    found: dict[str, set[str]] = {}
-    for token in tokens:
-        for member in queries.memberships_of_subjects(state, [token]):
-            found.setdefault(member.record, set()).add(token)
-    left = set(found)
-    for layout in _layouts(state):
-        outside = layout.root.name not in queries.indexed_runs(state)
-        if not (left or outside):
-            continue
-        for row in affected_runs.select_records(layout, [], tokens if outside else (), left).to_pylist():
-            found.setdefault(row["key"], set()).update(row["subjects"])
-            left.discard(row["key"])
-    for key, tokens_in_index in _mentions_in_index(state, left, tokens).items():
-        found[key] |= tokens_in_index
+def _row_digests(state: Path, keys: Collection[str]) -> dict[str, str]:
+    """Return the digests of records, by key of the record. Records whose files are gone have none."""
+    found: dict[str, str] = {}
+    for layout in mentions.layouts_with_records(state) if keys else ():
+        record_key = vault_keys.load_keys(layout.run_state).records
+        for row in affected_runs.select_records(layout, ["source_id", "messages"], (), keys).to_pylist():
+            found[row["key"]] = row_digest(row["source_id"], row["messages"], record_key)
     return found
 
 
-def _mentions_in_index(state: Path, keys: Collection[str], tokens: Collection[str]) -> dict[str, set[str]]:
-    """Return the tokens in records whose run has no files any more.
+def _require_rows(keys: Collection[str], rows: Mapping[str, str]) -> None:
+    """Verify that new runs can leave out the rows of records that were named by id and that no value recognises.
 
-    The index has a digest of each token. A token that the vault does not have counts as that of an unknown address.
+    Raises:
+        Refused: No run on this machine has the files of such a record any more.
     """
-    if not keys:
-        return {}
-    known = {tables.subject_key(token): token for world in worlds(state) for token in open_vault(world).tokens()}
-    known |= {tables.subject_key(token): token for token in tokens}
-    subjects = queries.subjects_of_records(state, keys)
-    return {key: {known.get(each, f"unknown:{each.hex()}") for each in own} for key, own in subjects.items()}
-
-
-def _layouts(state: Path) -> Iterable[Layout]:
-    layouts = [Layout(path.parents[2]) for path in (state / "runs").glob("*/artefacts/ingest/records.parquet")]
-    return sorted(layouts, key=lambda layout: (layout.resolved_at, layout.root.name), reverse=True)
-
-
-def _is_shared(token: str) -> bool:
-    return token.partition(":")[0] == SHARED_CATEGORY
-
-
-def _may_be_several(doubtful: dict[str, set[str]], companions: set[str], has_certain: bool) -> bool:
-    """Return whether records that share only a name with the person may be about somebody else.
-
-    If nothing but the name is known, two values of one category tell people apart. Otherwise any other value does.
-    """
-    others = {token for tokens in doubtful.values() for token in tokens if not _is_shared(token)} - companions
-    if has_certain:
-        return bool(others)
-    counts = Counter(token.partition(":")[0] for token in others)
-    return max(counts.values(), default=0) > 1
-
-
-def _describe_candidates(records: dict[str, set[str]]) -> str:
-    counts = Counter(token for tokens in records.values() for token in tokens if not _is_shared(token))
-    listed = [f"[{token}] in {count:,} of the records" for token, count in counts.most_common(MAX_CANDIDATES)]
-    return (
-        f"{len(records):,} records name somebody of this name, and they may be several people: "
-        f"{'; '.join(listed)}. Give an address or a number of the person as --subject, or their records by --record ID"
-    )
-
-
-def _row_digests(state: Path, keys: set[str]) -> list[str]:
-    """Return the digests of records that were named by id. Records whose files are gone have none."""
-    found = set[str]()
-    for layout in _layouts(state):
-        record_key = vault_keys.load_keys(layout.run_state).records
-        for row in affected_runs.select_records(layout, ["source_id", "messages"], (), keys).to_pylist():
-            found.add(row_digest(row["source_id"], row["messages"], record_key))
-    return sorted(found)
+    if gone := sorted(set(keys) - rows.keys()):
+        raise Refused(
+            f"record {gone[0]}: the files of its run are gone, so new runs could not leave its row out. Give something "
+            "that it mentions as --subject, or run the pipeline on its source again and name the record of that run"
+        )

@@ -1,29 +1,23 @@
 """Plan of an erasure: the places with something about the person, by kind. Making it changes nothing."""
 
-from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.layout import EXPERIMENTS_FOLDER
-from tasks.erase import affected_runs, checkpoints, remote_outputs
+from tasks.erase import affected_runs
 from tasks.erase.places import Places
-from tasks.erase.subject import Subject, SubjectRecord, worlds
-from tasks.inquiry import access_entries
-from tasks.ledger.ledger import Ledger
+from tasks.erase.present_places import PLACES
+from tasks.erase.subject import Subject
 from tasks.registry.promote import releases
 from tasks.runs.checkout import Checkout
-from tasks.sources.vault import open_vault
 from tasks.suppression.place_kinds import ALWAYS_DECIDED, KINDS, Kind
 
 
 class ErasurePlan(NamedTuple):
     subject: Subject
-    """Person, with all records, runs and datasets that are known now."""
+    """Person, with all records, runs, datasets and releases that are known now."""
     places: dict[Kind, Places]
     """Places by kind. Kinds without any are left out."""
-    releases: dict[str, str]
-    """Digest of the dataset by release that was trained or tested on it."""
     unreadable_releases: list[str]
-    """Releases whose training data cannot be read on this machine."""
+    """Releases whose training data cannot be read on this machine, and that are not known to be affected."""
 
     @property
     def to_decide(self) -> list[Kind]:
@@ -36,65 +30,29 @@ def make_plan(here: Checkout, known: Subject) -> ErasurePlan:
 
     Args:
         here: Checkout.
-        known: Person as in the vault. Runs and datasets that an interrupted execution found are kept.
+        known: Person as in the vault. Runs, datasets and releases that an interrupted execution found are kept.
     """
-    state = here.state
-    found = affected_runs.find_affected(state, known.tokens, known.record_keys)
+    found = affected_runs.find_affected(here.state, known.tokens, known.record_keys)
     records = {each.record: each for each in known.records} | found.records
+    datasets = sorted({*known.datasets, *found.datasets})
+    by_dataset = releases.releases_by_dataset(here.ledger, here.governance)
+    trained = {label: sha256 for sha256 in datasets for label in by_dataset.by_name.get(sha256, [])}
     subject = known.model_copy(
         update={
             "records": sorted(records.values(), key=lambda each: (each.source_id, each.row, each.record)),
             "runs": sorted({*known.runs, *found.runs}),
-            "datasets": sorted({*known.datasets, *found.datasets}),
+            "datasets": datasets,
+            "releases": dict(sorted((known.releases | trained).items())),
         }
     )
-    by_dataset = releases.releases_by_dataset(here.ledger, here.governance)
-    trained = {label: sha256 for sha256 in subject.datasets for label in by_dataset.by_name.get(sha256, [])}
-    places = {
-        "source": _source_places(subject.records),
-        "vault": _vault_places(state, subject.tokens),
-        "index": Places(found.index_rows, f"rows of {len(found.datasets):,} datasets"),
-        "source-cache": _folders(source_cache_folders(state, subject), state),
-        "runs": Places.of("run", subject.runs),
-        "remote": remote_outputs.find_places(here.root, subject.runs),
-        "cache": Places(len(subject.runs), f"what {len(subject.runs):,} runs alone put there"),
-        "checkpoints": _folders(checkpoints.find_folders(here.state, subject.runs), state),
-        "tracking": Places(len(subject.runs) * (state / "mlflow" / "mlflow.db").exists(), "records of these runs"),
-        "releases": Places.of("release", sorted(trained)),
-        "audits": _folders([path for label in trained if (path := state / "audits" / label).exists()], state),
-        "ledger": _ledger_places(here.ledger, subject.tokens),
-    }
-    kept: dict[Kind, Places] = {kind: each for kind, each in places.items() if each and each.number}  # type: ignore[misc]
-    return ErasurePlan(subject, kept, trained, by_dataset.unreadable)
+    places = {kind: find(here, subject) for kind, find in PLACES.items()}
+    affected = _affected_kinds(subject)
+    kept = {kind: each for kind, each in places.items() if each.number or kind in affected}
+    return ErasurePlan(subject, kept, [each for each in by_dataset.unreadable if each not in subject.releases])
 
 
-def source_cache_folders(state: Path, subject: Subject) -> list[Path]:
-    """Return the folders in which `ingest` keeps tables of the person's sources."""
-    sources = sorted({each.source_id for each in subject.records})
-    homes = (state / "ingested", state / EXPERIMENTS_FOLDER / "ingested")
-    return [path for home in homes for source in sources for path in sorted(home.glob(f"*/{source}")) if path.is_dir()]
-
-
-def _source_places(records: list[SubjectRecord]) -> Places:
-    rows = sorted({(each.source_id, each.row) for each in records})
-    return Places.of("row", [f"{source}:{row}" for source, row in rows])
-
-
-def _vault_places(state: Path, tokens: list[str]) -> Places:
-    count = sum(len(tokens) - len(open_vault(world).find_missing_tokens(tokens)) for world in worlds(state))
-    return Places(count, "encrypted values")
-
-
-def _ledger_places(ledger: Ledger, tokens: list[str]) -> Places:
-    own = set(tokens)
-    looks = [
-        entry.seq
-        for kind in (access_entries.PERSON_SOUGHT, access_entries.TOKENS_READ)
-        for entry in ledger.readable_entries(kind)
-        if own & set(entry.body.get("tokens") or ())
-    ]
-    return Places.of("look-up in entry", list(map(str, looks)))
-
-
-def _folders(paths: list[Path], state: Path) -> Places:
-    return Places.of("folder", [path.relative_to(state).as_posix() for path in paths])
+def _affected_kinds(subject: Subject) -> set[Kind]:
+    """Return the kinds that need a decision even if nothing of them is left, since a run or release is affected."""
+    of_runs: set[Kind] = {"runs", "cache"}
+    of_releases: set[Kind] = {"releases"}
+    return (of_runs if subject.runs else set()) | (of_releases if subject.releases else set())

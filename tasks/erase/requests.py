@@ -8,8 +8,10 @@ from typing import NamedTuple
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import EXPERIMENTS_FOLDER
-from tasks.erase import find_subject, subject
-from tasks.erase.subject import Subject
+from tasks.erase import find_subject, kept_texts, subject
+from tasks.erase.erasure_lock import hold_lock
+from tasks.erase.find_subject import FoundSubject
+from tasks.erase.subject import Subject, SubjectRecord
 from tasks.inquiry import access, access_entries
 from tasks.inquiry.access import Access, RecordedSource
 from tasks.inquiry.lineage import queries
@@ -31,7 +33,9 @@ class Requested(NamedTuple):
     """Whether the request is new; False if the same erasure was asked for before."""
     records: int
     unattributed: int
-    """Number of records that name somebody of the same name and are not part of the erasure."""
+    """Number of records with a name or number that may be another person's. They are not part of the erasure."""
+    companions: dict[str, int]
+    """Number of the person's records by other token in them."""
 
 
 def request_erasure(
@@ -53,25 +57,40 @@ def request_erasure(
         InputError: A value, text or day is not valid.
         Refused: The person may not see all sources, nothing is known about the person, or the values are ambiguous.
     """
+    with hold_lock(here.state):
+        return _request(here, values, records, person_id, identity_check, basis, deadline)
+
+
+def _request(
+    here: Checkout, values: Sequence[str], records: Sequence[str], person_id: str, identity_check: str, basis: str,
+    deadline: date,
+) -> Requested:  # fmt: skip
     _require_values(values, records)
     identity_check = validate_reason(identity_check, "how the identity was verified")
     basis = validate_reason(basis, "the legal basis")
-    _require_no_value(values, identity_check, basis)
     ledger, governance = here.ledger, here.governance
     if deadline < ledger.now().date():
         raise InputError(f"--deadline {deadline}: this day has passed; give the day by which the erasure must be done")
     person = governance.require_actor(person_id, ledger.now())
     _require_all_sources(here, access.access_of_signer(governance, person_id))
     vault_keys.create_key(here.state / EXPERIMENTS_FOLDER)  # so that a first experiment leaves the person out too
-    digests = [each for value in values for each in person_digests(find_subject.search_tokens(here.state, value))]
+    tokens = [token for value in values for token in find_subject.search_tokens(here.state, value)]
+    given = Subject(values=list(values), tokens=tokens, records=[])
+    kept_texts.require_unnamed(given, "--identity and --basis", [identity_check, basis])
     access_entries.record_access(
-        ledger, access_entries.PERSON_SOUGHT, "person", person.id, f"erasure: {identity_check}", {"tokens": digests}
+        ledger,
+        access_entries.PERSON_SOUGHT,
+        "person",
+        person.id,
+        f"erasure: {identity_check}",
+        {"tokens": person_digests(tokens)},
     )
     found = find_subject.find_subject(here.state, values, records)
+    kept_texts.require_unnamed(found.subject, "--identity and --basis", [identity_check, basis])
     if known := _find_case(here, found.subject):
-        if subject.find_sealed(here.state, known) is None:  # it was interrupted, or the vault was lost
-            subject.seal(here.state, known, found.subject)
-        return Requested(known, False, len(found.subject.records), found.unattributed)
+        before = subject.find_sealed(here.state, known)  # None if it was interrupted, or the vault was lost
+        subject.seal(here.state, known, _merge(before, found.subject) if before else found.subject)
+        return _requested(known, False, found)
     now = ledger.now()
     erasure = f"er-{now:%Y%m%d}-{secrets.token_hex(2)}"
 
@@ -84,6 +103,7 @@ def request_erasure(
             basis=basis,
             deadline=deadline,
             records=len(found.subject.records),
+            sources=sorted({each.source_id for each in found.subject.records}),
             suppressed=found.subject.digests,
             time=ledger.now(),
         )
@@ -91,15 +111,33 @@ def request_erasure(
 
     signed_entry.sign_and_record(ledger, governance, person, draft)
     subject.seal(here.state, erasure, found.subject)
-    return Requested(erasure, True, len(found.subject.records), found.unattributed)
+    return _requested(erasure, True, found)
+
+
+def _requested(erasure: str, is_new: bool, found: FoundSubject) -> Requested:
+    return Requested(erasure, is_new, len(found.subject.records), found.unattributed, found.companions)
 
 
 def _find_case(here: Checkout, found: Subject) -> str | None:
-    """Return the erasure in which this person was asked for before, unless it has ended."""
+    """Return the erasure in which exactly this was asked for before, unless it has ended."""
     for case in cases.read_cases(here.ledger, here.governance):
-        if set(found.digests) <= set(case.suppressed) and not case.certificate:
+        if found.digests == sorted(case.suppressed) and not case.certificate:
             return case.id
     return None
+
+
+def _merge(before: Subject, found: Subject) -> Subject:
+    """Add what a repeated request found to the person as the vault has them."""
+    records: dict[str, SubjectRecord] = {each.record: each for each in [*before.records, *found.records]}
+    return before.model_copy(
+        update={
+            "values": list(dict.fromkeys([*before.values, *found.values])),
+            "tokens": list(dict.fromkeys([*before.tokens, *found.tokens])),
+            "shared": list(dict.fromkeys([*before.shared, *found.shared])),
+            "records": list(records.values()),
+            "companions": found.companions,
+        }
+    )
 
 
 def _require_values(values: Sequence[str], records: Sequence[str]) -> None:
@@ -110,15 +148,6 @@ def _require_values(values: Sequence[str], records: Sequence[str]) -> None:
             raise InputError(
                 f"--subject: expected a name, an address or a number with at least {MIN_LETTERS} letters or digits"
             )
-
-
-def _require_no_value(values: Sequence[str], *texts: str) -> None:
-    """Verify that texts, which the ledger keeps for ever, name none of the values."""
-    if any(value.casefold() in text.casefold() for value in values for text in texts):
-        raise InputError(
-            "--identity and --basis are kept by the ledger for ever, and one of them names the person; say them "
-            "without, for example: passport shown at the counter"
-        )
 
 
 def _require_all_sources(here: Checkout, looker: Access) -> None:

@@ -12,10 +12,9 @@ from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.machine.locks import hold_exclusive_lock
 from tasks.erase import checkpoints, index_removal, remote_outputs
-from tasks.erase.plan import ErasurePlan, source_cache_folders
+from tasks.erase.plan import ErasurePlan
+from tasks.erase.present_places import LOCK_NAME, dossier_folders, payload_folder, source_cache_folders
 from tasks.erase.subject import worlds
-from tasks.registry.promote import releases
-from tasks.registry.release import bundle
 from tasks.runs import installation, journal, run_entries
 from tasks.runs.checkout import Checkout
 from tasks.runs.outputs import cache_lock
@@ -37,9 +36,9 @@ def remove_from_index(here: Checkout, plan: ErasurePlan) -> None:
 
 def remove_source_tables(here: Checkout, plan: ErasurePlan) -> None:
     for folder in source_cache_folders(here.state, plan.subject):
-        with hold_exclusive_lock(folder / ".lock", f"a run reads source {folder.name}"):
+        with hold_exclusive_lock(folder / LOCK_NAME, f"a run reads source {folder.name}"):
             for path in sorted(folder.iterdir()):
-                if path.name != ".lock":
+                if path.name != LOCK_NAME:
                     run_files.remove(path)
 
 
@@ -83,24 +82,16 @@ def remove_tracked_runs(here: Checkout, plan: ErasurePlan) -> None:
 def retire_releases(here: Checkout, plan: ErasurePlan) -> None:
     """Remove the payload of releases. Their attestations stay.
 
-    Raises:
-        Refused: One of them is in production.
+    The ledger has marked the releases before (`release_marks.py`), so that none of them is promoted meanwhile.
     """
-    known = {release.label: release for release in releases.list_releases(here.ledger, here.governance)}
-    for label in plan.releases:
-        if releases.CHAMPION in known[label].aliases:
-            raise Refused(
-                f"release {label} is in production; promote another one before it is retired, or decide --retrain-by"
-            )
-        path = bundle.release_folder(here.state, label) / bundle.PAYLOAD
-        if path.exists():
+    for label in plan.subject.releases:
+        if (path := payload_folder(here.state, label)).exists():
             run_files.remove(path)
 
 
 def remove_dossiers(here: Checkout, plan: ErasurePlan) -> None:
-    for label in plan.releases:
-        if (path := here.state / "audits" / label).exists():
-            run_files.remove(path)
+    for path in dossier_folders(here.state, plan.subject):
+        run_files.remove(path)
 
 
 def _remove_files_of_run(here: Checkout, layout: Layout) -> None:

@@ -27,19 +27,27 @@ class Subject(FrozenModel):
     """Values that are this person's alone, such as an e-mail address."""
     tokens: list[str]
     """Tokens of these values, in every vault of the checkout."""
+    shared: list[str] = []
+    """Tokens of names that new rows may mention, because another identifier of the person is known. Other people can
+    have the name."""
     records: list[SubjectRecord]
     rows: list[str] = []
-    """Digests of records that were named by id (`tasks.sources.suppression_digests.row_digest`)."""
+    """Digests of records that no suppressed token recognises (`tasks.sources.suppression_digests.row_digest`)."""
+    companions: int = 0
+    """Number of other tokens in these records, which nobody gave as the person's."""
     runs: list[str] = []
     """Ids of the runs that had a record of the person when the execution began."""
     datasets: list[str] = []
     """Digests of the datasets that had a record of the person when the execution began."""
+    releases: dict[str, str] = {}
+    """Digest of the dataset by release that was trained or tested on it. It outlasts the payload of the release."""
     planned: dict[str, int] = {}
     """Number of items by kind when the execution began."""
 
     @property
     def digests(self) -> list[str]:
-        return sorted({*person_digests(self.tokens), *self.rows})
+        suppressed = [token for token in self.tokens if token not in self.shared]
+        return sorted({*person_digests(suppressed), *self.rows})
 
     @property
     def record_keys(self) -> set[str]:

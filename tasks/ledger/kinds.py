@@ -87,8 +87,8 @@ KINDS = (
     EntryKind("erasure.decided", "erasure", "`envelope`: somebody decides about a kind of places"),
     EntryKind(
         "erasure.step", "erasure",
-        "`step`; `verb` that was decided; `count` of items that were found; of releases also `releases`: what becomes "
-        "of each",
+        "`step`; `verb` that was decided; `count` of items that are gone; the mark of releases has `releases`: what "
+        "becomes of each",
     ),
     EntryKind("erasure.certified", "erasure", "`envelope`: what was erased, and what is kept and why"),
     EntryKind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", DATA_ACCESS_GROUP),

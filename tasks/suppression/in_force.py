@@ -20,8 +20,9 @@ from tasks.suppression.signed_documents import (
     ReleaseOutcome,
 )
 
-SUPPRESSION_STEP, RELEASES_STEP = "suppression", "releases"
-"""Names of two steps of an execution, in the body of its ledger entry."""
+SUPPRESSION_STEP, MARKS_STEP = "suppression", "release-marks"
+"""Names of two steps of an execution, in the body of its ledger entry. The second comes before anything of a release is
+removed."""
 
 
 class ReleaseMark(FrozenModel):
@@ -54,7 +55,7 @@ def release_marks(ledger: Ledger) -> dict[str, list[ReleaseMark]]:
     """Return the marks of each release, by its name and version, oldest first."""
     found: dict[str, dict[str, ReleaseMark]] = {}
     for entry in ledger.entries(STEP):
-        if entry.body.get("step") != RELEASES_STEP:
+        if entry.body.get("step") != MARKS_STEP:
             continue
         for each in entry.body["releases"]:
             mark = ReleaseMark(erasure=entry.subject, verb=each["verb"], until=each["until"])

@@ -1,5 +1,6 @@
 """Kinds of places in which something about a person can be. A decision is about one kind."""
 
+from datetime import date
 from pathlib import PurePath
 from typing import Literal, NamedTuple, get_args
 
@@ -11,6 +12,8 @@ Kind = Literal[
 ]  # fmt: skip
 Verb = Literal["delete", "keep", "retrain"]
 DELETE, KEEP, RETRAIN = get_args(Verb)
+ENDLESS_KIND: Kind = "ledger"
+"""Kind that is kept without an end, because nothing can be removed from it."""
 
 
 class PlaceKind(NamedTuple):
@@ -20,6 +23,11 @@ class PlaceKind(NamedTuple):
     """Decisions that are possible about the kind."""
     folders: tuple[str, ...] = ()
     """First names of paths below `.hallmark` that are places of the kind."""
+
+    def allows(self, verb: Verb, until: date | None) -> bool:
+        """Return whether a decision with this verb and day is possible about the kind."""
+        has_day = until is None if verb == DELETE else until is not None or self.name == ENDLESS_KIND
+        return verb in self.verbs and has_day
 
 
 PLACE_KINDS: tuple[PlaceKind, ...] = (

@@ -33,6 +33,8 @@ class ErasureRequest(DatedDocument):
     """Day by which the erasure must be done."""
     records: int
     """Number of records about the person that were found, in all datasets."""
+    sources: list[Name]
+    """Ids of the sources of these records, sorted. Their owners may decide."""
     suppressed: list[Sha256]
     """Digests of the person's tokens and rows, by which `ingest` leaves their rows out; sorted."""
 
@@ -64,7 +66,8 @@ class KindOutcome(FrozenModel):
     until: date | None
     decided_by: Name
     removed: int
-    """Number of rows, files or other items that were removed."""
+    """Number of rows, files or other items that were there when the execution began and are gone. Of sources, which
+    their owners change, it is the number of rows if the search of the sources found nothing any more."""
     remaining: int
     """Number of places in which something of the person was found afterwards."""
 
@@ -93,9 +96,12 @@ class ErasureCertificate(DatedDocument):
     """SHA-256 of the request's envelope."""
     environment: Name
     person: Name
-    """Id of the person who signs."""
+    """Id of the person who signs. It is somebody who may decide, and not the person who requested the erasure."""
     basis: NonEmptyText
+    requested_by: Name
     requested_at: datetime
+    sources: list[Name]
+    """Ids of the sources with records of the person, sorted."""
     deadline: date
     outcomes: list[KindOutcome]
     releases: list[ReleaseOutcome]
@@ -104,10 +110,14 @@ class ErasureCertificate(DatedDocument):
     unless the outcome of `runs` says otherwise."""
     suppressed: list[Sha256]
     """Digests of the person's tokens and rows, which stay in force after a restored backup."""
+    companions: int
+    """Number of other names, addresses and numbers in the person's records that nobody gave as theirs, and that are
+    still stored."""
     searched_files: int
     searched_bytes: int
     not_searched: list[str]
-    """Descriptions of places that the verification could not search."""
+    """Descriptions of places that the verification could not search, and of records that are only marked as
+    deleted."""
 
 
 REQUEST_KIND = SignedKind(

@@ -91,7 +91,7 @@ def test_a_person_is_erased_from_request_to_certificate(project: Path, tmp_path:
     decide_all(project, erasure)
     first = hallmark_json(project, "erase", "execute", erasure, code=1)
     assert {place["kind"] for place in first["remaining"]} == {"source"}, first["remaining"]
-    certify = ("erase", "certify", erasure, "--to", str(tmp_path / "c.json"), *HANDLER)
+    certify = ("erase", "certify", erasure, "--to", str(tmp_path / "c.json"), *DECIDER)
     assert "1 places still have something of the person" in hallmark(project, *certify, code=1)
     take_out_of_source(project)
     assert hallmark_json(project, "erase", "execute", erasure)["remaining"] == []
@@ -103,6 +103,8 @@ def test_a_person_is_erased_from_request_to_certificate(project: Path, tmp_path:
     said = hallmark_json(project, "erase", "check", str(tmp_path / "c.json"))
     outcomes = {each["kind"]: (each["verb"], each["removed"]) for each in said["outcomes"]}
     assert outcomes["runs"] == ("delete", 1) and outcomes["source"] == ("delete", 20)
+    assert outcomes["vault"] == ("delete", planned["places"]["vault"]["count"]) and outcomes["ledger"] == ("keep", 0)
+    assert said["requested_by"] == "data-owner" and said["companions"] == 0
     assert [(each["release"], each["verb"], each["until"]) for each in said["releases"]] == [
         ("tiny-1", "retrain", UNTIL)
     ]
@@ -238,7 +240,7 @@ def test_a_backup_restored_after_it_brings_nobody_back(project: Path, tmp_path: 
     take_out_of_source(project)
     decide_all(project, erasure)
     hallmark(project, "erase", "execute", erasure)
-    hallmark(project, "erase", "certify", erasure, "--to", str(tmp_path / "c.json"), *HANDLER)
+    hallmark(project, "erase", "certify", erasure, "--to", str(tmp_path / "c.json"), *DECIDER)
     assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [False]
     state.rename(tmp_path / "lost")
     assert "hallmark erase recall CERTIFICATE" in hallmark(project, "restore", str(kept))
@@ -246,6 +248,11 @@ def test_a_backup_restored_after_it_brings_nobody_back(project: Path, tmp_path: 
     recalled = hallmark_json(project, "erase", "recall", str(tmp_path / "c.json"))
     assert recalled["erasure"] == erasure and recalled["tokens"] >= 1
     assert in_force.suppressed_digests(Checkout(project).ledger), "new runs leave the person out at once"
+    again = ("erase", "decide", erasure, "vault", "--delete", "--reason", "Art. 17", *DECIDER)
+    assert "was certified with vault" in hallmark(project, *again, code=1)
+    decide(project, erasure, "other")  # the certificate has no outcome for it
+    show = hallmark_json(project, "erase", "show", erasure)
+    assert [each["kind"] for each in show["decisions"]] == ["other"]
     assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [True]
     assert hallmark_json(project, "erase", "execute", erasure)["remaining"] == []
     assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [False]
@@ -291,7 +298,7 @@ def asked(checkouts: Checkouts, tmp_path_factory: pytest.TempPathFactory) -> tup
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"--identity": "passport of ada lovelace"}, "one of them names the person"),
+        ({"--identity": "passport of ada lovelace"}, "it names the person"),
         ({"--deadline": "2020-01-01"}, "this day has passed"),
         ({"--deadline": "soon"}, "expected a day such as"),
         ({"--subject": "Al"}, "at least 4 letters or digits"),
@@ -328,10 +335,10 @@ def test_a_retired_release_is_never_promoted_again(project: Path) -> None:
     (signed,) = promotions.read_promotions(here.ledger, here.governance, "tiny").valid_statements
     last_conditions.require_conditions(signed, here.ledger, here.governance)
     mark = {"release": "tiny-1", "dataset": "0" * 64, "verb": "retrain", "until": UNTIL}
-    here.ledger.append("erasure.step", "er-1", {"step": "releases", "verb": "retrain", "count": 1, "releases": [mark]})
+    here.ledger.append("erasure.step", "er-1", {"step": "release-marks", "releases": [mark]})
     last_conditions.require_conditions(signed, here.ledger, here.governance)
     retired = [mark | {"verb": "delete", "until": None}]
-    here.ledger.append("erasure.step", "er-2", {"step": "releases", "verb": "delete", "count": 1, "releases": retired})
+    here.ledger.append("erasure.step", "er-2", {"step": "release-marks", "releases": retired})
     with pytest.raises(Refused, match=r"release tiny-1 may not be used any more: .*er-2.*: it is retired"):
         last_conditions.require_conditions(signed, here.ledger, here.governance)
 

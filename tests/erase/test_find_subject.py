@@ -67,6 +67,40 @@ def test_a_name_with_one_address_is_one_person(run: Run) -> None:
     assert rows(one.subject) == [13, 14] and one.unattributed == 0 and one.subject.values == [JOHN]
 
 
+def test_other_values_in_the_records_are_counted(run: Run) -> None:
+    made(run, TWO)
+    one = found(run, MAIL)
+    (name,) = one.companions
+    assert name.startswith("name:") and one.companions[name] == 1 and one.subject.companions == 1
+    named = found(run, records=(ids_of(run)[13],))
+    assert {token.partition(":")[0] for token in named.companions} == {"name", "email"}
+
+
+def test_a_name_is_not_suppressed_if_an_address_is_known(run: Run) -> None:
+    """Others of this name come later. The row that only has the name is recognised by its text."""
+    made(run, [TWO[0], TWO[2]])
+    one = found(run, JOHN, MAIL)
+    assert rows(one.subject) == [13, 14] and one.unattributed == 0 and one.subject.values == [JOHN, MAIL]
+    assert any(token.startswith("name:") for token in one.subject.tokens), "it is removed from vault and index"
+    refreshed = [*worded("tickets", 12), *({"text": text, "label": "label0"} for text in [*TWO, f"I am {JOHN} too"])]
+    run.resolve(*several(run.root, {"tickets": refreshed}), suppressed=one.subject.digests)
+    stages()["ingest"].run(params(), run.layout)
+    assert run.rules_of("ingest") == {13: "erased", 15: "erased"}
+
+
+def test_a_record_that_new_runs_could_not_leave_out_is_refused(run: Run) -> None:
+    made(run, TWO)
+    ids = ids_of(run)
+    shutil.rmtree(run.root / "artefacts")
+    with pytest.raises(Refused, match=f"record {ids[3][:16]}: the files of its run are gone"):
+        found(run, records=(ids[3],))
+    assert rows(found(run, MAIL, records=(ids[13],)).subject) == [13], "its address recognises it"
+
+
+def ids_of(run: Run) -> dict[int, str]:
+    return {row["row"]: row["record_id"] for row in run.records_of("ingest", "rows")}
+
+
 def test_nobody_is_found(run: Run) -> None:
     made(run, TWO)
     with pytest.raises(Refused, match="nothing here is about this person"):

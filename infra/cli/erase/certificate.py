@@ -24,10 +24,12 @@ def certify(
 ) -> None:
     """Search all files once more, and sign what was erased, what is kept and why, and what becomes of releases.
 
+    Those certify who may decide, and not who requested the erasure.
+
     The ledger keeps the certificate, and the vault then forgets whom the erasure is about. Keep the file apart from
     backups: after an older backup is restored it puts the erasure in force again.
 
-    Example: hallmark erase certify er-20300101-0a1b --to er-20300101-0a1b.json --as data-owner
+    Example: hallmark erase certify er-20300101-0a1b --to er-20300101-0a1b.json --as risk-officer
     """
     here = shared.open_checkout()
     with shared.writable_path(to, b"{") as target:
@@ -80,4 +82,9 @@ def _print(said: ErasureCertificate) -> None:
     for each in said.releases:
         until = f" until {each.until}" if each.until else ""
         console.print(f"  release {each.release}: {each.verb}{until}; it cannot be reproduced any more")
+    if said.companions:
+        console.print(
+            f"  {said.companions:,} other names, addresses and numbers in the person's records were not given as "
+            "theirs, and are still stored"
+        )
     console.print(f"searched: {said.searched_files:,} files; not searched: {'; '.join(said.not_searched)}")

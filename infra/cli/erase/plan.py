@@ -58,7 +58,7 @@ def _document(case: ErasureCase, planned: ErasurePlan) -> dict[str, object]:
         "places": {kind: {"count": places.number, "where": places.text} for kind, places in planned.places.items()},
         "runs": planned.subject.runs,
         "datasets": planned.subject.datasets,
-        "releases": sorted(planned.releases),
+        "releases": sorted(planned.subject.releases),
         "unreadable_releases": planned.unreadable_releases,
         "undecided": [kind for kind in planned.to_decide if kind not in case.decisions],
     }
