@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.cleanup import tracked_runs
 from tasks.core.layout import EXPERIMENTS_FOLDER
 from tasks.erase import affected_runs, checkpoints, remote_outputs
 from tasks.erase.places import Places
@@ -56,10 +57,10 @@ def make_plan(here: Checkout, known: Subject) -> ErasurePlan:
         "index": Places(found.index_rows, f"rows of {len(found.datasets):,} datasets"),
         "source-cache": _folders(source_cache_folders(state, subject), state),
         "runs": Places.of("run", subject.runs),
-        "remote": remote_outputs.find_places(here.root, subject.runs),
+        "remote": remote_outputs.find_places(here.root, subject),
         "cache": Places(len(subject.runs), f"what {len(subject.runs):,} runs alone put there"),
         "checkpoints": _folders(checkpoints.find_folders(here.state, subject.runs), state),
-        "tracking": Places(len(subject.runs) * (state / "mlflow" / "mlflow.db").exists(), "records of these runs"),
+        "tracking": Places(len(subject.runs) * tracked_runs.may_have_records(here.root), "records of these runs"),
         "releases": Places.of("release", sorted(trained)),
         "audits": _folders([path for label in trained if (path := state / "audits" / label).exists()], state),
         "ledger": _ledger_places(here.ledger, subject.tokens),
