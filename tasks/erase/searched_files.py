@@ -20,7 +20,7 @@ LINK = "links to other places, which were not followed"
 
 
 class Gaps:
-    """What a search did not read, by reason."""
+    """Places that a search did not read, by reason."""
 
     def __init__(self, name_place: Callable[[str], str]) -> None:
         """Initialise without any gap.
