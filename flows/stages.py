@@ -102,7 +102,12 @@ def run_stage(run: Run, name: str, max_seconds: float | None = None) -> StageOut
 
     The outputs of an earlier execution are used instead if a signed record shows that it had the same materials.
     `max_seconds` is the maximum number of seconds; None for no limit.
+
+    Raises:
+        Refused: Stage `ingest` would read rows about somebody who is to be forgotten since the run was resolved.
     """
+    if name == INGEST_STAGE:
+        run.require_suppression()
     listener, ledger, governed = _OutputListener(run, name), run.ledger(), run.governance()
     by = made.load_worker_keys(governed, ledger)
     _update_stage_state(run, name, StageState(state="running"))

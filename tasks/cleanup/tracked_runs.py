@@ -16,7 +16,7 @@ IDS_PER_COMMAND = 500
 
 
 def delete_tracked_runs(root: Path, cleaned: Collection[str]) -> int:
-    """Delete the records of runs in MLflow, and return their number.
+    """Delete the records of runs in MLflow, and return their number. An interrupted call can be repeated.
 
     On a tracking server that somebody else runs, they are only marked as deleted. Its owner removes them with `mlflow
     gc`.
@@ -29,30 +29,41 @@ def delete_tracked_runs(root: Path, cleaned: Collection[str]) -> int:
         Unavailable: MLflow cannot be reached.
     """
     layout = Layout(root)
-    uri, database = mlflow_runs.tracking_uri(layout), layout.state / "mlflow" / "mlflow.db"
-    is_own = str(database) in uri
-    if not cleaned or (is_own and not database.exists()):
+    if not cleaned or not may_have_records(root):
         return 0
+    uri, is_own = mlflow_runs.tracking_uri(layout), mlflow_runs.is_own_database(layout)
     mlflow_runs.set_short_timeouts()
+    from mlflow.entities import LifecycleStage
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     try:
         client = MlflowClient(uri)
-        found = [run for run in _shown_runs(client) if run.data.tags.get(mlflow_runs.RUN_TAG) in cleaned]
-        for run in found:
+        found = [run for run in _all_runs(client) if run.data.tags.get(mlflow_runs.RUN_TAG) in cleaned]
+        shown = [run for run in found if run.info.lifecycle_stage == LifecycleStage.ACTIVE]
+        for run in shown:
             client.delete_run(run.info.run_id)
     except MlflowException as error:
         raise Unavailable(f"MLflow, which shows these runs, cannot be used ({error}); try again") from error
-    if is_own:
-        _collect(uri, [run.info.run_id for run in found])
+    if not is_own:
+        return len(shown)
+    _collect(uri, [run.info.run_id for run in found])
     return len(found)
 
 
-def _shown_runs(client: Any) -> Iterator[Any]:
-    keys, token = [each.experiment_id for each in client.search_experiments()], ""
+def may_have_records(root: Path) -> bool:
+    """Return whether MLflow may have records of runs: always if they are at a server."""
+    layout = Layout(root)
+    return not mlflow_runs.is_own_database(layout) or (layout.state / "mlflow" / "mlflow.db").exists()
+
+
+def _all_runs(client: Any) -> Iterator[Any]:
+    """Yield all runs, also those that an interrupted call has only marked as deleted."""
+    from mlflow.entities import ViewType
+
+    keys, token = [each.experiment_id for each in client.search_experiments(ViewType.ALL)], ""
     while keys:
-        page = client.search_runs(keys, max_results=PAGE_SIZE, page_token=token or None)
+        page = client.search_runs(keys, "", ViewType.ALL, max_results=PAGE_SIZE, page_token=token or None)
         yield from page
         if not (token := page.token):
             return

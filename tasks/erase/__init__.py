@@ -21,13 +21,16 @@ affected_runs.py        runs and datasets that have a record of the person
 checkpoints.py          checkpoints that may come from a record of the person
 decisions.py            decisions by kind
 execution.py            the steps of an execution
+executing_runs.py       runs that execute meanwhile, here and on other machines
 steps.py                one function for each step
 release_marks.py        marks of releases in the ledger
 remote_outputs.py       outputs of runs in DVC's remote
 index_removal.py        removal of records from the index of lineage
 search_terms.py         search of bytes for values, tokens and record ids
 file_contents.py        bytes of a file, and of what it packs
+searched_files.py       files that a search reads, and the list of what it could not read
 verification.py         search of all files of the checkout, and of the sources
+leftovers.py            removal of files that no run names any more
 conditions.py           conditions of a certificate
 certificate_content.py  content of a certificate
 certificates.py         certificate, and its adoption where an older backup was restored

@@ -8,29 +8,23 @@ step, without anything about the person but counts.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tasks.core.errors import InputError, Refused
-from tasks.core.layout import Layout
+from tasks.core.errors import InputError
+from tasks.erase import executing_runs, leftovers, release_marks, steps, subject, verification
 from tasks.erase import plan as plans
-from tasks.erase import release_marks, steps, subject, verification
 from tasks.erase.erasure_lock import hold_lock
 from tasks.erase.plan import ErasurePlan
 from tasks.erase.present_places import PLACES
 from tasks.erase.release_marks import record_step
-from tasks.erase.subject import Subject
 from tasks.erase.verification import FoundPlace
 from tasks.runs.checkout import Checkout
-from tasks.runs.run_lock import is_run_executing
-from tasks.sources.sources import load_resolved
 from tasks.suppression import cases
 from tasks.suppression.cases import ErasureCase
 from tasks.suppression.in_force import SUPPRESSION_STEP
-from tasks.suppression.place_kinds import DELETE, KEEP, KINDS, Kind, Verb
+from tasks.suppression.place_kinds import DELETE, KINDS, Kind, Verb
 from tasks.suppression.signed_documents import STEP
 
 OnLine = Callable[[str], None]
 LEFTOVERS_STEP = "leftovers"
-LEFTOVER_KINDS: tuple[Kind, ...] = ("source-cache", "runs", "cache", "remote", "checkpoints", "audits", "other")
-"""Kinds whose files are removed if something of the person is found in them, although no run names them any more."""
 
 
 class Ruling(NamedTuple):
@@ -71,8 +65,9 @@ def _execute(here: Checkout, erasure: str, on_line: OnLine) -> Executed:
     known = subject.unseal(here.state, erasure)
     plan = plans.make_plan(here, known)
     rulings = require_rulings(case, plan)
-    _require_no_executing_run(here, plan)
+    executing_runs.require_none(here, plan, erasure)
     record_step(here, erasure, SUPPRESSION_STEP, {})
+    executing_runs.require_none(here, plan, erasure)  # one may have begun before the suppression was in force
     plan = plans.make_plan(here, plan.subject)  # a run may have ended meanwhile
     planned = {kind: max(places.number, known.planned.get(kind, 0)) for kind, places in plan.places.items()}
     plan = plan._replace(subject=plan.subject.model_copy(update={"planned": known.planned | planned}))
@@ -89,7 +84,8 @@ def _execute(here: Checkout, erasure: str, on_line: OnLine) -> Executed:
             done.append(kind)
     on_line("searching all files")
     kept = [kind for kind, ruling in rulings.items() if ruling.verb != DELETE]
-    remaining = _remove_leftovers(here, plan.subject, rulings)
+    verbs = {kind: ruling.verb for kind, ruling in rulings.items()}
+    remaining = leftovers.remove_leftovers(here, plan.subject, verbs)
     here.ledger.append(STEP, erasure, {"step": LEFTOVERS_STEP})
     return Executed([*done, LEFTOVERS_STEP], verification.undecided(remaining, kept))
 
@@ -122,34 +118,3 @@ def _step_body(here: Checkout, kind: Kind, ruling: Ruling, plan: ErasurePlan) ->
         return {"verb": ruling.verb, "count": 0}
     left = PLACES[kind](here, plan.subject).number
     return {"verb": ruling.verb, "count": max(plan.subject.planned.get(kind, 0) - left, 0)}
-
-
-def _remove_leftovers(here: Checkout, known: Subject, rulings: dict[Kind, Ruling]) -> list[FoundPlace]:
-    """Search all files, remove those in which something is left that no run names, and return the other places."""
-    found, left = verification.search_all(here, known), []
-    for place in found.places:
-        ruling = rulings.get(place.kind, Ruling(DELETE, "", None, ""))
-        if ruling.verb == KEEP or place.kind not in LEFTOVER_KINDS or not verification.remove_place(here, place):
-            left.append(place)
-    return left
-
-
-def _require_no_executing_run(here: Checkout, plan: ErasurePlan) -> None:
-    """Verify that no run executes that has a record of the person or may still read one.
-
-    Raises:
-        Refused: There is such a run.
-    """
-    sources = {each.source_id for each in plan.subject.records}
-    digests = set(plan.subject.digests)
-    for path in sorted((here.state / "runs").glob("*/inputs/sources.json")):
-        run = path.parents[1].name
-        if not is_run_executing(here.state, run):
-            continue
-        resolved = load_resolved(Layout(path.parents[1]).sources_path)
-        reads = sources & {item.source.id for item in resolved.sources} and not digests <= set(resolved.suppressed)
-        if reads or run in plan.subject.runs:
-            raise Refused(
-                f"run {run} is executing and reads a source of the person; wait for its end, or stop it: hallmark runs "
-                f"stop {run}. Then repeat the command"
-            )

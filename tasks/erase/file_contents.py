@@ -1,12 +1,19 @@
-"""Bytes of a file, and of what it packs: Parquet columns, gzip, Zstandard and ZIP, SQLite rows, Base64."""
+"""Bytes of a file, and of what it packs: Parquet columns, gzip, Zstandard and ZIP, SQLite rows, Base64, UTF-16.
+
+What cannot be unpacked is reported, since nothing was searched there.
+"""
 
 import base64
 import binascii
+import codecs
 import io
+import lzma
 import re
 import sqlite3
+import struct
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -24,9 +31,23 @@ BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
 """Pattern of Base64, as the payload of a signed envelope has it."""
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 """Compression by the first bytes of a file, as Arrow names it."""
+BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+PACKED = (b"PAR1", b"PK\3\4", *COMPRESSIONS)
+"""First bytes of files that pack others."""
+UNPACKING_ERRORS = (
+    pa.ArrowException, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    OSError, EOFError, ValueError, RuntimeError,  # the last for an encrypted ZIP, or one of an unknown method
+)  # fmt: skip
+NOT_UNPACKED = "what it packs could not be unpacked, so only its bytes were searched"
+TOO_DEEP = f"files that are packed more than {MAX_DEPTH} deep in one another"
+TOO_LARGE = "the parts of a packed file that unpack to more than a gibibyte"
+ROWS_NOT_READ = "rows of a database that could not be read, so only the bytes of its file were searched"
+
+OnGap = Callable[[str], None]
+"""Function that is called with a description of what was not unpacked."""
 
 
-def read_contents(path: Path) -> Iterator[bytes]:
+def read_contents(path: Path, on_gap: OnGap) -> Iterator[bytes]:
     """Yield everything that a file contains, in blocks.
 
     Raises:
@@ -35,12 +56,12 @@ def read_contents(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         begin = file.read(16)
         file.seek(0)
-        yield from contents_of(file)
+        yield from contents_of(file, on_gap)
     if begin.startswith(b"SQLite format 3\0"):
-        yield from _sqlite_rows(path)
+        yield from _sqlite_rows(path, on_gap)
 
 
-def contents_of(file: IO[bytes], depth: int = 0) -> Iterator[bytes]:
+def contents_of(file: IO[bytes], on_gap: OnGap, depth: int = 0) -> Iterator[bytes]:
     """Yield the bytes of an open file in overlapping blocks, and then what they pack."""
     begin, tail = b"", b""
     while block := file.read(BLOCK_BYTES):
@@ -48,21 +69,29 @@ def contents_of(file: IO[bytes], depth: int = 0) -> Iterator[bytes]:
         data = tail + block
         yield data
         yield from _decoded(data)
+        if encoding := BYTE_ORDER_MARKS.get(begin[:2]):
+            yield data.decode(encoding, "replace").encode()
         tail = block[-LONGEST_TERM:]
+    if not begin.startswith(PACKED):
+        return
     if depth >= MAX_DEPTH:
+        on_gap(TOO_DEEP)
         return
     file.seek(0)
     try:
-        if begin == b"PAR1":
-            yield from _parquet(file)
-        elif begin == b"PK\3\4":
-            yield from _zip(file, depth)
-        else:
-            for mark, kind in COMPRESSIONS.items():
-                if begin.startswith(mark):
-                    yield from _decompressed(file, kind, depth)
-    except (pa.ArrowException, zipfile.BadZipFile, OSError, EOFError):
-        return  # it only begins like such a file; its bytes were searched
+        yield from _unpacked(file, begin, on_gap, depth)
+    except UNPACKING_ERRORS:  # it may only begin like such a file
+        on_gap(NOT_UNPACKED)
+
+
+def _unpacked(file: IO[bytes], begin: bytes, on_gap: OnGap, depth: int) -> Iterator[bytes]:
+    if begin == b"PAR1":
+        yield from _parquet(file)
+    elif begin == b"PK\3\4":
+        yield from _zip(file, on_gap, depth)
+    else:
+        kind = next(kind for mark, kind in COMPRESSIONS.items() if begin.startswith(mark))
+        yield from _decompressed(file, kind, on_gap, depth)
 
 
 def _decoded(data: bytes) -> Iterator[bytes]:
@@ -84,15 +113,22 @@ def _parquet(file: IO[bytes]) -> Iterator[bytes]:
             yield sink.getvalue().to_pybytes()
 
 
-def _zip(file: IO[bytes], depth: int) -> Iterator[bytes]:
+def _zip(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
     with zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
-            with archive.open(name) as member:
-                yield name.encode()
-                yield from contents_of(io.BytesIO(member.read(MAX_MEMBER_BYTES)), depth + 1)
+        for member in archive.infolist():
+            yield member.filename.encode(errors="surrogateescape")
+            try:
+                with archive.open(member) as packed:
+                    data = packed.read(MAX_MEMBER_BYTES)
+            except UNPACKING_ERRORS:  # for example one that is encrypted; the others may not be
+                on_gap(NOT_UNPACKED)
+                continue
+            if member.file_size > MAX_MEMBER_BYTES:
+                on_gap(TOO_LARGE)
+            yield from contents_of(io.BytesIO(data), on_gap, depth + 1)
 
 
-def _decompressed(file: IO[bytes], kind: str, depth: int) -> Iterator[bytes]:
+def _decompressed(file: IO[bytes], kind: str, on_gap: OnGap, depth: int) -> Iterator[bytes]:
     with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), kind) as stream:
         tail = b""
         first = stream.read(BLOCK_BYTES)
@@ -102,12 +138,18 @@ def _decompressed(file: IO[bytes], kind: str, depth: int) -> Iterator[bytes]:
             tail = block[-LONGEST_TERM:]
             block = stream.read(BLOCK_BYTES)
     if len(first) < BLOCK_BYTES:
-        yield from contents_of(io.BytesIO(first), depth + 1)
+        yield from contents_of(io.BytesIO(first), on_gap, depth + 1)
+    elif first.startswith(PACKED):
+        on_gap(TOO_LARGE)
 
 
-def _sqlite_rows(path: Path) -> Iterator[bytes]:
+def _sqlite_rows(path: Path, on_gap: OnGap) -> Iterator[bytes]:
     """Yield the cells of all rows. Long cells lie in several pages, so the bytes of the file are not enough."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        on_gap(ROWS_NOT_READ)
+        return
     try:
         connection.text_factory = bytes
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -119,6 +161,6 @@ def _sqlite_rows(path: Path) -> Iterator[bytes]:
                 yield data
                 yield from _decoded(data)
     except sqlite3.Error:
-        return
+        on_gap(ROWS_NOT_READ)
     finally:
         connection.close()

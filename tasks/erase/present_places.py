@@ -76,7 +76,7 @@ def _run_files(here: Checkout, subject: Subject) -> Places:
 
 
 def _remote_outputs(here: Checkout, subject: Subject) -> Places:
-    return remote_outputs.find_places(here.root, subject.runs)
+    return remote_outputs.find_places(here.root, subject)
 
 
 def _cached_outputs(here: Checkout, subject: Subject) -> Places:

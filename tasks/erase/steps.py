@@ -56,7 +56,7 @@ def remove_run_files(here: Checkout, plan: ErasurePlan) -> None:
 
 
 def remove_remote_outputs(here: Checkout, plan: ErasurePlan) -> None:
-    remote_outputs.remove_objects(here.root, plan.subject.runs)
+    remote_outputs.remove_objects(here.root, plan.subject)
 
 
 def remove_cached_outputs(here: Checkout, plan: ErasurePlan) -> None:

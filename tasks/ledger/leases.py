@@ -100,6 +100,16 @@ class Leases:
             has_tables = migrations.read_schema_version(connection, SCHEMA) is not None
             return _read_lease(connection, name) if has_tables else None, self._now(connection)
 
+    def live_leases(self, prefix: str) -> list[Lease]:
+        """Return the leases whose name begins with `prefix` and that somebody holds now, by name."""
+        named = select(LEASES.c.name).where(LEASES.c.name.startswith(prefix, autoescape=True)).order_by(LEASES.c.name)
+        with self._reading() as connection:
+            if migrations.read_schema_version(connection, SCHEMA) is None:
+                return []
+            now = self._now(connection)
+            found = [_read_lease(connection, name) for name in connection.scalars(named).all()]
+        return [lease for lease in found if lease and not lease.is_over(now)]
+
     def read_position(self, name: str) -> int | None:
         """Return the number of the last ledger entry that holders of the lease have processed, or None if unknown."""
         with self._reading() as connection:

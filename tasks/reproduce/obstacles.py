@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks.consent import release_sources, withdrawals
 from tasks.core import code_digest
+from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.payload import manifest
@@ -14,6 +15,8 @@ from tasks.core.payload.manifest import Manifest
 from tasks.core.version import OLDEST_RESUMABLE_VERSION
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
+from tasks.sources import sources
+from tasks.suppression import in_force
 
 PINNED_REQUIREMENT_PATTERN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 MAX_LISTED_LIBRARIES = 5
@@ -31,6 +34,19 @@ def find_obstacles(layout: Layout, release_manifest: Manifest | None, params: Pa
 def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
     """Return why the sources cannot be read again if an owner has withdrawn one of them, otherwise None."""
     return withdrawals.block_reason(ledger, governance, release_sources.sources_of_run(layout))
+
+
+def suppression_reason(layout: Layout, run: str, ledger: Ledger) -> str | None:
+    """Return why the sources cannot be read again if the run's inputs do not leave out somebody who is to be forgotten.
+
+    None if they leave everybody out.
+    """
+    try:
+        if in_force.suppressed_digests(ledger):
+            in_force.require_left_out(sources.load_resolved(layout.sources_path).suppressed, ledger, run)
+    except Refused as refused:
+        return str(refused)
+    return None
 
 
 def _input_differences(layout: Layout, release_manifest: Manifest) -> Iterator[str]:

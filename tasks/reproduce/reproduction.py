@@ -83,7 +83,8 @@ class _ReproductionJob:
     original: Original
     original_layout: Layout
     """Worktree of the original run, which may no longer exist."""
-    withdrawal_reason: str | None
+    block_reason: str | None
+    """Reason why the sources may not be read again; None if they may."""
     progress: "ProgressReceiver"
     worker: WorkerKeys | None
     """Key that signs stage records; None if this machine has no accepted key."""
@@ -109,15 +110,20 @@ def reproduce(checkout: Repository, original: Original, ledger: Ledger, governan
 
     Raises:
         Unavailable: The run's commit is not in this clone.
+        Refused: The run would read rows about somebody who is to be forgotten. Of a release, all stages but `ingest`
+            are built.
     """
     with reproduction_worktree(
         checkout, original.label, _commit_of_original(checkout, original), keep_worktree
     ) as layout:
+        suppressed = obstacles.suppression_reason(layout, original.run, ledger)
+        if suppressed and not original.release:
+            raise Refused(suppressed)
         work = _ReproductionJob(
             layout=layout,
             original=original,
             original_layout=Layout(governance.state / "runs" / original.run),
-            withdrawal_reason=obstacles.withdrawal_reason(layout, ledger, governance),
+            block_reason=obstacles.withdrawal_reason(layout, ledger, governance) or suppressed,
             progress=progress_receiver,
             worker=_load_worker_keys(governance, ledger),
             needs_sandbox=sandbox.uses_sandbox(governance.policy.environment),
@@ -190,8 +196,8 @@ def _reproduce_stages(work: _ReproductionJob) -> Iterator[ReproducedStage]:
 
 
 def _build_stage(work: _ReproductionJob, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
-    if name == dvc.INGEST_STAGE and work.withdrawal_reason:
-        return None, f"its sources may not be read again: {work.withdrawal_reason}"
+    if name == dvc.INGEST_STAGE and work.block_reason:
+        return None, f"its sources may not be read again: {work.block_reason}"
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
     try:

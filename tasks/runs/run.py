@@ -30,6 +30,7 @@ from tasks.runs.requests import request_checks, signed_requests
 from tasks.runs.requests.resolution import read_params, resolve_run
 from tasks.sources import sources
 from tasks.sources.sources import load_resolved
+from tasks.suppression import in_force as suppressions
 from tasks.trust import dsse
 
 GENERATED_PATHS = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.FIXED_FILES)
@@ -124,6 +125,15 @@ class Run:
     def withdrawal_reason(self) -> str | None:
         """Return why the run must stop if a source that it uses was withdrawn by its owner; None if none was."""
         return withdrawals.block_reason(self.ledger(), self.governance(), release_sources.sources_of_run(self.layout))
+
+    def require_suppression(self) -> None:
+        """Verify that the inputs are as they were recorded, and leave out everybody who is to be forgotten by now.
+
+        Raises:
+            Refused: They have changed, or somebody is to be forgotten since the run was resolved.
+        """
+        run_entries.record_resolution(self.ledger(), self.layout, self.id)
+        suppressions.require_left_out(load_resolved(self.layout.sources_path).suppressed, self.ledger(), self.id)
 
     def commit_files(self, message: str) -> str:
         commit = self.checkout.commit_paths(self.layout.root, COMMITTED_PATHS, message, self.request.requested_by)

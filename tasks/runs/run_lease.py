@@ -20,6 +20,8 @@ from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 from tasks.runs.request import require_run_id
 
+LEASE_PREFIX = "run/"
+"""First part of a lease's name, before the id of the run."""
 POLL_SECONDS = 1.0
 RENEW_SECONDS = LEASE_DURATION.total_seconds() / 3
 
@@ -39,7 +41,7 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
     if not os.environ.get(LEDGER_URL_VARIABLE):
         yield
         return
-    name = f"run/{require_run_id(run_id)}"
+    name = f"{LEASE_PREFIX}{require_run_id(run_id)}"
     turn = LeaseKeeper(open_leases(root / ".hallmark"), name, installation.installation_id(root), one_owner=True)
     with suppress(Unavailable):
         _acquire_lease(turn, run_id)
@@ -53,6 +55,19 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
         renewing.join()
         with suppress(Unavailable):
             turn.release()
+
+
+def runs_on_other_machines(root: Path) -> dict[str, str]:
+    """Return the machine of each run that another machine executes or fetches now, by run id.
+
+    Raises:
+        Unavailable: The ledger cannot be reached.
+    """
+    if not os.environ.get(LEDGER_URL_VARIABLE):
+        return {}
+    own = installation.installation_id(root)
+    leases = open_leases(root / ".hallmark").live_leases(LEASE_PREFIX)
+    return {lease.name.removeprefix(LEASE_PREFIX): lease.place for lease in leases if lease.owner != own}
 
 
 def _acquire_lease(turn: LeaseKeeper, run_id: str) -> None:

@@ -24,6 +24,7 @@ from tasks.core.files import read_json, sha256_bytes, write_bytes
 from tasks.core.graph import DVC_STAGES
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
+from tasks.sources.sources import load_resolved
 from tasks.stages import python_version
 from tasks.stages.runner import STARTER_PID_VARIABLE, error_file
 from tasks.supervise import (
@@ -226,11 +227,9 @@ def _make_sandbox(stage: str, layout: Layout, sandbox_folder: Path, opened_files
 
 
 def _serve_vault(stage: str, layout: Layout) -> AbstractContextManager[InheritedResources]:
-    return (
-        vault_service.serve_vault(layout.run_state)
-        if grants.grant_of_stage(stage).can_use_vault
-        else nullcontext(InheritedResources())
-    )
+    if not grants.grant_of_stage(stage).can_use_vault:
+        return nullcontext(InheritedResources())
+    return vault_service.serve_vault(layout.run_state, load_resolved(layout.sources_path).suppressed)
 
 
 def _take_outputs(stage: str, layout: Layout, stage_sandbox: Sandbox) -> None:

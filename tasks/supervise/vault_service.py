@@ -3,12 +3,13 @@
 `tasks.sources.vault_writer` is the client.
 
 A request adds values under their own tokens, or asks which of the given tokens the vault lacks. No request changes a
-value that is in the vault. Any other message from the stage ends the service.
+value that is in the vault, and none adds a value of somebody who is to be forgotten, whatever the run's own code does.
+Any other message from the stage ends the service.
 """
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, Refused
 from tasks.sources.protection import CATEGORIES
+from tasks.sources.suppression_digests import person_digests
 from tasks.sources.vault_writer import (
     ERRORS_BY_NAME,
     MAX_MESSAGE_BYTES,
@@ -33,15 +35,19 @@ MAX_VALUE_LENGTH = 2**16
 
 
 @contextmanager
-def serve_vault(state: Path) -> Iterator[InheritedResources]:
-    """Serve one stage's requests to the vault of the state folder `state` until the block ends.
+def serve_vault(state: Path, suppressed: Collection[str] = ()) -> Iterator[InheritedResources]:
+    """Serve one stage's requests to the vault of a state folder until the block ends.
+
+    Args:
+        state: State folder.
+        suppressed: Digests of the people whose values are refused (`tasks.sources.suppression_digests`).
 
     Yields:
         File descriptor and environment variable with which the stage accesses the service.
     """
     own, theirs = socket.socketpair()
     with own, theirs:
-        thread = threading.Thread(target=_answer_requests, args=(state, own), daemon=True)
+        thread = threading.Thread(target=_answer_requests, args=(state, own, frozenset(suppressed)), daemon=True)
         thread.start()
         try:
             yield InheritedResources((theirs.fileno(),), {SOCKET_VARIABLE: str(theirs.fileno())})
@@ -56,7 +62,7 @@ def _shut_down_connection(supervisor_socket: socket.socket) -> None:
         supervisor_socket.shutdown(socket.SHUT_RDWR)
 
 
-def _answer_requests(state: Path, supervisor_socket: socket.socket) -> None:
+def _answer_requests(state: Path, supervisor_socket: socket.socket, suppressed: frozenset[str]) -> None:
     from tasks.sources.vault import open_vault  # takes a fifth of a second, while the stage starts
 
     vault: VaultWriter | None = None
@@ -66,6 +72,7 @@ def _answer_requests(state: Path, supervisor_socket: socket.socket) -> None:
             while True:
                 request = decode_message(stage.recv_bytes(MAX_MESSAGE_BYTES))
                 try:
+                    _require_not_suppressed(request, suppressed)
                     vault = vault or open_vault(state)
                     answer = {"given": REQUEST_HANDLERS[request["do"]](vault, request)}
                 except HallmarkError as error:
@@ -74,6 +81,23 @@ def _answer_requests(state: Path, supervisor_socket: socket.socket) -> None:
                 stage.send_bytes(encode_message(answer))
     finally:
         _shut_down_connection(supervisor_socket)
+
+
+def _require_not_suppressed(request: Mapping[str, Any], suppressed: frozenset[str]) -> None:
+    """Verify that a request adds no value of somebody who is to be forgotten.
+
+    Raises:
+        Refused: It does.
+    """
+    if (
+        suppressed
+        and request["do"] == "keep"
+        and not suppressed.isdisjoint(person_digests(token for token, _ in request["values"]))
+    ):
+        raise Refused(
+            "ingest would keep a value of somebody who is to be forgotten; its code has to leave out the rows that "
+            "`suppressed` in inputs/sources.json says"
+        )
 
 
 def _handle_begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ A suppression takes effect when its execution begins, and even if its request ca
 out, and it must outlast the keys and roles of the person who signed it.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import date
 
@@ -49,6 +50,24 @@ def suppressed_digests(ledger: Ledger) -> list[str]:
     for entry in ledger.entries(CERTIFIED):
         found.update(_digests(entry))
     return sorted(found)
+
+
+def require_left_out(suppressed: Collection[str], ledger: Ledger, run: str) -> None:
+    """Verify that a run leaves out everybody who is to be forgotten by now.
+
+    Args:
+        suppressed: Digests that the run's inputs have (`tasks.sources.sources.ResolvedSources.suppressed`).
+        ledger: Ledger with the suppressions.
+        run: Id of the run.
+
+    Raises:
+        Refused: Somebody is to be forgotten since the run was resolved, so that it would read their rows.
+    """
+    if missing := set(suppressed_digests(ledger)) - set(suppressed):
+        raise Refused(
+            f"run {run} was resolved before somebody was to be forgotten, so its inputs do not leave their rows out "
+            f"({len(missing):,} digests are missing); ask for the run anew: hallmark run"
+        )
 
 
 def release_marks(ledger: Ledger) -> dict[str, list[ReleaseMark]]:

@@ -14,6 +14,7 @@ Verb = Literal["delete", "keep", "retrain"]
 DELETE, KEEP, RETRAIN = get_args(Verb)
 ENDLESS_KIND: Kind = "ledger"
 """Kind that is kept without an end, because nothing can be removed from it."""
+OTHER: Kind = "other"
 
 
 class PlaceKind(NamedTuple):
@@ -44,7 +45,7 @@ PLACE_KINDS: tuple[PlaceKind, ...] = (
     PlaceKind("audits", "dossiers", folders=("audits",)),
     PlaceKind("ledger", "entries of the ledger, which is append-only", (KEEP,), ("ledger.db", "heads")),
     PlaceKind("backups", "backups, which Hallmark cannot reach", (KEEP,)),
-    PlaceKind("other", "other files below .hallmark"),
+    PlaceKind(OTHER, "other files below .hallmark, and outputs of stages that somebody ran by hand"),
 )
 """Kinds of places in the order in which an execution treats them."""
 KINDS: dict[str, PlaceKind] = {kind.name: kind for kind in PLACE_KINDS}
@@ -62,4 +63,4 @@ def kind_of_path(path: PurePath) -> Kind:
     if first == EXPERIMENTS_FOLDER and rest:
         return kind_of_path(PurePath(*rest))
     bare = first.removesuffix("-wal").removesuffix("-shm")
-    return next((kind.name for kind in PLACE_KINDS if bare in kind.folders), "other")
+    return next((kind.name for kind in PLACE_KINDS if bare in kind.folders), OTHER)

@@ -1,6 +1,7 @@
 """The verification finds a person in every usual spelling, and in whatever packs it."""
 
 import base64
+import codecs
 import gzip
 import io
 import json
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.erase import file_contents
-from tasks.erase.search_terms import RECORD, TOKEN, VALUE, SearchTerms
+from tasks.erase.search_terms import RECORD, SHORT_VALUE, TOKEN, VALUE, SearchTerms
 from tasks.erase.subject import Subject, SubjectRecord
 
 MAIL, NAME, PHONE = "ada.lovelace@example.org", "Zoë Müller", "+44 20 7946 0958"
@@ -26,10 +27,10 @@ SUBJECT = Subject(
 )
 
 
-def found(path: Path, data: bytes) -> set[str]:
+def found(path: Path, data: bytes, gaps: list[str] | None = None) -> set[str]:
     path.write_bytes(data)
-    terms = SearchTerms(SUBJECT)
-    return {each for block in file_contents.read_contents(path) for each in terms.find(block)}
+    terms, told = SearchTerms(SUBJECT), [] if gaps is None else gaps
+    return {each for block in file_contents.read_contents(path, told.append) for each in terms.find(block)}
 
 
 @pytest.mark.parametrize(
@@ -90,8 +91,21 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         gzip.compress(zipped(SENTENCE.encode())),
         base64.b64encode(SENTENCE.encode()),
         b"x" * (file_contents.BLOCK_BYTES - 12) + SENTENCE.encode(),
+        codecs.BOM_UTF16_LE + SENTENCE.encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + SENTENCE.encode("utf-16-be"),
     ],
-    ids=["parquet", "gzip", "zstd", "zip", "parquet in zip", "zip in gzip", "base64", "across blocks"],
+    ids=[
+        "parquet",
+        "gzip",
+        "zstd",
+        "zip",
+        "parquet in zip",
+        "zip in gzip",
+        "base64",
+        "across blocks",
+        "utf-16-le",
+        "utf-16-be",
+    ],
 )
 def test_what_packs_it_is_unpacked(tmp_path: Path, data: bytes) -> None:
     assert found(tmp_path / "file", data) == {VALUE, TOKEN}
@@ -111,11 +125,77 @@ def test_long_cells_of_a_database_are_read(tmp_path: Path) -> None:
             break
 
 
-def test_a_short_value_is_found_as_a_word_alone(tmp_path: Path) -> None:
-    terms = SearchTerms(Subject(values=["Li Yu"], tokens=[], records=[]))
-    assert terms.find(b"for Li Yu.") == {VALUE} and terms.find(b"Kali yuca") == set()
+def of_value(value: str, text: str) -> set[str]:
+    return SearchTerms(Subject(values=[value], tokens=[], records=[])).find(text.encode())
+
+
+@pytest.mark.parametrize("text", ["for Li Yu.", r'{"text": "\nLi Yu"}', "%20Li%20Yu", r"\u00a0li yu"])
+def test_a_short_value_is_found_as_a_word(text: str) -> None:
+    assert of_value("Li Yu", text) == {SHORT_VALUE}
+
+
+def test_a_short_value_is_not_found_in_other_words_or_where_no_rows_are() -> None:
+    assert of_value("Li Yu", "Kali yuca") == set() and of_value("12345", "123456") == set()
+    terms = SearchTerms(Subject(values=["Anna"], tokens=[], records=[]))
+    assert terms.find(b'"anna": 4711', with_short_values=False) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["call 123456.", r"call\n123456 or", "12 34 56", "00123456", "%20123456", "Nr123456", r"\u00a0123456", "123456"],
+)
+def test_a_number_is_found(text: str) -> None:
+    assert of_value("123456", text) == {VALUE}
+
+
+@pytest.mark.parametrize("text", ["9123456", "1234567", "sha256:ab123456cd", "f123456", "123456E", "900123456"])
+def test_a_number_inside_of_another_or_of_a_digest_is_not_found(text: str) -> None:
+    assert of_value("123456", text) == set()
 
 
 def test_a_damaged_archive_is_searched_as_it_is(tmp_path: Path) -> None:
-    for begin in (b"PAR1", b"PK\3\4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"):
-        assert found(tmp_path / "file", begin + SENTENCE.encode()) == {VALUE, TOKEN}
+    for begin in (b"PAR1", b"PK\3\4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh"):
+        gaps = list[str]()
+        assert found(tmp_path / "file", begin + SENTENCE.encode(), gaps) == {VALUE, TOKEN}
+        assert gaps == [file_contents.NOT_UNPACKED], "and the list of what was not searched says so"
+
+
+def odd_zip(change: str) -> bytes:
+    """Return a ZIP that is encrypted, of an unknown method, or damaged, before one member that is not."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("odd", b"0123456789" * 40)
+        archive.writestr("sound", SENTENCE)
+    data = bytearray(out.getvalue())
+    local, central = 0, data.index(b"PK\1\2")
+    if change == "encrypted":
+        data[local + 6] |= 1
+        data[central + 8] |= 1
+    elif change == "unknown method":
+        data[local + 8] = data[central + 10] = 99
+    else:
+        data[30 + len("odd") : 30 + len("odd") + 4] = b"\xff\xff\xff\xff"
+    return bytes(data)
+
+
+@pytest.mark.parametrize("change", ["encrypted", "unknown method", "damaged"])
+def test_a_part_that_cannot_be_unpacked_is_told_and_the_others_are_searched(tmp_path: Path, change: str) -> None:
+    gaps = list[str]()
+    assert found(tmp_path / "file", odd_zip(change), gaps) == {VALUE, TOKEN}
+    assert gaps == [file_contents.NOT_UNPACKED]
+
+
+def test_what_is_packed_too_deep_or_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gaps, data = list[str](), SENTENCE.encode()
+    for _ in range(file_contents.MAX_DEPTH + 1):
+        data = zipped(data)
+    assert found(tmp_path / "file", data, gaps) == set() and gaps == [file_contents.TOO_DEEP]
+    monkeypatch.setattr(file_contents, "MAX_MEMBER_BYTES", 8)
+    gaps.clear()
+    assert found(tmp_path / "file", zipped(SENTENCE.encode()), gaps) == set() and gaps == [file_contents.TOO_LARGE]
+
+
+def test_a_database_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    gaps = list[str]()
+    assert found(tmp_path / "file", b"SQLite format 3\0" + SENTENCE.encode(), gaps) == {VALUE, TOKEN}
+    assert gaps == [file_contents.ROWS_NOT_READ]

@@ -39,6 +39,17 @@ def test_the_second_is_told_who_has_it_and_has_it_once_that_is_done(machines: tu
         pass
 
 
+def test_each_is_told_what_runs_on_the_others(machines: tuple[Path, Path]) -> None:
+    one, two = machines
+    assert run_lease.runs_on_other_machines(two) == {}
+    open_leases(one / ".hallmark").acquire("checks", "somebody", "of another kind")
+    with hold_run_lease(one, RUN):
+        assert run_lease.runs_on_other_machines(one) == {}
+        (place,) = run_lease.runs_on_other_machines(two).items()
+        assert place[0] == RUN and installation.installation_id(one) in place[1]
+    assert run_lease.runs_on_other_machines(two) == {}
+
+
 def test_one_that_died_is_waited_for_until_its_term_is_over(
     machines: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,4 +85,4 @@ def end(leases: Leases) -> None:
 def test_a_ledger_that_nobody_shares_has_no_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
     with hold_run_lease(tmp_path, RUN):
-        assert not list(tmp_path.iterdir())
+        assert run_lease.runs_on_other_machines(tmp_path) == {} and not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ from infra.cli.erase.plan import Id
 from infra.cli.erase.verify import print_places
 from infra.cli.shared import console
 from tasks.erase import execution
+from tasks.suppression.place_kinds import OTHER
 
 
 def execute(erasure: Id, as_json: shared.Json = False) -> None:
@@ -24,6 +25,8 @@ def execute(erasure: Id, as_json: shared.Json = False) -> None:
     elif done.remaining:
         console.print("still there, though nobody decided to keep it:")
         print_places(done.remaining)
+        if any(place.kind == OTHER for place in done.remaining):
+            console.print(f"decide about other files: hallmark erase decide {erasure} {OTHER} --delete or --keep")
     else:
         console.print(f"nothing is left but what is kept; next: hallmark erase certify {erasure} --to FILE")
     raise typer.Exit(1 if done.remaining else 0)

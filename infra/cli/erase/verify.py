@@ -17,8 +17,8 @@ from tasks.suppression.place_kinds import DELETE
 def verify(erasure: Id, as_json: shared.Json = False) -> None:
     """Search all files below .hallmark, DVC's remote and the sources for a person's values, tokens and record ids.
 
-    Parquet, gzip, Zstandard, ZIP, SQLite and Base64 are unpacked. The exit code is 1 if something is found that nobody
-    decided to keep.
+    Parquet, gzip, Zstandard, ZIP, SQLite and Base64 are unpacked. What was not searched is listed. The exit code is 1
+    if something is found that nobody decided to keep.
 
     Example: hallmark erase verify er-20300101-0a1b
     """

@@ -40,6 +40,12 @@ def tracking_uri(layout: Layout) -> str:
     return given or mlflow_database.sqlite_uri(folder / "mlflow.db")
 
 
+def is_own_database(layout: Layout) -> bool:
+    """Return whether MLflow's records are in the checkout's own database, and not at a server."""
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    return not given or str(layout.state / "mlflow" / "mlflow.db") in given
+
+
 def mlflow_metrics(points: Iterable[CurvePoint]) -> list[Any]:
     from mlflow.entities import Metric
 

@@ -17,7 +17,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
-from tasks.sources.suppression_digests import is_suppressed
+from tasks.sources.suppression_digests import is_suppressed, person_digest
 from tasks.sources.vault_writer import TokenValue
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.protect import records as protecting
@@ -139,7 +139,8 @@ class BatchProcessor:
             return
         tray.records.append(record)
         tray.numbers.append(number)
-        tray.secrets += outcome.secrets
+        # Who labelled a record is none of its subjects. The vault takes no value of somebody who is to be forgotten.
+        tray.secrets += [each for each in outcome.secrets if person_digest(each.token) not in self.suppressed]
 
     def _reject(self, number: int, reject: RejectedRow, tray: _BatchBuilder) -> None:
         tray.quarantine.append(quarantine_entry(self.resolved.source.id, number, reject.rule, reject.reason))
