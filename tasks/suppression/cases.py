@@ -166,9 +166,13 @@ def _valid_decisions(
 def _verified(
     entries: list[Entry], kind: SignedKind[ErasureModel], governance: Governance, erasure: str
 ) -> Iterator[tuple[Entry, SignedDocument[ErasureModel]]]:
+    """Yield the entries that can be verified. A document that is appended again counts once, in its first place."""
+    seen = set[str]()
     for entry in entries:
         with suppress(HallmarkError):
             signed = verify_entry(entry, kind, governance)
             said = signed.document
-            if (said.erasure, said.environment) == (erasure, governance.policy.environment):
+            is_ours = (said.erasure, said.environment) == (erasure, governance.policy.environment)
+            if is_ours and signed.sha256 not in seen:
+                seen.add(signed.sha256)
                 yield entry, signed

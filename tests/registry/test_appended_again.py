@@ -16,7 +16,9 @@ from tasks.declarations import signed_declaration, signing, status
 from tasks.gates import cases, decisions, gates, record_chain, signed_request
 from tasks.incidents import incidents
 from tasks.ledger import kinds
-from tasks.policy import adoption, adoption_entries, governance, in_force
+from tasks.policy import adoption, adoption_entries, governance, in_force, signed_entry
+from tasks.policy.signed_document import SignedKind
+from tasks.policy.signed_entry import Draft
 from tasks.registry.promote import promotion, rollback_orders
 from tasks.registry.release import promotions
 from tasks.runs.request import RunRequest
@@ -25,6 +27,9 @@ from tasks.scheduling.deployments_file import EventReported
 from tasks.scheduling.occasion_entries import OccasionRequest
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.sources.sources import Source, Suites
+from tasks.suppression import cases as erasures
+from tasks.suppression import in_force as suppression
+from tasks.suppression import signed_documents as documents
 from tests.governed.house import request
 from tests.registry.house import COMMIT, NAME, PARAMS, SOURCE, House, open_house
 from tests.registry.test_consent import declare as write_sources
@@ -129,9 +134,36 @@ def roll_back(house: House) -> None:
     promotion.rollback(house.ledger, house.governance, "triage-2", "one", "better after all")
 
 
+def erase_somebody(house: House) -> None:
+    """One decision is changed twice, so that the last is also the first."""
+    ledger, governed, erasure = house.ledger, house.governance, "er-1"
+
+    def record(who: str, entry_kind: str, document: SignedKind[Any], **fields: Any) -> None:
+        said = {"erasure": erasure, "environment": governed.policy.environment, "person": who, "time": ledger.now()}
+        statement = document.statement(document.model.model_validate(said | fields))
+        person = governed.require_actor(who, ledger.now())
+        signed_entry.sign_and_record(ledger, governed, person, lambda: [Draft(entry_kind, erasure, statement)])
+
+    of_person = {"basis": "they asked", "deadline": "2040-01-01", "sources": ["tickets"], "suppressed": ["0" * 64]}
+    record("engineer", documents.REQUESTED, documents.REQUEST_KIND, identity_check="passport", records=1, **of_person)
+    asked = erasures.get_case(ledger, governed, erasure).request
+    assert asked
+    for verb, until in (("delete", None), ("keep", "2039-01-01"), ("delete", None)):
+        record(
+            "risk-officer", documents.DECIDED, documents.DECISION_KIND, request=asked.sha256, kind="vault", verb=verb,
+            until=until, reason="they asked",
+        )  # fmt: skip
+    record(
+        "risk-officer", documents.CERTIFIED, documents.CERTIFICATE_KIND, request=asked.sha256, requested_by="engineer",
+        requested_at=ledger.now(), outcomes=[], datasets=[], companions=0, searched_files=1, searched_bytes=1,
+        releases=[{"release": "triage-1", "verb": "retrain", "until": "2039-01-01", "dataset": "1" * 64}],
+        not_searched=[], **of_person,
+    )  # fmt: skip
+
+
 STORY: tuple[Callable[[House], Any], ...] = (
     sign_versions, sign_declarations, switch_schedules, report_events, decide, handle_incidents, roll_back,
-    withdraw_sources,
+    withdraw_sources, erase_somebody,
 )  # fmt: skip
 
 
@@ -149,6 +181,7 @@ def in_force_now(house: House) -> dict[str, object]:
     back_to = rollback_orders.target_statement(ledger, governed, line, "triage-2")
     requests = [signed_request.request_for_run(ledger, governed, run) for run in (RUN, "run-3")]
     records = record_chain.records_of_run(ledger, governed, RUN)
+    erased = erasures.read_cases(ledger, governed)
     last_case = cases.read_cases(ledger)[-1]
     return {
         "adoptions": [adoption.adoption_digest(each) for each in chain.adoptions],
@@ -165,6 +198,9 @@ def in_force_now(house: House) -> dict[str, object]:
         "decisions": gates.judge_case(last_case, ledger, governed, ledger.now()).state,
         "incidents": [(each.id, each.state, each.severity) for each in incidents.read_all(ledger, governed)],
         "promotion": (line.newest_statement.sha256, len(line.valid_statements)),
+        "erasures": [(it.id, it.state, {kind: said.verb for kind, said in it.decisions.items()}) for it in erased],
+        "suppressed": suppression.suppressed_digests(ledger),
+        "marks": {label: list(map(str, marks)) for label, marks in suppression.release_marks(ledger).items()},
         "orders": [
             each.sha256
             for each in rollback_orders.pending_orders(ledger, governed, back_to, line.newest_statement)
