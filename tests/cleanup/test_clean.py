@@ -296,11 +296,11 @@ def test_their_records_in_mlflow_are_removed(project: Path, later: None) -> None
     assert [run.info.run_id for run in everything] == [shown["new"]], "it is gone from the database too"
 
 
-def test_a_removal_that_ended_between_mark_and_removal_goes_on(project: Path) -> None:
-    client = MlflowClient(mlflow_runs.tracking_uri(Layout(project)))
-    key = mlflow_runs.find_or_create_experiment(client, "tiny", Layout(project))
+def test_a_removal_that_ended_between_mark_and_removal_goes_on(tmp_path: Path) -> None:
+    client = MlflowClient(mlflow_runs.tracking_uri(Layout(tmp_path)))
+    key = mlflow_runs.find_or_create_experiment(client, "tiny", Layout(tmp_path))
     client.delete_run(client.create_run(key, tags={mlflow_runs.RUN_TAG: "old"}).info.run_id)
-    assert tracked_runs.delete_tracked_runs(project, {"old"}) == 1
+    assert tracked_runs.delete_tracked_runs(tmp_path, {"old"}) == 1
     assert client.search_runs([key], run_view_type=3) == []
 
 
