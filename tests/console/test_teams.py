@@ -92,13 +92,6 @@ def test_lists_show_nothing_of_another_team(teams: FastAPI) -> None:
     assert {row["run"] for row in own.get("/api/inbox").json()["others"]} == {WAITING, FAILING}
 
 
-def test_a_record_is_found_in_the_runs_of_ones_own_teams(teams: FastAPI) -> None:
-    own, stranger = (reader_of(teams, person) for person in ("ml-engineer", "colleague"))
-    record = own.get(f"/api/runs/{RUN}/rows").json()["rows"][0]["record"]
-    assert RUN in str(own.get(f"/api/where?record={record}").json()["rows"])
-    assert stranger.get(f"/api/where?record={record}").json()["rows"] == []
-
-
 def test_a_run_of_another_machine_is_seen_by_its_team(teams: FastAPI) -> None:
     root, run = teams.state.root, "20260106-000000-beef"
     account = {"team": "sorting", "use_case": "tiny", "price_per_hour": 1.0}
