@@ -1,4 +1,4 @@
-"""What a person of one team sees of another team's runs, gates and releases: nothing, unless it is theirs to decide."""
+"""A person of one team sees nothing of another team's runs, gates and releases, unless it is theirs to decide."""
 
 from pathlib import Path
 

@@ -150,7 +150,7 @@ def test_an_erasure_asked_twice_is_one(project: Path) -> None:
 
 
 def test_a_request_that_lost_its_document_gets_it_back(project: Path) -> None:
-    """As after a kill between the signature and the vault."""
+    """The command was killed between the signature and the vault."""
     erasure = request(project)["erasure"]
     subject.forget(project / ".hallmark", erasure)
     assert "ask for it again with the same value" in hallmark(project, "erase", "plan", erasure, code=2)

@@ -132,7 +132,7 @@ def test_a_row_that_was_named_by_its_id_does_not_come_back(run: Run) -> None:
 
 
 def test_a_run_that_is_in_no_index_is_read(run: Run) -> None:
-    """As one that failed before its data gate, or that waits there."""
+    """Such a run failed before its data gate, or waits there."""
     made(run, TWO, indexed=False)
     one = found(run, MAIL)
     assert rows(one.subject) == [13] and affected_runs.find_affected(run.layout.state, one.subject.tokens).runs == [

@@ -108,7 +108,7 @@ def test_a_search_follows_the_last_decision(project: Path) -> None:
 
 
 def test_a_retired_release_is_marked_before_its_payload_is_gone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after another release was promoted, and a kill between the removal and the step's entry."""
+    """Another release was promoted, and the execution was killed between the removal and the step's entry."""
     take_out_of_source(project)
     erasure = request(project)["erasure"]
     decide_all(project, erasure)

@@ -103,7 +103,7 @@ def test_a_run_beyond_the_quota_or_of_another_team_is_refused(project: Path) -> 
 
 
 def test_the_run_itself_is_refused_if_another_began_first(project: Path) -> None:
-    """As with two commands at the same moment, which both found room."""
+    """Two commands at the same moment both found room."""
     create(project, "one")
     with pytest.raises(InputError, match="team sorting may have 1 run at once"):
         create(project, "two")
@@ -140,7 +140,7 @@ def test_a_run_that_a_schedule_asked_for_counts_before_it_begins(project: Path) 
 def test_a_run_that_fails_before_its_request_is_recorded_does_not_stay_open(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the last place had been taken by another run since."""
+    """Another run has taken the last place since."""
     wait_until_due(project, declare_soon(project))
     look(OccasionHandler(project).handle_schedules)
     (taken,) = OccasionLog().update(ledger_of(project)).pending_occasions(installation.installation_id(project))

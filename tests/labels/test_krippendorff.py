@@ -85,7 +85,7 @@ def test_equal_labels_alone_have_no_alpha() -> None:
 
 
 def test_the_interval_covers_the_alpha_of_more_rows_about_as_often_as_it_says() -> None:
-    """Of 40 rounds with 100 items each, from the same annotators as one with 20,000 items."""
+    """The intervals are those of 40 rounds with 100 items each; the figure itself is of a round with 20,000 items."""
     population = krippendorff_alpha(count_labels(votes(drawn(99, items=20_000)), (), "nominal"))
     covered = 0
     for seed in range(40):
