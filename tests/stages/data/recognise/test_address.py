@@ -35,6 +35,8 @@ from tests.stages.data.recognise.seen import kinds, seen
         ("wohne in der gartenstr. 5 in 79098 freiburg", "in der gartenstr. 5 in 79098 freiburg"),
         ("i live at 12 oak lane, springfield il 62704", "12 oak lane, springfield il 62704"),
         ("ich komme aus 86150 augsburg und", "86150 augsburg"),
+        ("der Brief ging nach 00-238 Warszawa zurück", "00-238 Warszawa"),
+        ("shipped to New Zealand 7220\n", "7220"),
     ],
 )
 def test_an_address_is_found_whole(text: str, value: str) -> None:
@@ -53,6 +55,8 @@ def test_an_address_is_found_whole(text: str, value: str) -> None:
         "paid via Zoom 3 times, via Email 2 times",
         "bestellung 12345 fehlt, ich habe 10000 euro bezahlt",
         "In 2024 Lindenhof expanded",
+        "We keep it in Google Drive somewhere",
+        "Via PayPal 20 Euro zahlen",
     ],
 )
 def test_numbers_beside_capitals_are_no_address(text: str) -> None:

@@ -69,6 +69,7 @@ def test_a_private_key_is_found_to_its_end_or_as_far_as_it_goes() -> None:
         "The secret to good coffee is: patience",
         "Token for X: see-the-wiki-page",
         "monkey: banana2000",
+        "appKey: settings and userToken: expired",
         "see details.AbcdefghijKlmnopqrstuvwx",
     ],
 )

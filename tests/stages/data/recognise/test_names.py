@@ -28,6 +28,7 @@ from tests.stages.data.recognise.seen import kinds, seen
         ("sabine grabowski braucht hilfe", "sabine grabowski"),
         ("Für Janna Stumpf wurden zwei Zimmer gebucht", "Janna Stumpf"),
         ("the patient McDonald is in ward 3", "McDonald"),
+        ("Für Walhelm Strobinski wurden zwei Zimmer gebucht", "Walhelm Strobinski"),
     ],
 )
 def test_a_name_is_found(text: str, name: str) -> None:
@@ -58,6 +59,9 @@ def test_a_name_is_found(text: str, name: str) -> None:
         "the Customer Content in an Enterprise Server, by contacting GitHub",
         "AI-supported and Pre-release features use OAuth",
         "offices in San Francisco and South America",
+        "we met at Santa Barbara and near Fort William",
+        "the Zorbal-supported features",
+        "check your leave in HR Links and ask the contact TTSC on behalf of FAS",
     ],
 )
 def test_other_capitals_are_no_names(text: str) -> None:

@@ -85,6 +85,8 @@ FALSE = [
     ("The id is 4b1e0f91-1445-494b-bab0-d7e960e836a3.", set()),
     ("order 44051401358 and parcel 12345678A", set()),
     ("no account here: 123 456 782", {"AU_TFN", "CA_SIN", "NL_BSN"}),
+    ("parcel 123 456 782 came before my tax file number was asked for", {"AU_TFN"}),
+    ("call 12345678-0123-4567-8901-234567890123 again", {"PHONE_NUMBER"}),
 ]
 
 

@@ -8,6 +8,7 @@ from tasks.stages.data.protect.recognisers.names.lists import (
     never_name_words,
 )
 from tasks.stages.data.protect.recognisers.names.name_rules import (
+    PLACE_WORDS,
     is_family_name,
     is_given_name,
     is_name_pair,
@@ -77,6 +78,8 @@ def _find_names_in_part(part: list[CapitalisedWord], text: str, german: bool) ->
 
 
 def _find_name_at(part: list[CapitalisedWord], i: int, text: str, german: bool) -> tuple[int, float]:
+    if part[i].lower_case in PLACE_WORDS and i + 1 < len(part):
+        return i + 1, 0
     if is_given_name(part, i, text, german):
         last = _name_end_index(part, i, german)
         known = any(is_family_name(piece) for piece in part[i + 1 : last + 1])

@@ -60,8 +60,6 @@ def is_given_name(part: list[CapitalisedWord], i: int, text: str, german: bool) 
     sentence and not follow a word such as "the" or "in".
     """
     piece = part[i]
-    if i and part[i - 1].lower_case in PLACE_WORDS:
-        return False
     if piece.lower_case not in given_names():
         return "-" in piece.lower_case and all(name in given_names() for name in piece.lower_case.split("-"))
     following = part[i + 1] if i + 1 < len(part) else None
