@@ -27,6 +27,7 @@ TOKEN = "a1B2c3D4e5F6" * 3
         ("PIN 4711", ""),
         ("my pin is 4711", "4711"),
         ("dbPassword: hunter2xY", "hunter2xY"),
+        ("appKey: ab12cd34", "ab12cd34"),
         ('"githubToken": "' + TOKEN + '"', TOKEN),
         (f"<xToken>{TOKEN}</xToken>", TOKEN),
         ("The X secret we use: " + TOKEN, TOKEN),

@@ -28,6 +28,7 @@ from tests.stages.data.recognise.seen import kinds, seen
         ("sabine grabowski braucht hilfe", "sabine grabowski"),
         ("Für Janna Stumpf wurden zwei Zimmer gebucht", "Janna Stumpf"),
         ("the patient McDonald is in ward 3", "McDonald"),
+        ("Für Goldlinde Strobinski wurden zwei Zimmer gebucht", "Goldlinde Strobinski"),
         ("Für Walhelm Strobinski wurden zwei Zimmer gebucht", "Walhelm Strobinski"),
     ],
 )

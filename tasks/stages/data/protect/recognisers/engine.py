@@ -1,6 +1,7 @@
 """Choice of the recognisers that read each text, within time limits.
 
-Three cheap scans, for digits, for signs of a credential and for capitals, decide which recognisers can find anything.
+Cheap scans, for digits, for signs of a credential and for capitals, decide which recognisers can find anything. An
+address in lower case may have a single digit.
 The language model then reads the windows with capitalised words that neither lists nor cues explain. It reads the
 windows of all texts of a batch together.
 """
@@ -54,8 +55,10 @@ NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
     network.find_network_addresses,
 )
 CREDENTIAL_HINT = re.compile(
-    r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
+    r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)"
+    r"|(?i:key|token|credential|schlüssel)s?[\"'`]?\s?[=:>]",
 )
+DIGIT = re.compile(r"\d")
 CAPITAL_OR_NON_ASCII_LETTER = re.compile(r"[^\W\d_a-z]")
 NETWORK_HINT = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
 
@@ -108,7 +111,7 @@ def find_patterns(text: str) -> list[Span]:
             spans += recogniser(text)
     elif NETWORK_HINT.search(text):
         spans += network.find_network_addresses(text)
-    if digits or capital:
+    if capital or DIGIT.search(text):
         spans += address.find_addresses(text)
     if CREDENTIAL_HINT.search(text):
         spans += (

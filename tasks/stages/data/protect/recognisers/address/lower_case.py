@@ -7,7 +7,10 @@ from tasks.stages.data.protect.recognisers.alternation import alternation
 
 WORD = r"[a-zà-ÿß]{2,25}"
 STREET_ENDINGS = alternation(r"straße, strasse, str\.?, weg, allee, platz, gasse, ring, damm, ufer, chaussee")
-GERMAN_STREET = re.compile(rf"(?<![\w.-])(?:{WORD}[ -]){{0,2}}?[a-zà-ÿß]{{2,25}}?{STREET_ENDINGS} {HOUSE_NUMBER}")
+ADJECTIVES = alternation("alte[rs]?, neue[rs]?, lange[r]?, große[rs]?, kleine[rs]?, obere[rs]?, untere[rs]?, hohe[rs]?")
+GERMAN_STREET = re.compile(
+    rf"(?<![\w.-])(?:{ADJECTIVES} {STREET_ENDINGS}|(?:{WORD}-){{0,3}}[a-zà-ÿß]{{2,25}}?{STREET_ENDINGS}) {HOUSE_NUMBER}"
+)
 TOWN = re.compile(
     rf"(?<!\w)(?:in|aus|nach|plz:?|wohnort:?) (\d{{5}} {WORD}(?:[ -](?:am|an der|im|in|ob der) {WORD})?)(?!\w)"
 )

@@ -86,7 +86,6 @@ def find_identity_numbers(text: str) -> list[Span]:
     return [
         Span(*m.span(), number.kind, 0.9)
         for number in IDENTITY_NUMBERS
-        if not number.name or number.name.search(text)
         for m in number.pattern.finditer(text)
         if number.is_valid(SEPARATORS.sub("", m.group()).upper()) and _is_named(number, text, m.start())
     ]
