@@ -8,7 +8,6 @@ import pytest
 from tasks.backup import contents
 from tests.in_process import hallmark, hallmark_json
 from tests.labels.rounds import (
-    ADJUDICATOR,
     ANNOTATORS,
     LEAD,
     export,
@@ -218,7 +217,7 @@ def test_numbers_have_an_interval_scale_and_free_text_has_any_label(project: Pat
     start(project, "free", inputs, *people(labels=[]))
     path = fill_in(export(project, "free", FIRST, tmp_path / "free.jsonl"), lambda row: f"about {row['text'][-9:]}")
     assert "10 labels" in hallmark(project, "labels", "import", "free", str(path), "--as", FIRST)
-    assert hallmark_json(project, "labels", "agreement", "free", "--as", ADJUDICATOR)["by_class"] == {}
+    assert hallmark_json(project, "labels", "agreement", "free", "--as", LEAD)["by_class"] == {}
 
 
 def test_the_list_has_every_round_without_who_labels(project: Path, inputs: list[str]) -> None:

@@ -8,7 +8,7 @@ from tasks.reproduce.reproduction import Reproduction
 from tests.contract.test_ledger_kinds import documented
 from tests.registry.house import NAME, House
 
-OPTIONAL = {"promotion.made": {"order", "joined"}, "incident.opened": {"order"}}
+OPTIONAL = {"promotion.made": {"order", "joined"}, "incident.opened": {"order"}, "run.requested": {"account"}}
 
 
 def test_the_fields_of_each_kind_are_those_of_the_document(succeeded: House) -> None:

@@ -15,6 +15,12 @@ A single typo in a short text can lower the Jaccard similarity by this much. Of 
 have a Jaccard similarity above .85, and all have one above .8.
 """
 
+CONFLICT_JACCARD = 0.8
+
+
+def _least_compared(jaccard: float) -> float:
+    return round(jaccard - JACCARD_MARGIN, 9)
+
 
 class NearDuplicates(FrozenModel):
     """Thresholds for near-duplicates and contradictions (stage `deduplicate`).
@@ -27,15 +33,18 @@ class NearDuplicates(FrozenModel):
     Near-identical prompts are never divided between training and test. Prompts that differ only in typing errors and
     courtesy phrases are near-duplicates even at a similarity that is .05 lower. Measured on BANKING77's training texts:
     at .85 all 60 near-identical pairs have the same label; at .8 three of 142 pairs have different labels."""
-    conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = 0.8
+    conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = Field(
+        default_factory=lambda fields: max(CONFLICT_JACCARD, _least_compared(fields.get("jaccard", 1)))
+    )
     """Minimum Jaccard similarity at which two prompts that differ only in typing errors and courtesy phrases, and have
-    different targets, are a contradiction. It is at least `jaccard` less .05. `authority` and `contradictions` in
-    sources.yaml determine how contradictions are resolved. Null: contradictions are not detected, for tasks in which a
-    prompt has many right answers, such as writing."""
+    different targets, are a contradiction. It is at least `jaccard` less .05. The default is .8, or the least value
+    allowed if that is higher. `authority` and `contradictions` in sources.yaml determine how contradictions are
+    resolved. Null: contradictions are not detected, for tasks in which a prompt has many right answers, such as
+    writing."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
-        least = round(self.jaccard - JACCARD_MARGIN, 9)
+        least = _least_compared(self.jaccard)
         if self.conflict_jaccard is not None and self.conflict_jaccard < least:
             raise ValueError(
                 f"conflict_jaccard {self.conflict_jaccard:g} is less than {least:g}, which is jaccard {self.jaccard:g} "

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from tasks.core.params.data import NearDuplicates
 from tests.stages.data.build import Run, record
 from tests.stages.data.repetitions import ASIDE, LONG, NEW, OLD, OTHER, clusters, listed, rules
 
@@ -100,6 +102,13 @@ def test_an_older_record_that_agrees_with_one_side_does_not_decide_a_dispute(run
 def test_a_question_with_a_slip_and_another_answer_is_shown(run: Run, asked: str, slipped: str) -> None:
     run.deduplicate([record(asked, "yes", 1), record(slipped, "no", 2), record(OTHER, number=3)])
     assert rules(run) == {} and {number for number, _, _ in listed(run)} == {1, 2}
+
+
+def test_contradictions_are_looked_for_among_all_pairs_that_are_compared() -> None:
+    assert NearDuplicates().conflict_jaccard == NearDuplicates(jaccard=0.7).conflict_jaccard == 0.8
+    assert NearDuplicates(jaccard=0.9).conflict_jaccard == 0.85
+    with pytest.raises(ValidationError, match=r"conflict_jaccard 0.8 is less than 0.85"):
+        NearDuplicates(jaccard=0.9, conflict_jaccard=0.8)
 
 
 def test_contradictions_are_looked_for_only_where_asked(run: Run) -> None:

@@ -185,11 +185,11 @@ def test_what_says_the_same(one: str, other: str) -> None:
 
 
 def test_a_slip_is_used_hardly_ever_and_a_name_never_in_lower_case() -> None:
-    one, other = "read the Lizenz twice", "read the Lizemz twice"
+    one, other = "read the Tulvane twice", "read the Tulwane twice"
     assert not same(one, other)
-    assert same(one, other, {"lizenz": WordUse(90, 30)})
-    assert not same(one, other, {"lizenz": WordUse(90, 1)}), "a name"
-    assert not same(one, other, {"lizenz": WordUse(90, 30), "lizemz": WordUse(40, 20)}), "another word"
+    assert same(one, other, {"tulvane": WordUse(90, 30)})
+    assert not same(one, other, {"tulvane": WordUse(90, 1)}), "a name"
+    assert not same(one, other, {"tulvane": WordUse(90, 30), "tulwane": WordUse(40, 20)}), "another word"
 
 
 def test_words_are_counted_as_contents_spell_them() -> None:
