@@ -204,11 +204,12 @@ def require_allowed_location(subject: str, path: Path, layout: Layout) -> None:
         layout: Layout of the run's worktree or of the checkout.
 
     Raises:
-        InputError: The data is in such a location.
+        InputError: The data is in such a location, or is a folder that contains one.
     """
     where, checkout = Path(os.path.realpath(path)), layout.state.parent.resolve()
     named = [place for place in settings.configured_paths(os.environ) if not checkout.is_relative_to(place)]
-    apart = any(where.is_relative_to(place) for place in (*map(Path, FORBIDDEN_SYSTEM_FOLDERS), *named))
+    forbidden = (*map(Path, FORBIDDEN_SYSTEM_FOLDERS), *named)
+    apart = any(where.is_relative_to(place) or place.is_relative_to(where) for place in forbidden)
     places = [
         layout.root.resolve(),
         checkout,

@@ -3,14 +3,17 @@
 A new kind needs a line here and a file `tasks/stages/data/readers/formats/KIND_reader.py`.
 """
 
+DOCUMENT_RULES = ("too_large", "unreadable")
+"""Rules by which a reader of documents rejects a whole document (`tasks.stages.data.readers.documents`)."""
 SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "csv": ("stray_quote", "field_count"),
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
+    "text": DOCUMENT_RULES,
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""
-MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in SOURCE_KINDS.values() for rule in rules)
+MALFORMED_RULES: tuple[str, ...] = tuple(dict.fromkeys(rule for rules in SOURCE_KINDS.values() for rule in rules))
 SOURCE_KINDS_IN_WORDS: str = " or ".join([", ".join([*SOURCE_KINDS][:-1]), [*SOURCE_KINDS][-1]])
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.core.steps.kinds import SOURCE_KINDS
+from tasks.core.steps.kinds import DOCUMENT_RULES, SOURCE_KINDS
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.readers import formats
 from tasks.stages.data.readers.kinds import reader_of
@@ -41,11 +41,13 @@ def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
 
 
 def rules_of(kind: str) -> set[str]:
-    """The rules of the malformed rows that a reader's code makes."""
-    nodes = ast.walk(ast.parse((FORMATS / f"{kind}_reader.py").read_text()))
+    """The rules of the malformed rows that a reader's code makes, or readers.documents for it."""
+    code = (FORMATS / f"{kind}_reader.py").read_text()
+    shared = set(DOCUMENT_RULES) if "iter_documents" in code else set()
+    nodes = ast.walk(ast.parse(code))
     calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "MalformedRow"]
     said = [{"rule": call.args[1]} if len(call.args) > 1 else {k.arg: k.value for k in call.keywords} for call in calls]
-    return {str(ast.literal_eval(each["rule"])) for each in said}
+    return shared | {str(ast.literal_eval(each["rule"])) for each in said}
 
 
 @pytest.mark.parametrize("kind", SOURCE_KINDS)

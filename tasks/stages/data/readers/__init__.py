@@ -5,6 +5,8 @@
     rows.py            definition of a reader, and of the rows that it yields
     content.py         content of a local file or S3 object, checked against its pinned SHA-256
     s3_objects.py      S3 objects, with errors that explain the store's answers
+    folder_stream.py   files of a folder as one stream, a tar archive
+    documents.py       documents of a source: the files of a folder or archive, or its only file
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs

@@ -20,6 +20,7 @@ from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
 from tasks.stages.data.readers import gzip_content, s3_objects
+from tasks.stages.data.readers.folder_stream import LocalFolder, open_folder_stream
 from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
@@ -108,7 +109,7 @@ def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
 
 @contextmanager
 def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """Yield the content of a source as a binary file.
+    """Yield the content of a source as a binary file, or the files of a folder as a stream (`folder_stream`).
 
     Error messages show the location as it is written in sources.yaml. The values of its variables may be passwords, and
     errors are written to logs, journals and Prefect.
@@ -118,13 +119,24 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         Unavailable: The store cannot be reached.
     """
     location, named = fill_variables(source.location), source.location
-    where = f"source {source.id}: {named}"
+    where, suffixes = f"source {source.id}: {named}", reader_of(source.kind).suffixes
     try:
-        if location.startswith("s3://"):
+        if location.startswith("s3://") and location.endswith("/") and suffixes:
+            with (
+                s3_objects.open_folder(location, where) as folder,
+                open_folder_stream(folder, suffixes, where) as file,
+            ):
+                yield file
+        elif location.startswith("s3://"):
             with s3_objects.open_object(location, where) as file:
                 yield file
+        elif (path := _local_path(source, location, root)).is_dir():
+            if not suffixes:
+                raise IsADirectoryError
+            with open_folder_stream(LocalFolder(path, where), suffixes, where) as file:
+                yield file
         else:
-            with open_regular_file(_local_path(source, location, root)) as file:
+            with open_regular_file(path) as file:
                 _require_readable(file, source)
                 yield file
     except FileNotFoundError:
@@ -142,15 +154,13 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
 
 
 def _local_path(source: Source, location: str, root: Path) -> Path:
-    """Return the path of a local file. Pipes and devices are refused, because reading a pipe may never end."""
+    """Return the path of a file or folder. Pipes and devices are refused, because reading a pipe may never end."""
     try:
         path = Layout(root).resolve_path(str(Path(location).expanduser()))
         mode = path.stat().st_mode
     except (RuntimeError, ValueError):  # `~` without a home folder, or a zero byte
         raise InputError(f"source {source.id}: {source.location!r} is no path; correct it in sources.yaml") from None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InputError(f"source {source.id}: {source.location} is a pipe or a device; give the path of a file")
     return path
 

@@ -36,5 +36,7 @@ class Reader:
     is read as CSV."""
     is_text: bool = True
     """Whether the format is text, which has an encoding and may be compressed with gzip."""
+    suffixes: tuple[str, ...] = ()
+    """Suffixes, in lower case, of the files that are read from a folder. Empty: a source is a single file."""
     has_header: bool = False
     """Whether the first line contains the column names, separated by the source's delimiter."""

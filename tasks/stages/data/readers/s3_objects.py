@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
+from tasks.stages.data.readers.folder_stream import FolderFile
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -32,14 +33,41 @@ def open_object(location: str, display_name: str) -> Iterator[IO[bytes]]:
         InputError: The store refuses the request, or the object changed while it was read.
         Unavailable: The store cannot be reached or cannot answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
-
     place = object_store.parse_location(location)
     if not place.bucket or not place.key:
         raise InputError(f"{display_name} names no object; expected s3://BUCKET/KEY")
+    with _open_store(display_name) as store:
+        yield io.BufferedReader(_S3File(store, place, display_name), REQUEST_BYTES)
+
+
+@contextmanager
+def open_folder(location: str, display_name: str) -> Iterator["S3Folder"]:
+    """Yield the objects whose location begins with `s3://BUCKET/PREFIX/`. Raise the errors of `open_object`."""
+    with _open_store(display_name) as store:
+        yield S3Folder(store, object_store.parse_location(location), display_name)
+
+
+class S3Folder:
+    def __init__(self, store: Any, place: object_store.ObjectLocation, display_name: str) -> None:
+        self._store, self._place, self._where = store, place, display_name
+
+    def list_files(self) -> Iterator[FolderFile]:
+        for listed in object_store.list_objects(self._store, self._place.bucket, self._place.key):
+            if not listed.key.endswith("/"):  # an object that stands for a folder
+                yield FolderFile(listed.key.removeprefix(self._place.key), listed.size)
+
+    def open_file(self, name: str) -> IO[bytes]:
+        place = self._place._replace(key=self._place.key + name)
+        return io.BufferedReader(_S3File(self._store, place, self._where), REQUEST_BYTES)
+
+
+@contextmanager
+def _open_store(display_name: str) -> Iterator[Any]:
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
     try:
         with object_store.open_client() as store:
-            yield io.BufferedReader(_S3File(store, place, display_name), REQUEST_BYTES)
+            yield store
     except ParamValidationError:
         raise _refused_error(display_name, "it names no bucket that there could be") from None
     except object_store.UnreadableAnswer:
