@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import get_ledger, ledger_exists
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import in_force, root_of_trust
 
 
 def tampering_signs(checkout: Path) -> list[str]:
@@ -20,8 +20,8 @@ def tampering_signs(checkout: Path) -> list[str]:
         InputError: The root of trust differs from the one that the environment or this checkout names.
     """
     state = checkout / ".hallmark"
-    if os.environ.get(adoption_entries.ROOT_VARIABLE):
-        adoption_entries.root_fingerprint(state)
+    if os.environ.get(root_of_trust.ROOT_VARIABLE):
+        root_of_trust.root_fingerprint(state)
     if not ledger_exists(state):
         return []
     ledger = get_ledger(state)

@@ -17,7 +17,7 @@ from tasks.core.json_text import canonical_json
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.proof import Prover
-from tasks.policy import adoption_entries
+from tasks.policy import root_of_trust
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.trust.keys import Signer
@@ -82,7 +82,7 @@ def _publish_head_and_get_signer(ledger: Ledger, governed: Governance) -> tuple[
 
 
 def _root_fingerprint(governed: Governance) -> str:
-    return adoption_entries.root_fingerprint(governed.state) if governed.chain else ""
+    return root_of_trust.root_fingerprint(governed.state) if governed.chain else ""
 
 
 def _inclusion_prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:

@@ -14,7 +14,7 @@ from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.core.files import create_private_file
 from tasks.core.formatting import format_time
-from tasks.policy import adoption_entries, overview, proposal
+from tasks.policy import overview, proposal, root_of_trust
 from tasks.policy.people import MACHINES
 from tasks.policy.proposal import PeopleChange
 from tasks.trust import keys, signing_keys, ssh_agent
@@ -127,7 +127,7 @@ def root(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity root
     """
-    fingerprint = adoption_entries.root_fingerprint(shared.checkout_root() / ".hallmark")
+    fingerprint = root_of_trust.root_fingerprint(shared.checkout_root() / ".hallmark")
     shared.print_json({"root": fingerprint}) if as_json else console.print(fingerprint)
 
 

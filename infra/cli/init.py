@@ -10,7 +10,7 @@ from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adoption_entries, fact_names_check, in_force
+from tasks.policy import adoption_signing, fact_names_check, in_force, root_of_trust
 from tasks.policy import governance as rules
 from tasks.policy.governance import LOCAL_ENVIRONMENT, Governance
 from tasks.runs import installation
@@ -90,10 +90,10 @@ def init(
     if governance:
         rules.load_governance(where / governance, state)  # a mistake in it is found before the first key is made
     if not new_root:
-        adoption_entries.require_trusted_root(here.ledger, state)
+        root_of_trust.require_trusted_root(here.ledger, state)
     rules.create_vault_and_keys(state, ours.people)
     if ours.is_local:
-        adoption_entries.create_root_key(state)
+        root_of_trust.create_root_key(state)
         _adopt_with_root_key(folder, state, here.ledger)
     governed = here.governance
     if governance:
@@ -102,11 +102,11 @@ def init(
             f"keys of the people of {governance}, whose policy applies to runs with --governance {governance}"
         )
     console.print(f"ready: keys, ledger and state in {governed.state}")
-    console.print(f"root of trust: {adoption_entries.root_fingerprint(state)}")
+    console.print(f"root of trust: {root_of_trust.root_fingerprint(state)}")
 
 
 def _adopt_with_root_key(folder: Path, state: Path, ledger: Ledger) -> None:
-    own = state / "keys" / adoption_entries.ROOT_KEY_NAME
+    own = state / "keys" / root_of_trust.ROOT_KEY_NAME
     chain, policy, people = in_force.read_chain(state, ledger), *in_force.load_proposed(folder, state)
     newest = chain.newest_adoption
     if not own.exists() or (newest and newest.environment != LOCAL_ENVIRONMENT):
@@ -115,7 +115,7 @@ def _adopt_with_root_key(folder: Path, state: Path, ledger: Ledger) -> None:
     if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
         fact_names_check.require_known_facts(policy, folder / "policy.yaml", newest.policy if newest else None)
         quick_check.require_unchanged(ledger, Governance(folder, policy, people, state))
-        adoption_entries.sign_adoption(
+        adoption_signing.sign_adoption(
             ledger, chain.root_fingerprint, policy, people, keys.make_signer(keys.load_private_key(own))
         )
         console.print(f"in force from now on: {folder}")

@@ -17,15 +17,18 @@ from tasks.policy import (
     able_people,
     adoption,
     adoption_entries,
+    adoption_signing,
     differences,
     explanation,
     fact_names_check,
     governance,
     in_force,
     overview,
+    root_of_trust,
     staffing,
 )
-from tasks.policy.adoption_entries import AdoptionChain, SigningOutcome
+from tasks.policy.adoption_entries import AdoptionChain
+from tasks.policy.adoption_signing import SigningOutcome
 from tasks.policy.governance import Governance
 from tasks.policy.machine_keys import require_machine_keys_kept
 from tasks.policy.people import People
@@ -50,7 +53,7 @@ def show(as_json: shared.Json = False) -> None:
     waiting = [
         {"digest": adoption.adoption_digest(wanted), "proposed": format_exact_time(wanted.time), "waits_for": missing,
          "changes": _describe_changes(chain, wanted.policy, wanted.people)}
-        for wanted, missing in adoption_entries.open_proposals(here.ledger, chain)
+        for wanted, missing in adoption_signing.open_proposals(here.ledger, chain)
     ]  # fmt: skip
     if as_json:
         document = {
@@ -156,14 +159,14 @@ def adopt(
         return
     signer = root or _signer(governed, here, who)
     if root:
-        adoption_entries.store_root_key(here.state, signer.public_line)
-    outcome = adoption_entries.sign_adoption(ledger, chain.root_fingerprint, policy, people, signer)
+        root_of_trust.store_root_key(here.state, signer.public_line)
+    outcome = adoption_signing.sign_adoption(ledger, chain.root_fingerprint, policy, people, signer)
     _print_outcome(outcome, changes, hints, as_json)
 
 
 def _signer(governed: Governance | None, here: Checkout, who: str | None) -> Signer:
     if governed is None or not (governed.policy.changes.policy or governed.policy.changes.people):
-        return keys.make_signer(keys.load_private_key(here.state / "keys" / adoption_entries.ROOT_KEY_NAME))
+        return keys.make_signer(keys.load_private_key(here.state / "keys" / root_of_trust.ROOT_KEY_NAME))
     return governed.find_signer(governed.require_actor(shared.acting_person(who), here.ledger_time), here.ledger_time)
 
 

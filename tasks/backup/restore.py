@@ -10,7 +10,7 @@ from tasks.backup.contents import Manifest
 from tasks.core import files
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.policy import adoption_entries
+from tasks.policy import root_of_trust
 from tasks.runs.git.repository import Repository
 
 
@@ -60,7 +60,7 @@ def _write_state(root: Path, state: Path, backup: Path, manifest: Manifest) -> t
                 for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE_FOLDER}/")
             }}),
         )  # fmt: skip
-        if (root_key := adoption_entries.root_fingerprint(unfinished)) != manifest.root:
+        if (root_key := root_of_trust.root_fingerprint(unfinished)) != manifest.root:
             raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
         entries = state_verification.require_valid_state(unfinished, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:

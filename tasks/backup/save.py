@@ -20,7 +20,7 @@ from tasks.core import files
 from tasks.core.databases.addresses import LEDGER_URL_VARIABLE, VAULT_URL_VARIABLE
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import in_force, root_of_trust
 from tasks.registry.promote import releases
 from tasks.runs.git.repository import Repository
 
@@ -47,7 +47,7 @@ def save_backup(root: Path, target: Path, with_keys: bool) -> Manifest:
         raise InputError(f"{target} is there already; name a new folder, a backup is never written over")
     if target.is_relative_to(state.resolve()):
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
-    started_at, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
+    started_at, trusted = datetime.now(UTC), root_of_trust.root_fingerprint(state)
     with _translate_errors(target), files.new_atomic_folder(target, mode=0o700) as unfinished:
         _copy_state(state, unfinished / contents.STATE_FOLDER, with_keys)
         _bundle_refs(root, unfinished / contents.REFS_BUNDLE)

@@ -22,7 +22,9 @@ A change comes into force once the people named in the previous policy have sign
     effective_times.py   times from which roles and keys are valid
     ended_keys.py        ends and revocations of keys, which later adoptions cannot take back
     machine_keys.py      check that an adoption keeps the keys of machines
-    adoption_entries.py  proposals, signatures and adoptions in the ledger
+    adoption_entries.py  adoptions in the ledger, and the one in force
+    adoption_signing.py  proposals, and the signatures that bring them into force
+    root_of_trust.py     root key that this machine trusts
     in_force.py          governance in force, verified from the root key at each reading
     signed_times.py      times before which a ledger entry cannot have been recorded
     signed_document.py   verification of signed entries, the same for every kind

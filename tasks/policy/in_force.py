@@ -17,7 +17,7 @@ from tasks.core.documents.document import document_error_message
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adoption, adoption_entries, governance
+from tasks.policy import adoption, adoption_entries, governance, root_of_trust
 from tasks.policy.adoption_entries import AdoptionChain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
@@ -56,7 +56,7 @@ def read_in_force(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance
         InputError: Nothing was adopted yet, or the environment is not `local` and the connection to a database on
             another machine does not have to be encrypted.
     """
-    chain = adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
+    chain = adoption_entries.read_chain(ledger, root_of_trust.root_fingerprint(state))
     governed = governance_of_chain(folder, state, chain)
     if governed is None:
         others = "; ".join((*chain.problems, *chain.foreign_problems))
@@ -204,4 +204,4 @@ def _warn_once(text: str) -> None:
 
 
 def read_chain(state: Path, ledger: Ledger) -> AdoptionChain:
-    return adoption_entries.read_chain(ledger, adoption_entries.root_fingerprint(state))
+    return adoption_entries.read_chain(ledger, root_of_trust.root_fingerprint(state))

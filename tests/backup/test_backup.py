@@ -18,7 +18,7 @@ from tasks.gates import cases, decisions
 from tasks.ledger import ledger_verification
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import in_force, root_of_trust
 from tasks.registry.promote import releases
 from tests.in_process import hallmark
 from tests.registry.conftest import (  # noqa: F401
@@ -53,7 +53,7 @@ def checkout_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path)
 @pytest.fixture(scope="module")
 def saved_once(tmp_path_factory: pytest.TempPathFactory, checkout_once: Path) -> Path:
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
+        environment.delenv(root_of_trust.ROOT_VARIABLE, raising=False)
         save_backup(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
     return folder
 
@@ -320,7 +320,7 @@ def test_an_interrupted_restore_leaves_nothing_half(
     with pytest.raises(KeyboardInterrupt):
         restore_backup(there, backup)
     monkeypatch.undo()
-    monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
+    monkeypatch.delenv(root_of_trust.ROOT_VARIABLE, raising=False)
     assert sorted(path.name for path in there.iterdir()) == before
     restore_backup(there, backup)
 

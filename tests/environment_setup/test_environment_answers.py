@@ -8,7 +8,7 @@ import pytest
 
 from infra.cli.environment_setup import file_checks, file_names, file_texts, given_people, named_people, questions
 from tasks.core.errors import InputError
-from tasks.policy import adoption_entries, people
+from tasks.policy import people, root_of_trust
 from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tests.checkouts import Checkouts
@@ -143,11 +143,11 @@ def test_a_root_key_that_is_there_is_taken_and_no_other_afterwards(
     root = project.parent / "root"
     with monkeypatch.context() as patch:
         mark = keys.fingerprint((keys_of_people / "ada.pub").read_text())
-        patch.setenv(adoption_entries.ROOT_VARIABLE, mark)
+        patch.setenv(root_of_trust.ROOT_VARIABLE, mark)
         told = hallmark(project, *words(project), code=2)
-        assert f"root is not there, and {adoption_entries.ROOT_VARIABLE} names root key {mark}" in told
+        assert f"root is not there, and {root_of_trust.ROOT_VARIABLE} names root key {mark}" in told
         given = (*PRODUCTION, "--root-key", str(keys_of_people / "zeno"), "--people", str(answers), "--yes")
-        assert f"{adoption_entries.ROOT_VARIABLE} names {mark}; give the key that" in hallmark(
+        assert f"{root_of_trust.ROOT_VARIABLE} names {mark}; give the key that" in hallmark(
             project, "init", *given, code=2
         )
     assert not root.exists()

@@ -14,7 +14,7 @@ from infra.cli.environment_setup import command, file_names, questions
 from tasks.core.errors import InputError
 from tasks.core.files import create_private_file
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adoption_entries
+from tasks.policy import adoption_entries, adoption_signing, root_of_trust
 from tasks.policy.people import MACHINES
 from tasks.trust import keys, signing_keys, ssh_agent
 from tests.editing import edit
@@ -54,13 +54,13 @@ def test_a_file_that_changes_during_the_question_is_not_adopted(
 def test_what_is_signed_is_what_was_shown_even_if_a_file_changes_after_the_writing(
     project: Path, answers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy, store = project / file_names.POLICY, adoption_entries.store_root_key
+    policy, store = project / file_names.POLICY, root_of_trust.store_root_key
 
     def change(*args: Any) -> None:
         edit(policy, "at_least: 10", "at_least: 0")
         store(*args)
 
-    monkeypatch.setattr(adoption_entries, "store_root_key", change)
+    monkeypatch.setattr(root_of_trust, "store_root_key", change)
     hallmark(project, *words(project))
     (entry,) = open_ledger(project / ".hallmark").entries(adoption_entries.ADOPTED)
     adopted = adoption_entries.read_chain(open_ledger(project / ".hallmark"), root_of(project)).newest_adoption
@@ -118,7 +118,7 @@ def test_no_second_root_of_trust_begins_during_the_question(
         line = keys.create_key_pair(project.parent, "other")
         signer = keys.make_signer(keys.load_private_key(project.parent / "other"))
         policy, people = command.file_checks.require_valid(project, shown[0]).policy, shown[1]
-        adoption_entries.sign_adoption(ledger, keys.fingerprint(line), policy, people, signer)
+        adoption_signing.sign_adoption(ledger, keys.fingerprint(line), policy, people, signer)
         assert not (state / "keys" / "root.pub").exists()
 
     shown: list[Any] = []

@@ -9,7 +9,7 @@ import pytest
 
 from infra.cli.environment_setup import command, file_names, questions
 from tasks.core.documents import config
-from tasks.policy import adoption_entries, people
+from tasks.policy import adoption_signing, people, root_of_trust
 from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tests.environment_setup.conftest import ROLES, adoptions, texts, words
@@ -73,8 +73,8 @@ STEPS = (
     (keys, "create_private_file"),  # of the first machine
     (command.governance, "create_vault_and_keys"),
     *[(config, "overwrite_if_unchanged")] * len(file_names.FILES_IN_WRITE_ORDER),
-    (adoption_entries, "store_root_key"),
-    (adoption_entries, "sign_adoption"),
+    (root_of_trust, "store_root_key"),
+    (adoption_signing, "sign_adoption"),
 )
 """Functions by which a step begins to write, in the order of the steps. Each is ended in the middle once."""
 

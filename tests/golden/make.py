@@ -27,7 +27,7 @@ from tasks.inquiry.lineage.tables import RUNS, IndexedSource
 from tasks.ledger import export
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publication
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import adoption_signing, in_force
 from tasks.registry.admit import admission
 from tasks.registry.promote import emergency_rollback, promotion
 from tasks.registry.promote.mlflow_mirror import RegistryClient
@@ -135,7 +135,7 @@ def _adopt(house: House) -> None:
     policy, people = in_force.load_proposed(house.governance.folder, house.state)
     for person in ("risk-officer", "second"):
         signer = keys.make_signer(keys.load_private_key(house.state / "keys" / person))
-        adoption_entries.sign_adoption(house.ledger, house.root_of_trust, policy, people, signer)
+        adoption_signing.sign_adoption(house.ledger, house.root_of_trust, policy, people, signer)
     house.governance = in_force.load_in_force(house.governance.folder, house.state, house.ledger)
 
 

@@ -13,7 +13,7 @@ from typer.main import get_command
 import infra.cli
 from infra.cli import command_table
 from infra.cli.lazy_commands import Command, CommandGroup
-from tasks.policy import adoption_entries
+from tasks.policy import root_of_trust
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.infra.test_gates import ask, bring_keys
@@ -130,11 +130,11 @@ def test_the_verbs_that_no_look_precedes_are_these() -> None:
 def test_with_another_root_of_trust_nothing_is_told(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, "SHA256:" + "A" * 43)
+    monkeypatch.setenv(root_of_trust.ROOT_VARIABLE, "SHA256:" + "A" * 43)
     given = arguments(command) if command in LOOKED_AT else command.split()
     code, told = call(monkeypatch, given), capsys.readouterr()
     assert code == 2, told
-    assert adoption_entries.ROOT_VARIABLE in told.err and not told.out
+    assert root_of_trust.ROOT_VARIABLE in told.err and not told.out
 
 
 @pytest.mark.parametrize("command", [*LOOKED_AT, *ALONE - LOOKED_AT.keys()])

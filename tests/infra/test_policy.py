@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import in_force, root_of_trust
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
 from tests import editing
@@ -36,7 +36,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 
 @pytest.fixture
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
+    monkeypatch.delenv(root_of_trust.ROOT_VARIABLE, raising=False)
     in_force._warn_once.cache_clear()
     return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
@@ -135,7 +135,7 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
         project, "policy", "adopt", "infra/governance", "--root-key", str(tmp_path / "other" / "root"), code=2
     )
     assert f"the root key given is {other}" in told
-    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, other)
+    monkeypatch.setenv(root_of_trust.ROOT_VARIABLE, other)
     assert "find out who replaced it" in hallmark(project, "data", "list", code=2)
     assert "find out who replaced it" in hallmark(project, "identity", "root", code=2)
 
@@ -149,7 +149,7 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
     assert "this ledger was begun under another root key" in told and "trusts none yet" in told
     assert (
         f"has adoptions under {first}" in told
-        and f"set {adoption_entries.ROOT_VARIABLE} to it" in " ".join(told.split())
+        and f"set {root_of_trust.ROOT_VARIABLE} to it" in " ".join(told.split())
         and "--new-root" in told
     )
     assert not any(path.exists() for path in held), "no second root key was made"
@@ -172,7 +172,7 @@ def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
     first = hallmark(project, "identity", "root").strip()
     assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
     assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
-    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, first)
+    monkeypatch.setenv(root_of_trust.ROOT_VARIABLE, first)
     assert f"root of trust: {first}" in hallmark(second, "init")
     assert hallmark_json(second, "policy", "show")["other_roots"] == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.core.files import write_json
 from tasks.gates import decisions
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adoption_entries, governance, in_force
+from tasks.policy import governance, in_force, root_of_trust
 from tasks.registry.admit import admission, outbox
 from tasks.registry.promote import assembly, promotion, recovery
 from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
@@ -50,7 +50,7 @@ def start(root: Path) -> None:
     for name in ("dvc.yaml", "params.yaml"):
         (root / name).touch()
     governance.create_vault_and_keys(state, governance.load_governance(folder, state).people)
-    adoption_entries.create_root_key(state)
+    root_of_trust.create_root_key(state)
     adopt(folder, state, open_ledger(state), "root")
     house = open_house(root)
     house.release("run-1", WEIGHTS["triage-1"])

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates.evidence import Evidence
 from tasks.ledger import quick_check
-from tasks.policy import adoption, adoption_entries, in_force
+from tasks.policy import adoption, adoption_entries, adoption_signing, in_force, root_of_trust
 from tasks.policy.adoption import Adoption
-from tasks.policy.adoption_entries import ADOPTED, SigningOutcome
+from tasks.policy.adoption_entries import ADOPTED
+from tasks.policy.adoption_signing import SigningOutcome
 from tasks.trust import dsse, keys
 from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, POLICY, House, raw
@@ -29,7 +30,7 @@ EASIER = TWO.replace("at_least: 100}", "at_least: 50}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -38,11 +39,11 @@ def adopt(house: House, signer: str, policy: str = POLICY, people: str = PEOPLE)
     (house.governance.folder / "policy.yaml").write_text(policy)
     (house.governance.folder / "people.yaml").write_text(people)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return adoption_entries.sign_adoption(house.ledger, root(house), *what, house.key(signer))
+    return adoption_signing.sign_adoption(house.ledger, root(house), *what, house.key(signer))
 
 
 def root(house: House) -> str:
-    return adoption_entries.root_fingerprint(house.state)
+    return root_of_trust.root_fingerprint(house.state)
 
 
 def newest(house: House) -> Adoption:
@@ -256,12 +257,12 @@ def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkey
     keys.create_key_pair(house.state / "keys", "root")
     with pytest.raises(InputError, match=r"no policy is in force under root key .*it follows from root key"):
         rows(house)
-    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, trusted)
+    monkeypatch.setenv(root_of_trust.ROOT_VARIABLE, trusted)
     with pytest.raises(InputError, match="find out who replaced it"):
         rows(house)
     (house.state / "keys" / "root.pub").unlink()
     assert rows(house) == 100, "the fingerprint alone is enough"
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     assert not (house.state / "keys" / "root.pub").exists(), "no key is made where one is pinned"
 
 
@@ -380,7 +381,7 @@ def test_one_appended_row_stops_no_adoption(house: House, kind: str, time: str, 
     raw(house, f"INSERT INTO hallmark_ledger SELECT {row} FROM hallmark_ledger")
     assert quick_check.find_problems(house.ledger, house.governance, every_entry=True) == []
     assert rows(house) == 100
-    assert adoption_entries.root_fingerprints(house.ledger) == [root(house)]
+    assert root_of_trust.root_fingerprints(house.ledger) == [root(house)]
     adopt(house, "risk-one", OTHER)
     assert rows(house) == 50
     if kind == ADOPTED:

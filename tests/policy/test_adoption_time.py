@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.ledger.entry import format_time
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adoption, adoption_entries, in_force
+from tasks.policy import adoption, adoption_entries, adoption_signing, in_force, root_of_trust
 from tasks.policy.adoption import Adoption
 from tasks.policy.adoption_entries import ADOPTED, MAX_SIGNING_TIME, PROPOSED, SIGNED
 from tasks.trust import dsse
@@ -22,7 +22,7 @@ THIRD = OTHER.replace("at_least: 50}", "at_least: 60}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -58,7 +58,7 @@ def test_a_proposal_dated_ahead_is_signed_by_nobody_else(house: House, kind: str
     adopt(house, "risk-one", TWO)
     (house.governance.folder / "policy.yaml").write_text(EASIER)
     wanted = proposed(house, "risk-one", YEARS, kind)
-    assert not adoption_entries.open_proposals(house.ledger, adoption_entries.read_chain(house.ledger, root(house)))
+    assert not adoption_signing.open_proposals(house.ledger, adoption_entries.read_chain(house.ledger, root(house)))
     assert not adopt(house, "both", EASIER).is_adopted, "a proposal of its own"
     assert adopt(house, "risk-one", EASIER).is_adopted and newest(house).time < wanted.time - YEARS / 2
 
@@ -104,5 +104,5 @@ def test_who_takes_longer_to_sign_than_that_signs_anew(house: House, monkeypatch
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     what = in_force.load_proposed(house.governance.folder, house.state)
     with pytest.raises(Refused, match="later than the 60 minutes that signing may take; sign anew"):
-        adoption_entries.sign_adoption(house.ledger, root(house), *what, Signer(key.public_line, slowly))
+        adoption_signing.sign_adoption(house.ledger, root(house), *what, Signer(key.public_line, slowly))
     assert len(house.ledger.entries()) == before and rows(house) == 100

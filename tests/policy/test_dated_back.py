@@ -9,7 +9,7 @@ from tasks.gates import signed_request
 from tasks.gates.evidence import Evidence
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.policy import adoption_entries, in_force
+from tasks.policy import in_force, root_of_trust
 from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, House
 from tests.policy.test_adoption import adopt, new_line
@@ -33,7 +33,7 @@ def wait(house: House, monkeypatch: pytest.MonkeyPatch) -> Wait:
         now[0] += by
         return now[0]
 
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     adopt(house, "root")
     give_owner(house, "")
     move(MINUTE)

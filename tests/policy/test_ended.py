@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
-from tasks.policy import adoption, adoption_entries, ended_keys, in_force
+from tasks.policy import adoption, ended_keys, in_force, root_of_trust
 from tasks.policy.ended_keys import KeyEnds
 from tasks.policy.people import People
 from tasks.trust import keys
@@ -64,7 +64,7 @@ CASES = {
 @pytest.mark.attack(rights="approver", stopped="the end of a key is carried along the adoptions, whoever is given it")
 @pytest.mark.parametrize("steps", CASES.values(), ids=CASES)
 def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) -> None:
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     adopt(house, "root")
     for step in steps[:-1]:
         assert adopt(house, "risk-one", people=step).is_adopted

@@ -23,7 +23,7 @@ from tasks.gates.signed_decision import Verb
 from tasks.gates.signed_request import RecordedRunRequest
 from tasks.inquiry import access_entries
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import adoption_entries, governance, in_force
+from tasks.policy import adoption_signing, governance, in_force, root_of_trust
 from tasks.policy.governance import Governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import champion, promotion
@@ -183,7 +183,7 @@ class House:
     @property
     def root_of_trust(self) -> str:
         """What an outsider was told by another way."""
-        return adoption_entries.root_fingerprint(self.state)
+        return root_of_trust.root_fingerprint(self.state)
 
     def adopt(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
         """Another policy or other people, signed off by the risk officer."""
@@ -398,7 +398,7 @@ def found(root: Path) -> House:
     folder, state = root / "governance", root / ".hallmark"
     write_governance(folder)
     governance.create_vault_and_keys(state, governance.load_governance(folder, state).people)
-    adoption_entries.create_root_key(state)
+    root_of_trust.create_root_key(state)
     adopt(folder, state, open_ledger(state), "root")
     return open_house(root)
 
@@ -412,8 +412,8 @@ def adopt(folder: Path, state: Path, ledger: Ledger, who: str) -> None:
     """What the folder says is in force from now on, signed with the key of a person or the root key."""
     policy, people = in_force.load_proposed(folder, state)
     signer = keys.make_signer(keys.load_private_key(state / "keys" / who))
-    assert adoption_entries.sign_adoption(
-        ledger, adoption_entries.root_fingerprint(state), policy, people, signer
+    assert adoption_signing.sign_adoption(
+        ledger, root_of_trust.root_fingerprint(state), policy, people, signer
     ).is_adopted
 
 

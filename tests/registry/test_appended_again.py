@@ -16,7 +16,7 @@ from tasks.declarations import signed_declaration, signing, status
 from tasks.gates import cases, decisions, gates, record_chain, signed_request
 from tasks.incidents import incidents
 from tasks.ledger import kinds
-from tasks.policy import adoption, adoption_entries, governance, in_force, signed_entry
+from tasks.policy import adoption, adoption_entries, adoption_signing, governance, in_force, root_of_trust, signed_entry
 from tasks.policy.signed_document import SignedKind
 from tasks.policy.signed_entry import Draft
 from tasks.registry.promote import promotion, rollback_orders
@@ -52,12 +52,12 @@ def change_governance(house: House) -> House:
     governance.create_vault_and_keys(house.state, house.governance.people)
     house.adopt(lambda _: CROWD, "people.yaml")
     house.adopt(lambda _: TWO_SIGN)
-    root = adoption_entries.root_fingerprint(house.state)
+    root = root_of_trust.root_fingerprint(house.state)
     for text in (STRICTER, TWO_SIGN, STRICTER):  # the last one waits for `second`
         (house.governance.folder / "policy.yaml").write_text(text)
         wanted = in_force.load_proposed(house.governance.folder, house.state)
         for who in ("risk-officer", "second")[: 1 if house.ledger.entries(adoption_entries.SIGNED)[1:] else 2]:
-            adoption_entries.sign_adoption(house.ledger, root, *wanted, house.key(who))
+            adoption_signing.sign_adoption(house.ledger, root, *wanted, house.key(who))
     return open_house(house.root)
 
 
@@ -185,7 +185,7 @@ def in_force_now(house: House) -> dict[str, object]:
     last_case = cases.read_cases(ledger)[-1]
     return {
         "adoptions": [adoption.adoption_digest(each) for each in chain.adoptions],
-        "proposals": [missing for _, missing in adoption_entries.open_proposals(ledger, chain)],
+        "proposals": [missing for _, missing in adoption_signing.open_proposals(ledger, chain)],
         "code": sign_off.sign_off_status(ledger, governed, TREE).description,
         "declarations": {subject: each.declared.sha256 for subject, each in declared.declarations_by_subject.items()},
         "unfinished": list(declared.partial_signatures),

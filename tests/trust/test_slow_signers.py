@@ -13,8 +13,9 @@ from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import ENTRY_KIND
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, open_ledger
-from tasks.policy import adoption_entries, in_force
-from tasks.policy.adoption_entries import PROPOSED, SIGNED, SigningOutcome
+from tasks.policy import adoption_signing, in_force, root_of_trust
+from tasks.policy.adoption_entries import PROPOSED, SIGNED
+from tasks.policy.adoption_signing import SigningOutcome
 from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
 from tests.asking_agent import AskingAgent, needs_ssh_agent
@@ -123,7 +124,7 @@ def test_a_withdrawal_of_other_decisions_than_were_there_is_not_recorded(house: 
 @pytest.fixture
 def adopted(house: House) -> House:
     """With the sample policy in force."""
-    adoption_entries.create_root_key(house.state)
+    root_of_trust.create_root_key(house.state)
     adopt(house, "root")
     return house
 
@@ -131,7 +132,7 @@ def adopted(house: House) -> House:
 def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], SigningOutcome]:
     (house.governance.folder / "policy.yaml").write_text(policy)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return lambda: adoption_entries.sign_adoption(house.ledger, root(house), *what, slow.signer)
+    return lambda: adoption_signing.sign_adoption(house.ledger, root(house), *what, slow.signer)
 
 
 def test_others_write_while_somebody_signs_an_adoption(adopted: House) -> None:

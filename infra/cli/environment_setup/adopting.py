@@ -9,10 +9,12 @@ from typing import NamedTuple
 from tasks.core.errors import Refused
 from tasks.ledger import quick_check
 from tasks.ledger.ledger import ledger_exists
-from tasks.policy import adoption_entries, fact_names_check, in_force
-from tasks.policy.adoption_entries import ROOT_KEY_NAME, ROOT_VARIABLE, AdoptionChain, SigningOutcome
+from tasks.policy import adoption_entries, adoption_signing, fact_names_check, in_force, root_of_trust
+from tasks.policy.adoption_entries import AdoptionChain
+from tasks.policy.adoption_signing import SigningOutcome
 from tasks.policy.governance import LOCAL_ENVIRONMENT, Governance
 from tasks.policy.machine_keys import require_machine_keys_kept
+from tasks.policy.root_of_trust import ROOT_KEY_NAME, ROOT_VARIABLE
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys
 from tasks.trust.keys import Signer
@@ -57,10 +59,10 @@ def present_time(here: Checkout) -> datetime:
 
 
 def require_trusted_root(here: Checkout, environment: str) -> None:
-    """Check that this checkout would begin no second root of trust; see `adoption_entries.require_trusted_root`."""
+    """Check that this checkout would begin no second root of trust; see `root_of_trust.require_trusted_root`."""
     if ledger_exists(here.state):
         command = f"hallmark init --environment {environment}"
-        adoption_entries.require_trusted_root(here.ledger, here.state, command)
+        root_of_trust.require_trusted_root(here.ledger, here.state, command)
 
 
 def require_adoptable(here: Checkout, governed: Governance, root: Signer) -> None:
@@ -87,16 +89,16 @@ def adopt(
         here: Checkout to set up.
         governed: Policy and people as they were checked and shown. The files are not read again.
         root: Root key.
-        require_allowed: Further check in the transaction of the adoption; see `adoption_entries.sign_adoption`.
+        require_allowed: Further check in the transaction of the adoption; see `adoption_signing.sign_adoption`.
 
     Raises:
         Refused: The adoption is not allowed. A root key that was not trusted before is not trusted afterwards either.
     """
     public = here.state / "keys" / f"{ROOT_KEY_NAME}.pub"
     trusted_before, mark = public.exists(), keys.fingerprint(root.public_line)
-    adoption_entries.store_root_key(here.state, root.public_line)
+    root_of_trust.store_root_key(here.state, root.public_line)
     try:
-        return adoption_entries.sign_adoption(
+        return adoption_signing.sign_adoption(
             here.ledger, mark, governed.policy, governed.people, root, require_allowed
         )
     except Refused:

@@ -11,7 +11,7 @@ from tasks.core.errors import HallmarkError
 from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, declare_card
 from tasks.gates import policy_tests
-from tasks.policy import adoption_entries, judge_install
+from tasks.policy import judge_install, root_of_trust
 from tasks.policy.governance import Governance
 from tasks.policy.policy import LOCAL_ENVIRONMENT
 from tasks.policy.tier import SCHEDULER
@@ -53,7 +53,7 @@ def remaining_tasks(here: Checkout) -> list[Task]:
     signatures = _tasks_or_error(lambda: _signature_tasks(here))
     edits = [*(task for task in signatures if task.who == YOU)]
     edits += _tasks_or_error(lambda: _policy_test_tasks(here.governance))
-    fingerprint = adoption_entries.root_fingerprint(here.state)
+    fingerprint = root_of_trust.root_fingerprint(here.state)
     return [
         *edits,
         *_tasks_or_error(lambda: _commit_tasks(here, bool(edits))),
@@ -62,7 +62,7 @@ def remaining_tasks(here: Checkout) -> list[Task]:
         *_tasks_or_error(lambda: _code_tasks(here, here.governance)),
         Task(
             "other machines",
-            f"{adoption_entries.ROOT_VARIABLE}={fingerprint} hallmark init",
+            f"{root_of_trust.ROOT_VARIABLE}={fingerprint} hallmark init",
             "so that they trust this root key and no other",
         ),
         Task("auditors", f"keep the fingerprint {fingerprint}", "they get it by another way than the releases"),

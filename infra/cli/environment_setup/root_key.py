@@ -6,8 +6,8 @@ from pathlib import Path
 
 from infra.cli import shared
 from tasks.core.errors import InputError
-from tasks.policy import adoption_entries
-from tasks.policy.adoption_entries import ROOT_KEY_NAME, ROOT_VARIABLE
+from tasks.policy import root_of_trust
+from tasks.policy.root_of_trust import ROOT_KEY_NAME, ROOT_VARIABLE
 from tasks.runs.checkout import Checkout
 from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
@@ -113,4 +113,4 @@ def _trusted_root_key(state: Path) -> tuple[str, str] | None:
     public = state / "keys" / f"{ROOT_KEY_NAME}.pub"
     if not public.exists() and not os.environ.get(ROOT_VARIABLE, "").strip():
         return None
-    return str(public) if public.exists() else ROOT_VARIABLE, adoption_entries.root_fingerprint(state)
+    return str(public) if public.exists() else ROOT_VARIABLE, root_of_trust.root_fingerprint(state)

@@ -12,7 +12,7 @@ from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
-from tasks.policy import adoption_entries
+from tasks.policy import root_of_trust
 from tasks.policy.governance import Governance
 from tasks.registry.export import export as exports
 from tasks.registry.export.export import ExportOrder
@@ -77,5 +77,5 @@ def _show(said: ExportStatement, folder: Path, governed: Governance) -> None:
     if said.not_tried:
         console.print(f"  not tried: {', '.join(said.not_tried)}")
     if governed.chain:
-        root = adoption_entries.root_fingerprint(governed.state)
+        root = root_of_trust.root_fingerprint(governed.state)
         console.print(f"whoever gets it: hallmark releases verify DIR --root {root}")

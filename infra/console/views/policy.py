@@ -2,7 +2,7 @@
 
 from infra.console.site import RequestState
 from tasks.core.documents.config import FrozenModel
-from tasks.policy import adoption_entries, explanation, in_force, overview
+from tasks.policy import explanation, in_force, overview, root_of_trust
 from tasks.policy.overview import AdoptionSummary, SignerSummary
 from tasks.policy.people import Person
 
@@ -23,7 +23,7 @@ def policy(here: RequestState, person: Person) -> PolicyPage:
     return PolicyPage(
         environment=governed.policy.environment,
         policy_sha256=governed.policy.digest(),
-        root=adoption_entries.root_fingerprint(here.state),
+        root=root_of_trust.root_fingerprint(here.state),
         lines=list(explanation.explanation_lines(governed.policy, governed.people)),
         people=[overview.signer_summary(governed, each, here.ledger_time) for each in governed.people.people],
         adoptions=overview.adoption_summaries(chain)[::-1],

@@ -13,7 +13,7 @@ from tasks.core import files
 from tasks.core.errors import Refused, Unavailable, raise_machine_fault
 from tasks.core.json_text import canonical_json, parse
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adoption, adoption_entries
+from tasks.policy import adoption, root_of_trust
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
@@ -63,7 +63,7 @@ def stored_governance(folder: Path, state: Path, name: str) -> Governance:
         Refused: The stored adoptions cannot be traced to the root key.
     """
     chain = _read_admission(state, name)["governance"]
-    newest, people, _ = adoption.verify_chain(chain, adoption_entries.root_fingerprint(state))
+    newest, people, _ = adoption.verify_chain(chain, root_of_trust.root_fingerprint(state))
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
@@ -92,7 +92,7 @@ def _governance_of(stored: dict[str, Any], governance: Governance) -> Governance
     """
     if stored["governance"] in ([], list(governance.chain)):
         return governance
-    newest, people, _ = adoption.verify_chain(stored["governance"], adoption_entries.root_fingerprint(governance.state))
+    newest, people, _ = adoption.verify_chain(stored["governance"], root_of_trust.root_fingerprint(governance.state))
     return replace(governance, policy=newest.policy, people=people, chain=tuple(stored["governance"]))
 
 
