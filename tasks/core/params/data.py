@@ -31,15 +31,17 @@ class NearDuplicates(FrozenModel):
     jaccard: Annotated[float, Field(ge=0.5, le=1)] = 0.85
     """Minimum Jaccard similarity, computed over shingles of five bytes, at which two prompts are near-identical.
     Near-identical prompts are never divided between training and test. Prompts that differ only in typing errors and
-    courtesy phrases are near-duplicates even at a similarity that is .05 lower. Measured on BANKING77's training texts:
-    at .85 all 60 near-identical pairs have the same label; at .8 three of 142 pairs have different labels."""
+    courtesy phrases are near-duplicates even at a similarity that is .05 lower, and at any similarity if they have up
+    to 160 characters. Measured on BANKING77's training texts: at .85 all 60 near-identical pairs have the same label;
+    at .8 three of 142 pairs have different labels."""
     conflict_jaccard: Annotated[float, Field(ge=0.5, le=1)] | None = Field(
         default_factory=lambda fields: max(CONFLICT_JACCARD, _least_compared(fields.get("jaccard", 1)))
     )
     """Minimum Jaccard similarity at which two prompts that differ only in typing errors and courtesy phrases, and have
-    different targets, are a contradiction. It is at least `jaccard` less .05. The default is .8, or the least value
-    allowed if that is higher. `authority` and `contradictions` in sources.yaml determine how contradictions are
-    resolved. Null: contradictions are not detected, for tasks in which a prompt has many right answers, such as
+    different targets, are a contradiction. Prompts of up to 160 characters whose only difference is one or two mistyped
+    words are a contradiction at any similarity. The value is at least `jaccard` less .05. The default is .8, or the
+    least value allowed if that is higher. `authority` and `contradictions` in sources.yaml determine how contradictions
+    are resolved. Null: contradictions are not detected, for tasks in which a prompt has many right answers, such as
     writing."""
 
     @model_validator(mode="after")

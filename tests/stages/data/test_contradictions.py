@@ -104,6 +104,24 @@ def test_a_question_with_a_slip_and_another_answer_is_shown(run: Run, asked: str
     assert rules(run) == {} and {number for number, _, _ in listed(run)} == {1, 2}
 
 
+@pytest.mark.parametrize(
+    ("asked", "slipped", "shown"),
+    [
+        ("Is my card lost?", "Is my crad lost?", True),
+        ("Hello, why was my paymant refused?", "why was my payment refused", True),
+        ("why was my paymant reffused", "why was my payment refused", True),
+        ("why was my cart refused", "why was my card refused", False),  # two words
+        ("why was my pymnt refused", "why was my payment refused", False),
+        ("refund 20 euros tody", "refund 30 euros today", False),
+    ],
+)
+def test_a_short_question_with_slips_is_compared_with_its_correction(
+    run: Run, asked: str, slipped: str, shown: bool
+) -> None:
+    run.deduplicate([record(asked, "yes", 1), record(slipped, "no", 2), record(OTHER, number=3)])
+    assert rules(run) == {} and {number for number, _, _ in listed(run)} == ({1, 2} if shown else set())
+
+
 def test_contradictions_are_looked_for_among_all_pairs_that_are_compared() -> None:
     assert NearDuplicates().conflict_jaccard == NearDuplicates(jaccard=0.7).conflict_jaccard == 0.8
     assert NearDuplicates(jaccard=0.9).conflict_jaccard == 0.85

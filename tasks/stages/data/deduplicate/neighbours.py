@@ -22,7 +22,8 @@ class Neighbours:
     preference_order: np.ndarray
     """Positions of the records that are compared, in order of preference."""
     near_pairs: NearPairs
-    """Pairs of normalised prompts with a Jaccard similarity of at least `thresholds.jaccard - JACCARD_MARGIN`."""
+    """Pairs of normalised prompts with a Jaccard similarity of at least `thresholds.jaccard - JACCARD_MARGIN`, and of
+    short prompts that differ only in typos."""
     thresholds: NearDuplicates
 
     @property
@@ -43,8 +44,9 @@ class Neighbours:
         starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.normalised_prompts) + 1))
         jaccards = np.tile(self.near_pairs.jaccards, 2)[by_form]
         nearness = SimilarPrompts(
-            starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.word_uses
-        )
+            starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.word_uses,
+            self.near_pairs.corrected,
+        )  # fmt: skip
         return [verdict for group in groups for verdict in judge_group(self._group_records(group, analysed), nearness)]
 
     def near_identical_groups(self, order: np.ndarray) -> Iterator[np.ndarray]:

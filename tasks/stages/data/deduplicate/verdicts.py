@@ -95,6 +95,8 @@ class SimilarPrompts:
     thresholds: NearDuplicates
     texts: Sequence[str]
     uses: WordUses
+    corrected: frozenset[tuple[int, int]] = frozenset()
+    """Pairs of prompts that are equal once typos are corrected, the smaller index first."""
     _equalities: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def similar_prompts(self, form: int) -> Iterator[tuple[int, float]]:
@@ -118,7 +120,9 @@ class SimilarPrompts:
 
     def contradict(self, item: GroupRecord, other: GroupRecord, jaccard: float) -> bool:
         least = self.thresholds.conflict_jaccard
-        return item.answer != other.answer and least is not None and jaccard >= least
+        if item.answer == other.answer or least is None:
+            return False
+        return jaccard >= least or (min(item.form, other.form), max(item.form, other.form)) in self.corrected
 
 
 class RecordIndex:

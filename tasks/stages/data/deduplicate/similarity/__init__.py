@@ -9,6 +9,7 @@ Similar texts are found with:
     candidates.py  pairs of texts with a common band key
     jaccard.py     exact Jaccard similarity of candidate pairs
     pairs.py       all of these steps, from texts to similar pairs
+    corrections.py pairs of short texts that are equal once typos are corrected
     batches.py     division of the work into parts that fit into memory
     groups.py      groups of texts that are connected by pairs
 

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
 from tasks.stages.data.deduplicate.similarity.candidates import candidate_pairs
-from tasks.stages.data.deduplicate.similarity.jaccard import filter_similar_pairs
+from tasks.stages.data.deduplicate.similarity.corrections import find_corrected_pairs
+from tasks.stages.data.deduplicate.similarity.jaccard import filter_similar_pairs, jaccard_similarities
 from tasks.stages.data.deduplicate.similarity.shingles import compute_shingles
 from tasks.stages.data.deduplicate.similarity.signatures import band_keys
 
@@ -22,13 +23,16 @@ class NearPairs:
     """Sorted pairs of indices of texts, as an int64 array of shape (n, 2). The first index of a pair is the smaller
     one."""
     jaccards: np.ndarray
+    corrected: frozenset[tuple[int, int]] = frozenset()
+    """Those of the pairs that are equal once typos are corrected (`corrections`), at any Jaccard similarity."""
 
 
 def find_near_pairs(forms: pa.Array, order: np.ndarray, min_similarity: float) -> NearPairs:
-    """Return the pairs of distinct texts with a Jaccard similarity of at least `min_similarity`.
+    """Return the pairs of distinct texts that are similar: by their Jaccard similarity, or because only typos differ.
 
-    `order` has the indices of the texts to compare, in order of preference. The result depends only on the set of texts
-    and on this order. In addition to the texts, the computation needs 20 MB of memory plus 300 bytes for each text.
+    `order` has the indices of the texts to compare, in order of preference, and `min_similarity` is the least Jaccard
+    similarity. The result depends only on the set of texts and on this order. In addition to the texts, the computation
+    needs 20 MB of memory plus 300 bytes for each text, and the short texts once more as Python strings.
     """
     keys = np.zeros((len(forms), 0), np.uint32)
     if len(order) > 1:
@@ -36,4 +40,19 @@ def find_near_pairs(forms: pa.Array, order: np.ndarray, min_similarity: float) -
         slices = (forms.slice(begin, end - begin) for begin, end in batch_ranges(sizes, BATCH_BYTES))
         keys = np.concatenate([band_keys(compute_shingles(part), min_similarity) for part in slices])
     pairs = np.sort(order[candidate_pairs(keys[order])], axis=1)
-    return NearPairs(*filter_similar_pairs(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], min_similarity))
+    pairs, jaccards = filter_similar_pairs(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], min_similarity)
+    corrected = find_corrected_pairs(forms, order)
+    return (
+        _with_corrected_pairs(NearPairs(pairs, jaccards), corrected, forms)
+        if len(corrected)
+        else NearPairs(pairs, jaccards)
+    )
+
+
+def _with_corrected_pairs(near: NearPairs, corrected: np.ndarray, forms: pa.Array) -> NearPairs:
+    known = set(map(tuple, near.pairs.tolist()))
+    new = np.array([pair for pair in corrected.tolist() if tuple(pair) not in known], np.int64).reshape(-1, 2)
+    pairs = np.concatenate((near.pairs, new))
+    jaccards = np.concatenate((near.jaccards, jaccard_similarities(forms, new) if len(new) else np.zeros(0)))
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return NearPairs(pairs[order], jaccards[order], frozenset(map(tuple, corrected.tolist())))

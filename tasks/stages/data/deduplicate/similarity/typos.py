@@ -51,18 +51,18 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
     if max(len(first), len(second)) > MAX_LETTERS:
         return False
     right, wrong = sorted(
-        (first, second), key=lambda word: (not _is_listed(word, german), -_use_of(word, uses).times, word)
+        (first, second), key=lambda word: (not is_listed(word, german), -_use_of(word, uses).times, word)
     )
     a, b, used = right.lower(), wrong.lower(), _use_of(right, uses).times
     if (
         not (a.isalpha() and b.isalpha())
         or _is_abbreviation(first)
         or _is_abbreviation(second)
-        or _is_listed(wrong, german)
+        or is_listed(wrong, german)
     ):
         return False
-    if _use_of(wrong, uses).times > max(MIN_USES - 1, used // MIN_USE_RATIO):
-        return False  # used too often to be a typo
+    if is_used_too_often(_use_of(wrong, uses).times, used):
+        return False
     if _has_swapped_letters(a, b) or _has_doubled_letter(a, b) or _has_doubled_letter(b, a):
         return len(a) >= MIN_LETTERS or (len(a) == len(b) == MIN_LETTERS - 1)
     if not right.islower() and not wrong.islower() and not _is_ordinary(right, uses) and not _is_noun(wrong, uses):
@@ -74,12 +74,21 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
     return (
         near
         and longest >= MIN_LETTERS
-        and (_is_listed(right, german=False) or used >= MIN_USES or longest > MIN_LETTERS + 2)
+        and (is_listed(right, german=False) or used >= MIN_USES or longest > MIN_LETTERS + 2)
     )
 
 
+def is_used_too_often(times: int, times_of_right_word: int) -> bool:
+    """Return whether a spelling is used too often to be a typo of a word, which is used `times_of_right_word` times."""
+    return times > max(MIN_USES - 1, times_of_right_word // MIN_USE_RATIO)
+
+
 @lru_cache(maxsize=65_536)
-def _is_listed(word: str, german: bool) -> bool:
+def is_listed(word: str, german: bool) -> bool:
+    """Return whether a list has the word. English words do not count if `german` is true.
+
+    The word is spelled as in `Content.text`.
+    """
     low = word.lower()
     names = low in given_names() or (low in family_names() and not word.islower())
     return (
