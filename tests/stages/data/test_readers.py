@@ -40,10 +40,19 @@ def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
     assert all(isinstance(reader_of(kind), Reader) for kind in SOURCE_KINDS)
 
 
+SHARED_RULES = {
+    "read_text": DOCUMENT_RULES,
+    "arrow_rows": ("out_of_range",),
+    "arrow_streams": ("out_of_range",),
+    "jsonl_reader": SOURCE_KINDS["jsonl"],
+}
+"""Rules of code that several readers use, by a name that occurs in a reader if it does."""
+
+
 def rules_of(kind: str) -> set[str]:
-    """The rules of the malformed rows that a reader's code makes, or readers.documents for it."""
+    """The rules of the malformed rows that a reader's code makes, or code that it shares with others."""
     code = (FORMATS / f"{kind}_reader.py").read_text()
-    shared = set(DOCUMENT_RULES) if "iter_documents" in code else set()
+    shared = {rule for used, rules in SHARED_RULES.items() if used in code for rule in rules}
     nodes = ast.walk(ast.parse(code))
     calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "MalformedRow"]
     said = [{"rule": call.args[1]} if len(call.args) > 1 else {k.arg: k.value for k in call.keywords} for call in calls]

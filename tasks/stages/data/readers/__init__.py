@@ -7,6 +7,9 @@
     s3_objects.py      S3 objects, with errors that explain the store's answers
     folder_stream.py   files of a folder as one stream, a tar archive
     documents.py       documents of a source: the files of a folder or archive, or its only file
+    dataset_folder.py  splits and files of a Hugging Face dataset's folder
+    arrow_streams.py   Arrow's IPC format, checked before pyarrow reads it
+    arrow_rows.py      rows of an Arrow batch as Python values
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs
