@@ -11,10 +11,13 @@ from pydantic import ValidationError
 
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.layout import Layout
+from tasks.inquiry import source_row
 from tasks.runs.requests.source_resolution import resolve_source
-from tasks.sources.sources import Source
+from tasks.sources import locations
+from tasks.sources.sources import Source, load_resolved
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers.content import open_content
+from tasks.stages.data.readers.rows import Row
 from tasks.supervise import grants
 from tasks.supervise.open_files import open_files
 from tests.governed.postgres import new_database, sql
@@ -91,6 +94,30 @@ def test_rows_of_sqlite_become_records(run: Run) -> None:
 
 def test_rows_of_postgres_are_the_same_bytes(postgres_location: str) -> None:
     assert lines(declare(postgres_location)) == IN_ORDER
+
+
+def test_a_row_is_shown_as_long_as_the_rows_are_the_same(run: Run, cluster: str, postgres_location: str) -> None:
+    run.resolve(declare(postgres_location))
+    (pinned,) = load_resolved(run.layout.sources_path).sources
+    assert source_row.read_row(pinned, 2, run.layout) == Row(2, {"id": 2, "text": "my card is gone", "label": "lost"})
+    sql(cluster, "DELETE FROM letters WHERE id = 1")
+    with pytest.raises(InputError, match=r"row 2 of source src can no longer be shown.*has changed since the run"):
+        source_row.read_row(pinned, 2, run.layout)
+
+
+@pytest.mark.parametrize(
+    ("location", "same"),
+    [
+        (
+            "postgresql://${CRM_GONE:-a}:p/w@DB.example.org/crm?sslmode=require",
+            "postgresql://b@db.example.org:5432/crm",
+        ),
+        ("sqlite:///letters.db", "./letters.db"),
+    ],
+)
+def test_a_database_is_one_location_for_every_user(location: str, same: str, tmp_path: Path) -> None:
+    assert locations.resolve_location(location, tmp_path) == locations.resolve_location(same, tmp_path)
+    assert locations.resolve_location(location + "2", tmp_path) != locations.resolve_location(same + "2x", tmp_path)
 
 
 NOT_ASKED: dict[str, tuple[str, str]] = {
