@@ -73,11 +73,13 @@ def test_files_of_the_hub_are_read_by_split(tmp_path: Path) -> None:
     for number in range(2):
         path = tmp_path / "data" / f"train-0000{number}-of-00002.parquet"
         path.parent.mkdir(exist_ok=True)
-        pq.write_table(pa.table({"text": [f"letter {number}"], "label": ["a"]}), path)
+        described = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["a", "b"]}}}}
+        table = pa.table({"text": [f"letter {number}"], "label": [number]})
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(described)}), path)
     shutil.copy(path, path.with_name("test.parquet"))
     mapping = {"prompt": "text", "response": "label", "split": "split"}
-    assert [(row["split"], row["text"]) for row in values(tmp_path, mapping)] == [
-        ("test", "letter 1"), ("train", "letter 0"), ("train", "letter 1"),
+    assert [(row["split"], row["text"], row["label"]) for row in values(tmp_path, mapping)] == [
+        ("test", "letter 1", "b"), ("train", "letter 0", "a"), ("train", "letter 1", "b"),
     ]  # fmt: skip
     assert [row.number for row in read(tmp_path, mapping)] == [1, 2, 3]
     path.unlink()

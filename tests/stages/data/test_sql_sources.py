@@ -131,6 +131,7 @@ NOT_ASKED: dict[str, tuple[str, str]] = {
     "another file": ("ATTACH 'other.db' AS other", "src: `query` "),
     "a pragma": ("PRAGMA table_info(letters)", "is not one SELECT"),
     "a copy": ("COPY letters TO PROGRAM 'id'", "is not one SELECT"),
+    "a placeholder": ("SELECT * FROM letters WHERE id > :as_of ORDER BY id", "has a placeholder"),
     "an explanation": (f"EXPLAIN {ASKED}", "is not one SELECT"),
     "no SQL": ("SELECT FROM WHERE ((", "cannot be read as"),
     "nothing": (" -- nothing", "is not one SELECT"),

@@ -142,6 +142,8 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         elif location.startswith("s3://"):
             with s3_objects.open_object(location, where) as file:
                 yield file
+        elif "://" in location:
+            raise InputError(f"{where}: expected a path or s3://BUCKET/KEY; a database is a source of kind {SQL_KIND}")
         elif (path := _local_path(source, location, root)).is_dir():
             if not suffixes:
                 raise IsADirectoryError

@@ -98,13 +98,7 @@ class DatasetFolder:
             yield DatasetSplit(split, [match[0] for match in files], {})
 
     def _class_names(self, name: str) -> dict[str, list[str]]:
-        features = self._read_json(name).get("features") if name in self._places else None
-        named = features if isinstance(features, dict) else {}
-        return {
-            column: feature["names"]
-            for column, feature in named.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and _is_list_of_texts(feature)
-        }
+        return find_class_names(self._read_json(name) if name in self._places else {})
 
     def _read_json(self, name: str) -> dict[str, Any]:
         self._require(name, DICT_FILE)
@@ -130,6 +124,20 @@ class DatasetFolder:
 
     def _damaged_error(self, name: str, why: str) -> InputError:
         return InputError(f"{self._where}: {name} cannot be used: {why}; fetch the folder again")
+
+
+def find_class_names(info: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the names of the classes of each column that has numbers of classes.
+
+    Args:
+        info: Description of a dataset, as dataset_info.json and the metadata of files on the Hub have it.
+    """
+    features = info.get("features")
+    return {
+        column: feature["names"]
+        for column, feature in (features if isinstance(features, dict) else {}).items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and _is_list_of_texts(feature)
+    }
 
 
 def _is_list_of_texts(feature: Mapping[str, Any]) -> bool:

@@ -31,7 +31,7 @@ def require_one_select(source: Source, dialect: str) -> str:
     except sqlglot.errors.SqlglotError as error:
         place = error.errors[0] if isinstance(error, sqlglot.errors.ParseError) and error.errors else {}
         line = f" (line {place['line']}, column {place['col']})" if place.get("line") else ""
-        raise InputError(f"{where} cannot be read as {dialect} SQL{line}; correct it in sources.yaml") from None
+        raise InputError(f"{where} cannot be read as {dialect} SQL{line}; correct it, or name a view in it") from None
     except RecursionError:
         raise InputError(f"{where} is nested too deep; write parts of it as WITH, or as a view") from None
     writes = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
@@ -41,6 +41,8 @@ def require_one_select(source: Source, dialect: str) -> str:
         )
     if any(issubclass(kind, writes) for kind in found):
         raise InputError(f"{where} writes, locks or asks more than a SELECT may; a source only reads")
+    if found & {exp.Placeholder, exp.Parameter}:
+        raise InputError(f"{where} has a placeholder, and nobody fills it in; write the value, such as a date")
     if not statements[0].args.get("order"):
         raise InputError(
             f"{where} has no ORDER BY at its end. Databases return rows in any order, and the digest of a run's data "

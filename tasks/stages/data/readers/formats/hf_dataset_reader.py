@@ -9,15 +9,24 @@ from dataclasses import replace
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from tasks.core.errors import InputError
+from tasks.core import json_text
+from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import arrow_streams, limits
-from tasks.stages.data.readers.dataset_folder import SUFFIXES, DatasetFolder, DatasetSplit
+from tasks.stages.data.readers.dataset_folder import (
+    MAX_JSON_PIECES,
+    SUFFIXES,
+    DatasetFolder,
+    DatasetSplit,
+    find_class_names,
+)
 from tasks.stages.data.readers.formats import parquet_reader
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 SPLIT_COLUMN = "split"
+METADATA_KEY = b"huggingface"
 UNKNOWN_CLASS = -1
 """Number that `datasets` writes for a class that nobody knows, as in a test split without labels."""
 
@@ -26,9 +35,12 @@ def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     folder, done = DatasetFolder(file, source), 0
     for split in folder.splits():
         for name in split.files:
-            for row in _read_file(folder, split, name, done, source):
+            described = split
+            for place, row in enumerate(_read_file(folder, split, name, done, source)):
+                if not place and name.endswith(".parquet"):
+                    described = split._replace(class_names=_stored_class_names(folder.content(name)))
                 done = row.number
-                yield _complete_row(row, split, source) if isinstance(row, Row) else row
+                yield _complete_row(row, described, source) if isinstance(row, Row) else row
 
 
 def _read_file(
@@ -48,6 +60,16 @@ def _stored_columns(split: DatasetSplit, source: Source) -> Source:
     if split.name is None or source.mapping.split != SPLIT_COLUMN:
         return source
     return source.model_copy(update={"mapping": source.mapping.model_copy(update={"split": None})})
+
+
+def _stored_class_names(content: pa.Buffer) -> dict[str, list[str]]:
+    """Return the names of classes that `datasets` put into the footer of a Parquet file, which was read before."""
+    metadata = pq.ParquetFile(pa.BufferReader(content)).schema_arrow.metadata or {}
+    try:
+        described = json_text.parse_bounded(metadata.get(METADATA_KEY, b"{}"), MAX_JSON_PIECES)
+        return find_class_names(described["info"])
+    except DOCUMENT_ERRORS:
+        return {}
 
 
 def _complete_row(row: Row, split: DatasetSplit, source: Source) -> Row:
