@@ -23,7 +23,7 @@ from tasks.policy.policy import LOCAL_ENVIRONMENT, Policy
 from tasks.policy.signed_document import SignedDocument, verify_entry
 from tasks.policy.signed_entry import Draft
 from tasks.policy.staffing import RoleNeed
-from tasks.sources import sources
+from tasks.sources import source_places
 from tasks.sources.sources import Source
 from tasks.trust import dsse
 
@@ -119,8 +119,8 @@ def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> b
 def is_sign_off_required(governance: Governance, tier: str, sources_read: Iterable[Source]) -> bool:
     """Return whether a run needs code that was signed off.
 
-    It does if its risk tier has gates, or if it reads a source that is not public or that is in an object store. In the
-    last case, the code receives the credentials of the store.
+    It does if its risk tier has gates, or if it reads a source that is not public or that is on a server. In the last
+    case, the code receives the credentials of the server.
 
     Args:
         governance: Governance in force.
@@ -133,7 +133,7 @@ def is_sign_off_required(governance: Governance, tier: str, sources_read: Iterab
     if governance.policy.tier(tier).gates:
         return True
     return any(
-        source.classification != "public" or "://" in sources.fill_variables(source.location) for source in sources_read
+        source.classification != "public" or source_places.find_local_path(source) is None for source in sources_read
     )
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a file, and of what it packs: Parquet columns, gzip, Zstandard and ZIP, SQLite rows, Base64, UTF-16.
+"""Bytes of a file, and of what it packs: Parquet columns, gzip, Zstandard, ZIP and tar, SQLite rows, Base64, UTF-16.
 
 What cannot be unpacked is reported, since nothing was searched there.
 """
@@ -11,6 +11,7 @@ import lzma
 import re
 import sqlite3
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.erase.search_terms import LONGEST_TERM
+from tasks.stages.data.readers.documents import is_archive
 
 BLOCK_BYTES = 16 << 20
 MAX_DEPTH = 3
@@ -35,7 +37,7 @@ BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-
 PACKED = (b"PAR1", b"PK\3\4", *COMPRESSIONS)
 """First bytes of files that pack others."""
 UNPACKING_ERRORS = (
-    pa.ArrowException, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    pa.ArrowException, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
     OSError, EOFError, ValueError, RuntimeError,  # the last for an encrypted ZIP, or one of an unknown method
 )  # fmt: skip
 NOT_UNPACKED = "what it packs could not be unpacked, so only its bytes were searched"
@@ -72,7 +74,7 @@ def contents_of(file: IO[bytes], on_gap: OnGap, depth: int = 0) -> Iterator[byte
         if encoding := BYTE_ORDER_MARKS.get(begin[:2]):
             yield data.decode(encoding, "replace").encode()
         tail = block[-LONGEST_TERM:]
-    if not begin.startswith(PACKED):
+    if not begin.startswith(PACKED) and not is_archive(file):
         return
     if depth >= MAX_DEPTH:
         on_gap(TOO_DEEP)
@@ -89,6 +91,8 @@ def _unpacked(file: IO[bytes], begin: bytes, on_gap: OnGap, depth: int) -> Itera
         yield from _parquet(file)
     elif begin == b"PK\3\4":
         yield from _zip(file, on_gap, depth)
+    elif not begin.startswith(PACKED):
+        yield from _tar(file, on_gap, depth)
     else:
         kind = next(kind for mark, kind in COMPRESSIONS.items() if begin.startswith(mark))
         yield from _decompressed(file, kind, on_gap, depth)
@@ -126,6 +130,16 @@ def _zip(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
             if member.file_size > MAX_MEMBER_BYTES:
                 on_gap(TOO_LARGE)
             yield from contents_of(io.BytesIO(data), on_gap, depth + 1)
+
+
+def _tar(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
+    """Yield what the members of an archive pack. Their bytes are those of the archive, which were searched before."""
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+            if content is not None and content.read(4).startswith(PACKED):
+                content.seek(0)
+                yield from contents_of(content, on_gap, depth + 1)
 
 
 def _decompressed(file: IO[bytes], kind: str, on_gap: OnGap, depth: int) -> Iterator[bytes]:

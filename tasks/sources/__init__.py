@@ -2,6 +2,7 @@
 
 sources.py       inventory of the sources and their suites: sources.yaml, expectations/
 locations.py     comparison of the locations of sources
+source_places.py  files and databases in which sources are
 protection.py    categories of personal and secret text, and the action on each
 vault.py         encrypted database of the values that tokens stand for
 vault_keys.py    key of the vault, and the keys derived from it

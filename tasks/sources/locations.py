@@ -16,13 +16,19 @@ def normalise_location(location: str) -> str:
 def resolve_location(location: str, root: Path) -> str:
     """Resolve a location on this machine: fill in variables, follow links, and resolve relative paths against `root`.
 
-    A location that cannot be resolved on this machine is only normalised.
+    A location that cannot be resolved on this machine is only normalised. Of a database, the result has no user,
+    password or options, and a SQLite database is its file.
     """
     try:
         filled = fill_variables(location)
     except InputError:  # a variable is not set here
         return normalise_location(location)
+    filled = filled.removeprefix("sqlite:///")
     scheme, found, rest = filled.partition("://")
+    if found and scheme.startswith("postgresql"):
+        # Every user of a database may find the same rows there.
+        host, _, database = rest.rpartition("@")[2].partition("?")[0].partition("/")
+        return f"postgresql://{host.lower().removesuffix(':5432')}/{database}"
     if found:
         return f"{scheme.lower()}://{posixpath.normpath(f'/{rest}').lstrip('/')}"
     try:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,7 @@ from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import NFC, Name, NonEmptyText, Sha256
-from tasks.core.steps.kinds import validate_source_kind
+from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
 from tasks.sources.protection import Category, Protection, Term
 
 
@@ -109,6 +110,9 @@ class SourceConstants(FrozenModel):
     """Earlier place of the source's own key `split`, which is still read."""
 
 
+MAX_QUERY_CHARACTERS = 100_000
+"""Maximum length of a source's `query`."""
+QUERY_FIELDS = ("query", "query_seconds")
 MAX_DAYS = 365_000
 """Maximum length of a period in days, about a thousand years. With this limit, all computed dates are valid in
 Python."""
@@ -129,6 +133,13 @@ def _validated_delimiter(value: str) -> str:
     return value
 
 
+def _has_password(location: str) -> bool:
+    """Return whether a part of the password in a URL is written in the URL itself, also as a variable's default."""
+    written = re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda match: "\0" if match[1] is None else match[1], location)
+    password = written.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
+    return password not in ("", "\0")
+
+
 class Source(FrozenModel):
     """Source of the data: its location, the meaning of its columns, and the people responsible for it."""
 
@@ -138,10 +149,16 @@ class Source(FrozenModel):
     """File format, one of those in `tasks.core.steps.kinds`. A text file can be gzip-compressed, whatever its name
     is."""
     location: NonEmptyText
-    """Location of the source: an absolute path, a path relative to the repository, or s3://bucket/key. `${NAME}` and
+    """Location of the source: an absolute path, a path relative to the repository, s3://bucket/key, or the URL of a
+    database (`postgresql://USER:PASSWORD@HOST/DATABASE`, `sqlite:///PATH`). `${NAME}` and
     `${NAME:-default}` are replaced with environment variables when the file is opened, so that machine-specific paths
     need not be committed. policy.yaml lists the permitted variables under `location_variables`. Messages show the
     location as it is written here, without the values of the variables."""
+    query: Annotated[NonEmptyText, Field(max_length=MAX_QUERY_CHARACTERS)] | None = None
+    """Query of a source of kind `sql`: one SELECT that ends with ORDER BY, by columns that are unique together. The
+    digest of a run's source is that of the rows in this order."""
+    query_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
+    """Maximum number of seconds until the database has returned the last row of `query`."""
     encoding: str = "utf-8"
     """Encoding of text, as the name of a Python codec."""
     delimiter: Annotated[str, AfterValidator(_validated_delimiter)] = ","
@@ -222,6 +239,23 @@ class Source(FrozenModel):
         constants = {name: getattr(self.constants, name) for name in get_args(LabelField)}
         one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
         return {name: frozenset([*values, *self.labels.get(name, [])]) for name, values in one_or_more.items()}
+
+    @model_validator(mode="after")
+    def _require_query_of_database(self) -> Self:
+        if (self.kind == SQL_KIND) != (self.query is not None):
+            raise ValueError(f"source {self.id}: `query` belongs to kind {SQL_KIND}, which needs it")
+        if self.kind == SQL_KIND and _has_password(self.location):
+            raise ValueError(
+                f"source {self.id}: `location` has a password; put it into an environment variable, and write "
+                "`${NAME}` in its place"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_query(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `query` and `query_seconds` out of sources that are no databases, as earlier versions wrote them."""
+        document: dict[str, Any] = serialise(self)
+        return document if self.kind == SQL_KIND else {n: v for n, v in document.items() if n not in QUERY_FIELDS}
 
     @model_validator(mode="after")
     def _refuse_mapped_constants(self) -> Self:
@@ -394,7 +428,7 @@ def fill_variables(location: str) -> str:
         InputError: A variable without a default is not set, or a `${` is not closed by `}`.
     """
     out = ""
-    for before, name, default in _split_location(location):
+    for before, name, default in split_location(location):
         value = "" if name is None else os.environ.get(name) or default
         if value is None:
             raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
@@ -403,10 +437,10 @@ def fill_variables(location: str) -> str:
 
 
 def find_location_variables(sources: Iterable[Source]) -> set[str]:
-    return {name for source in sources for _, name, _ in _split_location(source.location) if name}
+    return {name for source in sources for _, name, _ in split_location(source.location) if name}
 
 
-def _split_location(location: str) -> Iterator[tuple[str, str | None, str | None]]:
+def split_location(location: str) -> Iterator[tuple[str, str | None, str | None]]:
     rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")

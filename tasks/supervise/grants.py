@@ -14,7 +14,9 @@ from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import CACHE_ROOT_VARIABLE, Layout
-from tasks.sources import sources
+from tasks.core.steps.kinds import SQL_KIND
+from tasks.sources import source_places, sources
+from tasks.sources.sources import Source
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import curve_points
 from tasks.stages.train.base.model_files import HUB_FILE_PATTERNS, is_model_file
@@ -47,6 +49,10 @@ def _no_variables(_: Layout) -> Iterable[str]:
     return ()
 
 
+def _no_ports(_: Layout) -> Iterable[int]:
+    return ()
+
+
 def _no_model(_: Layout) -> None:
     return None
 
@@ -73,6 +79,8 @@ class Grant:
     """Files below the user's home folder that the stage can read if it has a network."""
     needs_network: Callable[[Layout, Environment], bool] = _return_false
     """Whether the stage needs a network. Without one, it has only a private loopback interface."""
+    named_ports: Callable[[Layout], Iterable[int]] = _no_ports
+    """TCP ports of servers that the run's inputs name, to which a stage with a network can connect too."""
     allowed_ports: Collection[int] = ()
     """TCP ports to which a stage with a network can connect, in addition to the ports in its settings."""
     variable_prefixes: tuple[str, ...] = ()
@@ -123,6 +131,7 @@ def allowed_ports(stage: str, layout: Layout, environment: Environment) -> set[i
     texts = [*given.values(), *(path.read_text(errors="replace") for path in files)]
     return {
         *grant.allowed_ports,
+        *grant.named_ports(layout),
         *network.find_ports(texts),
         *network.parse_ports(environment.get(network.PORTS_VARIABLE, "")),
     }
@@ -185,9 +194,8 @@ def _allowed_target(path: Path, real: Path, layout: Layout) -> Path:
 
 def _source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
     for item in sources.load_resolved(layout.sources_path).sources:
-        location = sources.fill_variables(item.source.location)
-        if "://" not in location:
-            path = layout.resolve_path(str(Path(location).expanduser()))
+        for file in source_places.find_files(item.source):
+            path = layout.resolve_path(str(Path(file).expanduser()))
             require_allowed_location(f"source {item.source.id}", open_files.real_path(path), layout)
             yield path
 
@@ -235,14 +243,21 @@ def _ingest_folders(layout: Layout) -> Iterator[Path]:
 
 
 def _has_remote_sources(layout: Layout, _: Environment) -> bool:
-    return any(
-        "://" in sources.fill_variables(item.source.location)
-        for item in sources.load_resolved(layout.sources_path).sources
-    )
+    return any(source_places.find_local_path(source) is None for source in _resolved_sources(layout))
+
+
+def _database_ports(layout: Layout) -> Iterator[int]:
+    for source in _resolved_sources(layout):
+        if source.kind == SQL_KIND and source_places.find_local_path(source) is None:
+            yield source_places.parse_database_url(source).port or source_places.POSTGRES_PORT
+
+
+def _resolved_sources(layout: Layout) -> list[Source]:
+    return [item.source for item in sources.load_resolved(layout.sources_path).sources]
 
 
 def _location_variables(layout: Layout) -> Iterable[str]:
-    return sources.find_location_variables(item.source for item in sources.load_resolved(layout.sources_path).sources)
+    return sources.find_location_variables(_resolved_sources(layout))
 
 
 def _model_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
@@ -373,6 +388,7 @@ GRANTS: Mapping[str, Grant] = {
         paths_outside_run=_source_paths,
         home_files=(".aws/credentials", ".aws/config"),
         needs_network=_has_remote_sources,
+        named_ports=_database_ports,
         network_variable_prefixes=("AWS_",),
         variable_names=_location_variables,
         can_use_vault=True,

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import sqlite3
+import tarfile
 import zipfile
 from pathlib import Path
 from urllib.parse import quote
@@ -70,6 +71,14 @@ def zipped(data: bytes) -> bytes:
     return out.getvalue()
 
 
+def tarred(data: bytes) -> bytes:
+    out, header = io.BytesIO(), tarfile.TarInfo("inner")
+    header.size = len(data)
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(header, io.BytesIO(data))
+    return out.getvalue()
+
+
 def zstd(data: bytes) -> bytes:
     out = pa.BufferOutputStream()
     with pa.CompressedOutputStream(out, "zstd") as stream:
@@ -88,6 +97,7 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         zstd(SENTENCE.encode() * 3),
         zipped(SENTENCE.encode()),
         zipped(parquet([SENTENCE])),
+        tarred(parquet([SENTENCE])),
         gzip.compress(zipped(SENTENCE.encode())),
         base64.b64encode(SENTENCE.encode()),
         b"x" * (file_contents.BLOCK_BYTES - 12) + SENTENCE.encode(),
@@ -100,6 +110,7 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         "zstd",
         "zip",
         "parquet in zip",
+        "parquet in tar",
         "zip in gzip",
         "base64",
         "across blocks",

@@ -32,12 +32,13 @@ def _may_be_plain_text(configured: str, variable: str) -> bool:
     url = parse_postgres_url(configured, variable)
     return (
         "unix_sock" not in url.query
-        and not _is_this_machine(url.host)
+        and not is_this_machine(url.host)
         and url.query.get("sslmode") not in ENCRYPTING_MODES
     )
 
 
-def _is_this_machine(host: str | None) -> bool:
+def is_this_machine(host: str | None) -> bool:
+    """Return whether a host is this machine, without asking for addresses of names."""
     if host in (None, "", "localhost"):
         return True
     try:

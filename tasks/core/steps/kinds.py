@@ -5,11 +5,15 @@ A new kind needs a line here and a file `tasks/stages/data/readers/formats/KIND_
 
 DOCUMENT_RULES = ("too_large", "unreadable")
 """Rules by which a reader of documents rejects a whole document (`tasks.stages.data.readers.documents`)."""
+SQL_KIND = "sql"
+"""Kind of a source that is a query of a database."""
 SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "csv": ("stray_quote", "field_count"),
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
     "text": DOCUMENT_RULES,
+    "hf_dataset": ("out_of_range",),
+    SQL_KIND: ("not_json", "not_object"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""

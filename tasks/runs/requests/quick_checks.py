@@ -10,6 +10,7 @@ from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
+from tasks.core.steps.kinds import SQL_KIND
 from tasks.sources.sources import Source, Sources, Suites
 from tasks.stages.data.readers import gzip_content
 from tasks.stages.data.readers.kinds import reader_of
@@ -31,7 +32,7 @@ def check_source(source: Source, open_source: SourceOpener) -> None:
         Unavailable: The object store cannot be reached.
     """
     with open_source(source) as file:
-        if "://" in source.location or "${" in source.location:
+        if source.kind == SQL_KIND or "://" in source.location or "${" in source.location:
             return
         data = file.read(MAX_CHECKED_BYTES + 1)
     if len(data) <= MAX_CHECKED_BYTES:

@@ -12,13 +12,13 @@ from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.runs.requests import quick_checks
 from tasks.runs.requests.quick_checks import SourceOpener
+from tasks.sources import source_places
 from tasks.sources.sources import (
     ResolvedSource,
     ResolvedSources,
     ResolvedTruth,
     Source,
     Sources,
-    fill_variables,
     python_minor_version,
 )
 from tasks.stages.data.readers.content import open_content, read_blocks
@@ -123,12 +123,11 @@ def require_allowed_location(source: Source, root: Path) -> None:
     Raises:
         InputError: The location is not allowed, or a variable is not set.
     """
-    location, layout = fill_variables(source.location), Layout(root)
-    if "://" in location:
-        return
-    with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
-        place = layout.resolve_path(str(Path(location).expanduser()))
-        grants.require_allowed_location(f"source {source.id}", place, layout)
+    layout = Layout(root)
+    for path in source_places.find_files(source):
+        with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
+            place = layout.resolve_path(str(Path(path).expanduser()))
+            grants.require_allowed_location(f"source {source.id}", place, layout)
 
 
 def _resolve_truth(path: str, root: Path) -> ResolvedTruth:

@@ -5,8 +5,15 @@
     rows.py            definition of a reader, and of the rows that it yields
     content.py         content of a local file or S3 object, checked against its pinned SHA-256
     s3_objects.py      S3 objects, with errors that explain the store's answers
+    sqlite_rows.py     rows of a query of a SQLite file
+    postgres_rows.py   rows of a query of a Postgres database
+    sql_query.py       check that a query is one SELECT with an order
+    sql_lines.py       rows of a database as JSON Lines
     folder_stream.py   files of a folder as one stream, a tar archive
     documents.py       documents of a source: the files of a folder or archive, or its only file
+    dataset_folder.py  splits and files of a Hugging Face dataset's folder
+    arrow_streams.py   Arrow's IPC format, checked before pyarrow reads it
+    arrow_rows.py      rows of an Arrow batch as Python values
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs

@@ -6,6 +6,7 @@ is held in memory. A larger copy is a file without a name, which disappears when
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ from typing import IO
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
+from tasks.core.steps.kinds import SQL_KIND
+from tasks.sources.source_places import find_local_path
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
-from tasks.stages.data.readers import gzip_content, s3_objects
-from tasks.stages.data.readers.folder_stream import LocalFolder, open_folder_stream
+from tasks.stages.data.readers import gzip_content, postgres_rows, s3_objects, sqlite_rows
+from tasks.stages.data.readers.folder_stream import BlockStream, LocalFolder, open_folder_stream
 from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
@@ -28,6 +31,10 @@ MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
 """Maximum size in bytes of a source's copy in memory. A larger copy is kept in a temporary file."""
 MAX_SOURCE_BYTES = 64 << 30
 """Maximum size of a source in bytes, before it is unpacked. Reading that much takes minutes."""
+CHANGED_QUERY_REMEDY = (
+    "resolve again. Rows stay the same if a condition of `query` asks for a past period, and its ORDER BY names "
+    "columns that are unique together"
+)
 BUSY_ERRNOS = (errno.EAGAIN, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 """Errors of a file that can be read later, for example if a process holds a lease on it or its server is away."""
 UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
@@ -80,10 +87,10 @@ def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> N
             digest.update(block)
             size += copy.write(block)
     if digest.hexdigest() != resolved.sha256:
+        remedy = CHANGED_QUERY_REMEDY if source.kind == SQL_KIND else "resolve again, or restore the file"
         raise InputError(
             f"source {source.id}: {source.location} has changed since the run was resolved: expected SHA-256 "
-            f"{resolved.sha256} ({resolved.bytes:,} bytes), got {digest.hexdigest()} ({size:,} bytes); resolve again, "
-            "or restore the file"
+            f"{resolved.sha256} ({resolved.bytes:,} bytes), got {digest.hexdigest()} ({size:,} bytes); {remedy}"
         )
 
 
@@ -109,7 +116,9 @@ def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
 
 @contextmanager
 def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
-    """Yield the content of a source as a binary file, or the files of a folder as a stream (`folder_stream`).
+    """Yield the content of a source as a binary file.
+
+    The files of a folder are a stream (`folder_stream`), and the rows of a database are JSON Lines (`sql_lines`).
 
     Error messages show the location as it is written in sources.yaml. The values of its variables may be passwords, and
     errors are written to logs, journals and Prefect.
@@ -121,7 +130,10 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
     location, named = fill_variables(source.location), source.location
     where, suffixes = f"source {source.id}: {named}", reader_of(source.kind).suffixes
     try:
-        if location.startswith("s3://") and location.endswith("/") and suffixes:
+        if source.kind == SQL_KIND:
+            with _open_database(source, root) as file:
+                yield file
+        elif location.startswith("s3://") and location.endswith("/") and suffixes:
             with (
                 s3_objects.open_folder(location, where) as folder,
                 open_folder_stream(folder, suffixes, where) as file,
@@ -130,6 +142,8 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         elif location.startswith("s3://"):
             with s3_objects.open_object(location, where) as file:
                 yield file
+        elif "://" in location:
+            raise InputError(f"{where}: expected a path or s3://BUCKET/KEY; a database is a source of kind {SQL_KIND}")
         elif (path := _local_path(source, location, root)).is_dir():
             if not suffixes:
                 raise IsADirectoryError
@@ -151,6 +165,20 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         if error.errno in UNUSABLE_PATH_ERRNOS:
             raise InputError(f"{where} cannot be opened ({error.strerror})") from None
         raise OSError(error.errno, error.strerror) from None  # without the file's name, which has the variables' values
+
+
+@contextmanager
+def _open_database(source: Source, root: Path) -> Iterator[IO[bytes]]:
+    path = find_local_path(source)
+    if path is None:
+        opened = postgres_rows.open_lines(source)
+    else:
+        file = _local_path(source, path, root)
+        if file.is_dir():
+            raise IsADirectoryError
+        opened = sqlite_rows.open_lines(source, file)
+    with opened as lines:
+        yield io.BufferedReader(BlockStream(lines), BLOCK_BYTES)
 
 
 def _local_path(source: Source, location: str, root: Path) -> Path:

@@ -25,6 +25,8 @@ class Document(NamedTuple):
     """Content, which can be read until the next document is asked for."""
     size: int
     """Size in bytes."""
+    offset: int = 0
+    """Position of the content within the source's own content."""
 
 
 def is_archive(file: IO[bytes]) -> bool:
@@ -59,7 +61,7 @@ def iter_documents(file: IO[bytes], source: Source, suffixes: tuple[str, ...]) -
                 content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
                 if content is None:
                     raise InputError(f"{where}: {member.name!r} is no plain file; put the file itself there")
-                yield Document(member.name, content, member.size)
+                yield Document(member.name, content, member.size, member.offset_data)
             _require_end(file, archive.offset)
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{where} is a damaged archive ({type(error).__name__}); fetch it again") from None

@@ -97,7 +97,7 @@ def open_folder_stream(folder: Folder, suffixes: tuple[str, ...], display_name: 
         wanted = " or ".join(filter(None, suffixes)) or "any name"
         raise InputError(f"{display_name} is a folder without a file of {wanted}; correct its location or `kind`")
     blocks = _archive_blocks(folder, sorted(files, key=lambda file: os.fsencode(file.name)), display_name)
-    return io.BufferedReader(_BlockStream(blocks), BLOCK_BYTES)
+    return io.BufferedReader(BlockStream(blocks), BLOCK_BYTES)
 
 
 def _archive_blocks(folder: Folder, files: list[FolderFile], where: str) -> Iterator[bytes]:
@@ -121,7 +121,9 @@ def _archive_blocks(folder: Folder, files: list[FolderFile], where: str) -> Iter
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-class _BlockStream(io.RawIOBase):
+class BlockStream(io.RawIOBase):
+    """Blocks of bytes as a stream."""
+
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks, self._rest = blocks, b""
 

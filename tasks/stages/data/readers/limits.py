@@ -27,7 +27,11 @@ def check_column_count(columns: int, source: Source) -> None:
 def check_row_size(size: int, where: str, source: Source) -> None:
     """Raise InputError if a row exceeds its size limit. `where` names the row in the message, for example `line 7`."""
     if size > source.max_row_bytes:
-        raise _limit_error(f"is longer at {where} than", "max_row_bytes", source)
+        raise row_size_error(where, source)
+
+
+def row_size_error(where: str, source: Source) -> InputError:
+    return _limit_error(f"is longer at {where} than", "max_row_bytes", source)
 
 
 def read_limited_lines(content: TextIO, source: Source) -> Iterator[str]:

@@ -7,7 +7,6 @@ compared with the limits before they become Python values (`parquet_sizes`).
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import IO
 
 import pyarrow as pa
@@ -15,7 +14,8 @@ import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
-from tasks.stages.data.readers import limits, parquet_pages, parquet_sizes
+from tasks.stages.data.readers import arrow_rows, limits, parquet_pages, parquet_sizes
+from tasks.stages.data.readers.arrow_rows import READ_ERRORS
 from tasks.stages.data.readers.columns import check_columns
 from tasks.stages.data.readers.parquet_pages import PageSizes
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
@@ -30,11 +30,6 @@ MAX_PAGE_BYTES = 128 << 20
 MAX_FOOTER_BYTES = 32 << 20
 """Maximum size of a footer in bytes. pyarrow needs 17 times as much memory. For a footer of 20 MB with 100,000 columns,
 it needs 335 MB and a second."""
-READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError)
-"""Exceptions that pyarrow raises for a file that it cannot read."""
-VALUE_ERRORS = (OverflowError, KeyError, ValueError)
-"""Exceptions that, in addition to READ_ERRORS, pyarrow raises for a date or time that Python cannot represent, such as
-one after the year 9999 or in an unknown time zone."""
 UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
 """Pattern of pyarrow's error message for an unsupported feature, such as LZO. pyarrow raises OSError for damaged
 files too."""
@@ -58,34 +53,10 @@ def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
             size += parquet_sizes.estimate_python_bytes(batch)
             limits.check_unpacked_size(size, source)
             limits.check_row_count(done + batch.num_rows, source)
-            yield from _batch_rows(batch, done, source)
+            yield from arrow_rows.convert_batch(batch, done, source)
             done += batch.num_rows
     except READ_ERRORS as error:
         raise _unreadable_error(error, source, f"is damaged after row {done}") from None
-
-
-def _batch_rows(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[Row | MalformedRow]:
-    values = None
-    if parquet_sizes.estimate_python_bytes(batch) <= source.max_row_bytes:
-        with suppress(*VALUE_ERRORS):
-            values = batch.to_pylist()
-    for place in range(batch.num_rows):
-        number = done + place + 1
-        yield Row(number, values[place]) if values is not None else _convert_row(batch.slice(place, 1), number, source)
-
-
-def _convert_row(row: pa.RecordBatch, number: int, source: Source) -> Row | MalformedRow:
-    limits.check_row_size(parquet_sizes.estimate_python_bytes(row), f"row {number}", source)
-    values = {}
-    for name, column in zip(row.schema.names, row.columns, strict=True):
-        try:
-            values[name] = column[0].as_py()
-        except READ_ERRORS:
-            raise
-        except VALUE_ERRORS:
-            reason = f"column {name!r}: a value of type {column.type} is out of the range of dates and times"
-            return MalformedRow(number, "out_of_range", reason)
-    return Row(number, values)
 
 
 def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
