@@ -10,6 +10,10 @@ SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
     "text": DOCUMENT_RULES,
+    "markdown": DOCUMENT_RULES,
+    "html": DOCUMENT_RULES,
+    "docx": DOCUMENT_RULES,
+    "pdf": (*DOCUMENT_RULES, "no_text"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""

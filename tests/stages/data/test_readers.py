@@ -43,10 +43,12 @@ def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
 def rules_of(kind: str) -> set[str]:
     """The rules of the malformed rows that a reader's code makes, or readers.documents for it."""
     code = (FORMATS / f"{kind}_reader.py").read_text()
-    shared = set(DOCUMENT_RULES) if "iter_documents" in code else set()
-    nodes = ast.walk(ast.parse(code))
-    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "MalformedRow"]
+    shared = set(DOCUMENT_RULES) if "iter_documents" in code or "read_sections" in code else set()
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    defects = [{"rule": call.args[0]} for call in calls if ast.unparse(call.func) == "Defect"]
+    calls = [call for call in calls if ast.unparse(call.func) == "MalformedRow"]
     said = [{"rule": call.args[1]} if len(call.args) > 1 else {k.arg: k.value for k in call.keywords} for call in calls]
+    said += defects
     return shared | {str(ast.literal_eval(each["rule"])) for each in said}
 
 

@@ -7,6 +7,11 @@
     s3_objects.py      S3 objects, with errors that explain the store's answers
     folder_stream.py   files of a folder as one stream, a tar archive
     documents.py       documents of a source: the files of a folder or archive, or its only file
+    sections.py        rows of documents: one for each heading with text below it
+    html_text.py       text of a page in HTML, without navigation and scripts
+    docx_text.py       text of the XML parts of a .docx
+    pdf_worker.py      process that reads PDF documents
+    pdf_pages.py       pages of a PDF document, read in that process within limits of time and memory
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs
