@@ -99,9 +99,9 @@ def read_sections(
     Raises:
         InputError: The source is a single document that cannot be read, or exceeds a limit.
     """
-    check_mapped_columns(columns, source)
     single, number = not is_archive(file), 0
     for place, document in enumerate(iter_documents(file, source, suffixes), start=1):
+        check_mapped_columns(columns, source)
         for values in _read_document(document, source, parse):
             number += 1
             check_row_count(number, source)
