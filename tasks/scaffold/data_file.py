@@ -188,7 +188,7 @@ def _sample_rows(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
             sampled[place] = row
     if not rows:
         raise InputError(
-            f"{source.location}: it has {'no text' if reader.suffixes else 'a header and no row'}; give it with its rows"
+            f"{source.location}: it has {'no text' if reader.suffixes else 'a header and no row'}; give it whole"
         )
     require_readable_rows(malformed, rows, first, source)
     return DataFile(source, names, rows, malformed, sorted(sampled, key=lambda row: row.number))

@@ -47,13 +47,10 @@ def describe_format(file: DataFile) -> str:
 
 
 def explain_source(guessed_mapping: GuessedMapping, train: SampledFile) -> Guesses:
-    guesses = [
-        (describe_format(train.file), "most of the folder's files" if train.file.left_out else "read off the file")
-    ]
-    if train.file.left_out:
-        guesses.append(
-            (f"left out: {train.file.left_out}", "hidden, or of another kind; give those a source of their own")
-        )
+    left_out = train.file.left_out
+    guesses = [(describe_format(train.file), "most of the folder's files" if left_out else "read off the file")]
+    if left_out:
+        guesses.append((f"left out: {left_out}", "hidden, or of another kind; give those a source of their own"))
     for key, value in guessed_mapping.columns_by_key.items():
         guesses.append(
             (f"{key}: {', '.join(value) if isinstance(value, dict) else value}", guessed_mapping.reasons[key])

@@ -265,7 +265,7 @@ BINARY = bytes(range(256)) * 20
         *((data, "is empty; expected at least one row") for data in NOTHING),
         ("a\nb\nc\n", "it has 1 named column; a use case is learnt from at least two"),
         (b"\x00\x01" + BINARY, "is binary: "),
-        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl or parquet"),
+        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl, parquet, text, markdown"),
         (b"PAR1" + BINARY, "is truncated: it does not end with Parquet's footer"),
         (gzip.compress(as_csv(ROWS).encode())[:300], "its gzip stream ends early"),
         ("text,label,label\n" + "a,b,c\n" * 30, "more than one column 'label': the columns 2, 3 from the left"),
@@ -425,7 +425,7 @@ def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> No
     os.mkfifo(folder / "pipe")
     (folder / "${HOME}.csv").write_text(as_csv(ROWS))
     for file, wanted in {
-        "": "there is no such file", str(folder): "it is a folder", str(folder / "pipe"): "it is a pipe or device",
+        "": "there is no such file", str(folder / "pipe"): "it is a pipe or device",
         "a\0b": "is no path", str(folder / "${HOME}.csv"): "stands for a variable", "/proc/version": "where no data is",
     }.items():  # fmt: skip
         assert wanted in hallmark(project, "new", "garden", "--from", file, *ANSWERS, code=2)
