@@ -265,7 +265,7 @@ BINARY = bytes(range(256)) * 20
         *((data, "is empty; expected at least one row") for data in NOTHING),
         ("a\nb\nc\n", "it has 1 named column; a use case is learnt from at least two"),
         (b"\x00\x01" + BINARY, "is binary: "),
-        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl, parquet, text, markdown"),
+        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl, parquet, te"),
         (b"PAR1" + BINARY, "is truncated: it does not end with Parquet's footer"),
         (gzip.compress(as_csv(ROWS).encode())[:300], "its gzip stream ends early"),
         ("text,label,label\n" + "a,b,c\n" * 30, "more than one column 'label': the columns 2, 3 from the left"),
