@@ -97,6 +97,8 @@ def guess_mapping(
     left = {name: column for name, column in left.items() if name not in mapped.columns_by_key.values()}
     if documents and not (prompt or response):
         mapped.set_key("text", "text", "documents have no answers: plain texts, for continued pretraining")
+        for key in [name for name in ("document", "heading") if name in left]:
+            mapped.set_key(key, key, "tells editions of a text from texts of other documents")
     elif "messages" not in mapped.columns_by_key:
         try:
             _map_prompt_and_response(mapped, left, prompt, list(response))

@@ -94,7 +94,7 @@ def make_params(
         "seed": 17,
     }
     target = _max_tokens(sample.max_target_bytes)
-    tuned = {
+    tuned: dict[str, Any] = {
         "max_length": _context_window(1.5 * (sample.max_prompt_bytes + sample.max_target_bytes)),
         "validate_steps": None,
     }

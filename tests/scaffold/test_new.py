@@ -195,7 +195,8 @@ def test_a_folder_of_documents_becomes_plain_texts_and_says_what_it_leaves_out(p
         "markdown, 30 rows, utf-8 most of the folder's files",
         "left out: 1 .docx, 1 .png, 1 hidden",
         "text: text documents have no answers: plain texts, for continued pretraining",
-        "'heading' is not read",
+        "heading: heading tells editions of a text from texts of other documents",
+        "'title' is not read",
         "look: plain texts do not show what a model answers: before a run, add a source of questions and answers",
     ):
         assert wanted in told, told

@@ -41,10 +41,10 @@ BLOCK_TAGS = frozenset(
 """Elements that begin and end a line."""
 CELL_SEPARATOR = " | "
 DATE_NAMES = (
-    "article:modified_time", "dcterms.modified", "last-modified", "dc.date.modified", "article:published_time",
-    "dcterms.date", "dc.date", "date",
+    "article:modified_time", "dcterms:modified", "last-modified", "dc:date:modified", "article:published_time",
+    "dcterms:date", "dc:date", "date",
 )  # fmt: skip
-"""Names of `meta` elements with the date of a page. The first one that is there counts."""
+"""Names of `meta` elements with the date of a page, with `:` for a full stop. The first one that is there counts."""
 WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -91,7 +91,7 @@ class _PageTarget:
             return
         if tag == "meta":
             name = attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or ""
-            self.meta.setdefault(name.lower(), attributes.get("content", "").strip())
+            self.meta.setdefault(name.lower().replace(".", ":"), attributes.get("content", "").strip())
         elif tag == "title":
             self._title = []
         elif tag not in VOID_TAGS and _is_skipped(tag, attributes):
