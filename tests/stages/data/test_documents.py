@@ -122,6 +122,7 @@ def test_docx_is_cut_at_its_headings() -> None:
     assert sections(read("docx", with_part(data, TEXT_PART, BODY % changed))) == [("", "new")]
 
 
+@pytest.mark.attack(rights="commit", stopped="documents are read as streams, without entities, within limits of size")
 def test_hostile_and_damaged_documents_are_told() -> None:
     document = word(("Normal", "x"))
     long, deep = b"# A\n" + b"x" * 900 + b"\n# B\nb", b"<div>" * 50_000 + b"<p>deep" + b"</div>" * 50_000 + b"<p>end"
@@ -153,14 +154,15 @@ def refuse(rows: list[Row | MalformedRow]) -> None:
     raise InputError(rows[0].reason)
 
 
+@pytest.mark.attack(rights="commit", stopped="a PDF is read by a process with limits of time and memory")
 def test_a_pdf_that_takes_too_much_time_or_memory_is_told_and_the_next_is_read() -> None:
     slow = pdf(["\n".join(["x"] * 120_000)])
     with PdfWorker(Limits(page_seconds=1)) as worker:
         with pytest.raises(UnreadableDocument, match="takes more than 1 seconds of a processor for a page"):
             list(worker.read(slow))
         assert [page.text for page in worker.read(pdf(["next"])) if isinstance(page, Page)] == ["next"]
-    with PdfWorker(Limits(memory_bytes=300 << 20)) as worker, pytest.raises(UnreadableDocument, match="300 MiB of mem"):
-        list(worker.read(b"%PDF-1.7 " + bytes(200 << 20) + b"%%EOF"))
+    with PdfWorker(Limits(memory_bytes=160 << 20)) as worker, pytest.raises(UnreadableDocument, match="160 MiB of mem"):
+        list(worker.read(b"%PDF-1.7 " + bytes(100 << 20) + b"%%EOF"))
 
 
 def test_pdf_is_a_row_a_page_or_a_row_an_entry_of_its_outline() -> None:
