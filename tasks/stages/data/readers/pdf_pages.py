@@ -100,6 +100,8 @@ def read_document(content: bytes, limits: Limits) -> Iterator[Opening | Page | E
             yield from _read_pages(content, limits)
     except _Encrypted:
         problem = "is encrypted; save it without a password"
+    except _PagesMissing as error:
+        problem = str(error)
     except MemoryError:
         raise
     except Exception as error:  # of a damaged document pypdf raises whatever comes up
@@ -108,6 +110,10 @@ def read_document(content: bytes, limits: Limits) -> Iterator[Opening | Page | E
 
 
 class _Encrypted(Exception):
+    pass
+
+
+class _PagesMissing(Exception):
     pass
 
 
@@ -139,6 +145,9 @@ def _read_pages(content: bytes, limits: Limits) -> Iterator[Opening | Page]:
         for place in range(len(pages)):
             _limit_time(limits.page_seconds, last)
             yield _read_page(pages, place)
+        stated = document.root_object["/Pages"].get("/Count")
+        if isinstance(stated, int) and stated > len(pages):
+            raise _PagesMissing(f"says that it has {stated:,} pages, and {len(pages):,} can be read; save it anew")
 
 
 def _limit_time(seconds: int, last: int) -> None:
