@@ -137,7 +137,7 @@ def _read_pages(content: bytes, limits: Limits) -> Iterator[Opening | Page]:
     }
     with pypdf.apply_configuration(**streams):
         _limit_time(limits.page_seconds, last)
-        document = pypdf.PdfReader(io.BytesIO(content))
+        document: Any = pypdf.PdfReader(io.BytesIO(content))
         if document.is_encrypted and not document.decrypt(""):
             raise _Encrypted
         pages = document.pages
