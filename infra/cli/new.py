@@ -35,7 +35,7 @@ OptionalText = str | None
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
-    file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{SOURCE_KINDS_IN_WORDS}; gzip may pack it.")],
+    file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{SOURCE_KINDS_IN_WORDS}; or a folder.")],
     test: Annotated[
         OptionalText,
         typer.Option(
@@ -135,7 +135,7 @@ def _inspect_files(
                 profiles.append(plan.profile_columns(looked[-1]))
     if profiles:
         with mistakes.collect():
-            mapped = _map_columns(profiles[0], prompt, response, asks, mistakes)
+            mapped = _map_columns(looked[0], profiles[0], prompt, response, asks, mistakes)
     missing = list(answers.unanswered_questions(said))
     if missing and not asks:
         mistakes.add_input_error("\n".join(["nobody can be asked here, so say also:", *map(_option_line, missing)]))
@@ -162,10 +162,11 @@ def _require_name(name: str) -> None:
 
 
 def _map_columns(
-    columns: list[ColumnProfile], prompt: OptionalText, response: list[str], asks: bool, mistakes: ErrorCollector
-) -> GuessedMapping | None:
+    file: DataFile, columns: list[ColumnProfile], prompt: OptionalText, response: list[str], asks: bool,
+    mistakes: ErrorCollector,
+) -> GuessedMapping | None:  # fmt: skip
     try:
-        return mapping.guess_mapping(columns, prompt, response)
+        return mapping.guess_mapping(columns, prompt, response, file.has_documents)
     except UnclearMapping as unclear:
         names = ", ".join(column.name for column in columns if column.name)
         if not asks:

@@ -82,7 +82,7 @@ def disclose_row(layout: Layout, reference: str, access: Access, reason: str, le
 
 
 def _locate_by_id(layout: Layout, record_id: str) -> RowLocation:
-    rows = read_table(layout.artefacts("ingest") / "rows.parquet")
+    rows = read_table(layout.artefacts("ingest") / "rows.parquet", list(RowLocation._fields))
     matching = rows.filter(pc.starts_with(rows["record_id"], record_id))
     if len(matching) != 1:
         what = f"{len(matching):,} records" if len(matching) else "no record"
@@ -99,7 +99,9 @@ def _locate_by_row(layout: Layout, text: str) -> RowLocation:
     if row > rows:
         raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
-    matching = pq.read_table(layout.artefacts("ingest") / "rows.parquet", filters=wanted).to_pylist()
+    matching = pq.read_table(
+        layout.artefacts("ingest") / "rows.parquet", columns=list(RowLocation._fields), filters=wanted
+    ).to_pylist()
     return RowLocation(**matching[0]) if matching else RowLocation(None, source_id, row)
 
 

@@ -94,7 +94,7 @@ def _read_inputs(layout: Layout, access: Access) -> _Inputs:
     return _Inputs(
         RecordTable(path, resolved, json_target),
         validate.kept_categories(resolved),
-        read_table(layout.artefacts("ingest") / "rows.parquet"),
+        read_table(layout.artefacts("ingest") / "rows.parquet", ["record_id", "source_id", "row"]),
         frozenset(item.source.id for item in resolved.sources if looker.may_read(item.source)),
     )
 

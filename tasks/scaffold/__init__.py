@@ -3,6 +3,7 @@
 The user is asked only for what no data file contains. The files in reading order:
 
 file_format.py        format of the file: kind, encoding, delimiter
+folder_kind.py        kind of a folder of documents, by suffixes
 data_file.py          names of the columns, and a sample of the rows
 columns.py            profile of a column: types and values
 personal_values.py    personal values among names of columns and recurring values, which are written nowhere

@@ -15,6 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.formatting import format_share
 from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.scaffold import file_format
+from tasks.scaffold.folder_kind import FolderKind, detect_folder_kind
 from tasks.sources.sources import ColumnMapping, Source, SourceConstants
 from tasks.stages.data.readers import content, gzip_content
 from tasks.stages.data.readers.kinds import reader_of
@@ -49,6 +50,13 @@ class DataFile(NamedTuple):
     malformed: int
     sample: list[Row]
     """Sample of at most MAX_SAMPLE_ROWS rows, in file order."""
+    left_out: str = ""
+    """Numbers of files of a folder that a run leaves out, by suffix; empty if there are none."""
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the rows are documents or their sections, which have no answers."""
+        return bool(reader_of(self.source.kind).suffixes) and {"document", "text"} <= set(self.names)
 
 
 def inspect_file(name: str, location: str, root: Path, options: dict[str, str]) -> DataFile:
@@ -64,8 +72,24 @@ def inspect_file(name: str, location: str, root: Path, options: dict[str, str]) 
         InputError: The file is too large, is not readable, or has no rows or fewer than two named columns.
     """
     draft = _draft_source(name, location, {})
-    with _rewrite_errors(name), _unpack(draft, root) as file:
-        known = _draft_source(name, location, {"kind": file_format.detect_kind(file)})
+    with _rewrite_errors(name):
+        folder = detect_folder_kind(draft, root)
+        if folder:
+            return _inspect_documents(_draft_source(name, location, {"kind": folder.kind}), root, options, folder)
+        return _inspect_table_or_document(draft, root, options)
+
+
+def _inspect_documents(source: Source, root: Path, options: dict[str, str], folder: FolderKind) -> DataFile:
+    said = {"encoding": options["encoding"]} if reader_of(source.kind).is_text and "encoding" in options else {}
+    with _unpack(source, root) as file:
+        names = _column_names(file, source)
+        mapped = source.model_copy(update={"mapping": _mapping_of_all_columns(names), **said})
+        return _sample_rows(file, mapped, names)._replace(left_out=folder.left_out)
+
+
+def _inspect_table_or_document(draft: Source, root: Path, options: dict[str, str]) -> DataFile:
+    with _unpack(draft, root) as file:
+        known = draft.model_copy(update={"kind": file_format.detect_kind(file, draft.location)})
         source = known.model_copy(update=file_format.detect_text_format(file, known, options))
         names = _column_names(file, source)
         source = source.model_copy(update={"mapping": _mapping_of_all_columns(names)})
@@ -150,9 +174,9 @@ def _column_names(file: IO[bytes], source: Source) -> list[str]:
 
 
 def _sample_rows(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
-    sampled: list[Row] = []
+    sampled, reader = list[Row](), reader_of(source.kind)
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
-    for row in reader_of(source.kind).read(file, source):
+    for row in reader.read(file, source):
         rows += 1
         if isinstance(row, MalformedRow):
             malformed += 1
@@ -163,7 +187,9 @@ def _sample_rows(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
         elif (place := drawn.randrange(rows)) < MAX_SAMPLE_ROWS:
             sampled[place] = row
     if not rows:
-        raise InputError(f"{source.location}: it has a header and no row; give it with its rows")
+        raise InputError(
+            f"{source.location}: it has {'no text' if reader.suffixes else 'a header and no row'}; give it whole"
+        )
     require_readable_rows(malformed, rows, first, source)
     return DataFile(source, names, rows, malformed, sorted(sampled, key=lambda row: row.number))
 

@@ -25,6 +25,7 @@ def explain_params(sample: SampleStatistics, split: PlannedSplit) -> Guesses:
         "json": "every answer is a JSON object",
         "label": f"{len(sample.targets)} answers that come again and again",
         "text": "answers hardly repeat: exact match says little of them",
+        "none": "documents become plain texts, for continued pretraining",
     }[form]
     return [
         (f"answers are {'free text' if form == 'text' else form}", why),
@@ -46,7 +47,10 @@ def describe_format(file: DataFile) -> str:
 
 
 def explain_source(guessed_mapping: GuessedMapping, train: SampledFile) -> Guesses:
-    guesses = [(describe_format(train.file), "read off the file")]
+    left_out = train.file.left_out
+    guesses = [(describe_format(train.file), "most of the folder's files" if left_out else "read off the file")]
+    if left_out:
+        guesses.append((f"left out: {left_out}", "hidden, or of another kind; give those a source of their own"))
     for key, value in guessed_mapping.columns_by_key.items():
         guesses.append(
             (f"{key}: {', '.join(value) if isinstance(value, dict) else value}", guessed_mapping.reasons[key])
@@ -89,13 +93,19 @@ def list_warnings(guessed_mapping: GuessedMapping, train: SampledFile, personal:
     said = list(_row_warnings(train))
     if sample.repeated_records > 0.1 * rows:
         said.append(f"{sample.repeated_records:,} of {rows:,} rows say what another says; the data gate takes 15 %")
-    if sample.contradicting_targets and parameters.target_form(sample) != "text":
+    if sample.contradicting_targets and parameters.target_form(sample) not in ("text", "none"):
         several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
         said.append(f"{sample.contradicting_targets:,} {several}")
     if nested := guessed_mapping.unused_nested_columns:
         columns = [guessed_mapping.columns_by_key["response"], *nested]
         options = " ".join(f"--response {shlex.quote(column)}" for column in columns)
         said.append(f"{', '.join(nested)}: objects or lists, not read; if the model is to answer them too: {options}")
+    if sample.has_plain_texts:
+        said.append(
+            "plain texts do not show what a model answers: before a run, add a source of questions and answers with "
+            "`split: test` to sources.yaml, and its task to `prompts`. If two columns do ask and answer, say so: "
+            "--prompt heading --response text"
+        )
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "

@@ -7,9 +7,11 @@ from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.core.steps.kinds import SOURCE_KINDS
+from tasks.scaffold.folder_kind import suffixes_of
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.decoding import open_text, read_beginning
 from tasks.stages.data.readers.delimiters import USUAL_DELIMITERS
+from tasks.stages.data.readers.folder_stream import has_suffix
 from tasks.stages.data.readers.kinds import reader_of
 
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
@@ -20,11 +22,17 @@ MAX_NON_ASCII_SHARE = 0.3
 """Maximum fraction of non-ASCII letters in text that is read as cp1252. Languages that use cp1252 stay below it."""
 
 
-def detect_kind(file: IO[bytes]) -> str:
-    """Detect the kind of a file by its first bytes, ignoring its name."""
+def detect_kind(file: IO[bytes], location: str) -> str:
+    """Detect the kind of a file by its first bytes.
+
+    Its name counts only if the bytes say nothing, and only for kinds of documents other than plain text, because tables
+    are often called .txt too.
+    """
     head = file.read(1 << 16)
     file.seek(0)
-    return next((kind for kind in SOURCE_KINDS if reader_of(kind).recognises(head)), "csv")
+    said = next((kind for kind in SOURCE_KINDS if reader_of(kind).recognises(head)), None)
+    named = (kind for kind in SOURCE_KINDS if has_suffix(location, suffixes_of(kind)) and kind != "text")
+    return said or next(named, "csv")
 
 
 def detect_text_format(file: IO[bytes], draft: Source, options: dict[str, str]) -> dict[str, str]:

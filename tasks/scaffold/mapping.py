@@ -71,13 +71,16 @@ class GuessedMapping:
             self.unused_columns[column] = reason
 
 
-def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response: Sequence[str]) -> GuessedMapping:
+def guess_mapping(
+    columns: Sequence[ColumnProfile], prompt: str | None, response: Sequence[str], documents: bool = False
+) -> GuessedMapping:
     """Guess which columns contain the prompt, the response and the other parts of a record.
 
     Args:
         columns: Profiles of the columns.
         prompt: Prompt column named by the user, if any.
         response: Response columns named by the user. If there are several, they become fields of one JSON object.
+        documents: Whether the rows are documents. Unless the user names columns, they become plain texts.
 
     Raises:
         UnclearMapping: The prompt or response column cannot be guessed.
@@ -92,7 +95,11 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
     named = {*response, prompt}
     _map_labels(mapped, {name: column for name, column in left.items() if name not in named})
     left = {name: column for name, column in left.items() if name not in mapped.columns_by_key.values()}
-    if "messages" not in mapped.columns_by_key:
+    if documents and not (prompt or response):
+        mapped.set_key("text", "text", "documents have no answers: plain texts, for continued pretraining")
+        for key in [name for name in ("document", "heading") if name in left]:
+            mapped.set_key(key, key, "tells editions of a text from texts of other documents")
+    elif "messages" not in mapped.columns_by_key:
         try:
             _map_prompt_and_response(mapped, left, prompt, list(response))
         except UnclearMapping:

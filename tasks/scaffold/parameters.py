@@ -31,11 +31,16 @@ MAX_VALIDATION_SHARE = 0.2
 is no validation."""
 UNKNOWN_TEXT = "not said yet"
 SYSTEM_PROMPTS = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
+TEXT_WINDOW = 512
+"""Maximum number of tokens in a window of plain text in a first run."""
 CONTEXT_TOKENS = 8192
 """Context length of the sample model, in tokens."""
 
 
 def target_form(sample: SampleStatistics) -> str:
+    """Return the form of the answers: json, label or text; none if the records are plain texts."""
+    if sample.has_plain_texts:
+        return "none"
     return "json" if sample.distinct_values_by_field else "label" if sample.labels else "text"
 
 
@@ -81,7 +86,7 @@ def make_params(
         "min_prompt_chars": 1,
         "max_prompt_chars": round_up(1.5 * sample.prompt_chars[1]),
         "max_target_chars": round_up(1.5 * sample.max_target_chars),
-        "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.8},
+        "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what in ("text", "none") else 0.8},
         **({"test_share": split.test_share} if split.test_share else {}),
         "validation_share": validation_share(checkout_params, train),
         "train_rows": TRAIN_RECORDS if train == TRAIN_RECORDS else None,
@@ -89,10 +94,13 @@ def make_params(
         "seed": 17,
     }
     target = _max_tokens(sample.max_target_bytes)
-    tuned = {
+    tuned: dict[str, Any] = {
         "max_length": _context_window(1.5 * (sample.max_prompt_bytes + sample.max_target_bytes)),
         "validate_steps": None,
     }
+    if what == "none":
+        del data["max_target_chars"]
+        tuned["max_length"] = min(TEXT_WINDOW, tuned["max_length"])
     if not data["validation_share"]:
         tuned |= dict.fromkeys(SETTINGS_THAT_NEED_VALIDATION)
     judged = {
@@ -105,7 +113,7 @@ def make_params(
     evaluation = {key: value for key, value in checkout_params["evaluation"].items() if key != "label_field"}
     document = {
         "use_case": _use_case_card(name, answers, what, tier, technical_owner, business_owner),
-        "prompts": {name: {"system": SYSTEM_PROMPTS[what]}},
+        "prompts": {name: {"text_window": tuned["max_length"]} if what == "none" else {"system": SYSTEM_PROMPTS[what]}},
         "data": data,
         "base_model": checkout_params["base_model"],
         "training": checkout_params["training"] | tuned,
@@ -115,13 +123,16 @@ def make_params(
 
 
 def _use_case_card(name: str, answers: Answers, what: str, tier: str, technical: str, business: str) -> dict[str, Any]:
+    reason = "low-rank adaptation of a small model is what a first run takes"
+    if what == "none":
+        reason = "documents have no answers to learn"
     return {
         "name": name,
         "problem": answers.purpose,
         "users": [UNKNOWN_TEXT],
         "risk_tier": tier,
-        "approach": "lora",
-        "approach_reason": f"{UNKNOWN_TEXT}; low-rank adaptation of a small model is what a first run takes",
+        "approach": "continued_pretraining" if what == "none" else "lora",
+        "approach_reason": f"{UNKNOWN_TEXT}; {reason}",
         "approved_uses": [answers.purpose],
         "limitations": [f"{UNKNOWN_TEXT}; trained on one file"],
         "escalation_path": UNKNOWN_TEXT,
@@ -138,6 +149,9 @@ def _success_metrics(what: str) -> list[dict[str, Any]]:
         "at_least": 0.01,
     }
     fast = {"name": "nobody waits for an answer", "fact": "measured.predict.latency_p95_ms", "at_most": 60000}
+    if what == "none":
+        foretells = {"name": "foretells texts better than the untuned base model"}
+        return [{**foretells, "fact": "evaluate.perplexity_ratio_to_base", "at_most": 1.0}, fast]
     if what == "text":
         return [
             {"name": "no worse than the untuned base model", "fact": "evaluate.gain_over_base", "at_least": 0.0},

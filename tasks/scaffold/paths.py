@@ -13,7 +13,7 @@ EXAMPLES_FOLDER = "examples"
 
 
 def data_location(file: str, root: Path) -> str:
-    """Return the location of a data file for sources.yaml. It is a relative path if the file is in the checkout.
+    """Return the location of a data file or folder for sources.yaml. In the checkout, it is a relative path.
 
     Raises:
         InputError: There is no such file, or data is not allowed at this path.
@@ -25,9 +25,11 @@ def data_location(file: str, root: Path) -> str:
         kind = _path_kind(path) if file else ""
     except (OSError, RuntimeError, ValueError):
         raise InputError(f"{file!r} is no path; give that of a {SOURCE_KINDS_IN_WORDS} file") from None
-    if kind != "file":
+    if kind not in ("file", "folder"):
         what = f"it is a {kind}" if kind else "there is no such file"
-        raise InputError(f"{file or repr(file)}: {what}; give the path of a {SOURCE_KINDS_IN_WORDS} file")
+        raise InputError(
+            f"{file or repr(file)}: {what}; give the path of a {SOURCE_KINDS_IN_WORDS} file, or of a folder of them"
+        )
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
     grants.require_allowed_location("FILE", path, Layout(root))

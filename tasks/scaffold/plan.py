@@ -156,7 +156,7 @@ def _sample_file(file: DataFile, name: str, guessed_mapping: GuessedMapping) -> 
 
 def _policy_and_people_files(known: PlanInput, folder: Path) -> list[PlannedFile]:
     sizes = (known.split.train_records, known.split.test_records)
-    classes = parameters.target_form(known.train.sample) != "text"
+    classes = parameters.target_form(known.train.sample) not in ("text", "none")
     policy, changed = governance_files.adapt_policy(folder, known.tier, sizes, classes)
     people, added = governance_files.add_owner(folder, known.answers.owner)
     copied = [("as in the checkout", "but for what follows")] * bool(changed)

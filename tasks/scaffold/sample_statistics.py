@@ -64,8 +64,15 @@ class SampleStatistics:
     @property
     def labels(self) -> list[str]:
         """Return the sorted labels if targets are class names; an empty list otherwise."""
+        if self.has_plain_texts:
+            return []
         few = len(self.targets) <= MAX_LABELS and len(self.targets) * MIN_LABEL_FREQUENCY <= self.records
         return sorted(self.targets) if few and self.max_target_chars <= 80 and not self.distinct_values_by_field else []
+
+    @property
+    def has_plain_texts(self) -> bool:
+        """Whether the records are plain texts, which have no targets."""
+        return self.max_target_chars == 0
 
     @property
     def distinct_rows(self) -> float:
@@ -156,7 +163,7 @@ def compute_statistics(data_file: DataFile, source: Source) -> SampleStatistics:
 
 
 def _prompt_column(source: Source) -> str:
-    return source.mapping.prompt or source.mapping.messages or ""
+    return source.mapping.prompt or source.mapping.messages or source.mapping.text or ""
 
 
 def _compute_from_records(rows: int, records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStatistics:

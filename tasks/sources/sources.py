@@ -25,6 +25,9 @@ from tasks.core.params.values import NFC, Name, NonEmptyText, Sha256
 from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
 from tasks.sources.protection import Category, Protection, Term
 
+OPTIONAL_PARTS = ("document", "heading")
+"""Keys of a mapping that earlier versions of Hallmark did not write."""
+
 
 class ColumnMapping(FrozenModel):
     """Mapping of a source's columns to the fields of a record.
@@ -58,6 +61,12 @@ class ColumnMapping(FrozenModel):
     """Column with the ISO 8601 date from which a record is no longer used."""
     labelled_by: str | None = None
     """Column with the person or team that labelled a record. `protect` sets how names of people are replaced."""
+    document: str | None = None
+    """Column with the name of the document that a record is a part of, such as the path of a file. Near-identical texts
+    of different documents are then no editions of each other. Give editions of one document the same name."""
+    heading: str | None = None
+    """Column with the heading, or path of headings, of the part. Texts below different headings of a document are then
+    no editions of each other either."""
     split: str | None = None
     """Column with the partition of each record: `train`, `test` or empty. An empty value is as if the source had no
     `split`."""
@@ -80,6 +89,18 @@ class ColumnMapping(FrozenModel):
         if sum(forms) != 1 or (either and not pair):
             raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`")
         return self
+
+    @model_validator(mode="after")
+    def _require_document_of_heading(self) -> Self:
+        if self.heading is not None and self.document is None:
+            raise ValueError("`heading` is of a `document`: map that too")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_missing_document(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `document` and `heading` out if they are not mapped, so that digests of earlier mappings stay."""
+        mapping: dict[str, Any] = serialise(self)
+        return {name: value for name, value in mapping.items() if name not in OPTIONAL_PARTS or value is not None}
 
     def mapped_columns(self) -> set[str]:
         named = [value for name, value in self if name != "response" and value is not None]

@@ -24,7 +24,7 @@ def pairs(rows: list[dict[str, str]]) -> str:
 
 
 def check(root: Path, folder: Path) -> None:
-    assert SOURCE_KINDS_IN_WORDS.endswith(" or pairs")
+    assert SOURCE_KINDS_IN_WORDS.endswith("pairs")
     assert f"`kind` is {SOURCE_KINDS_IN_WORDS}" in PAGES["reference/sources.md"]()
     assert f"| ingest | `{RULE}` | reader of pairs |" in PAGES["reference/rules.md"]()
     assert SOURCE_KINDS_IN_WORDS in PAGES["reference/cli.md"]()

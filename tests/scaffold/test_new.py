@@ -180,6 +180,44 @@ def test_free_answers_are_no_labels(project: Path, folder: Path) -> None:
     assert "where the checkout asks 1000" in text and "# risk's" in text, "and remarks stay"
 
 
+def test_a_folder_of_documents_becomes_plain_texts_and_says_what_it_leaves_out(project: Path, folder: Path) -> None:
+    for name, text in {
+        "a.md": "# {}\nWater the {} in the morning.\n",
+        "b/c.docx": "",
+        ".git/x": "",
+        "d.PNG": "",
+    }.items():
+        (folder / "wiki" / name).parent.mkdir(parents=True, exist_ok=True)
+        rows = [text.format(f"Day {number}", f"plant {number}") for number in range(30)]
+        (folder / "wiki" / name).write_text("".join(rows))
+    told = " ".join(hallmark(project, "new", "garden", "--from", str(folder / "wiki"), *ANSWERS).split())
+    for wanted in (
+        "markdown, 30 rows, utf-8 most of the folder's files",
+        "left out: 1 .docx, 1 .png, 1 hidden",
+        "text: text documents have no answers: plain texts, for continued pretraining",
+        "heading: heading tells editions of a text from texts of other documents",
+        "'title' is not read",
+        "look: plain texts do not show what a model answers: before a run, add a source of questions and answers",
+    ):
+        assert wanted in told, told
+    declared = sources.load_sources(project / "examples" / "garden" / "governance").sources[0]
+    assert (declared.kind, declared.location, declared.mapping.text) == ("markdown", str(folder / "wiki"), "text")
+    params = load_params(project / "examples" / "garden" / "params.yaml")
+    assert (params.use_case.approach, params.prompts["garden"].text_window) == ("continued_pretraining", 128)
+
+
+def test_documents_whose_headings_ask_are_answered_by_their_text(project: Path, folder: Path) -> None:
+    page = "".join(f"<h1>Day {number}</h1><p>Water plant {number}." for number in range(30))
+    made = written(project, f"<!DOCTYPE html>{page}", folder, "--prompt", "heading", "--response", "text")
+    assert (made.kind, made.mapping.prompt, made.mapping.response) == ("html", "heading", "text")
+
+
+def test_a_folder_without_documents_is_told(project: Path, folder: Path) -> None:
+    (folder / "x.png").write_text("")
+    told = " ".join(hallmark(project, "new", "garden", "--from", str(folder), *ANSWERS, code=2).split())
+    assert "a folder of documents is read by their suffixes, .txt, .text, .md" in told
+
+
 def test_labels_that_nearly_equal_another_one_are_counted(project: Path, folder: Path) -> None:
     """The labels of an object with several answers are those of its label field."""
     told_of = {}
@@ -228,7 +266,7 @@ BINARY = bytes(range(256)) * 20
         *((data, "is empty; expected at least one row") for data in NOTHING),
         ("a\nb\nc\n", "it has 1 named column; a use case is learnt from at least two"),
         (b"\x00\x01" + BINARY, "is binary: "),
-        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl or parquet"),
+        (b"PK\x03\x04" + BINARY, "(an Excel workbook is one), expected csv text; save it as csv, jsonl, parquet, te"),
         (b"PAR1" + BINARY, "is truncated: it does not end with Parquet's footer"),
         (gzip.compress(as_csv(ROWS).encode())[:300], "its gzip stream ends early"),
         ("text,label,label\n" + "a,b,c\n" * 30, "more than one column 'label': the columns 2, 3 from the left"),
@@ -388,7 +426,7 @@ def test_a_path_that_leads_to_no_file_is_told(project: Path, folder: Path) -> No
     os.mkfifo(folder / "pipe")
     (folder / "${HOME}.csv").write_text(as_csv(ROWS))
     for file, wanted in {
-        "": "there is no such file", str(folder): "it is a folder", str(folder / "pipe"): "it is a pipe or device",
+        "": "there is no such file", str(folder / "pipe"): "it is a pipe or device",
         "a\0b": "is no path", str(folder / "${HOME}.csv"): "stands for a variable", "/proc/version": "where no data is",
     }.items():  # fmt: skip
         assert wanted in hallmark(project, "new", "garden", "--from", file, *ANSWERS, code=2)

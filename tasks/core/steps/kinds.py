@@ -14,6 +14,10 @@ SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "text": DOCUMENT_RULES,
     "hf_dataset": ("out_of_range",),
     SQL_KIND: ("not_json", "not_object"),
+    "markdown": DOCUMENT_RULES,
+    "html": DOCUMENT_RULES,
+    "docx": DOCUMENT_RULES,
+    "pdf": (*DOCUMENT_RULES, "no_text"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.stages.data.build import Run, record
+from tasks.core.records.record import read_table, write_table
+from tasks.sources.sources import ColumnMapping
+from tasks.stages.data.deduplicate import deduplicate
+from tests.stages.data.build import Run, jsonl, messages, params, record
 from tests.stages.data.repetitions import LONG, NEW, OLD, OTHER, rules
 
 
@@ -63,6 +66,52 @@ def test_dates_alone_make_editions_where_the_source_says_so(run: Run) -> None:
     assert rules(run) == {}
     run.deduplicate(pair, says={"src": {"editions": "dated"}})
     assert rules(run) == {1: ("superseded", 2)}
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        (["fees", "terms"], {}),
+        (["fees", "fees"], {1: ("superseded", 2)}),
+        (["fees", None], {1: ("superseded", 2)}),
+        ([None, None], {1: ("superseded", 2)}),
+    ],
+)
+def test_texts_of_other_documents_are_no_editions(run: Run, documents: list[str | None], expected: Any) -> None:
+    """Near-identical texts, and one that differs in its edition alone."""
+    for old, new in ((f"{LONG} for 14 days", f"{LONG} for 30 days"), (f"{LONG} (v1)", f"{LONG} (v2)")):
+        pair = [record(old, "yes", 1, effective_from=OLD), record(new, "no", 2, effective_from=NEW)]
+        run.put("clean", pair, says={"src": {"editions": "dated"}})
+        rows = run.records_of("ingest", "rows")
+        run.put_rows([{**row, "document": name} for row, name in zip(rows, documents, strict=True)])
+        deduplicate.run(params(near_duplicates={"jaccard": 0.8, "conflict_jaccard": None}), run.layout)
+        assert rules(run) == expected, old
+
+
+def test_rows_that_an_earlier_version_wrote_are_of_no_document(run: Run) -> None:
+    run.put("clean", [record(f"{LONG} (v{number})", number=number) for number in (1, 2)])
+    path = run.layout.artefacts("ingest") / "rows.parquet"
+    write_table(read_table(path).drop_columns(["document"]), path)
+    deduplicate.run(params(), run.layout)
+    assert rules(run) == {1: ("superseded", 2)}
+
+
+def test_a_document_is_told_by_a_keyed_digest_of_its_name_and_heading(run: Run) -> None:
+    named = [("a.md", "Fees"), ("a.md", "Fees"), ("a.md", "Terms"), ("b.md", "Fees"), ("", "Fees"), ("b.md", None)]
+    mapping = {"prompt": "text", "response": "label", "document": "document", "heading": "heading"}
+    rows = [each | {"document": d, "heading": h} for each, (d, h) in zip(messages(6), named, strict=True)]
+    run.ingest(jsonl(rows), kind="jsonl", mapping=mapping)
+    digests = [row["document"] for row in run.records_of("ingest", "rows")]
+    assert digests[0] == digests[1] and len(set(digests)) == 5 and digests[4] is None
+    assert "a.md" not in str(digests) and all(len(each) == 32 for each in digests if each)
+    run.ingest(jsonl(rows), kind="jsonl", mapping={"prompt": "text", "response": "label"})
+    assert {row["document"] for row in run.records_of("ingest", "rows")} == {None}
+
+
+def test_a_heading_needs_a_document_and_neither_changes_mappings_without() -> None:
+    assert "document" not in ColumnMapping(text="text").model_dump(mode="json")
+    with pytest.raises(ValueError, match="`heading` is of a `document`: map that too"):
+        ColumnMapping(text="text", heading="heading")
 
 
 def test_a_retired_record_without_a_successor_stays(run: Run) -> None:

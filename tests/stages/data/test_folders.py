@@ -11,6 +11,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources.sources import Source
+from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers.content import open_content
 from tasks.stages.data.readers.documents import iter_documents
 from tests.stages.data.build import Run, params, source
@@ -106,6 +107,14 @@ def test_every_file_is_a_row(run: Run, folder: Path) -> None:
     assert [[turn["content"] for turn in record["messages"]] for record in run.records_of("ingest")] == [
         [FILES[name], name] for name in ORDER
     ]
+
+
+def test_ingest_tells_how_many_files_it_leaves_out(run: Run, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("x.png", "y.PNG", "b/.git/config", ".DS_Store", "z.Anna Schmidt", "plan.docx"):
+        put(folder / name, "x")
+    run.resolve(declare(folder))
+    ingest.run(params(), run.layout)
+    assert "reading src; left out: 2 .png, 2 hidden, 1 .docx, 1 other\n" in capsys.readouterr().out
 
 
 def damaged(archive: bytes) -> bytes:

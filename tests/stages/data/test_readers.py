@@ -42,6 +42,7 @@ def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
 
 SHARED_RULES = {
     "read_text": DOCUMENT_RULES,
+    "read_sections": DOCUMENT_RULES,
     "arrow_rows": ("out_of_range",),
     "arrow_streams": ("out_of_range",),
     "jsonl_reader": SOURCE_KINDS["jsonl"],
@@ -53,9 +54,11 @@ def rules_of(kind: str) -> set[str]:
     """The rules of the malformed rows that a reader's code makes, or code that it shares with others."""
     code = (FORMATS / f"{kind}_reader.py").read_text()
     shared = {rule for used, rules in SHARED_RULES.items() if used in code for rule in rules}
-    nodes = ast.walk(ast.parse(code))
-    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "MalformedRow"]
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    defects = [{"rule": call.args[0]} for call in calls if ast.unparse(call.func) == "Defect"]
+    calls = [call for call in calls if ast.unparse(call.func) == "MalformedRow"]
     said = [{"rule": call.args[1]} if len(call.args) > 1 else {k.arg: k.value for k in call.keywords} for call in calls]
+    said += defects
     return shared | {str(ast.literal_eval(each["rule"])) for each in said}
 
 

@@ -74,8 +74,8 @@ class Neighbours:
         columns = {
             "record": group, "rank": np.arange(len(group)), "authority": of.authority[group],
             "retired": of.is_retired[group], "effective": of.effective_day[group], "version": of.edition_rank[group],
-            "side": of.fixed_partition[group], "task": of.task[group], "target": of.target[group],
-            "answer": of.target_id_without_values[group],
+            "document": of.document[group], "side": of.fixed_partition[group], "task": of.task[group],
+            "target": of.target[group], "answer": of.target_id_without_values[group],
             "form": of.normalised_prompt[group], "content": said.content[group], "signature": said.signature[group],
             "people": said.people[group], "marked": of.states_edition[group] | of.dates_are_editions[group],
             "titled": said.prompt_states_edition[group] | of.dates_are_editions[group],

@@ -25,6 +25,7 @@ BATCH_ROWS = 5_000
 READ_COLUMNS = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
 NOT_FIXED, FIXED_TRAIN, FIXED_TEST = range(3)
 PARTITION_NUMBERS = {"": NOT_FIXED, "draw": NOT_FIXED, "train": FIXED_TRAIN, "test": FIXED_TEST}
+NO_DOCUMENT = -1
 NO_DATE = np.iinfo(np.int32).min
 """Value for a missing date. It is before every date, so a record with a date is preferred to one without."""
 
@@ -40,6 +41,8 @@ class RecordColumns:
     source_id: pa.Array
     row: np.ndarray
     """Number of the record's row in its source, from 1."""
+    document: np.ndarray
+    """Id of the document and heading that the record is of, as its source says; NO_DOCUMENT if it does not."""
     ingest_position: np.ndarray
     """Position of the record in the output of `ingest`, which is sorted by source and row."""
     authority: np.ndarray
@@ -102,6 +105,7 @@ def read_record_columns(
         record_id=columns["record_id"],
         source_id=columns["source_id"],
         row=where["row"].take(place).to_numpy(),
+        document=_document_ids(where, place),
         ingest_position=place.to_numpy().astype(np.int64),
         authority=np.array([item.authority for item in own], np.int64)[of],
         quarantines_contradictions=np.array([item.contradictions == "put_aside" for item in own], bool)[of],
@@ -168,6 +172,15 @@ def _derive_columns(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.R
     }
     columns = [pa.array(derived[field.name], field.type) for field in DERIVED_SCHEMA]
     return pa.RecordBatch.from_arrays(columns, schema=DERIVED_SCHEMA)
+
+
+def _document_ids(rows: pa.Table, place: pa.Array) -> np.ndarray:
+    """Return the ids of the records' documents. Earlier versions of Hallmark did not write them."""
+    if "document" not in rows.column_names:
+        return np.full(len(place), NO_DOCUMENT)
+    digests = rows["document"].combine_chunks().take(place).dictionary_encode()
+    numbers: np.ndarray = pc.fill_null(digests.indices, NO_DOCUMENT).to_numpy()
+    return numbers
 
 
 def _unique_suffix(text: str, record_id: str) -> str:

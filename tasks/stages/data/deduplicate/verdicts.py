@@ -14,19 +14,20 @@ The record with the higher authority has precedence. If authorities are equal, a
 precedence, then the record with the newer effective date, then the record whose text states the newer edition. All
 rules except `near_test` apply to records of the same task. Two prompts are the same question if they differ only in
 typos (`similarity/equality.py`). Prompts with another difference, such as a number, are two questions. In that case,
-one supersedes the other only if both state their edition.
+one supersedes the other only if both state their edition. A record never supersedes one of another document, or below
+another heading, if the sources of both say which these are (`mapping.document`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 import numpy as np
 
 from tasks.core.params.data import NearDuplicates
-from tasks.stages.data.deduplicate.record_columns import FIXED_TEST
+from tasks.stages.data.deduplicate.record_columns import FIXED_TEST, NO_DOCUMENT
 from tasks.stages.data.deduplicate.similarity.equality import have_same_content
 from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 
@@ -55,6 +56,8 @@ class GroupRecord(NamedTuple):
     retired: bool
     effective: int
     version: int
+    document: int
+    """Id of the document and heading that the record is of; NO_DOCUMENT if its source does not say them."""
     side: int
     task: int
     target: int
@@ -68,6 +71,10 @@ class GroupRecord(NamedTuple):
     titled: bool
     """Whether the prompt states its edition, or the source has `editions: dated` in sources.yaml."""
     aside: bool
+
+    def may_be_edition_of(self, other: "GroupRecord") -> bool:
+        """Whether no source says that the two records are of different documents, or below different headings."""
+        return self.document == other.document or NO_DOCUMENT in (self.document, other.document)
 
     @property
     def precedence(self) -> tuple[int, bool, int, int]:
@@ -130,7 +137,7 @@ class RecordIndex:
         self._by_question: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
             lambda: defaultdict(dict)
         )
-        self._with_edition: dict[tuple[int, int], list[GroupRecord]] = defaultdict(list)
+        self._with_edition: dict[tuple[int, int], dict[int, list[GroupRecord]]] = defaultdict(lambda: defaultdict(list))
         for item in items:
             self.add(item)
 
@@ -138,7 +145,7 @@ class RecordIndex:
         """Add a record. Of records with the same content and target, only the first one added is kept."""
         self._by_question[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
         if item.titled:
-            self._with_edition[item.form, item.task].append(item)
+            self._with_edition[item.form, item.task][item.document].append(item)
 
     def find_same_question(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
         for form, jaccard in nearness.similar_prompts(item.form):
@@ -153,12 +160,13 @@ class RecordIndex:
     def find_editions(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
         """Yield similar records that may be other editions of `item`.
 
-        They have the same placeholders for personal data as `item`.
+        They have the same placeholders for personal data as `item`, and are not of another document.
         """
         for form, jaccard in nearness.near_identical_prompts(item.form) if item.titled else ():
-            for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARISONS):
-                if other.people == item.people:
-                    yield other, jaccard
+            by_document = self._with_edition.get((form, item.task), {})
+            wanted = by_document if item.document == NO_DOCUMENT else (item.document, NO_DOCUMENT)
+            others = chain.from_iterable(by_document.get(document, ()) for document in wanted)
+            yield from ((o, jaccard) for o in islice(others, MAX_COMPARISONS) if o.people == item.people)
 
 
 def judge_group(items: Sequence[GroupRecord], similar_prompts: SimilarPrompts) -> Iterator[Verdict]:
@@ -247,7 +255,7 @@ def _best_verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, flo
 def _same_question_rule(
     better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: SimilarPrompts
 ) -> str | None:
-    if better.authority == worse.authority:
+    if better.authority == worse.authority and better.may_be_edition_of(worse):
         later = _is_later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):
             return "superseded"

@@ -26,7 +26,14 @@ from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import quarantine_entry, to_quarantine_table
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
-ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
+ROWS_SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("source_id", pa.string()),
+        ("row", pa.int64()),
+        ("document", pa.string()),  # HMAC of document and heading; null if its source does not map them
+    ]
+)
 
 
 @dataclass
@@ -49,6 +56,7 @@ class ProcessedBatch:
 class _BatchBuilder:
     records: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    documents: list[str | None] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
@@ -74,22 +82,22 @@ class BatchProcessor:
         """
         tray = _BatchBuilder()
         mapped = list(self._map_rows(items, tray))
-        for number, (record, outcome) in zip(
-            (number for number, _ in mapped),
+        for row, (record, outcome) in zip(
+            (row for row, _ in mapped),
             protecting.protect_records([r for _, r in mapped], self.protection_context),
             strict=True,
         ):
-            self._add_outcome(number, record, outcome, tray)
+            self._add_outcome(row, record, outcome, tray)
         return self._to_batch(tray)
 
     def _map_rows(
         self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    ) -> Iterator[tuple[Row, dict[str, Any]]]:
         for item in items:
             try:
                 if isinstance(item, MalformedRow):
                     raise RejectedRow(item.rule, item.reason, malformed=True)
-                yield item.number, self._map_row(item, tray.notes)
+                yield item, self._map_row(item, tray.notes)
             except RejectedRow as reject:
                 self._reject(item.number, reject, tray)
 
@@ -113,9 +121,20 @@ class BatchProcessor:
         place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]
 
-    def _add_outcome(
-        self, number: int, record: dict[str, Any], outcome: ProtectionOutcome, tray: _BatchBuilder
-    ) -> None:
+    def _document_digest(self, row: Row) -> str | None:
+        """Return an HMAC of the document and heading that a row is of; None if its source does not say them.
+
+        The source is left out, so that editions of a document may lie in several sources.
+        """
+        mapping = self.resolved.source.mapping
+        named = [row.values.get(column) if column else None for column in (mapping.document, mapping.heading)]
+        if named[0] in (None, ""):
+            return None
+        part = canonical_json(["document", *("" if each is None else str(each) for each in named)])
+        return hmac.digest(self.record_key, part, "sha256").hex()[:32]
+
+    def _add_outcome(self, row: Row, record: dict[str, Any], outcome: ProtectionOutcome, tray: _BatchBuilder) -> None:
+        number = row.number
         if is_suppressed(record, self.suppressed, self.record_key):
             self._reject(number, RejectedRow("erased", "is about a person who is to be forgotten"), tray)
             return
@@ -139,6 +158,7 @@ class BatchProcessor:
             return
         tray.records.append(record)
         tray.numbers.append(number)
+        tray.documents.append(self._document_digest(row))
         # Who labelled a record is none of its subjects. The vault takes no value of somebody who is to be forgotten.
         tray.secrets += [each for each in outcome.secrets if person_digest(each.token) not in self.suppressed]
 
@@ -149,8 +169,8 @@ class BatchProcessor:
 
     def _to_batch(self, tray: _BatchBuilder) -> ProcessedBatch:
         rows = [
-            {"record_id": record["record_id"], "source_id": record["source_id"], "row": number}
-            for record, number in zip(tray.records, tray.numbers, strict=True)
+            {"record_id": record["record_id"], "source_id": record["source_id"], "row": number, "document": document}
+            for record, number, document in zip(tray.records, tray.numbers, tray.documents, strict=True)
         ]
         return ProcessedBatch(
             records=pa.Table.from_pylist(tray.records, schema=RECORD_SCHEMA),

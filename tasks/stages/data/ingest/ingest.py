@@ -6,7 +6,7 @@ The stage reads each source as it was pinned. In one pass, it normalises and rep
 either way.
 
     artefacts/ingest/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of sources and rows
-    artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
+    artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row, and a digest of its document
     artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE_SCHEMA
     artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
     artefacts/ingest/result.json          `IngestResult`

@@ -28,6 +28,7 @@ from tasks.stages.data.protect.recognisers import detector
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import Counts
 from tasks.stages.data.readers import content
+from tasks.stages.data.readers.folder_stream import describe_left_out
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
@@ -140,6 +141,8 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
     intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records, suppressed)
     print_progress("ingest", f"fetching {source.id}")
     with content.open_pinned_content(resolved, desk.root) as pinned:
+        if pinned.left_out:
+            print_progress("ingest", f"reading {source.id}; left out: {describe_left_out(pinned.left_out)}")
         rows, progress = (
             _select_mapped_columns(reader_of(source.kind).read(pinned.file, source), source),
             ProgressReporter("ingest", pinned.line_count),

@@ -14,6 +14,11 @@
     dataset_folder.py  splits and files of a Hugging Face dataset's folder
     arrow_streams.py   Arrow's IPC format, checked before pyarrow reads it
     arrow_rows.py      rows of an Arrow batch as Python values
+    sections.py        rows of documents: one for each heading with text below it
+    html_text.py       text of a page in HTML, without navigation and scripts
+    docx_text.py       text of the XML parts of a .docx
+    pdf_worker.py      process that reads PDF documents
+    pdf_pages.py       pages of a PDF document, read in that process within limits of time and memory
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs

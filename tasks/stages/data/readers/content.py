@@ -9,8 +9,9 @@ import hashlib
 import io
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -23,7 +24,7 @@ from tasks.core.steps.kinds import SQL_KIND
 from tasks.sources.source_places import find_local_path
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
 from tasks.stages.data.readers import gzip_content, postgres_rows, s3_objects, sqlite_rows
-from tasks.stages.data.readers.folder_stream import BlockStream, LocalFolder, open_folder_stream
+from tasks.stages.data.readers.folder_stream import BlockStream, Folder, FolderStream, LocalFolder, open_folder_stream
 from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
@@ -47,6 +48,8 @@ class PinnedContent:
     """Unpacked content, positioned at its beginning."""
     line_count: int
     """Number of line ends, as an estimate of the number of rows."""
+    left_out: Counter[str]
+    """Number of files of a folder that are left out, by suffix."""
 
 
 @contextmanager
@@ -61,14 +64,14 @@ def open_pinned_content(resolved: ResolvedSource, root: Path) -> Iterator[Pinned
     """
     source, place = resolved.source, _writable_folder(Layout(root))
     with _open_copy(place) as packed:
-        _fill_and_verify(packed, resolved, root)
+        left_out = _fill_and_verify(packed, resolved, root)
         if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
-            yield _pinned_content(packed)
+            yield _pinned_content(packed, left_out)
             return
         with _open_copy(place) as plain:
             gzip_content.unpack(packed, plain, source)
             packed.close()
-            yield _pinned_content(plain)
+            yield _pinned_content(plain, left_out)
 
 
 def _writable_folder(layout: Layout) -> Path:
@@ -80,7 +83,8 @@ def _open_copy(place: Path) -> SpooledTemporaryFile[bytes]:
     return SpooledTemporaryFile(MAX_MEMORY_BYTES, dir=str(place))
 
 
-def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
+def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> Counter[str]:
+    """Write the content to `copy`, and return the number of files of a folder that are left out, by suffix."""
     source, digest, size = resolved.source, hashlib.sha256(), 0
     with open_content(source, root) as file:
         for block in read_blocks(file, source):
@@ -92,13 +96,14 @@ def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> N
             f"source {source.id}: {source.location} has changed since the run was resolved: expected SHA-256 "
             f"{resolved.sha256} ({resolved.bytes:,} bytes), got {digest.hexdigest()} ({size:,} bytes); {remedy}"
         )
+    return file.left_out if isinstance(file, FolderStream) else Counter()
 
 
-def _pinned_content(file: IO[bytes]) -> PinnedContent:
+def _pinned_content(file: IO[bytes], left_out: Counter[str]) -> PinnedContent:
     file.seek(0)
     lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)
-    return PinnedContent(file, lines)
+    return PinnedContent(file, lines, left_out)
 
 
 def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
@@ -127,32 +132,54 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
         InputError: The file or object does not exist or cannot be opened.
         Unavailable: The store cannot be reached.
     """
-    location, named = fill_variables(source.location), source.location
-    where, suffixes = f"source {source.id}: {named}", reader_of(source.kind).suffixes
-    try:
+    with _rewrite_errors(source), ExitStack() as stack:
         if source.kind == SQL_KIND:
-            with _open_database(source, root) as file:
-                yield file
-        elif location.startswith("s3://") and location.endswith("/") and suffixes:
-            with (
-                s3_objects.open_folder(location, where) as folder,
-                open_folder_stream(folder, suffixes, where) as file,
-            ):
-                yield file
-        elif location.startswith("s3://"):
-            with s3_objects.open_object(location, where) as file:
-                yield file
-        elif "://" in location:
-            raise InputError(f"{where}: expected a path or s3://BUCKET/KEY; a database is a source of kind {SQL_KIND}")
-        elif (path := _local_path(source, location, root)).is_dir():
+            yield stack.enter_context(_open_database(source, root))
+        elif folder := stack.enter_context(_open_any_folder(source, root)):
+            suffixes = reader_of(source.kind).suffixes
             if not suffixes:
                 raise IsADirectoryError
-            with open_folder_stream(LocalFolder(path, where), suffixes, where) as file:
-                yield file
+            yield stack.enter_context(open_folder_stream(folder, suffixes, _display_name(source)))
+        elif (location := fill_variables(source.location)).startswith("s3://"):
+            yield stack.enter_context(s3_objects.open_object(location, _display_name(source)))
         else:
-            with open_regular_file(path) as file:
-                _require_readable(file, source)
-                yield file
+            file = stack.enter_context(open_regular_file(_local_path(source, location, root)))
+            _require_readable(file, source)
+            yield file
+
+
+@contextmanager
+def open_folder(source: Source, root: Path) -> Iterator[Folder | None]:
+    """Yield the folder that a source is; None if it is a file or object. Raise the errors of `open_content`."""
+    with _rewrite_errors(source), _open_any_folder(source, root) as folder:
+        yield folder
+
+
+@contextmanager
+def _open_any_folder(source: Source, root: Path) -> Iterator[Folder | None]:
+    location = fill_variables(source.location)
+    if "://" in location and not location.startswith("s3://"):
+        raise InputError(
+            f"{_display_name(source)}: expected a path or s3://BUCKET/KEY; a database is a source of kind {SQL_KIND}"
+        )
+    if location.startswith("s3://") and location.endswith("/"):
+        with s3_objects.open_folder(location, _display_name(source)) as folder:
+            yield folder
+    elif not location.startswith("s3://") and (path := _local_path(source, location, root)).is_dir():
+        yield LocalFolder(path, _display_name(source))
+    else:
+        yield None
+
+
+def _display_name(source: Source) -> str:
+    return f"source {source.id}: {source.location}"
+
+
+@contextmanager
+def _rewrite_errors(source: Source) -> Iterator[None]:
+    where, named = _display_name(source), source.location
+    try:
+        yield
     except FileNotFoundError:
         raise InputError(f"source {source.id}: there is no {named}; correct its location in sources.yaml") from None
     except IsADirectoryError:

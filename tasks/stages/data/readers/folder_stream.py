@@ -6,11 +6,13 @@ or permissions, so the same files give the same bytes on every machine.
 
 import io
 import os
+import re
 import stat
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, Protocol
 
 from tasks.core.errors import InputError
@@ -18,6 +20,9 @@ from tasks.core.files import is_sparse, open_regular_file
 
 BLOCK_BYTES = 1 << 20
 MAX_FILES = 1_000_000
+PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+MAX_NAMED_SUFFIXES = 8
+"""Maximum number of suffixes that a message names."""
 
 
 class FolderFile(NamedTuple):
@@ -40,18 +45,18 @@ class LocalFolder:
         self._path, self._where = path, display_name
 
     def list_files(self) -> Iterator[FolderFile]:
-        """Yield every file below the folder.
+        """Yield every file below the folder, and every hidden file, link, pipe or device.
 
         Raises:
-            InputError: There is a link, a pipe or a device. A link could lead to a file that is not data.
+            InputError: A link, a pipe or a device is not hidden. A link could lead to a file that is not data.
         """
         for folder, folders, names in os.walk(self._path, onerror=_raise):
             for name in (*folders, *names):
                 path = Path(folder, name)
                 status, relative = path.lstat(), path.relative_to(self._path).as_posix()
-                if stat.S_ISDIR(status.st_mode) or is_hidden(relative):
+                if stat.S_ISDIR(status.st_mode):
                     continue
-                if not stat.S_ISREG(status.st_mode):
+                if not is_hidden(relative) and not stat.S_ISREG(status.st_mode):
                     raise InputError(
                         f"{self._where}: {relative!r} is a link, a pipe or a device; put the file itself there"
                     )
@@ -79,25 +84,50 @@ def has_suffix(name: str, suffixes: tuple[str, ...]) -> bool:
     return name.lower().endswith(suffixes)
 
 
-def open_folder_stream(folder: Folder, suffixes: tuple[str, ...], display_name: str) -> IO[bytes]:
+def open_folder_stream(folder: Folder, suffixes: tuple[str, ...], display_name: str) -> "FolderStream":
     """Return the files with one of the suffixes as a stream.
 
-    Hidden files and files with other suffixes are left out.
+    Hidden files and files with other suffixes are left out, and counted.
 
     Raises:
         InputError: No file has one of the suffixes, or the folder has more than MAX_FILES files.
     """
-    files = []
+    files, left_out = [], Counter[str]()
     for file in folder.list_files():
         if has_suffix(file.name, suffixes) and not is_hidden(file.name):
             files.append(file)
+        else:
+            left_out[name_left_out(file.name)] += 1
         if len(files) > MAX_FILES:
             raise InputError(f"{display_name} has more than {MAX_FILES:,} files; divide it among several sources")
     if not files:
         wanted = " or ".join(filter(None, suffixes)) or "any name"
         raise InputError(f"{display_name} is a folder without a file of {wanted}; correct its location or `kind`")
     blocks = _archive_blocks(folder, sorted(files, key=lambda file: os.fsencode(file.name)), display_name)
-    return io.BufferedReader(BlockStream(blocks), BLOCK_BYTES)
+    return FolderStream(blocks, left_out)
+
+
+class FolderStream(io.BufferedReader):
+    def __init__(self, blocks: Iterator[bytes], left_out: Counter[str]) -> None:
+        super().__init__(BlockStream(blocks), BLOCK_BYTES)
+        self.left_out = left_out
+        """Number of files that are left out, by what they are called in messages (`name_left_out`)."""
+
+
+def name_left_out(name: str) -> str:
+    """Return the suffix of a file that is left out, or a word for it. Other endings of a name may be about people."""
+    if is_hidden(name):
+        return "hidden"
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "other"
+
+
+def describe_left_out(left_out: Counter[str]) -> str:
+    """Return the numbers of files that are left out, such as `3 .png, 1 hidden`."""
+    named = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in named[MAX_NAMED_SUFFIXES:])
+    said = [f"{count:,} {name}" for name, count in named[:MAX_NAMED_SUFFIXES]]
+    return ", ".join(said + [f"{rest:,} of other suffixes"] * bool(rest))
 
 
 def _archive_blocks(folder: Folder, files: list[FolderFile], where: str) -> Iterator[bytes]:
