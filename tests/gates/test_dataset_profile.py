@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from infra.console.rendering import make_template_environment
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.coverage import CoverageRule, smallest_asked_share
@@ -150,3 +151,10 @@ def test_a_rule_of_an_unknown_task_or_given_twice_is_refused() -> None:
         asked["data"]["coverage"] = [each.model_dump() for each in rules]
         with pytest.raises(ValidationError, match=words):
             Params.model_validate(asked)
+
+
+def test_the_picture_has_a_pair_of_bars_for_each_value_and_takes_no_markup() -> None:
+    shift = measure_shift("department", {"<b>": 50, "loans": 50}, {"<b>": 100})
+    drawn = str(make_template_environment().get_template("parts.html").module.paired_bars(shift))
+    assert drawn.count("<rect") == 4 and drawn.count('class="now"') == 2 and "<b>" not in drawn
+    assert [f'height="{high}"' in drawn for high in ("17.0", "34.0", "0.0")] == [True] * 3

@@ -9,6 +9,9 @@ rare value could tell about a person."""
 MAX_NAMED_VALUES = 200
 """Maximum number of values of a field that are counted by themselves, the most frequent ones."""
 RARE = "(rare)"
+CATEGORY_FIELDS = ("language", "department", "geography")
+LENGTH_FIELDS = ("prompt_chars", "target_chars")
+SHIFT_FIELDS = (*CATEGORY_FIELDS, "label", *LENGTH_FIELDS)
 
 
 class LengthHistogram(FrozenModel):

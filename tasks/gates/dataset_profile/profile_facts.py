@@ -22,6 +22,7 @@ from tasks.gates.dataset_profile.reading import DatasetCounts
 from tasks.gates.dataset_profile.shift import Shift
 from tasks.sources.dataset import Dataset
 
+GAPS = "coverage.gaps"
 MAX_NOTE_CHARS = 1_500
 NO_VERSIONS: Mapping[str, PromptVersion] = {}
 
@@ -66,7 +67,7 @@ def coverage_facts(params: Params, counts: DatasetCounts | None) -> Facts:
         for kind in COVERED_KINDS
     }
     if rules and counts is not None:
-        facts["coverage.gaps"] = _finding_count(coverage_gaps(rules, counts.cells))
+        facts[GAPS] = _finding_count(coverage_gaps(rules, counts.cells))
     return facts
 
 

@@ -12,14 +12,18 @@ from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.gates.dataset_profile.profile import DatasetProfile, LengthHistogram, fold_rare
+from tasks.gates.dataset_profile.profile import (
+    CATEGORY_FIELDS,
+    LENGTH_FIELDS,
+    DatasetProfile,
+    LengthHistogram,
+    fold_rare,
+)
 from tasks.sources.dataset import PARTITIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CATEGORY_FIELDS = ("language", "department", "geography")
-LENGTH_FIELDS = ("prompt_chars", "target_chars")
 COLUMNS = ("task", "kind", *CATEGORY_FIELDS, "messages")
 BATCH = 4096
 BINS = 10

@@ -21,7 +21,7 @@ MAX_SHOWN_VALUES = 12
 """Maximum number of values that a shift names, those that moved furthest."""
 MAX_NOTED_VALUES = 3
 MAX_NOTED_CHARS = 60
-"""Maximum number of characters of a value in the note of a metric."""
+"""Maximum number of characters of a value in a text."""
 
 
 class ValueShift(FrozenModel):
@@ -52,16 +52,23 @@ class Shift(FrozenModel):
     values: list[ValueShift]
     """Values that moved furthest; for lengths all bins in ascending order."""
 
-    def to_fact(self, run: str) -> Fact:
-        p = "" if self.p_value is None else f", chi-square p {self.p_value:.2g}"
+    @property
+    def interval(self) -> Fact:
+        return Fact(value=self.distance, low=self.low, high=self.high)
+
+    def moved_text(self, most: int) -> str:
+        """Return the values that moved furthest, at most `most`, with their shares before and now."""
         moved = [each for each in self.values if each.before != each.now]
         moved.sort(key=lambda each: (-abs(each.now - each.before), each.value))
-        named = "; ".join(
-            f"{each.value[:MAX_NOTED_CHARS] or 'none'} {each.before:.1%} → {each.now:.1%}"
-            for each in moved[:MAX_NOTED_VALUES]
+        return "; ".join(
+            f"{each.value[:MAX_NOTED_CHARS] or 'none'} {each.before:.1%} → {each.now:.1%}" for each in moved[:most]
         )
+
+    def to_fact(self, run: str) -> Fact:
+        p = "" if self.p_value is None else f", chi-square p {self.p_value:.2g}"
+        named = self.moved_text(MAX_NOTED_VALUES)
         note = f"{self.rows_now:,} rows against {self.rows_before:,} of run {run}{p}{': ' * bool(named)}{named}"
-        return Fact(value=self.distance, low=self.low, high=self.high, note=note)
+        return self.interval.model_copy(update={"note": note})
 
 
 def measure_shifts(before: DatasetProfile, now: DatasetProfile, counts: DatasetCounts) -> list[Shift]:

@@ -110,6 +110,7 @@ def check_files(
             )
     for text in (*(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
                  *(template_checks.find_template_faults(asked, named) if asked and named else ()),
+                 *(template_checks.find_impossible_coverage(asked, named) if asked and named else ()),
                  *(quick_checks.find_unknown_expectations(suites) if suites else ()),
                  *(_training_obstacles(asked, root, on_other_machine) if asked else ())):  # fmt: skip
         errors.add_input_error(text)

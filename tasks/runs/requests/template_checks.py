@@ -1,6 +1,7 @@
-"""Checks of prompts and their templates against the sources, before a run starts.
+"""Checks of templates and of required coverage against the sources, before a run starts.
 
-A template can only be rendered if each source of its task states a value for each of its fields.
+A template can only be rendered if each source of its task states a value for each of its fields. Records of a kind can
+only be required if a source of the task states kinds of answers.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,17 @@ def find_template_faults(params: Params, sources: Sources) -> Iterator[str]:
         if prompt is not None:
             for fault in (*_prompt_faults(source, prompt), *_response_faults(source, prompt.response)):
                 yield f"source {source.id}: prompts.{source.constants.task} of params.yaml has {fault}"
+
+
+def find_impossible_coverage(params: Params, sources: Sources) -> Iterator[str]:
+    """Yield a message for each coverage rule whose kind no source of its task can have."""
+    for rule in params.data.coverage:
+        own = [source for source in sources.sources if source.constants.task == rule.task]
+        if own and not any(source.mapping.kind or source.constants.kind == rule.kind for source in own):
+            yield (
+                f"data.coverage of params.yaml demands {rule.kind} of task {rule.task}, and none of its sources "
+                f"({', '.join(source.id for source in own)}) can have it; map `kind`, or set `constants.kind`"
+            )
 
 
 def _prompt_faults(source: Source, prompt: Prompt) -> Iterator[str]:

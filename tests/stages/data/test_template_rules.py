@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tasks.core.params.citation_form import compile_form
 from tasks.core.params.prompts import Prompt
 from tasks.core.records.prompts import split_context_and_target
-from tasks.runs.requests.template_checks import find_template_faults
+from tasks.runs.requests.template_checks import find_impossible_coverage, find_template_faults
 from tasks.sources.sources import Sources
 from tasks.stages.data.clean import clean
 from tests.stages.data.build import Run, params, record, source
@@ -127,3 +127,12 @@ def test_what_no_record_of_a_source_can_have_is_said_before_the_run() -> None:
         "`mapping.response` has too queue",
     ]
     assert not list(find_template_faults(params(), Sources(sources=[source("a.csv", mapping=mapped)])))
+
+
+def test_coverage_of_a_kind_that_no_source_has_is_said_before_the_run() -> None:
+    asked = params(coverage=[{"task": "triage", "kind": "refuse", "at_least": 0.1}])
+    plain, constants = source("a.csv"), {"task": "triage", "kind": "refuse"}
+    (said,) = find_impossible_coverage(asked, Sources(sources=[plain]))
+    assert "demands refuse of task triage, and none of its sources (src) can have it" in said
+    refusing = source("b.csv", id="b", constants=constants)
+    assert not list(find_impossible_coverage(asked, Sources(sources=[plain, refusing])))
