@@ -22,6 +22,9 @@ from tasks.gates.dataset_profile.coverage import coverage_gaps
 from tasks.gates.dataset_profile.profile import RARE, fold_rare
 from tasks.gates.dataset_profile.shift import measure_shift, measure_shifts
 from tasks.policy.gate_rules import Check
+from tasks.policy.tier import Tier
+from tasks.runs.requests.expected_failures import find_low_coverage_demands
+from tasks.sources.dataset import Dataset
 from tests.stages.data.build import params, record
 
 
@@ -158,3 +161,27 @@ def test_the_picture_has_a_pair_of_bars_for_each_value_and_takes_no_markup() -> 
     drawn = str(make_template_environment().get_template("parts.html").module.paired_bars(shift))
     assert drawn.count("<rect") == 4 and drawn.count('class="now"') == 2 and "<b>" not in drawn
     assert [f'height="{high}"' in drawn for high in ("17.0", "34.0", "0.0")] == [True] * 3
+
+
+def test_params_that_ask_for_less_than_policy_are_told_before_the_run() -> None:
+    wanted = {"name": "refusals are asked for", "fact": "coverage.asked_refuse", "at_least": 0.05}
+    tier = Tier.model_validate({"gates": {"data": {"checks": [wanted]}}})
+    for share, told in ((None, True), (0.04, True), (0.05, False)):
+        asked = params(coverage=[] if share is None else [rule(at_least=share).model_dump()])
+        assert bool(list(find_low_coverage_demands(asked, tier))) is told
+        fact = profile_facts.coverage_facts(asked, None)["coverage.asked_refuse"]
+        assert evaluate_check(Check.model_validate(wanted), {"coverage.asked_refuse": fact}).verdict == (
+            "failed" if told else "passed"
+        ), "the gate agrees"
+
+
+def test_breaches_of_templates_are_counted_from_the_manifest() -> None:
+    counts = {"clean": {"rows": 9, "records": 5, "quarantined": {"missing_citation": 3, "prompt_too_short": 1}}}
+    made = Dataset.model_validate(
+        {"sources": {}, "counts": counts, "rows": {}, "digests": {}, "segments": {}, "settings": {}}
+    )
+    assert profile_facts.template_facts(params(), made) == {}, "no task has a template"
+    asked = params().model_copy(update={"prompts": {"triage": Prompt(version=1, template="{prompt}")}})
+    facts = profile_facts.template_facts(asked, made)
+    assert (facts["templates.breaches"].value, facts["templates.breaches"].note) == (3, "missing_citation 3")
+    assert facts["templates.reused_version"].value == 0

@@ -1,13 +1,17 @@
 """Templates of prompt and response: what they refuse, what they render, and which records they quarantine."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from hallmark.models import AdmittedModel
+from tasks.core.errors import InputError
 from tasks.core.params.citation_form import compile_form
 from tasks.core.params.prompts import Prompt
+from tasks.core.payload.inference_config import Decoding, InferenceSettings
 from tasks.core.records.prompts import split_context_and_target
 from tasks.runs.requests.template_checks import find_impossible_coverage, find_template_faults
 from tasks.sources.sources import Sources
@@ -136,3 +140,17 @@ def test_coverage_of_a_kind_that_no_source_has_is_said_before_the_run() -> None:
     assert "demands refuse of task triage, and none of its sources (src) can have it" in said
     refusing = source("b.csv", id="b", constants=constants)
     assert not list(find_impossible_coverage(asked, Sources(sources=[plain, refusing])))
+
+
+def test_a_release_says_its_templates_and_is_asked_with_their_fields() -> None:
+    plain = InferenceSettings(
+        system={"triage": ""}, decoding=Decoding(max_new_tokens=1, eos_token_id=[0]), dtype="float32"
+    )
+    assert "template" not in plain.model_dump(mode="json"), "asking.json of a release without templates stays as it was"
+    made = plain.model_copy(update={"template": {"triage": "{department}: {prompt}"}})
+    assert InferenceSettings.model_validate_json(made.model_dump_json()) == made
+    model = AdmittedModel(SimpleNamespace(inference_settings=made, label="triage-1"))  # type: ignore[arg-type]
+    for fields in (None, {"language": "en"}, {"department": "cards", "language": "en"}):
+        with pytest.raises(InputError, match="the template of task 'triage' has department, got"):
+            model.ask("lost my card", fields=fields)
+    assert model._rendered("{lost}", "triage", {"department": "cards"}) == "cards: {lost}"
