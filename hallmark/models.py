@@ -1,6 +1,6 @@
 """An admitted model: loaded as it was evaluated, and asked as it was evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hallmark.arguments import require_text
 from tasks.core.errors import InputError
+from tasks.core.params import prompt_template
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.registry.admit.admission import AdmittedRelease
 from tasks.stages.train.rows.special_tokens import SpecialTokens
@@ -73,21 +74,28 @@ class AdmittedModel:
         self.admission.require_unchanged()
         return model, tokenizer
 
-    def ask(self, messages: str | Sequence[Message], task: str | None = None) -> str:
-        """Return the model's answer, with the system prompt and the decoding of its evaluation.
+    def ask(
+        self, messages: str | Sequence[Message], task: str | None = None, fields: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the model's answer, with the prompt and the decoding of its evaluation.
 
         Args:
             messages: A question, or the turns of a conversation, which end with a question.
-            task: Task whose system prompt is used; None if the model has one task.
+            task: Task whose prompt is used; None if the model has one task.
+            fields: Values for the fields of the task's template, such as `department`; None if it has none besides the
+                prompt.
 
         Raises:
-            InputError: The task is missing or unknown, a turn is not valid, or a text contains a special token of the
-                tokenizer, such as `<|im_end|>`, with which it could pretend to be another turn.
+            InputError: The task is missing or unknown, a turn is not valid, a field of the template is missing, or a
+                text contains a special token of the tokenizer, such as `<|im_end|>`, with which it could pretend to be
+                another turn.
             Refused: A file was changed since the model was admitted.
             Unavailable: The machine lacks memory or file descriptors, or its disk fails.
         """
-        turns = _turns(messages)
-        chat = [*self._system(task), *turns]
+        turns, task = _turns(messages), self._task(task)
+        turns[-1]["content"] = self._rendered(turns[-1]["content"], task, fields or {})
+        system = self.settings.system[task]
+        chat = [*([{"role": "system", "content": system}] if system else []), *turns]
         model, tokenizer = self.load()
         if found := SpecialTokens(tokenizer).find([turn["content"] for turn in turns]):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
@@ -99,14 +107,27 @@ class AdmittedModel:
         stopped = answer[-1] in self.settings.decoding.eos_token_id
         return str(tokenizer.decode(answer[:-1] if stopped else answer))
 
-    def _system(self, task: str | None) -> list[dict[str, str]]:
+    def _task(self, task: str | None) -> str:
         known = self.settings.system
         if task is None and len(known) == 1:
             (task,) = known
         if task not in known:
             given = f"task {task!r}" if task else "a task"
             raise InputError(f"{given}: {self.release} has the tasks {', '.join(sorted(known))}; say task=…")
-        return [{"role": "system", "content": known[task]}] if known[task] else []
+        return task
+
+    def _rendered(self, text: str, task: str, fields: Mapping[str, str]) -> str:
+        template = self.settings.template.get(task)
+        wanted = prompt_template.template_fields(template) if template else []
+        if sorted(fields) != wanted:
+            raise InputError(
+                f"fields: the template of task {task!r} has {', '.join(wanted) or 'none besides the prompt'}, got "
+                f"{', '.join(sorted(map(str, fields))) or 'none'}"
+            )
+        given = {name: require_text(f"fields[{name!r}]", value) for name, value in fields.items()}
+        if template is None:
+            return text
+        return prompt_template.render_template(template, given | {prompt_template.PROMPT_FIELD: text})
 
 
 def _turns(messages: str | Sequence[Message]) -> list[dict[str, str]]:

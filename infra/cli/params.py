@@ -19,7 +19,8 @@ def check(
 ) -> None:
     """Check a params file, and with --governance the governance files as well. All errors are reported together.
 
-    With --governance, the command also says which checks of gates ask for more rows than the parameters keep.
+    With --governance, the command also says which checks of gates ask for more rows than the parameters keep, or for
+    more coverage than they demand.
 
     Example: hallmark params check params.yaml
     """
@@ -46,7 +47,10 @@ def _check_files(file: Path, folder: Path) -> params.Params:
     if read.params and read.governance:
         with mistakes.collect():
             tier = read.governance.policy.tier(read.params.use_case.risk_tier)
-            for each in expected_failures.find_unreachable_row_counts(read.params.data, tier):
+            for each in (
+                *expected_failures.find_unreachable_row_counts(read.params.data, tier),
+                *expected_failures.find_low_coverage_demands(read.params, tier),
+            ):
                 if each.waived_by is None:
                     mistakes.add_input_error(str(each))
                 else:

@@ -2,9 +2,11 @@
 
 signed_request.py      signed requests for runs
 evidence.py            evidence of a gate: metrics, checks and digests of the stages' outputs, in one file
+run_profile.py         profile of a run's dataset for people, from its evidence or counted anew
 record_chain.py        verification of a run's files against the signed stage records
 agreement.py           agreement of several machines on the outputs of a run
 checks/                checks of a gate
+dataset_profile/       profile of a dataset: coverage, and distance from the dataset approved last
 cases.py               gates in the ledger: opened, open and closed
 passed_evidence.py     evidence that last passed a gate
 evidence_diff.py       differences between evidence and the evidence that last passed the gate

@@ -30,6 +30,8 @@ from tasks.gates import record_chain
 from tasks.gates.checks.checks import CheckResult, checks_of_gate, evaluate_check, facts_of_every_tier
 from tasks.gates.checks.dataset_diff import DatasetChange, compare_datasets
 from tasks.gates.checks.purpose import Purpose
+from tasks.gates.dataset_profile import profile_facts, reading, shift
+from tasks.gates.dataset_profile.profile import DatasetProfile, PromptVersion
 from tasks.gates.record_chain import RecordReference
 from tasks.gates.signed_request import RecordedRunRequest, RequestersMixin
 from tasks.inquiry.planted_defects import gate_facts
@@ -132,6 +134,14 @@ class Evidence(EvidenceSummary):
     """Dataset that the owners of the sources approve at the data gate; null at other gates."""
     change: DatasetChange | None
     """Differences from the dataset that was approved last; null if none was approved before."""
+    profile: DatasetProfile | None = None
+    """Counts of the dataset by language, department, geography, label and length, for the data gate. Null at other
+    gates, and in evidence from Hallmark versions without profiles."""
+    shifts: list[shift.Shift] = []
+    """Distances from the dataset that was approved last. Empty if none was approved, or if its evidence has no
+    profile."""
+    prompts: dict[str, PromptVersion] = {}
+    """Versions of the prompts, by task, for the data gate. Tasks without a version are left out."""
     recorded: dict[str, RecordReference] = {}
     """Signed record of each examined stage, by DVC stage name. Empty in evidence from Hallmark versions without stage
     records; such runs cannot be promoted."""
@@ -202,7 +212,18 @@ def collect_evidence(
     purpose, bar = Purpose.from_card(params.use_case), AcceptanceCriteria.from_params(params)
     promoted_criteria = promoted_criteria if gate == "evaluation" else None
     facts |= facts_of_every_tier(gate, purpose, dataset, bar, promoted_criteria)
-    facts |= gate_facts.read_recall_facts(layout) if gate == "data" else {}
+    profile, shifts, prompts = None, list[shift.Shift](), dict[str, PromptVersion]()
+    if dataset is not None:
+        facts |= gate_facts.read_recall_facts(layout)
+        counts, prompts = (
+            reading.count_dataset(layout, params.evaluation), profile_facts.prompt_versions(params.prompts)
+        )  # fmt: skip
+        profile = counts.to_profile() if counts else None
+        if counts and profile and last_approved and last_approved.profile:
+            shifts = shift.measure_shifts(last_approved.profile, profile, counts)
+            facts |= profile_facts.shift_facts(shifts, last_approved.run)
+        facts |= profile_facts.coverage_facts(params, counts)
+        facts |= profile_facts.template_facts(params, dataset, last_approved.prompts if last_approved else {})
     return Evidence(
         gate=gate,
         run=run_request.request.run_id,
@@ -224,6 +245,9 @@ def collect_evidence(
         artefacts=artefacts,
         dataset=dataset,
         change=dataset_change(last_approved, dataset),
+        profile=profile,
+        shifts=shifts,
+        prompts=prompts,
         recorded=record_chain.record_references(stage_records or {}),
         declared=dict(declared_digests),
     )

@@ -4,10 +4,13 @@ Evidence is shown to everybody who may see the run, so it has counts and record 
 person's access to the sources.
 """
 
+from tasks.gates.dataset_profile.profile import SHIFT_FIELDS
+
 _LABELS = "hallmark data labels {run} --as ID"
 _EXPECTATIONS = "hallmark data expectations {run} --as ID"
 _CONFLICTS = "hallmark data conflicts {run} --as ID"
 _MANIFEST = "hallmark data manifest {run}"
+_DISTRIBUTION = "hallmark data distribution {run}"
 _STAGE = "hallmark data quarantine {run} --stage "
 _RULE = "hallmark data quarantine {run} --rule "
 
@@ -26,6 +29,9 @@ _COMMANDS = {
     "validate.failed_expectations": _EXPECTATIONS,
     "validate.failed_suites": _EXPECTATIONS,
     "validate.placeholders_only_in_target": "hallmark data show RECORD --run {run} --reason TEXT --as ID",
+    "templates.breaches": f"{_STAGE}clean",
+    "coverage.gaps": _DISTRIBUTION,
+    **{f"shift.{field}": _DISTRIBUTION for field in SHIFT_FIELDS},
     "split.labels_only_in_test": _LABELS,
     "split.near_equal_labels": _LABELS,
     "split.label_not_trained": f"{_RULE}label_not_trained",

@@ -12,7 +12,10 @@ from tasks.core.fact_names import artefact_prefix, measurement_prefix
 from tasks.core.graph import EVIDENCE_STAGES, STAGES
 from tasks.policy.policy import Policy
 
-OTHER_PREFIXES: Mapping[str, tuple[str, ...]] = {"data": ("use_case", "planted"), "evaluation": ("use_case",)}
+OTHER_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "data": ("use_case", "planted", "shift", "coverage", "templates"),
+    "evaluation": ("use_case",),
+}
 """Beginnings of the names of metrics that no stage computes, by gate."""
 
 

@@ -21,7 +21,7 @@ from pydantic import (
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.params.values import NFC, Name, NonEmptyText, Sha256
+from tasks.core.params.values import NFC, AnswerKind, Name, NonEmptyText, Sha256
 from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
 from tasks.sources.protection import Category, Protection, Term
 
@@ -113,7 +113,7 @@ class SourceConstants(FrozenModel):
 
     task: Name
     """Task of the records, which must be a key of `prompts` in params.yaml."""
-    kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
+    kind: AnswerKind | None = None
     """Kind of answer in all records: answer, refuse, escalate or clarify."""
     language: Annotated[str, NFC] | None = None
     """Language of the records, for example `en`."""

@@ -196,7 +196,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     "teams": lambda given: TypeAdapter(dict[str, Team]).validate_python(given["teams"]),
-    **dict.fromkeys(("training", "evaluation", "use_case"), of_params),
+    **dict.fromkeys(("training", "evaluation", "use_case", "prompts", "data"), of_params),
     **dict.fromkeys(("schedules", "retries", "pools"), Deployments.model_validate),
 }
 """What a block of YAML is, by its first key."""

@@ -113,3 +113,15 @@ def test_every_rule_is_told() -> None:
         dataset_table.print_dataset(made, None)
     told = capture.get()
     assert all(f"{rule} {count}" in told for rule, count in rules.items()) and "…" not in told
+
+
+def test_a_dataset_is_compared_with_the_counts_that_were_approved(project: Path) -> None:
+    assert "nothing to compare with" in hallmark(project, "data", "distribution", "first")
+    told = hallmark(project, "data", "distribution", "second")
+    assert "compared with the dataset approved in run first" in told and "prompt_chars" in told
+    found = hallmark_json(project, "data", "distribution", "second", "--json")
+    assert found["compared_with"] == "first" and found["coverage_gaps"] is None
+    shifts = {each["field"]: each for each in found["shifts"]}
+    asked = hallmark_json(project, "gates", "show", "second", "data", "--json")
+    assert shifts.keys() >= {"language", "label"} and "card_lost" not in str(found), "labels stand by their digest"
+    assert 0 < shifts["label"]["distance"] < 1 and f"{shifts['label']['distance']}" in str(asked)

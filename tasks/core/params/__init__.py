@@ -3,6 +3,10 @@
 values.py          types that more than one section uses
 use_case.py        use-case card: purpose, owners, success metrics
 prompts.py         prompts of each task
+prompt_template.py template of a prompt, with fields of a record
+response.py        template of a response: form, fields and citation
+citation_form.py   form of a citation, as an expression that is matched in linear time
+coverage.py        required shares of refusals, handovers and questions back
 filters.py         table of the filters of single records
 data.py            section `data`: cleaning, deduplication and split
 base_model.py      origin of the base model

@@ -1,10 +1,11 @@
 """Section `data` of params.yaml."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tasks.core.documents.config import FrozenModel
+from tasks.core.params.coverage import CoverageRule
 from tasks.core.params.filters import RecordFilters
 from tasks.core.params.values import Share
 
@@ -80,3 +81,19 @@ class Data(RecordFilters):
     the test by rule `label_not_trained`, before `test_rows` are drawn."""
     seed: int = 17
     """Random seed of the split and of the sampling of rows."""
+    coverage: list[CoverageRule] = []
+    """Required shares of refusals, handovers and questions back, by task and segment. The data gate judges them on the
+    training and the test records (`coverage.gaps`)."""
+
+    @model_validator(mode="after")
+    def _check_coverage(self) -> Self:
+        names = [rule.name for rule in self.coverage]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"coverage: give each task, kind and field once; twice: {', '.join(twice)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_coverage(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `coverage` if there is none, so that everything made of this section stays the same."""
+        stated: dict[str, Any] = handler(self)
+        return {name: value for name, value in stated.items() if name != "coverage" or value}

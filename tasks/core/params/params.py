@@ -45,6 +45,16 @@ class Params(FrozenModel):
             )
         return use_case
 
+    @field_validator("data")
+    @classmethod
+    def _check_covered_tasks(cls, data: Data, validation_info: ValidationInfo) -> Data:
+        tasks = validation_info.data.get("prompts")
+        if tasks is not None and (unknown := sorted({rule.task for rule in data.coverage} - tasks.keys())):
+            raise ValueError(
+                f"coverage: no task in prompts is named {unknown[0]}; there are {', '.join(sorted(tasks))}"
+            )
+        return data
+
     @field_validator("training")
     @classmethod
     def _check_method(cls, training: Training, validation_info: ValidationInfo) -> Training:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -11,6 +11,8 @@ NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern)]
 """Name that consists of lower-case letters, digits, `-` and `_`, so that it is safe in file names, tags and URLs."""
 NonEmptyText = Annotated[str, Field(min_length=1)]
+AnswerKind = Literal["answer", "refuse", "escalate", "clarify"]
+"""Kind of an answer: a plain answer, a refusal, a handover to a person, or a question back."""
 
 
 def _to_nfc(value: Any) -> Any:

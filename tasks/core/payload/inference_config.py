@@ -4,9 +4,9 @@ With these settings, the release gives the same answers as in its evaluation.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
@@ -37,11 +37,19 @@ class InferenceSettings(FrozenModel):
     system: dict[str, str]
     """System prompt of each task, by name of the task; empty if the task has none. Tasks with plain texts are left
     out."""
+    template: dict[str, str] = {}
+    """Template of the last turn, by name of the task. Tasks without a template are left out."""
     decoding: Decoding
     dtype: Literal["float32", "bfloat16"]
     """Precision of the weights during evaluation, as a torch dtype name. transformers merges an adapter into the base
     model in float32 first, while vLLM keeps it separate. `evaluation.engine` in params.yaml states which of the two was
     used."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused_templates(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `template` if no task has one, so that the file is the same as that of earlier versions."""
+        stated: dict[str, Any] = handler(self)
+        return {name: value for name, value in stated.items() if name != "template" or value}
 
 
 def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
@@ -56,6 +64,7 @@ def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) ->
         raise InputError(f"package: {path} does not say which tokens end a turn; run the stage predict@candidate again")
     return InferenceSettings(
         system={task: prompt.system for task, prompt in prompts.items() if prompt.text_window is None},
+        template={task: prompt.template for task, prompt in prompts.items() if prompt.template is not None},
         decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
         dtype=TORCH_DTYPES[evaluation.precision],
     )

@@ -6,14 +6,16 @@ Tables are written with fixed settings, so that the same rows give the same byte
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ANSWER_KINDS = ("answer", "refuse", "escalate", "clarify")
+from tasks.core.params.values import AnswerKind
+
+ANSWER_KINDS: tuple[str, ...] = get_args(AnswerKind)
 
 MESSAGE_TYPE = pa.struct([("role", pa.string()), ("content", pa.string())])
 

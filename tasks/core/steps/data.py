@@ -8,6 +8,14 @@ from tasks.core.params.filters import FILTER_RULES
 from tasks.core.steps.kinds import MALFORMED_RULES
 from tasks.core.steps.stage import SOURCES_PATH, SUITES_PATH, Stage
 
+RESPONSE_RULES = (
+    "unparsable_response", "missing_response_field", "unknown_response_field", "wrong_response_type",
+    "unknown_response_label", "missing_citation",
+)  # fmt: skip
+"""Rules of `clean` about targets that do not have the form that `prompts.TASK.response` demands."""
+TEMPLATE_RULES = ("missing_template_value", *RESPONSE_RULES)
+"""Rules of `clean` that apply to tasks with a template of prompt or response."""
+
 FILTER_STAGES: tuple[Stage, ...] = (
     Stage(
         "ingest",
@@ -23,9 +31,9 @@ FILTER_STAGES: tuple[Stage, ...] = (
     Stage(
         "clean",
         "tasks.stages.data.clean.clean",
-        ("data", "evaluation"),
+        ("data", "evaluation", "prompts"),
         ("artefacts/ingest", SOURCES_PATH),
-        quarantine_rules=("empty_prompt", *FILTER_RULES, "unreadable_target"),
+        quarantine_rules=("empty_prompt", *FILTER_RULES, "unreadable_target", *TEMPLATE_RULES),
     ),
     Stage(
         "deduplicate",

@@ -38,6 +38,11 @@ nothing but counts and record ids.
 """
 
 
+PREFIXES_WITH_NOTES = ("shift.", "coverage.", "templates.")
+"""Beginnings of the names of metrics that gates compute themselves and whose notes are shown
+(`tasks.gates.dataset_profile.profile_facts`). No stage has such a name, so no run can write these notes."""
+
+
 class CheckResult(FrozenModel):
     """Result of one check of a gate."""
 
@@ -118,5 +123,9 @@ def evaluate_check(check: Check, facts: Facts) -> CheckResult:
 
 def _finding(check: Check, fact: Fact | None) -> str:
     form = RECORD_NOTE_PATTERNS.get(check.fact)
-    shown = check.name in CHECK_NAMES_OF_EVERY_TIER.values() or (fact and form and form.fullmatch(fact.note))
+    shown = (
+        check.name in CHECK_NAMES_OF_EVERY_TIER.values()
+        or check.fact.startswith(PREFIXES_WITH_NOTES)
+        or (fact and form and form.fullmatch(fact.note))
+    )
     return fact.note if fact and shown else ""

@@ -3,6 +3,7 @@
 signed_requests.py    signed run requests, and the check that a run uses nothing unsigned
 request_checks.py     checks of a request before its run starts; all errors are reported together
 quick_checks.py       quick checks of sources, prompts and expectations
+template_checks.py    checks of templates and required coverage against the sources
 expected_failures.py  gate checks that will fail regardless of the run's results
 earlier_runs.py       earlier runs whose outputs an estimate can use
 training_estimate.py  estimate of the resources that a training run needs

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.core.errors import Refused
+from tasks.core.params.coverage import COVERED_KINDS, smallest_asked_share
 from tasks.core.params.data import Data
 from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria, relaxed_criteria
@@ -65,6 +66,7 @@ def find_expected_failures(
         if reasons
     ]
     failing += find_unreachable_row_counts(params.data, tier)
+    failing += find_low_coverage_demands(params, tier)
     if not_waivable := [each for each in failing if each.waived_by is None]:
         raise Refused("\n".join(map(str, not_waivable)))
     return failing
@@ -78,6 +80,20 @@ def find_unreachable_row_counts(data: Data, tier: Tier) -> Iterator[ExpectedFail
             kept = getattr(data, key) if key else None
             if kept is not None and check.at_least is not None and kept < check.at_least:
                 reason = f"it asks for {check.at_least:,g} rows, and data.{key} in params.yaml keeps {kept:,}"
+                yield _expected_failure(tier, gate, check.name, [reason])
+
+
+def find_low_coverage_demands(params: Params, tier: Tier) -> Iterator[ExpectedFailure]:
+    """Yield the checks that require `data.coverage` to demand a larger share of a kind."""
+    asked = {
+        f"coverage.asked_{kind}": smallest_asked_share(params.data.coverage, list(params.prompts), kind)
+        for kind in COVERED_KINDS
+    }
+    for gate, rules in tier.gates.items():
+        for check in rules.checks:
+            share = asked.get(check.fact)
+            if share is not None and check.at_least is not None and share < check.at_least:
+                reason = f"it asks for {check.at_least:g}, and data.coverage in params.yaml demands {share:g} of a task"
                 yield _expected_failure(tier, gate, check.name, [reason])
 
 

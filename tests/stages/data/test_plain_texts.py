@@ -48,7 +48,7 @@ def run(tmp_path: Path) -> Run:
 def test_documents_are_cleaned_deduplicated_and_split_by_their_text(run: Run) -> None:
     how, layout = params(data={"test_share": 0.2, "seed": 3}), run.layout
     ingest.run(ingest.Params(data=how.data, prompts=how.prompts), layout)
-    clean.run(clean.Params(data=how.data, evaluation=how.evaluation), layout)
+    clean.run(clean.Params(data=how.data, evaluation=how.evaluation, prompts=how.prompts), layout)
     assert list(run.rules_of("clean").values()) == ["empty_prompt", "empty_prompt"]
     deduplicate.run(deduplicate.Params(data=how.data), layout)
     assert sorted(run.rules_of("deduplicate")) == [5, 13], "one that is the same, and one but for a slip"

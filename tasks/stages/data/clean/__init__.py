@@ -3,4 +3,5 @@
 clean.py   the stage
 filter.py  definition of a filter, and selection of the active filters
 filters/   filters, one file each
+template_rules.py  rules of the templates of prompt and response
 """

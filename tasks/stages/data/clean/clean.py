@@ -1,7 +1,8 @@
 """Stage `clean`: remove records with an empty prompt or an unreadable target, and records that a filter rejects.
 
 Each removal has a rule and a reason. `tasks/core/params/filters.py` lists the filters with their parameters. Rule
-`unreadable_target` removes targets that `evaluate` could not compare with answers.
+`unreadable_target` removes targets that `evaluate` could not compare with answers. The rules of templates
+(`tasks.core.steps.data.TEMPLATE_RULES`) apply only to tasks with a template of prompt or response.
 
     artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA
     artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE_SCHEMA
@@ -9,7 +10,7 @@ Each removal has a rule and a reason. `tasks/core/params/filters.py` lists the f
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,9 +25,11 @@ from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import ProgressReporter
 from tasks.core.records.answer_label import require_parsable_target
 from tasks.core.records.record import TableWriter, read_batches, write_table
+from tasks.stages.data.clean import template_rules
 from tasks.stages.data.clean.filter import ActiveFilter, FilterInput, active_filters, filter_inputs
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, add_source_rows, stage_counts
 from tasks.stages.data.text import is_blank
@@ -50,6 +53,7 @@ class Params(FrozenModel):
 
     data: Data
     evaluation: Evaluation
+    prompts: Prompts
 
 
 def run(params: Params, layout: Layout) -> CleanResult:
@@ -65,7 +69,7 @@ def run(params: Params, layout: Layout) -> CleanResult:
         progress = ProgressReporter("clean", pq.read_metadata(path).num_rows)
         with TableWriter(folder / "records.parquet", pq.read_schema(path)) as file:
             for batch in read_batches(path, rows=BATCH_ROWS):
-                sifted = clean_batch(batch, filters, params.evaluation)
+                sifted = clean_batch(batch, filters, params.evaluation, params.prompts)
                 before.update(batch.column("source_id").to_pylist())
                 kept.update(sifted.kept["source_id"].to_pylist())
                 file.write(sifted.kept)
@@ -81,8 +85,10 @@ def run(params: Params, layout: Layout) -> CleanResult:
     return result
 
 
-def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> CleanedBatch:
-    verdicts = [_removal_reason(record, filters, evaluation) for record in filter_inputs(batch)]
+def clean_batch(
+    batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation, prompts: Mapping[str, Prompt]
+) -> CleanedBatch:
+    verdicts = [_removal_reason(record, filters, evaluation, prompts) for record in filter_inputs(batch)]
     records = pa.Table.from_batches([batch])
     is_kept = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(is_kept))
@@ -98,7 +104,7 @@ def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluati
 
 
 def _removal_reason(
-    record: FilterInput, filters: Sequence[ActiveFilter], evaluation: Evaluation
+    record: FilterInput, filters: Sequence[ActiveFilter], evaluation: Evaluation, prompts: Mapping[str, Prompt]
 ) -> tuple[str, str] | None:
     if is_blank(record.prompt):
         return "empty_prompt", "there is no text before the target"
@@ -110,7 +116,7 @@ def _removal_reason(
             require_parsable_target(record.target, evaluation)
     except ValueError as error:
         return "unreadable_target", f"with evaluation.target {evaluation.target} it cannot be read: {error}"
-    return None
+    return template_rules.find_breach(record, prompts[record.task])
 
 
 def _build_result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> CleanResult:

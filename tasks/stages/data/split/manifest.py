@@ -39,7 +39,9 @@ def build_manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> 
         segments={
             name: {side: dict(sorted(tally.items())) for side, tally in s.items()} for name, s in segments.items()
         },
-        settings=dict(_flatten(data.model_dump(mode="json"))),
+        settings=dict(
+            _flatten(data.model_dump(mode="json", exclude={"coverage"}) | {"coverage": _coverage_settings(data)})
+        ),
     )
 
 
@@ -106,6 +108,10 @@ def _count_rules_by_source(path: Path) -> dict[str, Counter[str]]:
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
             counts.setdefault(source, Counter())[rule] += 1
     return counts
+
+
+def _coverage_settings(data: Data) -> dict[str, SettingValue]:
+    return {rule.name: f"{rule.at_least:g} of segments from {rule.min_segment_rows} rows" for rule in data.coverage}
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, SettingValue]]:

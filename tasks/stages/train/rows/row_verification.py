@@ -7,11 +7,11 @@ from typing import Any
 from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import record, texts
-from tasks.core.records.prompts import split_context_and_target
+from tasks.core.records.prompts import RENDERED_COLUMNS, split_context_and_target
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.special_tokens import SpecialTokens
 
-RECORD_COLUMNS = ("record_id", "task", "messages")
+RECORD_COLUMNS = ("record_id", *RENDERED_COLUMNS)
 TOKENS_SHOWN = 6
 
 

@@ -23,6 +23,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records import record
+from tasks.core.records.prompts import RENDERED_COLUMNS
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
@@ -123,7 +124,7 @@ def tokenise_table(
     """
     signs = SpecialTokens(tokenizer)
     progress, done = ProgressReporter("tokenise", pq.read_metadata(table).num_rows), 0
-    for part in record.read_batches(table, ["task", "messages"], ROWS_PER_BATCH):
+    for part in record.read_batches(table, RENDERED_COLUMNS, ROWS_PER_BATCH):
         for row in part.to_pylist():
             yield [] if signs.occur_in(row, prompts) else tokenise_record(row, prompts, tokenizer, stop_ids)
         done += part.num_rows

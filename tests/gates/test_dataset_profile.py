@@ -1,0 +1,187 @@
+"""Profile of a dataset: what is missing in a segment, and how far it lies from the one approved last."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from infra.console.rendering import make_template_environment
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.core.params.coverage import CoverageRule, smallest_asked_share
+from tasks.core.params.params import Params
+from tasks.core.params.prompts import Prompt
+from tasks.core.records.record import RECORD_SCHEMA, write_table
+from tasks.gates.checks.checks import evaluate_check
+from tasks.gates.dataset_profile import profile_facts, reading
+from tasks.gates.dataset_profile.coverage import coverage_gaps
+from tasks.gates.dataset_profile.profile import RARE, fold_rare
+from tasks.gates.dataset_profile.shift import measure_shift, measure_shifts
+from tasks.policy.gate_rules import Check
+from tasks.policy.tier import Tier
+from tasks.runs.requests.expected_failures import find_low_coverage_demands
+from tasks.sources.dataset import Dataset
+from tests.stages.data.build import params, record
+
+
+def put(root: Path, train: list[dict[str, Any]], test: list[dict[str, Any]]) -> reading.DatasetCounts:
+    layout = Layout(root)
+    for side, rows in (("train", train), ("test", test)):
+        table = pa.Table.from_pylist(rows, schema=RECORD_SCHEMA)
+        write_table(table, layout.artefacts("split") / f"{side}.parquet")
+    counts = reading.count_dataset(layout, params().evaluation)
+    assert counts is not None
+    return counts
+
+
+def rows(kind: str, count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [record("x" * (n % 40 + 1), number=n, kind=kind, **fields) for n in range(count)]
+
+
+def rule(**fields: Any) -> CoverageRule:
+    return CoverageRule.model_validate({"task": "triage", "kind": "refuse", "at_least": 0.05} | fields)
+
+
+def test_a_segment_without_enough_of_a_kind_is_named_with_both_numbers(tmp_path: Path) -> None:
+    train = [
+        *rows("answer", 98),
+        *rows("refuse", 2),
+        *rows("answer", 40, language="de"),
+        *rows("refuse", 2, language="de"),
+    ]
+    test = [*rows("answer", 19), *rows("refuse", 1), *rows("answer", 19, language="de")]
+    cells = put(tmp_path, train, test).cells
+    assert list(coverage_gaps([rule(by="language")], cells)) == [
+        "train, task triage, language de: 2 of 42 records are refuse, required 3",
+        "train, task triage, language en: 2 of 100 records are refuse, required 5",
+    ], "19 German records in the test are too few to be judged"
+    assert list(coverage_gaps([rule(by="language", at_least=0.02, min_segment_rows=19)], cells)) == [
+        "test, task triage, language de: 0 of 19 records are refuse, required 1"
+    ]
+    assert list(coverage_gaps([rule(at_least=0.02, kind="clarify", task="other")], cells)) == [
+        f"{side}, task other: no record, so no clarify" for side in ("train", "test")
+    ]
+    places = {("train", "refuse"): 7, ("train", "answer"): 93, ("test", "refuse"): 1}
+    exact = Counter({reading.Cell(side, "triage", kind, "", ""): count for (side, kind), count in places.items()})
+    assert list(coverage_gaps([rule(at_least=0.07)], exact)) == [], "0.07 * 100 is no more than 7"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "distance", "significant", "real"),
+    [
+        ({"en": 500, "de": 500}, {"en": 500, "de": 500}, 0.0, False, False),
+        ({"en": 50_000, "de": 50_000}, {"en": 51_000, "de": 49_000}, 0.01, True, False),  # significant, of no matter
+        ({"en": 5, "de": 5}, {"en": 8, "de": 2}, 0.3, False, False),  # large, and chance
+        ({"en": 900, "de": 100}, {"en": 500, "de": 500}, 0.4, True, True),
+        ({"en": 900}, {"de": 900}, 1.0, True, True),
+        ({"en": 900}, {"en": 900}, 0.0, False, False),
+    ],
+)
+def test_a_check_of_the_low_end_flags_what_is_large_and_no_chance(
+    before: dict[str, int], now: dict[str, int], distance: float, significant: bool, real: bool
+) -> None:
+    found = measure_shift("language", before, now)
+    assert found.distance == pytest.approx(distance) and found.low <= distance <= found.high
+    assert (found.p_value is not None and found.p_value < 0.001) is significant
+    check = Check(name="languages as before", fact="shift.language", bound="low", at_most=0.05, optional=True)
+    result = evaluate_check(check, profile_facts.shift_facts([found], "run-1"))
+    assert result.verdict == ("failed" if real else "passed") and "of run run-1" in result.why
+    assert evaluate_check(check, {}).verdict == "absent", "the first dataset has nothing to compare with"
+
+
+def test_chance_alone_stays_below_the_low_end() -> None:
+    """Two samples of 77 labels from one distribution, fifty times: the low end is 0 each time."""
+    draw, shares = np.random.default_rng(1), np.arange(1, 78) / np.arange(1, 78).sum()
+    for size in (300, 3000):
+        for _ in range(25):
+            first, second = (draw.multinomial(size, shares).tolist() for _ in range(2))
+            pair = [{str(place): count for place, count in enumerate(counts)} for counts in (first, second)]
+            assert measure_shift("label", *pair).low == 0
+
+
+def test_lengths_are_compared_in_the_bins_of_the_earlier_dataset(tmp_path: Path) -> None:
+    before = put(tmp_path / "a", rows("answer", 400), rows("answer", 40))
+    histogram = before.to_profile().lengths["prompt_chars"]
+    assert histogram.edges == [4, 8, 12, 16, 20, 24, 28, 32, 36] and histogram.counts == [44] * 10
+    now = put(tmp_path / "b", rows("answer", 400), [record("x" * 39, number=n) for n in range(440)])
+    shifts = {each.field: each for each in measure_shifts(before.to_profile(), now.to_profile(), now)}
+    assert list(shifts) == ["language", "department", "geography", "label", "prompt_chars", "target_chars"]
+    assert shifts["prompt_chars"].values[-1].value == "37 or more"
+    assert shifts["prompt_chars"].values[-1].now == pytest.approx((40 + 440) / 840)
+    assert shifts["prompt_chars"].low > 0.3 and shifts["label"].distance == 0
+
+
+def test_rare_values_and_labels_are_not_named(tmp_path: Path) -> None:
+    assert fold_rare({"en": 5, "Ada Lovelace": 4, "Grace Hopper": 3}) == {"en": 5, RARE: 7}
+    assert len(fold_rare({f"v{n}": 5 for n in range(300)})) == 201
+    made = put(tmp_path, [record("ask", "Ada Lovelace", n, geography="eu") for n in range(9)], rows("answer", 1))
+    assert "Ada" not in made.to_profile().model_dump_json()
+
+
+def test_a_file_that_a_run_damaged_is_named(tmp_path: Path) -> None:
+    put(tmp_path, rows("answer", 3), rows("answer", 3))
+    path = Layout(tmp_path).artefacts("split") / "test.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"test.parquet: cannot be counted .*; run stage split again"):
+        reading.count_dataset(Layout(tmp_path), params().evaluation)
+
+
+def test_a_changed_prompt_needs_another_version() -> None:
+    def versions(**fields: Any) -> dict[str, Any]:
+        return profile_facts.prompt_versions({"triage": Prompt(**fields), "other": Prompt()})
+
+    first = versions(version=1, system="a")
+    assert list(first) == ["triage"] and not profile_facts.reused_versions(first, first)
+    assert not profile_facts.reused_versions(first, versions(version=2, system="b"))
+    (said,) = profile_facts.reused_versions(first, versions(version=1, system="b"))
+    assert said == "prompts.triage differs from the approved version 1; give it another version"
+
+
+def test_the_smallest_share_over_the_tasks_is_what_policy_sees() -> None:
+    rules = [rule(), rule(by="language", at_least=0.1), rule(task="other", at_least=0.02)]
+    assert smallest_asked_share(rules, ["triage", "other"], "refuse") == 0.02
+    assert smallest_asked_share(rules, ["triage", "other", "third"], "refuse") == 0
+    assert smallest_asked_share(rules[:2], ["triage"], "refuse") == 0.1
+
+
+def test_a_rule_of_an_unknown_task_or_given_twice_is_refused() -> None:
+    for rules, words in (([rule(task="sort")], "no task in prompts is named sort"), ([rule(), rule()], "twice")):
+        asked = params().model_dump(mode="json")
+        asked["data"]["coverage"] = [each.model_dump() for each in rules]
+        with pytest.raises(ValidationError, match=words):
+            Params.model_validate(asked)
+
+
+def test_the_picture_has_a_pair_of_bars_for_each_value_and_takes_no_markup() -> None:
+    shift = measure_shift("department", {"<b>": 50, "loans": 50}, {"<b>": 100})
+    drawn = str(make_template_environment().get_template("parts.html").module.paired_bars(shift))
+    assert drawn.count("<rect") == 4 and drawn.count('class="now"') == 2 and "<b>" not in drawn
+    assert [f'height="{high}"' in drawn for high in ("17.0", "34.0", "0.0")] == [True] * 3
+
+
+def test_params_that_ask_for_less_than_policy_are_told_before_the_run() -> None:
+    wanted = {"name": "refusals are asked for", "fact": "coverage.asked_refuse", "at_least": 0.05}
+    tier = Tier.model_validate({"gates": {"data": {"checks": [wanted]}}})
+    for share, told in ((None, True), (0.04, True), (0.05, False)):
+        asked = params(coverage=[] if share is None else [rule(at_least=share).model_dump()])
+        assert bool(list(find_low_coverage_demands(asked, tier))) is told
+        fact = profile_facts.coverage_facts(asked, None)["coverage.asked_refuse"]
+        assert evaluate_check(Check.model_validate(wanted), {"coverage.asked_refuse": fact}).verdict == (
+            "failed" if told else "passed"
+        ), "the gate agrees"
+
+
+def test_breaches_of_templates_are_counted_from_the_manifest() -> None:
+    counts = {"clean": {"rows": 9, "records": 5, "quarantined": {"missing_citation": 3, "prompt_too_short": 1}}}
+    made = Dataset.model_validate(
+        {"sources": {}, "counts": counts, "rows": {}, "digests": {}, "segments": {}, "settings": {}}
+    )
+    assert profile_facts.template_facts(params(), made) == {}, "no task has a template"
+    asked = params().model_copy(update={"prompts": {"triage": Prompt(version=1, template="{prompt}")}})
+    facts = profile_facts.template_facts(asked, made)
+    assert (facts["templates.breaches"].value, facts["templates.breaches"].note) == (3, "missing_citation 3")
+    assert facts["templates.reused_version"].value == 0
