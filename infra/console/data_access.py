@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from infra import record_lookup
 from infra.console.context import ConsoleContext, Visitor
+from infra.console.team_access import TeamAccess
 from infra.console.views import evidence_files
-from infra.console.views.lineage import Lineage
+from infra.console.views.lineage import Lineage, limit_to_visible
 from infra.console.views.run_pages import run_layout
 from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.inquiry import access, disclosure
@@ -46,5 +47,6 @@ def add_routes(app: FastAPI, context: ConsoleContext) -> None:
         here = context.request_state()
         looker = access.access_of_person(here.governance, who.person)
         found = record_lookup.find_person(here.state, subject, reason, looker, here.ledger, here.governance)
-        view = Lineage(record="", **vars(found))
+        rows = limit_to_visible(TeamAccess(here, who.person), found.rows)
+        view = Lineage(record="", rows=rows, closed=found.closed, notice=found.notice)
         return context.render_page("where.html", request, who, title="Where is it", view=view, sought=True)

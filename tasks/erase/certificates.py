@@ -17,6 +17,7 @@ from tasks.sources.suppression_digests import person_digest
 from tasks.sources.vault import open_vault
 from tasks.suppression import cases, deciders
 from tasks.suppression.cases import ErasureCase
+from tasks.suppression.place_kinds import DELETE
 from tasks.suppression.signed_documents import CERTIFICATE_KIND, CERTIFIED, ErasureCertificate
 from tasks.trust import dsse
 
@@ -45,6 +46,7 @@ def _certify(here: Checkout, erasure: str, person_id: str) -> dict[str, Any]:
     ledger, governance = here.ledger, here.governance
     case = cases.get_case(ledger, governance, erasure)
     if case.certificate:
+        _require_not_back(here, case)
         subject.forget(here.state, erasure)
         return case.certificate.envelope
     person = governance.require_actor(person_id, ledger.now())
@@ -120,8 +122,27 @@ def _recall(here: Checkout, signed: SignedDocument[ErasureCertificate]) -> Recal
     return Recalled(said.erasure, len(tokens))
 
 
+def _require_not_back(here: Checkout, case: ErasureCase) -> None:
+    """Verify that what the certificate says is still so. Otherwise the vault must not forget whom it is about.
+
+    Raises:
+        Refused: A backup brought the person back.
+    """
+    if is_back(here, case):
+        raise Refused(
+            f"erasure {case.id} was certified, and the vault has the person again, as after a restored backup: "
+            f"hallmark erase recall CERTIFICATE, then: hallmark erase execute {case.id}"
+        )
+
+
 def is_back(here: Checkout, case: ErasureCase) -> bool:
-    """Return whether the vault has a token of a person whose erasure was certified, as after a restored backup."""
+    """Return whether the vault has a token of a person that it had lost by a certified erasure.
+
+    This is so after a restored backup. A vault that was decided to be kept has the tokens all along.
+    """
+    outcomes = case.certificate.document.outcomes if case.certificate else []
+    if any(each.kind == "vault" and each.verb != DELETE for each in outcomes):
+        return False
     wanted = set(case.suppressed)
     return any(
         person_digest(token) in wanted for world in subject.worlds(here.state) for token in open_vault(world).tokens()

@@ -1,10 +1,9 @@
-"""Bytes of a file, and of what it packs: Parquet columns, gzip, Zstandard, ZIP and tar, SQLite rows, Base64, UTF-16.
+"""Bytes of a file, and of what it packs: Parquet, gzip, bzip2, xz, Zstandard, ZIP and tar, SQLite rows, Base64, UTF-16.
 
 What cannot be unpacked is reported, since nothing was searched there.
 """
 
 import base64
-import binascii
 import codecs
 import io
 import lzma
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.erase.search_terms import LONGEST_TERM
@@ -29,11 +29,17 @@ MAX_DEPTH = 3
 """Maximum depth of files that are packed in one another."""
 MAX_MEMBER_BYTES = 1 << 30
 """Maximum number of bytes that are unpacked from one ZIP member, since a small file may unpack to any size."""
-BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
-"""Pattern of Base64, as the payload of a signed envelope has it."""
-COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
-"""Compression by the first bytes of a file, as Arrow names it."""
+BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}(?:\r?\n[A-Za-z0-9+/_-]+)*")
+"""Pattern of Base64 in one line, as the payload of a signed envelope has it, or in lines as in a mail."""
+STANDARD_ALPHABET, LINE_ENDS = bytes.maketrans(b"-_", b"+/"), b"\r\n"
+XZ = "xz"
+COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zX": XZ}
+"""Compression by the first bytes of a file, as Arrow names it. Arrow does not know XZ."""
+UNKNOWN_ARCHIVES = (b"7z\xbc\xaf", b"Rar!", b"\x04\x22\x4d\x18", b"ORC")
+"""First bytes of archives that are not unpacked: 7z, RAR, LZ4, ORC."""
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+ROW_END = (pa.scalar("\0" * 8, pa.large_string()), pa.scalar("\n", pa.large_string()))
+"""End of a row in which no value goes on, and what joins its texts."""
 PACKED = (b"PAR1", b"PK\3\4", *COMPRESSIONS)
 """First bytes of files that pack others."""
 UNPACKING_ERRORS = (
@@ -74,6 +80,8 @@ def contents_of(file: IO[bytes], on_gap: OnGap, depth: int = 0) -> Iterator[byte
         if encoding := BYTE_ORDER_MARKS.get(begin[:2]):
             yield data.decode(encoding, "replace").encode()
         tail = block[-LONGEST_TERM:]
+    if begin.startswith(UNKNOWN_ARCHIVES):
+        on_gap(NOT_UNPACKED)
     if not begin.startswith(PACKED) and not is_archive(file):
         return
     if depth >= MAX_DEPTH:
@@ -99,22 +107,40 @@ def _unpacked(file: IO[bytes], begin: bytes, on_gap: OnGap, depth: int) -> Itera
 
 
 def _decoded(data: bytes) -> Iterator[bytes]:
+    """Yield what Base64 stands for.
+
+    It is decoded from each of its first four characters, because the match may begin in the middle: at the beginning of
+    a block, or with the end of a path before it.
+    """
     for match in BASE64.finditer(data):
-        text = match[0].rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
-        try:
-            yield base64.b64decode(text[: len(text) // 4 * 4])
-        except binascii.Error:
-            continue
+        text = match[0].translate(STANDARD_ALPHABET, LINE_ENDS)
+        yield b"\n".join(_decode_base64(text[at:]) for at in range(4))
+
+
+def _decode_base64(text: bytes) -> bytes:
+    whole = text[:-1] if len(text) % 4 == 1 else text  # one letter more stands for no byte
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4))
 
 
 def _parquet(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the columns in Arrow's format, in which texts are as they are."""
+    """Yield the columns in Arrow's format, in which texts are as they are, and then the texts of each row together.
+
+    A person's first and last name may be two columns.
+    """
     with pq.ParquetFile(file) as table:
         for batch in table.iter_batches(batch_size=50_000):
+            texts = [column.cast(pa.large_string()) for column in batch.columns if _is_text(column.type)]
+            if len(texts) > 1:
+                rows = pc.binary_join_element_wise(*texts, *ROW_END, null_handling="skip")
+                yield rows.buffers()[2].to_pybytes()
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, batch.schema) as stream:
                 stream.write_batch(batch)
             yield sink.getvalue().to_pybytes()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _zip(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
@@ -143,7 +169,7 @@ def _tar(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
 
 
 def _decompressed(file: IO[bytes], kind: str, on_gap: OnGap, depth: int) -> Iterator[bytes]:
-    with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), kind) as stream:
+    with lzma.open(file) if kind == XZ else pa.CompressedInputStream(pa.PythonFile(file, mode="r"), kind) as stream:
         tail = b""
         first = stream.read(BLOCK_BYTES)
         block = first

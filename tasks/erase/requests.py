@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import EXPERIMENTS_FOLDER
-from tasks.erase import find_subject, kept_texts, subject
+from tasks.erase import find_subject, kept_texts, spellings, subject
 from tasks.erase.erasure_lock import hold_lock
 from tasks.erase.find_subject import FoundSubject
 from tasks.erase.subject import Subject, SubjectRecord
@@ -144,7 +144,7 @@ def _require_values(values: Sequence[str], records: Sequence[str]) -> None:
     if not (values or records):
         raise InputError("say whom: --subject VALUE, such as an e-mail address, or --record ID")
     for value in values:
-        if sum(map(str.isalnum, value)) < MIN_LETTERS:
+        if spellings.count_letters(value) < MIN_LETTERS:
             raise InputError(
                 f"--subject: expected a name, an address or a number with at least {MIN_LETTERS} letters or digits"
             )

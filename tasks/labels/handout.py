@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
-from tasks.labels import assignment, entries
+from tasks.labels import assignment, entries, pseudonyms
 from tasks.labels.forms.table import FORMS
 from tasks.labels.forms.task_file import FormError, TaskFile, TaskItem
 from tasks.labels.given_labels import GivenLabels
@@ -68,6 +68,8 @@ def hand_out(
         time=files.ledger.now(),
         items=len(task.items),
         file_sha256=sha256_bytes(data),
+        disagreements=[item.item for item in task.items if item.given],
+        salt=pseudonyms.make_salt(),
     )
     with files.locked():
         actor = {"person": person_id} if person_id == files.round.lead else {}

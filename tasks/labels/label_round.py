@@ -115,6 +115,11 @@ class Handout(Document):
     items: int
     file_sha256: Sha256
     """SHA-256 of the task file."""
+    disagreements: list[str] = []
+    """Ids of the items in the file of an adjudicator; empty for an annotator."""
+    salt: str = ""
+    """Random text; empty in documents of earlier versions. Without it, whoever reads the ledger could guess a document
+    from its digest."""
 
 
 class GivenLabel(FrozenModel):
@@ -139,3 +144,6 @@ class LabelSubmission(Document):
     form: FormName
     time: IsoTime
     labels: list[GivenLabel]
+    salt: str = ""
+    """Random text; empty in documents of earlier versions. Without it, an annotator who reads the ledger could find the
+    only label of another's file by trying each allowed label against the file's digest."""

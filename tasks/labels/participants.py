@@ -152,7 +152,8 @@ def _external(
     config.refuse_hidden_characters(name, "the name of an external")
     if not name.strip() or len(name) > MAX_NAME_CHARS:
         raise InputError(f"an external has a name of 1 to {MAX_NAME_CHARS} characters")
-    if any(name.casefold() == known.casefold() for known in (each.id for each in governance.people.people)):
+    spelling = pseudonyms.comparable_name(name)
+    if any(spelling == pseudonyms.comparable_name(person.id) for person in governance.people.people):
         raise InputError(f"{name} is in people.yaml; name them with --annotator, so that they import their own labels")
     _require_decides_on_externals(lead, sources)
     return Participant(name=name, external=True, pseudonym=pseudonyms.make_pseudonym(name, True, key))

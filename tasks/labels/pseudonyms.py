@@ -6,9 +6,11 @@ has the same pseudonym in all rounds of an installation.
 
 import base64
 import hmac
+import secrets
 import unicodedata
 
 ID_CHARS = 12
+SALT_BYTES = 16
 
 
 def make_pseudonym(name: str, external: bool, key: bytes) -> str:
@@ -19,8 +21,17 @@ def make_pseudonym(name: str, external: bool, key: bytes) -> str:
         external: Whether the person is not in people.yaml.
         key: Key `annotators` of the vault (tasks/sources/vault_keys.py).
     """
-    spelling = " ".join(unicodedata.normalize("NFKC", name).casefold().split()) if external else name
+    spelling = comparable_name(name) if external else name
     return f"a-{_keyed_id('external' if external else 'person', spelling, key)}"
+
+
+def comparable_name(name: str) -> str:
+    """Return a name in the spelling in which names are compared: without case and without further spaces."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def make_salt() -> str:
+    return secrets.token_hex(SALT_BYTES)
 
 
 def make_item_id(round_id: str, place: str, key: bytes) -> str:

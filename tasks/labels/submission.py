@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import InputError
-from tasks.labels import entries, given_labels, label_file
+from tasks.labels import entries, label_file, pseudonyms
 from tasks.labels.label_file import CheckedFile, Expected
-from tasks.labels.label_round import LabelSubmission, Participant
+from tasks.labels.label_round import Handout, LabelSubmission, Participant
 from tasks.labels.round_files import RoundFiles
 
 
@@ -32,16 +32,20 @@ def import_labels(files: RoundFiles, annotator: Participant, path: Path) -> Impo
 def import_adjudicated(files: RoundFiles, adjudicator: Participant, path: Path) -> ImportedLabels:
     """Import the task file of an adjudicator, whose labels take precedence over those of annotators.
 
-    Annotators may have come to agree about an item since the file was handed out.
+    Annotators may have come to agree about an item since the file was handed out. Items on which they agreed from the
+    beginning were in no file of the adjudicator, and keep the labels of the annotators.
 
     Raises:
-        InputError: The file is not valid, or an item of it has fewer than two labels; nothing of it was imported.
+        InputError: The file is not valid, or has an item that the adjudicator was not given; nothing was imported.
         Refused: The round is finished.
     """
-    given = given_labels.read_given_labels(files)
-    items = {item: files.text_of(item) for item, votes in given.rows.items() if len(votes) > 1}
+    handouts = [each for each in files.read_documents(entries.EXPORTED, Handout) if each.to == adjudicator.pseudonym]
+    items = {item: files.text_of(item) for each in handouts for item in each.disagreements}
     if not items:
-        raise InputError(f"round {files.round.id} has no disagreement; there is nothing to adjudicate")
+        raise InputError(
+            f"round {files.round.id} handed no disagreement out to {adjudicator.name}; write the file first: hallmark "
+            f"labels adjudicate {files.round.id} --to FILE"
+        )
     return _import(files, adjudicator, path, items, entries.ADJUDICATED)
 
 
@@ -82,4 +86,5 @@ def _submission(files: RoundFiles, reader: Participant, version: int, checked: C
         form=checked.form,
         time=files.ledger.now(),
         labels=checked.labels,
+        salt=pseudonyms.make_salt(),
     )

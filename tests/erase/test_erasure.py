@@ -254,8 +254,11 @@ def test_a_backup_restored_after_it_brings_nobody_back(project: Path, tmp_path: 
     show = hallmark_json(project, "erase", "show", erasure)
     assert [each["kind"] for each in show["decisions"]] == ["other"]
     assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [True]
+    certify = ("erase", "certify", erasure, "--to", str(tmp_path / "again.json"), *DECIDER)
+    assert "the vault has the person again" in hallmark(project, *certify, code=1), "it would be forgotten who it is"
     assert hallmark_json(project, "erase", "execute", erasure)["remaining"] == []
     assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [False]
+    hallmark(project, *certify)
 
 
 def test_who_may_request_and_decide(project: Path) -> None:

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import json
+import lzma
 import sqlite3
 import tarfile
 import zipfile
@@ -100,6 +101,9 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         tarred(parquet([SENTENCE])),
         gzip.compress(zipped(SENTENCE.encode())),
         base64.b64encode(SENTENCE.encode()),
+        b"path/of/" + base64.b64encode(SENTENCE.encode()),
+        base64.encodebytes(SENTENCE.encode()).replace(b"\n", b"\r\n"),
+        lzma.compress(SENTENCE.encode()),
         b"x" * (file_contents.BLOCK_BYTES - 12) + SENTENCE.encode(),
         codecs.BOM_UTF16_LE + SENTENCE.encode("utf-16-le"),
         codecs.BOM_UTF16_BE + SENTENCE.encode("utf-16-be"),
@@ -113,6 +117,9 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         "parquet in tar",
         "zip in gzip",
         "base64",
+        "base64 after a path",
+        "base64 in lines",
+        "xz",
         "across blocks",
         "utf-16-le",
         "utf-16-be",
@@ -120,6 +127,24 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
 )
 def test_what_packs_it_is_unpacked(tmp_path: Path, data: bytes) -> None:
     assert found(tmp_path / "file", data) == {VALUE, TOKEN}
+
+
+def test_base64_is_decoded_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_contents, "BLOCK_BYTES", 10_000)
+    for before in range(4):
+        data = b" " * before + base64.b64encode(bytes(11_000) + SENTENCE.encode())
+        assert found(tmp_path / "file", data) == {VALUE, TOKEN}
+
+
+def test_a_name_in_two_columns_is_found(tmp_path: Path) -> None:
+    first, last = NAME.split()
+    for rows, expected in (([(first, last)], {VALUE}), ([("Eve", first), (last, "Smith")], set())):
+        pq.write_table(pa.table({"first": [row[0] for row in rows], "last": [row[1] for row in rows]}), tmp_path / "p")
+        assert found(tmp_path / "p", (tmp_path / "p").read_bytes()) == expected
+
+
+def test_an_archive_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
+    assert found(tmp_path / "file", b"7z\xbc\xaf'\x1c" + bytes(40), told := []) == set() and len(told) == 1
 
 
 def test_long_cells_of_a_database_are_read(tmp_path: Path) -> None:
@@ -138,6 +163,28 @@ def test_long_cells_of_a_database_are_read(tmp_path: Path) -> None:
 
 def of_value(value: str, text: str) -> set[str]:
     return SearchTerms(Subject(values=[value], tokens=[], records=[])).find(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ("Jürgen Strauß", ["Jürgen Strauß", "JÜRGEN STRAUSS", r"J\u00fcrgen Strau\u00df", "J=C3=BCrgen=20Strau=C3=9F"]),
+        ("Tess Strauss", ["Tess Strauß", "tess strauss"]),
+        ("Γιώργος Παππάς", ["Γιώργος Παππάς", "ΓΙΏΡΓΟΣ ΠΑΠΠΆΣ", quote("Γιώργος Παππάς")]),
+        ("राम शर्मा", ["राम शर्मा", json.dumps("राम शर्मा")]),
+        ("สมชาย ใจดำ", ["สมชาย ใจดำ"]),
+        ("İbrahim Yılmaz", ["İbrahim Yılmaz", "ibrahim yılmaz", "İBRAHIM YILMAZ"]),
+        (
+            "Zoë O'Brien",
+            ["Zoë O’Brien", "Zo&euml; O&rsquo;Brien", "Zo&#235;\u00a0O\u2010Brien"],
+        ),
+        ("𠮷田さん 太郎", [json.dumps("𠮷田さん\u3000太郎"), "𠮷田さん\u3000太郎", "𠮷田さん・太郎"]),
+    ],
+)
+def test_a_name_is_found_in_every_script(value: str, texts: list[str]) -> None:
+    for text in texts:
+        assert of_value(value, text) == {VALUE}, text
+    assert of_value("Zoë Müller", "Zoëámüller") == of_value("राम शर्मा", "राम वर्मा") == set()
 
 
 @pytest.mark.parametrize("text", ["for Li Yu.", r'{"text": "\nLi Yu"}', "%20Li%20Yu", r"\u00a0li yu"])

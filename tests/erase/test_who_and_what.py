@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tasks.erase.plan import ErasurePlan
 from tasks.erase.present_places import PLACES
 from tasks.erase.subject import Subject, SubjectRecord
 from tasks.erase.verification import SearchResult
+from tasks.policy.signed_document import SignedDocument
 from tasks.runs.checkout import Checkout
 from tasks.suppression import cases, in_force
 from tasks.suppression.place_kinds import DELETE, KEEP, Kind
@@ -29,6 +31,7 @@ from tasks.suppression.signed_documents import (
     DECISION_KIND,
     ErasureCertificate,
     ErasureDecision,
+    KindOutcome,
 )
 from tasks.trust import dsse
 from tests import whole_run
@@ -240,6 +243,16 @@ def test_a_certificate_of_somebody_who_may_not_certify_is_none(
     dsse.write_envelope(path, here.ledger.entries(CERTIFIED, erasure)[-1].body["envelope"])
     told = hallmark(project, "erase", "recall", str(path), code=1)
     assert "may not decide" in told or "nobody decides on what they asked for" in told
+
+
+@pytest.mark.parametrize(("verb", "is_back"), [(DELETE, True), (KEEP, False)])
+def test_a_vault_that_was_kept_is_no_restored_one(asked: tuple[Path, str], verb: Any, is_back: bool) -> None:
+    here = Checkout(asked[0])
+    case = cases.get_case(here.ledger, here.governance, asked[1])
+    outcome = KindOutcome.model_construct(kind="vault", verb=verb)
+    said = ErasureCertificate.model_construct(outcomes=[outcome])
+    signed = SignedDocument(said, None, here.ledger.now(), {}, {})
+    assert certificates.is_back(here, replace(case, certificate=signed)) is is_back
 
 
 CALLS: dict[str, Callable[[Checkout], object]] = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.labels import entries
+from tasks.labels.label_round import Handout, LabelSubmission
 from tasks.ledger.ledger import open_ledger
 from tests.in_process import hallmark, hallmark_json
 from tests.labels.rounds import (
@@ -110,6 +111,41 @@ def test_an_adjudicated_label_stands_if_annotators_agree_later(project: Path, be
     hallmark(project, "labels", "finish", begun, "--to", str(tmp_path / "result.jsonl"), "--as", LEAD)
     found = {row["item"]: (row["label"], row["decided_by"]) for row in read_lines(tmp_path / "result.jsonl")}
     assert found.pop(rows[0]["item"]) == ("other", "adjudicator") and {*found.values()} == {("card", "agreement")}
+
+
+def test_an_adjudicator_decides_on_what_annotators_disagreed_about_alone(
+    project: Path, begun: str, tmp_path: Path
+) -> None:
+    first = {"message number 3 about something": "bill"}
+    label_all(project, begun, tmp_path, {FIRST: lambda row: first.get(row["text"], "card"), SECOND: lambda _: "card"})
+    queue, adjudicate = tmp_path / "queue.jsonl", ("labels", "adjudicate", begun, "--as", ADJUDICATOR)
+    handed_out = read_lines(tmp_path / f"{begun}-{SECOND}.jsonl")
+    agreed = next(row for row in handed_out if row["text"] == "message number 4 about something")
+    forged = agreed | {
+        "annotator": private(project, begun, "round.json")["adjudicators"][0]["pseudonym"],
+        "label": "other",
+    }
+    write_lines(queue, [forged])
+    assert "handed no disagreement out to" in hallmark(project, *adjudicate, "--from", str(queue), code=2)
+    hallmark(project, *adjudicate, "--to", str(queue))
+    write_lines(queue, [*(row | {"label": "other"} for row in read_lines(queue)), forged])
+    assert "was given to somebody else" in hallmark(project, *adjudicate, "--from", str(queue), code=2)
+    assert status(project, begun)["adjudicated"] == 0
+
+
+@pytest.mark.attack(rights="visitor", stopped="each file of labels has random text, so its digest cannot be guessed")
+def test_a_label_cannot_be_guessed_from_the_digest_of_its_file(project: Path, begun: str, tmp_path: Path) -> None:
+    path = export(project, begun, FIRST, tmp_path / "first.jsonl")
+    write_lines(path, [row | {"label": "bill"} for row in read_lines(path)[:1]])
+    submit(project, begun, FIRST, path)
+    folder = project / ".hallmark" / "labels" / begun / "documents"
+    models = {"handout": Handout, "submission": LabelSubmission}
+    salts = set()
+    for file in folder.iterdir():
+        said = next(model for name, model in models.items() if name in file.read_text()).from_bytes(file.read_bytes())
+        assert said.sha256 == file.name != said.model_copy(update={"salt": ""}).sha256
+        salts.add(said.salt)
+    assert len(salts) == 2 and min(map(len, salts)) >= 32
 
 
 def test_a_round_whose_files_are_elsewhere_does_not_hide_the_others(

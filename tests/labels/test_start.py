@@ -154,6 +154,12 @@ def test_only_the_owner_shows_rows_to_an_external(project: Path, inputs: list[st
     assert not (project / ".hallmark" / "labels" / "not-mine").exists()
 
 
+@pytest.mark.parametrize("spelling", ["Colleague", " colleague ", "ｃolleague"])
+def test_an_external_is_nobody_of_people_yaml(project: Path, inputs: list[str], spelling: str) -> None:
+    words = ["--external", spelling, "--annotator", "ml-engineer", "--adjudicator", "product-owner"]
+    assert "is in people.yaml" in start(project, "twice", inputs, *words, code=2)
+
+
 def test_a_changed_file_of_a_round_is_refused(project: Path, inputs: list[str], tmp_path: Path) -> None:
     start(project, "changed", inputs)
     path = project / ".hallmark" / "labels" / "changed" / "rows.jsonl"

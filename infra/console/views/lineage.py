@@ -10,6 +10,8 @@ from infra.record_lookup import RecordUse
 from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
 
+OTHER_TEAMS_NOTICE = "datasets of other teams are left out; auditors and overseers see them"
+
 
 class Lineage(FrozenModel):
     record: str
@@ -25,16 +27,17 @@ def lineage(here: RequestState, person: Person, record: str = "") -> Lineage:
     if not record:
         return Lineage(record="", rows=[], closed=[], notice="")
     found = record_lookup.find_record(here.state, record.strip(), here.ledger, here.governance)
-    rows = _visible_rows(TeamAccess(here, person), found.rows)
-    return Lineage(record=record.strip(), rows=rows, closed=found.closed, notice=found.notice)
+    rows = [row for row in limit_to_visible(TeamAccess(here, person), found.rows) if row.runs]
+    notices = [found.notice, OTHER_TEAMS_NOTICE if len(rows) < len(found.rows) else ""]
+    return Lineage(record=record.strip(), rows=rows, closed=found.closed, notice="\n".join(filter(None, notices)))
 
 
-def _visible_rows(access: TeamAccess, rows: list[RecordUse]) -> list[RecordUse]:
-    """Return the rows whose runs the person sees, with the runs and releases that they see."""
+def limit_to_visible(access: TeamAccess, rows: list[RecordUse]) -> list[RecordUse]:
+    """Return the rows with the runs and releases that the person sees, and without those of other teams."""
     if access.use_cases.names is None:
         return rows
     seen = {run: access.sees_run_id(run) for row in rows for run in row.runs}
-    visible = [
+    return [
         row.model_copy(
             update={
                 "runs": [run for run in row.runs if seen[run]],
@@ -43,4 +46,3 @@ def _visible_rows(access: TeamAccess, rows: list[RecordUse]) -> list[RecordUse]:
         )
         for row in rows
     ]
-    return [row for row in visible if row.runs]
