@@ -1,6 +1,7 @@
 """Sources of the data, and the personal and secret text in them.
 
 sources.py       inventory of the sources and their suites: sources.yaml, expectations/
+conversation_mapping.py  mapping of single messages to conversations
 locations.py     comparison of the locations of sources
 protection.py    categories of personal and secret text, and the action on each
 vault.py         encrypted database of the values that tokens stand for

@@ -1,7 +1,9 @@
 """Readers of sources, one for each file format.
 
     formats/           readers, one file each
-    kinds.py           lookup of the reader for each kind of source
+    kinds.py           lookup of the reader for each kind of source, and the rows of a source
+    conversations.py   conversations, joined from the messages that a reader yields
+    message_times.py   times of messages, as numbers by which they are ordered
     rows.py            definition of a reader, and of the rows that it yields
     content.py         content of a local file or S3 object, checked against its pinned SHA-256
     s3_objects.py      S3 objects, with errors that explain the store's answers

@@ -40,6 +40,8 @@ class PinnedContent:
     """Unpacked content, positioned at its beginning."""
     line_count: int
     """Number of line ends, as an estimate of the number of rows."""
+    scratch: Path
+    """Folder for temporary files."""
 
 
 @contextmanager
@@ -56,12 +58,12 @@ def open_pinned_content(resolved: ResolvedSource, root: Path) -> Iterator[Pinned
     with _open_copy(place) as packed:
         _fill_and_verify(packed, resolved, root)
         if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
-            yield _pinned_content(packed)
+            yield _pinned_content(packed, place)
             return
         with _open_copy(place) as plain:
             gzip_content.unpack(packed, plain, source)
             packed.close()
-            yield _pinned_content(plain)
+            yield _pinned_content(plain, place)
 
 
 def _writable_folder(layout: Layout) -> Path:
@@ -87,11 +89,11 @@ def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> N
         )
 
 
-def _pinned_content(file: IO[bytes]) -> PinnedContent:
+def _pinned_content(file: IO[bytes], scratch: Path) -> PinnedContent:
     file.seek(0)
     lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)
-    return PinnedContent(file, lines)
+    return PinnedContent(file, lines, scratch)
 
 
 def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
