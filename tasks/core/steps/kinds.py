@@ -10,6 +10,7 @@ SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "jsonl": ("not_json", "not_object"),
     "parquet": ("out_of_range",),
     "text": DOCUMENT_RULES,
+    "mail": (*DOCUMENT_RULES, "incomplete_message", "duplicate_message"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""

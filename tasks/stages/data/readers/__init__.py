@@ -12,6 +12,11 @@
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs
+    mailboxes.py       messages of an .eml or mbox file
+    mail_messages.py   mail message, parsed into author, time, text and the messages that it answers
+    mail_threads.py    threads of mail, by the message ids that messages refer to
+    mail_html.py       text of a message in HTML
+    quoted_replies.py  text of a message without quoted messages and signature
     delimiters.py      check of the declared delimiter
     limits.py          limits on the size of a source
     parquet_pages.py   unpacked sizes of the pages of a Parquet file
