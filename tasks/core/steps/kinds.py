@@ -11,6 +11,7 @@ SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "parquet": ("out_of_range",),
     "text": DOCUMENT_RULES,
     "mail": (*DOCUMENT_RULES, "incomplete_message", "duplicate_message"),
+    "transcript": (*DOCUMENT_RULES, "no_speaker"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""

@@ -17,6 +17,7 @@
     mail_threads.py    threads of mail, by the message ids that messages refer to
     mail_html.py       text of a message in HTML
     quoted_replies.py  text of a message without quoted messages and signature
+    transcript_turns.py  turns of a transcript in WebVTT, SRT or plain lines
     delimiters.py      check of the declared delimiter
     limits.py          limits on the size of a source
     parquet_pages.py   unpacked sizes of the pages of a Parquet file
