@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.docs.pages import PAGES
 from tasks.core import code_digest
+from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.inquiry.quarantined_rows import KNOWN_RULES
 from tasks.runs.requests import quick_checks
 from tasks.sources import sources
@@ -23,9 +24,10 @@ def pairs(rows: list[dict[str, str]]) -> str:
 
 
 def check(root: Path, folder: Path) -> None:
-    assert "`kind` is csv, jsonl, parquet or pairs" in PAGES["reference/sources.md"]()
+    assert SOURCE_KINDS_IN_WORDS.endswith(" or pairs")
+    assert f"`kind` is {SOURCE_KINDS_IN_WORDS}" in PAGES["reference/sources.md"]()
     assert f"| ingest | `{RULE}` | reader of pairs |" in PAGES["reference/rules.md"]()
-    assert "csv, jsonl, parquet or pairs" in PAGES["reference/cli.md"]()
+    assert SOURCE_KINDS_IN_WORDS in PAGES["reference/cli.md"]()
     assert RULE in KNOWN_RULES
     reader = root / "tasks/stages/data/readers/formats/pairs_reader.py"
     assert reader in code_digest.stage_files(root, "ingest")
