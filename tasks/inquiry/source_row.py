@@ -8,7 +8,7 @@ from tasks.core.json_text import MAX_DEPTH, SURROGATE_PATTERN, exceeds_max_depth
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.readers.kinds import read_rows
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
@@ -22,7 +22,7 @@ def read_row(resolved: ResolvedSource, row_number: int, layout: Layout) -> Row |
     source = resolved.source
     try:
         with content.open_pinned_content(resolved, layout.root) as pinned:
-            rows = reader_of(source.kind).read(pinned.file, source)
+            rows = read_rows(pinned.file, source, pinned.scratch)
             return next(item for item in rows if item.number == row_number)
     except InputError as error:
         raise InputError(

@@ -1,6 +1,7 @@
 """Sources of the data, and the personal and secret text in them.
 
 sources.py       inventory of the sources and their suites: sources.yaml, expectations/
+conversation_mapping.py  mapping of single messages to conversations
 locations.py     comparison of the locations of sources
 source_places.py  files and databases in which sources are
 protection.py    categories of personal and secret text, and the action on each

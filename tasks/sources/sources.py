@@ -23,6 +23,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import NFC, AnswerKind, Name, NonEmptyText, Sha256
 from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
+from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.protection import Category, Protection, Term
 
 OPTIONAL_PARTS = ("document", "heading")
@@ -32,7 +33,7 @@ OPTIONAL_PARTS = ("document", "heading")
 class ColumnMapping(FrozenModel):
     """Mapping of a source's columns to the fields of a record.
 
-    Map either `messages`, or `prompt` and `response`, or `text`.
+    Map either `messages`, or `prompt` and `response`, or `text`, or `conversation`.
     """
 
     prompt: str | None = None
@@ -45,6 +46,9 @@ class ColumnMapping(FrozenModel):
     text: str | None = None
     """Column with plain text for continued pretraining. The task of such records requires a `text_window` in section
     `prompts` of params.yaml. Rules and expectations treat the text as the prompt of a record without a target."""
+    conversation: ConversationMapping | None = None
+    """Columns from which single messages are joined to conversations. Other mapped columns are those of the last
+    message."""
     kind: str | None = None
     """Column with the kind of answer: answer, refuse, escalate or clarify."""
     language: str | None = None
@@ -85,9 +89,9 @@ class ColumnMapping(FrozenModel):
     def _require_one_text_form(self) -> Self:
         pair = self.prompt is not None and self.response is not None
         either = self.prompt is not None or self.response is not None
-        forms = (pair, self.messages is not None, self.text is not None)
+        forms = (pair, self.messages is not None, self.text is not None, self.conversation is not None)
         if sum(forms) != 1 or (either and not pair):
-            raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`")
+            raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`, or `conversation`")
         return self
 
     @model_validator(mode="after")
@@ -103,9 +107,9 @@ class ColumnMapping(FrozenModel):
         return {name: value for name, value in mapping.items() if name not in OPTIONAL_PARTS or value is not None}
 
     def mapped_columns(self) -> set[str]:
-        named = [value for name, value in self if name != "response" and value is not None]
-        response = {"": self.response} if isinstance(self.response, str) else self.response or {}
-        return set(named) | set(response.values())
+        named = [value for name, value in self if isinstance(value, str)]
+        fields = self.response.values() if isinstance(self.response, dict) else ()
+        return {*named, *fields, *(self.conversation.columns() if self.conversation else ())}
 
 
 class SourceConstants(FrozenModel):

@@ -24,8 +24,8 @@ FILTER_STAGES: tuple[Stage, ...] = (
         (SOURCES_PATH,),
         quarantine_rules=(
             *MALFORMED_RULES, "not_text", "undecodable", "bad_messages", "bad_effective_from", "bad_retired_at",
-            "unknown_kind", "unknown_split", "missing_target", "past_retention", "retired", "undetectable",
-            "same_names", "erased",
+            "unknown_kind", "unknown_split", "missing_target", "no_assistant_turn", "past_retention", "retired",
+            "undetectable", "same_names", "erased",
         ),
     ),
     Stage(

@@ -18,10 +18,16 @@ SOURCE_KINDS: dict[str, tuple[str, ...]] = {
     "html": DOCUMENT_RULES,
     "docx": DOCUMENT_RULES,
     "pdf": (*DOCUMENT_RULES, "no_text"),
+    "mail": (*DOCUMENT_RULES, "incomplete_message", "duplicate_message"),
+    "transcript": (*DOCUMENT_RULES, "no_speaker"),
 }
 """File formats of sources, each with the rules by which its reader rejects single rows. Pages and messages list the
 formats in this order."""
-MALFORMED_RULES: tuple[str, ...] = tuple(dict.fromkeys(rule for rules in SOURCE_KINDS.values() for rule in rules))
+CONVERSATION_RULES = ("too_large", "no_thread", "no_author", "bad_time", "bad_comments")
+"""Rules for messages of any format that cannot be joined (`tasks.stages.data.readers.conversations`)."""
+MALFORMED_RULES: tuple[str, ...] = tuple(
+    dict.fromkeys(rule for rules in (*SOURCE_KINDS.values(), CONVERSATION_RULES) for rule in rules)
+)
 SOURCE_KINDS_IN_WORDS: str = " or ".join([", ".join([*SOURCE_KINDS][:-1]), [*SOURCE_KINDS][-1]])
 
 

@@ -10,7 +10,7 @@ from tasks.inquiry.planted_defects.ground_truth import RowLocation
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.stages.data.ingest.mapping import map_row_to_record
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.readers.kinds import read_rows
 from tasks.stages.data.readers.rows import MalformedRow
 
 TurnPairs = list[tuple[str, str]]
@@ -38,7 +38,7 @@ def _read_original_texts(
 ) -> Iterator[tuple[RowLocation, list[str]]]:
     source = item.source
     with content.open_pinned_content(item, root) as pinned:
-        for row in reader_of(source.kind).read(pinned.file, source):
+        for row in read_rows(pinned.file, source, pinned.scratch):
             place = RowLocation(source.id, row.number)
             if place in wanted and not isinstance(row, MalformedRow):
                 record = map_row_to_record(row.values, source, Counter())

@@ -5,5 +5,6 @@ source_cache.py     cache of each source's tables between runs
 source_reader.py    reading of one source
 batch_processor.py  mapping and protection of a batch of rows
 mapping.py          mapping of a row to a record, or to the reason why it cannot be one
+conversation_turns.py  turns of a conversation, made of its messages
 pool.py             pool of processes for batches, with results in order
 """

@@ -47,7 +47,8 @@ class ProcessedBatch:
     """Row number and rule of each row that does not have the format that its source declares."""
     rules: Counter[str]
     mapping_counts: Counter[str]
-    """Numbers of repaired texts (`repaired_texts`) and removed system turns (`dropped_system_turns`)."""
+    """Numbers of repaired texts (`repaired_texts`), removed system turns (`dropped_system_turns`), and turns left out
+    of conversations (`dropped_turns`)."""
     protected: Counter[Category]
     secrets: list[TokenValue]
 
@@ -96,7 +97,7 @@ class BatchProcessor:
         for item in items:
             try:
                 if isinstance(item, MalformedRow):
-                    raise RejectedRow(item.rule, item.reason, malformed=True)
+                    raise RejectedRow(item.rule, item.reason, malformed=not item.is_usual)
                 yield item, self._map_row(item, tray.notes)
             except RejectedRow as reject:
                 self._reject(item.number, reject, tray)

@@ -8,7 +8,9 @@ from typing import Any
 
 from tasks.core import json_text
 from tasks.core.records.record import ANSWER_KINDS
+from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.sources import Source
+from tasks.stages.data.ingest.conversation_turns import merge_turns
 from tasks.stages.data.protect.tokens import break_up_tokens
 from tasks.stages.data.text import is_blank, normalise_text, repair_text
 
@@ -27,7 +29,7 @@ class RejectedRow(Exception):
 def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Counter[str]) -> dict[str, Any]:
     """Map a row to a dict with the columns of `tasks.core.records.record.SCHEMA_SCHEMA`, except `record_id`.
 
-    The numbers of repaired texts and of removed system turns are added to `mapping_counts`.
+    The numbers of repaired texts and of removed turns are added to `mapping_counts`.
 
     Raises:
         RejectedRow: The row cannot become a record.
@@ -55,6 +57,8 @@ def _map_messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> l
     mapping = source.mapping
     if mapping.messages is not None:
         return _parse_chat(row.get(mapping.messages), mapping.messages, notes)
+    if mapping.conversation is not None:
+        return _map_conversation(row.get(mapping.conversation.turns_column), mapping.conversation, notes)
     if mapping.text is not None:
         text = _map_text(row.get(mapping.text), mapping.text, notes)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]
@@ -131,6 +135,19 @@ def _parse_chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, 
         raise RejectedRow("bad_messages", f"column {column!r}: there is no user turn", malformed=True)
     _refuse_unpaired_surrogates(kept[-1]["content"], column)
     return kept
+
+
+def _map_conversation(messages: Any, mapping: ConversationMapping, notes: Counter[str]) -> list[dict[str, str]]:
+    texts = (
+        {"role": message["role"], "content": _map_text(message["content"], mapping.text, notes)} for message in messages
+    )
+    turns = merge_turns(texts, notes)
+    if not turns:
+        raise RejectedRow(
+            "no_assistant_turn", "no message of an author in `assistants` follows one of another author with text"
+        )
+    _refuse_unpaired_surrogates(turns[-1]["content"], mapping.text)
+    return turns
 
 
 def _parse_turns(value: Any, column: str) -> list[Any]:

@@ -29,7 +29,7 @@ from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import Counts
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.folder_stream import describe_left_out
-from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.readers.kinds import read_rows
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 BATCH_ROWS = 1_000
@@ -57,6 +57,8 @@ class SourceCounts(FrozenModel):
     """Number of quarantined rows that do not have the format that the source declares."""
     repaired_texts: int
     dropped_system_turns: int
+    dropped_turns: int = 0
+    """Number of turns left out of conversations: before the user's first turn, and after the assistant's last."""
     protected: dict[Category, int]
     """Number of personal or secret values found, by category."""
     actions: dict[Category, Action]
@@ -144,7 +146,7 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
         if pinned.left_out:
             print_progress("ingest", f"reading {source.id}; left out: {describe_left_out(pinned.left_out)}")
         rows, progress = (
-            _select_mapped_columns(reader_of(source.kind).read(pinned.file, source), source),
+            _select_mapped_columns(read_rows(pinned.file, source, pinned.scratch), source),
             ProgressReporter("ingest", pinned.line_count),
         )
         batches = batch_by_weight(rows, BATCH_ROWS, _count_characters, BATCH_CHARACTERS)
@@ -210,6 +212,7 @@ def _source_counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCount
         malformed=tally.malformed,
         repaired_texts=tally.notes["repaired_texts"],
         dropped_system_turns=tally.notes["dropped_system_turns"],
+        dropped_turns=tally.notes["dropped_turns"],
         protected={category: tally.protected[category] for category in sorted(tally.protected)},
         actions={category: resolved.source.protect.action_for(category) for category in sorted(tally.protected)},
     )

@@ -1,7 +1,9 @@
 """Readers of sources, one for each file format.
 
     formats/           readers, one file each
-    kinds.py           lookup of the reader for each kind of source
+    kinds.py           lookup of the reader for each kind of source, and the rows of a source
+    conversations.py   conversations, joined from the messages that a reader yields
+    message_times.py   times of messages, as numbers by which they are ordered
     rows.py            definition of a reader, and of the rows that it yields
     content.py         content of a local file or S3 object, checked against its pinned SHA-256
     s3_objects.py      S3 objects, with errors that explain the store's answers
@@ -22,6 +24,12 @@
     gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py        decoding of bytes to text, or an error that says what the bytes are
     columns.py         check for the columns that the mapping needs
+    mailboxes.py       messages of an .eml or mbox file
+    mail_messages.py   mail message, parsed into author, time, text and the messages that it answers
+    mail_threads.py    threads of mail, by the message ids that messages refer to
+    mail_html.py       text of a message in HTML
+    quoted_replies.py  text of a message without quoted messages and signature
+    transcript_turns.py  turns of a transcript in WebVTT, SRT or plain lines
     delimiters.py      check of the declared delimiter
     limits.py          limits on the size of a source
     parquet_pages.py   unpacked sizes of the pages of a Parquet file

@@ -50,6 +50,8 @@ class PinnedContent:
     """Number of line ends, as an estimate of the number of rows."""
     left_out: Counter[str]
     """Number of files of a folder that are left out, by suffix."""
+    scratch: Path
+    """Folder for temporary files."""
 
 
 @contextmanager
@@ -66,12 +68,12 @@ def open_pinned_content(resolved: ResolvedSource, root: Path) -> Iterator[Pinned
     with _open_copy(place) as packed:
         left_out = _fill_and_verify(packed, resolved, root)
         if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
-            yield _pinned_content(packed, left_out)
+            yield _pinned_content(packed, left_out, place)
             return
         with _open_copy(place) as plain:
             gzip_content.unpack(packed, plain, source)
             packed.close()
-            yield _pinned_content(plain, left_out)
+            yield _pinned_content(plain, left_out, place)
 
 
 def _writable_folder(layout: Layout) -> Path:
@@ -99,11 +101,11 @@ def _fill_and_verify(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> C
     return file.left_out if isinstance(file, FolderStream) else Counter()
 
 
-def _pinned_content(file: IO[bytes], left_out: Counter[str]) -> PinnedContent:
+def _pinned_content(file: IO[bytes], left_out: Counter[str], scratch: Path) -> PinnedContent:
     file.seek(0)
     lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)
-    return PinnedContent(file, lines, left_out)
+    return PinnedContent(file, lines, left_out, scratch)
 
 
 def read_blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ class MalformedRow:
     rule: str
     reason: str
     """Explanation for the data owner: the expected and the actual format of the row, without any value from it."""
+    is_usual: bool = False
+    """Whether such rows are usual in a sound source, so that they do not count toward `data.max_malformed_share`."""
 
 
 @dataclass(frozen=True)
