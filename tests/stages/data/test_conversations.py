@@ -29,10 +29,10 @@ MESSAGES = [
     message("T-9", "jo", "How do I apply?", "2026-01-05T08:20:00"),
     message("T-2", "mia", "Since Monday.", "2026-01-05T09:05:00Z"),
     message("T-2", "bot", "I unblocked it.", "2026-01-05 09:06:00Z"),
-    message("T-9", "jo", "Which one?", "1767602700"),
+    message("T-9", "jo", "Which one?", "1767602700000"),
     message("T-4", "kim", "Hello?", "2026-01-05T07:00:00Z"),
     message("T-2", "mia", "Thanks.", "2026-01-06"),
-    message("T-9", "agent-8", "The green one.", "1767602760000", "loans"),
+    message("T-9", "agent-8", "The green one.", "1767602760", "loans"),
 ]
 TURNS = [
     ["How do I apply?", "Please send the form.", "Which one?", "The green one."],

@@ -147,7 +147,9 @@ def test_mail_in_folders_and_mailboxes_is_a_source_of_conversations(run: Run) ->
     folder = run.root / "mail"
     folder.mkdir()
     answer = mail(2, "We did.\n\n> Please block it.", "Help <Help@Support.example>", References="<1@home.example>")
-    (folder / "b.mbox").write_bytes(mbox(answer, mail(1, "Please block it."), mail(3, "\n>From now on?\nFrom me.")))
+    (folder / "b.mbox").write_bytes(
+        mbox(answer, mail(1, "Please block it."), mail(3, "\n>From now on?\nFrom me on Mon Jan  5."))
+    )
     (folder / "a.eml").write_text(mail(1, "Please block it."))
     (folder / "c.eml").write_text(mail(7, "Anybody?", From=None))
     (folder / "notes.txt").write_text("no mail")

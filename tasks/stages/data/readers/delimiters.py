@@ -32,8 +32,7 @@ def check_delimiter(header: Sequence[str], line: str, source: Source) -> None:
             f"source {source.id}: {source.location} looks like JSON Lines and not like CSV; set `kind: jsonl` in "
             "sources.yaml"
         )
-    if other := _other_format(line):
-        raise InputError(f"source {source.id}: {source.location} looks like {other} and not like CSV; {OTHER_FORMATS}")
+    refuse_other_format(line, source)
     split = {mark: _split_header(line, mark) for mark in USUAL_DELIMITERS if mark != source.delimiter}
     likely = max(split, key=lambda mark: (len(wanted & set(split[mark])), len(split[mark])))
     better = len(wanted & set(split[likely])) > len(wanted & set(header))
@@ -44,13 +43,19 @@ def check_delimiter(header: Sequence[str], line: str, source: Source) -> None:
         )
 
 
+def refuse_other_format(line: str, source: Source) -> None:
+    """Raise InputError if the first line of a text is one that no CSV file has."""
+    if other := _other_format(line):
+        raise InputError(f"source {source.id}: {source.location} looks like {other} and not like CSV; {OTHER_FORMATS}")
+
+
 def _other_format(line: str) -> str:
     """Return what a text is whose first line no CSV file has; empty if it may be CSV."""
     start = line.lstrip("\ufeff \t")
     if start.startswith("["):
         return "one JSON list"
     if MAILBOX.match(start):
-        return "a mailbox (mbox)"
+        return "a mailbox (mbox), which `kind: mail` in sources.yaml reads,"
     return "Markdown" if MARKDOWN.match(start) else ""
 
 

@@ -102,7 +102,9 @@ def _read_data_rows(lines: LimitedLines, source: Source) -> Iterator[Row | Malfo
 
 
 def column_names(file: IO[bytes], source: Source) -> list[str]:
-    beginning = io.StringIO(read_beginning(file, source), newline="")
+    text = read_beginning(file, source)
+    delimiters.refuse_other_format(text.partition("\n")[0], source)
+    beginning = io.StringIO(text, newline="")
     try:
         header = next(csv.reader(beginning, delimiter=source.delimiter), [])
     except csv.Error as error:
