@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import InputError
-from tasks.core.steps.kinds import SOURCE_KINDS
+from tasks.core.steps.kinds import DOCUMENT_RULES, SOURCE_KINDS
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.folder_stream import describe_left_out, has_suffix, is_hidden, name_left_out
@@ -34,8 +34,8 @@ def detect_folder_kind(draft: Source, root: Path) -> FolderKind | None:
         names = [file.name for file in folder.list_files()]
     counts = {
         kind: sum(has_suffix(name, suffixes) and not is_hidden(name) for name in names)
-        for kind in SOURCE_KINDS
-        if (suffixes := suffixes_of(kind))
+        for kind, rules in SOURCE_KINDS.items()
+        if set(DOCUMENT_RULES) <= set(rules) and (suffixes := suffixes_of(kind))
     }
     kind = max(counts, key=lambda each: counts[each])
     if not counts[kind]:

@@ -26,7 +26,7 @@ from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
 from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.protection import Category, Protection, Term
 
-OPTIONAL_PARTS = ("document", "heading")
+OPTIONAL_PARTS = ("document", "heading", "conversation")
 """Keys of a mapping that earlier versions of Hallmark did not write."""
 
 
@@ -101,8 +101,8 @@ class ColumnMapping(FrozenModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _leave_out_missing_document(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `document` and `heading` out if they are not mapped, so that digests of earlier mappings stay."""
+    def _leave_out_missing_parts(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `OPTIONAL_PARTS` that are not mapped, so that digests of earlier mappings stay."""
         mapping: dict[str, Any] = serialise(self)
         return {name: value for name, value in mapping.items() if name not in OPTIONAL_PARTS or value is not None}
 

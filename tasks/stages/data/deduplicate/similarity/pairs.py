@@ -24,7 +24,7 @@ class NearPairs:
     one."""
     jaccards: np.ndarray
     corrected: frozenset[tuple[int, int]] = frozenset()
-    """Those of the pairs that are equal once typos are corrected (`corrections`), at any Jaccard similarity."""
+    """Pairs that are equal once typos are corrected (`corrections`), at any Jaccard similarity."""
 
 
 def find_near_pairs(forms: pa.Array, order: np.ndarray, min_similarity: float) -> NearPairs:
