@@ -1,6 +1,6 @@
 """Conditions of a certificate: everything was carried out as decided last, and the search leaves nothing open."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tasks.core.errors import Refused
 from tasks.erase import verification
@@ -45,11 +45,16 @@ def require_sources_searched(rulings: Mapping[Kind, Ruling], known: Subject, fou
             f"can say that the rows are gone. Ask for the erasure with --subject, or {how}"
         )
     names = sorted({each.source_id for each in known.records})
-    if missing := [name for name in names if any(f"source {name}," in text for text in found.not_searched)]:
+    if missing := [name for name in names if _is_named(name, found.not_searched)]:
         raise Refused(
             f"source {', '.join(missing)} could not be searched, so nobody can say that the rows are gone. Make it "
             f"readable, or {how}"
         )
+
+
+def _is_named(source: str, not_searched: Iterable[str]) -> bool:
+    """Return whether a source, or a part of it that could not be unpacked, is among what was not searched."""
+    return any(text.startswith((f"source {source},", f"source {source}:")) for text in not_searched)
 
 
 def require_nothing_left(erasure: str, rulings: Mapping[Kind, Ruling], found: SearchResult) -> None:

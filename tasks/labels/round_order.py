@@ -1,6 +1,5 @@
 """Order of a round: what the person who starts it asks for, and its validation."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from tasks.stages.data.text import normalise_text
 
 MAX_LABELS = 1_000
 MAX_ID_CHARS = 80
+MAX_MAGNITUDE = 2.0**53
+"""Largest number of an interval scale. Larger ones are not told apart, and their squared difference may overflow."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,6 @@ def is_encodable(text: str) -> bool:
 
 def is_number(label: str) -> bool:
     try:
-        return math.isfinite(float(label))
+        return abs(float(label)) <= MAX_MAGNITUDE
     except ValueError:
         return False

@@ -292,6 +292,12 @@ ROW = SubjectRecord(record="0123456789abcdef", source_id="tickets", row=1)
     [
         (DELETE, [], [], "cannot be searched, since no value"),
         (DELETE, [ADA], ["source tickets, which cannot be opened"], "source tickets could not be searched"),
+        (
+            DELETE,
+            [ADA],
+            ["source tickets: what it packs could not be unpacked"],
+            "source tickets could not be searched",
+        ),
         (DELETE, [ADA], ["source others, which cannot be opened"], None),
         (KEEP, [], [], None),
     ],

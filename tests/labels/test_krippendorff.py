@@ -13,6 +13,7 @@ from tasks.labels.agreement import krippendorff
 from tasks.labels.agreement.bootstrap import estimate
 from tasks.labels.agreement.krippendorff import count_labels, krippendorff_alpha
 from tasks.labels.label_round import Scale
+from tasks.labels.round_order import is_number
 
 PAPER = (
     "1 2 3 3 2 1 4 1 2 . . .",
@@ -82,6 +83,10 @@ def test_a_weight_is_a_repeated_item() -> None:
 def test_equal_labels_alone_have_no_alpha() -> None:
     assert np.isnan(krippendorff_alpha(count_labels([["x", "x"], ["x", "x"]], (), "nominal")))
     assert np.isnan(krippendorff_alpha(count_labels([["x"], ["y"]], (), "nominal")))
+
+
+def test_numbers_without_a_difference_are_no_labels() -> None:
+    assert [text for text in ("4", "-0.5", "1e308", "-1e16", "nan", "inf", "four") if is_number(text)] == ["4", "-0.5"]
 
 
 def test_the_interval_covers_the_alpha_of_more_rows_about_as_often_as_it_says() -> None:

@@ -1,11 +1,17 @@
 """Start of a round: whose rows, who is shown them, and which guideline; and its result as a source."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tasks.backup import contents
+from tasks.core.errors import Refused
+from tasks.inquiry import access
+from tasks.labels import participants
+from tasks.labels.label_round import LabelRound, Participant, RoundSource
+from tasks.runs.checkout import Checkout
 from tests.in_process import hallmark, hallmark_json
 from tests.labels.rounds import (
     ANNOTATORS,
@@ -152,6 +158,26 @@ def test_only_the_owner_shows_rows_to_an_external(project: Path, inputs: list[st
     told = hallmark(project, "labels", "start", "not-mine", *of_run, "--as", "demo-data-owner", code=1)
     assert "rows of messages are shown to an external by decision of its owner or steward alone" in told
     assert not (project / ".hallmark" / "labels" / "not-mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("lead", "receiver", "refused"),
+    [
+        (LEAD, Participant(name="colleague", pseudonym="a-1"), "colleague may not look at records of messages"),
+        (LEAD, Participant(name="demo-data-owner", pseudonym="a-1"), None),
+        ("demo-data-owner", Participant(name="Ada", external=True, pseudonym="a-1"), "by decision of its owner"),
+        (LEAD, Participant(name="Ada", external=True, pseudonym="a-1"), None),
+    ],
+)
+def test_a_file_is_handed_to_who_may_read_the_rows_now(
+    project: Path, lead: str, receiver: Participant, refused: str | None
+) -> None:
+    governed = Checkout(project).governance
+    source = RoundSource(id="messages", owner=LEAD, steward=LEAD, sha256="0" * 64, location="examples/messages.csv")
+    said = LabelRound.model_construct(id="r", lead=lead, sources=[source])
+    actor = access.access_of_person(governed, governed.require_actor(lead))
+    with pytest.raises(Refused, match=refused) if refused else nullcontext():
+        participants.require_may_receive(said, receiver, actor, governed)
 
 
 @pytest.mark.parametrize("spelling", ["Colleague", " colleague ", "ｃolleague"])
