@@ -38,8 +38,8 @@ COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2",
 UNKNOWN_ARCHIVES = (b"7z\xbc\xaf", b"Rar!", b"\x04\x22\x4d\x18", b"ORC")
 """First bytes of archives that are not unpacked: 7z, RAR, LZ4, ORC."""
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-ROW_END = (pa.scalar("\0" * 8, pa.large_string()), pa.scalar("\n", pa.large_string()))
-"""End of a row in which no value goes on, and what joins its texts."""
+ROW_END = ("\0" * 8, "\n")
+"""End of a row in which no value goes on, and separator of its texts."""
 PACKED = (b"PAR1", b"PK\3\4", *COMPRESSIONS)
 """First bytes of files that pack others."""
 UNPACKING_ERRORS = (
@@ -131,7 +131,8 @@ def _parquet(file: IO[bytes]) -> Iterator[bytes]:
         for batch in table.iter_batches(batch_size=50_000):
             texts = [column.cast(pa.large_string()) for column in batch.columns if _is_text(column.type)]
             if len(texts) > 1:
-                rows = pc.binary_join_element_wise(*texts, *ROW_END, null_handling="skip")
+                end = (pa.scalar(text, pa.large_string()) for text in ROW_END)
+                rows = pc.binary_join_element_wise(*texts, *end, null_handling="skip")
                 yield rows.buffers()[2].to_pybytes()
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, batch.schema) as stream:

@@ -174,5 +174,5 @@ def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
     house: House, tier: str, read: list[tuple[str, str]], asked: bool
 ) -> None:
     """Or that lie in a store, whose keys its code has."""
-    named: Any = [SimpleNamespace(classification=it, location=location) for it, location in read]
+    named: Any = [SimpleNamespace(kind="csv", classification=it, location=location) for it, location in read]
     assert sign_off.is_sign_off_required(house.governance, tier, named) is asked
