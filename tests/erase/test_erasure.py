@@ -80,7 +80,7 @@ def places_of(project: Path, planted: Planted) -> set[str]:
 
 def test_a_person_is_erased_from_request_to_certificate(project: Path, tmp_path: Path) -> None:
     planted = planted_in(project)
-    assert {place.split("/")[0] for place in places_of(project, planted)} > {"runs", "cache", "vault", "ingested"}
+    assert {place.split("/")[0] for place in places_of(project, planted)} >= {"runs", "cache", "vault", "ingested"}
     asked = request(project)
     erasure = asked["erasure"]
     assert asked["records"] == 20 and asked["is_new"]
