@@ -34,7 +34,7 @@ RECORDS_AT_ONCE = 50_000
 
 
 def suite() -> Any:
-    from tasks.sources.sources import ExpectationSuite
+    from tasks.sources.expectation_suites import ExpectationSuite
 
     return ExpectationSuite.model_validate({"name": "bench", "expectations": [EXPECTATION]})
 
@@ -46,7 +46,9 @@ def write_run(root: Path, rows: int) -> None:
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
     from tasks.core.records.record import RECORD_SCHEMA, write_batches
-    from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Suites
+    from tasks.sources.expectation_suites import Suites
+    from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
+    from tasks.sources.sources import Source
 
     layout = Layout(root)
     inventory = dict.fromkeys(("owner", "steward", "lawful_basis", "licence", "region"), "x")
@@ -79,7 +81,7 @@ def write_run(root: Path, rows: int) -> None:
 def frame(root: Path) -> Any:
     from tasks.core.files import read_json
     from tasks.core.layout import Layout
-    from tasks.sources.sources import ResolvedSources
+    from tasks.sources.resolved_sources import ResolvedSources
     from tasks.stages.data.validate.frame import RecordTable
 
     layout = Layout(root)

@@ -57,7 +57,7 @@ def write_run(root: Path, rows: int) -> None:
     from tasks.core.layout import Layout
     from tasks.runs.requests.resolution import read_params
     from tasks.runs.requests.source_resolution import resolve_sources
-    from tasks.sources import sources, vault_keys
+    from tasks.sources import expectation_suites, sources, vault_keys
 
     command = [sys.executable, ROOT / "benchmarks/inputs/support_texts.py", root / "sources", "--rows", str(rows)]
     subprocess.run(command, check=True)
@@ -84,7 +84,7 @@ def write_run(root: Path, rows: int) -> None:
         vault_keys.load_keys(layout.state).fingerprint,
     )
     write_json(layout.sources_path, pinned.model_dump(mode="json"))
-    write_json(layout.suites_path, sources.load_suites(governance, named).model_dump(mode="json"))
+    write_json(layout.suites_path, expectation_suites.load_suites(governance, named).model_dump(mode="json"))
     _, text = read_params(ROOT / "params.yaml", {"data.train_rows": "null", "data.test_rows": "null"})
     layout.params_path.write_text(text)
 

@@ -45,7 +45,7 @@ from tasks.runs.run_lease import hold_run_lease
 from tasks.runs.run_lock import hold_run_lock
 from tasks.runs.takeover import is_on_other_machine, take_over_run
 from tasks.scheduling import deployments_in_force
-from tasks.sources import sources
+from tasks.sources import resolved_sources, sources
 from tasks.sources.sources import Source
 from tasks.supervise import sandbox
 
@@ -237,7 +237,9 @@ def _prefect_starting_meanwhile(root: Path, run_id: str, say: Callable[[str], No
 def _source_variables(layout: Layout) -> set[str]:
     if not layout.sources_path.exists():
         return set()
-    return sources.find_location_variables(item.source for item in sources.load_resolved(layout.sources_path).sources)
+    return sources.find_location_variables(
+        item.source for item in resolved_sources.load_resolved(layout.sources_path).sources
+    )
 
 
 def _print_and_exit(root: Path, started: _StartedRun, as_json: bool) -> NoReturn:

@@ -20,7 +20,7 @@ from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.request import is_run_id
 from tasks.runs.team_usage import use_case_of_request
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 RUN_PARAMETERS = ("run", "first", "second")
 RELEASE_PARAMETERS = ("label", "release", "before", "now")

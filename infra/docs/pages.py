@@ -12,7 +12,8 @@ from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.scheduling.deployments_file import Deployments
-from tasks.sources.sources import ExpectationSuite, Sources
+from tasks.sources.expectation_suites import ExpectationSuite
+from tasks.sources.sources import Sources
 
 ROOT = Path(__file__).parents[2]
 

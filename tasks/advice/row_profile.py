@@ -8,7 +8,7 @@ import pyarrow as pa
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError
 from tasks.core.records import record, texts
 from tasks.runs.requests.earlier_runs import EarlierRun
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.readers import bounded_tables
 
 MAX_DISTINCT_ANSWERS = 10_000

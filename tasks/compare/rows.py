@@ -19,7 +19,7 @@ from tasks.core.records.record import VALIDATION_SCHEMA, read_batches, read_rows
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source_run
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.conversations import targets
 from tasks.stages.data.split import record_columns
 from tasks.stages.data.split.draw import draw_stratified

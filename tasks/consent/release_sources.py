@@ -13,7 +13,7 @@ from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.sources import sources
+from tasks.sources import resolved_sources
 from tasks.sources.dataset import Dataset
 
 
@@ -52,4 +52,4 @@ def sources_of_release(payload: Path) -> list[UsedSource]:
 
 
 def sources_of_run(layout: Layout) -> list[UsedSource]:
-    return [UsedSource.from_resolved(item) for item in sources.load_resolved(layout.sources_path).sources]
+    return [UsedSource.from_resolved(item) for item in resolved_sources.load_resolved(layout.sources_path).sources]

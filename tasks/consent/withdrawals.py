@@ -34,9 +34,10 @@ from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
-from tasks.sources import locations, sources
+from tasks.sources import locations, resolved_sources
 from tasks.sources.dataset import Dataset
-from tasks.sources.sources import ResolvedSource, Source
+from tasks.sources.resolved_sources import ResolvedSource
+from tasks.sources.sources import Source
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -272,7 +273,7 @@ def _resolved_sources(governance: Governance) -> Iterator[tuple[Layout, Resolved
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
     for layout in sorted(layouts, key=lambda layout: (layout.resolved_at, layout.root.name), reverse=True):
         with suppress(InputError):  # the run was interrupted or damaged
-            for item in sources.load_resolved(layout.sources_path).sources:
+            for item in resolved_sources.load_resolved(layout.sources_path).sources:
                 yield layout, item
 
 

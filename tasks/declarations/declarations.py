@@ -20,8 +20,9 @@ from tasks.declarations.status import DeclarationInForce, DeclarationStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
-from tasks.sources import sources
-from tasks.sources.sources import Source, Sources, Suites
+from tasks.sources import resolved_sources, sources
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source, Sources
 
 
 def declarations_of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
@@ -34,7 +35,7 @@ def declarations_of_params(params: Params, policy: Policy) -> list[DeclaredCard]
 
 
 def declarations_of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
-    resolved = sources.load_resolved(layout.sources_path)
+    resolved = resolved_sources.load_resolved(layout.sources_path)
     try:
         suites = Suites.model_validate_json(layout.suites_path.read_bytes())
     except (OSError, ValueError):

@@ -12,7 +12,8 @@ from tasks.core.params.use_case import UseCase
 from tasks.core.params.values import Name, NonEmptyText, Sha256
 from tasks.declarations.criteria import AcceptanceCriteria
 from tasks.policy.signed_document import DatedDocument, SignedKind
-from tasks.sources.sources import Source, Suites, TermsByCategory
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source, TermsByCategory
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
 ENTRY_KIND = "declaration.signed"

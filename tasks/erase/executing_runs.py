@@ -6,7 +6,7 @@ from tasks.erase.plan import ErasurePlan
 from tasks.runs import run_entries, run_lease
 from tasks.runs.checkout import Checkout
 from tasks.runs.run_lock import is_run_executing
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.suppression.in_force import SUPPRESSION_STEP
 from tasks.suppression.signed_documents import STEP
 

@@ -37,7 +37,7 @@ from tasks.gates.signed_request import RecordedRunRequest, RequestersMixin
 from tasks.inquiry.planted_defects import gate_facts
 from tasks.policy.policy import Policy, RequiredRole, WaiverRule
 from tasks.policy.tier import Tier
-from tasks.sources import sources
+from tasks.sources import resolved_sources
 from tasks.sources.dataset import DECLARED_FIELDS, Dataset, declared_fields
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
@@ -254,7 +254,7 @@ def collect_evidence(
 
 
 def source_owners(layout: Layout) -> list[str]:
-    return sorted({item.source.owner for item in sources.load_resolved(layout.sources_path).sources})
+    return sorted({item.source.owner for item in resolved_sources.load_resolved(layout.sources_path).sources})
 
 
 def read_dataset(layout: Layout) -> Dataset | None:
@@ -277,7 +277,9 @@ def _verified_dataset(layout: Layout) -> Dataset:
     path, dataset = layout.artefacts("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
-    pinned = {item.source.id: declared_fields(item) for item in sources.load_resolved(layout.sources_path).sources}
+    pinned = {
+        item.source.id: declared_fields(item) for item in resolved_sources.load_resolved(layout.sources_path).sources
+    }
     stated = {name: origin.model_dump(include=set(DECLARED_FIELDS)) for name, origin in dataset.sources.items()}
     if differ := sorted(name for name in {*pinned, *stated} if pinned.get(name) != stated.get(name)):
         raise Refused(

@@ -17,7 +17,8 @@ from tasks.declarations import declarations
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.sources.sources import Source, load_resolved
+from tasks.sources.resolved_sources import load_resolved
+from tasks.sources.sources import Source
 
 
 class RecordedSource(Protocol):

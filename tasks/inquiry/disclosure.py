@@ -20,7 +20,7 @@ from tasks.core.records.record import read_table
 from tasks.inquiry import access_entries, quarantined_rows, source_row
 from tasks.inquiry.access import Access
 from tasks.ledger.ledger import Ledger
-from tasks.sources.sources import ResolvedSource, load_resolved
+from tasks.sources.resolved_sources import ResolvedSource, load_resolved
 from tasks.sources.vault import open_vault
 from tasks.stages.data.protect.tokens import TOKEN_PATTERN
 from tasks.stages.data.readers.rows import Row

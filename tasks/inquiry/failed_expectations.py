@@ -21,7 +21,8 @@ from tasks.core.params.params import load_params
 from tasks.core.records.record import read_table
 from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.inquiry.access import Access
-from tasks.sources.sources import Expectation, ExpectationSuite, Suites, load_resolved
+from tasks.sources.expectation_suites import Expectation, ExpectationSuite, Suites
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.validate import suite_evaluation, validate
 from tasks.stages.data.validate.frame import RecordTable
 from tasks.stages.data.validate.ge_expectations import columns_used, is_about_source_rows, to_ge_expectation

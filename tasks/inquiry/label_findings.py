@@ -17,7 +17,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.inquiry.access import Access
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 
 class LabelledRow(FrozenModel):

@@ -12,7 +12,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.records.record import SMALL_BATCH_ROWS, read_batches
 from tasks.inquiry.access import Access
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 SAMPLES_PER_CATEGORY = 2

@@ -21,7 +21,7 @@ from tasks.core.files import atomic_file
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.sources.dataset import COUNTED_STAGES, NOT_SAMPLED_RULE
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.validate.outcomes import GENERAL_RULES, NEAR_DUPLICATE_RULES, SPLIT_RULES
 
 ROWS_PER_WRITE = 10_000

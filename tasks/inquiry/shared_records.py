@@ -19,7 +19,7 @@ from tasks.core.layout import Layout
 from tasks.core.records.record import read_batches
 from tasks.inquiry.lineage import queries
 from tasks.sources.dataset import PARTITIONS
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data import conversations
 from tasks.stages.data.protect.placeholders import reduce_placeholders
 

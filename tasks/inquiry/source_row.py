@@ -6,7 +6,7 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.core.json_text import MAX_DEPTH, SURROGATE_PATTERN, exceeds_max_depth
 from tasks.core.layout import Layout
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import read_rows
 from tasks.stages.data.readers.rows import MalformedRow, Row

@@ -14,7 +14,7 @@ from tasks.labels.round_order import RoundOrder, canonical_label
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.sources import vault_keys
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 
 @dataclass(frozen=True)

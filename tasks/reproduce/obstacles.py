@@ -15,7 +15,7 @@ from tasks.core.payload.manifest import Manifest
 from tasks.core.version import OLDEST_RESUMABLE_VERSION
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.sources import sources
+from tasks.sources import resolved_sources
 from tasks.suppression import in_force
 
 PINNED_REQUIREMENT_PATTERN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
@@ -43,7 +43,7 @@ def suppression_reason(layout: Layout, run: str, ledger: Ledger) -> str | None:
     """
     try:
         if in_force.suppressed_digests(ledger):
-            in_force.require_left_out(sources.load_resolved(layout.sources_path).suppressed, ledger, run)
+            in_force.require_left_out(resolved_sources.load_resolved(layout.sources_path).suppressed, ledger, run)
     except Refused as refused:
         return str(refused)
     return None

@@ -29,7 +29,7 @@ from tasks.runs.request import NO_RUN_MESSAGE, RunRequest, require_run_id
 from tasks.runs.requests import request_checks, signed_requests
 from tasks.runs.requests.resolution import read_params, resolve_run
 from tasks.sources import sources
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.suppression import in_force as suppressions
 from tasks.trust import dsse
 

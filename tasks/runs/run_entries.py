@@ -17,7 +17,7 @@ from tasks.core.version import OLDEST_RESUMABLE_VERSION, UNKNOWN_VERSION, VERSIO
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs.outputs import dvc_lock
 from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
-from tasks.sources import sources
+from tasks.sources import resolved_sources
 from tasks.trust import stage_record
 
 RESOLVED_KIND, STAGE_KIND, EVALUATED_KIND, INTERRUPTED_KIND, ENDED_KIND, CLEANED_KIND = (
@@ -199,7 +199,7 @@ def _append_if_new(
 
 
 def _source_digests(layout: Layout) -> dict[str, str]:
-    return {item.source.id: item.sha256 for item in sources.load_resolved(layout.sources_path).sources}
+    return {item.source.id: item.sha256 for item in resolved_sources.load_resolved(layout.sources_path).sources}
 
 
 def _outputs_digest(locked: dict[str, Any]) -> str:

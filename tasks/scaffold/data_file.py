@@ -16,7 +16,8 @@ from tasks.core.formatting import format_share
 from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
 from tasks.scaffold import file_format
 from tasks.scaffold.folder_kind import FolderKind, detect_folder_kind
-from tasks.sources.sources import ColumnMapping, Source, SourceConstants
+from tasks.sources.column_mapping import ColumnMapping, SourceConstants
+from tasks.sources.sources import Source
 from tasks.stages.data.readers import content, gzip_content
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row

@@ -32,8 +32,8 @@ from tasks.scaffold.parameters import PlannedSplit
 from tasks.scaffold.paths import EXAMPLES_FOLDER, require_unused_name
 from tasks.scaffold.personal_values import find_personal_columns
 from tasks.scaffold.sample_statistics import SampledFile
-from tasks.sources import sources
-from tasks.sources.sources import ColumnMapping, SourceConstants
+from tasks.sources import expectation_suites, sources
+from tasks.sources.column_mapping import ColumnMapping, SourceConstants
 from tasks.stages.data.readers.kinds import reader_of
 
 ResultT = TypeVar("ResultT")
@@ -262,7 +262,7 @@ def _with_temporary_files(folder: Path, files: Sequence[PlannedFile], action: Ca
 
 def _check_files(folder: Path, root: Path) -> None:
     parameters_file.load_params(folder / "params.yaml")
-    sources.load_suites(folder / "governance", sources.load_sources(folder / "governance"))
+    expectation_suites.load_suites(folder / "governance", sources.load_sources(folder / "governance"))
     rules.load_governance(folder / "governance", root / ".hallmark")
 
 

@@ -14,7 +14,7 @@ from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
 from tasks.core.steps.data import FILTER_STAGE_NAMES
 from tasks.sources.protection import CATEGORIES, Action, Category
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 
 COUNTED_STAGES = (*FILTER_STAGE_NAMES, "split")
 NOT_SAMPLED_RULE = "not_drawn"

@@ -5,7 +5,7 @@ import posixpath
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.sources.sources import fill_variables
+from tasks.sources.location_variables import fill_variables
 
 
 def normalise_location(location: str) -> str:

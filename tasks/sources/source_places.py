@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from tasks.core.errors import InputError
 from tasks.core.steps.kinds import SQL_KIND
-from tasks.sources.sources import Source, fill_variables, split_location
+from tasks.sources.location_variables import fill_variables, split_location
+from tasks.sources.sources import Source
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

@@ -1,151 +1,43 @@
-"""Inventory of the sources, sources.yaml, and the Great Expectations suites that it names."""
+"""Inventory of the sources: sources.yaml."""
 
-import os
-import platform
 import re
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_serializer,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import InputError
-from tasks.core.params.values import NFC, AnswerKind, Name, NonEmptyText, Sha256
+from tasks.core.params.values import NFC, Name, NonEmptyText
 from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
-from tasks.sources.conversation_mapping import ConversationMapping
+from tasks.sources.column_mapping import ColumnMapping, SourceConstants
+from tasks.sources.location_variables import split_location
 from tasks.sources.protection import Category, Protection, Term
-
-OPTIONAL_PARTS = ("document", "heading", "conversation")
-"""Keys of a mapping that earlier versions of Hallmark did not write."""
-
-
-class ColumnMapping(FrozenModel):
-    """Mapping of a source's columns to the fields of a record.
-
-    Map either `messages`, or `prompt` and `response`, or `text`, or `conversation`.
-    """
-
-    prompt: str | None = None
-    """Column with the user's text."""
-    response: str | dict[Annotated[str, NFC], str] | None = None
-    """Column with the target text. For a JSON target, this can be a mapping of the target's fields to columns, from
-    which the JSON object is built."""
-    messages: str | None = None
-    """Column with a list of {role, content} turns. The last turn is the target."""
-    text: str | None = None
-    """Column with plain text for continued pretraining. The task of such records requires a `text_window` in section
-    `prompts` of params.yaml. Rules and expectations treat the text as the prompt of a record without a target."""
-    conversation: ConversationMapping | None = None
-    """Columns from which single messages are joined to conversations. Other mapped columns are those of the last
-    message."""
-    kind: str | None = None
-    """Column with the kind of answer: answer, refuse, escalate or clarify."""
-    language: str | None = None
-    """Column with the language, for example `en`."""
-    department: str | None = None
-    """Column with the department. Results are also reported by department."""
-    geography: str | None = None
-    """Column with the country or region."""
-    policy_tags: str | None = None
-    """Column with tags, as a list or as text separated by `;`."""
-    effective_from: str | None = None
-    """Column with the ISO 8601 date from which a record is valid."""
-    retired_at: str | None = None
-    """Column with the ISO 8601 date from which a record is no longer used."""
-    labelled_by: str | None = None
-    """Column with the person or team that labelled a record. `protect` sets how names of people are replaced."""
-    document: str | None = None
-    """Column with the name of the document that a record is a part of, such as the path of a file. Near-identical texts
-    of different documents are then no editions of each other. Give editions of one document the same name."""
-    heading: str | None = None
-    """Column with the heading, or path of headings, of the part. Texts below different headings of a document are then
-    no editions of each other either."""
-    split: str | None = None
-    """Column with the partition of each record: `train`, `test` or empty. An empty value is as if the source had no
-    `split`."""
-
-    @field_validator("response", mode="before")
-    @classmethod
-    def _response_from_pairs(cls, value: Any) -> Any:
-        return dict(value) if isinstance(value, list) and all(isinstance(pair, list) for pair in value) else value
-
-    @field_serializer("response", when_used="json")
-    def _response_as_pairs(self, value: str | dict[str, str] | None) -> str | list[list[str]] | None:
-        # inputs/sources.json sorts its keys, but the model learns to write the fields in the order given here.
-        return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
-
-    @model_validator(mode="after")
-    def _require_one_text_form(self) -> Self:
-        pair = self.prompt is not None and self.response is not None
-        either = self.prompt is not None or self.response is not None
-        forms = (pair, self.messages is not None, self.text is not None, self.conversation is not None)
-        if sum(forms) != 1 or (either and not pair):
-            raise ValueError("map either `messages`, or both `prompt` and `response`, or `text`, or `conversation`")
-        return self
-
-    @model_validator(mode="after")
-    def _require_document_of_heading(self) -> Self:
-        if self.heading is not None and self.document is None:
-            raise ValueError("`heading` is of a `document`: map that too")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _leave_out_missing_parts(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `OPTIONAL_PARTS` that are not mapped, so that digests of earlier mappings stay."""
-        mapping: dict[str, Any] = serialise(self)
-        return {name: value for name, value in mapping.items() if name not in OPTIONAL_PARTS or value is not None}
-
-    def mapped_columns(self) -> set[str]:
-        named = [value for name, value in self if isinstance(value, str)]
-        fields = self.response.values() if isinstance(self.response, dict) else ()
-        return {*named, *fields, *(self.conversation.columns() if self.conversation else ())}
-
-
-class SourceConstants(FrozenModel):
-    """Values that all records of a source share."""
-
-    task: Name
-    """Task of the records, which must be a key of `prompts` in params.yaml."""
-    kind: AnswerKind | None = None
-    """Kind of answer in all records: answer, refuse, escalate or clarify."""
-    language: Annotated[str, NFC] | None = None
-    """Language of the records, for example `en`."""
-    department: Annotated[str, NFC] | None = None
-    """Department of the records. Results are also reported by department."""
-    geography: Annotated[str, NFC] | None = None
-    """Country or region of the records."""
-    policy_tags: list[Annotated[str, NFC]] = []
-    """Tags that are added to every record of the source."""
-    origin: Literal["source", "expert", "synthetic"] = "source"
-    """Origin of the records: source, expert or synthetic."""
-    labelled_by: Annotated[str, NFC] | None = None
-    """Team that labelled the records."""
-    split: Literal["train", "test"] | None = None
-    """Earlier place of the source's own key `split`, which is still read."""
-
 
 MAX_QUERY_CHARACTERS = 100_000
 """Maximum length of a source's `query`."""
+
+
 QUERY_FIELDS = ("query", "query_seconds")
+
+
 MAX_DAYS = 365_000
 """Maximum length of a period in days, about a thousand years. With this limit, all computed dates are valid in
 Python."""
+
+
 MAX_AUTHORITY = 1_000_000
 """Maximum absolute value of a source's `authority`. With this limit, it fits into the integer columns of tables."""
+
+
 DayCount = Annotated[int, Field(ge=1, le=MAX_DAYS)]
+
+
 LabelField = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """Name of a record field that holds a short value from the source, in contrast to the text of messages."""
+
+
 TermsByCategory = dict[Category, list[Term]]
 
 
@@ -330,153 +222,9 @@ class Sources(FrozenModel):
         return self
 
 
-class Expectation(FrozenModel):
-    """Expectation that Great Expectations evaluates, with the owner's reason for it."""
-
-    type: NonEmptyText
-    """Name of the expectation in Great Expectations, in snake case, for example `expect_column_values_to_be_in_set`."""
-    kwargs: Annotated[dict[str, Any], NFC] = {}
-    """Arguments of the expectation."""
-    why: NonEmptyText
-    """Reason for the expectation in its owner's words, shown next to the result."""
-
-
-class ExpectationSuite(FrozenModel):
-    """Expectation suite, a file in infra/governance/expectations/.
-
-    Expectations can use the columns of records and the columns `prompt` (all turns before the target), `target`,
-    `prompt_chars`, `target_chars`, `retention_days_left`, those in `tasks.stages.data.validate.ages` and, for JSON
-    targets, `target.FIELD`. Lists are joined by `;`, `messages` is JSON text, and dates are compared with dates such as
-    2024-03-31. The column `outcome` has a value for every row of the sources: `kept`, or the rule that quarantined the
-    row.
-    """
-
-    name: Name
-    """Name of the suite in reports."""
-    expectations: Annotated[list[Expectation], Field(min_length=1)]
-    """Expectations of the suite, at least one."""
-
-
-class ResolvedSource(FrozenModel):
-    """Source whose content is pinned by its digest."""
-
-    source: Source
-    sha256: Sha256
-    bytes: int
-    cutoff: date | None = None
-    """First day of the retention period. Records with an earlier `effective_from` are left out."""
-
-
-class ResolvedTruth(FrozenModel):
-    """Table of planted defects (`Sources.truth`), pinned by its digest."""
-
-    path: str
-    sha256: Sha256
-
-
-class ResolvedSources(FrozenModel):
-    """Sources as they were resolved for a run, inputs/sources.json."""
-
-    sources: list[ResolvedSource]
-    terms: TermsByCategory = {}
-    edition_words: list[str] = []
-    truth: ResolvedTruth | None = None
-    as_of: date
-    """First day of the month in which the sources were resolved. Stages use this day as the current date. Records that
-    were retired by this day are left out."""
-    vault: str
-    """Fingerprint of the vault's key. Tokens are derived from this key."""
-    suppressed: list[Sha256] = []
-    """Digests of the people and rows that `ingest` leaves out, because somebody is to be forgotten
-    (`tasks.sources.suppression_digests`), sorted. Earlier versions of Hallmark did not write this field."""
-    python: str | None = None
-    """Version of Python, such as `3.11`, with which the data stages must run, because Python's Unicode tables affect
-    their outputs. Null if the run was resolved by an earlier version of Hallmark, which did not record the version."""
-
-    @model_serializer(mode="wrap")
-    def _leave_out_empty_suppression(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `suppressed` out if it is empty, so that code of an earlier version can read the document.
-
-        If it is not empty, such code refuses the document and so cannot bring the people back.
-        """
-        document: dict[str, Any] = serialise(self)
-        return {name: value for name, value in document.items() if name != "suppressed" or value}
-
-
-class Suites(FrozenModel):
-    """Expectation suites of a run, inputs/suites.json: one per source, and one for the dataset as a whole."""
-
-    by_source: dict[str, ExpectationSuite]
-    dataset: ExpectationSuite | None
-
-
 def load_sources(governance_folder: Path) -> Sources:
     return config.load_settings(governance_folder / "sources.yaml", Sources)
 
 
-def load_resolved(path: Path) -> ResolvedSources:
-    """Read inputs/sources.json.
-
-    Raises:
-        InputError: The file cannot be read, or its content is not valid.
-    """
-    try:
-        return ResolvedSources.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:  # pydantic's message would quote the owners' secret terms
-        what = error.strerror if isinstance(error, OSError) else "not what it should hold"
-        raise InputError(f"{path}: cannot be read ({what}); run `hallmark resolve` to write it") from None
-
-
-def load_suites(governance_folder: Path, sources: Sources) -> Suites:
-    """Read every expectation suite that sources.yaml names.
-
-    Raises:
-        InputError: A suite is not valid. The message lists the errors of all suites.
-    """
-    named = {source.suite for source in sources.sources} | {sources.dataset_suite}
-    suites, problems = {}, []
-    for name in sorted(filter(None, named)):
-        try:
-            suites[name] = config.load_settings(governance_folder / name, ExpectationSuite)
-        except InputError as error:
-            problems.append(str(error))
-    if problems:
-        raise InputError("\n".join(problems))
-    by_source = {source.id: suites[source.suite] for source in sources.sources if source.suite}
-    return Suites(by_source=by_source, dataset=suites.get(sources.dataset_suite or ""))
-
-
-def fill_variables(location: str) -> str:
-    """Replace `${NAME}` and `${NAME:-default}` in a location with values from the environment.
-
-    Raises:
-        InputError: A variable without a default is not set, or a `${` is not closed by `}`.
-    """
-    out = ""
-    for before, name, default in split_location(location):
-        value = "" if name is None else os.environ.get(name) or default
-        if value is None:
-            raise InputError(f"location {location!r}: environment variable {name} is not set; export it and try again")
-        out += before + value
-    return out
-
-
 def find_location_variables(sources: Iterable[Source]) -> set[str]:
     return {name for source in sources for _, name, _ in split_location(source.location) if name}
-
-
-def split_location(location: str) -> Iterator[tuple[str, str | None, str | None]]:
-    rest = location
-    while "${" in rest:
-        before, _, tail = rest.partition("${")
-        inner, closed, rest = tail.partition("}")
-        if not closed:
-            raise InputError(f"location {location!r}: `${{` without `}}`")
-        name, has_default, default = inner.partition(":-")
-        yield before, name, default if has_default else None
-    yield rest, None, None
-
-
-def python_minor_version() -> str:
-    """Return the version of Python without the patch number, for example `3.11`."""
-    return ".".join(platform.python_version_tuple()[:2])

@@ -3,7 +3,7 @@
 from tasks.core.errors import InputError
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.core.layout import Layout
-from tasks.sources.sources import load_resolved, python_minor_version
+from tasks.sources.resolved_sources import load_resolved, python_minor_version
 
 
 def require_run_python_version(stage: str, layout: Layout) -> None:

@@ -15,7 +15,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import CACHE_ROOT_VARIABLE, Layout
 from tasks.core.steps.kinds import SQL_KIND
-from tasks.sources import source_places, sources
+from tasks.sources import resolved_sources, source_places, sources
 from tasks.sources.sources import Source
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import curve_points
@@ -193,7 +193,7 @@ def _allowed_target(path: Path, real: Path, layout: Layout) -> Path:
 
 
 def _source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
-    for item in sources.load_resolved(layout.sources_path).sources:
+    for item in resolved_sources.load_resolved(layout.sources_path).sources:
         for file in source_places.find_files(item.source):
             path = layout.resolve_path(str(Path(file).expanduser()))
             require_allowed_location(f"source {item.source.id}", open_files.real_path(path), layout)
@@ -253,7 +253,7 @@ def _database_ports(layout: Layout) -> Iterator[int]:
 
 
 def _resolved_sources(layout: Layout) -> list[Source]:
-    return [item.source for item in sources.load_resolved(layout.sources_path).sources]
+    return [item.source for item in resolved_sources.load_resolved(layout.sources_path).sources]
 
 
 def _location_variables(layout: Layout) -> Iterable[str]:

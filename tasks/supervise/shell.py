@@ -24,7 +24,7 @@ from tasks.core.files import read_json, sha256_bytes, write_bytes
 from tasks.core.graph import DVC_STAGES
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages import python_version
 from tasks.stages.runner import STARTER_PID_VARIABLE, error_file
 from tasks.supervise import (

@@ -14,7 +14,7 @@ import uvicorn
 from infra.prefect import access
 from tasks.core.layout import Layout
 from tasks.core.steps.data import LAST_FILTER_STAGE
-from tasks.sources.sources import ExpectationSuite, Suites
+from tasks.sources.expectation_suites import ExpectationSuite, Suites
 from tasks.stages.data.validate import validate
 from tests.answering import listening
 from tests.console.servers import free_port, served

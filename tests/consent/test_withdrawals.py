@@ -18,8 +18,8 @@ from tasks.gates.signed_request import record_request
 from tasks.ledger.ledger import Entry
 from tasks.policy import governance
 from tasks.runs.requests.resolution import resolve_run
-from tasks.sources import sources, vault_keys
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources import expectation_suites, sources, vault_keys
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, POLICY, House, keyed, raw, reload
 from tests.stages.data.build import TODAY, messages, source, table
@@ -64,7 +64,7 @@ def held_back(house: House, *uses: UsedSource) -> str | None:
 def adopt(house: House, who: str) -> None:
     """The tickets, as sources.yaml declares them."""
     inventory = sources.load_sources(folder(house))
-    declared = declarations.declarations_of_sources(inventory, sources.load_suites(folder(house), inventory))
+    declared = declarations.declarations_of_sources(inventory, expectation_suites.load_suites(folder(house), inventory))
     signing.sign_declarations(house.ledger, house.governance, who, declared[:1], "mine")
 
 

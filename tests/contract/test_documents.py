@@ -28,7 +28,8 @@ from tasks.policy.policy import Policy
 from tasks.policy.teams import Team
 from tasks.policy.tier import BreakGlass
 from tasks.scheduling.deployments_file import Deployments
-from tasks.sources.sources import ExpectationSuite, Source, Sources
+from tasks.sources.expectation_suites import ExpectationSuite
+from tasks.sources.sources import Source, Sources
 from tasks.supervise import settings
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import declarations, signed_declaration, signing, status
 from tasks.declarations.signed_declaration import ENTRY_KIND, DeclaredCard, DeclaredDocument, DeclaredSource
-from tasks.sources.sources import Source, Suites
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source
 from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
 from tests.stages.data import build

@@ -10,7 +10,7 @@ from tasks.core.params import params
 from tasks.policy import people, policy
 from tasks.policy.fact_names_check import OTHER_PREFIXES
 from tasks.runs.requests.source_resolution import resolve_source
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("HALLMARK_SHARED", ROOT / ".." / "shared"))
@@ -25,7 +25,7 @@ every_use_case = pytest.mark.parametrize(("card", "governance"), USE_CASES.value
 @every_use_case
 def test_files_are_valid_and_every_source_has_a_suite(card: Path, governance: Path) -> None:
     inventory = sources.load_sources(governance)
-    suites = sources.load_suites(governance, inventory)
+    suites = expectation_suites.load_suites(governance, inventory)
     assert params.load_params(card).use_case.name in USE_CASES
     assert set(suites.by_source) == {source.id for source in inventory.sources}
     assert suites.dataset is not None

@@ -5,7 +5,7 @@ from typing import Any
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.sources.dataset import COUNTED_STAGES, SIGNED_FIELDS, Dataset, declared_fields
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, source
 
 

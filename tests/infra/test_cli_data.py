@@ -13,7 +13,7 @@ from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance
-from tasks.sources.sources import Suites
+from tasks.sources.expectation_suites import Suites
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.validate import validate

@@ -10,7 +10,7 @@ from tasks.gates import decisions, evidence, gates, passed_evidence
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
 from tasks.sources.dataset import COUNTED_STAGES, PARTITIONS, Dataset, DatasetSource, StageCounts, declared_fields
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.stages.data.build import source, stages
 from tests.tiny_project import commit, create, messages

@@ -26,7 +26,8 @@ from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
-from tasks.sources.sources import ExpectationSuite, Sources
+from tasks.sources.expectation_suites import ExpectationSuite
+from tasks.sources.sources import Sources
 from tests.checkouts import Checkouts
 from tests.console.visits import console_of, reader_of
 from tests.core.test_shown import HOSTILE, RAW

@@ -13,7 +13,7 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 from tasks.sources.sources import Source
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
@@ -61,7 +61,9 @@ def test_outside_local_nobody_puts_themselves_on_the_list(old: Run) -> None:
     with pytest.raises(Refused, match="auditor may not look at records of src: that takes who owned it"):
         look(old, governed, "auditor")
     inventory = sources.load_sources(governed.folder)
-    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.declarations_of_sources(
+        inventory, expectation_suites.load_suites(governed.folder, inventory)
+    )
     signing.sign_declarations(ledger, governed, "owner", declared, "mine")
     write_json(governed.folder / "sources.yaml", {"sources": [source("data.csv", **OTHER).model_dump(mode="json")]})
     with pytest.raises(Refused, match="that takes its owner, its steward, or role data_owner"):

@@ -19,7 +19,7 @@ from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import html_page, pairs
 from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.policy.people import People
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, Run, record, source
 
 NEAR = {"near_duplicates": {"jaccard": 0.8, "conflict_jaccard": 0.8}}

@@ -15,7 +15,7 @@ from tasks.ledger import entry
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.sources.vault_writer import TokenValue
 from tasks.stages.data.protect.tokens import TOKEN_PATTERN, break_up_tokens, make_token

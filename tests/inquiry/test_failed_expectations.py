@@ -12,7 +12,7 @@ from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.inquiry import failed_expectations
 from tasks.inquiry.failed_expectations import FailedExpectation
 from tasks.policy.people import Person
-from tasks.sources.sources import ExpectationSuite, Suites
+from tasks.sources.expectation_suites import ExpectationSuite, Suites
 from tasks.stages.data.validate import validate
 from tests.stages.data.build import OWNERS, Run, params, record, several, suite
 

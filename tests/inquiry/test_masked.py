@@ -12,7 +12,7 @@ from tasks.core.records.record import RECORD_SCHEMA, write_table
 from tasks.inquiry import masked_samples
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, Run, record, source
 
 OWNERS = {"tickets": "bob", "chats": "ada", "letters": "bob", "calls": "cleo"}

@@ -31,7 +31,7 @@ from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
 from tasks.sources.dataset import COUNTED_STAGES as OF_DATA
 from tasks.sources.dataset import declared_fields
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GateName

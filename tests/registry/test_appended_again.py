@@ -26,7 +26,8 @@ from tasks.scheduling import control, deployments_in_force, occasion_entries, tr
 from tasks.scheduling.deployments_file import EventReported
 from tasks.scheduling.occasion_entries import OccasionRequest
 from tasks.scheduling.occasion_log import OccasionLog
-from tasks.sources.sources import Source, Suites
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source
 from tasks.suppression import cases as erasures
 from tasks.suppression import in_force as suppression
 from tasks.suppression import signed_documents as documents

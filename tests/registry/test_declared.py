@@ -19,7 +19,8 @@ from tasks.policy.judge_install import JudgeInstall
 from tasks.registry.promote import promotion, recovery, releases
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
-from tasks.sources.sources import Source, Suites
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source
 from tasks.trust import dsse
 from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite

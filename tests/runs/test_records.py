@@ -136,9 +136,9 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
 
 
 def resolve_sources_of(run: Run) -> str:
-    from tasks.sources import sources
+    from tasks.sources import resolved_sources
 
-    [item] = sources.load_resolved(run.layout.sources_path).sources
+    [item] = resolved_sources.load_resolved(run.layout.sources_path).sources
     return item.sha256
 
 

@@ -16,7 +16,7 @@ from tasks.core.params.params import load_params
 from tasks.policy import policy
 from tasks.scaffold import data_file, file_format, plan
 from tasks.scaffold.plan import PlannedFile
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 from tasks.sources.sources import Source
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
@@ -344,7 +344,7 @@ def test_a_test_file_is_the_whole_test_set(project: Path, folder: Path) -> None:
         ("garden", "train", ","), ("garden-test", "test", ";")
     ]  # fmt: skip
     assert train.mapping == test.mapping and train.mapping.split is None and "'split' is not read" in said
-    suites = sources.load_suites(made / "governance", sources.load_sources(made / "governance"))
+    suites = expectation_suites.load_suites(made / "governance", sources.load_sources(made / "governance"))
     assert suites.by_source.keys() == {"garden", "garden-test"}
     params = load_params(made / "params.yaml")
     assert "test_share" not in (made / "params.yaml").read_text() and params.data.test_rows is None

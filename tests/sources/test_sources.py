@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.policy import governance
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 
 SOURCES = """\
 sources:
@@ -52,8 +52,8 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
-def suites_of(folder: Path) -> sources.Suites:
-    return sources.load_suites(folder, sources.load_sources(folder))
+def suites_of(folder: Path) -> expectation_suites.Suites:
+    return expectation_suites.load_suites(folder, sources.load_sources(folder))
 
 
 def told(folder: Path, error: InputError) -> list[str]:

@@ -10,7 +10,7 @@ from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredSource
 from tasks.runs.checkout import Checkout
 from tasks.runs.requests import source_resolution
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 
 
 def adopt(
@@ -41,7 +41,9 @@ def adopt(
 def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[DeclaredSource]:
     governed = here.governance
     inventory = sources.load_sources(governed.folder)
-    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.declarations_of_sources(
+        inventory, expectation_suites.load_suites(governed.folder, inventory)
+    )
     known = {each.source.id: each for each in declared}
     if unknown := sorted(set(names) - known.keys()):
         raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")

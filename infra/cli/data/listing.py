@@ -16,7 +16,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.runs import journal
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 
 COLUMNS = (
     "source", "owner", "classification", "region", "kept", "newest", "rows", "quarantined", "personal",
@@ -56,7 +56,9 @@ def list_sources(
 
 def _adoption_states(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
     inventory, now = sources.load_sources(governed.folder), status.read_status(ledger, governed)
-    declared = declarations.declarations_of_sources(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.declarations_of_sources(
+        inventory, expectation_suites.load_suites(governed.folder, inventory)
+    )
     asked = not governed.is_local or any(each.subject in now.declarations_by_subject for each in declared)
     return {
         each.source.id: declaration_adoption.status_row(each, now, governed)["text"] if asked else None

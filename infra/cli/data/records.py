@@ -10,7 +10,7 @@ from infra.cli.shared import console
 from tasks.inquiry.lineage import queries
 from tasks.registry.promote import releases
 from tasks.sources.dataset import PARTITIONS
-from tasks.sources.sources import ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSources
 
 
 def records(

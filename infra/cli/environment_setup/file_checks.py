@@ -22,7 +22,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import MachineName, People
 from tasks.policy.policy import Policy
 from tasks.runs.requests.resolution import read_params
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 from tasks.trust import keys
 
 
@@ -64,7 +64,7 @@ def require_readable(root: Path, texts: Texts) -> None:
     mistakes = ErrorCollector()
     with mistakes.collect(), _governance_folder(root, texts) as aside:
         inventory = sources.load_sources(aside)
-        sources.load_suites(root / GOVERNANCE, inventory)
+        expectation_suites.load_suites(root / GOVERNANCE, inventory)
     with mistakes.collect(), _governance_folder(root, texts) as aside:
         if TESTS in texts:
             policy_tests.load_cases(aside)

@@ -19,7 +19,7 @@ from tasks.runs.checkout import Checkout
 from tasks.runs.git import commit_tree
 from tasks.runs.outputs import dvc
 from tasks.runs.requests.resolution import read_params
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 
 SHOWN_SETTINGS = ("HALLMARK_LEDGER_URL", "HALLMARK_LEDGER_HEADS", "HALLMARK_VAULT_URL", "HALLMARK_VAULT_KEY",
                   "HALLMARK_GIT_REMOTE", "HALLMARK_NOTIFY", "MLFLOW_TRACKING_URI")  # fmt: skip
@@ -103,7 +103,9 @@ def _install_tasks(governed: Governance) -> Iterator[Task]:
 
 def _declared_documents(here: Checkout) -> list[DeclaredDocument]:
     inventory = sources.load_sources(here.governance.folder)
-    declared = declarations.declarations_of_sources(inventory, sources.load_suites(here.governance.folder, inventory))
+    declared = declarations.declarations_of_sources(
+        inventory, expectation_suites.load_suites(here.governance.folder, inventory)
+    )
     return [*declared, declare_card(read_params(here.root / "params.yaml", {})[0])]
 
 

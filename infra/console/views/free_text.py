@@ -13,7 +13,7 @@ from tasks.inquiry import access
 from tasks.policy.people import Person
 from tasks.runs.journal import Journal
 from tasks.runs.run import governance_of_run
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 FREE_TEXT_ERROR_PATTERN = re.compile(r"stage |[A-Z]\w*: ")
 """Pattern of the beginning of an error that a stage wrote, or of an unexpected exception. The rest of the error can

@@ -21,7 +21,7 @@ from tasks.inquiry.masked_samples import MaskedSamples
 from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of_run
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 PAGE_SIZE = 20
 ROWS_PER_LABEL = 5

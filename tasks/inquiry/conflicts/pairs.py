@@ -18,7 +18,8 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.records.record import SMALL_BATCH_ROWS, read_batches, read_table
 from tasks.inquiry.access import Access
-from tasks.sources.sources import Source, load_resolved
+from tasks.sources.resolved_sources import load_resolved
+from tasks.sources.sources import Source
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.deduplicate.verdicts import CONFLICT_KEPT
 

@@ -26,7 +26,7 @@ from tasks.inquiry.lineage.tables import (
     IndexedSource,
 )
 from tasks.sources.dataset import PARTITIONS
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 
 ROWS_PER_BATCH = 50_000
 

@@ -22,7 +22,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.sources.protection import Category
-from tasks.sources.sources import ResolvedTruth
+from tasks.sources.resolved_sources import ResolvedTruth
 
 GROUND_TRUTH_COLUMNS = ["source_id", "row", "defect", "original", "value"]
 PROTECTED_CATEGORIES = get_args(Category)

@@ -14,7 +14,7 @@ from tasks.inquiry.planted_defects.ground_truth import GroundTruth, PlantedRow
 from tasks.inquiry.planted_defects.row_score import KindScore
 from tasks.inquiry.planted_defects.text_pairs import pair_texts
 from tasks.inquiry.planted_defects.value_score import CategoryScore
-from tasks.sources.sources import ResolvedSources, load_resolved
+from tasks.sources.resolved_sources import ResolvedSources, load_resolved
 
 
 class PlantedScore(FrozenModel):

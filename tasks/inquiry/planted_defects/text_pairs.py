@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.inquiry.planted_defects.ground_truth import RowLocation
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.stages.data.ingest.mapping import map_row_to_record
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import read_rows

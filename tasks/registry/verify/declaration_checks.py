@@ -14,7 +14,7 @@ from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
 from tasks.registry.verify.attestations import Attestations
 from tasks.sources.dataset import DECLARED_FIELDS, declared_fields
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 
 UNVERIFIABLE_CLAIM = "who adopted its sources and its card: it was promoted before they were adopted"
 

@@ -15,7 +15,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.runs.git.repository import Repository
 from tasks.runs.requests.resolution import read_params
-from tasks.sources.sources import Source, fill_variables
+from tasks.sources.location_variables import fill_variables
+from tasks.sources.sources import Source
 from tasks.stages.data.readers import content
 
 

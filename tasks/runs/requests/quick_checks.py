@@ -11,7 +11,8 @@ from typing import IO
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.core.steps.kinds import SQL_KIND
-from tasks.sources.sources import Source, Sources, Suites
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Source, Sources
 from tasks.stages.data.readers import gzip_content
 from tasks.stages.data.readers.kinds import reader_of
 

@@ -30,8 +30,9 @@ from tasks.runs.requests.commit_files import CommitFiles
 from tasks.runs.requests.expected_failures import find_expected_failures
 from tasks.runs.requests.resolution import read_params, require_adopted_declarations, require_known_owners
 from tasks.runs.requests.source_resolution import check_sources
-from tasks.sources import sources
-from tasks.sources.sources import Sources, Suites
+from tasks.sources import expectation_suites, sources
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Sources
 from tasks.stages.data.readers import content
 from tasks.supervise import sandbox
 
@@ -103,7 +104,7 @@ def check_files(
         named = sources.load_sources(governed.folder if governed else folder)
     if named:
         with errors.collect():
-            suites = sources.load_suites(governed.folder if governed else folder, named)
+            suites = expectation_suites.load_suites(governed.folder if governed else folder, named)
         with errors.collect():
             check_sources(
                 named, root, commit_files.open_source if commit_files else partial(content.open_content, root=root)

@@ -25,9 +25,10 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import champion
 from tasks.registry.promote.champion import Champion
 from tasks.runs.requests.source_resolution import resolve_sources
-from tasks.sources import sources, vault_keys
+from tasks.sources import expectation_suites, sources, vault_keys
 from tasks.sources.dataset import Dataset
-from tasks.sources.sources import Sources, Suites
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.sources import Sources
 from tasks.suppression import in_force
 from tasks.trust.gate_statement import Authority
 
@@ -63,7 +64,7 @@ def resolve_run(params: Params, ledger: Ledger, governance: Governance, layout: 
     policy.base_models.require_allowed(params.base_model, layout.state.parent)
     require_known_owners(params, governance)
     named = sources.load_sources(governance.folder)
-    suites = sources.load_suites(governance.folder, named)
+    suites = expectation_suites.load_suites(governance.folder, named)
     require_adopted_declarations(named, suites, params, ledger, governance)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],

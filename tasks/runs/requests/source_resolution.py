@@ -13,14 +13,8 @@ from tasks.core.layout import Layout
 from tasks.runs.requests import quick_checks
 from tasks.runs.requests.quick_checks import SourceOpener
 from tasks.sources import source_places
-from tasks.sources.sources import (
-    ResolvedSource,
-    ResolvedSources,
-    ResolvedTruth,
-    Source,
-    Sources,
-    python_minor_version,
-)
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources, ResolvedTruth, python_minor_version
+from tasks.sources.sources import Source, Sources
 from tasks.stages.data.readers.content import open_content, read_blocks
 from tasks.supervise import grants
 

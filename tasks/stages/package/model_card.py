@@ -13,7 +13,7 @@ from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
 from tasks.core.steps.data import DATA_STAGES
-from tasks.sources.sources import ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSources
 from tasks.stages.package.params import Params
 
 TEMPLATE_PATH = Path(__file__).parent / "templates" / "model_card.md.j2"

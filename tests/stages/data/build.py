@@ -26,15 +26,9 @@ from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.requests.source_resolution import resolve_sources
 from tasks.sources import vault_keys
-from tasks.sources.sources import (
-    ExpectationSuite,
-    ResolvedSource,
-    ResolvedSources,
-    Source,
-    Sources,
-    Suites,
-    load_resolved,
-)
+from tasks.sources.expectation_suites import ExpectationSuite, Suites
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources, load_resolved
+from tasks.sources.sources import Source, Sources
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, source_cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import tree_manifest
-from tasks.sources.sources import Suites
+from tasks.sources.expectation_suites import Suites
 from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import pool
 from tests import forking

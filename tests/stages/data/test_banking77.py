@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.params.params import load_params
-from tasks.sources import sources
+from tasks.sources import expectation_suites, sources
 from tests.stages.data.build import Run, stages
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_banking77_comes_through_with_its_own_test_set(run: Run, shared: Path) -> None:
     inventory = sources.load_sources(EXAMPLE / "governance")
     run.resolve_inventory(inventory)
-    run.put_suites(sources.load_suites(EXAMPLE / "governance", inventory))
+    run.put_suites(expectation_suites.load_suites(EXAMPLE / "governance", inventory))
     params = load_params(EXAMPLE / "params.yaml")
     made = {name: stage.run(params, run.layout) for name, stage in stages(validate=True).items()}
     assert {source.id: source.counts.records for source in made["ingest"].sources} == {

@@ -8,7 +8,8 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.inquiry.planted_defects.text_pairs import pair_texts
 from tasks.inquiry.source_row import read_row
-from tasks.sources.sources import ColumnMapping, load_resolved
+from tasks.sources.column_mapping import ColumnMapping
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data.build import FILE_OF, Run, params
 

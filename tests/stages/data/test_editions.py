@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasks.core.records.record import read_table, write_table
-from tasks.sources.sources import ColumnMapping
+from tasks.sources.column_mapping import ColumnMapping
 from tasks.stages.data.deduplicate import deduplicate
 from tests.stages.data.build import Run, jsonl, messages, params, record
 from tests.stages.data.repetitions import LONG, NEW, OLD, OTHER, rules

@@ -12,7 +12,8 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.records.record import MESSAGE_TYPE, RECORD_SCHEMA, write_table
 from tasks.core.steps.data import LAST_FILTER_STAGE
-from tasks.sources.sources import ResolvedSources, Suites, load_resolved
+from tasks.sources.expectation_suites import Suites
+from tasks.sources.resolved_sources import ResolvedSources, load_resolved
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.validate import outcomes, remaining_finds, validate

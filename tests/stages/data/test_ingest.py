@@ -15,7 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
 from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources import vault_keys
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.ingest.batch_processor import BatchProcessor
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record

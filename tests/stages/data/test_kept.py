@@ -15,7 +15,7 @@ from tasks.core import code_digest
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
 from tasks.core.json_text import canonical_json
-from tasks.sources.sources import ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.stages.__main__ import run_stage
 from tasks.stages.data.ingest import ingest, source_cache

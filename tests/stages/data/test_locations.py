@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.runs.requests.source_resolution import resolve_source
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.stages.data.ingest import ingest
 from tests.stages.data.build import Run, messages, params, source, table
 

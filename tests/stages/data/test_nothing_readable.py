@@ -9,7 +9,7 @@ from tasks.core.errors import InputError
 from tasks.inquiry import disclosure, quarantined_rows
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
-from tasks.sources.sources import Suites
+from tasks.sources.expectation_suites import Suites
 from tasks.stages import __main__ as command
 from tasks.stages import runner
 from tasks.stages.data.ingest import ingest

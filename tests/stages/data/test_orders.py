@@ -15,7 +15,8 @@ from tasks.core.layout import Layout
 from tasks.inquiry import inventory, quarantined_rows, shared_records
 from tasks.inquiry.lineage import indexing, queries
 from tasks.sources.dataset import PARTITIONS
-from tasks.sources.sources import Sources, load_resolved
+from tasks.sources.resolved_sources import load_resolved
+from tasks.sources.sources import Sources
 from tests.soaking import examples
 from tests.stages.data.build import OWNERS, SEVERAL, TODAY, Run, params, several, stages, worded
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.core.records import texts
-from tasks.sources.sources import ColumnMapping
+from tasks.sources.column_mapping import ColumnMapping
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest

@@ -14,7 +14,8 @@ from tasks.core.layout import Layout
 from tasks.inquiry import source_row
 from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources import locations
-from tasks.sources.sources import Source, load_resolved
+from tasks.sources.resolved_sources import load_resolved
+from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers.content import open_content
 from tasks.stages.data.readers.rows import Row

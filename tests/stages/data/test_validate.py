@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest, write_json
 from tasks.core.steps.data import LAST_FILTER_STAGE
-from tasks.sources.sources import Expectation, ExpectationSuite, Suites
+from tasks.sources.expectation_suites import Expectation, ExpectationSuite, Suites
 from tasks.stages.data.validate import suite_evaluation, target_placeholders, validate
 from tasks.stages.data.validate.ge_expectations import KeptCategories, columns_used
 from tests.stages.data.build import Run, params, record, suite

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.stages.evaluate.report import data_section, rendering
 from tasks.stages.evaluate.report.stage_results import ProtectedText, RowCounts, StageResults
 from tests.stages.data.build import source

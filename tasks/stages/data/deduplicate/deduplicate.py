@@ -39,7 +39,7 @@ from tasks.core.records.record import (
     write_batches,
     write_table,
 )
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.deduplicate import duplicates, preference, record_columns
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
 from tasks.stages.data.deduplicate.record_columns import RecordColumns

@@ -16,7 +16,7 @@ from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
 from tasks.core.records.record import RECORD_SCHEMA
 from tasks.sources.protection import Category
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.sources.suppression_digests import is_suppressed, person_digest
 from tasks.sources.vault_writer import TokenValue
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record

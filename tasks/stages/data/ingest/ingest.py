@@ -28,7 +28,7 @@ from tasks.core.params.prompts import Prompts
 from tasks.core.progress import print_progress
 from tasks.core.records.record import read_batches
 from tasks.sources import vault_writer
-from tasks.sources.sources import ResolvedSources, load_resolved
+from tasks.sources.resolved_sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest import source_cache
 from tasks.stages.data.ingest.pool import BatchPool

@@ -21,7 +21,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.machine.locks import hold_exclusive_lock
 from tasks.core.records.record import read_batches
-from tasks.sources.sources import ResolvedSource
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.source_reader import ReadContext, read_source
 

@@ -20,7 +20,8 @@ from tasks.core.files import write_json
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records.record import QUARANTINE_SCHEMA, RECORD_SCHEMA, TableWriter
 from tasks.sources.protection import Action, Category
-from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
+from tasks.sources.sources import Source
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA, BatchProcessor, ProcessedBatch
 from tasks.stages.data.ingest.pool import BatchPool, batch_by_weight

@@ -21,8 +21,10 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
 from tasks.core.steps.kinds import SQL_KIND
+from tasks.sources.location_variables import fill_variables
+from tasks.sources.resolved_sources import ResolvedSource
 from tasks.sources.source_places import find_local_path
-from tasks.sources.sources import ResolvedSource, Source, fill_variables
+from tasks.sources.sources import Source
 from tasks.stages.data.readers import gzip_content, postgres_rows, s3_objects, sqlite_rows
 from tasks.stages.data.readers.folder_stream import BlockStream, Folder, FolderStream, LocalFolder, open_folder_stream
 from tasks.stages.data.readers.kinds import reader_of

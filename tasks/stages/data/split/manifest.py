@@ -19,7 +19,7 @@ from tasks.sources.dataset import (
     StageCounts,
     declared_fields,
 )
-from tasks.sources.sources import load_resolved
+from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.quarantine import Counts
 
 EARLIER_STAGES = COUNTED_STAGES[:-1]

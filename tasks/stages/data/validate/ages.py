@@ -11,7 +11,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.sources.sources import ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSources
 
 AGE_COLUMNS = {
     "age_days": ("effective_from",),

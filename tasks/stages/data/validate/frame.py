@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tasks.core.json_text import has_unpaired_surrogate, parse_shallow
 from tasks.core.records.record import RECORD_SCHEMA, read_batches
-from tasks.sources.sources import ResolvedSources
+from tasks.sources.resolved_sources import ResolvedSources
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.validate.ages import AGE_COLUMNS, AgeColumns
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import InputError
-from tasks.sources.sources import Expectation
+from tasks.sources.expectation_suites import Expectation
 from tasks.stages.data.validate import outcomes
 from tasks.stages.data.validate.frame import FIELD_PREFIX, KNOWN_COLUMNS
 

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import InputError
-from tasks.sources.sources import Expectation, ExpectationSuite
+from tasks.sources.expectation_suites import Expectation, ExpectationSuite
 from tasks.stages.data.validate.ages import AGE_COLUMNS
 from tasks.stages.data.validate.ge_expectations import KeptCategories, expectation_columns, to_ge_expectation
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.core.documents.config import FrozenModel
-from tasks.sources.sources import ExpectationSuite
+from tasks.sources.expectation_suites import ExpectationSuite
 
 
 class ExpectationResult(FrozenModel):

@@ -21,8 +21,9 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import print_progress
 from tasks.core.steps.data import LAST_FILTER_STAGE
+from tasks.sources.expectation_suites import Expectation, ExpectationSuite, Suites
 from tasks.sources.protection import CATEGORIES
-from tasks.sources.sources import Expectation, ExpectationSuite, ResolvedSources, Suites, load_resolved
+from tasks.sources.resolved_sources import ResolvedSources, load_resolved
 from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
 from tasks.stages.data.validate.docs import pages
 from tasks.stages.data.validate.docs.overview import read_overview

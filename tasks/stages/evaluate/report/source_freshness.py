@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
-from tasks.sources.sources import Source, load_resolved
+from tasks.sources.resolved_sources import load_resolved
+from tasks.sources.sources import Source
 
 PARTITIONS = ("train", "test")
 

@@ -14,7 +14,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.records.answer_label import NO_LABEL
 from tasks.core.records.record import read_batches
 from tasks.core.steps.data import FILTER_STAGE_NAMES
-from tasks.sources.sources import Suites
+from tasks.sources.expectation_suites import Suites
 from tasks.stages.data.record_labels import count_labels
 from tasks.stages.data.similar_labels import MAX_LABELS, find_near_equal_labels
 
