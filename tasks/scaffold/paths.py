@@ -7,7 +7,7 @@ from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.steps.kinds import SOURCE_KINDS_IN_WORDS
-from tasks.supervise import grants
+from tasks.supervise import source_grants
 
 EXAMPLES_FOLDER = "examples"
 
@@ -32,7 +32,7 @@ def data_location(file: str, root: Path) -> str:
         )
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
-    grants.require_allowed_location("FILE", path, Layout(root))
+    source_grants.require_allowed_location("FILE", path, Layout(root))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 

@@ -4,6 +4,9 @@ In the sandbox, a stage can access only its inputs and a folder for its outputs.
 accepted. The record contains the digests of everything that the stage has read and written.
 
 grants.py              access of each stage to the network, files and variables in addition to its inputs
+source_grants.py       access of stage `ingest` to the sources, and locations where no source may be
+model_grants.py        access of stage `base_model` to a folder with a model, or to the network to fetch one
+run_parameters.py      sections of params.yaml, read before they are validated
 settings.py            table of all environment variables of Hallmark, and the paths that settings name
 open_files.py          files outside the run, opened so that the checked file is the mounted file
 visible_files.py       files of the run's worktree that a stage sees

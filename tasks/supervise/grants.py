@@ -10,30 +10,41 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.documents import config
-from tasks.core.errors import InputError, Refused
-from tasks.core.files import read_json, tree_digest
+from tasks.core.errors import Refused
+from tasks.core.files import read_json
 from tasks.core.layout import CACHE_ROOT_VARIABLE, Layout
-from tasks.core.steps.kinds import SQL_KIND
-from tasks.sources import resolved_sources, source_places, sources
-from tasks.sources.sources import Source
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import curve_points
-from tasks.stages.train.base.model_files import HUB_FILE_PATTERNS, is_model_file
-from tasks.supervise import fetched_models, network, sandbox, settings
+from tasks.supervise import network, sandbox
 from tasks.supervise.fetched_models import ModelId
+from tasks.supervise.model_grants import PIP_CONFIG_PATHS, fetchable_model, model_paths, must_fetch_model
 from tasks.supervise.open_files import OpenFiles
+from tasks.supervise.run_parameters import parameter_section
+from tasks.supervise.source_grants import database_ports, has_remote_sources, location_variables, source_paths
 
 Environment = Mapping[str, str]
 
+
 COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
+
+
 COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
+
+
 DEVICE_PREFIXES = ("CUDA_", "NCCL_")
+
+
 CLUSTER_PREFIXES = ("RAY_", "HALLMARK_TRAINING_")
 """Prefixes of the environment variables for a Ray cluster and the training storage. Some of them hold secrets."""
+
+
 VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
 """Prefixes of the environment variables for the vault. Stages can access the vault only through their supervisor."""
+
+
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
 NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -192,143 +203,12 @@ def _allowed_target(path: Path, real: Path, layout: Layout) -> Path:
     return real
 
 
-def _source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
-    for item in resolved_sources.load_resolved(layout.sources_path).sources:
-        for file in source_places.find_files(item.source):
-            path = layout.resolve_path(str(Path(file).expanduser()))
-            require_allowed_location(f"source {item.source.id}", open_files.real_path(path), layout)
-            yield path
-
-
-def require_allowed_location(subject: str, path: Path, layout: Layout) -> None:
-    """Verify that a data file is not in a location for keys, settings or state.
-
-    Such locations are state folders, hidden folders, system folders and paths that a setting names. Without this check,
-    the author of sources.yaml could make a run read keys or publish their digests.
-
-    Args:
-        subject: Name of the data in the error message, such as `source messages`.
-        path: Path of the data.
-        layout: Layout of the run's worktree or of the checkout.
-
-    Raises:
-        InputError: The data is in such a location, or is a folder that contains one.
-    """
-    where, checkout = Path(os.path.realpath(path)), layout.state.parent.resolve()
-    named = [place for place in settings.configured_paths(os.environ) if not checkout.is_relative_to(place)]
-    forbidden = (*map(Path, FORBIDDEN_SYSTEM_FOLDERS), *named)
-    apart = any(where.is_relative_to(place) or place.is_relative_to(where) for place in forbidden)
-    places = [
-        layout.root.resolve(),
-        checkout,
-        *([home.resolve()] if (home := sandbox.home_folder()) else []),
-    ]
-    within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), where)
-    if apart or any(part.startswith(".") for part in within.parts):
-        raise InputError(
-            f"{subject}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, in "
-            f"{', '.join(FORBIDDEN_SYSTEM_FOLDERS)}, or in a place that a setting such as HALLMARK_KEY names, "
-            "where no data is; correct its location in sources.yaml"
-        )
-
-
-def _is_in_hidden_home_folder(where: Path) -> bool:
-    home = sandbox.home_folder()
-    within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
-    return bool(within) and within[0].startswith(".") and within[0] not in HIDDEN_FOLDERS_WITH_MODELS
-
-
 def _ingest_folders(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("ingested", "ingest")
 
 
-def _has_remote_sources(layout: Layout, _: Environment) -> bool:
-    return any(source_places.find_local_path(source) is None for source in _resolved_sources(layout))
-
-
-def _database_ports(layout: Layout) -> Iterator[int]:
-    for source in _resolved_sources(layout):
-        if source.kind == SQL_KIND and source_places.find_local_path(source) is None:
-            yield source_places.parse_database_url(source).port or source_places.POSTGRES_PORT
-
-
-def _resolved_sources(layout: Layout) -> list[Source]:
-    return [item.source for item in resolved_sources.load_resolved(layout.sources_path).sources]
-
-
-def _location_variables(layout: Layout) -> Iterable[str]:
-    return sources.find_location_variables(_resolved_sources(layout))
-
-
-def _model_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
-    named = _base_model(layout)
-    if folder := named.get("folder"):
-        path = layout.state.parent / str(folder)
-        _require_only_model(path, str(named.get("sha256")), layout, open_files)
-        yield path
-    elif fetched := fetched_models.find_model(layout, _named_model(named)):
-        yield fetched
-    if _is_reviewed(layout):
-        yield from PIP_CONFIG_PATHS
-
-
 def _is_reviewed(layout: Layout) -> bool:
     return not layout.has_unreviewed_code
-
-
-def _require_only_model(folder: Path, sha256: str, layout: Layout, open_files: OpenFiles) -> None:
-    """Verify that the folder `base_model.folder` contains only the model with the digest `base_model.sha256`.
-
-    Without this check, the parameters could give a stage access to any folder. The error message does not reveal other
-    contents of the folder. A missing folder is reported by the stage itself.
-    """
-    where, itself, state = open_files.real_path(folder), open_files.proc_path(folder), layout.state.resolve()
-    if state.is_relative_to(where) or where.is_relative_to(state) or _is_in_hidden_home_folder(where):
-        raise InputError(
-            f"base_model.folder: {folder} holds more than a model, or lies in {state} or a hidden folder of a home; "
-            "give another"
-        )
-    if not itself.is_dir():
-        return
-    if not all(is_model_file(path) for path in itself.rglob("*") if not path.is_dir()):
-        raise InputError(
-            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(HUB_FILE_PATTERNS)}); "
-            "give one that holds the model alone"
-        )
-    try:
-        found = tree_digest(itself)
-    except ValueError:
-        raise InputError(f"base_model.folder: {folder} holds links; copy the files in their place") from None
-    if found != sha256:
-        raise InputError(
-            f"base_model.sha256: {folder} holds another model than {sha256}; `hallmark params check` tells the "
-            "digest of what is there"
-        )
-
-
-def _must_fetch_model(layout: Layout, _: Environment) -> bool:
-    named = _base_model(layout)
-    return not named.get("folder") and not fetched_models.find_model(layout, _named_model(named))
-
-
-def _fetchable_model(layout: Layout) -> ModelId | None:
-    named = _base_model(layout)
-    return None if named.get("folder") else _named_model(named)
-
-
-def _named_model(named: Mapping[str, object]) -> ModelId:
-    return ModelId(str(named.get("sha256")), is_folder=not named.get("wheel"))
-
-
-def _base_model(layout: Layout) -> Mapping[str, object]:
-    return _parameter_section(layout, "base_model")
-
-
-def _parameter_section(layout: Layout, name: str) -> Mapping[str, object]:
-    section = config.read_yaml(layout.params_path).get(name)
-    if not isinstance(section, Mapping):
-        raise InputError(f"{layout.params_path}: expected a section {name}")
-    return section
 
 
 def _has_cluster(layout: Layout, environment: Environment) -> bool:
@@ -340,7 +220,7 @@ def _predicts_on_cluster(layout: Layout, environment: Environment) -> bool:
     """Return whether predictions run on a cluster. `Evaluation.uses_ray` has the same rule for validated parameters."""
     if not _has_cluster(layout, environment):
         return False
-    asked = _parameter_section(layout, "evaluation")
+    asked = parameter_section(layout, "evaluation")
     return asked.get("workers", 1) != 1 or asked.get("device") == "gpu"
 
 
@@ -371,33 +251,31 @@ def _predict_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
         yield from _cluster_files(layout, open_files)
 
 
-PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""System-wide locations of pip's configuration. The configuration can name the package index."""
 PIP_FILES = (PIP_CONFIG_PATHS[0], PIP_CONFIG_PATHS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
+
+
 RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
+
+
 STATE_FOLDER = ".hallmark"
-HIDDEN_FOLDERS_WITH_MODELS = (".cache", ".local")
-"""Hidden folders in the home folder that are allowed to contain a model. Other hidden folders hold keys and
-settings."""
-FORBIDDEN_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
-"""System folders in which a source's data is not allowed. Some of them hold keys and passwords."""
+
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
         kept_folders=_ingest_folders,
-        paths_outside_run=_source_paths,
+        paths_outside_run=source_paths,
         home_files=(".aws/credentials", ".aws/config"),
-        needs_network=_has_remote_sources,
-        named_ports=_database_ports,
+        needs_network=has_remote_sources,
+        named_ports=database_ports,
         network_variable_prefixes=("AWS_",),
-        variable_names=_location_variables,
+        variable_names=location_variables,
         can_use_vault=True,
     ),
     "base_model": Grant(
-        fetched_model=_fetchable_model,
-        paths_outside_run=_model_paths,
+        fetched_model=fetchable_model,
+        paths_outside_run=model_paths,
         home_files=(".config/pip/pip.conf", ".pip/pip.conf"),
-        needs_network=_must_fetch_model,
+        needs_network=must_fetch_model,
         variable_prefixes=("PIP_", "HF_"),
         gets_passwords=_is_reviewed,
     ),

@@ -30,7 +30,7 @@ from tasks.runs.request import derived_run_id
 from tasks.runs.requests import source_resolution
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.base.base_model import Params
-from tasks.supervise import grants, limits, output_check, record_store
+from tasks.supervise import limits, output_check, record_store, source_grants
 from tasks.supervise.limits import Limits
 from tests.sandbox import inside, make, needs_sandbox
 from tests.stages.data.build import messages, source, table
@@ -86,7 +86,7 @@ def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.M
         with pytest.raises(InputError, match="where no data is; correct its location"):
             source_resolution.resolve_source(named, root)
     with pytest.raises(InputError, match="where no data is"):
-        grants.require_allowed_location(
+        source_grants.require_allowed_location(
             "s", layout.resolve_path(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
         )
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.supervise import grants, sandbox
+from tasks.supervise import sandbox, source_grants
 from tasks.supervise.open_files import open_files
 from tests.sandbox import inside, make, needs_sandbox
 
@@ -59,7 +59,7 @@ def test_a_link_that_is_there_for_a_moment_is_looked_at(data: Path, tmp_path: Pa
         assert read.open_if_exists(data)
         aside.replace(data)
         with pytest.raises(InputError, match="where no data is"):
-            grants.require_allowed_location("s", read.real_path(data), Layout(tmp_path / "checkout"))
+            source_grants.require_allowed_location("s", read.real_path(data), Layout(tmp_path / "checkout"))
         assert read.proc_path(data).read_text() == "secret", "it is what would have been mounted"
 
 

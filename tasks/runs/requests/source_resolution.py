@@ -16,7 +16,7 @@ from tasks.sources import source_places
 from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources, ResolvedTruth, python_minor_version
 from tasks.sources.sources import Source, Sources
 from tasks.stages.data.readers.content import open_content, read_blocks
-from tasks.supervise import grants
+from tasks.supervise import source_grants
 
 PRIVATE_KEY_HEADER_PATTERN = re.compile(
     rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)"
@@ -121,13 +121,13 @@ def require_allowed_location(source: Source, root: Path) -> None:
     for path in source_places.find_files(source):
         with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
             place = layout.resolve_path(str(Path(path).expanduser()))
-            grants.require_allowed_location(f"source {source.id}", place, layout)
+            source_grants.require_allowed_location(f"source {source.id}", place, layout)
 
 
 def _resolve_truth(path: str, root: Path) -> ResolvedTruth:
     layout = Layout(root)
     place = layout.resolve_path(path)
-    grants.require_allowed_location("truth", place, layout)
+    source_grants.require_allowed_location("truth", place, layout)
     if not place.is_file():
         raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
     return ResolvedTruth(path=path, sha256=sha256_file(place))
