@@ -68,7 +68,7 @@ def word(*paragraphs: tuple[str, str], table: Sequence[Sequence[str]] = ()) -> b
 
 
 def with_part(document: bytes, name: str, content: bytes) -> bytes:
-    """The same .docx with other content of one of its parts."""
+    """Return a .docx in which one part is replaced."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(document)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.namelist():
