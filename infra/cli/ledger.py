@@ -53,7 +53,7 @@ def list_entries(
     last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
     as_json: shared.Json = False,
 ) -> None:
-    """List entries of the ledger, newest last. `hallmark gates show` shows whether a decision counts.
+    """List entries of the ledger, newest last. `hallmark gates show` tells which decisions are valid.
 
     Example: hallmark ledger list --kind gate --since 2026-03-01
     """

@@ -50,7 +50,7 @@ def find_uncommitted_edits(context: OccasionContext) -> dict[str, list[str]]:
 
 
 def request_run(context: OccasionContext, occasion: Occasion, who: str, as_json: bool) -> None:
-    """Record an occasion with a run request signed by `who`, start its flow run, and print the outcome."""
+    """Record an occasion for a run with a request signed by `who`, start the flow run, and print the outcome."""
     checkout = Repository.open(context.root)
     occasion = team_quotas.with_team(occasion, checkout, context.governed.policy)
     ask = requests.request_signer(checkout, context.ledger, context.governed, occasion, who)

@@ -50,7 +50,7 @@ class ReleaseFacts:
     """Run request; None if the ledger has no request with a valid signature."""
     request_entry: Entry | None
     gate_cases: dict[GateName, GateCase]
-    """Most recent opening of each gate in the run, with the evidence of the gate."""
+    """Most recent request for a decision at each gate of the run, with the evidence presented there."""
     decisions: dict[GateName, list[LedgerDecision]]
     adoptions: tuple[dict[str, Any], ...]
     """Envelopes of all adoptions of policy and people, oldest first; empty if policy and people were not adopted."""

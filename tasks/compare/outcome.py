@@ -49,7 +49,7 @@ class AnsweringMeasurements(FrozenModel):
     cost_per_1000_requests: float | None = None
     """Cost of 1,000 requests in USD, computed from `evaluation.price_per_hour`."""
     peak_memory_gb: float | None = None
-    """Peak memory in GB of the process that answers."""
+    """Peak memory in GB of the process in which the model generates answers."""
 
 
 class TrainingMeasurements(FrozenModel):

@@ -128,7 +128,10 @@ def restore_source(ledger: Ledger, governance: Governance, source_id: str, perso
 
 
 def withdrawals_in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawal]]:
-    """Return the withdrawals that have not been restored, by source id, oldest first. Unverified ones are included."""
+    """Return the withdrawals of consent that are still in force, by source id, oldest first.
+
+    Withdrawals that cannot be verified are included.
+    """
     withdrawn = [signed_withdrawal.read_withdrawal(entry, governance) for entry in ledger.entries(WITHDRAWN)]
     back = _restored_withdrawals(ledger, governance, withdrawn)
     standing: dict[str, list[Withdrawal]] = {}

@@ -11,7 +11,7 @@ from tasks.policy.policy import Policy
 from tasks.trust.gate_statement import GateName
 
 MISSPELT_SIMILARITY = 0.9
-"""Minimum similarity of a name with a metric (`difflib`) that makes a misspelling likely."""
+"""Minimum similarity (`difflib`) at which a name counts as a misspelt name of a metric."""
 
 
 def missing_fact_hints(policy: Policy, ledger: Ledger) -> list[str]:

@@ -22,7 +22,7 @@ class AnnotatorProgress(FrozenModel):
     """Number of assigned items, gold examples included."""
     labelled: int
     versions: int
-    """Number of imported files."""
+    """Number of imported label files. Each is one version of the labels."""
     handed_out: IsoTime | None
     """Time of the first handout."""
     last_import: IsoTime | None

@@ -27,9 +27,10 @@ PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governa
 
 
 MAX_SIGNING_TIME = timedelta(hours=1)
-"""Maximum time between the time in a statement and the ledger entry with its first signature.
+"""Maximum age of a statement when the ledger records its first signature.
 
-An older statement would make roles and keys valid before they were in the ledger. Further signatures can take days.
+An older statement would make roles and keys valid for a time when the ledger did not have them. Further signatures can
+take days.
 """
 
 

@@ -70,9 +70,10 @@ def _effective_keys(whose: str, adopted: Sequence[Key], before: Iterable[Key], a
 
 
 def _effective_parts(adopted: Held, before: Sequence[Held], at: datetime) -> list[Held]:
-    """Return the parts of a period that are valid. Parts that meet at the time `at` are merged.
+    """Return the parts of the period `adopted` that take effect if it is adopted at the time `at`.
 
-    Of the time before `at`, only what the periods in `before` already cover is included.
+    From `at` on, the whole period does. The time before `at` counts only if a period in `before` covers it already.
+    Parts that meet at `at` are merged.
     """
     past = [piece for each in before if (piece := adopted.clip(each.valid_after, _earlier_end(each.valid_before, at)))]
     if not (since := adopted.clip(at, None)):

@@ -33,7 +33,7 @@ class SignedTime(NamedTuple):
 
 
 def newest_before(times: Sequence[SignedTime], seq: int) -> datetime | None:
-    """Return the newest of the times before which entry `seq` was not in the ledger.
+    """Return the newest signed time at which the ledger did not contain entry `seq` yet; None if there is none.
 
     Args:
         times: Times, oldest first.

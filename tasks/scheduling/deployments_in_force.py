@@ -97,8 +97,9 @@ def read_deployments(ledger: Ledger, governance: Governance) -> DeploymentsInFor
 def _valid_declarations(ledger: Ledger, governance: Governance) -> Iterator[SignedDocument[Declaration]]:
     """Yield the valid declarations, oldest first.
 
-    Each declaration counts only once, and only if it follows the file that it replaces. If an entry cannot be verified,
-    for example because its signer is no longer in people.yaml, the declaration after it still counts.
+    A declaration is valid once, and only if it names the deployments file declared before it as the one that it
+    replaces. A declaration that cannot be verified, for example because its signer left people.yaml, is left out; the
+    next one may still name its file.
     """
     seen: set[str] = set()
     predecessors: set[str | None] = {None}

@@ -38,9 +38,9 @@ class ScheduleSwitch(DatedDocument):
     person: Name
     reason: str
     follows: Sha256 | None = None
-    """Digest of the last signed pause or resumption of the same name, or SHA-256 of the deployments file if there was
-    none. It prevents the statement from being recorded again later. Null in statements of earlier Hallmark versions,
-    which had no such field."""
+    """Digest of the signed pause or resumption of the same deployment before this one, or SHA-256 of the deployments
+    file if there is none. It prevents an old statement from being recorded again. Null in statements of earlier
+    Hallmark versions, which had no such field."""
     environment: Name
     time: datetime
 

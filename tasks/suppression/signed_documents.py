@@ -24,7 +24,7 @@ class ErasureRequest(DatedDocument):
     """Id of the erasure."""
     environment: Name
     person: Name
-    """Id of the person who signs and who verified the identity."""
+    """Id of the person who verified the identity of whoever asks, and who signs this document."""
     identity_check: NonEmptyText
     """Description of how the identity of the person who asks was verified."""
     basis: NonEmptyText

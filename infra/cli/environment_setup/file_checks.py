@@ -27,7 +27,7 @@ from tasks.trust import keys
 
 
 def require_staffed(root: Path, policy: Policy, people: Any, at: datetime) -> None:
-    """Check whether the people can do what the policy asks for, with roles and keys that are valid at a time.
+    """Verify that people with roles and keys valid at the time `at` can satisfy every rule of the policy.
 
     Raises:
         InputError: The people are not valid, or nobody could satisfy a rule. The message lists all problems.

@@ -155,10 +155,10 @@ def _ask_root_key(here: Checkout) -> Path:
 def _complete_successors(
     here: Checkout, before: Texts, people: Any, successors: dict[str, str], asks: bool
 ) -> dict[str, str]:
-    """Return the successor of each owner who is not among the people.
+    """Return the successor of each owner who is no longer among the people.
 
-    If only one person has the same role, it is that person. The same applies to people in policy_tests.yaml, but if
-    several could take over, that file keeps the id.
+    It is the given successor, or else the only person with the owner's role. People in policy_tests.yaml are succeeded
+    too. If several people could succeed there, the id stays.
     """
     at, found, known = adopting.present_time(here), dict(successors), {str(person["id"]) for person in people["people"]}
     for who, able in named_people.absent_people(here.root, before, people, (PARAMS, SOURCES), at).items():

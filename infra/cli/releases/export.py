@@ -46,8 +46,9 @@ def export(
     """Export the release in production to a folder that other tools load as it is.
 
     `adapter` is for PEFT, `merged` for transformers and vLLM, `gguf` for llama.cpp, and `hub` for an upload to a model
-    hub. The export is asked the rows of the evaluation. A signed statement in the folder says how many answers differ.
-    `hallmark releases verify DIR` verifies the folder. The ledger gets one entry.
+    hub. The exported model answers the rows of the evaluation. A signed statement in the folder says how many of its
+    answers differ from those of the release. `hallmark releases verify DIR` verifies the folder. The ledger gets one
+    entry.
 
     The exit code is 1 if an answer differs although the release was evaluated in float32, where none should.
 

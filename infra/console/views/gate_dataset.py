@@ -14,7 +14,7 @@ class GateSource(FrozenModel):
     name: str
     owner: str
     people: str
-    """Numbers of distinct values in the categories that identify a person, in words."""
+    """Sentence that says how many distinct values each category that identifies a person has."""
     terms: dict[str, str]
     """Terms that the owner has declared, keyed by title."""
     content: str

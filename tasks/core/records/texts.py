@@ -17,7 +17,7 @@ def max_window_tokens(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) 
 
 
 def is_plain_text(record: Mapping[str, Any]) -> bool:
-    """Return whether a record is plain text. Stage `ingest` writes an empty target only for such records."""
+    """Return whether a record is plain text. It has an empty target then, and no other record has one."""
     return not record["messages"][-1]["content"]
 
 

@@ -76,7 +76,7 @@ def shift_facts(shifts: Iterable[Shift], run: str) -> Facts:
 
 
 def _finding_count(texts: Iterable[str]) -> Fact:
-    """Return the number of findings, with as many of them in the note as it can hold."""
+    """Return the number of findings as a fact, whose note lists as many of the findings as fit."""
     listed, length, shown = list(texts), 0, list[str]()
     for text in listed:
         length += len(text) + 2

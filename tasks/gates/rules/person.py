@@ -103,7 +103,8 @@ def roles_for(verb: str, asks: RequiredDecisions) -> list[str]:
 def excluded_people(evidence: EvidenceSummary, role: str) -> set[str]:
     """Return the people who are not allowed to approve in a role.
 
-    If policy requires a second person in the role, this is the sole owner of all sources. Otherwise nobody is excluded.
+    If policy requires a second person in the role and one person owns all sources, that owner is excluded. Otherwise
+    nobody is.
     """
     dataset = evidence.dataset if isinstance(evidence, Evidence) else None
     return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

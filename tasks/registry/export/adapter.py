@@ -45,7 +45,7 @@ def load_adapter(source: ExportSource, folder: Path) -> Any:
 
 
 def write_generation_config(source: ExportSource, folder: Path) -> None:
-    """Write the decoding of the evaluation, which `generate` then uses by default."""
+    """Write the evaluation's decoding settings as generation_config.json, so that `generate` uses them by default."""
     from transformers import GenerationConfig
 
     GenerationConfig(**source.settings.decoding.model_dump()).save_pretrained(folder)

@@ -41,7 +41,7 @@ class RollbackResult(NamedTuple):
     waiting_for: list[str]
     """Descriptions of the orders that other people still have to give; empty if the rollback was carried out."""
     entry: int
-    """Number of the ledger entry with the person's order, which is that of the promotion if it was carried out."""
+    """Number of the ledger entry with the person's order. If the order was carried out, it is the promotion's entry."""
 
 
 def rollback(

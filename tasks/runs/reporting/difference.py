@@ -52,7 +52,7 @@ class RunDifference(FrozenModel):
     lacks: list[str]
     """Parts that could not be compared, each with the reason."""
     outcome: dict[str, ValueChange]
-    """Differences in status, release, requester and gate states, by name."""
+    """Changes in status, release, requester and gate states, by name of the field or gate."""
     parameters: dict[str, ValueChange]
     """Differences in parameters, by dotted key of params.yaml."""
     data: DatasetChange | None

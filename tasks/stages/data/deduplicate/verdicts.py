@@ -97,7 +97,7 @@ class Verdict(NamedTuple):
 class SimilarPrompts:
     starts: np.ndarray
     similar_indices: np.ndarray
-    """Indices of similar prompts: those similar to prompt i are `others[starts[i]:starts[i + 1]]`."""
+    """Indices of similar prompts. Those similar to prompt i are `similar_indices[starts[i]:starts[i + 1]]`."""
     jaccards: np.ndarray
     thresholds: NearDuplicates
     texts: Sequence[str]
@@ -113,7 +113,7 @@ class SimilarPrompts:
         yield from zip(self.similar_indices[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
     def near_identical_prompts(self, form: int) -> Iterator[tuple[int, float]]:
-        """Yield near-identical prompts with their Jaccard similarities, starting with the prompt itself."""
+        """Yield the prompts near-identical to `form`, which comes first, with their Jaccard similarities."""
         return ((other, jaccard) for other, jaccard in self.similar_prompts(form) if jaccard >= self.thresholds.jaccard)
 
     def have_same_content(self, content: int, other: int) -> bool:

@@ -33,8 +33,9 @@ def _term_pattern(term: str) -> str:
 def _word_pattern(word: str) -> str:
     """Return the pattern of one word.
 
-    The text after a `*` matches at its first occurrence (atomic group). That loses no match, because only the last part
-    is tied to the end of the word and may need a later occurrence. Consecutive stars count as one.
+    Each `*` skips to the first occurrence of the text after it and does not backtrack (atomic group). No match is lost,
+    because only the text after the last `*` has to end with the word, and only that text may match later. Consecutive
+    stars count as one.
     """
     first, *others = [re.escape(part) for part in re.sub(r"\*+", "*", word).split("*")]
     if not others:

@@ -59,7 +59,7 @@ class SectionBuilder:
     _path: list[tuple[int, str]] = field(default_factory=list)
     _text: io.StringIO = field(default_factory=io.StringIO)
     first_heading: str = ""
-    """First heading of the outermost level, 1."""
+    """First heading of level 1; empty if there is none."""
 
     def add_heading(self, level: int, heading: str) -> None:
         heading = " ".join(heading.split())

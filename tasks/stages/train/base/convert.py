@@ -9,8 +9,9 @@ from typing import Any
 def convert_gguf(gguf: Path, folder: Path) -> None:
     """Convert a GGUF file into a Hugging Face folder.
 
-    The weights are stored in bf16: values in GGUF files have about four bits, and training computes in bf16 anyway. The
-    logits are exactly those of the GGUF file loaded in bf16 (tests/stages/train/test_base_model.py).
+    The weights are stored in bf16. That loses little: values in quantised GGUF files have about four bits, and training
+    computes in bf16 anyway. The logits are exactly those of the GGUF file loaded in bf16
+    (tests/stages/train/test_base_model.py).
     """
     from transformers import AutoTokenizer
 

@@ -26,8 +26,8 @@ FORWARD_OPERATIONS = 2
 BACKWARD_OPERATIONS = {FULL_MODEL: 4, ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass, by kind of the trained weights."""
 ATTENTION_OPERATIONS = 12
-"""Operations of attention in both passes, per layer, unit of query width and pair of tokens. A third is the forward
-pass."""
+"""Floating-point operations of attention per layer, query dimension and pair of tokens: 4 in the forward pass and 8 in
+the backward pass."""
 Numbers = npt.NDArray[np.int64]
 
 

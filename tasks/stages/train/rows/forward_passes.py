@@ -77,10 +77,11 @@ def _count_groups(ordered: npt.NDArray[np.int64], max_tokens: int) -> int:
 
 
 def pack_rows(lengths: npt.NDArray[np.int64], max_tokens: int, groups_per_pass: int) -> list[RowIndices]:
-    """Pack rows into as few sequences of similar length as possible, each with at most `max_tokens` tokens.
+    """Pack rows into few sequences of similar length, each with at most `max_tokens` tokens.
 
-    The longest row comes first, and each row is appended to the shortest sequence (Graham, "Bounds on Multiprocessing
-    Timing Anomalies", 1969). If the rows do not fit, packing starts again with `groups_per_pass` more sequences.
+    The number of sequences is a multiple of `groups_per_pass`. Rows are placed longest first, each in the sequence that
+    is shortest so far (Graham, "Bounds on Multiprocessing Timing Anomalies", 1969). If a row does not fit, packing
+    starts again with `groups_per_pass` more sequences.
     """
     count = max(1, -(-int(lengths.sum()) // (max_tokens * groups_per_pass))) * groups_per_pass
     while True:

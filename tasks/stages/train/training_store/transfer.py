@@ -18,7 +18,7 @@ from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
 from tasks.stages.train.rows import examples
 
 STORAGE_FILE = "storage.json"
-"""Name of the file, next to the checkpoints, with the location of the storage and the training run's folder in it."""
+"""Name of the file next to the checkpoints that says where the storage is, and which of its folders the run has."""
 
 
 def upload_inputs(job: Job, storage: TrainingStorage | None) -> Job:

@@ -46,7 +46,7 @@ def unambiguous_given_names() -> frozenset[str]:
 def unambiguous_family_names() -> frozenset[str]:
     """Return common family names that are not frequent words.
 
-    Words in WordNet are accepted, because the name must follow a given name.
+    Rare words of the dictionary WordNet stay, because a family name is recognised only after a given name.
     """
     return common_family_names() - ambiguous_given_names() - frequent_words()
 
