@@ -35,8 +35,8 @@ STANDARD_ALPHABET, LINE_ENDS = bytes.maketrans(b"-_", b"+/"), b"\r\n"
 XZ = "xz"
 COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zX": XZ}
 """Compression by the first bytes of a file, as Arrow names it. Arrow does not know XZ."""
-UNKNOWN_ARCHIVES = (b"7z\xbc\xaf", b"Rar!", b"\x04\x22\x4d\x18", b"ORC")
-"""First bytes of archives that are not unpacked: 7z, RAR, LZ4, ORC."""
+UNKNOWN_ARCHIVES = (b"7z\xbc\xaf", b"Rar!", b"\x04\x22\x4d\x18", b"ORC", b"%PDF")
+"""First bytes of archives that are not unpacked: 7z, RAR, LZ4, ORC, and PDF, whose pages are compressed."""
 BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 ROW_END = ("\0" * 8, "\n")
 """End of a row in which no value goes on, and separator of its texts."""
@@ -49,6 +49,7 @@ UNPACKING_ERRORS = (
 NOT_UNPACKED = "what it packs could not be unpacked, so only its bytes were searched"
 TOO_DEEP = f"files that are packed more than {MAX_DEPTH} deep in one another"
 TOO_LARGE = "the parts of a packed file that unpack to more than a gibibyte"
+NESTED = f"what is packed once more in a compressed file of more than {BLOCK_BYTES >> 20} MiB"
 ROWS_NOT_READ = "rows of a database that could not be read, so only the bytes of its file were searched"
 
 OnGap = Callable[[str], None]
@@ -148,6 +149,9 @@ def _zip(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             yield member.filename.encode(errors="surrogateescape")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # no bound on what is unpacked
+                on_gap(NOT_UNPACKED)
+                continue
             try:
                 with archive.open(member) as packed:
                     data = packed.read(MAX_MEMBER_BYTES)
@@ -160,12 +164,10 @@ def _zip(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
 
 
 def _tar(file: IO[bytes], on_gap: OnGap, depth: int) -> Iterator[bytes]:
-    """Yield what the members of an archive pack. Their bytes are those of the archive, which were searched before."""
     with tarfile.open(fileobj=file, mode="r:") as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content is not None and content.read(4).startswith(PACKED):
-                content.seek(0)
+            if content is not None:
                 yield from contents_of(content, on_gap, depth + 1)
 
 
@@ -180,8 +182,8 @@ def _decompressed(file: IO[bytes], kind: str, on_gap: OnGap, depth: int) -> Iter
             block = stream.read(BLOCK_BYTES)
     if len(first) < BLOCK_BYTES:
         yield from contents_of(io.BytesIO(first), on_gap, depth + 1)
-    elif first.startswith(PACKED):
-        on_gap(TOO_LARGE)
+    elif first.startswith(PACKED) or is_archive(io.BytesIO(first)):
+        on_gap(NESTED)
 
 
 def _sqlite_rows(path: Path, on_gap: OnGap) -> Iterator[bytes]:

@@ -45,8 +45,12 @@ def value_pattern(value: str) -> bytes:
 
 
 def _normal_forms(value: str) -> Iterable[str]:
-    """Return a value without and with compatibility characters, such as a ligature or a vowel of Thai."""
-    return dict.fromkeys(unicodedata.normalize(form, value) for form in ("NFKC", "NFC"))
+    """Return a value without and with compatibility characters, such as a ligature or a vowel of Thai.
+
+    A form without any letter, such as that of a sign which stands for several letters, is left out.
+    """
+    forms = dict.fromkeys(unicodedata.normalize(form, value) for form in ("NFKC", "NFC"))
+    return [form for form in forms if any(map(_is_of_word, form))]
 
 
 def _spelled_pattern(value: str) -> bytes:

@@ -9,6 +9,7 @@ import lzma
 import sqlite3
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -107,6 +108,8 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         b"x" * (file_contents.BLOCK_BYTES - 12) + SENTENCE.encode(),
         codecs.BOM_UTF16_LE + SENTENCE.encode("utf-16-le"),
         codecs.BOM_UTF16_BE + SENTENCE.encode("utf-16-be"),
+        tarred(codecs.BOM_UTF16_LE + SENTENCE.encode("utf-16-le")),
+        tarred(tarred(gzip.compress(SENTENCE.encode()))),
     ],
     ids=[
         "parquet",
@@ -123,6 +126,8 @@ SENTENCE = f"write to {MAIL} about [{TOKEN_TEXT}]"
         "across blocks",
         "utf-16-le",
         "utf-16-be",
+        "utf-16-le in tar",
+        "gzip in tar in tar",
     ],
 )
 def test_what_packs_it_is_unpacked(tmp_path: Path, data: bytes) -> None:
@@ -143,8 +148,10 @@ def test_a_name_in_two_columns_is_found(tmp_path: Path) -> None:
         assert found(tmp_path / "p", (tmp_path / "p").read_bytes()) == expected
 
 
-def test_an_archive_of_an_unknown_kind_is_told(tmp_path: Path) -> None:
-    assert found(tmp_path / "file", b"7z\xbc\xaf'\x1c" + bytes(40), told := []) == set() and len(told) == 1
+@pytest.mark.parametrize("begin", [b"7z\xbc\xaf'\x1c", b"%PDF-1.7"])
+def test_an_archive_of_an_unknown_kind_is_told(tmp_path: Path, begin: bytes) -> None:
+    for data in (begin + bytes(40), tarred(begin)):
+        assert found(tmp_path / "file", data, told := []) == set() and told == [file_contents.NOT_UNPACKED]
 
 
 def test_long_cells_of_a_database_are_read(tmp_path: Path) -> None:
@@ -178,6 +185,7 @@ def of_value(value: str, text: str) -> set[str]:
             "Zoë O'Brien",
             ["Zoë O’Brien", "Zo&euml; O&rsquo;Brien", "Zo&#235;\u00a0O\u2010Brien"],
         ),
+        ("℀℀℀℀ ada", ["℀℀℀℀ ada"]),
         ("𠮷田さん 太郎", [json.dumps("𠮷田さん\u3000太郎"), "𠮷田さん\u3000太郎", "𠮷田さん・太郎"]),
     ],
 )
@@ -219,10 +227,10 @@ def test_a_damaged_archive_is_searched_as_it_is(tmp_path: Path) -> None:
 
 
 def odd_zip(change: str) -> bytes:
-    """Return a ZIP that is encrypted, of an unknown method, or damaged, before one member that is not."""
+    """Return a ZIP with a member that is not unpacked before one that is."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("odd", b"0123456789" * 40)
+        archive.writestr("odd", b"0123456789" * 40, zipfile.ZIP_BZIP2 if change == "bzip2" else None)
         archive.writestr("sound", SENTENCE)
     data = bytearray(out.getvalue())
     local, central = 0, data.index(b"PK\1\2")
@@ -231,12 +239,12 @@ def odd_zip(change: str) -> bytes:
         data[central + 8] |= 1
     elif change == "unknown method":
         data[local + 8] = data[central + 10] = 99
-    else:
+    elif change == "damaged":
         data[30 + len("odd") : 30 + len("odd") + 4] = b"\xff\xff\xff\xff"
     return bytes(data)
 
 
-@pytest.mark.parametrize("change", ["encrypted", "unknown method", "damaged"])
+@pytest.mark.parametrize("change", ["encrypted", "unknown method", "damaged", "bzip2"])
 def test_a_part_that_cannot_be_unpacked_is_told_and_the_others_are_searched(tmp_path: Path, change: str) -> None:
     gaps = list[str]()
     assert found(tmp_path / "file", odd_zip(change), gaps) == {VALUE, TOKEN}
@@ -251,6 +259,16 @@ def test_what_is_packed_too_deep_or_too_large_is_told(tmp_path: Path, monkeypatc
     monkeypatch.setattr(file_contents, "MAX_MEMBER_BYTES", 8)
     gaps.clear()
     assert found(tmp_path / "file", zipped(SENTENCE.encode()), gaps) == set() and gaps == [file_contents.TOO_LARGE]
+
+
+@pytest.mark.parametrize("pack", [tarred, zipped])
+def test_what_is_packed_in_a_large_compressed_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    data = gzip.compress(pack(gzip.compress(SENTENCE.encode())))
+    assert found(tmp_path / "file", data, told := []) == {VALUE, TOKEN} and not told
+    monkeypatch.setattr(file_contents, "BLOCK_BYTES", 1_000 if pack is tarred else 100)
+    assert found(tmp_path / "file", data, told) == set() and told == [file_contents.NESTED]
 
 
 def test_a_database_that_cannot_be_read_is_told(tmp_path: Path) -> None:

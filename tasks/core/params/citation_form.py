@@ -34,7 +34,9 @@ def compile_form(form: str) -> re.Pattern[str]:
     if not literals[0].strip():
         raise ValueError("expected a form that begins with literal text, such as [ or DOC-")
     for number, (name, after) in enumerate(zip(names, literals[1:], strict=True), start=1):
-        if re.match(PLACEHOLDERS[name], after) or (not after and number < len(names)):
+        if not after and number < len(names):
+            raise ValueError(f"expected literal text between {{{name}}} and {{{names[number]}}}")
+        if re.match(PLACEHOLDERS[name], after):
             raise ValueError(f"what follows {{{name}}} must not be one of its own characters: nothing could match")
     parts = [f"{PLACEHOLDERS[name]}{{1,{MAX_PLACEHOLDER_CHARS}}}+" for name in names]
     return re.compile("".join(map("".join, zip(map(re.escape, literals), [*parts, ""], strict=True))))

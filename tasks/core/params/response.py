@@ -16,6 +16,12 @@ def _validated_form(value: str) -> str:
     return value
 
 
+def _validated_label(value: str) -> str:
+    if value != value.strip():
+        raise ValueError(f"expected a label without spaces around it, got {value!r}")
+    return value
+
+
 class Citation(FrozenModel):
     """Citation that a response must contain."""
 
@@ -33,7 +39,7 @@ class Response(FrozenModel):
 
     form: Literal["text", "label", "json"]
     """Form of every target. `text`: any text. `label`: one of `labels`. `json`: a JSON object with `fields`."""
-    labels: list[Annotated[NonEmptyText, NFC]] = []
+    labels: list[Annotated[NonEmptyText, NFC, AfterValidator(_validated_label)]] = []
     """Allowed targets, if `form` is `label`."""
     fields: dict[Annotated[NonEmptyText, NFC], FieldType] = {}
     """Fields that every object has, with their types, if `form` is `json`. A target with another field is quarantined.

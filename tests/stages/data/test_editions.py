@@ -1,5 +1,6 @@
 """Editions of one text: the version in force stays."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -86,6 +87,22 @@ def test_texts_of_other_documents_are_no_editions(run: Run, documents: list[str 
         run.put_rows([{**row, "document": name} for row, name in zip(rows, documents, strict=True)])
         deduplicate.run(params(near_duplicates={"jaccard": 0.8, "conflict_jaccard": None}), run.layout)
         assert rules(run) == expected, old
+
+
+@pytest.mark.parametrize("courtesy", ["", "please "])
+def test_a_text_is_outdated_by_its_document_though_another_has_the_newer_text_too(run: Run, courtesy: str) -> None:
+    """The newer text of its document is removed, as an exact or a near-duplicate of the other one's."""
+    newest, middle, oldest = (datetime.date(year, 1, 1) for year in (2025, 2024, 2020))
+    three = [
+        record(LONG, "thirty days", 1, effective_from=newest),
+        record(courtesy + LONG, "thirty days", 2, effective_from=middle),
+        record(LONG, "fourteen days", 3, effective_from=oldest),
+    ]
+    run.put("clean", three, says={"src": {"editions": "dated"}})
+    rows = run.records_of("ingest", "rows")
+    run.put_rows([{**row, "document": name} for row, name in zip(rows, ("terms", "fees", "fees"), strict=True)])
+    deduplicate.run(params(near_duplicates={"conflict_jaccard": None}), run.layout)
+    assert rules(run) == {2: ("near_duplicate" if courtesy else "exact_duplicate", 1), 3: ("superseded", 1)}
 
 
 def test_rows_that_an_earlier_version_wrote_are_of_no_document(run: Run) -> None:

@@ -46,6 +46,8 @@ def prompt(**fields: Any) -> Prompt:
         (JSON, '{"intent": null, "urgent": true}', "wrong_response_type"),
         (JSON | {"citation": {"form": "§{digits}"}}, r'{"intent": "\u00a712", "urgent": true}', None),
         (JSON | {"citation": {"form": "§{digits}"}}, '{"intent": "§", "urgent": true}', "missing_citation"),
+        (JSON | {"citation": {"form": '"{digits}"'}}, r'{"intent": "in \"12\"", "urgent": true}', None),
+        (JSON | {"citation": {"form": "intent"}}, '{"intent": "a", "urgent": true}', "missing_citation"),
     ],
 )
 def test_targets_against_the_response_of_their_task(
@@ -93,10 +95,14 @@ def test_a_template_renders_the_last_turn_and_takes_braces_of_records_as_text() 
         ({"template": "{prompt}", "version": None}, "give them a version"),
         ({"template": "{prompt}", "text_window": 64}, "a text has no turns"),
         ({"response": {"form": "json"}}, "form json needs fields"),
+        ({"response": {"form": "label", "labels": ["cards "]}}, "without spaces around it"),
         ({"response": LABEL | {"fields": {"a": "text"}}}, "form label has no fields"),
         ({"response": JSON | {"optional_fields": {"intent": "text"}}}, "'intent' is both"),
         ({"response": {"form": "text", "citation": {"form": "[{digit}]"}}}, "no placeholder 'digit'"),
-        ({"response": {"form": "text", "citation": {"form": "[{digits}{word}]"}}}, "nothing could match"),
+        (
+            {"response": {"form": "text", "citation": {"form": "[{digits}{word}]"}}},
+            "literal text between {digits} and {word}",
+        ),
         ({"response": {"form": "text", "citation": {"form": "[{word}a]"}}}, "nothing could match"),
         ({"response": {"form": "text", "citation": {"form": "{digits}"}}}, "begins with literal text"),
     ],

@@ -3,7 +3,6 @@
 Reasons name fields that params.yaml names, and never a value or field of the record.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,19 +32,19 @@ def _breaches(record: FilterInput, prompt: Prompt) -> Iterator[Breach]:
 
 
 def _response_breaches(record: FilterInput, response: Response) -> Iterator[Breach]:
-    text = record.target
-    if response.form == "label" and text.strip() not in response.labels:
+    texts = [record.target]
+    if response.form == "label" and record.target.strip() not in response.labels:
         yield "unknown_response_label", f"it is none of the {len(response.labels)} labels of the response"
     if response.form == "json":
         try:
-            value = parse_json_object(text)
+            value = parse_json_object(record.target)
         except ValueError as error:
             yield "unparsable_response", f"it cannot be read: {error}"
             return
         yield from _field_breaches(value, response)
-        text = json.dumps(value, ensure_ascii=False)
+        texts = list(_texts_in(value))
     cites = response.citation if response.citation and record.kind in response.citation.kinds else None
-    if cites and not citation_form.compile_form(cites.form).search(text):
+    if cites and not any(map(citation_form.compile_form(cites.form).search, texts)):
         yield "missing_citation", f"it has no citation of the form {cites.form}"
 
 
@@ -58,6 +57,15 @@ def _field_breaches(value: dict[str, Any], response: Response) -> Iterator[Breac
     for name, wanted in known.items():
         if name in value and not _has_type(value[name], wanted):
             yield "wrong_response_type", f"its field {name} is not of type {wanted}"
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts within a JSON value, as they read without escapes."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(each)
 
 
 def _has_type(value: Any, wanted: FieldType) -> bool:

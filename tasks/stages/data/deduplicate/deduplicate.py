@@ -118,7 +118,7 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
     if near is not None:
         print_progress("deduplicate", "near-duplicates of what is left")
         neighbours = find_neighbours(records, order[winners[order] == order], near)
-        later = neighbours.judge_records(path, words)
+        later = neighbours.judge_records(path, words, winners)
     verdicts = [*_exact_duplicate_verdicts(winners, later), *later]
     keep = np.ones(len(records), bool)
     keep[[verdict.record for verdict in verdicts if verdict.is_removed]] = False

@@ -10,7 +10,7 @@ import numpy as np
 from tasks.core.params.data import JACCARD_MARGIN, NearDuplicates
 from tasks.stages.data.deduplicate import prompt_analysis
 from tasks.stages.data.deduplicate.prompt_analysis import PromptColumns
-from tasks.stages.data.deduplicate.record_columns import RecordColumns
+from tasks.stages.data.deduplicate.record_columns import NO_DOCUMENT, RecordColumns
 from tasks.stages.data.deduplicate.similarity.groups import connected_components
 from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, find_near_pairs
 from tasks.stages.data.deduplicate.verdicts import GroupRecord, SimilarPrompts, Verdict, judge_group
@@ -30,10 +30,13 @@ class Neighbours:
     def near_identical_pairs(self) -> np.ndarray:
         return self.near_pairs.pairs[self.near_pairs.jaccards >= self.thresholds.jaccard]
 
-    def judge_records(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
+    def judge_records(self, path: Path, edition_words: Sequence[str], winners: np.ndarray) -> list[Verdict]:
         """Return a verdict on each record that is removed, or that is kept although it contradicts a kept record.
 
-        `path` is the Parquet file of the records.
+        Args:
+            path: Parquet file of the records.
+            edition_words: Words of the owner that state an edition.
+            winners: Position of the record that represents each record (`duplicates.kept_record_positions`).
         """
         groups = list(self._connected_groups(self.preference_order, self.near_pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
@@ -47,7 +50,37 @@ class Neighbours:
             starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.word_uses,
             self.near_pairs.corrected,
         )  # fmt: skip
-        return [verdict for group in groups for verdict in judge_group(self._group_records(group, analysed), nearness)]
+        duplicates = self._duplicates_in_other_documents(winners)
+        verdicts = list[Verdict]()
+        for group in groups:
+            items = self._group_records(group, analysed)
+            twins = {
+                item.record: [self._as_twin(item, position) for position in duplicates[item.record]]
+                for item in items
+                if item.record in duplicates
+            }
+            verdicts += judge_group(items, nearness, twins)
+        return verdicts
+
+    def _duplicates_in_other_documents(self, winners: np.ndarray) -> dict[int, list[int]]:
+        """Return the positions of the exact duplicates that are of another document, by the record that is kept."""
+        document = self.records.document
+        found = np.flatnonzero((document != NO_DOCUMENT) & (document != document[winners]))
+        by_winner: dict[int, list[int]] = {}
+        for position in found.tolist():
+            by_winner.setdefault(int(winners[position]), []).append(position)
+        return by_winner
+
+    def _as_twin(self, item: GroupRecord, position: int) -> GroupRecord:
+        of = self.records
+        return item._replace(
+            authority=int(of.authority[position]),
+            retired=bool(of.is_retired[position]),
+            effective=int(of.effective_day[position]),
+            version=int(of.edition_rank[position]),
+            document=int(of.document[position]),
+            marked=bool(of.states_edition[position] or of.dates_are_editions[position]),
+        )
 
     def near_identical_groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the groups of at least two near-identical records among the positions `order`.

@@ -19,9 +19,10 @@ another heading, if the sources of both say which these are (`mapping.document`)
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby, islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -134,28 +135,32 @@ class SimilarPrompts:
 
 class RecordIndex:
     def __init__(self, items: Iterable[GroupRecord] = ()) -> None:
-        self._by_question: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
-            lambda: defaultdict(dict)
+        self._by_question: dict[tuple[int, int, int], dict[int, dict[int, dict[int, GroupRecord]]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(dict))
         )
         self._with_edition: dict[tuple[int, int], dict[int, list[GroupRecord]]] = defaultdict(lambda: defaultdict(list))
-        for item in items:
-            self.add(item)
+        self.add_all(items)
 
     def add(self, item: GroupRecord) -> None:
-        """Add a record. Of records with the same content and target, only the first one added is kept."""
-        self._by_question[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
+        """Add a record. Of records with the same content, target and document, only the first one added is kept."""
+        same_content = self._by_question[item.form, item.task, item.signature][item.content]
+        same_content[item.target].setdefault(item.document, item)
         if item.titled:
             self._with_edition[item.form, item.task][item.document].append(item)
+
+    def add_all(self, items: Iterable[GroupRecord]) -> None:
+        for item in items:
+            self.add(item)
 
     def find_same_question(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
         for form, jaccard in nearness.similar_prompts(item.form):
             for content, by_target in self._by_question.get((form, item.task, item.signature), {}).items():
                 if nearness.have_same_content(item.content, content):
-                    if same := by_target.get(item.target):
-                        yield same, jaccard
-                    yield from (
-                        (o, jaccard) for o in islice(by_target.values(), MAX_COMPARISONS) if o.target != item.target
+                    same = by_target.get(item.target, {}).values()
+                    others = chain.from_iterable(
+                        by.values() for target, by in by_target.items() if target != item.target
                     )
+                    yield from ((o, jaccard) for some in (same, others) for o in islice(some, MAX_COMPARISONS))
 
     def find_editions(self, item: GroupRecord, nearness: SimilarPrompts) -> Iterator[tuple[GroupRecord, float]]:
         """Yield similar records that may be other editions of `item`.
@@ -169,7 +174,14 @@ class RecordIndex:
             yield from ((o, jaccard) for o in islice(others, MAX_COMPARISONS) if o.people == item.people)
 
 
-def judge_group(items: Sequence[GroupRecord], similar_prompts: SimilarPrompts) -> Iterator[Verdict]:
+Twins = Mapping[int, Sequence[GroupRecord]]
+"""Exact duplicates of a record in other documents, by record. They have its `record` and `rank`, because it is kept
+instead of them, but their own dates and document, so that older editions of their document are found."""
+
+
+def judge_group(
+    items: Sequence[GroupRecord], similar_prompts: SimilarPrompts, twins: Twins = MappingProxyType({})
+) -> Iterator[Verdict]:
     """Yield the verdicts on a group of similar records, which are given in order of preference.
 
     Each verdict cites a record that is itself similar to the judged record. The cited record is kept, unless the
@@ -192,28 +204,47 @@ def judge_group(items: Sequence[GroupRecord], similar_prompts: SimilarPrompts) -
             yield verdict
         else:
             rest.append(item)
-    yield from _judge_by_precedence(rest, similar_prompts)
+    yield from _judge_by_precedence(rest, similar_prompts, twins)
 
 
-def _judge_by_precedence(items: Sequence[GroupRecord], nearness: SimilarPrompts) -> Iterator[Verdict]:
+def _judge_by_precedence(items: Sequence[GroupRecord], nearness: SimilarPrompts, twins: Twins) -> Iterator[Verdict]:
     """Judge records in order of precedence, so that no later verdict removes a record that was kept."""
     kept, disputed = RecordIndex(), RecordIndex()
-    for _, level in groupby(items, key=lambda item: item.precedence):
-        removals = {item: _removal_verdict(item, kept, nearness) for item in level}
-        left = [item for item, verdict in removals.items() if verdict is None]
+    ranks = {item.record: item.rank for item in items}
+    for _, same_precedence in groupby(items, key=lambda item: item.precedence):
+        level = list(same_precedence)
+        removals = {item: verdict for item in level if (verdict := _removal_verdict(item, kept, nearness))}
+        left = [item for item in level if item not in removals]
         peers = RecordIndex(left)
         clashes = {item: _dispute_verdict(item, disputed, peers, nearness) for item in left}
-        yield from (verdict for verdict in (*removals.values(), *clashes.values()) if verdict)
         stay = []
         for item, clash in clashes.items():
             if clash:
                 disputed.add(item)
             elif verdict := _removal_verdict(item, kept, nearness):
-                yield verdict
+                removals[item] = verdict
             else:
                 kept.add(item)
                 stay.append(item)
+        yield from removals.values()
+        yield from filter(None, clashes.values())
         yield from filter(None, (_contradiction_verdict(item, kept, nearness) for item in stay))
+        for item in stay:
+            kept.add_all(twins.get(item.record, ()))
+        for item, removal in removals.items():
+            kept.add_all(_as_other_record(item, removal, ranks, twins))
+
+
+def _as_other_record(
+    item: GroupRecord, removal: Verdict, ranks: Mapping[int, int], twins: Twins
+) -> Iterator[GroupRecord]:
+    """Yield a removed near-duplicate and its twins under the name of the record that is kept instead.
+
+    Without them, an older edition of their document would stay.
+    """
+    if removal.rule == "near_duplicate" and item.document != NO_DOCUMENT:
+        for each in (item, *twins.get(item.record, ())):
+            yield each._replace(record=removal.other_record, rank=ranks[removal.other_record])
 
 
 def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: SimilarPrompts) -> Verdict | None:
