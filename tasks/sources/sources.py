@@ -60,6 +60,16 @@ class ColumnMapping(FrozenModel):
     split: str | None = None
     """Column with the partition of each record: `train`, `test` or empty. An empty value is as if the source had no
     `split`."""
+    origin: str | None = None
+    """Column with the origin of each record: `source`, `expert` or `synthetic`. An empty value means
+    `constants.origin`."""
+    generator: str | None = None
+    """Column with the name and version of the model or script that made a synthetic record."""
+    generator_prompt: str | None = None
+    """Column with the prompt by which a synthetic record was generated, as text or as its SHA-256 in hex."""
+    parents: str | None = None
+    """Column with the records that a synthetic record was made from: SOURCE:ROW or record ids, as a list or as text
+    separated by `;`. Empty: the record was made from none."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -101,8 +111,14 @@ class SourceConstants(FrozenModel):
     """Country or region of the records."""
     policy_tags: list[Annotated[str, NFC]] = []
     """Tags that are added to every record of the source."""
-    origin: Literal["source", "expert", "synthetic"] = "source"
-    """Origin of the records: source, expert or synthetic."""
+    origin: Literal["source", "expert", "synthetic", "simulated"] = "source"
+    """Origin of the records: source, expert, synthetic or simulated. Synthetic records are generated to add to others;
+    each of them names its generator, and is refused by further rules. Simulated records stand in for real ones, as in
+    a sample or a drill, and are treated as real ones."""
+    generator: NonEmptyText | None = None
+    """Name and version of the model or script that made the synthetic records of the source."""
+    generator_prompt: NonEmptyText | None = None
+    """Prompt by which the synthetic records of the source were generated, as text or as its SHA-256 in hex."""
     labelled_by: Annotated[str, NFC] | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
@@ -225,7 +241,7 @@ class Source(FrozenModel):
 
     @model_validator(mode="after")
     def _refuse_mapped_constants(self) -> Self:
-        for name in ("kind", "language", "department", "split"):
+        for name in ("kind", "language", "department", "split", "generator", "generator_prompt"):
             if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
                 raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
         if self.split and (self.mapping.split is not None or self.constants.split is not None):
@@ -268,6 +284,33 @@ class Sources(FrozenModel):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"source ids must be unique; twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _require_provenance(self) -> Self:
+        for source in self.sources:
+            missing = [
+                name
+                for name in ("generator", "generator_prompt")
+                if getattr(source.mapping, name) is None and getattr(source.constants, name) is None
+            ]
+            if source.constants.origin == "synthetic" and missing:
+                raise ValueError(
+                    f"source {source.id}: its records are synthetic and lack {' and '.join(missing)}; name a column "
+                    "under `mapping` or a value under `constants`. If its records stand in for real ones, as in a "
+                    "sample, say `origin: simulated`"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_simulated_apart(self) -> Self:
+        """Refuse simulated records beside real ones, so that generated records cannot pass as real."""
+        by_origin = {source.constants.origin: source.id for source in self.sources}
+        if "simulated" in by_origin and (real := by_origin.get("source") or by_origin.get("expert")):
+            raise ValueError(
+                f"source {by_origin['simulated']} is simulated and source {real} is real; simulated records stand in "
+                "for real ones and are never beside them. Say `origin: synthetic` of records that add to real ones"
+            )
         return self
 
 

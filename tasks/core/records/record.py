@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ANSWER_KINDS = ("answer", "refuse", "escalate", "clarify")
+SYNTHETIC = "synthetic"
+ORIGINS = ("source", "expert", SYNTHETIC, "simulated")
 
 MESSAGE_TYPE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
@@ -31,7 +33,7 @@ RECORD_SCHEMA = pa.schema(
         ("effective_from", pa.date32()),
         ("retired_at", pa.date32()),
         ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people that the record is about
-        ("origin", pa.string()),  # source, expert or synthetic: `constants.origin` of its source
+        ("origin", pa.string()),  # one of ORIGINS, as its row or `constants.origin` of its source says
         ("labelled_by", pa.string()),  # origin of the label, as the source states it
         ("split", pa.string()),  # train, test, draw or empty, as the source prescribes
     ]
