@@ -46,7 +46,11 @@ def _check_files(file: Path, folder: Path) -> params.Params:
     if read.params and read.governance:
         with mistakes.collect():
             tier = read.governance.policy.tier(read.params.use_case.risk_tier)
-            for each in expected_failures.find_unreachable_row_counts(read.params.data, tier):
+            counts = expected_failures.find_unreachable_row_counts(read.params.data, tier)
+            for each in (
+                *counts,
+                *(expected_failures.find_synthetic_failures(read.sources, tier) if read.sources else ()),
+            ):
                 if each.waived_by is None:
                     mistakes.add_input_error(str(each))
                 else:

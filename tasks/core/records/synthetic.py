@@ -6,8 +6,10 @@ The table is beside the records, so that their schema and the files of earlier r
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 SYNTHETIC_FILE = "synthetic.parquet"
@@ -28,6 +30,21 @@ def read_parents(path: Path) -> dict[str, list[str]]:
         return {}
     table = pq.read_table(path, columns=["record_id", "parents"])
     return dict(zip(table["record_id"].to_pylist(), table["parents"].to_pylist(), strict=True))
+
+
+class Provenance(NamedTuple):
+    generator: str
+    generator_prompt: str
+    parents: list[str]
+    """Ids of the records that it was made from."""
+
+
+def read_provenance(path: Path, record_id: str) -> Provenance | None:
+    """Return the provenance of a record; None if it is not synthetic."""
+    if not path.exists():
+        return None
+    rows = pq.read_table(path, columns=list(Provenance._fields), filters=pc.field("record_id") == record_id).to_pylist()
+    return Provenance(**rows[0]) if rows else None
 
 
 def find_descendants(parents: Mapping[str, Iterable[str]], record_ids: Collection[str]) -> set[str]:

@@ -1,17 +1,33 @@
 """Synthetic records: provenance, refusals, families, partitions and the figures about them."""
 
 import json
+import random
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.core.records.record import RECORD_SCHEMA, write_table
+from tasks.erase import find_subject
+from tasks.gates.checks.checks import evaluate_check
+from tasks.inquiry import disclosure
+from tasks.inquiry.lineage import indexing
+from tasks.ledger.ledger import open_ledger
+from tasks.policy.gate_rules import Check, GateRules
+from tasks.policy.people import Person
+from tasks.policy.tier import Tier
+from tasks.runs.requests import synthetic_limits
 from tasks.sources.sources import Source, Sources
+from tasks.sources.suppression_digests import person_digest
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, jailbreaks
 from tasks.stages.data.split import split
-from tests.stages.data.build import Run, jsonl, params, source
+from tasks.stages.data.validate import two_sample
+from tests.stages.data.build import Run, jsonl, params, record, source, stages
 
 MAPPING = {"prompt": "text", "response": "label", "generator_prompt": "how", "parents": "of"}
 CONSTANTS = {"task": "triage", "language": "en", "origin": "synthetic", "generator": "writer 1.2"}
@@ -22,12 +38,18 @@ def made(text: str, of: Any = (), how: str = "write another", label: str = "yes"
     return {"text": text, "label": label, "how": how, "of": of if isinstance(of, str) else list(of)}
 
 
-def resolve(run: Run, real: list[dict[str, str]], synthetic: list[dict[str, Any]], **fields: Any) -> None:
+def resolve(
+    run: Run,
+    real: list[dict[str, str]],
+    synthetic: list[dict[str, Any]],
+    suppressed: Collection[str] = (),
+    **fields: Any,
+) -> None:
     """Pin a source of synthetic records, and after it the source that they were made from."""
     (run.root / "made.jsonl").write_bytes(jsonl(synthetic))
     (run.root / "real.jsonl").write_bytes(jsonl(real))
     generated = source("made.jsonl", "jsonl", id="made", mapping=MAPPING, constants=CONSTANTS, protect=PROTECT)
-    run.resolve(generated, source("real.jsonl", "jsonl", id="real", protect=PROTECT, **fields))
+    run.resolve(generated, source("real.jsonl", "jsonl", id="real", protect=PROTECT, **fields), suppressed=suppressed)
 
 
 def rules(run: Run, stage: str, name: str = "made") -> dict[int, str]:
@@ -79,6 +101,36 @@ def test_rows_are_refused_by_provenance_people_jailbreaks_and_parents(run: Run) 
     assert family[places["made", 2]]["generator"] == "writer 1.2"
     assert family[places["made", 2]]["generator_prompt"] == digest
     assert len(family) == 4 and run.result("ingest")["facts"]["synthetic_without_parents"]["value"] == 0
+    resolve(run, REAL, [row for row, _ in cases], [person_digest(subjects[0])])
+    ingest.run(params(), run.layout)
+    assert rules(run, "ingest", "real") == {2: "erased", 4: "missing_target"}
+    assert rules(run, "ingest") == expected | {3: "erased", 16: "parent_rejected", 17: "parent_rejected"}
+
+
+def test_the_family_of_a_record_is_shown_and_forgotten_with_it(tmp_path: Path) -> None:
+    run = Run(tmp_path / ".hallmark" / "runs" / "20260101-000000-abcd")
+    run.root.mkdir(parents=True)
+    others = [{"text": f"question {number} about topic {number * 7}", "label": "no"} for number in range(20)]
+    synthetic = [made("From a letter about a loan", ["real:2"], "vary"), made("And one more like it", ["made:1"])]
+    resolve(run, [*REAL, *others], synthetic)
+    for stage in stages().values():
+        stage.run(params(near_duplicates=None), run.layout)
+    ids = {(item["source_id"], item["row"]): item["record_id"] for item in run.records_of("ingest", "rows")}
+
+    def show(record_id: str) -> disclosure.DisclosedRow:
+        person = Person(id="data-owner", name="Owner", roles=["data_owner"])
+        ledger = open_ledger(run.layout.state)
+        return disclosure.disclose_row(run.layout, record_id, run.access(person), "a test", ledger)
+
+    assert show(ids["real", 2]).descendants == ["made:1", "made:2"] and not show(ids["real", 1]).descendants
+    shown = show(ids["made", 1])
+    assert shown.synthetic and shown.synthetic.generator == "writer 1.2" and shown.synthetic.prompt == "vary"
+    assert shown.synthetic.parents == ["real:2"] and shown.descendants == ["made:2"]
+    family = [("made", 1), ("made", 2), ("real", 2)]
+    indexing.add_dataset(run.layout, "tests")
+    for values, named in ((["ada@example.org"], []), ([], [ids["real", 2]])):
+        found = find_subject.find_subject(run.layout.state, values, named)
+        assert sorted((each.source_id, each.row) for each in found.subject.records) == family
 
 
 @pytest.mark.parametrize("near", [{}, {"near_duplicates": None}])
@@ -175,3 +227,55 @@ def test_ordinary_messages_are_no_jailbreaks() -> None:
 def test_a_source_whose_column_is_missing_is_refused(run: Run) -> None:
     with pytest.raises(InputError, match="how"):
         run.ingest(b"text,label,of\na,b,\n", mapping=MAPPING, constants=CONSTANTS)
+
+
+WORDS = ["card", "loan", "fee", "account", "transfer", "pin", "limit", "branch", "rate", "lost", "open", "please", "my"]
+
+
+def compared(path: Path, mark: str, rows: int = 60, target: str = "label") -> two_sample.TaskComparison:
+    """The comparison of random texts, of which the synthetic ones begin with `mark`."""
+    draw = random.Random(4)
+    records = []
+    for number in range(2 * rows):
+        text, origin = " ".join(draw.choices(WORDS, k=12)), ("source", "synthetic")[number % 2]
+        begin = mark if origin == "synthetic" else "[name:abcdefghjkmn] "
+        fields = {"origin": origin, "task": "triage"}
+        answer = f"label{number % 4 // 2}" if target == "label" else " ".join(draw.choices(WORDS, k=5))
+        records.append(record(begin + text, answer, number, **fields))
+    draw.shuffle(records)
+    write_table(pa.Table.from_pylist(records, schema=RECORD_SCHEMA), path)
+    (comparison,) = two_sample.compare_tasks(path, params().evaluation)
+    return comparison
+
+
+def test_a_classifier_tells_marked_records_and_no_others(tmp_path: Path) -> None:
+    check = Check(name="like real ones", fact="validate.synthetic_auc", bound="low", at_most=0.9, optional=True)
+    path = tmp_path / "records.parquet"
+    for target in ("label", "text"):
+        alike = compared(path, "", target=target)
+        assert alike.compared == 60 and alike.low is not None and alike.low < 0.5 and not alike.ngrams
+        assert alike == compared(path, "", target=target), "the same records give the same result"
+    told = compared(path, "I hope this message finds you well. ")
+    assert told.auc is not None and told.auc > 0.95 and any(each in "I hope this message" for each in told.ngrams)
+    facts = {f"validate.{name}": fact for name, fact in two_sample.to_facts([alike, told]).items()}
+    result = evaluate_check(check, facts)
+    assert result.verdict == "failed" and "most easily those of task triage, by «" in result.why
+    few = compared(path, "I hope this message finds you well. ", rows=two_sample.LEAST_RECORDS - 1)
+    assert few.auc is None and two_sample.to_facts([few])["synthetic_untested"].value == two_sample.LEAST_RECORDS - 1
+    assert evaluate_check(check, {}).verdict == "absent"
+
+
+def test_limits_that_a_run_will_exceed_are_told_before_it() -> None:
+    checks = [
+        Check(name="share", fact="split.synthetic_share", at_most=0.5, optional=True),
+        Check(name="parents", fact="ingest.synthetic_without_parents", at_most=0, optional=True),
+    ]
+    tier = Tier(gates={"data": GateRules(checks=checks)}).model_copy()
+    generated = source("a.csv", constants=CONSTANTS | {"generator_prompt": "vary"})
+    told = list(synthetic_limits.find_exceeded_limits(Sources(sources=[generated]), tier))
+    assert [each.check for each in told] == ["share", "parents"]
+    assert told[0].reason == "every source of task triage is synthetic: src"
+    assert list(synthetic_limits.find_untested_tasks(Sources(sources=[generated])))
+    mixed = Sources(sources=[generated, source("b.csv", id="real")])
+    assert [each.check for each in synthetic_limits.find_exceeded_limits(mixed, tier)] == ["parents"]
+    assert not list(synthetic_limits.find_untested_tasks(mixed))

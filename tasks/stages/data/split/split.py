@@ -130,13 +130,14 @@ def run(params: Params, layout: Layout) -> SplitResult:
             untrained_rows=len(untrained),
             untrained_examples=untrained[:MAX_EXAMPLES],
             near_equal_labels=len(found.near_equal),
+            synthetic=synthetic_share.read_shares(folder),
         )
         made = build_manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(
             folder / "result.json",
             {
-                "facts": facts.facts_to_json(result.to_facts() | synthetic_share.read_facts(folder)),
+                "facts": facts.facts_to_json(result.to_facts()),
                 **result.model_dump(mode="json"),
             },
         )
