@@ -128,7 +128,7 @@ sources:
       prompt: text
       response: {intent: intent, queue: queue}
       department: queue
-    constants: {task: triage, language: en, kind: answer, origin: synthetic}
+    constants: {task: triage, language: en, kind: answer, origin: simulated}
 """
 
 SUITE = """

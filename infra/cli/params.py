@@ -50,6 +50,7 @@ def _check_files(file: Path, folder: Path) -> params.Params:
             for each in (
                 *expected_failures.find_unreachable_row_counts(read.params.data, tier),
                 *expected_failures.find_low_coverage_demands(read.params, tier),
+                *(expected_failures.find_synthetic_failures(read.sources, tier) if read.sources else ()),
             ):
                 if each.waived_by is None:
                     mistakes.add_input_error(str(each))

@@ -48,7 +48,7 @@ def find_subject(state: Path, values: Sequence[str], record_ids: Sequence[str] =
         Refused: Nothing is known about the person, the values may be those of several people, or the files of a record
             that was named by id are gone.
     """
-    named = {_record_key(each) for each in record_ids}
+    named = mentions.with_descendants(state, {_record_key(each) for each in record_ids})
     by_value = {value: search_tokens(state, value) for value in values}
     own = {token for tokens in by_value.values() for token in tokens}
     mentioned = mentions.find_mentions(state, own, named)

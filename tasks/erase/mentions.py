@@ -4,7 +4,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tasks.core.layout import Layout
+from tasks.core.records.synthetic import SYNTHETIC_FILE, find_descendants, read_parents
 from tasks.erase import affected_runs
+from tasks.erase.affected_runs import KEY_DIGITS
 from tasks.erase.subject import worlds
 from tasks.inquiry.lineage import queries, tables
 from tasks.sources.vault import open_vault
@@ -30,6 +32,20 @@ def find_mentions(state: Path, tokens: Collection[str], keys: Collection[str]) -
             left.discard(row["key"])
     for key, tokens_in_index in _mentions_in_index(state, left, tokens).items():
         found.setdefault(key, set()).update(tokens_in_index)
+    return found
+
+
+def with_descendants(state: Path, keys: Collection[str]) -> set[str]:
+    """Return keys of records together with those of the synthetic records that were made from them.
+
+    A record about a person passes its tokens on to its descendants, but one that was named by its id has none. Only
+    runs that still have files know which records were made from others.
+    """
+    found = set(keys)
+    for layout in layouts_with_records(state) if keys else ():
+        parents = read_parents(layout.artefacts("ingest") / SYNTHETIC_FILE)
+        by_key = {child[:KEY_DIGITS]: [each[:KEY_DIGITS] for each in own] for child, own in parents.items()}
+        found |= find_descendants(by_key, found)
     return found
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "deduplicate.exact_duplicates": f"{_RULE}exact_duplicate",
     "deduplicate.near_duplicates": f"{_RULE}near_duplicate",
     "deduplicate.near_test": f"{_RULE}near_test",
+    "deduplicate.synthetic_copies": f"{_RULE}synthetic_copy",
     "deduplicate.superseded": f"{_RULE}superseded",
     "deduplicate.conflicts": _CONFLICTS,
     "deduplicate.conflicts_undecided": f"{_CONFLICTS} --undecided",

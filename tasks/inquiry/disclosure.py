@@ -8,6 +8,7 @@ every row of an experiment, because its unreviewed code could have put another p
 import re
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -17,6 +18,7 @@ from tasks.core.errors import DOCUMENT_ERRORS, InputError, Refused
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
+from tasks.core.records.synthetic import SYNTHETIC_FILE, find_descendants, read_parents, read_provenance
 from tasks.inquiry import access_entries, quarantined_rows, source_row
 from tasks.inquiry.access import Access
 from tasks.ledger.ledger import Ledger
@@ -29,6 +31,15 @@ ROW_NUMBER_PATTERN = re.compile("[1-9][0-9]{0,17}", re.ASCII)
 RECORD_ID_PATTERN = re.compile("[0-9a-f]{32}")
 
 
+class SyntheticOrigin(FrozenModel):
+    generator: str
+    """Name and version of the model or script."""
+    prompt: str
+    """Prompt of the generator as text, or its SHA-256 in hex."""
+    parents: list[str]
+    """Records that it was made from: SOURCE:ROW."""
+
+
 class DisclosedRow(FrozenModel):
     record_id: str | None
     """Id of the record; null if the row did not become a record."""
@@ -39,6 +50,10 @@ class DisclosedRow(FrozenModel):
     """Turns of the record, with original values in place of the tokens that the vault has. Values masked without a
     token stay masked."""
     labelled_by: str = ""
+    synthetic: SyntheticOrigin | None = None
+    """Origin of a synthetic record; null for any other one."""
+    descendants: list[str] = []
+    """Synthetic records that were made from this one, directly or through others: SOURCE:ROW."""
     columns: dict[str, str | None] = {}
     """Values by column of a row that was read from its source again; empty for a record, and for a row that cannot be
     parsed."""
@@ -137,8 +152,25 @@ def _disclose_record(layout: Layout, place: RowLocation, person: str, reason: st
         **place._asdict(),
         messages=[turn | {"content": _reveal_tokens(turn["content"], values)} for turn in record["messages"]],
         labelled_by=_reveal_tokens(record["labelled_by"], values),
+        **_read_family(layout, record["record_id"]),
         findings=_quarantine_findings(layout, place),
     )
+
+
+def _read_family(layout: Layout, record_id: str) -> dict[str, Any]:
+    path = layout.artefacts("ingest") / SYNTHETIC_FILE
+    made = read_provenance(path, record_id)
+    descendants = find_descendants(read_parents(path), [record_id])
+    wanted = pa.array(sorted({*descendants, *(made.parents if made else ())}), pa.string())
+    rows = read_table(layout.artefacts("ingest") / "rows.parquet")
+    found = rows.filter(pc.is_in(rows["record_id"], wanted)).to_pylist()
+    names = {row["record_id"]: f"{row['source_id']}:{row['row']}" for row in found}
+    origin = made and SyntheticOrigin(
+        generator=made.generator,
+        prompt=made.generator_prompt,
+        parents=[names.get(parent, parent) for parent in made.parents],
+    )
+    return {"synthetic": origin, "descendants": [name for each, name in names.items() if each in descendants]}
 
 
 def _disclose_row(

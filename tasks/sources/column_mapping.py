@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import SerializerFunctionWrapHandler, field_serializer, field_validator, model_serializer, model_validator
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.params.values import NFC, AnswerKind, Name
+from tasks.core.params.values import NFC, AnswerKind, Name, NonEmptyText
 from tasks.sources.conversation_mapping import ConversationMapping
 
-OPTIONAL_PARTS = ("document", "heading", "conversation")
+OPTIONAL_PARTS = ("document", "heading", "conversation", "origin", "generator", "generator_prompt", "parents")
 """Keys of a mapping that earlier versions of Hallmark did not write."""
+GENERATOR_PARTS = ("generator", "generator_prompt")
+"""Keys of `constants` that earlier versions of Hallmark did not write."""
 
 
 class ColumnMapping(FrozenModel):
@@ -56,6 +58,16 @@ class ColumnMapping(FrozenModel):
     split: str | None = None
     """Column with the partition of each record: `train`, `test` or empty. An empty value is as if the source had no
     `split`."""
+    origin: str | None = None
+    """Column with the origin of each record: `source`, `expert` or `synthetic`. An empty value means
+    `constants.origin`."""
+    generator: str | None = None
+    """Column with the name and version of the model or script that made a synthetic record."""
+    generator_prompt: str | None = None
+    """Column with the prompt by which a synthetic record was generated, as text or as its SHA-256 in hex."""
+    parents: str | None = None
+    """Column with the records that a synthetic record was made from: SOURCE:ROW or record ids, as a list or as text
+    separated by `;`. Empty: the record was made from none."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -109,9 +121,21 @@ class SourceConstants(FrozenModel):
     """Country or region of the records."""
     policy_tags: list[Annotated[str, NFC]] = []
     """Tags that are added to every record of the source."""
-    origin: Literal["source", "expert", "synthetic"] = "source"
-    """Origin of the records: source, expert or synthetic."""
+    origin: Literal["source", "expert", "synthetic", "simulated"] = "source"
+    """Origin of the records: source, expert, synthetic or simulated. Synthetic records are generated to add to others;
+    each of them names its generator, and is refused by further rules. Simulated records stand in for real ones, as in
+    a sample or a drill, and are treated as real ones."""
+    generator: NonEmptyText | None = None
+    """Name and version of the model or script that made the synthetic records of the source."""
+    generator_prompt: NonEmptyText | None = None
+    """Prompt by which the synthetic records of the source were generated, as text or as its SHA-256 in hex."""
     labelled_by: Annotated[str, NFC] | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
     """Earlier place of the source's own key `split`, which is still read."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_missing_generator(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `GENERATOR_PARTS` that are not stated, so that digests of earlier constants stay."""
+        constants: dict[str, Any] = serialise(self)
+        return {name: value for name, value in constants.items() if name not in GENERATOR_PARTS or value is not None}

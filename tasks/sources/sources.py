@@ -176,7 +176,7 @@ class Source(FrozenModel):
 
     @model_validator(mode="after")
     def _refuse_mapped_constants(self) -> Self:
-        for name in ("kind", "language", "department", "split"):
+        for name in ("kind", "language", "department", "split", "generator", "generator_prompt"):
             if getattr(self.mapping, name) is not None and getattr(self.constants, name) is not None:
                 raise ValueError(f"source {self.id}: `{name}` is both mapped and constant; keep one")
         if self.split and (self.mapping.split is not None or self.constants.split is not None):
@@ -219,6 +219,33 @@ class Sources(FrozenModel):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"source ids must be unique; twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _require_provenance(self) -> Self:
+        for source in self.sources:
+            missing = [
+                name
+                for name in ("generator", "generator_prompt")
+                if getattr(source.mapping, name) is None and getattr(source.constants, name) is None
+            ]
+            if source.constants.origin == "synthetic" and missing:
+                raise ValueError(
+                    f"source {source.id}: its records are synthetic and lack {' and '.join(missing)}; name a column "
+                    "under `mapping` or a value under `constants`. If its records stand in for real ones, as in a "
+                    "sample, say `origin: simulated`"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keep_simulated_apart(self) -> Self:
+        """Refuse simulated records beside real ones, so that generated records cannot pass as real."""
+        by_origin = {source.constants.origin: source.id for source in self.sources}
+        if "simulated" in by_origin and (real := by_origin.get("source") or by_origin.get("expert")):
+            raise ValueError(
+                f"source {by_origin['simulated']} is simulated and source {real} is real; simulated records stand in "
+                "for real ones and are never beside them. Say `origin: synthetic` of records that add to real ones"
+            )
         return self
 
 

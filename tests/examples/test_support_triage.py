@@ -201,7 +201,7 @@ def test_what_remains_is_enough_and_varied(sample: Run) -> None:
     records = read_table(sample.layout.artefacts("deduplicate") / "records.parquet").to_pylist()
     assert len(records) >= 1500
     assert len(set(map(prompt_key, records))) >= len(records) - 2  # some are the same where something is masked
-    assert {record["origin"] for record in records} == {"synthetic"}
+    assert {record["origin"] for record in records} == {"simulated"}
     for field, fewest in (("language", 150), ("kind", 120), ("department", 100), ("source_id", 400)):
         counts = Counter(record[field] for record in records)
         assert min(counts.values()) >= fewest, counts

@@ -30,7 +30,7 @@ SECOND = """
     refresh_days: 3650
     approved_uses: [tests]
     mapping: {prompt: text, response: {intent: intent, queue: queue}, department: queue}
-    constants: {task: triage, language: en, kind: answer, origin: synthetic}
+    constants: {task: triage, language: en, kind: answer, origin: simulated}
 """
 
 

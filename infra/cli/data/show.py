@@ -46,6 +46,12 @@ def _print(shown: DisclosedRow) -> None:
         console.print(f"  {turn['role']}: {_indent(turn['content'])}")
     if shown.labelled_by:
         console.print(f"  labelled by {_indent(shown.labelled_by)}")
+    if shown.synthetic:
+        made = shown.synthetic
+        console.print(f"  synthetic, made by {_indent(made.generator)} from {', '.join(made.parents) or 'no record'}")
+        console.print(f"  prompt of the generator: {_indent(made.prompt)}")
+    if shown.descendants:
+        console.print(f"  synthetic records made from it: {', '.join(shown.descendants)}")
     for name, value in shown.columns.items():
         text = "(null)" if value is None else "(empty)" if value == "" else _indent(value)
         console.print(f"  {_indent(name)}: {text}")

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from tasks.core.params.values import AnswerKind
 
 ANSWER_KINDS: tuple[str, ...] = get_args(AnswerKind)
+SYNTHETIC = "synthetic"
+ORIGINS = ("source", "expert", SYNTHETIC, "simulated")
 
 MESSAGE_TYPE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
@@ -33,7 +35,7 @@ RECORD_SCHEMA = pa.schema(
         ("effective_from", pa.date32()),
         ("retired_at", pa.date32()),
         ("subjects", pa.list_(pa.string())),  # keyed pseudonyms of the people that the record is about
-        ("origin", pa.string()),  # source, expert or synthetic: `constants.origin` of its source
+        ("origin", pa.string()),  # one of ORIGINS, as its row or `constants.origin` of its source says
         ("labelled_by", pa.string()),  # origin of the label, as the source states it
         ("split", pa.string()),  # train, test, draw or empty, as the source prescribes
     ]

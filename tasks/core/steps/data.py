@@ -25,7 +25,8 @@ FILTER_STAGES: tuple[Stage, ...] = (
         quarantine_rules=(
             *MALFORMED_RULES, "not_text", "undecodable", "bad_messages", "bad_effective_from", "bad_retired_at",
             "unknown_kind", "unknown_split", "missing_target", "no_assistant_turn", "past_retention", "retired",
-            "undetectable", "same_names", "erased",
+            "undetectable", "same_names", "erased", "unknown_origin", "no_generator", "no_generator_prompt",
+            "bad_parents", "jailbreak", "synthetic_personal", "unknown_parent", "parent_rejected",
         ),
     ),
     Stage(
@@ -39,9 +40,10 @@ FILTER_STAGES: tuple[Stage, ...] = (
         "deduplicate",
         "tasks.stages.data.deduplicate.deduplicate",
         ("data",),
-        ("artefacts/ingest/rows.parquet", "artefacts/clean", SOURCES_PATH),
+        ("artefacts/ingest/rows.parquet", "artefacts/ingest/synthetic.parquet", "artefacts/clean", SOURCES_PATH),
         quarantine_rules=(
             "exact_duplicate", "near_test", "superseded", "near_duplicate", "conflict", "conflict_undecided",
+            "synthetic_copy", "parent_quarantined",
         ),
     ),
 )  # fmt: skip
@@ -77,6 +79,6 @@ DATA_STAGES: tuple[Stage, ...] = (
             *_filter_output_paths("ingest", "deduplicate"),
             SOURCES_PATH,
         ),  # the row of each record, and near-identical records
-        quarantine_rules=("prompt_in_test", "label_not_trained"),
+        quarantine_rules=("prompt_in_test", "label_not_trained", "parent_in_test"),
     ),
 )

@@ -23,6 +23,11 @@ CHECKS_OF_EVERY_TIER: dict[GateName, list[Check]] = {
     "evaluation": [Check(name=CHECK_NAMES_OF_EVERY_TIER["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
 }
 
+_NGRAM = r"«[^\W\d_](?:[^\W\d_]|[ .,;:!?'()-]){1,3}[^\W\d_]»"
+"""Pattern of a character n-gram by which synthetic records are recognised: three to five letters and signs.
+
+A text that a stage would hide in ten of them is no longer than 50 letters.
+"""
 RECORD_NOTE_PATTERNS = {
     "validate.placeholders_only_in_target": re.compile(
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
@@ -30,11 +35,16 @@ RECORD_NOTE_PATTERNS = {
     "split.labels_only_in_test": re.compile(
         r"labels that no training record has: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?"
     ),
+    "split.synthetic_share": re.compile(r"of the training rows of task [a-z0-9_-]+, which has the highest share"),
+    "validate.synthetic_auc": re.compile(
+        r"a classifier tells synthetic from real records \(\.5: as by chance, 1: always\); most easily those of task "
+        rf"[a-z0-9_-]+(?:, by {_NGRAM}(?:, {_NGRAM}){{0,9}})?"
+    ),
 }
-"""Allowed forms of the notes that list records, by metric name.
+"""Allowed forms of the notes that list records, tasks or n-grams, by metric name.
 
 The run's own code writes these notes, and everybody can see the gate. A note is therefore shown only if it contains
-nothing but counts and record ids.
+nothing but counts, record ids, a task and n-grams.
 """
 
 

@@ -15,6 +15,7 @@ from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
 from tasks.policy.governance import Governance
 from tasks.policy.tier import Tier
 from tasks.registry.release import promotions
+from tasks.runs.requests import synthetic_limits
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName
 
@@ -67,6 +68,7 @@ def find_expected_failures(
     ]
     failing += find_unreachable_row_counts(params.data, tier)
     failing += find_low_coverage_demands(params, tier)
+    failing += find_synthetic_failures(sources, tier)
     if not_waivable := [each for each in failing if each.waived_by is None]:
         raise Refused("\n".join(map(str, not_waivable)))
     return failing
@@ -95,6 +97,12 @@ def find_low_coverage_demands(params: Params, tier: Tier) -> Iterator[ExpectedFa
             if share is not None and check.at_least is not None and share < check.at_least:
                 reason = f"it asks for {check.at_least:g}, and data.coverage in params.yaml demands {share:g} of a task"
                 yield _expected_failure(tier, gate, check.name, [reason])
+
+
+def find_synthetic_failures(sources: Sources, tier: Tier) -> Iterator[ExpectedFailure]:
+    """Yield the checks on synthetic records that fail whatever a run makes of these sources."""
+    for limit in synthetic_limits.find_exceeded_limits(sources, tier):
+        yield _expected_failure(tier, limit.gate, limit.check, [limit.reason])
 
 
 def _expected_failure(tier: Tier, gate: GateName, check: str, reasons: list[str]) -> ExpectedFailure:

@@ -25,7 +25,7 @@ from tasks.runs import abbreviated_ids, team_usage
 from tasks.runs.git import commit_tree
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
-from tasks.runs.requests import quick_checks, template_checks
+from tasks.runs.requests import quick_checks, synthetic_limits, template_checks
 from tasks.runs.requests.commit_files import CommitFiles
 from tasks.runs.requests.expected_failures import find_expected_failures
 from tasks.runs.requests.resolution import read_params, require_adopted_declarations, require_known_owners
@@ -112,6 +112,7 @@ def check_files(
     for text in (*(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
                  *(template_checks.find_template_faults(asked, named) if asked and named else ()),
                  *(template_checks.find_impossible_coverage(asked, named) if asked and named else ()),
+                 *(synthetic_limits.find_untested_tasks(named) if named else ()),
                  *(quick_checks.find_unknown_expectations(suites) if suites else ()),
                  *(_training_obstacles(asked, root, on_other_machine) if asked else ())):  # fmt: skip
         errors.add_input_error(text)

@@ -33,6 +33,11 @@ class Counts(FrozenModel):
     def quarantined_share(self) -> float:
         return self.removed / self.rows if self.rows else 0.0
 
+    def with_quarantined(self, rules: Counter[str]) -> "Counts":
+        """Return the counts after further records were quarantined by these rules."""
+        quarantined = dict(sorted((Counter(self.quarantined) + rules).items()))
+        return self.model_copy(update={"records": self.records - rules.total(), "quarantined": quarantined})
+
 
 def quarantine_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
     """Return the quarantine entry of a row that was rejected before it became a record.

@@ -7,5 +7,6 @@ preference.py       order of preference, which decides which of several records 
 duplicates.py       exact duplicates
 similarity/         near-identical texts
 neighbours.py       groups of similar records
+families.py         parents of synthetic records, which are removed with them
 verdicts.py         rules that remove records of a group, and the records kept instead
 """

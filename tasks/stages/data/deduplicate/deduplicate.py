@@ -8,16 +8,18 @@ these rules, and `preference` defines which of several records is kept.
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
     artefacts/deduplicate/conflicts.parquet    CONFLICTS_SCHEMA: contradictions, which owners can see side by side
     artefacts/deduplicate/clusters.parquet     CLUSTERS_SCHEMA: kept records that must be in one partition
+    artefacts/deduplicate/parents.parquet      families.PARENTS_SCHEMA: parents of kept synthetic records
     artefacts/deduplicate/result.json          `DeduplicateResult`
 
 The outputs depend neither on the order of the records nor on the number of threads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,19 +41,24 @@ from tasks.core.records.record import (
     write_batches,
     write_table,
 )
+from tasks.core.records.synthetic import SYNTHETIC_FILE, read_parents
 from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.deduplicate import duplicates, preference, record_columns
+from tasks.stages.data.deduplicate.families import Families
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import (
     CONFLICT_KEPT,
     CONFLICT_UNDECIDED,
     CONTRADICTION_RULES,
+    PARENT_QUARANTINED,
     REASONS_BY_RULE,
+    SYNTHETIC_COPY,
     Verdict,
 )
 from tasks.stages.data.quarantine import Counts, stage_counts
 
+RULES_WITHOUT_WINNER = (CONFLICT_UNDECIDED, PARENT_QUARANTINED)
 CONFLICTS_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
@@ -110,16 +117,13 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
     print_progress("deduplicate", "reading the records")
     records = record_columns.read_record_columns(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
-    order = preference.preference_order(records)
-    print_progress("deduplicate", f"exact duplicates among {len(records):,} records")
-    winners = duplicates.kept_record_positions(records, order)
-    later: list[Verdict] = []
-    neighbours = None
-    if near is not None:
-        print_progress("deduplicate", "near-duplicates of what is left")
-        neighbours = find_neighbours(records, order[winners[order] == order], near)
-        later = neighbours.judge_records(path, words, winners)
-    verdicts = [*_exact_duplicate_verdicts(winners, later), *later]
+    judge = _Judge(records, path, words, near)
+    judged = judge.judge(orphans := set[int]())
+    families = Families(records, read_parents(layout.artefacts("ingest") / SYNTHETIC_FILE))
+    while len(found := families.find_orphans(judged.verdicts, orphans)) > len(orphans):
+        judged = judge.judge(orphans := found)  # no record is kept, or removed, because of one that is not there
+    verdicts, neighbours = judged
+    verdicts += [Verdict(orphan, PARENT_QUARANTINED, orphan, 1.0) for orphan in sorted(orphans)]
     keep = np.ones(len(records), bool)
     keep[[verdict.record for verdict in verdicts if verdict.is_removed]] = False
     if not keep.any():
@@ -134,12 +138,53 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
         write_table(_quarantine_table(records, verdicts), folder / "quarantine.parquet")
         write_table(_conflicts_table(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
+        write_table(families.parents_table(verdicts, keep), folder / "parents.parquet")
         result = _build_result(records, _count_written_records(folder), neighbours, clusters, near)
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
         )
     return result
+
+
+class _Judged(NamedTuple):
+    verdicts: list[Verdict]
+    neighbours: Neighbours | None
+    """Groups of near-identical records; None if data.near_duplicates is not set."""
+
+
+@dataclass(frozen=True)
+class _Judge:
+    records: RecordColumns
+    path: Path
+    edition_words: Sequence[str]
+    near: NearDuplicates | None
+
+    def judge(self, left_out: Collection[int]) -> _Judged:
+        """Return the verdicts on all records except those at the positions `left_out`."""
+        records, order = self.records, preference.preference_order(self.records)
+        order = order[~np.isin(order, list(left_out))]
+        print_progress("deduplicate", f"exact duplicates among {len(order):,} records")
+        winners = duplicates.kept_record_positions(records, order)
+        winners[list(left_out)] = list(left_out)
+        first = order[winners[order] == order]
+        if self.near is not None:
+            print_progress("deduplicate", "near-duplicates of what is left")
+            neighbours = find_neighbours(records, first, self.near)
+            later = neighbours.judge_records(self.path, self.edition_words, winners)
+            return _Judged([*_exact_duplicate_verdicts(winners, later), *later], neighbours)
+        later = self._synthetic_copies(first, winners)
+        return _Judged([*_exact_duplicate_verdicts(winners, later), *later], None)
+
+    def _synthetic_copies(self, order: np.ndarray, winners: np.ndarray) -> list[Verdict]:
+        """Return the verdicts on synthetic records alone, which are never kept beside what they copy."""
+        if not self.records.is_synthetic.any():
+            return []
+        print_progress("deduplicate", "copies among the synthetic records")
+        neighbours = find_neighbours(self.records, order, NearDuplicates(conflict_jaccard=None))
+        verdicts = neighbours.judge_records(self.path, self.edition_words, winners)
+        synthetic, copies = self.records.is_synthetic, ("near_test", SYNTHETIC_COPY)
+        return [verdict for verdict in verdicts if verdict.rule in copies and synthetic[verdict.record]]
 
 
 def _exact_duplicate_verdicts(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
@@ -176,7 +221,7 @@ def _quarantine_table(records: RecordColumns, verdicts: list[Verdict]) -> pa.Tab
     verdicts = [verdict for verdict in verdicts if verdict.is_removed]
     went = pa.array([verdict.record for verdict in verdicts], pa.int64())
     kept = pa.array(
-        [None if verdict.rule == CONFLICT_UNDECIDED else verdict.other_record for verdict in verdicts], pa.int64()
+        [None if verdict.rule in RULES_WITHOUT_WINNER else verdict.other_record for verdict in verdicts], pa.int64()
     )
     columns = [
         records.source_id.take(went),
@@ -238,6 +283,10 @@ def _result_facts(result: DeduplicateResult) -> facts.Facts:
         "exact_duplicates": Fact(value=quarantined.get("exact_duplicate", 0), unit="rows"),
         "quarantined_share": Fact(value=result.counts.quarantined_share, note="of the records that clean left"),
     }
+    if SYNTHETIC_COPY in quarantined:
+        stated["synthetic_copies"] = Fact(
+            value=quarantined[SYNTHETIC_COPY], unit="rows", note="synthetic, near-identical to a real record"
+        )
     if result.near is None:
         return stated  # zeros would say that near-identical prompts were looked for
     return stated | {

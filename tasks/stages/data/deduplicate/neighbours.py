@@ -112,7 +112,7 @@ class Neighbours:
             "form": of.normalised_prompt[group], "content": said.content[group], "signature": said.signature[group],
             "people": said.people[group], "marked": of.states_edition[group] | of.dates_are_editions[group],
             "titled": said.prompt_states_edition[group] | of.dates_are_editions[group],
-            "aside": of.quarantines_contradictions[group],
+            "aside": of.quarantines_contradictions[group], "synthetic": of.is_synthetic[group],
         }  # fmt: skip
         return [
             GroupRecord(*item) for item in zip(*(columns[name].tolist() for name in GroupRecord._fields), strict=True)

@@ -5,10 +5,11 @@ import numpy as np
 from tasks.stages.data.deduplicate.record_columns import FIXED_TEST, RecordColumns
 
 PREFERENCE_DESCRIPTION = (
-    "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
-    "the one that is not retired, then the one with the newer effective_from, then the one that names the newer "
-    "edition of its own. Nothing else tells which of several is better: neither its length nor its place in a file "
-    "decides, and of those that say the same the one stays whose digest is the smallest"
+    "every record of a fixed test set; else a record that is not synthetic; then the record whose source has the "
+    "higher authority in sources.yaml, then the one that is not retired, then the one with the newer effective_from, "
+    "then the one that names the newer edition of its own. Nothing else tells which of several is better: neither its "
+    "length nor its place in a file decides, and of those that say the same the one stays whose digest is the "
+    "smallest"
 )
 
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.core.records.record import read_batches
-from tasks.sources.sources import Source
+from tasks.core.records.record import SYNTHETIC, read_batches
+from tasks.sources.sources import MAX_AUTHORITY, Source
 from tasks.stages.data import conversations
 from tasks.stages.data.deduplicate.similarity.editions import parse_edition
 from tasks.stages.data.deduplicate.similarity.form import casefold_texts, may_state_edition, normalise_for_similarity
@@ -22,10 +22,12 @@ from tasks.stages.data.protect.placeholders import has_masked_value, reduce_plac
 
 BATCH_ROWS = 5_000
 """Number of records whose texts are in memory as Python strings at a time."""
-READ_COLUMNS = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split"]
+READ_COLUMNS = ["record_id", "source_id", "task", "messages", "effective_from", "retired_at", "split", "origin"]
 NOT_FIXED, FIXED_TRAIN, FIXED_TEST = range(3)
 PARTITION_NUMBERS = {"": NOT_FIXED, "draw": NOT_FIXED, "train": FIXED_TRAIN, "test": FIXED_TEST}
 NO_DOCUMENT = -1
+BELOW_REAL = 2 * MAX_AUTHORITY + 1
+"""Number by which the authority of a synthetic record is lowered."""
 NO_DATE = np.iinfo(np.int32).min
 """Value for a missing date. It is before every date, so a record with a date is preferred to one without."""
 
@@ -45,7 +47,10 @@ class RecordColumns:
     """Id of the document and heading that the record is of, as its source says; NO_DOCUMENT if it does not."""
     ingest_position: np.ndarray
     """Position of the record in the output of `ingest`, which is sorted by source and row."""
+    is_synthetic: np.ndarray
     authority: np.ndarray
+    """Authority of the record's source. That of a synthetic record is lower than any real one's, whatever its source
+    says, so that it gives way to real records."""
     quarantines_contradictions: np.ndarray
     """Whether the record's source has `contradictions: put_aside` in sources.yaml."""
     dates_are_editions: np.ndarray
@@ -54,7 +59,8 @@ class RecordColumns:
     """`effective_from` in days since 1970-01-01, or NO_DATE."""
     is_retired: np.ndarray
     fixed_partition: np.ndarray
-    """Partition to which the source fixes the record: FREE, FIXED_TRAIN or FIXED_TEST."""
+    """Partition to which the source fixes the record: FREE, FIXED_TRAIN or FIXED_TEST. A synthetic record for training
+    is FREE, because a fixed partition would give it precedence over a real record."""
     task: np.ndarray
     full_text_rank: np.ndarray
     """Rank, from 1, of the digest of the record's task and turns. Spaces are normalised, and tokens are included. A
@@ -100,6 +106,8 @@ def read_record_columns(
         )
     form, source = columns["form"].dictionary_encode(), columns["source_id"].dictionary_encode()
     own, of = [named[name] for name in source.dictionary.to_pylist()], source.indices.to_numpy()
+    synthetic = pc.equal(columns["origin"], SYNTHETIC).to_numpy(zero_copy_only=False)
+    fixed = np.array([PARTITION_NUMBERS[side] for side in columns["split"].to_pylist()], np.int8)
     effective = pc.fill_null(columns["effective_from"].cast(pa.int32()), NO_DATE).to_numpy().astype(np.int64)
     return RecordColumns(
         record_id=columns["record_id"],
@@ -107,12 +115,13 @@ def read_record_columns(
         row=where["row"].take(place).to_numpy(),
         document=_document_ids(where, place),
         ingest_position=place.to_numpy().astype(np.int64),
-        authority=np.array([item.authority for item in own], np.int64)[of],
+        is_synthetic=synthetic,
+        authority=np.array([item.authority for item in own], np.int64)[of] - synthetic * BELOW_REAL,
         quarantines_contradictions=np.array([item.contradictions == "put_aside" for item in own], bool)[of],
         dates_are_editions=np.array([item.editions == "dated" for item in own], bool)[of] & (effective != NO_DATE),
         effective_day=effective,
         is_retired=pc.is_valid(columns["retired_at"]).to_numpy(zero_copy_only=False),
-        fixed_partition=np.array([PARTITION_NUMBERS[side] for side in columns["split"].to_pylist()], np.int8),
+        fixed_partition=np.where(synthetic & (fixed == FIXED_TRAIN), NOT_FIXED, fixed),
         task=_text_ids(columns["task"]),
         full_text_rank=_dense_ranks(columns["whole"]),
         target=_text_ids(columns["target"]),
@@ -132,6 +141,7 @@ DERIVED_SCHEMA = pa.schema(
         ("effective_from", pa.date32()),
         ("retired_at", pa.date32()),
         ("split", pa.string()),
+        ("origin", pa.string()),
         ("whole", pa.binary(16)),
         ("target", pa.binary(16)),
         ("answer", pa.binary(16)),

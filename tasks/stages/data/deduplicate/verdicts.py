@@ -1,6 +1,7 @@
 """Verdicts on similar records: the rule that removes a record, and the record that is kept instead.
 
     near_test           near-identical to a record of a fixed test set, which is never removed itself
+    synthetic_copy      synthetic, and near-identical to a real record, whichever target they have
     superseded          older edition: retired, or older and one of the two states its edition
     near_duplicate      same question and same target
     conflict            same question, another target, and lower precedence than the other record
@@ -12,10 +13,10 @@
 
 The record with the higher authority has precedence. If authorities are equal, a record that is not retired has
 precedence, then the record with the newer effective date, then the record whose text states the newer edition. All
-rules except `near_test` apply to records of the same task. Two prompts are the same question if they differ only in
-typos (`similarity/equality.py`). Prompts with another difference, such as a number, are two questions. In that case,
-one supersedes the other only if both state their edition. A record never supersedes one of another document, or below
-another heading, if the sources of both say which these are (`mapping.document`).
+rules except `near_test` and `synthetic_copy` apply to records of the same task. Two prompts are the same question if
+they differ only in typos (`similarity/equality.py`). Prompts with another difference, such as a number, are two
+questions. In that case, one supersedes the other only if both state their edition. A record never supersedes one of
+another document, or below another heading, if the sources of both say which these are (`mapping.document`).
 """
 
 from collections import defaultdict
@@ -35,11 +36,14 @@ from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 MAX_COMPARISONS = 64
 """Maximum number of records with which a record is compared for each similar prompt. Preferred records are compared
 first. The limit applies separately to records with another target and to other editions."""
+SYNTHETIC_COPY, PARENT_QUARANTINED = "synthetic_copy", "parent_quarantined"
 CONFLICT_UNDECIDED, CONFLICT_KEPT = "conflict_undecided", "conflict_kept"
 CONTRADICTION_RULES = ("conflict", CONFLICT_UNDECIDED, CONFLICT_KEPT)
 REASONS_BY_RULE = {
     "exact_duplicate": "the same conversation and target as the record kept instead",
     "near_test": "near-identical to a record of a fixed test set",
+    SYNTHETIC_COPY: "synthetic, and near-identical to a real record, so it adds nothing to it",
+    PARENT_QUARANTINED: "synthetic, and a record that it was made from was quarantined",
     "superseded": "an older edition of the record kept instead",
     "near_duplicate": "the same words as the record kept instead but for slips and courtesies, with the same target",
     "conflict": "asks the same as the record kept instead, which has another target and the higher authority or the "
@@ -72,6 +76,7 @@ class GroupRecord(NamedTuple):
     titled: bool
     """Whether the prompt states its edition, or the source has `editions: dated` in sources.yaml."""
     aside: bool
+    synthetic: bool
 
     def may_be_edition_of(self, other: "GroupRecord") -> bool:
         """Whether no source says that the two records are of different documents, or below different headings."""
@@ -204,7 +209,41 @@ def judge_group(
             yield verdict
         else:
             rest.append(item)
-    yield from _judge_by_precedence(rest, similar_prompts, twins)
+    yield from _judge_real_first(rest, similar_prompts, twins)
+
+
+def _judge_real_first(items: Sequence[GroupRecord], similar_prompts: SimilarPrompts, twins: Twins) -> Iterator[Verdict]:
+    """Judge records without a test record near them. A synthetic one that is near-identical to a real one is removed.
+
+    Its verdict cites the record that is kept instead of that real one, if the real one is removed itself.
+    """
+    real: dict[int, GroupRecord] = {}
+    for item in items:
+        if not item.synthetic:
+            real.setdefault(item.form, item)
+    copies = {
+        item: verdict
+        for item in items
+        if item.synthetic
+        and (
+            verdict := _best_verdict(
+                item,
+                (
+                    (real[form], jaccard, SYNTHETIC_COPY)
+                    for form, jaccard in similar_prompts.near_identical_prompts(item.form)
+                    if form in real
+                ),
+            )
+        )
+    }
+    verdicts = list(_judge_by_precedence([item for item in items if item not in copies], similar_prompts, twins))
+    yield from verdicts
+    fate = {verdict.record: verdict for verdict in verdicts if verdict.is_removed}
+    for verdict in copies.values():
+        end = fate.get(verdict.other_record)
+        undecided = end is not None and end.rule == CONFLICT_UNDECIDED
+        other = end.other_record if end and not undecided else verdict.other_record
+        yield verdict._replace(other_record=other, rule=CONFLICT_UNDECIDED if undecided else SYNTHETIC_COPY)
 
 
 def _judge_by_precedence(items: Sequence[GroupRecord], nearness: SimilarPrompts, twins: Twins) -> Iterator[Verdict]:

@@ -5,24 +5,28 @@ The work has no side effects, so that any process of the pool can do it.
 
 import hmac
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
-from tasks.core.records.record import RECORD_SCHEMA
+from tasks.core.records.record import RECORD_SCHEMA, SYNTHETIC
+from tasks.core.records.synthetic import SYNTHETIC_SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.resolved_sources import ResolvedSource
 from tasks.sources.suppression_digests import is_suppressed, person_digest
 from tasks.sources.vault_writer import TokenValue
+from tasks.stages.data.ingest.jailbreaks import find_jailbreak
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
+from tasks.stages.data.ingest.provenance import PROMPT_DIGEST, Provenance, map_provenance
 from tasks.stages.data.protect import records as protecting
 from tasks.stages.data.protect.actions import ProtectionOutcome
-from tasks.stages.data.protect.records import ProtectionContext
+from tasks.stages.data.protect.records import LABEL_FIELDS, ProtectionContext
+from tasks.stages.data.protect.words import RecordText
 from tasks.stages.data.quarantine import quarantine_entry, to_quarantine_table
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
@@ -34,6 +38,18 @@ ROWS_SCHEMA = pa.schema(
         ("document", pa.string()),  # HMAC of document and heading; null if its source does not map them
     ]
 )
+SEARCHED_FIELDS = ("messages", "policy_tags", *LABEL_FIELDS)
+"""Fields of a record that `protect` changes if they hold personal or secret text. Who labelled a record is not one of
+its people."""
+
+
+class MappedRow(NamedTuple):
+    number: int
+    record: dict[str, Any]
+    document: str | None
+    """Digest of the document and heading that the row is of; None if its source does not map them."""
+    provenance: Provenance | None
+    """Provenance of a synthetic record; None for any other record."""
 
 
 @dataclass
@@ -42,6 +58,7 @@ class ProcessedBatch:
 
     records: pa.Table
     rows: pa.Table
+    synthetic: pa.Table
     quarantine: pa.Table
     malformed: list[tuple[int, str]]
     """Row number and rule of each row that does not have the format that its source declares."""
@@ -56,8 +73,7 @@ class ProcessedBatch:
 @dataclass
 class _BatchBuilder:
     records: list[dict[str, Any]] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    documents: list[str | None] = field(default_factory=list)
+    rows: list[MappedRow] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
     malformed: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
@@ -83,22 +99,20 @@ class BatchProcessor:
         """
         tray = _BatchBuilder()
         mapped = list(self._map_rows(items, tray))
-        for row, (record, outcome) in zip(
-            (row for row, _ in mapped),
-            protecting.protect_records([r for _, r in mapped], self.protection_context),
-            strict=True,
-        ):
-            self._add_outcome(row, record, outcome, tray)
+        prompts = self._find_personal_prompts(mapped)
+        outcomes = protecting.protect_records([row.record for row in mapped], self.protection_context)
+        for row, (record, outcome) in zip(mapped, outcomes, strict=True):
+            self._add_outcome(row, record, outcome, prompts, tray)
         return self._to_batch(tray)
 
-    def _map_rows(
-        self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder
-    ) -> Iterator[tuple[Row, dict[str, Any]]]:
+    def _map_rows(self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder) -> Iterator[MappedRow]:
         for item in items:
             try:
                 if isinstance(item, MalformedRow):
                     raise RejectedRow(item.rule, item.reason, malformed=not item.is_usual)
-                yield item, self._map_row(item, tray.notes)
+                record = self._map_row(item, tray.notes)
+                provenance = self._map_provenance(item, record) if record["origin"] == SYNTHETIC else None
+                yield MappedRow(item.number, record, self._document_digest(item), provenance)
             except RejectedRow as reject:
                 self._reject(item.number, reject, tray)
 
@@ -112,6 +126,25 @@ class BatchProcessor:
                 "past_retention", f"from before {cutoff.isoformat()}, the retention cut-off of its source"
             )
         return {"record_id": self._record_id(row.number), **record}
+
+    def _map_provenance(self, row: Row, record: dict[str, Any]) -> Provenance:
+        provenance = map_provenance(row.values, self.resolved.source)
+        if form := find_jailbreak(RecordText(turn["content"]).decoded.text for turn in record["messages"]):
+            raise RejectedRow("jailbreak", f"is synthetic and has a well-known form of a jailbreak: {form.name}")
+        return provenance
+
+    def _find_personal_prompts(self, rows: Sequence[MappedRow]) -> set[str]:
+        """Return the prompts of generators that hold personal or secret text that the source does not keep."""
+        given = dict.fromkeys(row.provenance.prompt for row in rows if row.provenance)
+        prompts = [prompt for prompt in given if not PROMPT_DIGEST.fullmatch(prompt)]
+        blank = {"policy_tags": [], "labelled_by": "", **dict.fromkeys(LABEL_FIELDS, "")}
+        asked = [blank | {"messages": [{"role": "user", "content": prompt}]} for prompt in prompts]
+        protected = protecting.protect_records(asked, self.protection_context) if asked else iter(())
+        return {
+            prompt
+            for prompt, (record, outcome) in zip(prompts, protected, strict=True)
+            if outcome.is_undetectable or record["messages"][0]["content"] != prompt
+        }
 
     def _record_id(self, row: int) -> str:
         """Return an HMAC of source and row number. Only the holder of the vault's key can trace it to the row.
@@ -134,7 +167,14 @@ class BatchProcessor:
         part = canonical_json(["document", *("" if each is None else str(each) for each in named)])
         return hmac.digest(self.record_key, part, "sha256").hex()[:32]
 
-    def _add_outcome(self, row: Row, record: dict[str, Any], outcome: ProtectionOutcome, tray: _BatchBuilder) -> None:
+    def _add_outcome(
+        self,
+        row: MappedRow,
+        record: dict[str, Any],
+        outcome: ProtectionOutcome,
+        personal_prompts: Collection[str],
+        tray: _BatchBuilder,
+    ) -> None:
         number = row.number
         if is_suppressed(record, self.suppressed, self.record_key):
             self._reject(number, RejectedRow("erased", "is about a person who is to be forgotten"), tray)
@@ -149,6 +189,13 @@ class BatchProcessor:
             reason = "holds a text too long, or too slow to read, to say what of it is about people"
             self._reject(number, RejectedRow("undetectable", reason), tray)
             return
+        prompt_is_personal = row.provenance is not None and row.provenance.prompt in personal_prompts
+        was_replaced = any(record[name] != row.record[name] for name in SEARCHED_FIELDS)
+        if row.provenance and (prompt_is_personal or was_replaced):
+            where = "the prompt of its generator" if prompt_is_personal else "it"
+            reason = f"is synthetic, and {where} holds personal or secret text, which no generated record may have"
+            self._reject(number, RejectedRow("synthetic_personal", reason), tray)
+            return
         if outcome.drop_category:
             reason = f"holds text of class {outcome.drop_category}, for which its source says drop"
             self._reject(number, RejectedRow(f"holds_{outcome.drop_category}", reason), tray)
@@ -158,8 +205,7 @@ class BatchProcessor:
             self._reject(number, RejectedRow("same_names", reason), tray)
             return
         tray.records.append(record)
-        tray.numbers.append(number)
-        tray.documents.append(self._document_digest(row))
+        tray.rows.append(row)
         # Who labelled a record is none of its subjects. The vault takes no value of somebody who is to be forgotten.
         tray.secrets += [each for each in outcome.secrets if person_digest(each.token) not in self.suppressed]
 
@@ -170,12 +216,20 @@ class BatchProcessor:
 
     def _to_batch(self, tray: _BatchBuilder) -> ProcessedBatch:
         rows = [
-            {"record_id": record["record_id"], "source_id": record["source_id"], "row": number, "document": document}
-            for record, number, document in zip(tray.records, tray.numbers, tray.documents, strict=True)
+            {"record_id": row.record["record_id"], "source_id": row.record["source_id"]}
+            | {"row": row.number, "document": row.document}
+            for row in tray.rows
+        ]
+        synthetic = [
+            {"record_id": row.record["record_id"], "source_id": row.record["source_id"]}
+            | {"generator": made.generator, "generator_prompt": made.prompt, "parents": made.parents}
+            for row in tray.rows
+            if (made := row.provenance)
         ]
         return ProcessedBatch(
             records=pa.Table.from_pylist(tray.records, schema=RECORD_SCHEMA),
             rows=pa.Table.from_pylist(rows, schema=ROWS_SCHEMA),
+            synthetic=pa.Table.from_pylist(synthetic, schema=SYNTHETIC_SCHEMA),
             quarantine=to_quarantine_table(sorted(tray.quarantine, key=lambda item: item["row"])),
             malformed=tray.malformed,
             rules=Counter(item["rule"] for item in tray.quarantine),

@@ -7,12 +7,14 @@ either way.
 
     artefacts/ingest/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row, and a digest of its document
+    artefacts/ingest/synthetic.parquet    tasks.core.records.synthetic.SYNTHETIC_SCHEMA: provenance of synthetic records
     artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE_SCHEMA
     artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
     artefacts/ingest/result.json          `IngestResult`
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,10 +29,11 @@ from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import print_progress
 from tasks.core.records.record import read_batches
+from tasks.core.records.synthetic import SYNTHETIC_FILE, read_parents
 from tasks.sources import vault_writer
 from tasks.sources.resolved_sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter
-from tasks.stages.data.ingest import source_cache
+from tasks.stages.data.ingest import parents, source_cache
 from tasks.stages.data.ingest.pool import BatchPool
 from tasks.stages.data.ingest.source_reader import (
     COUNTS_FILE,
@@ -67,11 +70,12 @@ def run(params: Params, layout: Layout) -> IngestResult:
     vault = _connect_vault(resolved, layout)
     with BatchPool() as pool, atomic_folder(layout.artefacts("ingest")) as folder:
         desk = ReadContext(resolved, params.data.max_malformed_share, layout.root, vault, pool)
-        sources = _collect_sources(desk, layout, folder)
+        sources = _without_rejected(_collect_sources(desk, layout, folder), parents.link_parents(folder))
         result = IngestResult(counts=_total_counts(sources), sources=sources)
+        linked = read_parents(folder / SYNTHETIC_FILE)
         write_json(
             folder / "result.json",
-            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+            {"facts": facts.facts_to_json(_result_facts(result, linked)), **result.model_dump(mode="json")},
         )
     return result
 
@@ -123,8 +127,18 @@ def _collect_sources(desk: ReadContext, layout: Layout, folder: Path) -> list[So
     return sources
 
 
+def _without_rejected(sources: list[SourceCounts], rejected: Mapping[str, Counter[str]]) -> list[SourceCounts]:
+    """Return the counts after the children of records that are not there were rejected."""
+    return [
+        source.model_copy(update={"counts": source.counts.with_quarantined(rejected[source.id])})
+        if source.id in rejected
+        else source
+        for source in sources
+    ]
+
+
 def _append_tables(source: Path, tables: TableWriters) -> set[str]:
-    for name in ("records", "rows", "quarantine"):
+    for name in ("records", "rows", "synthetic", "quarantine"):
         for batch in read_batches(source / f"{name}.parquet"):
             tables.write(name, pa.Table.from_batches([batch]).cast(TABLE_SCHEMAS[name]))
     return {token for batch in read_batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
@@ -141,7 +155,7 @@ def _total_counts(sources: list[SourceCounts]) -> Counts:
     )
 
 
-def _result_facts(result: IngestResult) -> facts.Facts:
+def _result_facts(result: IngestResult, parents: Mapping[str, list[str]]) -> facts.Facts:
     worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
     protected = sum(sum(source.protected.values()) for source in result.sources)
     return {
@@ -151,5 +165,16 @@ def _result_facts(result: IngestResult) -> facts.Facts:
         "quarantined_share": Fact(value=result.counts.quarantined_share, note="over all sources"),
         "protected": Fact(
             value=protected, note="stretches of personal or secret text found, whatever was done with them"
+        ),
+    } | _synthetic_facts(parents)
+
+
+def _synthetic_facts(parents: Mapping[str, list[str]]) -> facts.Facts:
+    if not parents:
+        return {}
+    return {
+        "synthetic_records": Fact(value=len(parents), unit="rows"),
+        "synthetic_without_parents": Fact(
+            value=sum(not own for own in parents.values()), unit="rows", note="made from no record that they name"
         ),
     }

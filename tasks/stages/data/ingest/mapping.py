@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tasks.core import json_text
-from tasks.core.records.record import ANSWER_KINDS
+from tasks.core.records.record import ANSWER_KINDS, ORIGINS, SYNTHETIC
 from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.conversation_turns import merge_turns
@@ -16,6 +16,9 @@ from tasks.stages.data.text import is_blank, normalise_text, repair_text
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
+TRAIN_ONLY = "train"
+"""Partition of a synthetic record whose source does not say another. Metrics on texts that a machine wrote do not show
+how a model does on those of people."""
 
 
 class RejectedRow(Exception):
@@ -35,6 +38,8 @@ def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Count
         RejectedRow: The row cannot become a record.
     """
     constants = source.constants
+    origin = _map_choice(row, source, "origin", ORIGINS) or constants.origin
+    own_partition = TRAIN_ONLY if origin == SYNTHETIC else ""
     return {
         "source_id": source.id,
         "task": constants.task,
@@ -47,9 +52,9 @@ def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Count
         "effective_from": _map_date(row, source, "effective_from"),
         "retired_at": _map_date(row, source, "retired_at"),
         "subjects": [],
-        "origin": constants.origin,
+        "origin": origin,
         "labelled_by": _map_label(row, source, "labelled_by") or break_up_tokens(constants.labelled_by or ""),
-        "split": _map_choice(row, source, "split", ("train", "test")) or source.partition or "",
+        "split": _map_choice(row, source, "split", ("train", "test")) or source.partition or own_partition,
     }
 
 
@@ -60,10 +65,10 @@ def _map_messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> l
     if mapping.conversation is not None:
         return _map_conversation(row.get(mapping.conversation.turns_column), mapping.conversation, notes)
     if mapping.text is not None:
-        text = _map_text(row.get(mapping.text), mapping.text, notes)
+        text = map_text(row.get(mapping.text), mapping.text, notes)
         return [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]
     assert mapping.prompt is not None and mapping.response is not None  # validated by Mapping
-    prompt = _map_text(row.get(mapping.prompt), mapping.prompt, notes)
+    prompt = map_text(row.get(mapping.prompt), mapping.prompt, notes)
     if isinstance(mapping.response, str):
         target = _map_target(row.get(mapping.response), mapping.response, notes)
     else:
@@ -71,7 +76,7 @@ def _map_messages(row: dict[str, Any], source: Source, notes: Counter[str]) -> l
     return [{"role": "user", "content": prompt}, {"role": "assistant", "content": target}]
 
 
-def _map_text(value: Any, column: str, notes: Counter[str]) -> str:
+def map_text(value: Any, column: str, notes: Counter[str]) -> str:
     """Return a value as repaired text. Null becomes an empty text, which `clean` removes if it is too short."""
     if value is None:
         return ""
@@ -85,7 +90,7 @@ def _map_text(value: Any, column: str, notes: Counter[str]) -> str:
 
 
 def _map_target(value: Any, column: str, notes: Counter[str]) -> str:
-    target = _map_text(value if value is None or isinstance(value, str) else _dump_json(value, column), column, notes)
+    target = map_text(value if value is None or isinstance(value, str) else _dump_json(value, column), column, notes)
     if is_blank(target):
         raise RejectedRow("missing_target", f"column {column!r} is empty; a record needs a target")
     _refuse_unpaired_surrogates(target, column)
@@ -106,10 +111,10 @@ def _map_json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter
     values = {}
     for field, column in fields.items():
         value = row.get(column)
-        values[field] = _map_text(value, column, notes) if isinstance(value, str | None) else value
+        values[field] = map_text(value, column, notes) if isinstance(value, str | None) else value
         if isinstance(value, str | None) and is_blank(values[field]):
             raise RejectedRow("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
-    return _map_text(_dump_json(values, ", ".join(fields.values())), "", Counter())
+    return map_text(_dump_json(values, ", ".join(fields.values())), "", Counter())
 
 
 def _dump_json(value: Any, column: str) -> str:
@@ -139,7 +144,7 @@ def _parse_chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, 
 
 def _map_conversation(messages: Any, mapping: ConversationMapping, notes: Counter[str]) -> list[dict[str, str]]:
     texts = (
-        {"role": message["role"], "content": _map_text(message["content"], mapping.text, notes)} for message in messages
+        {"role": message["role"], "content": map_text(message["content"], mapping.text, notes)} for message in messages
     )
     turns = merge_turns(texts, notes)
     if not turns:
@@ -166,7 +171,7 @@ def _parse_turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
     if not isinstance(turn, dict) or turn.get("role") not in ROLES:
         wanted = f"role one of {', '.join(ROLES)}"
         raise RejectedRow("bad_messages", f"column {column!r}: a turn needs {wanted}, and content", malformed=True)
-    return {"role": turn["role"], "content": _map_text(turn.get("content"), column, notes)}
+    return {"role": turn["role"], "content": map_text(turn.get("content"), column, notes)}
 
 
 def _map_label(row: dict[str, Any], source: Source, name: str) -> str:
@@ -174,7 +179,7 @@ def _map_label(row: dict[str, Any], source: Source, name: str) -> str:
     value = row.get(column) if column is not None else None
     if value is None:
         return ""
-    label = _map_text(str(value) if isinstance(value, int | float) else value, column, Counter())
+    label = map_text(str(value) if isinstance(value, int | float) else value, column, Counter())
     _refuse_unlisted([label], source, name)
     return label
 
@@ -206,7 +211,7 @@ def _map_tags(row: dict[str, Any], source: Source) -> list[str]:
     if isinstance(value, dict):
         raise RejectedRow("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
     parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
-    tags = {_map_text(part, column or "", Counter()) for part in parts}
+    tags = {map_text(part, column or "", Counter()) for part in parts}
     _refuse_unlisted(tags, source, "policy_tags")
     return sorted((tags | set(source.constants.policy_tags)) - {""})
 

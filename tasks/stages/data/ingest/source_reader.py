@@ -19,6 +19,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records.record import QUARANTINE_SCHEMA, RECORD_SCHEMA, TableWriter
+from tasks.core.records.synthetic import SYNTHETIC_SCHEMA
 from tasks.sources.protection import Action, Category
 from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.sources.sources import Source
@@ -42,6 +43,7 @@ TOKENS_SCHEMA = pa.schema([("token", pa.string())])
 TABLE_SCHEMAS = {
     "records": RECORD_SCHEMA,
     "rows": ROWS_SCHEMA,
+    "synthetic": SYNTHETIC_SCHEMA,
     "quarantine": QUARANTINE_SCHEMA,
     "tokens": TOKENS_SCHEMA,
 }
@@ -158,6 +160,7 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
             for name, table in (
                 ("records", processed.records),
                 ("rows", processed.rows),
+                ("synthetic", processed.synthetic),
                 ("quarantine", processed.quarantine),
             ):
                 tables.write(name, table)

@@ -34,9 +34,9 @@ def assign_partitions(records: SplitRecords, test_share: float, validation_share
     source is to be drawn. Records that are fixed for training are removed if a fixed test record has the same prompt.
     Records that are to be drawn become test records if a fixed test record has the same prompt.
 
-    The training records with the highest random numbers are held out for validation. These are about `validation_share`
-    of the training prompts without a fixed partition, and `validation_share * (1 - test_share)` of those with a fixed
-    partition.
+    The training records with the highest random numbers are held out for validation, except synthetic ones. These are
+    about `validation_share` of the training prompts without a fixed partition, and `validation_share * (1 -
+    test_share)` of those with a fixed partition.
     """
     train, test, draw = (
         pc.equal(records.fixed_partition, value).to_numpy(zero_copy_only=False) for value in (TRAIN, TEST, DRAW)
@@ -56,7 +56,7 @@ def assign_partitions(records: SplitRecords, test_share: float, validation_share
     return PartitionAssignment(
         partition_masks={TRAIN: trains, TEST: np.where(in_test, ~train, held_out)},
         fixed_test_record=np.where(in_test & train, first_test[group], NO_RECORD),
-        is_validation=trains & (drawn >= 1 - validation_share * (1 - test_share)),
+        is_validation=trains & ~records.is_synthetic & (drawn >= 1 - validation_share * (1 - test_share)),
     )
 
 

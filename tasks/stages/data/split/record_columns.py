@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.records.record import read_batches
+from tasks.core.records.record import SYNTHETIC, read_batches
 from tasks.stages.data.conversations import full_texts, prompt_keys
 from tasks.stages.data.protect.placeholders import reduce_placeholders
 
@@ -35,6 +35,7 @@ class SplitRecords:
     kind: pa.Array
     fixed_partition: pa.Array
     """Partition to which the source fixes the record: train, test, draw or empty (`Source.split`)."""
+    is_synthetic: npt.NDArray[np.bool_]
     group_number: RandomNumbers
     """Random number of the record's group, different for each group.
 
@@ -53,7 +54,7 @@ def read_split_records(path: Path, clusters: pa.Table, seed: int) -> SplitRecord
     `clusters` are the clusters of near-identical prompts that `deduplicate` found. Records with the same prompt key are
     in the same cluster.
     """
-    table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
+    table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split", "origin"])
     group_numbers, turn = _draw_random_numbers(path, cluster_numbers(table["record_id"], clusters), seed)
     drawn = pa.table({"turn": turn, "record_id": table["record_id"]})  # texts that differ in tokens only: by id
     order = pc.sort_indices(drawn, sort_keys=[(name, "ascending") for name in drawn.column_names])
@@ -63,6 +64,7 @@ def read_split_records(path: Path, clusters: pa.Table, seed: int) -> SplitRecord
         source_id=table["source_id"].combine_chunks().take(order),
         kind=table["kind"].combine_chunks().take(order),
         fixed_partition=table["split"].combine_chunks().take(order),
+        is_synthetic=pc.equal(table["origin"].combine_chunks().take(order), SYNTHETIC).to_numpy(zero_copy_only=False),
         group_number=group_numbers[place],
         table_position=place,
     )

@@ -6,7 +6,7 @@ Prompts that differ only in case, spaces or the values behind placeholders count
     `SplitRecords`
     artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION_SCHEMA
     artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE_SCHEMA: removed by rule
-    prompt_in_test or label_not_trained
+    prompt_in_test, label_not_trained or parent_in_test
     artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
     artefacts/split/label_findings.parquet        tasks.core.records.record.LABEL_FINDINGS_SCHEMA
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
@@ -16,8 +16,10 @@ The outputs do not depend on the order of the input records.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -39,12 +41,14 @@ from tasks.core.records.record import (
     read_table,
     write_table,
 )
+from tasks.core.records.synthetic import read_parents
 from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.dataset import NOT_SAMPLED_RULE
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, add_source_rows, stage_counts
 from tasks.stages.data.record_labels import count_labels
-from tasks.stages.data.split import labels, record_columns
+from tasks.stages.data.split import labels, record_columns, synthetic_share
 from tasks.stages.data.split.draw import draw_stratified
+from tasks.stages.data.split.families import PARENT_IN_TEST, find_test_children
 from tasks.stages.data.split.labels import LABEL_NOT_TRAINED_RULE, LabelFindings
 from tasks.stages.data.split.manifest import build_manifest
 from tasks.stages.data.split.partition_content import read_partition_content
@@ -88,7 +92,8 @@ def run(params: Params, layout: Layout) -> SplitResult:
     path = layout.artefacts(LAST_FILTER_STAGE) / "records.parquet"
     clusters = read_table(layout.artefacts("deduplicate") / "clusters.parquet")
     records = record_columns.read_split_records(path, clusters, params.data.seed)
-    divided = divide_records(records, params.data, _label_numbers(path, records, params))
+    parents = read_parents(layout.artefacts("deduplicate") / "parents.parquet")
+    divided = divide_records(records, params.data, _label_numbers(path, records, params), parents)
     sides = divided.positions_by_partition
     _require_both_partitions(divided, params.data)
     with atomic_folder(layout.artefacts("split")) as folder:
@@ -125,12 +130,16 @@ def run(params: Params, layout: Layout) -> SplitResult:
             untrained_rows=len(untrained),
             untrained_examples=untrained[:MAX_EXAMPLES],
             near_equal_labels=len(found.near_equal),
+            synthetic=synthetic_share.read_shares(folder),
         )
         made = build_manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(
             folder / "result.json",
-            {"facts": facts.facts_to_json(result.to_facts()), **result.model_dump(mode="json")},
+            {
+                "facts": facts.facts_to_json(result.to_facts()),
+                **result.model_dump(mode="json"),
+            },
         )
     return result
 
@@ -141,7 +150,12 @@ def _label_numbers(path: Path, records: SplitRecords, params: Params) -> Positio
     return labels.read_label_numbers(path, params.evaluation)[records.table_position]
 
 
-def divide_records(records: SplitRecords, data: Data, label_numbers: Positions | None = None) -> Division:
+def divide_records(
+    records: SplitRecords,
+    data: Data,
+    label_numbers: Positions | None = None,
+    parents: Mapping[str, list[str]] = MappingProxyType({}),
+) -> Division:
     """Assign the records to partitions, and draw as many as `data` asks for.
 
     Args:
@@ -149,15 +163,18 @@ def divide_records(records: SplitRecords, data: Data, label_numbers: Positions |
         data: Section `data` of params.yaml.
         label_numbers: Number of each record's label; test records whose label no drawn training record has are then
             removed. None to keep them.
+        parents: Parents of each synthetic record. Those with a parent in the test are removed.
     """
     sides = assign_partitions(records, data.test_share, data.validation_share)
     clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = [_removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
+    leaking = find_test_children(records, sides.partition_masks, parents)
+    removed.append(_removed_table(records, leaking, PARENT_IN_TEST, "it was made from a record of the test"))
     untrained = np.array([], np.int64)
     kept, over = dict[str, Positions](), []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
-        positions = np.flatnonzero(sides.partition_masks[side])
+        positions = np.setdiff1d(np.flatnonzero(sides.partition_masks[side]), leaking, assume_unique=True)
         if side == TEST and label_numbers is not None:
             untrained = labels.find_rows_with_unseen_label(label_numbers, kept[TRAIN], positions)
             positions = np.setdiff1d(positions, untrained, assume_unique=True)

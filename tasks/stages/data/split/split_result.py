@@ -3,6 +3,8 @@
 from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.stages.data.quarantine import Counts
+from tasks.stages.data.split import synthetic_share
+from tasks.stages.data.split.synthetic_share import TaskShare
 
 MAX_EXAMPLES = 5
 
@@ -25,6 +27,8 @@ class SplitResult(FrozenModel):
     """Ids of test records whose label no training record has: the smallest ids, at most MAX_EXAMPLES."""
     near_equal_labels: int = 0
     """Number of labels that nearly equal a more frequent label."""
+    synthetic: list[TaskShare] = []
+    """Share of synthetic records, by task. Tasks without synthetic records are left out."""
 
     def to_facts(self) -> Facts:
         more = ", …" if self.untrained_rows > len(self.untrained_examples) else ""
@@ -45,6 +49,7 @@ class SplitResult(FrozenModel):
             "prompt_in_test": self._rule_count("prompt_in_test"),
             "label_not_trained": self._rule_count("label_not_trained"),
             "not_drawn": Fact(value=self.counts.not_drawn, unit="rows"),
+            **synthetic_share.to_facts(self.synthetic),
         }
         if self.near_prompts_on_both_sides is None:
             return stated

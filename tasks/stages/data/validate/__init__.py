@@ -9,6 +9,7 @@ own_expectations/       expectations that Great Expectations does not have
 remaining_finds.py      personal and secret text that remains in protected records
 suite_evaluation.py     evaluation of suites, with results that contain no value of a record
 target_placeholders.py  targets with a placeholder that their prompt lacks
+two_sample.py           comparison of synthetic with real records, by a classifier
 suite_results.py        results of a suite and its expectations
 docs/                   Data Docs
 """

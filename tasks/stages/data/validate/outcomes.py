@@ -26,7 +26,8 @@ RULES_BY_STAGE = {
     stage.name: (*stage.quarantine_rules, *(PROTECTION_RULES if stage.name == "ingest" else ()))
     for stage in DATA_STAGES
 }
-NEAR_DUPLICATE_RULES = tuple(rule for rule in RULES_BY_STAGE["deduplicate"] if rule != "exact_duplicate")
+ALWAYS_APPLIED = ("exact_duplicate", "synthetic_copy", "parent_quarantined")
+NEAR_DUPLICATE_RULES = tuple(rule for rule in RULES_BY_STAGE["deduplicate"] if rule not in ALWAYS_APPLIED)
 """Rules of `deduplicate` that apply only if params.yaml: data.near_duplicates is set."""
 GENERAL_RULES = tuple(
     rule for name in FILTER_STAGE_NAMES for rule in RULES_BY_STAGE[name] if rule not in NEAR_DUPLICATE_RULES

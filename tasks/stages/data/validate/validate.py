@@ -1,6 +1,7 @@
 """Stage `validate`: evaluate the owners' Great Expectations suites on the records of each source and on all records.
 
-The stage also counts the targets with a placeholder that their prompt lacks (`target_placeholders.py`).
+The stage also counts the targets with a placeholder that their prompt lacks (`target_placeholders.py`), and compares
+synthetic with real records (`two_sample.py`).
 
     artefacts/validate/result.json   `ValidateResult`
     artefacts/validate/docs/         Data Docs; index.html is the first page
@@ -24,7 +25,7 @@ from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.expectation_suites import Expectation, ExpectationSuite, Suites
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.resolved_sources import ResolvedSources, load_resolved
-from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
+from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders, two_sample
 from tasks.stages.data.validate.docs import pages
 from tasks.stages.data.validate.docs.overview import read_overview
 from tasks.stages.data.validate.frame import RecordTable
@@ -32,6 +33,7 @@ from tasks.stages.data.validate.ge_expectations import columns_used, is_about_so
 from tasks.stages.data.validate.suite_evaluation import TableExpectations
 from tasks.stages.data.validate.suite_results import SuiteResult, suite_result
 from tasks.stages.data.validate.target_placeholders import TargetPlaceholders
+from tasks.stages.data.validate.two_sample import TaskComparison
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,8 @@ LARGE_COLUMNS = frozenset({"messages", "prompt", "target"})
 class ValidateResult(FrozenModel):
     suites: list[SuiteResult]
     only_in_target: TargetPlaceholders
+    synthetic: list[TaskComparison] = []
+    """Comparison of synthetic with real records, by task."""
 
 
 class Params(FrozenModel):
@@ -68,13 +72,18 @@ def run(params: Params, layout: Layout) -> ValidateResult:
             suite, source, _expectations_by_table(suite, source, records, layout), spared
         )
         checked.append((suite_result(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
+    print_progress("validate", "synthetic records")
     validated = ValidateResult(
-        suites=[suite for suite, _ in checked], only_in_target=target_placeholders.count_target_placeholders(path)
+        suites=[suite for suite, _ in checked],
+        only_in_target=target_placeholders.count_target_placeholders(path),
+        synthetic=two_sample.compare_tasks(path, params.evaluation),
     )
     for words in _failure_messages(validated):
         print(words, flush=True)
     with atomic_folder(layout.artefacts("validate")) as folder:
-        pages.write_pages(folder / "docs", checked, read_overview(layout, path, suites, params.evaluation))
+        pages.write_pages(
+            folder / "docs", checked, read_overview(layout, path, suites, params.evaluation, validated.synthetic)
+        )
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(_result_facts(validated)), **validated.model_dump(mode="json")},
@@ -144,4 +153,5 @@ def _result_facts(validated: ValidateResult) -> facts.Facts:
         "failed_expectations": Fact(value=sum(not expectation.success for expectation in evaluated)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
         target_placeholders.FACT_NAME: validated.only_in_target.to_fact(),
+        **two_sample.to_facts(validated.synthetic),
     }

@@ -13,6 +13,8 @@ RULE_DESCRIPTIONS = {
     "conflict": "the same question and another target than a record of higher authority, or newer",
     "conflict_undecided": "the same question and another target than a record of the same authority and date, or than "
     "one in dispute, for an owner to decide",
+    "synthetic_copy": "synthetic, and near-identical to a real record",
+    "parent_quarantined": "synthetic, and made from a record that was quarantined",
     "near_test": "training text that a fixed test set holds",
 }
 

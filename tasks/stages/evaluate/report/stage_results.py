@@ -4,6 +4,7 @@ The results are read from each stage's result.json, so that the report need not 
 results is omitted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,18 @@ class DuplicateCounts:
 
 
 @dataclass(frozen=True)
+class SyntheticShare:
+    """Synthetic training rows of a task."""
+
+    task: str
+    rows: int
+    train_rows: int
+    """Number of all training rows of the task."""
+    auc: float | None
+    """AUC of a classifier that tells synthetic from real records; None if they were too few to compare."""
+
+
+@dataclass(frozen=True)
 class StageResults:
     holdings: tuple[DatasetSource, ...] = ()
     flows: tuple[RowCounts, ...] = ()
@@ -87,6 +100,7 @@ class StageResults:
     nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
     """Partitions (`train` and `test`) with their numbers of rows."""
+    synthetic: tuple[SyntheticShare, ...] = ()
     suites: tuple[SuiteResult, ...] = ()
     curve: tuple[TrainingStep, ...] = ()
 
@@ -100,6 +114,7 @@ def read_stage_results(layout: Layout) -> StageResults:
         protected=tuple(_protected_text(source) for source in _read_result(layout, "ingest").get("sources", [])),
         nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
+        synthetic=tuple(_synthetic_shares(layout)),
         suites=tuple(_suite(suite) for suite in _read_result(layout, "validate").get("suites", [])),
         curve=tuple(
             TrainingStep(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
@@ -125,6 +140,13 @@ def _all_row_counts(layout: Layout) -> list[RowCounts]:
 def _row_counts(stage: str, source: str, counts: dict[str, Any]) -> RowCounts:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
     return RowCounts(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
+
+
+def _synthetic_shares(layout: Layout) -> Iterator[SyntheticShare]:
+    compared = {each["task"]: each["auc"] for each in _read_result(layout, "validate").get("synthetic", [])}
+    for each in _read_result(layout, "split").get("synthetic", []):
+        task = each["task"]
+        yield SyntheticShare(task, each["synthetic_train_rows"], each["train_rows"], compared.get(task))
 
 
 def _duplicate_counts(result: dict[str, Any]) -> DuplicateCounts:

@@ -17,6 +17,7 @@ from tasks.core.steps.data import FILTER_STAGE_NAMES
 from tasks.sources.expectation_suites import Suites
 from tasks.stages.data.record_labels import count_labels
 from tasks.stages.data.similar_labels import MAX_LABELS, find_near_equal_labels
+from tasks.stages.data.validate.two_sample import TaskComparison
 
 BATCH = 5_000
 ROW_RANGES = ((1, 1), (2, 4), (5, 19), (20, 99), (100, 999), (1000, None))
@@ -48,9 +49,13 @@ class Overview:
     quarantined: list[QuarantinedRows]
     """Rows that the stages before `validate` quarantined, the most frequent rule of a source first."""
     sources_without_suite: list[str]
+    synthetic: list[TaskComparison]
+    """Comparison of synthetic with real records, by task; empty if no record is synthetic."""
 
 
-def read_overview(layout: Layout, records: Path, suites: Suites, evaluation: Evaluation) -> Overview:
+def read_overview(
+    layout: Layout, records: Path, suites: Suites, evaluation: Evaluation, synthetic: list[TaskComparison]
+) -> Overview:
     """Read the overview from the outputs of the stages before `validate`. `records` is the file of the last one."""
     ingested = read_json(layout.artefacts("ingest") / "result.json")["sources"]
     quarantined = {"ingest": {source["id"]: source["counts"]["quarantined"] for source in ingested}}
@@ -67,6 +72,7 @@ def read_overview(layout: Layout, records: Path, suites: Suites, evaluation: Eva
         _label_distribution(records, evaluation),
         sorted(rows, key=lambda each: (each.source, -each.rows, each.rule)),
         sorted({source["id"] for source in ingested} - suites.by_source.keys()),
+        synthetic,
     )
 
 
