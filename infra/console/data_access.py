@@ -29,6 +29,7 @@ def add_routes(app: FastAPI, context: ConsoleContext) -> None:
     ) -> Response:  # fmt: skip
         who.require_form_token(form_token)
         here = context.request_state()
+        TeamAccess(here, who.person).require_visible({"run": run})
         layout = run_layout(here, run)
         looker = access.access_of_person(governance_of_run(here.root, layout), who.person)
         files = (layout.artefacts("ingest") / f"{name}.parquet" for name in ("records", "rows", "quarantine"))

@@ -111,6 +111,7 @@ def _add_signing_route(
         visitor.require_form_token(x_form_token)
         here = context.request_state()
         here.require_actor(visitor.person.id)
+        TeamAccess(here, visitor.person).require_visible(asked)
         in_force.require_unchanged_ledger(here.ledger, here.governance)
         return act(here, visitor.person, **asked)
 

@@ -26,6 +26,7 @@ steps.py                one function for each step
 release_marks.py        marks of releases in the ledger
 remote_outputs.py       outputs of runs in DVC's remote
 index_removal.py        removal of records from the index of lineage
+name_orders.py          other orders of the words of a name
 spellings.py            patterns that find a value in its usual spellings and encodings
 search_terms.py         search of bytes for values, tokens and record ids
 file_contents.py        bytes of a file, and of what it packs

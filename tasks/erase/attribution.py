@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tasks.core.errors import Refused
+from tasks.sources.protection import Category
 
-SHARED_CATEGORY = "name"
+SHARED_CATEGORY: Category = "name"
 """Category whose values several people can have in common."""
 MAX_CANDIDATES = 10
 

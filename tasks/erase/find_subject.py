@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import InputError, Refused
-from tasks.erase import affected_runs, attribution, mentions
+from tasks.erase import affected_runs, attribution, mentions, name_orders
 from tasks.erase.subject import Subject, worlds
 from tasks.sources import vault_keys
 from tasks.sources.protection import IDENTIFYING_CATEGORIES
@@ -29,10 +29,11 @@ class FoundSubject(NamedTuple):
 
 
 def search_tokens(state: Path, value: str) -> list[str]:
-    """Return all tokens that a value may have, in every vault of the checkout."""
+    """Return all tokens that a value may have, in every vault of the checkout: also those of a name in other orders."""
     keys = [vault_keys.load_keys(world).tokens for world in worlds(state)]
-    categories = sorted(IDENTIFYING_CATEGORIES)
-    return [token for key in keys for category in categories for token in make_search_tokens(category, value, key)]
+    spelled = [(category, value) for category in sorted(IDENTIFYING_CATEGORIES)]
+    spelled += [(attribution.SHARED_CATEGORY, name) for name in name_orders.other_spellings(value)]
+    return [token for key in keys for category, each in spelled for token in make_search_tokens(category, each, key)]
 
 
 def find_subject(state: Path, values: Sequence[str], record_ids: Sequence[str] = ()) -> FoundSubject:

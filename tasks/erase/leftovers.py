@@ -56,13 +56,27 @@ def _is_removable(place: FoundPlace, verbs: Mapping[Kind, Verb]) -> bool:
 
 
 def _remove(here: Checkout, place: FoundPlace) -> bool:
-    """Remove a file unless it is used now. Return whether it was removed."""
+    """Remove a file, link or empty folder unless it is used now. Return whether it was removed."""
     base = Path(remote_outputs.remote_url(here.root) or "") if place.kind == "remote" else here.state
     relative = Path(place.path)
+    path = base / relative
+    if path.is_symlink() and len(relative.parts) == 1:  # what it leads to would be searched no more
+        return False
     with _try_lock(here.state, relative, place.kind) as is_unused:
-        if is_unused:
-            run_files.remove(base / relative)
-    return is_unused
+        return is_unused and _remove_path(path)
+
+
+def _remove_path(path: Path) -> bool:
+    if path.is_symlink() or not path.is_dir():
+        run_files.remove(path)
+        return True
+    try:
+        path.rmdir()  # what is left in it was left for a reason
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _is_kept_of_run(relative: Path, kind: Kind) -> bool:

@@ -21,7 +21,10 @@ WINDOW = 8
 class SearchTerms:
     def __init__(self, subject: Subject) -> None:
         short = [value for value in subject.values if spellings.count_letters(value) < SHORT_LENGTH]
-        self._values = _compile(spellings.value_pattern(value) for value in subject.values if value not in short)
+        long = [value for value in subject.values if value not in short]
+        orders = filter(None, map(spellings.other_order_pattern, long))
+        # Two patterns of one name each are searched faster than one of both.
+        self._values = [*filter(None, (_compile(map(spellings.value_pattern, long)), _compile(orders)))]
         self._short_values = _compile(map(spellings.short_pattern, short))
         self._literals = {token.encode(): TOKEN for token in subject.tokens}
         self._literals |= {key.encode(): RECORD for key in subject.record_keys}
@@ -37,7 +40,7 @@ class SearchTerms:
 
     def find(self, data: bytes, with_short_values: bool = True) -> set[str]:
         """Return what of the person is in these bytes: VALUE, SHORT_VALUE, TOKEN or RECORD."""
-        found = {VALUE} if self._values and self._values.search(data) else set()
+        found = {VALUE} if any(pattern.search(data) for pattern in self._values) else set()
         if with_short_values and self._short_values and self._short_values.search(data):
             found.add(SHORT_VALUE)
         return found | set(self._find_literals(data))

@@ -1,12 +1,14 @@
 """Files that a search for a person reads, and the list of what it could not read.
 
-Links are not followed, except those of the folder's own first level: a cache may lie on another disk.
+Links are not followed, except those of the folder's own first level: a cache may lie on another disk. Of folders and
+links the names are searched, and the paths to which links lead.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+from typing import NamedTuple
 
 MAX_NAMED = 5
 """Maximum number of places that a line of the list names."""
@@ -41,8 +43,16 @@ class Gaps:
         return [f"{reason}: {_shorten(places)}" for reason, places in self._places.items()]
 
 
-def walk_files(folder: Path, gaps: Gaps, prefix: str = "") -> Iterator[tuple[Path, int]]:
-    """Yield the regular files below a folder with their sizes in bytes, sorted. A file that is gone is left out.
+class FoundEntry(NamedTuple):
+    path: Path
+    size: int | None
+    """Size of a regular file in bytes; None for folders, links and all others, of which the name alone is searched."""
+
+
+def walk_entries(folder: Path, gaps: Gaps, prefix: str = "") -> Iterator[FoundEntry]:
+    """Yield everything below a folder: files and links in their order, and each folder after what is in it.
+
+    An entry that is gone is left out.
 
     Args:
         folder: Folder to search.
@@ -55,21 +65,35 @@ def walk_files(folder: Path, gaps: Gaps, prefix: str = "") -> Iterator[tuple[Pat
         if not isinstance(error, FileNotFoundError):
             gaps.add(f"folders that cannot be read ({error.strerror})", prefix + _relative(error.filename, folder))
 
-    def walk(start: Path, follows: bool) -> Iterator[tuple[Path, int]]:
+    def walk(start: Path, follows: bool) -> Iterator[FoundEntry]:
+        folders = list[Path]()
         for place, names, files in os.walk(start, onerror=report):
             names.sort()
             for name in sorted([*names, *files]):
                 path = Path(place, name)
-                if path.is_symlink():
+                mode, size = _mode_and_size(path)
+                if S_ISLNK(mode):
+                    yield FoundEntry(path, None)
                     if follows and path.parent == folder and path.is_dir():
                         searched.append(path.resolve())
                         yield from walk(path, follows=False)
                     elif path.exists() and not any(map(path.resolve().is_relative_to, searched)):
                         gaps.add(LINK, prefix + _relative(path, folder))
-                elif (size := _size_of_file(path)) is not None:
-                    yield path, size
+                elif S_ISDIR(mode):
+                    folders.append(path)
+                elif mode:
+                    yield FoundEntry(path, size if S_ISREG(mode) else None)
+        yield from (FoundEntry(path, None) for path in reversed(folders))
 
     yield from walk(folder, follows=True)
+
+
+def link_target(path: Path, folder: Path) -> str:
+    """Return the path to which a link leads, without that of the searched folder; empty if there is no link."""
+    try:
+        return str(path.readlink()).removeprefix(f"{folder}/")
+    except OSError:  # it is none, or a process removed it meanwhile
+        return ""
 
 
 def may_hold_rows(relative: Path) -> bool:
@@ -78,12 +102,12 @@ def may_hold_rows(relative: Path) -> bool:
     return not is_model and not set(relative.parts[:1]) & set(MODEL_FOLDERS)
 
 
-def _size_of_file(path: Path) -> int | None:
+def _mode_and_size(path: Path) -> tuple[int, int]:
     try:
         found = path.lstat()
     except OSError:  # a process removed it meanwhile
-        return None
-    return found.st_size if S_ISREG(found.st_mode) else None
+        return 0, 0
+    return found.st_mode, found.st_size
 
 
 def _relative(path: str | Path, folder: Path) -> str:

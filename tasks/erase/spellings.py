@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from html.entities import codepoint2name
 from urllib.parse import quote
 
+from tasks.erase import name_orders
+
 SEPARATOR = (
     rb"(?:[^0-9A-Za-z\x80-\xff]"
     rb"|\xc2[\x80-\xbf]|\xe2[\x80\x81\x88][\x80-\xbf]|\xe3\x80[\x80-\xbf]|\xe3\x83\xbb|\xef\xbb\xbf|\xef\xbc[\x80-\x8f]"
@@ -33,15 +35,26 @@ def count_letters(value: str) -> int:
 
 
 def short_pattern(value: str) -> bytes:
-    """Return the pattern of a value that is found as a whole word only."""
+    """Return the pattern of a value that is found as a whole word only, a name in any order of its words."""
     escapes = b"|".join(rb"(?<=" + escape + rb")" for escape in ESCAPES)
-    words = b"|".join(b"".join(_word_patterns(spelled)) for spelled in _normal_forms(value))
+    orders = [value, *map(" ".join, name_orders.other_orders(value))]
+    words = b"|".join(b"".join(_word_patterns(spelled)) for order in orders for spelled in _normal_forms(order))
     return rb"(?:(?<![0-9A-Za-z])|" + escapes + rb")(?:" + words + rb")(?![0-9A-Za-z])"
 
 
 def value_pattern(value: str) -> bytes:
     """Return the pattern of a value: its words with any separators, each letter in all usual encodings."""
     return b"|".join(map(_spelled_pattern, _normal_forms(value)))
+
+
+def other_order_pattern(value: str) -> bytes:
+    """Return the pattern of a name in other orders of its words; empty if there are none.
+
+    A first name at its end is short, so it is a whole word: `Smith, Johnson` is not `John Smith`.
+    """
+    orders = map(" ".join, name_orders.other_orders(value))
+    words = b"|".join(b"".join(_word_patterns(spelled)) for order in orders for spelled in _normal_forms(order))
+    return words and rb"(?:" + words + rb")(?![0-9A-Za-z])"
 
 
 def _normal_forms(value: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ from tasks.core.layout import Layout
 from tasks.declarations import declarations
 from tasks.erase import file_contents, remote_outputs, searched_files
 from tasks.erase.search_terms import SHORT_VALUE, VALUE, SearchTerms
-from tasks.erase.searched_files import Gaps
+from tasks.erase.searched_files import Gaps, link_target
 from tasks.erase.subject import Subject
 from tasks.runs.checkout import Checkout
 from tasks.runs.reporting import mlflow_runs
@@ -80,11 +80,15 @@ class _Search:
         self.files = self.bytes = 0
 
     def search_folder(self, folder: Path, kind_of: Callable[[Path], Kind], prefix: str = "") -> None:
-        for path, size in searched_files.walk_files(folder, self.gaps, prefix):
-            self.files, self.bytes = self.files + 1, self.bytes + size
+        for path, size in searched_files.walk_entries(folder, self.gaps, prefix):
             relative = path.relative_to(folder)
             place = prefix + relative.as_posix()
-            if what := self._search_file(path, place, searched_files.may_hold_rows(relative)):
+            if size is None:
+                what = self.terms.find(_bytes(place)) | self.terms.find(_bytes(link_target(path, folder)))
+            else:
+                self.files, self.bytes = self.files + 1, self.bytes + size
+                what = self._search_file(path, place, searched_files.may_hold_rows(relative))
+            if what:
                 self.places.append(FoundPlace(kind_of(relative), place, sorted(what)))
 
     def _search_file(self, path: Path, place: str, may_hold_rows: bool) -> set[str]:

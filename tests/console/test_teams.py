@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
+from infra.console.team_access import RELEASE_PARAMETERS, RUN_PARAMETERS
 from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
 from tests.console.conftest import FAILING, WAITING, copy_of_lived_in, write_journal
-from tests.console.visits import console_of, govern, reader_of
+from tests.console.visits import console_of, govern, post_fitting, reader_of, seated
 from tests.tiny_project import PEOPLE
 from tests.whole_run import RUN
 
@@ -26,6 +28,13 @@ RUN_PAGES = [
     f"/runs/{RUN}/report", f"/runs/{RUN}/docs/", f"/runs/{RUN}/measured", f"/api/gates/{WAITING}/data",
     "/api/releases/tiny-1", "/releases/tiny-1", "/api/releases/tiny-1/to/tiny-1", "/api/audit?release=tiny-1",
 ]  # fmt: skip
+
+POSTS_OF_NO_TEAM = {
+    "/sign-in", "/sign-out",
+    "/where",  # leaves runs of other teams out of its answer: test_teams_where.py
+    "/incidents/{incident}/draw", "/incidents/{incident}/decide", "/schedules/{name}/draw", "/schedules/{name}/decide",
+}  # fmt: skip
+"""Paths of POST routes about no run or release. Pages of incidents and schedules are everybody's."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,24 @@ def test_pages_of_another_team_are_refused(teams: FastAPI) -> None:
         assert answer.status_code == 409 and "is of another team" in answer.text, path
         for reader in (own, auditor):
             assert "is of another team" not in reader.get(path.replace(LETTERS, WAITING)).text, path
+
+
+@pytest.mark.attack(rights="approver", stopped="each request about a run or release asks first whose team it is of")
+def test_nothing_is_signed_or_disclosed_about_another_team(teams: FastAPI) -> None:
+    routes = {each.path: each for each in teams.routes if isinstance(each, APIRoute) and "POST" in each.methods}
+    named = {*RUN_PARAMETERS, *RELEASE_PARAMETERS}
+    of_a_team = {path for path, route in routes.items() if named & route.param_convertors.keys()}
+    assert routes.keys() - of_a_team == POSTS_OF_NO_TEAM, "a new route asks for its team, or is of no team"
+    for person, is_refused in (("colleague", True), ("ml-engineer", False)):
+        client = seated(teams, teams.state.root, person)
+        form = {"form_token": client.headers["x-form-token"], "record": "messages:1", "reason": "x"}
+        for path in sorted(of_a_team):
+            if "sign" in routes[path].tags:
+                answer = post_fitting(client, path, run=WAITING, label="tiny-1")
+            else:
+                answer = client.post(path.format(run=WAITING, label="tiny-1"), data=form)
+            assert ("is of another team" in answer.text) is is_refused, (person, path, answer.text)
+            assert answer.status_code == 409 or not is_refused, (path, answer.text)
 
 
 def test_lists_show_nothing_of_another_team(teams: FastAPI) -> None:

@@ -59,12 +59,12 @@ def seated(app: FastAPI, root: Path, person: str) -> TestClient:
     return client
 
 
-def post_fitting(client: TestClient, path: str) -> Any:
+def post_fitting(client: TestClient, path: str, run: str = "none", label: str = "none-1") -> Any:
     """Post to a route of a statement to sign, and return its answer.
 
-    The path and body have made-up values for everything that some such route takes.
+    The path and body have made-up values for everything else that some such route takes.
     """
-    path = path.format(run="none", gate="data", incident="none", label="none-1", name="none")
+    path = path.format(run=run, gate="data", incident="none", label=label, name="none")
     wanted = {
         "reason": "x", "public_key": "ssh-ed25519 AAAA", "verb": "approve", "evidence": "0" * 64, "deed": "pause",
         "payload": "", "signature": "",

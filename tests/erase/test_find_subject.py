@@ -67,6 +67,13 @@ def test_a_name_with_one_address_is_one_person(run: Run) -> None:
     assert rows(one.subject) == [13, 14] and one.unattributed == 0 and one.subject.values == [JOHN]
 
 
+def test_a_name_is_found_in_another_order(run: Run) -> None:
+    made(run, ["My name is Ada Lovelace and my card is lost", "Name: Lovelace, Ada", "My name is Ada Byron"])
+    for asked in ("Ada Lovelace", "Lovelace, Ada", "Lovelace Ada"):
+        one = found(run, asked)
+        assert rows(one.subject) == [13, 14] and one.subject.values == [asked]
+
+
 def test_other_values_in_the_records_are_counted(run: Run) -> None:
     made(run, TWO)
     one = found(run, MAIL)

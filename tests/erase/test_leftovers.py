@@ -73,6 +73,21 @@ def test_files_of_a_run_that_executes_stay(ready: Checkout) -> None:
     assert leftovers.remove_leftovers(ready, SUBJECT, {}) == [] and not path.exists()
 
 
+def test_folders_and_links_that_are_called_after_the_person_are_removed(ready: Checkout, tmp_path: Path) -> None:
+    state, store = ready.state, tmp_path / ADA
+    stray = put(state / "cache" / "files" / ADA / "inner" / "stray")
+    model = put(state / "checkpoints" / ADA / "model.db")
+    (state / "cache" / "files" / "link").symlink_to(f"../{ADA}")
+    store.mkdir()
+    (state / "records").symlink_to(store)
+    left = leftovers.remove_leftovers(ready, SUBJECT, {})
+    kept = ["records", f"checkpoints/{ADA}/model.db", f"checkpoints/{ADA}"]
+    assert [place.path for place in left] == kept and model.exists() and (state / "records").is_symlink()
+    assert stray.parents[2].is_dir() and list(stray.parents[2].iterdir()) == []
+    model.unlink()
+    assert [place.path for place in leftovers.remove_leftovers(ready, SUBJECT, {})] == ["records"]
+
+
 def test_what_holds_a_short_value_alone_is_listed_and_stays(ready: Checkout) -> None:
     path = put(ready.state / "cache" / "files" / "md5" / "00" / "stray", "Zoqe was here")
     put(ready.state / "models" / "base" / "tokenizer.json", '{"zoqe": 1}')

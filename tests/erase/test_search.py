@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.erase import file_contents
+from tasks.erase import file_contents, name_orders
 from tasks.erase.search_terms import RECORD, SHORT_VALUE, TOKEN, VALUE, SearchTerms
 from tasks.erase.subject import Subject, SubjectRecord
 
@@ -193,6 +193,45 @@ def test_a_name_is_found_in_every_script(value: str, texts: list[str]) -> None:
     for text in texts:
         assert of_value(value, text) == {VALUE}, text
     assert of_value("Zoë Müller", "Zoëámüller") == of_value("राम शर्मा", "राम वर्मा") == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "texts", "others"),
+    [
+        (
+            "Ada Lovelace",
+            [
+                "Lovelace, Ada",
+                "LOVELACE,ADA",
+                "Lovelace%2C%20Ada",
+                r"Lovelace,\u00a0Ada\n",
+                "Lovelace\tAda",
+                "Lovelace Ada",
+            ],
+            ["Lovelace, Adam", "Lovelace, Eve, and Ada", "Lovelace"],
+        ),
+        ("Lovelace, Ada", ["Ada Lovelace", "ada.lovelace", "Lovelace, Ada"], ["Ada Love"]),
+        ("Ana de la Cruz", ["de la Cruz, Ana", "Cruz, Ana de la"], ["Ana Cruz", "la Cruz de Ana"]),
+        ("Zoë Strauß", ["STRAUSS, ZOË", r"Strau\u00df, Zo\u00eb"], ["Strauß, Zoé"]),
+        ("राम शर्मा", ["शर्मा, राम"], ["शर्मा, वर्मा"]),
+        ("ada.lovelace@example.org", [], ["lovelace@example.org, ada", "org ada lovelace example"]),
+        ("Lovelace Street 12", [], ["12 Lovelace Street"]),
+        ("a b c d e fghi j", [], ["j a b c d e fghi"]),
+    ],
+)
+def test_a_name_is_found_in_other_orders(value: str, texts: list[str], others: list[str]) -> None:
+    assert [text for text in texts if of_value(value, text) != {VALUE}] == []
+    assert [text for text in others if of_value(value, text) != set()] == []
+
+
+def test_a_short_name_is_found_in_another_order_as_words() -> None:
+    assert of_value("Li Yu", "Yu, Li") == {SHORT_VALUE} and of_value("Li Yu", "Yuan, Li") == set()
+
+
+def test_the_number_of_spellings_grows_with_that_of_words_alone() -> None:
+    assert [len(name_orders.other_spellings("a b c d e f g"[: 2 * count - 1])) for count in range(1, 8)] == [
+        0, 3, 6, 9, 12, 15, 0
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["for Li Yu.", r'{"text": "\nLi Yu"}', "%20Li%20Yu", r"\u00a0li yu"])

@@ -10,16 +10,18 @@ import pytest
 from tasks.cleanup import tracked_runs
 from tasks.erase import searched_files, verification
 from tasks.erase.search_terms import SearchTerms
-from tasks.erase.searched_files import Gaps, may_hold_rows, walk_files
+from tasks.erase.searched_files import Gaps, may_hold_rows, walk_entries
 from tasks.erase.subject import Subject
 from tasks.runs.checkout import Checkout
+from tasks.suppression.place_kinds import OTHER, kind_of_path
 
 ADA = "Ada Lovelace"
 
 
 def walked(folder: Path) -> tuple[list[str], list[str]]:
     gaps = Gaps(lambda place: place)
-    return [path.relative_to(folder).as_posix() for path, _ in walk_files(folder, gaps)], gaps.texts()
+    entries = list(walk_entries(folder, gaps))
+    return [entry.path.relative_to(folder).as_posix() for entry in entries if entry.size is not None], gaps.texts()
 
 
 def test_a_folder_on_another_disk_is_searched_and_other_links_are_told(tmp_path: Path) -> None:
@@ -36,6 +38,42 @@ def test_a_folder_on_another_disk_is_searched_and_other_links_are_told(tmp_path:
     (tmp_path / "elsewhere").mkdir()
     (folder / "runs" / "deep").symlink_to(tmp_path / "elsewhere")
     assert walked(folder)[1] == [f"{searched_files.LINK}: runs/deep"]
+
+
+def test_names_of_folders_and_links_are_searched(plain: Checkout) -> None:
+    home = plain.state / "runs" / "r"
+    for folder in (home / f"{ADA}'s" / "inner", home / "Ada" / "Lovelace", home / "nobody", plain.root / "artefacts"):
+        folder.mkdir(parents=True)
+    (plain.state / "Ada_Lovelace").symlink_to("gone")
+    (home / "nobody" / "link").symlink_to("../gone/ada-lovelace.csv")
+    (home / "nobody" / "inside").symlink_to(home / "nobody")
+    (plain.root / "artefacts" / "lovelace").symlink_to(f"/mnt/{ADA}/store")
+    os.mkfifo(home / "nobody" / ADA)
+    terms = SearchTerms(Subject(values=[ADA], tokens=[], records=[]))
+    search = verification._Search(terms, [])
+    search.search_folder(plain.state, kind_of_path)
+    search.search_folder(plain.root / "artefacts", lambda _: OTHER, "../artefacts/")
+    assert {(place.kind, place.path, *place.what) for place in search.places} == {
+        ("other", "Ada_Lovelace", "value"),
+        ("runs", "runs/r/nobody/link", "value"),
+        ("runs", f"runs/r/nobody/{ADA}", "value"),
+        ("runs", f"runs/r/{ADA}'s", "value"),
+        ("runs", f"runs/r/{ADA}'s/inner", "value"),
+        ("runs", "runs/r/Ada/Lovelace", "value"),
+        ("other", "../artefacts/lovelace", "value"),
+    }
+    paths = [place.path for place in search.places]
+    assert paths.index(f"runs/r/{ADA}'s/inner") < paths.index(f"runs/r/{ADA}'s"), "a folder follows what is in it"
+    assert search.files == search.bytes == 0
+
+
+def test_a_checkout_that_is_called_after_somebody_is_no_finding_of_its_own_links(tmp_path: Path) -> None:
+    state = tmp_path / ADA / ".hallmark"
+    (state / "runs" / "r").mkdir(parents=True)
+    (state / "runs" / "r" / "link").symlink_to(state / "runs")
+    search = verification._Search(SearchTerms(Subject(values=[ADA], tokens=[], records=[])), [])
+    search.search_folder(state, kind_of_path)
+    assert search.places == []
 
 
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,10 +94,10 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_is_gone_meanwhile_is_left_out(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(ADA)
-    files = walk_files(tmp_path, Gaps(str))
-    assert next(files)[0].name == "a"
+    files = walk_entries(tmp_path, Gaps(str))
+    assert next(files).path.name == "a"
     (tmp_path / "b").unlink()
-    assert [path.name for path, _ in files] == ["c"]
+    assert [entry.path.name for entry in files] == ["c"]
 
 
 def test_a_line_names_some_places_alone() -> None:

@@ -199,7 +199,10 @@ def in_force_now(house: House) -> dict[str, object]:
         "decisions": gates.judge_case(last_case, ledger, governed, ledger.now()).state,
         "incidents": [(each.id, each.state, each.severity) for each in incidents.read_all(ledger, governed)],
         "promotion": (line.newest_statement.sha256, len(line.valid_statements)),
-        "erasures": [(it.id, it.state, {kind: said.verb for kind, said in it.decisions.items()}) for it in erased],
+        "erasures": [
+            (it.id, it.state, it.last_decided, {kind: said.verb for kind, said in it.decisions.items()})
+            for it in erased
+        ],
         "suppressed": suppression.suppressed_digests(ledger),
         "marks": {label: list(map(str, marks)) for label, marks in suppression.release_marks(ledger).items()},
         "orders": [
