@@ -3,6 +3,8 @@
 import io
 import re
 import tarfile
+import tracemalloc
+import zipfile
 from typing import Any
 
 import pypdf
@@ -15,7 +17,7 @@ from tasks.stages.data.readers.pdf_worker import PdfWorker
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tasks.stages.data.readers.sections import UnreadableDocument
 from tests.stages.data.build import source
-from tests.stages.data.document_files import PICTURE, pdf, with_part, word
+from tests.stages.data.document_files import PICTURE, pdf, with_part, with_stated_size, word
 
 TEXT_PART = "word/document.xml"
 BODY = b"<w:document xmlns:w='urn:w'><w:body>%s</w:body></w:document>"
@@ -147,6 +149,20 @@ def test_hostile_and_damaged_documents_are_told() -> None:
     rows = read("markdown", long, max_row_bytes=800)
     assert rows[0].reason == "document 1 has a section of 900 characters, more than max_row_bytes allows, 800"  # type: ignore[union-attr]
     assert sections(rows) == [("B", "b")]
+
+
+@pytest.mark.attack(rights="commit", stopped="documents are read as streams, without entities, within limits of size")
+def test_a_docx_that_states_a_smaller_size_is_not_unpacked() -> None:
+    document, huge = word(("Normal", "x")), bytes(20 << 20)
+    for data, told in (
+        (with_stated_size(with_part(document, TEXT_PART, huge), TEXT_PART, 100), "is a damaged archive (BadZipFile)"),
+        (with_part(document, TEXT_PART, huge, zipfile.ZIP_BZIP2), "has a part in a compression that no .docx has"),
+    ):
+        tracemalloc.start()
+        assert told in problem("docx", data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 << 20
 
 
 def refuse(rows: list[Row | MalformedRow]) -> None:
