@@ -42,10 +42,9 @@ def iter_documents(file: IO[bytes], source: Source, suffixes: tuple[str, ...]) -
     Raises:
         InputError: The archive is damaged, or has a member that is no plain file, or more members than `max_rows`.
     """
-    where = f"source {source.id}: {source.location}"
+    where, size = f"source {source.id}: {source.location}", file.seek(0, io.SEEK_END)
+    file.seek(0)
     if not is_archive(file):
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
         if size <= MAX_BLANK_BYTES and not file.read().strip():
             raise InputError(f"{where} is empty; expected at least one document")
         file.seek(0)
@@ -61,6 +60,8 @@ def iter_documents(file: IO[bytes], source: Source, suffixes: tuple[str, ...]) -
                 content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
                 if content is None:
                     raise InputError(f"{where}: {member.name!r} is no plain file; put the file itself there")
+                if member.offset_data + member.size > size:
+                    raise EOFError  # here, and not where the document is read
                 yield Document(member.name, content, member.size, member.offset_data)
             _require_end(file, archive.offset)
     except (tarfile.TarError, EOFError) as error:
