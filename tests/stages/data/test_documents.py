@@ -11,6 +11,7 @@ import pypdf
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.stages.data.readers.decoding import REFUSED_CODECS
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.pdf_pages import Limits, Page
 from tasks.stages.data.readers.pdf_worker import PdfWorker
@@ -149,6 +150,18 @@ def test_hostile_and_damaged_documents_are_told() -> None:
     rows = read("markdown", long, max_row_bytes=800)
     assert rows[0].reason == "document 1 has a section of 900 characters, more than max_row_bytes allows, 800"  # type: ignore[union-attr]
     assert sections(rows) == [("B", "b")]
+
+
+@pytest.mark.attack(rights="commit", stopped="text is decoded by codecs that take linear time alone")
+def test_no_document_is_decoded_by_a_codec_that_takes_long() -> None:
+    pages = {f"{name}.html": f"<meta charset={name}><p>für".encode() for name in sorted(REFUSED_CODECS)}
+    rows = read("html", folder(pages | {"z.html": b"<p>next"}))
+    assert sections(rows) == [("", "next")]
+    told = "is not in the encoding that it declares; save it as UTF-8"
+    reasons = [row.reason for row in rows if isinstance(row, MalformedRow)]
+    assert reasons == [f"document {place} {told}" for place in range(1, len(pages) + 1)]
+    for name in REFUSED_CODECS:
+        assert f"{name!r} is not a Python text codec that is read" in problem("markdown", b"# a", encoding=name)
 
 
 @pytest.mark.attack(rights="commit", stopped="documents are read as streams, without entities, within limits of size")
