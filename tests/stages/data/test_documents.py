@@ -12,11 +12,11 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.stages.data.readers.decoding import REFUSED_CODECS
+from tasks.stages.data.readers.documents import UnreadableDocument
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.pdf_pages import Limits, Page
 from tasks.stages.data.readers.pdf_worker import PdfWorker
 from tasks.stages.data.readers.rows import MalformedRow, Row
-from tasks.stages.data.readers.sections import UnreadableDocument
 from tests.stages.data.build import source
 from tests.stages.data.document_files import PICTURE, pdf, with_part, with_stated_size, word
 
@@ -150,6 +150,18 @@ def test_hostile_and_damaged_documents_are_told() -> None:
     rows = read("markdown", long, max_row_bytes=800)
     assert rows[0].reason == "document 1 has a section of 900 characters, more than max_row_bytes allows, 800"  # type: ignore[union-attr]
     assert sections(rows) == [("B", "b")]
+
+
+@pytest.mark.parametrize("kind", ["text", "transcript", "markdown", "html"])
+def test_a_reason_is_about_the_document_and_an_error_about_the_source(kind: str) -> None:
+    suffix, mapping = reader_of(kind).suffixes[0], {"text": "text"}
+    data = folder({f"a{suffix}": b"\x89PNG picture", f"b{suffix}": b"\n", f"c{suffix}": b"Agent: hello"})
+    bad, empty, good = reader_of(kind).read(io.BytesIO(data), source("letters/", kind, mapping=mapping))
+    assert isinstance(bad, MalformedRow) and isinstance(empty, MalformedRow) and isinstance(good, Row)
+    assert re.match(rf"(the document|document 1) is a PNG picture, expected {kind} text", bad.reason)
+    assert re.match(r"(the document|document 2) is empty", empty.reason)
+    with pytest.raises(InputError, match=r"^source src: encoding 'klingon' is not a Python text codec"):
+        list(reader_of(kind).read(io.BytesIO(data), source("letters/", kind, mapping=mapping, encoding="klingon")))
 
 
 @pytest.mark.attack(rights="commit", stopped="text is decoded by codecs that take linear time alone")

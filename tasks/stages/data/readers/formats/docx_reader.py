@@ -12,9 +12,9 @@ from typing import IO
 
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import sections
-from tasks.stages.data.readers.documents import Document
+from tasks.stages.data.readers.documents import Document, UnreadableDocument
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
-from tasks.stages.data.readers.sections import ParsedDocument, UnreadableDocument
+from tasks.stages.data.readers.sections import ParsedDocument
 
 SUFFIXES = (".docx",)
 ZIP_MAGIC, OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
