@@ -67,10 +67,17 @@ def word(*paragraphs: tuple[str, str], table: Sequence[Sequence[str]] = ()) -> b
     return out.getvalue()
 
 
-def with_part(document: bytes, name: str, content: bytes) -> bytes:
+def with_part(document: bytes, name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """Return a .docx in which one part is replaced."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(document)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+    with zipfile.ZipFile(io.BytesIO(document)) as old, zipfile.ZipFile(out, "w", method) as new:
         for entry in old.namelist():
             new.writestr(entry, content if entry == name else old.read(entry))
     return out.getvalue()
+
+
+def with_stated_size(document: bytes, name: str, size: int) -> bytes:
+    """Return a .docx whose directory states another size for a part."""
+    entry = document.rindex(name.encode()) - 46  # APPNOTE.TXT 4.3.12: the name follows the entry's 46 bytes
+    assert document[entry : entry + 4] == b"PK\1\2"
+    return document[: entry + 24] + size.to_bytes(4, "little") + document[entry + 28 :]

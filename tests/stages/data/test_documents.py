@@ -3,19 +3,22 @@
 import io
 import re
 import tarfile
+import tracemalloc
+import zipfile
 from typing import Any
 
 import pypdf
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.stages.data.readers.decoding import REFUSED_CODECS
+from tasks.stages.data.readers.documents import UnreadableDocument
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.pdf_pages import Limits, Page
 from tasks.stages.data.readers.pdf_worker import PdfWorker
 from tasks.stages.data.readers.rows import MalformedRow, Row
-from tasks.stages.data.readers.sections import UnreadableDocument
 from tests.stages.data.build import source
-from tests.stages.data.document_files import PICTURE, pdf, with_part, word
+from tests.stages.data.document_files import PICTURE, pdf, with_part, with_stated_size, word
 
 TEXT_PART = "word/document.xml"
 BODY = b"<w:document xmlns:w='urn:w'><w:body>%s</w:body></w:document>"
@@ -147,6 +150,44 @@ def test_hostile_and_damaged_documents_are_told() -> None:
     rows = read("markdown", long, max_row_bytes=800)
     assert rows[0].reason == "document 1 has a section of 900 characters, more than max_row_bytes allows, 800"  # type: ignore[union-attr]
     assert sections(rows) == [("B", "b")]
+
+
+@pytest.mark.parametrize("kind", ["text", "transcript", "markdown", "html"])
+def test_a_reason_is_about_the_document_and_an_error_about_the_source(kind: str) -> None:
+    suffix, mapping = reader_of(kind).suffixes[0], {"text": "text"}
+    data = folder({f"a{suffix}": b"\x89PNG picture", f"b{suffix}": b"\n", f"c{suffix}": b"Agent: hello"})
+    bad, empty, good = reader_of(kind).read(io.BytesIO(data), source("letters/", kind, mapping=mapping))
+    assert isinstance(bad, MalformedRow) and isinstance(empty, MalformedRow) and isinstance(good, Row)
+    assert re.match(rf"(the document|document 1) is a PNG picture, expected {kind} text", bad.reason)
+    assert re.match(r"(the document|document 2) is empty", empty.reason)
+    with pytest.raises(InputError, match=r"^source src: encoding 'klingon' is not a Python text codec"):
+        list(reader_of(kind).read(io.BytesIO(data), source("letters/", kind, mapping=mapping, encoding="klingon")))
+
+
+@pytest.mark.attack(rights="commit", stopped="text is decoded by codecs that take linear time alone")
+def test_no_document_is_decoded_by_a_codec_that_takes_long() -> None:
+    pages = {f"{name}.html": f"<meta charset={name}><p>für".encode() for name in sorted(REFUSED_CODECS)}
+    rows = read("html", folder(pages | {"z.html": b"<p>next"}))
+    assert sections(rows) == [("", "next")]
+    told = "is not in the encoding that it declares; save it as UTF-8"
+    reasons = [row.reason for row in rows if isinstance(row, MalformedRow)]
+    assert reasons == [f"document {place} {told}" for place in range(1, len(pages) + 1)]
+    for name in REFUSED_CODECS:
+        assert f"{name!r} is not a Python text codec that is read" in problem("markdown", b"# a", encoding=name)
+
+
+@pytest.mark.attack(rights="commit", stopped="documents are read as streams, without entities, within limits of size")
+def test_a_docx_that_states_a_smaller_size_is_not_unpacked() -> None:
+    document, huge = word(("Normal", "x")), bytes(20 << 20)
+    for data, told in (
+        (with_stated_size(with_part(document, TEXT_PART, huge), TEXT_PART, 100), "is a damaged archive (BadZipFile)"),
+        (with_part(document, TEXT_PART, huge, zipfile.ZIP_BZIP2), "has a part in a compression that no .docx has"),
+    ):
+        tracemalloc.start()
+        assert told in problem("docx", data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 << 20
 
 
 def refuse(rows: list[Row | MalformedRow]) -> None:

@@ -14,6 +14,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers.content import open_content
 from tasks.stages.data.readers.documents import iter_documents
+from tasks.stages.data.readers.kinds import reader_of
 from tests.stages.data.build import Run, params, source
 
 FILES = {"b/two.txt": "zwei", "a.txt": "eins", "Ä.TXT": "drei", "b/c/four.txt": "vier", "b.txt": "fünf"}
@@ -135,6 +136,16 @@ def test_a_damaged_archive_and_one_with_links_are_told(folder: Path, tmp_path: P
         with pytest.raises(InputError, match=told):
             for document in iter_documents(io.BytesIO(data), declare(folder), (".txt",)):
                 document.file.read()
+
+
+@pytest.mark.parametrize("kind", ["markdown", "mail", "text", "docx"])
+def test_an_archive_that_ends_within_a_file_is_told(kind: str, folder: Path) -> None:
+    reader = reader_of(kind)
+    put(folder / f"only{reader.suffixes[0]}", "x" * 5_000)
+    declared = source(folder, kind, mapping={"text": "text"})
+    archive = content(declared)
+    with pytest.raises(InputError, match="is a damaged archive"):
+        list(reader.read(io.BytesIO(archive[: archive.index(b"xxxx") + 2_000]), declared))
 
 
 def test_an_archive_has_at_most_max_rows_members(folder: Path) -> None:

@@ -87,6 +87,26 @@ def test_files_of_the_hub_are_read_by_split(tmp_path: Path) -> None:
         read(tmp_path, mapping)
 
 
+MISFIT: dict[tuple[str, ...], str] = {
+    ("data/train-00000-of-00003", "data/train-00002-of-00003"): "file 1 of 3 of split 'train' is missing",
+    ("train", "train-extra"): "'train-extra.parquet' is not named like a file of a split",
+    ("train", "en/train"): "'en/train.parquet' is not named like a file of a split",
+    ("train", "data/train"): "files that do not belong together, such as 'data/train.parquet' and 'train.parquet'",
+    ("train-00000-of-00001", "train-00000-of-00002", "train-00001-of-00002"): "files that do not belong together",
+    ("train-00000-of-00001", "train-00001-of-00001"): "files that do not belong together",
+}
+
+
+def test_every_parquet_file_of_a_folder_is_read_or_told(tmp_path: Path) -> None:
+    for place, (names, told) in enumerate(MISFIT.items()):
+        for name in names:
+            path = tmp_path / str(place) / f"{name}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table({"text": [name], "label": ["a"]}), path)
+        with pytest.raises(InputError, match=told):
+            pytest.fail(f"{told}: {values(tmp_path / str(place))}")
+
+
 def replace_shard(data: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return lambda folder: (folder / SHARD).write_bytes(data((folder / SHARD).read_bytes()))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core.errors import InputError
 from tasks.stages.data.readers.content import open_content
 from tasks.stages.data.readers.kinds import read_rows
 from tasks.stages.data.readers.mail_threads import ThreadRoots
@@ -212,6 +213,20 @@ def test_a_message_made_to_take_long_is_told(message: str, reason: str) -> None:
     begun = time.process_time()
     assert reason in told(message)[1]
     assert time.process_time() - begun < 2
+
+
+@pytest.mark.attack(rights="commit", stopped="text is decoded by codecs that take linear time alone")
+def test_no_part_is_decoded_by_a_codec_that_takes_long() -> None:
+    """Python's parser decodes text beyond ASCII by itself, by any codec whose name is that of the charset in ASCII."""
+    for charset in ("punycode", "idna", "UTF-7", "unicode_escape", '"=?utf-8?q?p=C3=BCunycode?="'):
+        for kind in ("text/plain", "text/html", "multipart/mixed", ALTERNATIVE):
+            part = f"Content-Type: text/plain; charset={charset}\n\nü and"
+            body = multipart("a", part) if kind == ALTERNATIVE else "ü and"
+            named = kind if kind == ALTERNATIVE else f"{kind}; charset={charset}"
+            why = "part without its boundaries" if kind == "multipart/mixed" else "text in an unknown encoding"
+            assert told(mail(1, body, Content_Type=named)) == ("unreadable", f"the message has a {why}"), named
+    with pytest.raises(InputError, match="encoding 'punycode' is not a Python text codec that is read; try"):
+        rows_of(mail(1).encode(), encoding="punycode")
 
 
 class LongAttachment(io.RawIOBase):

@@ -13,7 +13,7 @@ from tasks.core.errors import HallmarkError, InputError, Unavailable
 from tasks.core.layout import Layout
 from tasks.inquiry import source_row
 from tasks.runs.requests.source_resolution import resolve_source
-from tasks.sources import locations
+from tasks.sources import locations, source_places
 from tasks.sources.resolved_sources import load_resolved
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
@@ -205,6 +205,18 @@ def test_changes_beside_a_sqlite_file_are_read_and_nothing_is_left_there(letters
     assert [path.name for path in letters.parent.iterdir()] == ["letters.db"]
     assert lines(declare(f"sqlite:///{letters}")) == IN_ORDER[:1]
     assert [path.name for path in letters.parent.iterdir()] == ["letters.db"]
+
+
+def test_a_database_behind_a_link_is_read_with_its_changes_or_not_at_all(letters: Path) -> None:
+    link, folder = letters.with_name("link.db"), letters.with_name("folder")
+    link.symlink_to(letters)
+    folder.symlink_to(letters.parent)
+    with closing(sqlite3.connect(letters, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("DELETE FROM letters WHERE id > 1")
+        declared = declare(f"sqlite:///{folder}/letters.db")
+        assert lines(declared) == IN_ORDER[:1] and f"{folder}/letters.db-wal" in source_places.find_files(declared)
+        assert "give the path of that file" in told(declare(f"sqlite:///{link}"))
 
 
 WRITTEN = {

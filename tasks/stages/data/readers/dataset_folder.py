@@ -17,8 +17,10 @@ from tasks.core import json_text
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.documents import is_archive, iter_documents
+from tasks.stages.data.readers.folder_stream import has_suffix
 
-SUFFIXES = (".arrow", ".json", ".parquet")
+PARQUET_SUFFIX = ".parquet"
+SUFFIXES = (".arrow", ".json", PARQUET_SUFFIX)
 DICT_FILE, STATE_FILE, INFO_FILE = "dataset_dict.json", "state.json", "dataset_info.json"
 MAX_JSON_BYTES, MAX_JSON_PIECES = 16 << 20, 1_000_000
 """Maximum size of a JSON file of the folder, in bytes and in values."""
@@ -66,8 +68,8 @@ class DatasetFolder:
                 yield self._saved_split(self._plain_name(name, DICT_FILE), f"{name}/")
         elif STATE_FILE in self._places:
             yield self._saved_split(None, "")
-        elif found := [match for name in sorted(self._places) if (match := HUB_FILE.fullmatch(name))]:
-            yield from self._hub_splits(found)
+        elif names := sorted(name for name in self._places if has_suffix(name, (PARQUET_SUFFIX,))):
+            yield from self._hub_splits(names)
         else:
             raise InputError(
                 f"{self._where} has no {STATE_FILE}, {DICT_FILE} or Parquet file of a split; give the folder that "
@@ -88,14 +90,29 @@ class DatasetFolder:
             raise self._damaged_error(folder + STATE_FILE, "it names a file twice")
         return DatasetSplit(split, files, self._class_names(folder + INFO_FILE))
 
-    def _hub_splits(self, found: list[re.Match[str]]) -> Iterator[DatasetSplit]:
-        for split in dict.fromkeys(match["split"] for match in found):
-            files = [match for match in found if match["split"] == split]
-            for count in {int(match["count"]) for match in files if match["count"]}:
-                for number in range(count) if count <= len(files) else (len(files),):
-                    if not any(match["number"] == f"{number:05}" for match in files):
-                        raise InputError(f"{self._where}: file {number} of {count:,} of split {split!r} is missing")
+    def _hub_splits(self, names: list[str]) -> Iterator[DatasetSplit]:
+        splits: dict[str, list[re.Match[str]]] = {}
+        for name in names:
+            match = HUB_FILE.fullmatch(name)
+            if not match:
+                raise InputError(
+                    f"{self._where}: {name!r} is not named like a file of a split, such as train.parquet or "
+                    "data/train-00000-of-00002.parquet; give the folder of one configuration, or take the file out"
+                )
+            splits.setdefault(match["split"], []).append(match)
+        for split, files in splits.items():
+            self._require_whole_split(split, files)
             yield DatasetSplit(split, [match[0] for match in files], {})
+
+    def _require_whole_split(self, split: str, files: list[re.Match[str]]) -> None:
+        numbers, count = {match["number"] for match in files}, int(files[0]["count"] or 0)
+        wanted = [f"{number:05}" for number in range(count)] if files[0]["count"] else [None]
+        if len({match["count"] for match in files}) > 1 or len(numbers) < len(files) or numbers - set(wanted):
+            named = f"{files[0][0]!r} and {files[-1][0]!r}"
+            raise InputError(f"{self._where}: split {split!r} has files that do not belong together, such as {named}")
+        for number in wanted:
+            if number not in numbers:
+                raise InputError(f"{self._where}: file {int(number or 0)} of {count:,} of split {split!r} is missing")
 
     def _class_names(self, name: str) -> dict[str, list[str]]:
         return find_class_names(self._read_json(name) if name in self._places else {})

@@ -28,6 +28,9 @@ BINARY_SIGNATURES = {
     b"BZh": "bzip2-compressed",
     b"\x28\xb5\x2f\xfd": "zstd-compressed",
 }
+REFUSED_CODECS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"))
+"""Python's text codecs that are not read: those of names of hosts and of Python's source, in which no files are.
+Decoding punycode and idna takes time quadratic in the length, and so does decoding UTF-7 block by block."""
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
@@ -48,6 +51,37 @@ def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
     _refuse_wrong_encoding(file, encoding, source)
     file.seek(0)
     return io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def find_codec(encoding: str) -> str:
+    """Return Python's name of an encoding of text that can be decoded in linear time.
+
+    Raises:
+        LookupError: There is no such encoding.
+    """
+    try:
+        "a".encode(encoding)  # also fails for codecs that are not for text, which `lookup` accepts
+        name = codecs.lookup(encoding).name
+    except ValueError:  # the codec cannot encode, or its name has a zero byte
+        raise LookupError(encoding) from None
+    if name in REFUSED_CODECS:
+        raise LookupError(encoding)
+    return name
+
+
+def find_declared_codec(source: Source) -> str:
+    """Return Python's name of a source's encoding.
+
+    Raises:
+        InputError: There is no such encoding of text.
+    """
+    try:
+        return find_codec(source.encoding)
+    except LookupError:
+        raise InputError(
+            f"source {source.id}: encoding {source.encoding!r} is not a Python text codec that is read; try one of "
+            f"{', '.join(LIKELY_ENCODINGS)}"
+        ) from None
 
 
 def read_beginning(file: IO[bytes], source: Source) -> str:
@@ -74,14 +108,7 @@ def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _resolve_encoding(head: bytes, source: Source) -> str:
-    try:
-        _extends_ascii(source.encoding)  # also fails for codecs that are not for text, which `lookup` accepts
-        declared = codecs.lookup(source.encoding).name
-    except (LookupError, ValueError):  # ValueError: the codec cannot encode, or its name has a zero byte
-        raise InputError(
-            f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
-            f"{', '.join(LIKELY_ENCODINGS)}"
-        ) from None
+    declared = find_declared_codec(source)
     mark = next((name for start, name in BYTE_ORDER_MARKS.items() if head.startswith(start)), None)
     if mark == "utf-8-sig" and declared == "utf-8":
         return mark

@@ -8,7 +8,7 @@ from typing import IO, NamedTuple
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
-from tasks.stages.data.readers.decoding import open_text
+from tasks.stages.data.readers.decoding import find_declared_codec, open_text
 from tasks.stages.data.readers.folder_stream import has_suffix, is_hidden
 from tasks.stages.data.readers.limits import check_row_count
 from tasks.stages.data.readers.rows import MalformedRow
@@ -16,6 +16,10 @@ from tasks.stages.data.readers.rows import MalformedRow
 TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
 MAX_BLANK_BYTES = 1 << 16
 """Maximum size in bytes of a document that counts as empty if it has only white space."""
+
+
+class UnreadableDocument(Exception):
+    """Raised if a document cannot be read. The message has no value from the document."""
 
 
 class Document(NamedTuple):
@@ -42,10 +46,9 @@ def iter_documents(file: IO[bytes], source: Source, suffixes: tuple[str, ...]) -
     Raises:
         InputError: The archive is damaged, or has a member that is no plain file, or more members than `max_rows`.
     """
-    where = f"source {source.id}: {source.location}"
+    where, size = f"source {source.id}: {source.location}", file.seek(0, io.SEEK_END)
+    file.seek(0)
     if not is_archive(file):
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
         if size <= MAX_BLANK_BYTES and not file.read().strip():
             raise InputError(f"{where} is empty; expected at least one document")
         file.seek(0)
@@ -61,6 +64,8 @@ def iter_documents(file: IO[bytes], source: Source, suffixes: tuple[str, ...]) -
                 content = archive.extractfile(member) if member.isreg() and not member.issparse() else None
                 if content is None:
                     raise InputError(f"{where}: {member.name!r} is no plain file; put the file itself there")
+                if member.offset_data + member.size > size:
+                    raise EOFError  # here, and not where the document is read
                 yield Document(member.name, content, member.size, member.offset_data)
             _require_end(file, archive.offset)
     except (tarfile.TarError, EOFError) as error:
@@ -91,7 +96,21 @@ def read_text(document: Document, number: int, source: Source) -> str | Malforme
     if isinstance(content, MalformedRow):
         return content
     try:
+        return decode_content(content, source)
+    except UnreadableDocument as problem:
+        return MalformedRow(number, "unreadable", f"the document {problem}")
+
+
+def decode_content(content: bytes, source: Source) -> str:
+    """Return the text of a document's content.
+
+    Raises:
+        InputError: The source's encoding is none.
+        UnreadableDocument: The content is empty or binary, or in another encoding.
+    """
+    find_declared_codec(source)
+    try:
         with open_text(io.BytesIO(content), source) as text:
             return text.read()
-    except InputError as error:
-        return MalformedRow(number, "unreadable", str(error).removeprefix(f"source {source.id}: "))
+    except InputError as error:  # it is about the source, of which this document may be one of many
+        raise UnreadableDocument(str(error).removeprefix(f"source {source.id}: {source.location} ")) from None

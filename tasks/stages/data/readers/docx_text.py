@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from tasks.stages.data.readers.sections import Section, SectionBuilder, UnreadableDocument
+from tasks.stages.data.readers.documents import UnreadableDocument
+from tasks.stages.data.readers.sections import Section, SectionBuilder
 
 TITLE_LEVEL = 0
 HEADING_STYLE = re.compile(r"heading ([1-9])")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from tasks.stages.data.readers.sections import ParsedDocument, Section, SectionBuilder, UnreadableDocument
+from tasks.stages.data.readers.documents import UnreadableDocument
+from tasks.stages.data.readers.sections import ParsedDocument, Section, SectionBuilder
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 SKIPPED_TAGS = frozenset(

@@ -15,6 +15,7 @@ from email.parser import BytesParser
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from tasks.stages.data.readers.decoding import find_codec
 from tasks.stages.data.readers.mail_html import UnreadableHtml, html_to_text
 from tasks.stages.data.readers.mailboxes import MAX_ENCODED_BYTES
 from tasks.stages.data.readers.quoted_replies import cut_quotes
@@ -160,9 +161,9 @@ def _texts(part: Message, encoding: str) -> Iterator[str]:
         return
     kind = part.get_content_type()
     if part.get_content_maintype() == "multipart":
-        inner: Any = part.get_payload()
-        if not isinstance(inner, list):
+        if not part.is_multipart():
             raise UnreadableMail("has a part without its boundaries")
+        inner: Any = part.get_payload()
         if kind == "multipart/alternative":
             inner = _best_alternative(inner)
         for each in inner:
@@ -178,7 +179,7 @@ def _texts(part: Message, encoding: str) -> Iterator[str]:
 
 def _best_alternative(parts: list[Message]) -> list[Message]:
     plain = [part for part in parts if part.get_content_type() == "text/plain"]
-    if plain and any(part.get_payload() for part in plain):
+    if plain and any(_raw_text(part) for part in plain):
         return plain
     return [part for part in parts if part not in plain][-1:]
 
@@ -192,16 +193,31 @@ def _plain_text(part: Message, encoding: str) -> str:
 
 
 def _part_text(part: Message, encoding: str) -> str:
-    if len(str(part.get_payload())) >= MAX_ENCODED_BYTES and part.get("content-transfer-encoding") == "base64":
+    if len(_raw_text(part)) >= MAX_ENCODED_BYTES and part.get("content-transfer-encoding") == "base64":
         raise UnreadableMail(f"has a text of more than {MAX_ENCODED_BYTES:,} bytes in base64")
     data = part.get_payload(decode=True)
     if not isinstance(data, bytes) or any(isinstance(defect, BROKEN_PART_DEFECTS) for defect in part.defects):
         raise UnreadableMail("has a text that is broken in its base64")
-    charset = part.get_content_charset() or encoding
     try:
-        text = data.decode(encoding if charset in ("us-ascii", "ascii", "unknown-8bit") else charset)
-    except LookupError:
-        raise UnreadableMail("has a text in an unknown encoding") from None
+        text = data.decode(_declared_codec(part) or encoding)
     except ValueError:
         raise UnreadableMail("has a text that is not in the encoding that it declares") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _raw_text(part: Message) -> str:
+    """Return the text of a part as it was sent. Python's parser already decodes it if it is not ASCII."""
+    _declared_codec(part)
+    return str(part.get_payload())
+
+
+def _declared_codec(part: Message) -> str | None:
+    # `get_payload` also uses names beyond ASCII, which `get_content_charset` passes over: püunycode is punycode to it
+    named = part.get_param("charset")
+    charset = named if isinstance(named, str) else part.get_content_charset()
+    if not charset or charset.lower() in ("us-ascii", "ascii", "unknown-8bit"):
+        return None
+    try:
+        return find_codec(charset)
+    except LookupError:
+        raise UnreadableMail("has a text in an unknown encoding") from None

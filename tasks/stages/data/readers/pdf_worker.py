@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from tasks.stages.data.readers import pdf_pages
+from tasks.stages.data.readers.documents import UnreadableDocument
 from tasks.stages.data.readers.pdf_pages import End, Limits, Opening, Page
-from tasks.stages.data.readers.sections import UnreadableDocument
 
 
 class PdfWorker:

@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.columns import check_mapped_columns
-from tasks.stages.data.readers.documents import Document, is_archive, iter_documents
+from tasks.stages.data.readers.documents import Document, UnreadableDocument, is_archive, iter_documents
 from tasks.stages.data.readers.limits import check_row_count
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
@@ -22,10 +22,6 @@ HEADING_SEPARATOR = " > "
 MAX_HEADING_CHARS = 1_000
 """Maximum length of a heading or title in characters. A longer heading is read as text, and a longer title is left
 out."""
-
-
-class UnreadableDocument(Exception):
-    """Raised if a document cannot be read. The message has no value from the document."""
 
 
 class Section(NamedTuple):

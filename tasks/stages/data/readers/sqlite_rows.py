@@ -35,9 +35,14 @@ def open_lines(source: Source, path: Path) -> Iterator[Iterator[bytes]]:
     """Yield the rows of a source's query as JSON Lines, all of one state of the file.
 
     Raises:
-        InputError: The query is refused, takes too long, or exceeds a limit of the source.
+        InputError: The file is a link, or the query is refused, takes too long, or exceeds a limit of the source.
         Unavailable: The file is locked.
     """
+    if path.is_symlink():  # stages see a link as a file, beside which the changes are not
+        raise InputError(
+            f"source {source.id}: {source.location} is a link, and the latest changes of a database are beside the "
+            "file itself; give the path of that file"
+        )
     query = sql_query.require_one_select(source, "sqlite")
     deadline = time.monotonic() + source.query_seconds
     try:

@@ -8,19 +8,21 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import sections
-from tasks.stages.data.readers.documents import Document
+from tasks.stages.data.readers.documents import Document, UnreadableDocument
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
-from tasks.stages.data.readers.sections import ParsedDocument, UnreadableDocument
+from tasks.stages.data.readers.sections import ParsedDocument
 
 SUFFIXES = (".docx",)
 ZIP_MAGIC, OLE_MAGIC = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 TEXT_PART, STYLES_PART, PROPERTIES_PART = "word/document.xml", "word/styles.xml", "docProps/core.xml"
 MAX_PARTS = 100_000
 """Maximum number of files in the archive that a document is. Most have a dozen, and one for each picture."""
+PLAIN_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions that a .docx may have (ECMA-376). zipfile bounds the memory of no other."""
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 """Exceptions that zipfile raises for a damaged, encrypted or unusual archive."""
 
@@ -54,15 +56,23 @@ def _read_parts(content: IO[bytes], source: Source) -> dict[str, bytes]:
         with zipfile.ZipFile(content) as archive:
             if len(archive.filelist) > MAX_PARTS:
                 raise UnreadableDocument(f"has more than {MAX_PARTS:,} parts")
-            found: dict[str, Any] = {entry.filename: entry for entry in archive.filelist if entry.filename in wanted}
+            found = {entry.filename: entry for entry in archive.filelist if entry.filename in wanted}
             size = sum(entry.file_size for entry in found.values())
-            if size > source.max_unpacked_bytes:  # zipfile unpacks no more than the size that is said here
+            if size > source.max_unpacked_bytes:
                 raise UnreadableDocument(
                     f"unpacks to {size:,} bytes, more than max_unpacked_bytes allows, {source.max_unpacked_bytes:,}"
                 )
-            return {name: archive.read(found[name]) if name in found else b"" for name in wanted}
+            if any(entry.compress_type not in PLAIN_METHODS for entry in found.values()):
+                raise UnreadableDocument("has a part in a compression that no .docx has; save it anew")
+            return {name: _read_part(archive, found[name]) if name in found else b"" for name in wanted}
     except ZIP_ERRORS as error:
         raise UnreadableDocument(f"is a damaged archive ({type(error).__name__}); fetch it again") from None
+
+
+def _read_part(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Read a part up to its stated size. `ZipFile.read` unpacks all of it before it compares the sizes."""
+    with archive.open(entry) as part:
+        return part.read(entry.file_size + 1)
 
 
 def _is_docx(head: bytes) -> bool:

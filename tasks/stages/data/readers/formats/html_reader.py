@@ -3,7 +3,6 @@
 The encoding is that of the page's own declaration, or else that of the source.
 """
 
-import io
 import re
 from collections.abc import Iterator
 from typing import IO
@@ -11,10 +10,10 @@ from typing import IO
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import sections
-from tasks.stages.data.readers.decoding import open_text, strip_encoding_bytes
-from tasks.stages.data.readers.documents import Document
+from tasks.stages.data.readers.decoding import strip_encoding_bytes
+from tasks.stages.data.readers.documents import Document, UnreadableDocument, decode_content
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
-from tasks.stages.data.readers.sections import ParsedDocument, UnreadableDocument
+from tasks.stages.data.readers.sections import ParsedDocument
 
 SUFFIXES = (".html", ".htm", ".xhtml")
 DECLARED_ENCODING = re.compile(
@@ -39,15 +38,13 @@ def _parse(document: Document, source: Source) -> ParsedDocument:
 def _decode(document: Document, source: Source) -> str:
     content = document.file.read(document.size)
     declared = DECLARED_ENCODING.search(content[:MAX_DECLARATION_BYTES])
-    name = declared[1].decode("ascii", "replace").lower() if declared else source.encoding
+    if not declared:
+        return decode_content(content, source)
+    name = declared[1].decode("ascii", "replace").lower()
     try:
-        said = source.model_copy(update={"encoding": BROWSER_ENCODINGS.get(name, name) if declared else name})
-        with open_text(io.BytesIO(content), said) as text:
-            return text.read()
-    except InputError as error:
-        if declared:
-            raise UnreadableDocument("is not in the encoding that it declares; save it as UTF-8") from None
-        raise UnreadableDocument(str(error).removeprefix(f"source {source.id}: {source.location} ")) from None
+        return decode_content(content, source.model_copy(update={"encoding": BROWSER_ENCODINGS.get(name, name)}))
+    except (InputError, UnreadableDocument):
+        raise UnreadableDocument("is not in the encoding that it declares; save it as UTF-8") from None
 
 
 def _is_page(head: bytes) -> bool:

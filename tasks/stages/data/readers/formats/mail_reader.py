@@ -10,6 +10,7 @@ from typing import IO
 
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.columns import check_mapped_columns
+from tasks.stages.data.readers.decoding import find_declared_codec
 from tasks.stages.data.readers.documents import iter_documents
 from tasks.stages.data.readers.limits import check_row_count
 from tasks.stages.data.readers.mail_messages import (
@@ -31,7 +32,11 @@ def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield a row for each message. Further copies of a message are quarantined by rule `duplicate_message`.
 
     A message without author or date, or one that cannot be read, is malformed.
+
+    Raises:
+        InputError: The source's encoding is none, or the source exceeds a limit.
     """
+    find_declared_codec(source)
     roots, seen = ThreadRoots(), set[bytes]()
     for number, (_, content) in enumerate(_messages(file, source), start=1):
         check_row_count(number, source)

@@ -1,6 +1,5 @@
 """Reader of Markdown: one row for each section, as it is written, with title and date from YAML front matter."""
 
-import io
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,10 +9,9 @@ from tasks.core.documents.yaml_text import parse_with_limits
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import sections
-from tasks.stages.data.readers.decoding import open_text
-from tasks.stages.data.readers.documents import Document
+from tasks.stages.data.readers.documents import Document, decode_content
 from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
-from tasks.stages.data.readers.sections import ParsedDocument, Section, SectionBuilder, UnreadableDocument
+from tasks.stages.data.readers.sections import ParsedDocument, Section, SectionBuilder
 
 SUFFIXES = (".md", ".markdown")
 FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -36,11 +34,8 @@ def _parse(document: Document, source: Source) -> ParsedDocument:
 
 
 def _decode(document: Document, source: Source) -> str:
-    try:
-        with open_text(io.BytesIO(document.file.read(document.size)), source) as text:
-            return re.sub(r"\r\n?", "\n", text.read()).replace("\0", "\ufffd")
-    except InputError as error:
-        raise UnreadableDocument(str(error).removeprefix(f"source {source.id}: {source.location} ")) from None
+    text = decode_content(document.file.read(document.size), source)
+    return re.sub(r"\r\n?", "\n", text).replace("\0", "\ufffd")
 
 
 def _split_front_matter(text: str) -> tuple[dict[str, Any], str]:
