@@ -19,7 +19,7 @@ from tasks.core.records.record import RECORD_SCHEMA, write_table
 from tasks.gates.checks.checks import evaluate_check
 from tasks.gates.dataset_profile import profile_facts, reading
 from tasks.gates.dataset_profile.coverage import coverage_gaps
-from tasks.gates.dataset_profile.profile import RARE, fold_rare
+from tasks.gates.dataset_profile.profile import RARE, DatasetProfile, fold_rare
 from tasks.gates.dataset_profile.shift import measure_shift, measure_shifts
 from tasks.policy.gate_rules import Check
 from tasks.policy.tier import Tier
@@ -106,17 +106,71 @@ def test_chance_alone_stays_below_the_low_end() -> None:
 def test_lengths_are_compared_in_the_bins_of_the_earlier_dataset(tmp_path: Path) -> None:
     before = put(tmp_path / "a", rows("answer", 400), rows("answer", 40))
     histogram = before.to_profile().lengths["prompt_chars"]
-    assert histogram.edges == [4, 8, 12, 16, 20, 24, 28, 32, 36] and histogram.counts == [44] * 10
+    assert histogram.edges == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40] and histogram.counts == [0, *[44] * 10, 0]
     now = put(tmp_path / "b", rows("answer", 400), [record("x" * 39, number=n) for n in range(440)])
     shifts = {each.field: each for each in measure_shifts(before.to_profile(), now.to_profile(), now)}
     assert list(shifts) == ["language", "department", "geography", "label", "prompt_chars", "target_chars"]
-    assert shifts["prompt_chars"].values[-1].value == "37 or more"
-    assert shifts["prompt_chars"].values[-1].now == pytest.approx((40 + 440) / 840)
+    assert [each.value for each in shifts["prompt_chars"].values[-2:]] == ["37 to 40", "41 or more"]
+    assert shifts["prompt_chars"].values[-2].now == pytest.approx((40 + 440) / 840)
     assert shifts["prompt_chars"].low > 0.3 and shifts["label"].distance == 0
+
+
+def profile_of_lengths(lengths: dict[int, int]) -> tuple[DatasetProfile, reading.DatasetCounts]:
+    counts = reading.DatasetCounts()
+    counts.lengths["prompt_chars"].update(lengths)
+    return counts.to_profile(), counts
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "distance", "moved"),
+    [
+        ({10: 500}, {5_000: 500}, 1.0, "10 to 10 100.0% → 0.0%; 11 or more 0.0% → 100.0%"),
+        ({10: 500}, {3: 500}, 1.0, "0 to 9 0.0% → 100.0%; 10 to 10 100.0% → 0.0%"),
+        ({0: 500}, {1: 500}, 1.0, "0 to 0 100.0% → 0.0%; 1 or more 0.0% → 100.0%"),
+        ({10: 500}, {10: 400}, 0.0, ""),
+        (dict.fromkeys(range(10, 20), 50), {9: 500}, 1.0, "0 to 9 0.0% → 100.0%; 10 to 10 10.0% → 0.0%"),
+        (dict.fromkeys(range(10, 20), 50), {20: 500}, 1.0, "20 or more 0.0% → 100.0%; 10 to 10 10.0% → 0.0%"),
+    ],
+)
+def test_lengths_beyond_the_shortest_and_the_longest_of_the_earlier_dataset_are_a_shift(
+    before: dict[int, int], now: dict[int, int], distance: float, moved: str
+) -> None:
+    reference, (profile, counts) = profile_of_lengths(before)[0], profile_of_lengths(now)
+    found = {each.field: each for each in measure_shifts(reference, profile, counts)}["prompt_chars"]
+    assert found.distance == distance and found.moved_text(2) == moved
+
+
+def test_an_empty_dataset_has_no_lengths() -> None:
+    assert profile_of_lengths({})[0].lengths["prompt_chars"].counts == [0]
+
+
+@pytest.mark.parametrize(("labels", "size"), [(300, 15_000), (80, 400)])
+def test_rare_values_of_two_samples_of_one_distribution_are_no_shift(labels: int, size: int) -> None:
+    """Chance decides which values are named, in each of the two samples."""
+    draw = np.random.default_rng(2)
+    for _ in range(10):
+        pair = [
+            fold_rare({str(place): count for place, count in enumerate(counts.tolist()) if count})
+            for counts in draw.multinomial(size, np.full(labels, 1 / labels), 2)
+        ]
+        assert all(RARE in side for side in pair) and pair[0].keys() != pair[1].keys()
+        found = measure_shift("label", *pair)
+        assert found.low == 0 and (found.rows_before, found.rows_now) == (size, size)
+    gone = {value: rows for value, rows in pair[0].items() if value != RARE}
+    assert measure_shift("label", gone, {"other": size}).distance == 1, "nothing is folded without rare values"
+
+
+def test_values_with_too_few_rows_for_the_test_do_not_make_it_certain() -> None:
+    found = measure_shift("language", {"a": 1000, "b": 1000}, {"a": 10, "b": 10, "c": 1})
+    assert found.p_value is not None and found.p_value > 0.1
+    assert measure_shift("language", {"a": 1000}, {"a": 20, "b": 1}).p_value is None, "one pair is left"
+    many = measure_shift("language", {"a": 1000, "b": 1000}, {"a": 500, "b": 500, "c": 300})
+    assert many.p_value is not None and many.p_value < 1e-9, "values with enough rows are tested"
 
 
 def test_rare_values_and_labels_are_not_named(tmp_path: Path) -> None:
     assert fold_rare({"en": 5, "Ada Lovelace": 4, "Grace Hopper": 3}) == {"en": 5, RARE: 7}
+    assert fold_rare({"en": 5, RARE: 6, "fr": 1}) == {"en": 5, RARE: 7}, "no row of a value with that name is lost"
     assert len(fold_rare({f"v{n}": 5 for n in range(300)})) == 201
     made = put(tmp_path, [record("ask", "Ada Lovelace", n, geography="eu") for n in range(9)], rows("answer", 1))
     assert "Ada" not in made.to_profile().model_dump_json()
@@ -142,10 +196,27 @@ def test_a_changed_prompt_needs_another_version() -> None:
 
 
 def test_the_smallest_share_over_the_tasks_is_what_policy_sees() -> None:
-    rules = [rule(), rule(by="language", at_least=0.1), rule(task="other", at_least=0.02)]
+    rules = [rule(), rule(by="language", at_least=0.5), rule(task="other", at_least=0.02)]
     assert smallest_asked_share(rules, ["triage", "other"], "refuse") == 0.02
     assert smallest_asked_share(rules, ["triage", "other", "third"], "refuse") == 0
-    assert smallest_asked_share(rules[:2], ["triage"], "refuse") == 0.1
+    assert smallest_asked_share(rules[:2], ["triage"], "refuse") == 0.05, "a segment can have too few records"
+    assert smallest_asked_share(rules[1:2], ["triage"], "refuse") == 0
+    assert smallest_asked_share(rules, ["triage"], "clarify") == 0
+
+
+@pytest.mark.parametrize("least", [4, 1_001])
+def test_a_rule_cannot_judge_segments_that_name_people_nor_leave_out_all(least: int) -> None:
+    with pytest.raises(ValidationError, match="min_segment_rows"):
+        rule(by="department", min_segment_rows=least)
+
+
+def test_notes_show_values_of_rows_cut_and_escaped() -> None:
+    value = "Ada\x1b[31m\n" + "x" * 200
+    cells = Counter({reading.Cell(side, "triage", "answer", "department", value): 30 for side in ("train", "test")})
+    gap, *_ = coverage_gaps([rule(by="department")], cells)
+    shift = measure_shift("department", {"loans": 500}, {value: 500}).to_fact("run-1")
+    for note in (gap, shift.note):
+        assert "Ada<U+001B>[31m\\n" + "x" * 51 + "…" in note and "x" * 52 not in note
 
 
 def test_a_rule_of_an_unknown_task_or_given_twice_is_refused() -> None:

@@ -107,12 +107,16 @@ def _count_batch(counts: DatasetCounts, partition: str, batch: "pa.RecordBatch",
 
 
 def _quantile_histogram(counts: Counter[int]) -> LengthHistogram:
-    total, seen, quantile, edges = counts.total(), 0, 1, list[int]()
+    if not counts:
+        return LengthHistogram(edges=[], counts=[0])
+    total, seen, quantile, shortest = counts.total(), 0, 1, min(counts)
+    edges = [shortest - 1] if shortest else []
     for length in sorted(counts):
         seen += counts[length]
         if quantile * total <= seen * BINS < BINS * total:
             edges.append(length)
             quantile = seen * BINS // total + 1
+    edges.append(max(counts))
     return LengthHistogram(edges=edges, counts=count_lengths(counts, edges))
 
 
