@@ -141,7 +141,8 @@ class Evidence(EvidenceSummary):
     """Distances from the dataset that was approved last. Empty if none was approved, or if its evidence has no
     profile."""
     prompts: dict[str, PromptVersion] = {}
-    """Versions of the prompts, by task, for the data gate. Tasks without a version are left out."""
+    """Highest known version of each task's prompt, from this run or from the dataset approved last, for the data gate.
+    Tasks without a known version are left out."""
     recorded: dict[str, RecordReference] = {}
     """Signed record of each examined stage, by DVC stage name. Empty in evidence from Hallmark versions without stage
     records; such runs cannot be promoted."""
@@ -215,15 +216,13 @@ def collect_evidence(
     profile, shifts, prompts = None, list[shift.Shift](), dict[str, PromptVersion]()
     if dataset is not None:
         facts |= gate_facts.read_recall_facts(layout)
-        counts, prompts = (
-            reading.count_dataset(layout, params.evaluation), profile_facts.prompt_versions(params.prompts)
-        )  # fmt: skip
-        profile = counts.to_profile() if counts else None
-        if counts and profile and last_approved and last_approved.profile:
+        counts, approved_prompts = _count_rows(layout, params), last_approved.prompts if last_approved else {}
+        profile, prompts = counts.to_profile(), profile_facts.known_versions(approved_prompts, params.prompts)
+        if last_approved and last_approved.profile:
             shifts = shift.measure_shifts(last_approved.profile, profile, counts)
             facts |= profile_facts.shift_facts(shifts, last_approved.run)
         facts |= profile_facts.coverage_facts(params, counts)
-        facts |= profile_facts.template_facts(params, dataset, last_approved.prompts if last_approved else {})
+        facts |= profile_facts.template_facts(params, dataset, counts, approved_prompts)
     return Evidence(
         gate=gate,
         run=run_request.request.run_id,
@@ -251,6 +250,17 @@ def collect_evidence(
         recorded=record_chain.record_references(stage_records or {}),
         declared=dict(declared_digests),
     )
+
+
+def _count_rows(layout: Layout, params: Params) -> reading.DatasetCounts:
+    """Count the rows of the dataset. Checks of the counts are optional, so they must not be absent for lack of rows."""
+    counts = reading.count_dataset(layout, params)
+    if counts is None:
+        raise InputError(
+            f"gate data needs train.parquet and test.parquet in {layout.artefacts('split')}, whose rows it counts; run "
+            "stage split first"
+        )
+    return counts
 
 
 def source_owners(layout: Layout) -> list[str]:

@@ -12,6 +12,7 @@ _CONFLICTS = "hallmark data conflicts {run} --as ID"
 _MANIFEST = "hallmark data manifest {run}"
 _DISTRIBUTION = "hallmark data distribution {run}"
 _STAGE = "hallmark data quarantine {run} --stage "
+_RECORD = "hallmark data show RECORD --run {run} --reason TEXT --as ID"
 _RULE = "hallmark data quarantine {run} --rule "
 
 _COMMANDS = {
@@ -29,8 +30,8 @@ _COMMANDS = {
     "deduplicate.conflicts_kept": f"{_CONFLICTS} --undecided",
     "validate.failed_expectations": _EXPECTATIONS,
     "validate.failed_suites": _EXPECTATIONS,
-    "validate.placeholders_only_in_target": "hallmark data show RECORD --run {run} --reason TEXT --as ID",
-    "templates.breaches": f"{_STAGE}clean",
+    "validate.placeholders_only_in_target": _RECORD,
+    "templates.breaches": _RECORD,
     "coverage.gaps": _DISTRIBUTION,
     **{f"shift.{field}": _DISTRIBUTION for field in SHIFT_FIELDS},
     "split.labels_only_in_test": _LABELS,

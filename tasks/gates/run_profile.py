@@ -39,7 +39,7 @@ def read_run_profile(ledger: Ledger, layout: Layout, params: Params, demo: bool,
                 shifts=evidence.shifts,
                 coverage_gaps=gaps,
             )
-    counts = reading.count_dataset(layout, params.evaluation)
+    counts = reading.count_dataset(layout, params)
     if counts is None:
         raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
     profile = counts.to_profile()

@@ -139,6 +139,8 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
         "artefacts/ingest/result.json",
         "artefacts/split/manifest.json",
         "artefacts/split/result.json",
+        "artefacts/split/test.parquet",
+        "artefacts/split/train.parquet",
         "artefacts/split/train.txt",
         "inputs/sources.json",
         "params.yaml",
@@ -167,6 +169,15 @@ def test_a_gate_whose_subject_is_not_there_says_which_stage_to_run(house: House)
     (house.layout.artefacts("split") / "result.json").unlink()
     with pytest.raises(InputError, match="run stage split first"):
         house.collect()
+
+
+@pytest.mark.parametrize("name", ["train.parquet", "test.parquet"])
+def test_the_data_gate_does_not_open_without_the_rows_that_it_counts(house: House, name: str) -> None:
+    """Checks of the counts are optional, and would pass as absent."""
+    (house.layout.artefacts("split") / name).unlink()
+    with pytest.raises(InputError, match=r"needs train\.parquet and test\.parquet in .*; run stage split first"):
+        house.collect()
+    assert house.collect("evaluation").profile is None
 
 
 @pytest.mark.parametrize(

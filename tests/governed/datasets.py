@@ -1,12 +1,15 @@
 """Datasets for a test to compare, or for owners to sign."""
 
+from functools import cache
+from io import BytesIO
 from typing import Any
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.sources.dataset import COUNTED_STAGES, SIGNED_FIELDS, Dataset, declared_fields
+from tasks.core.records.record import RECORD_SCHEMA
+from tasks.sources.dataset import COUNTED_STAGES, PARTITIONS, SIGNED_FIELDS, Dataset, declared_fields
 from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
-from tests.stages.data.build import TODAY, source
+from tests.stages.data.build import TODAY, record, source
 
 
 def passage(rows: int, **gone: int) -> dict[str, Any]:
@@ -60,6 +63,23 @@ def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
         "settings": {"seed": 17, "near_duplicates.jaccard": 0.85},
     }  # fmt: skip
     return Dataset.model_validate(made | fields)
+
+
+@cache
+def table_of_one_row() -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = BytesIO()
+    pq.write_table(pa.Table.from_pylist([record("ask")], schema=RECORD_SCHEMA), file)
+    return file.getvalue()
+
+
+def put_rows(layout: Layout) -> None:
+    """Write the two files whose rows the data gate counts."""
+    layout.artefacts("split").mkdir(parents=True, exist_ok=True)
+    for name in PARTITIONS:
+        (layout.artefacts("split") / f"{name}.parquet").write_bytes(table_of_one_row())
 
 
 def put(layout: Layout, found: Dataset) -> None:

@@ -10,7 +10,7 @@ from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tests.asking_agent import AskingAgent, started
-from tests.governed.datasets import dataset, origin, put
+from tests.governed.datasets import dataset, origin, put, put_rows
 from tests.governed.house import STATE, House, copied, put_result, write_governance
 from tests.governed.postgres import new_database
 
@@ -34,6 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_result(layout.artefacts("split"), train_rows=200)
     (layout.artefacts("split") / "train.txt").write_text("rows")
     put(layout, dataset({"a": origin(222)}))
+    put_rows(layout)
     put_result(layout.artefacts("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
     put_result(layout.measurements("predict/candidate"), latency_p95_ms=300)
     put_result(layout.artefacts("package"))

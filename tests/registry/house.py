@@ -36,6 +36,7 @@ from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GateName
 from tasks.trust.keys import Signer
+from tests.governed.datasets import put_rows
 from tests.governed.house import authority_of, keyed, params_with, request
 from tests.other_gates import with_every_gate
 from tests.recorded import record
@@ -243,6 +244,7 @@ class House:
             layout.measurements("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}}
         )
         write_json(layout.artefacts("split") / "manifest.json", DATASET)
+        put_rows(layout)
         write_json(layout.artefacts("evaluate") / "metrics.json", {"metrics": METRICS})
         (layout.artefacts("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
         adapter = layout.artefacts("train") / "adapter"

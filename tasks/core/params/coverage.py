@@ -11,6 +11,10 @@ from tasks.core.params.values import Name
 CoveredKind = Literal["refuse", "escalate", "clarify"]
 COVERED_KINDS: tuple[CoveredKind, ...] = get_args(CoveredKind)
 SegmentField = Literal["language", "department", "geography"]
+MIN_NAMED_ROWS = 5
+"""Minimum number of rows with a value that the data gate names. A rarer value could tell about a person."""
+MAX_SEGMENT_ROWS = 1_000
+"""Maximum of `min_segment_rows`. A larger one could leave every segment without a judgement."""
 
 
 class CoverageRule(FrozenModel):
@@ -24,8 +28,8 @@ class CoverageRule(FrozenModel):
     """Minimum share of the records with this kind of answers, from 0 to 1. The required number is rounded up."""
     by: SegmentField | None = None
     """Field by whose values the records are divided, each of which needs the share. Null: all records together."""
-    min_segment_rows: Annotated[int, Field(ge=1)] = 20
-    """Minimum number of records that a value of `by` must have in a partition to be judged there."""
+    min_segment_rows: Annotated[int, Field(ge=MIN_NAMED_ROWS, le=MAX_SEGMENT_ROWS)] = 20
+    """Minimum number of records that a value of `by` must have in a partition to be judged there. From 5 to 1,000."""
 
     @property
     def name(self) -> str:
@@ -35,9 +39,7 @@ class CoverageRule(FrozenModel):
 def smallest_asked_share(rules: Sequence[CoverageRule], tasks: Sequence[str], kind: str) -> float:
     """Return the smallest share that is required of a kind among all tasks; 0 if a task requires none.
 
-    A task with several rules for the kind counts with the largest share.
+    Rules with `by` do not count, because they judge no segment with fewer records than `min_segment_rows`.
     """
-    asked = [
-        max((rule.at_least for rule in rules if (rule.task, rule.kind) == (task, kind)), default=0) for task in tasks
-    ]
-    return min(asked, default=0)
+    asked = {rule.task: rule.at_least for rule in rules if rule.kind == kind and rule.by is None}
+    return min((asked.get(task, 0.0) for task in tasks), default=0.0)

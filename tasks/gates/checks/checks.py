@@ -50,7 +50,12 @@ nothing but counts, record ids, a task and n-grams.
 
 PREFIXES_WITH_NOTES = ("shift.", "coverage.", "templates.")
 """Beginnings of the names of metrics that gates compute themselves and whose notes are shown
-(`tasks.gates.dataset_profile.profile_facts`). No stage has such a name, so no run can write these notes."""
+(`tasks.gates.dataset_profile.profile_facts`).
+
+No stage has such a name, so no run writes these notes. They do show values that a run wrote in columns of its rows:
+only values with at least MIN_NAMED_ROWS rows, cut and escaped by `format_noted_value`, and texts with the form of a
+record id.
+"""
 
 
 class CheckResult(FrozenModel):

@@ -5,6 +5,7 @@ is trusted by the digest of that evidence.
 
 profile.py        counts of a dataset by language, department, geography, label and length
 reading.py        counting of the rows in the files of a dataset
+breaches.py       rows that break the templates of their task
 coverage.py       refusals, handovers and questions back that are missing in a segment
 shift.py          distance between a dataset and the one approved last, with test and interval
 profile_facts.py  metrics of profile, coverage and templates for the checks of the data gate

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tasks.core.params.coverage import CoverageRule
+from tasks.gates.dataset_profile.profile import format_noted_value
 from tasks.gates.dataset_profile.reading import Cell
 from tasks.sources.dataset import PARTITIONS
 
@@ -20,7 +21,7 @@ def coverage_gaps(rules: Sequence[CoverageRule], cells: Counter[Cell]) -> Iterat
                 required = max(1, math.ceil(rule.at_least * total - 1e-9))  # 0.07 * 100 is 7.000000000000001
                 judged = rule.by is None or total >= rule.min_segment_rows
                 if judged and covered[value] < required:
-                    segment = f", {rule.by} {value or 'none'}" if rule.by else ""
+                    segment = f", {rule.by} {format_noted_value(value)}" if rule.by else ""
                     yield (
                         f"{partition}, task {rule.task}{segment}: {covered[value]:,} of {total:,} records are "
                         f"{rule.kind}, required {required:,}"

@@ -3,8 +3,8 @@
 shift.FIELD              distance from the dataset approved last, with interval; absent if there is none
 coverage.gaps            number of segments that lack records of a kind; absent without data.coverage
 coverage.asked_KIND      smallest share of a kind that data.coverage requires of a task
-templates.breaches       number of records that broke a template; absent if no task has one
-templates.reused_version number of tasks whose prompt changed under the same version; absent without versions
+templates.breaches       number of rows of the dataset that break a template; absent if no task has one
+templates.reused_version number of tasks whose prompt changed and has no higher version; absent without versions
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +16,7 @@ from tasks.core.params.coverage import COVERED_KINDS, smallest_asked_share
 from tasks.core.params.params import Params
 from tasks.core.params.prompts import Prompt
 from tasks.core.steps.data import TEMPLATE_RULES
+from tasks.gates.dataset_profile.breaches import has_templates
 from tasks.gates.dataset_profile.coverage import coverage_gaps
 from tasks.gates.dataset_profile.profile import PromptVersion
 from tasks.gates.dataset_profile.reading import DatasetCounts
@@ -30,43 +31,80 @@ NO_VERSIONS: Mapping[str, PromptVersion] = {}
 def prompt_versions(prompts: Mapping[str, Prompt]) -> dict[str, PromptVersion]:
     """Return the version of each task's prompt that has one."""
     return {
-        task: PromptVersion(
-            version=prompt.version,
-            sha256=sha256_bytes(canonical_json(prompt.model_dump(mode="json", exclude={"version"}))),
-        )
+        task: PromptVersion(version=prompt.version, sha256=_prompt_digest(prompt))
         for task, prompt in sorted(prompts.items())
         if prompt.version is not None
     }
 
 
-def reused_versions(before: Mapping[str, PromptVersion], now: Mapping[str, PromptVersion]) -> list[str]:
-    """Return the tasks whose prompt differs from the one approved last and has the same version."""
+def known_versions(before: Mapping[str, PromptVersion], prompts: Mapping[str, Prompt]) -> dict[str, PromptVersion]:
+    """Return the highest known version of each task's prompt: of the prompts, or of those approved before.
+
+    A version is kept while its task has none or is left out, so that it cannot return with another content.
+    """
+    now = prompt_versions(prompts)
+    return {
+        task: max((known[task] for known in (now, before) if task in known), key=lambda it: it.version)
+        for task in sorted({*before, *now})
+    }
+
+
+def reused_versions(before: Mapping[str, PromptVersion], prompts: Mapping[str, Prompt]) -> list[str]:
+    """Return the tasks whose prompt differs from the one approved last without having a higher version."""
     return [
-        f"prompts.{task} differs from the approved version {it.version}; give it another version"
-        for task, it in now.items()
-        if task in before and before[task].version == it.version and before[task].sha256 != it.sha256
+        f"prompts.{task} differs from the approved version {approved.version} and has "
+        f"{f'version {prompt.version}' if prompt.version else 'no version'}; give it version {approved.version + 1}"
+        for task, approved in before.items()
+        if (prompt := prompts.get(task))
+        and (prompt.version or 0) <= approved.version
+        and _prompt_digest(prompt) != approved.sha256
     ]
 
 
-def template_facts(params: Params, dataset: Dataset, before: Mapping[str, PromptVersion] = NO_VERSIONS) -> Facts:
+def _prompt_digest(prompt: Prompt) -> str:
+    """Return the digest of what a version covers.
+
+    Fields with their default are left out, so that a field of a later Hallmark version changes no digest.
+    """
+    covered = prompt.model_dump(mode="json", include={"system", "template", "response"}, exclude_defaults=True)
+    return sha256_bytes(canonical_json(covered))
+
+
+def template_facts(
+    params: Params, dataset: Dataset, counts: DatasetCounts, before: Mapping[str, PromptVersion] = NO_VERSIONS
+) -> Facts:
     facts: Facts = {}
-    if any(prompt.template or prompt.response for prompt in params.prompts.values()):
-        removed = dataset.counts["clean"].quarantined if "clean" in dataset.counts else {}
-        broken = {rule: removed[rule] for rule in TEMPLATE_RULES if removed.get(rule)}
-        note = ", ".join(f"{rule} {count:,}" for rule, count in broken.items())
-        facts["templates.breaches"] = Fact(value=sum(broken.values()), unit="rows", note=note)
-    if versions := prompt_versions(params.prompts):
-        facts["templates.reused_version"] = _finding_count(reused_versions(before, versions))
+    if has_templates(params.prompts):
+        facts["templates.breaches"] = _breach_count(counts, dataset)
+    if before or prompt_versions(params.prompts):
+        facts["templates.reused_version"] = _finding_count(reused_versions(before, params.prompts))
     return facts
 
 
-def coverage_facts(params: Params, counts: DatasetCounts | None) -> Facts:
+def _breach_count(counts: DatasetCounts, dataset: Dataset) -> Fact:
+    """Return the number of rows that break a template. The note also says how many stage `clean` put aside."""
+    found, note = counts.breaches, list[str]()
+    if found.by_rule:
+        records = f": records {', '.join(found.records)}" if found.records else ""
+        more = ", …" if records and found.by_rule.total() > len(found.records) else ""
+        note.append(f"in the dataset {_rule_counts(found.by_rule)}{records}{more}")
+    removed = dataset.counts["clean"].quarantined if "clean" in dataset.counts else {}
+    if put_aside := {rule: removed[rule] for rule in TEMPLATE_RULES if removed.get(rule)}:
+        note.append(f"quarantined by clean {_rule_counts(put_aside)}")
+    return Fact(value=found.by_rule.total(), unit="rows", note="; ".join(note))
+
+
+def _rule_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{rule} {count:,}" for rule, count in sorted(counts.items()))
+
+
+def coverage_facts(params: Params, counts: DatasetCounts) -> Facts:
     rules, tasks = params.data.coverage, sorted(params.prompts)
     facts = {
         f"coverage.asked_{kind}": Fact(value=smallest_asked_share(rules, tasks, kind), note="of each task's records")
         for kind in COVERED_KINDS
     }
-    if rules and counts is not None:
+    if rules:
         facts[GAPS] = _finding_count(coverage_gaps(rules, counts.cells))
     return facts
 

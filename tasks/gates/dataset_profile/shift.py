@@ -6,11 +6,12 @@ neither flags small datasets for noise nor large ones for differences that do no
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact
-from tasks.gates.dataset_profile.profile import RARE, DatasetProfile
+from tasks.gates.dataset_profile.profile import RARE, DatasetProfile, format_noted_value
 from tasks.gates.dataset_profile.reading import DatasetCounts, count_lengths
 
 Z_99 = 2.326
@@ -20,8 +21,6 @@ MIN_EXPECTED_ROWS = 5
 MAX_SHOWN_VALUES = 12
 """Maximum number of values that a shift names, those that moved furthest."""
 MAX_NOTED_VALUES = 3
-MAX_NOTED_CHARS = 60
-"""Maximum number of characters of a value in a text."""
 
 
 class ValueShift(FrozenModel):
@@ -61,7 +60,7 @@ class Shift(FrozenModel):
         moved = [each for each in self.values if each.before != each.now]
         moved.sort(key=lambda each: (-abs(each.now - each.before), each.value))
         return "; ".join(
-            f"{each.value[:MAX_NOTED_CHARS] or 'none'} {each.before:.1%} → {each.now:.1%}" for each in moved[:most]
+            f"{format_noted_value(each.value)} {each.before:.1%} → {each.now:.1%}" for each in moved[:most]
         )
 
     def to_fact(self, run: str) -> Fact:
@@ -101,8 +100,9 @@ def measure_shift(
 ) -> Shift:
     """Return the shift between two distributions, each the number of rows by value.
 
-    A value that one of the datasets counts as rare can be named in the other, which can add the few rows of the value
-    to the distance.
+    A value that is named in one dataset and can be among the rare values of the other is counted as rare in both.
+    Otherwise chance, which decides whether a value is named, would add to the distance. So a shift from rare values to
+    such a value shows only as far as the share of all rare values changes.
 
     Args:
         field: Name of the field.
@@ -110,6 +110,7 @@ def measure_shift(
         now: Distribution in the run's dataset.
         order: All values in the order in which they are shown; None to show those that moved furthest.
     """
+    before, now = _fold_unnamed(before, now), _fold_unnamed(now, before)
     total_before, total_now = max(1, sum(before.values())), max(1, sum(now.values()))
     moved = [
         ValueShift(value=value, before=before.get(value, 0) / total_before, now=now.get(value, 0) / total_now)
@@ -134,6 +135,14 @@ def measure_shift(
     )
 
 
+def _fold_unnamed(counts: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Count the values that the other distribution can have among its rare ones as RARE."""
+    folded = Counter[str]()
+    for value, rows in counts.items():
+        folded[RARE if RARE in other and value not in other else value] += rows
+    return folded
+
+
 def _chance_distance(before: Mapping[str, int], now: Mapping[str, int], total_before: int, total_now: int) -> float:
     """Return the distance that chance alone exceeds in one case of a hundred if both have the pooled distribution.
 
@@ -147,7 +156,7 @@ def _chance_distance(before: Mapping[str, int], now: Mapping[str, int], total_be
 
 
 def _test_homogeneity(before: Mapping[str, int], now: Mapping[str, int]) -> tuple[float | None, float | None]:
-    pairs = list(_testable_pairs(before, now))
+    pairs = _testable_pairs(before, now)
     if len(pairs) < 2:
         return None, None
     from scipy.stats import chi2_contingency  # takes a second to import
@@ -156,19 +165,30 @@ def _test_homogeneity(before: Mapping[str, int], now: Mapping[str, int]) -> tupl
     return round(float(result.statistic), 6), float(f"{result.pvalue:.6g}")
 
 
-def _testable_pairs(before: Mapping[str, int], now: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+def _testable_pairs(before: Mapping[str, int], now: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return the rows before and now by value. Those with too few expected rows are one pair.
+
+    If that pair has too few expected rows too, it is added to the smallest of the others.
+    """
     total = sum(before.values()) + sum(now.values())
-    smaller, rest = min(sum(before.values()), sum(now.values())), [0, 0]
+    smaller, pairs, rest = min(sum(before.values()), sum(now.values())), list[tuple[int, int]](), (0, 0)
     if not smaller:
-        return
+        return []
     for value in sorted({*before, *now}):
         pair = before.get(value, 0), now.get(value, 0)
-        if value != RARE and sum(pair) * smaller >= MIN_EXPECTED_ROWS * total:
-            yield pair
+        if value != RARE and _is_testable(pair, smaller, total):
+            pairs.append(pair)
         else:
-            rest = [rest[0] + pair[0], rest[1] + pair[1]]
-    if any(rest):
-        yield rest[0], rest[1]
+            rest = rest[0] + pair[0], rest[1] + pair[1]
+    if pairs and not _is_testable(rest, smaller, total):
+        smallest = min(pairs, key=sum)
+        pairs.remove(smallest)
+        rest = rest[0] + smallest[0], rest[1] + smallest[1]
+    return [*pairs, rest] if any(rest) else pairs
+
+
+def _is_testable(pair: tuple[int, int], smaller: int, total: int) -> bool:
+    return sum(pair) * smaller >= MIN_EXPECTED_ROWS * total
 
 
 def _bin_names(edges: list[int]) -> Iterator[str]:

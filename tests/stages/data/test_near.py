@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
 from tasks.stages.data.deduplicate.similarity.candidates import ANCHORS_PER_BUCKET, MAX_PAIRS_PER_TEXT, candidate_pairs
 from tasks.stages.data.deduplicate.similarity.content import extract_content
+from tasks.stages.data.deduplicate.similarity.corrections import find_corrected_pairs
 from tasks.stages.data.deduplicate.similarity.editions import parse_edition
 from tasks.stages.data.deduplicate.similarity.equality import have_same_content
 from tasks.stages.data.deduplicate.similarity.form import casefold_texts, may_state_edition, normalise_for_similarity
@@ -322,3 +323,31 @@ def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
         assert have_same_content(f"{long} accuont", f"{long} account", uses)
 
     assert is_quick(compare, 3)
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "found"),
+    [
+        ("wich acount is mine", True),
+        ("wich acount is mien zzyzx", True),
+        ("wich acount holds paymnts", False),
+        ("zzyzx qwrtz vbnmk acount", True),
+    ],
+)
+def test_texts_with_more_than_two_words_to_correct_are_not_corrected(mistyped: str, found: bool) -> None:
+    """Unlisted words without a correction are not counted."""
+    right = mistyped.replace("wich", "which").replace("acount", "account").replace("paymnts", "payments")
+    texts = [right, mistyped, *(f"which account holds payments of {number}" for number in range(30))]
+    corrected = find_corrected_pairs(pa.array(texts), np.arange(len(texts)))
+    assert ([0, 1] in corrected.tolist()) is found
+
+
+def test_corrected_pairs_are_added_to_the_similar_ones_once_and_in_order() -> None:
+    texts = ["which account", "what else is there to say about it all", "wich account", "acount", "account"]
+    texts += [f"which account holds payments of {number}" for number in range(30)]
+    texts += ["which account holds payments of 3x"]
+    near = find_near_pairs(pa.array(texts), np.arange(len(texts)), 0.5)
+    pairs = list(map(tuple, near.pairs.tolist()))
+    assert pairs == sorted(set(pairs)) and near.corrected == {(0, 2), (3, 4)}
+    assert near.corrected < set(pairs) and len(pairs) > 100
+    assert near.jaccards.tolist() == jaccard_similarities(pa.array(texts), near.pairs).tolist()

@@ -19,8 +19,9 @@ from tasks.stages.data.deduplicate.similarity.typos import MAX_LETTERS, MIN_LETT
 MAX_CHARS = 160
 """Maximum number of characters of a text in which typos are corrected. The Jaccard similarity of longer texts stays
 above .8 if one or two words are mistyped."""
-MAX_UNLISTED_WORDS = 2
-"""Maximum number of unlisted words of a text that is corrected. Texts with more are of a subject with its own words."""
+MAX_CORRECTABLE_WORDS = 2
+"""Maximum number of words with a correction in a text that is corrected. Unlisted words without one are not counted.
+Texts with more are of a subject with its own words."""
 MAX_CORRECTIONS = 8
 """Maximum number of words to which a word is corrected, most frequent first."""
 
@@ -100,7 +101,7 @@ def _forms_with_a_letter_less(word: str) -> Iterator[str]:
 
 def _corrected_texts(words: list[str], corrections: Mapping[str, list[str]]) -> Iterator[str]:
     wrong = [place for place, word in enumerate(words) if word in corrections]
-    if not 0 < len(wrong) <= MAX_UNLISTED_WORDS:
+    if not 0 < len(wrong) <= MAX_CORRECTABLE_WORDS:
         return
     for chosen in product(*([words[place], *corrections[words[place]]] for place in wrong)):
         corrected = words.copy()

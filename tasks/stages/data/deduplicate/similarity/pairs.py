@@ -50,9 +50,13 @@ def find_near_pairs(forms: pa.Array, order: np.ndarray, min_similarity: float) -
 
 
 def _with_corrected_pairs(near: NearPairs, corrected: np.ndarray, forms: pa.Array) -> NearPairs:
-    known = set(map(tuple, near.pairs.tolist()))
-    new = np.array([pair for pair in corrected.tolist() if tuple(pair) not in known], np.int64).reshape(-1, 2)
+    new = corrected[~np.isin(_pair_keys(corrected, len(forms)), _pair_keys(near.pairs, len(forms)))]
     pairs = np.concatenate((near.pairs, new))
     jaccards = np.concatenate((near.jaccards, jaccard_similarities(forms, new) if len(new) else np.zeros(0)))
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     return NearPairs(pairs[order], jaccards[order], frozenset(map(tuple, corrected.tolist())))
+
+
+def _pair_keys(pairs: np.ndarray, text_count: int) -> np.ndarray:
+    """Return a number for each pair. Python tuples of millions of near pairs would take gigabytes of memory."""
+    return np.asarray(pairs[:, 0], np.int64) * text_count + pairs[:, 1]
