@@ -192,6 +192,25 @@ def test_no_byte_of_a_stream_crashes_the_reader(saved: Path) -> None:
     assert told > 20
 
 
+@pytest.mark.attack(rights="approver", stopped="a dataset's folder is checked before Arrow reads it")
+def test_columns_are_read_of_a_stream_that_is_checked(saved: Path) -> None:
+    declared = source(saved, "hf_dataset")
+
+    def columns() -> list[str]:
+        with open_content(declared, saved) as file:
+            return list(hf_dataset_reader.column_names(io.BytesIO(file.read()), declared))
+
+    whole, before = columns(), (saved / SHARD).read_bytes()
+    assert whole[-1] == "split" and {"text", "label"} <= set(whole)
+    for wrong in ("huge metadata", "no stream", "empty shard", "damaged metadata"):
+        change, told = WRONG[wrong]
+        (saved / SHARD).write_bytes(before)
+        change(saved)
+        with pytest.raises(InputError, match=told) as caught:
+            columns()
+        assert str(caught.value).startswith(f"source src: {saved}: '{SHARD}' is a damaged Arrow stream")
+
+
 def test_a_file_is_no_dataset(saved: Path) -> None:
     with pytest.raises(InputError, match="is a file; give the folder that save_to_disk wrote"):
         read(saved / SHARD)

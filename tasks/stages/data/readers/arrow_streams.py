@@ -36,6 +36,8 @@ PLAIN_TYPES: tuple[Callable[[pa.DataType], bool], ...] = (
     types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_fixed_size_binary,
 )  # fmt: skip
 LIST_TYPES = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+READ_ERRORS = (*arrow_rows.READ_ERRORS, pa.ArrowException, struct.error, ValueError)
+"""Exceptions for a damaged stream, of pyarrow and of the checks before it."""
 
 
 def read_rows(data: pa.Buffer, name: str, done: int, source: Source) -> Iterator[Row | MalformedRow]:
@@ -50,7 +52,7 @@ def read_rows(data: pa.Buffer, name: str, done: int, source: Source) -> Iterator
     Raises:
         InputError: The stream is damaged, exceeds a limit, or has a type that is not read.
     """
-    where, size = f"source {source.id}: {source.location}: {name!r}", 0
+    where, size = _display_name(name, source), 0
     try:
         _check_messages(memoryview(data), done, source)
         for batch in _open_batches(data, where, source):
@@ -61,16 +63,30 @@ def read_rows(data: pa.Buffer, name: str, done: int, source: Source) -> Iterator
                 limits.check_unpacked_size(size, source)
                 yield from arrow_rows.convert_batch(part, done, source)
                 done += part.num_rows
-    except (*arrow_rows.READ_ERRORS, pa.ArrowException, struct.error, ValueError) as error:
-        why = str(error).partition("\n")[0] if isinstance(error, _DamagedStream) else type(error).__name__
-        raise InputError(f"{where} is a damaged Arrow stream ({why}); fetch it again") from None
+    except READ_ERRORS as error:
+        raise _explain_error(error, where) from None
 
 
-def column_names(file: pa.BufferReader, source: Source) -> list[str]:
+def column_names(data: pa.Buffer, name: str, source: Source) -> list[str]:
+    """Return the names of a stream's columns, from its first message.
+
+    Raises:
+        InputError: The stream is damaged.
+    """
     try:
-        return list(pa.ipc.open_stream(file).schema.names)
-    except (*arrow_rows.READ_ERRORS, pa.ArrowException) as error:
-        raise InputError(f"{source.location} is a damaged Arrow stream ({type(error).__name__})") from None
+        _read_prefix(memoryview(data), 0)
+        return list(pa.ipc.open_stream(pa.BufferReader(data)).schema.names)
+    except READ_ERRORS as error:
+        raise _explain_error(error, _display_name(name, source)) from None
+
+
+def _display_name(name: str, source: Source) -> str:
+    return f"source {source.id}: {source.location}: {name!r}"
+
+
+def _explain_error(error: Exception, where: str) -> InputError:
+    why = str(error).partition("\n")[0] if isinstance(error, _DamagedStream) else type(error).__name__
+    return InputError(f"{where} is a damaged Arrow stream ({why}); fetch it again")
 
 
 class _DamagedStream(ValueError):
@@ -120,21 +136,24 @@ def _is_read(kind: pa.DataType) -> bool:
 
 def _check_messages(data: memoryview, rows: int, source: Source) -> None:
     place = 0
-    while True:
-        if place + PREFIX.size > len(data):
-            raise _DamagedStream("it does not end with the end of a stream")
-        mark, size = PREFIX.unpack_from(data, place)
-        if mark != CONTINUATION:
-            raise _DamagedStream("a message does not begin where one should")
-        if not size:
-            return
-        if not 0 < size <= MAX_METADATA_BYTES:
-            raise _DamagedStream(f"a message with {size:,} bytes of metadata, and {MAX_METADATA_BYTES:,} are read")
+    while size := _read_prefix(data, place):
         place += PREFIX.size + size
         body, row_count = _read_head(data[place - size : place])
         rows += row_count
         limits.check_row_count(rows, source)
         place += body
+
+
+def _read_prefix(data: memoryview, place: int) -> int:
+    """Return the size in bytes of the metadata of the message at `place`; 0 at the end of the stream."""
+    if place + PREFIX.size > len(data):
+        raise _DamagedStream("it does not end with the end of a stream")
+    mark, size = PREFIX.unpack_from(data, place)
+    if mark != CONTINUATION:
+        raise _DamagedStream("a message does not begin where one should")
+    if not 0 <= size <= MAX_METADATA_BYTES:
+        raise _DamagedStream(f"a message with {size:,} bytes of metadata, and {MAX_METADATA_BYTES:,} are read")
+    return int(size)
 
 
 def _read_head(metadata: memoryview) -> tuple[int, int]:

@@ -98,9 +98,10 @@ def column_names(file: IO[bytes], source: Source) -> list[str]:
     split = next(folder.splits())
     own = [SPLIT_COLUMN] if split.name is not None else []
     for name in split.files[:1]:
-        content = pa.BufferReader(folder.content(name))
-        reader = parquet_reader.column_names if name.endswith(".parquet") else arrow_streams.column_names
-        return [*reader(content, source), *own]
+        content = folder.content(name)
+        if name.endswith(".parquet"):
+            return [*parquet_reader.column_names(pa.BufferReader(content), source), *own]
+        return [*arrow_streams.column_names(content, name, source), *own]
     return own
 
 
