@@ -82,15 +82,15 @@ def template_facts(
 
 
 def _breach_count(counts: DatasetCounts, dataset: Dataset) -> Fact:
-    """Return the number of rows that break a template. The note also says how many stage `clean` put aside."""
+    """Return the number of rows that break a template. The note also says how many stage `clean` quarantined."""
     found, note = counts.breaches, list[str]()
     if found.by_rule:
         records = f": records {', '.join(found.records)}" if found.records else ""
         more = ", …" if records and found.by_rule.total() > len(found.records) else ""
         note.append(f"in the dataset {_rule_counts(found.by_rule)}{records}{more}")
     removed = dataset.counts["clean"].quarantined if "clean" in dataset.counts else {}
-    if put_aside := {rule: removed[rule] for rule in TEMPLATE_RULES if removed.get(rule)}:
-        note.append(f"quarantined by clean {_rule_counts(put_aside)}")
+    if quarantined := {rule: removed[rule] for rule in TEMPLATE_RULES if removed.get(rule)}:
+        note.append(f"quarantined by clean {_rule_counts(quarantined)}")
     return Fact(value=found.by_rule.total(), unit="rows", note="; ".join(note))
 
 
