@@ -42,6 +42,9 @@ _COMMANDS = {
     "split.test_rows": _MANIFEST,
     "split.validation_rows": _MANIFEST,
     "split.not_drawn": _MANIFEST,
+    "split.synthetic_share": _MANIFEST,
+    "split.synthetic_test_rows": _MANIFEST,
+    "ingest.synthetic_without_parents": _RECORD,
 }
 """Command by metric of a data stage, with `{run}` in place of the run's id."""
 
