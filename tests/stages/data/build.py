@@ -31,6 +31,8 @@ from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources, load
 from tasks.sources.sources import Source, Sources
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.deduplicate.deduplicate_result import DeduplicateResult
+from tasks.stages.data.deduplicate.output_tables import CLUSTERS_SCHEMA
 from tasks.stages.data.ingest import ingest, source_cache
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
 from tasks.stages.data.split import record_columns, split
@@ -167,7 +169,7 @@ def as_placed(
         write_table(pa.Table.from_pylist(records, schema=RECORD_SCHEMA), path)
         named = clusters or {}
         return record_columns.read_split_records(
-            path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS_SCHEMA), seed
+            path, pa.table([[*named], [*named.values()]], schema=CLUSTERS_SCHEMA), seed
         )
 
 
@@ -252,7 +254,7 @@ class Run:
         resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
         write_json(self.layout.sources_path, resolved.model_dump(mode="json"))
         write_table(
-            pa.table([[], []], schema=deduplicate.CLUSTERS_SCHEMA),
+            pa.table([[], []], schema=CLUSTERS_SCHEMA),
             self.layout.artefacts("deduplicate") / "clusters.parquet",
         )
         write_table(
@@ -284,7 +286,7 @@ class Run:
         authority: dict[str, int] | None = None,
         says: dict[str, dict[str, Any]] | None = None,
         **data: Any,
-    ) -> deduplicate.DeduplicateResult:
+    ) -> DeduplicateResult:
         self.put("clean", records, authority, says)
         return deduplicate.run(params(**data), self.layout)
 

@@ -6,18 +6,16 @@ these rules, and `preference` defines which of several records is kept.
 
     artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
-    artefacts/deduplicate/conflicts.parquet    CONFLICTS_SCHEMA: contradictions, which owners can see side by side
-    artefacts/deduplicate/clusters.parquet     CLUSTERS_SCHEMA: kept records that must be in one partition
+    artefacts/deduplicate/conflicts.parquet    output_tables.CONFLICTS_SCHEMA: contradictions, which owners see in pairs
+    artefacts/deduplicate/clusters.parquet     output_tables.CLUSTERS_SCHEMA: kept records that must be in one partition
     artefacts/deduplicate/parents.parquet      families.PARENTS_SCHEMA: parents of kept synthetic records
     artefacts/deduplicate/result.json          `DeduplicateResult`
 
 The outputs depend neither on the order of the records nor on the number of threads.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,76 +26,33 @@ import pyarrow.parquet as pq
 from tasks.core import facts
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data, NearDuplicates
 from tasks.core.progress import print_progress
 from tasks.core.records.record import (
-    QUARANTINE_SCHEMA,
     ROW_GROUP_ROWS,
     read_batches,
-    read_table,
     write_batches,
     write_table,
 )
 from tasks.core.records.synthetic import SYNTHETIC_FILE, read_parents
 from tasks.sources.resolved_sources import load_resolved
-from tasks.stages.data.deduplicate import duplicates, preference, record_columns
+from tasks.stages.data.deduplicate import duplicates, output_tables, preference, record_columns
+from tasks.stages.data.deduplicate.deduplicate_result import (
+    DeduplicateResult,
+    build_result,
+    count_written_records,
+    to_facts,
+)
 from tasks.stages.data.deduplicate.families import Families
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import (
-    CONFLICT_KEPT,
-    CONFLICT_UNDECIDED,
-    CONTRADICTION_RULES,
     PARENT_QUARANTINED,
-    REASONS_BY_RULE,
     SYNTHETIC_COPY,
     Verdict,
 )
-from tasks.stages.data.quarantine import Counts, stage_counts
-
-RULES_WITHOUT_WINNER = (CONFLICT_UNDECIDED, PARENT_QUARANTINED)
-CONFLICTS_SCHEMA = pa.schema(
-    [
-        ("record_id", pa.string()),
-        ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
-        ("other", pa.string()),  # the record that it contradicts
-        ("jaccard", pa.float64()),  # of the two prompts
-    ]
-)
-CLUSTERS_SCHEMA = pa.schema(
-    [
-        ("record_id", pa.string()),
-        ("cluster", pa.string()),  # the smallest record_id of the cluster
-    ]
-)
-
-
-class DeduplicateResult(FrozenModel):
-    counts: Counts
-    by_source: dict[str, Counts]
-    kept: str
-    """Description of the order of preference that decides which of several records is kept."""
-    near: NearDuplicates | None
-    """Thresholds for near-duplicates; null if only exact duplicates were removed."""
-    contradictions_kept: int
-    """Number of kept records that contradict another kept record. Their owners find them in conflicts.parquet."""
-    near_pairs: int
-    """Number of pairs of near-identical prompts."""
-    clusters: int
-    """Number of clusters: groups of kept records that must be in the same partition."""
-    largest_cluster: int
-
-
-@dataclass(frozen=True)
-class TableCounts:
-    """Record counts of the written tables. They reveal a record that is missing or was written twice."""
-
-    kept_by_source: Counter[str]
-    rules_by_source: defaultdict[str, list[str]]
-    contradictions_kept: int
 
 
 class Params(FrozenModel):
@@ -131,18 +86,18 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
             f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
             "params.yaml: data.near_duplicates"
         )
-    clusters = _clusters_table(records, neighbours, keep)
+    clusters = output_tables.clusters_table(records, neighbours, keep)
     print_progress("deduplicate", "writing the tables")
     with atomic_folder(layout.artefacts("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
-        write_table(_quarantine_table(records, verdicts), folder / "quarantine.parquet")
-        write_table(_conflicts_table(records, verdicts), folder / "conflicts.parquet")
+        write_table(output_tables.quarantine_table(records, verdicts), folder / "quarantine.parquet")
+        write_table(output_tables.conflicts_table(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
         write_table(families.parents_table(verdicts, keep), folder / "parents.parquet")
-        result = _build_result(records, _count_written_records(folder), neighbours, clusters, near)
+        result = build_result(records, count_written_records(folder), neighbours, clusters, near)
         write_json(
             folder / "result.json",
-            {"facts": facts.facts_to_json(_result_facts(result)), **result.model_dump(mode="json")},
+            {"facts": facts.facts_to_json(to_facts(result)), **result.model_dump(mode="json")},
         )
     return result
 
@@ -206,97 +161,3 @@ def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
         begin += len(batch)
         if len(kept):
             yield kept
-
-
-def _clusters_table(records: RecordColumns, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
-    ids, names = [], []
-    for group in neighbours.near_identical_groups(np.flatnonzero(keep)) if neighbours else ():
-        members = records.record_id.take(pa.array(group)).to_pylist()
-        ids += members
-        names += [min(members)] * len(members)
-    return pa.table([ids, names], schema=CLUSTERS_SCHEMA).sort_by("record_id")
-
-
-def _quarantine_table(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
-    verdicts = [verdict for verdict in verdicts if verdict.is_removed]
-    went = pa.array([verdict.record for verdict in verdicts], pa.int64())
-    kept = pa.array(
-        [None if verdict.rule in RULES_WITHOUT_WINNER else verdict.other_record for verdict in verdicts], pa.int64()
-    )
-    columns = [
-        records.source_id.take(went),
-        pa.array(records.row[went.to_numpy()], pa.int64()),
-        records.record_id.take(went),
-        pa.array([verdict.rule for verdict in verdicts], pa.string()),
-        pa.array([REASONS_BY_RULE[verdict.rule] for verdict in verdicts], pa.string()),
-        records.record_id.take(kept),
-    ]
-    return pa.table(columns, schema=QUARANTINE_SCHEMA).sort_by("record_id")
-
-
-def _conflicts_table(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
-    contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTION_RULES]
-    columns = [
-        records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
-        pa.array([verdict.rule for verdict in contrary], pa.string()),
-        records.record_id.take(pa.array([verdict.other_record for verdict in contrary], pa.int64())),
-        pa.array([verdict.jaccard for verdict in contrary], pa.float64()),
-    ]
-    return pa.table(columns, schema=CONFLICTS_SCHEMA).sort_by("record_id")
-
-
-def _count_written_records(folder: Path) -> TableCounts:
-    kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
-    quarantine = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
-    rules = defaultdict[str, list[str]](list)
-    for source, rule in zip(quarantine["source_id"].to_pylist(), quarantine["rule"].to_pylist(), strict=True):
-        rules[source].append(rule)
-    contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
-    return TableCounts(Counter(kept.to_pylist()), rules, contrary.count(CONFLICT_KEPT))
-
-
-def _build_result(
-    records: RecordColumns,
-    written: TableCounts,
-    neighbours: Neighbours | None,
-    clusters: pa.Table,
-    near: NearDuplicates | None,
-) -> DeduplicateResult:
-    before, kept, rules = Counter(records.source_id.to_pylist()), written.kept_by_source, written.rules_by_source
-    sizes = Counter(clusters["cluster"].to_pylist())
-    return DeduplicateResult(
-        counts=stage_counts("deduplicate", before.total(), kept.total(), chain(*rules.values())),
-        by_source={name: stage_counts("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
-        kept=preference.PREFERENCE_DESCRIPTION,
-        near=near,
-        contradictions_kept=written.contradictions_kept,
-        near_pairs=len(neighbours.near_identical_pairs) if neighbours else 0,
-        clusters=len(sizes),
-        largest_cluster=max(sizes.values(), default=0),
-    )
-
-
-def _result_facts(result: DeduplicateResult) -> facts.Facts:
-    quarantined = result.counts.quarantined
-    stated = {
-        "records": Fact(value=result.counts.records, unit="rows"),
-        "exact_duplicates": Fact(value=quarantined.get("exact_duplicate", 0), unit="rows"),
-        "quarantined_share": Fact(value=result.counts.quarantined_share, note="of the records that clean left"),
-    }
-    if SYNTHETIC_COPY in quarantined:
-        stated["synthetic_copies"] = Fact(
-            value=quarantined[SYNTHETIC_COPY], unit="rows", note="synthetic, near-identical to a real record"
-        )
-    if result.near is None:
-        return stated  # zeros would say that near-identical prompts were looked for
-    return stated | {
-        "near_duplicates": Fact(value=quarantined.get("near_duplicate", 0), unit="rows"),
-        "near_test": Fact(value=quarantined.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
-        "superseded": Fact(value=quarantined.get("superseded", 0), unit="rows", note="older versions"),
-        "conflicts": Fact(value=quarantined.get("conflict", 0), unit="rows", note="decided by authority or date"),
-        "conflicts_undecided": Fact(
-            value=quarantined.get(CONFLICT_UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"
-        ),
-        "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
-        "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
-    }

@@ -9,11 +9,12 @@ import numpy as np
 
 from tasks.core.params.data import JACCARD_MARGIN, NearDuplicates
 from tasks.stages.data.deduplicate import prompt_analysis
+from tasks.stages.data.deduplicate.group_records import GroupRecord, SimilarPrompts
 from tasks.stages.data.deduplicate.prompt_analysis import PromptColumns
 from tasks.stages.data.deduplicate.record_columns import NO_DOCUMENT, RecordColumns
 from tasks.stages.data.deduplicate.similarity.groups import connected_components
 from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, find_near_pairs
-from tasks.stages.data.deduplicate.verdicts import GroupRecord, SimilarPrompts, Verdict, judge_group
+from tasks.stages.data.deduplicate.verdicts import Verdict, judge_group
 
 
 @dataclass(frozen=True)
