@@ -146,6 +146,7 @@ def test_an_erasure_asked_twice_is_one(project: Path) -> None:
     first = request(project)
     again = request(project)
     assert again["erasure"] == first["erasure"] and not again["is_new"]
+    assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [False], "it was not certified yet"
     ledger = Checkout(project).ledger
     assert len(ledger.entries("erasure.requested")) == 1 and len(ledger.entries("person.sought")) == 2
 
