@@ -85,10 +85,9 @@ def _round_sources(order: RoundOrder, lead: Access) -> list[RoundSource]:
     known = {item.source.id: item for item in load_resolved(order.run.sources_path).sources}
     if unknown := [name for name in order.sources if name not in known]:
         raise InputError(f"run {order.run.root.name} has no source {unknown[0]!r}; it has {', '.join(known)}")
-    looker = lead.limit_to_run(order.run)
     wanted = known if order.run.is_experiment or not order.sources else dict.fromkeys(order.sources)
     for name in wanted:
-        looker.require_access(known[name].source)
+        lead.require_access(known[name].source)
     return [
         RoundSource(
             id=name,

@@ -1,16 +1,22 @@
 """What the ledger says of an erasure counts if it was signed about this request, here, once."""
 
+import dataclasses
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tasks.erase import requests
+from tasks.erase import certificates, requests
 from tasks.erase.subject import Subject
 from tasks.ledger.ledger import Entry
 from tasks.policy import signed_entry
 from tasks.policy.signed_entry import Draft
+from tasks.sources import vault_keys
+from tasks.sources.suppression_digests import person_digest
+from tasks.sources.vault import open_vault
+from tasks.sources.vault_writer import TokenValue
+from tasks.stages.data.protect.tokens import make_token
 from tasks.suppression import cases, in_force
 from tasks.suppression.cases import ErasureCase
 from tasks.suppression.signed_documents import (
@@ -130,3 +136,18 @@ def test_a_request_after_the_certificate_begins_another_erasure(house: House) ->
     assert requests._find_case(here, found.model_copy(update={"rows": ["1" * 64]})) is None
     certify(house, asked)
     assert requests._find_case(here, found) is None
+
+
+@pytest.mark.parametrize(("verb", "is_back"), [("delete", True), ("keep", False)])
+def test_a_vault_that_was_kept_has_the_person_and_one_that_lost_them_has_them_back(
+    house: House, verb: str, is_back: bool
+) -> None:
+    vault_keys.create_key(house.state)
+    token = make_token("name", "Ada Lovelace", vault_keys.load_keys(house.state).tokens)
+    open_vault(house.state).add_values([TokenValue(token, "Ada Lovelace")])
+    outcome = {"kind": "vault", "verb": verb, "reason": "they asked", "until": None, "decided_by": DECIDER}
+    digests = [person_digest(token)]
+    certify(house, ask(house), outcomes=[outcome | {"removed": 0, "remaining": 0}], suppressed=digests)
+    here: Any = SimpleNamespace(state=house.state)
+    certified = dataclasses.replace(case_of(house), request=None)
+    assert certified.suppressed == digests and certificates.is_back(here, certified) is is_back

@@ -84,6 +84,7 @@ def test_a_person_is_erased_from_request_to_certificate(project: Path, tmp_path:
     asked = request(project)
     erasure = asked["erasure"]
     assert asked["records"] == 20 and asked["is_new"]
+    assert f"next: hallmark erase decide {erasure} source vault" in hallmark(project, "erase", "plan", erasure)
     planned = hallmark_json(project, "erase", "plan", erasure)
     assert planned["places"]["source"]["count"] == 20 and planned["releases"] == ["tiny-1"]
     assert planned["runs"] == [whole_run.RUN]
@@ -145,6 +146,7 @@ def test_an_erasure_asked_twice_is_one(project: Path) -> None:
     first = request(project)
     again = request(project)
     assert again["erasure"] == first["erasure"] and not again["is_new"]
+    assert [each["is_back"] for each in hallmark_json(project, "erase", "list")] == [False], "it was not certified yet"
     ledger = Checkout(project).ledger
     assert len(ledger.entries("erasure.requested")) == 1 and len(ledger.entries("person.sought")) == 2
 
@@ -248,6 +250,7 @@ def test_a_backup_restored_after_it_brings_nobody_back(project: Path, tmp_path: 
     recalled = hallmark_json(project, "erase", "recall", str(tmp_path / "c.json"))
     assert recalled["erasure"] == erasure and recalled["tokens"] >= 1
     assert in_force.suppressed_digests(Checkout(project).ledger), "new runs leave the person out at once"
+    assert "next:" not in hallmark(project, "erase", "plan", erasure), "the certificate has the decisions"
     again = ("erase", "decide", erasure, "vault", "--delete", "--reason", "Art. 17", *DECIDER)
     assert "was certified with vault" in hallmark(project, *again, code=1)
     decide(project, erasure, "other")  # the certificate has no outcome for it

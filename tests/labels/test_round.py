@@ -238,6 +238,9 @@ def test_disagreements_are_queued_to_who_did_not_label_and_the_result_has_where_
     assert result.read_bytes() == before, "a finished round stays as it is"
     path = fill_in(tmp_path / f"{begun}-{FIRST}.jsonl", lambda _: "other")
     assert "is finished and takes no more labels" in submit(project, begun, FIRST, path, code=1)
+    late = ("labels", "export", begun, "--to", str(tmp_path / "late.jsonl"), "--as", FIRST)
+    assert "is finished and takes no more labels" in hallmark(project, *late, code=1)
+    assert not (tmp_path / "late.jsonl").exists()
 
 
 def test_a_round_without_all_labels_is_finished_only_on_request(project: Path, begun: str, tmp_path: Path) -> None:

@@ -8,9 +8,14 @@ import pytest
 
 from tasks.backup import contents
 from tasks.core.errors import Refused
+from tasks.core.files import write_json
+from tasks.core.layout import EXPERIMENT_TIER
 from tasks.inquiry import access
 from tasks.labels import participants
+from tasks.labels import start as start_module
 from tasks.labels.label_round import LabelRound, Participant, RoundSource
+from tasks.labels.round_order import RoundOrder
+from tasks.policy.people import Person
 from tasks.runs.checkout import Checkout
 from tests.in_process import hallmark, hallmark_json
 from tests.labels.rounds import (
@@ -25,7 +30,7 @@ from tests.labels.rounds import (
     texts,
     write_inputs,
 )
-from tests.stages.data.build import Run, record
+from tests.stages.data.build import Run, record, several, worded
 
 FIRST, SECOND = ANNOTATORS
 
@@ -178,6 +183,58 @@ def test_a_file_is_handed_to_who_may_read_the_rows_now(
     actor = access.access_of_person(governed, governed.require_actor(lead))
     with pytest.raises(Refused, match=refused) if refused else nullcontext():
         participants.require_may_receive(said, receiver, actor, governed)
+
+
+def test_files_of_an_external_are_the_leads_even_if_somebody_has_the_externals_name(project: Path) -> None:
+    """Somebody may have come into people.yaml since the round was started."""
+    governed = Checkout(project).governance
+    source = RoundSource(id="messages", owner=LEAD, steward=LEAD, sha256="0" * 64, location="examples/messages.csv")
+    said = LabelRound.model_construct(id="r", lead="demo-data-owner", sources=[source])
+    external = Participant(name=LEAD, external=True, pseudonym="a-1")
+    actor = access.access_of_person(governed, governed.require_actor(LEAD))
+    with pytest.raises(Refused, match=f"{LEAD} does not lead round r; demo-data-owner does"):
+        participants.require_may_receive(said, external, actor, governed)
+    for who, refused in ((LEAD, "does not lead round r"), ("demo-data-owner", None)):
+        with pytest.raises(Refused, match=refused) if refused else nullcontext():
+            participants.require_may_import(said, external, who)
+    with pytest.raises(Refused, match=f"{LEAD} has an identity here"):
+        participants.require_may_import(said, external.model_copy(update={"external": False}), "demo-data-owner")
+
+
+@pytest.mark.parametrize(
+    ("source_id", "owner_then", "lead", "is_refused"),
+    [
+        ("messages", "demo-data-owner", "demo-data-owner", True),
+        ("messages", "demo-data-owner", LEAD, False),
+        ("gone", "demo-data-owner", "demo-data-owner", False),
+    ],
+)
+def test_the_owner_of_today_decides_on_externals(
+    project: Path, source_id: str, owner_then: str, lead: str, is_refused: bool
+) -> None:
+    """The owner of then decides about a source that is declared no longer."""
+    governed = Checkout(project).governance
+    source = RoundSource(id=source_id, owner=owner_then, steward=owner_then, sha256="0" * 64, location="x.csv")
+    said = LabelRound.model_construct(id="r", lead=lead, sources=[source])
+    actor = access.access_of_person(governed, governed.require_actor(lead))
+    with pytest.raises(Refused, match="by decision of its owner or steward alone") if is_refused else nullcontext():
+        participants.require_may_receive(said, Participant(name="Ada", external=True, pseudonym="a"), actor, governed)
+
+
+@pytest.mark.attack(rights="stage", stopped="who labels records of an experiment may see all of its sources")
+def test_of_an_experiment_all_sources_are_those_of_the_round(tmp_path: Path) -> None:
+    """Its code could say of a record that it is of the source that the lead may see."""
+    run = Run(tmp_path / ".hallmark" / "runs" / "tried")
+    run.root.mkdir(parents=True)
+    rows = {"tickets": worded("tickets", 2), "chats": worded("chats", 2)}
+    run.resolve(*several(run.root, rows, access=["reader"], steward="steward"))
+    owner, reader = (Person(id=who, name=who, roles=[role]) for who, role in ((LEAD, "data_owner"), ("eve", "reader")))
+    order = RoundOrder("r", tmp_path / "g.md", "1", [FIRST], run=run.layout, sources=["tickets"])
+    assert [each.id for each in start_module._round_sources(order, run.access(owner))] == ["tickets"]
+    write_json(run.layout.authority_path, {"tier": EXPERIMENT_TIER})
+    assert [each.id for each in start_module._round_sources(order, run.access(reader))] == ["tickets", "chats"]
+    with pytest.raises(Refused, match=f"{LEAD} may not look at records of chats"):
+        start_module._round_sources(order, run.access(owner))
 
 
 @pytest.mark.parametrize("spelling", ["Colleague", " colleague ", "ｃolleague"])

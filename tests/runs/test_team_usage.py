@@ -121,6 +121,20 @@ def test_nor_one_after_the_money_is_spent(house: House, policy: Policy) -> None:
         begin(house, "run-2")
 
 
+def test_runs_of_a_team_that_policy_no_longer_has_are_charged_to_nobody(house: House, policy: Policy) -> None:
+    begin(house, "run-1")
+    spend(house, "run-1", 0.5)
+    take(house, "run-2")
+    begin(house, "run-3", LETTERS)
+    used = team_usage.read_usage(house.ledger, policy)["claims"]
+    assert (used.open_runs, used.cost) == (["run-1", "run-2"], pytest.approx(2))
+    reload(house, POLICY + TEAMS.replace("claims", "disputes"))
+    disputes, support = team_usage.read_usage(house.ledger, house.governance.policy).values()
+    assert (disputes.open_runs, disputes.cost) == ([], 0) and (support.open_runs, support.cost) == (["run-3"], 0)
+    begin(house, "run-4")
+    assert team_usage.read_usage(house.ledger, house.governance.policy)["disputes"].open_runs == ["run-4"]
+
+
 def test_without_teams_the_entry_of_a_request_is_as_before(house: House) -> None:
     reload(house)
     begin(house, "run-1")
