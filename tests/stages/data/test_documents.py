@@ -5,21 +5,23 @@ import re
 import tarfile
 import tracemalloc
 import zipfile
+from functools import partial
 from typing import Any
 
 import pypdf
 import pytest
 
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, ProcessDied
 from tasks.stages.data.readers.decoding import REFUSED_CODECS
-from tasks.stages.data.readers.documents import UnreadableDocument
+from tasks.stages.data.readers.formats import pdf_reader
 from tasks.stages.data.readers.kinds import reader_of
-from tasks.stages.data.readers.pdf_pages import Limits, Page
+from tasks.stages.data.readers.pdf_pages import Limits
 from tasks.stages.data.readers.pdf_worker import PdfWorker
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data.build import source
 from tests.stages.data.document_files import PICTURE, pdf, with_part, with_stated_size, word
 
+PAGES = source("pages", "pdf", mapping={"text": "text"})
 TEXT_PART = "word/document.xml"
 BODY = b"<w:document xmlns:w='urn:w'><w:body>%s</w:body></w:document>"
 UNPACKS = "bytes, more than max_unpacked_bytes allows, 1,000,000"
@@ -196,14 +198,28 @@ def refuse(rows: list[Row | MalformedRow]) -> None:
 
 
 @pytest.mark.attack(rights="commit", stopped="a PDF is read by a process with limits of time and memory")
-def test_a_pdf_that_takes_too_much_time_or_memory_is_told_and_the_next_is_read() -> None:
-    slow = pdf(["\n".join(["x"] * 120_000)])
-    with PdfWorker(Limits(page_seconds=1)) as worker:
-        with pytest.raises(UnreadableDocument, match="takes more than 1 seconds of a processor for a page"):
-            list(worker.read(slow))
-        assert [page.text for page in worker.read(pdf(["next"])) if isinstance(page, Page)] == ["next"]
-    with PdfWorker(Limits(memory_bytes=160 << 20)) as worker, pytest.raises(UnreadableDocument, match="160 MiB of mem"):
-        list(worker.read(b"%PDF-1.7 " + bytes(100 << 20) + b"%%EOF"))
+def test_a_pdf_that_takes_too_much_time_or_memory_ends_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no malformed row, because the numbers of later rows would depend on the machine."""
+    slow, large = pdf(["\n".join(["x"] * 120_000)]), b"%PDF-1.7 " + bytes(100 << 20) + b"%%EOF"
+    for content, limits, told in (
+        (slow, Limits(page_seconds=1), "takes more than 1 seconds of a processor for a page"),
+        (large, Limits(memory_bytes=160 << 20), "needs more than 160 MiB of memory"),
+    ):
+        monkeypatch.setattr(pdf_reader, "PdfWorker", partial(PdfWorker, limits))
+        rows, found = reader_of("pdf").read(io.BytesIO(folder({"a.pdf": pdf(["a"]), "b.pdf": content})), PAGES), []
+        with pytest.raises(InputError, match=f"^source src: pages: 'b.pdf' {told}.*; divide it"):
+            found.extend(rows)
+        assert all(isinstance(row, Row) for row in found)
+
+
+def test_a_process_that_is_killed_says_nothing_about_the_pdf() -> None:
+    with PdfWorker() as worker:
+        messages = worker.read(pdf(["x"] * 2_000), "b.pdf")
+        next(messages)
+        assert worker._process is not None
+        worker._process.kill()
+        with pytest.raises(ProcessDied, match=r"^b\.pdf: the process that read it ended with -9; try again"):
+            list(messages)
 
 
 def test_pdf_is_a_row_a_page_or_a_row_an_entry_of_its_outline() -> None:

@@ -14,7 +14,9 @@ from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers.content import open_content
 from tasks.stages.data.readers.documents import iter_documents
-from tasks.stages.data.readers.kinds import reader_of
+from tasks.stages.data.readers.folder_stream import FolderStream
+from tasks.stages.data.readers.kinds import read_rows, reader_of
+from tasks.stages.data.readers.rows import MalformedRow
 from tests.stages.data.build import Run, params, source
 
 FILES = {"b/two.txt": "zwei", "a.txt": "eins", "Ä.TXT": "drei", "b/c/four.txt": "vier", "b.txt": "fünf"}
@@ -116,6 +118,20 @@ def test_ingest_tells_how_many_files_it_leaves_out(run: Run, folder: Path, capsy
     run.resolve(declare(folder))
     ingest.run(params(), run.layout)
     assert "reading src; left out: 2 .png, 2 hidden, 1 .docx, 1 other\n" in capsys.readouterr().out
+
+
+def test_names_of_files_are_in_errors_and_nowhere_else(folder: Path) -> None:
+    put(folder / "Anna Schmidt.txt", b"\x89PNG picture")
+    put(folder / "z.Anna Schmidt", "x")
+    declared = declare(folder)
+    with open_content(declared, folder) as file:
+        reasons = [str(row) for row in read_rows(io.BytesIO(file.read()), declared) if isinstance(row, MalformedRow)]
+        assert isinstance(file, FolderStream) and file.left_out == {"other": 1}
+    assert len(reasons) == 1 and "Anna" not in reasons[0]
+    (folder / "Anna Schmidt.txt").unlink()
+    (folder / "Anna Schmidt.txt").symlink_to("a.txt")
+    with pytest.raises(InputError, match=r"'Anna Schmidt.txt' is a link, a pipe or a device"):
+        resolve_source(declared, folder)
 
 
 def damaged(archive: bytes) -> bytes:

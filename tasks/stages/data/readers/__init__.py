@@ -17,6 +17,7 @@
     arrow_streams.py   Arrow's IPC format, checked before pyarrow reads it
     arrow_rows.py      rows of an Arrow batch as Python values
     sections.py        rows of documents: one for each heading with text below it
+    html_events.py     elements and text of a page in HTML, without those that are not content
     html_text.py       text of a page in HTML, without navigation and scripts
     docx_text.py       text of the XML parts of a .docx
     pdf_worker.py      process that reads PDF documents

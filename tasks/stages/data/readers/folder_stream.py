@@ -115,7 +115,11 @@ class FolderStream(io.BufferedReader):
 
 
 def name_left_out(name: str) -> str:
-    """Return the suffix of a file that is left out, or a word for it. Other endings of a name may be about people."""
+    """Return the suffix of a file that is left out, or a word for it. Other endings of a name may be about people.
+
+    Names are not in what every run says and keeps: progress, and reasons of malformed rows. An error stops the run, and
+    its reader has to find the file, so errors about a file quote its name.
+    """
     if is_hidden(name):
         return "hidden"
     suffix = PurePosixPath(name).suffix.lower()

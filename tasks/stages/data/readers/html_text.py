@@ -1,24 +1,14 @@
-"""Text of a page in HTML, by headings. What is not content, such as navigation, scripts and style, is left out.
-
-The page is read as a stream of tags, without a tree, so depth costs no memory and no recursion.
-"""
+"""Text of a page in HTML, by headings. What is not content, such as navigation, scripts and style, is left out."""
 
 import re
-from dataclasses import dataclass, field
-
-from lxml import etree
 
 from tasks.stages.data.readers.documents import UnreadableDocument
+from tasks.stages.data.readers.html_events import WHITE_SPACE, HtmlTarget, UnreadableHtml, feed
 from tasks.stages.data.readers.sections import ParsedDocument, Section, SectionBuilder
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-SKIPPED_TAGS = frozenset(
-    (
-        "script", "style", "template", "noscript", "nav", "svg", "math", "iframe", "object", "select", "button",
-        "textarea", "dialog", "footer",
-    )
-)  # fmt: skip
-"""Elements whose text is not content."""
+SKIPPED_TAGS = frozenset(("dialog", "footer"))
+"""Elements that are left out of pages alone."""
 SKIPPED_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "menu"))
 SKIPPED_NAMES = frozenset(
     (
@@ -27,11 +17,6 @@ SKIPPED_NAMES = frozenset(
     )
 )  # fmt: skip
 """Ids and classes that MediaWiki and Confluence give to navigation in the pages that they export."""
-VOID_TAGS = frozenset(
-    (
-        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
-    )
-)  # fmt: skip
 BLOCK_TAGS = frozenset(
     (
         "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl",
@@ -46,7 +31,6 @@ DATE_NAMES = (
     "dcterms:date", "dc:date", "date",
 )  # fmt: skip
 """Names of `meta` elements with the date of a page, with `:` for a full stop. The first one that is there counts."""
-WHITE_SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
 def parse_page(text: str) -> ParsedDocument:
@@ -56,47 +40,41 @@ def parse_page(text: str) -> ParsedDocument:
         UnreadableDocument: The page cannot be parsed.
     """
     target = _PageTarget()
-    parser = etree.HTMLParser(target=target, encoding="utf-8", huge_tree=True)
     try:
-        parser.feed(text.encode())
-        parser.close()
-    except etree.LxmlError as error:
-        raise UnreadableDocument(f"is not HTML that can be read ({type(error).__name__})") from None
-    except UnicodeEncodeError:
-        raise UnreadableDocument("has bytes that are no characters in its encoding; save it as UTF-8") from None
+        feed(text, target)
+    except UnreadableHtml as error:
+        raise UnreadableDocument(str(error)) from None
     found = target.finish()
     date = next((target.meta[name] for name in DATE_NAMES if target.meta.get(name)), None)
     return ParsedDocument(target.title or target.builder.first_heading, date, found)
 
 
-@dataclass
-class _PageTarget:
-    """Receiver of the events of lxml's parser."""
+class _PageTarget(HtmlTarget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.builder = SectionBuilder()
+        self.meta: dict[str, str] = {}
+        self.title = ""
+        self._line: list[str] = []
+        self._heading: list[str] | None = None
+        self._title: list[str] | None = None
+        self._cells, self._preformatted = 0, 0
 
-    builder: SectionBuilder = field(default_factory=SectionBuilder)
-    meta: dict[str, str] = field(default_factory=dict)
-    title: str = ""
-    _line: list[str] = field(default_factory=list)
-    _open: list[str] = field(default_factory=list)
-    _skipped_from: int | None = None
-    """Depth of the outermost open element that is left out."""
-    _heading: list[str] | None = None
-    _title: list[str] | None = None
-    _cells: int = 0
-    _preformatted: int = 0
+    def is_skipped(self, tag: str, attributes: dict[str, str]) -> bool:
+        names = {attributes.get("id", ""), *attributes.get("class", "").split()}
+        return (
+            tag in SKIPPED_TAGS
+            or attributes.get("role", "").lower() in SKIPPED_ROLES
+            or not names.isdisjoint(SKIPPED_NAMES)
+            or super().is_skipped(tag, attributes)
+        )
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag not in VOID_TAGS:
-            self._open.append(tag)
-        if self._skipped_from is not None:
-            return
+    def open_element(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "meta":
             name = attributes.get("name") or attributes.get("property") or attributes.get("itemprop") or ""
             self.meta.setdefault(name.lower().replace(".", ":"), attributes.get("content", "").strip())
         elif tag == "title":
             self._title = []
-        elif tag not in VOID_TAGS and _is_skipped(tag, attributes):
-            self._skipped_from = len(self._open)
         else:
             self._start_content(tag)
 
@@ -112,16 +90,8 @@ class _PageTarget:
             self._line += ["- "] * (tag == "li" and not self._cells)
         self._preformatted += tag == "pre"
 
-    def end(self, tag: str) -> None:
-        if tag in VOID_TAGS:
-            return
-        depth = len(self._open)
-        if self._open:
-            self._open.pop()
-        if self._skipped_from is not None:
-            if depth <= self._skipped_from:
-                self._skipped_from = None
-        elif tag == "title":
+    def close_element(self, tag: str) -> None:
+        if tag == "title":
             self.title = self.title or " ".join("".join(self._title or ()).split())
             self._title = None
         elif tag in HEADINGS and self._heading is not None:
@@ -133,9 +103,7 @@ class _PageTarget:
             self._break_line()
             self._preformatted = max(0, self._preformatted - (tag == "pre"))
 
-    def data(self, text: str) -> None:
-        if self._skipped_from is not None:
-            return
+    def add_text(self, text: str) -> None:
         if self._title is not None:
             self._title.append(text)
         elif self._heading is not None:
@@ -154,28 +122,9 @@ class _PageTarget:
             self.builder.add_text(text)
         self._line = []
 
-    def comment(self, text: str) -> None: ...
-
-    def pi(self, target: str, data: str | None = None) -> None: ...
-
-    def doctype(self, *names: str | None) -> None: ...
-
-    def close(self) -> None: ...
-
     def finish(self) -> list[Section]:
         self._cells, self._preformatted = 0, 0
         if self._heading is not None:
             self._line, self._heading = self._heading, None
         self._break_line()
         return self.builder.finish()
-
-
-def _is_skipped(tag: str, attributes: dict[str, str]) -> bool:
-    names = {attributes.get("id", ""), *attributes.get("class", "").split()}
-    return (
-        tag in SKIPPED_TAGS
-        or attributes.get("role", "").lower() in SKIPPED_ROLES
-        or not names.isdisjoint(SKIPPED_NAMES)
-        or "hidden" in attributes
-        or attributes.get("aria-hidden") == "true"
-    )

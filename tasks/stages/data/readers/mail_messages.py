@@ -16,7 +16,8 @@ from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from tasks.stages.data.readers.decoding import find_codec
-from tasks.stages.data.readers.mail_html import UnreadableHtml, html_to_text
+from tasks.stages.data.readers.html_events import UnreadableHtml
+from tasks.stages.data.readers.mail_html import html_to_text
 from tasks.stages.data.readers.mailboxes import MAX_ENCODED_BYTES
 from tasks.stages.data.readers.quoted_replies import cut_quotes
 
@@ -174,7 +175,7 @@ def _texts(part: Message, encoding: str) -> Iterator[str]:
         try:
             yield html_to_text(_part_text(part, encoding))
         except UnreadableHtml as error:
-            raise UnreadableMail(f"has HTML that cannot be parsed ({error})") from None
+            raise UnreadableMail(f"has a part that {error}") from None
 
 
 def _best_alternative(parts: list[Message]) -> list[Message]:

@@ -1,4 +1,8 @@
-"""Process that reads PDF documents (`pdf_pages`). It is started at the first document, and again if it was stopped."""
+"""Process that reads PDF documents (`pdf_pages`), started at the first one.
+
+A document at which it is stopped is an error of the source and no malformed row. Otherwise the numbers of later rows,
+and the ids of their records, would depend on how fast the machine is.
+"""
 
 import multiprocessing
 import signal
@@ -8,9 +12,12 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Self
 
+from tasks.core.errors import HallmarkError, InputError, ProcessDied
 from tasks.stages.data.readers import pdf_pages
 from tasks.stages.data.readers.documents import UnreadableDocument
 from tasks.stages.data.readers.pdf_pages import End, Limits, Opening, Page
+
+REMEDY = "divide it, save it anew, or take it out of the source"
 
 
 class PdfWorker:
@@ -19,11 +26,17 @@ class PdfWorker:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
-    def read(self, content: bytes) -> Iterator[Opening | Page]:
+    def read(self, content: bytes, where: str) -> Iterator[Opening | Page]:
         """Yield an Opening and the pages of a document.
 
+        Args:
+            content: Bytes of the document.
+            where: Source and document in error messages.
+
         Raises:
-            UnreadableDocument: The document cannot be read, or takes too much time or memory.
+            InputError: The document takes too much time or memory.
+            ProcessDied: The process ended for another reason.
+            UnreadableDocument: The document cannot be read.
         """
         connection = self._connect()
         try:
@@ -31,7 +44,7 @@ class PdfWorker:
             while not isinstance(message := connection.recv(), End):
                 yield message
         except (EOFError, ConnectionError):
-            raise UnreadableDocument(self._explain_end()) from None
+            raise self._explain_end(where) from None
         if message.problem:
             raise UnreadableDocument(message.problem)
 
@@ -44,24 +57,18 @@ class PdfWorker:
             theirs.close()
         return self._connection
 
-    def _explain_end(self) -> str:
+    def _explain_end(self, where: str) -> HallmarkError:
         process = self._process
         assert process is not None  # the connection is made with it
         process.join()
-        self._close()
         if process.exitcode == -signal.SIGXCPU:
-            return (
-                f"takes more than {self._limits.page_seconds} seconds of a processor for a page, or "
-                f"{self._limits.document_seconds:,} in all; divide it, or save it anew"
+            return InputError(
+                f"{where} takes more than {self._limits.page_seconds} seconds of a processor for a page, or "
+                f"{self._limits.document_seconds:,} in all; {REMEDY}"
             )
         if process.exitcode == pdf_pages.OUT_OF_MEMORY:
-            return f"needs more than {self._limits.memory_bytes >> 20:,} MiB of memory; divide it, or save it anew"
-        return f"cannot be read: the process that read it ended with {process.exitcode}"
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._process = None
+            return InputError(f"{where} needs more than {self._limits.memory_bytes >> 20:,} MiB of memory; {REMEDY}")
+        return ProcessDied(f"{where}: the process that read it ended with {process.exitcode}; try again")
 
     def __enter__(self) -> Self:
         return self
@@ -69,8 +76,7 @@ class PdfWorker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process = self._process
-        if process is not None:
-            process.kill()
-            process.join()
-        self._close()
+        if self._process is not None and self._connection is not None:
+            self._process.kill()
+            self._process.join()
+            self._connection.close()

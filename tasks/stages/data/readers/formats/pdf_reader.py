@@ -25,7 +25,8 @@ def read_rows(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     with PdfWorker() as worker:
 
         def parse(document: Document, source: Source) -> ParsedDocument:
-            messages = worker.read(document.file.read(document.size))
+            where = f"source {source.id}: {source.location}: {document.name!r}"
+            messages = worker.read(document.file.read(document.size), where)
             opening = next(messages)
             assert isinstance(opening, Opening)  # it is the first message
             pages = (page for page in messages if isinstance(page, Page))
