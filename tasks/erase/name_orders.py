@@ -1,4 +1,4 @@
-"""Other orders of the words of a name: `Lovelace, Ada` for `Ada Lovelace`.
+"""Other orders of the words of a name: `LAST, FIRST` for `FIRST LAST`.
 
 A name is a value of a few words without digits or signs of an address. Its words are rotated, not permuted, since a
 family name that goes first takes its particles along: `de la Cruz, Ana`. So there are as many orders as words.
@@ -21,7 +21,7 @@ def other_orders(value: str) -> list[list[str]]:
 
 
 def other_spellings(value: str) -> list[str]:
-    """Return other spellings of a name in a source: `Lovelace Ada` and `Lovelace, Ada` for `Ada Lovelace`.
+    """Return other spellings of a name in a source: `LAST FIRST` and `LAST, FIRST` for `FIRST LAST`.
 
     The comma may be missing from what was given, so it is also tried there. A value that is no name of several words
     has no other spelling.
