@@ -49,13 +49,18 @@ def declare(project: Path, text: str) -> None:
     )
 
 
-def soon(project: Path) -> tuple[datetime, str]:
-    """When a schedule is due, in some seconds; and a file with it and a trigger for events."""
-    anchor = (open_ledger(project / ".hallmark").now() + timedelta(seconds=patience(2))).replace(microsecond=0)
-    return anchor, (
-        f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}', changes: {{training.seed: 7}}}}\n"
-        "triggers:\n  upstream: {on: event}\n"
-    )
+def declare_soon(project: Path, limits: str = "", triggers: str = "upstream: {on: event}") -> datetime:
+    """Declares a schedule that is due in some seconds, beside limits and triggers. Returns when it is due.
+
+    One that is declared after its time is due an hour later, so a busy machine declares it again.
+    """
+    ledger = open_ledger(project / ".hallmark")
+    while True:
+        due = (ledger.now() + timedelta(seconds=patience(2))).replace(microsecond=0)
+        schedule = f"hourly: {{every: 1h, anchor: '{due:%Y-%m-%d %H:%M:%S}', changes: {{training.seed: 7}}}}"
+        declare(project, f"{limits}schedules:\n  {schedule}\ntriggers:\n  {triggers}\n")
+        if ledger.now() < due:
+            return due
 
 
 def take_event(project: Path, key: str) -> str:
@@ -112,8 +117,7 @@ def test_a_run_that_waits_is_left_alone_keeps_the_next_from_coming_or_makes_room
 @pytest.mark.slow
 def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flows) -> None:
     project = flows.project
-    due, text = soon(project)
-    declare(project, text)
+    due = declare_soon(project)
     left = take_event(project, "export-1")
     wait_until_due(project, due)
     looking = OccasionHandler(project)
@@ -162,8 +166,7 @@ def look(handle: Callable[[], list[str]]) -> tuple[list[str], list[str]]:
 
 @pytest.mark.attack(rights="database", stopped="a schedule looks at the ledger before it asks for a run")
 def test_no_run_is_asked_for_on_a_changed_ledger(project: Path) -> None:
-    due, text = soon(project)
-    declare(project, text)
+    due = declare_soon(project)
     ledger = open_ledger(project / ".hallmark")
     sequence = ledger.append("gate.reminded", "a run", {"gate": "data"}).seq
     hallmark(project, "ledger", "publish")
@@ -177,10 +180,10 @@ def test_no_run_is_asked_for_on_a_changed_ledger(project: Path) -> None:
 def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path) -> None:
     """A params file that went, a source that is away and comes back, and Prefect, which is away all the time."""
     assert concurrency_limit(project) == DEFAULT_CONCURRENCY
-    due, text = soon(project)
-    declare(
+    due = declare_soon(
         project,
-        "concurrency: 3\n" + text + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
+        limits="concurrency: 3\n",
+        triggers="data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}",
     )
     assert concurrency_limit(project) == 3
     ledger, looking, source = (

@@ -1,6 +1,5 @@
 """Teams at the command line: their table, the quota that refuses a run, schedules passed over, notices and metrics."""
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,11 @@ from tasks.registry.history.notices import notice_from_entry
 from tasks.runs import installation, run_entries
 from tasks.runs.reporting.run_notices import NOTICE_BUILDERS
 from tasks.runs.run import installed_governance
-from tasks.scheduling import control, open_runs, requests
+from tasks.scheduling import open_runs, requests
 from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.copies import copy_tree
-from tests.flows.test_occasions import look, soon, wait_until_due
+from tests.flows.test_occasions import declare_soon, look, wait_until_due
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.infra.test_metrics import values
 from tests.runs.test_run_list import make_run
@@ -108,12 +107,6 @@ def test_the_run_itself_is_refused_if_another_began_first(project: Path) -> None
     with pytest.raises(InputError, match="team sorting may have 1 run at once"):
         create(project, "two")
     assert not (project / ".hallmark" / "runs" / "two").exists()
-
-
-def declare_soon(project: Path) -> datetime:
-    due, text = soon(project)
-    control.declare_deployments(ledger_of(project), installed_governance(project, None), "ml-engineer", text)
-    return due
 
 
 def test_a_schedule_beyond_the_quota_is_passed_over_and_told(project: Path) -> None:
