@@ -38,7 +38,8 @@ def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = N
             return end_run(run, "unchanged", release)
 
         run_stages(run, "base_model", "tokenise", "train")
-        run_stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
+        run_stages(run, "predict@base", "predict@champion", "predict@candidate")
+        run_stages(run, "probe@base", "probe@champion", "probe@candidate", "suites", "evaluate")
         record_evaluation(run)
         create_report(run)
         pass_gate(run, "evaluation")

@@ -34,6 +34,7 @@ from tasks.registry.promote import rollback_orders
 from tasks.registry.release import bundle, promotions
 from tasks.scheduling import signed_statements
 from tasks.sources.dataset import Dataset
+from tasks.stages.evaluate.suites.suite import EvaluationSuites
 from tasks.suppression import signed_documents as erasure_documents
 from tasks.trust import gate_statement, stage_record
 from tasks.trust.stage_record import StageRecord
@@ -75,7 +76,8 @@ FORMATS = (
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _ledger_format("Decision at a gate", signed_decision.DECISION_KIND),
     _ledger_format("Signature under a version of the code", signed_version.CODE_VERSION_KIND),
-    _ledger_format("Adoption of a source or a use-case card", signed_declaration.DECLARATION_KIND),
+    _ledger_format("Adoption of a source, an evaluation suite or a use-case card", signed_declaration.DECLARATION_KIND),
+    Format("Evaluation suites of a run", "urn:hallmark:evaluation-suites:v1", EvaluationSuites),
     Format("Record of a stage", stage_record.STAGE_RECORD_TYPE, StageRecord),
     Format("Gate statement", gate_statement.GATE_PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _ledger_format("Withdrawal and restoration of a source", signed_withdrawal.PERSON_KIND),

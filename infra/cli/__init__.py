@@ -15,7 +15,7 @@ teams.py                 `hallmark teams`, and the option --team of other comman
 summary.py               summary of a run
 dataset_table.py         table of a dataset
 difference_tables.py     tables of the differences between two runs or releases
-declaration_adoption.py  adoption of a declaration, with `hallmark data adopt` and `hallmark card adopt`
+declaration_adoption.py  adoption of a declaration, with `hallmark data adopt`, `suites adopt` and `card adopt`
 occasion_context.py      code that `hallmark deploy`, `hallmark schedule` and `hallmark trigger` share
 release_context.py       ledger and governance for the commands about releases
 environment_setup/       `hallmark init --environment NAME`

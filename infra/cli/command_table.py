@@ -119,6 +119,11 @@ SCHEDULE = {
     "resume": Command("schedule:resume", "Resume a paused one.", "acts"),
     "run": Command("schedule:run", "Request the run of a schedule or trigger now.", "acts"),
 }
+SUITES = {
+    "list": Command("suites:list_suites", "List evaluation suites, their owners and adoption."),
+    "adopt": Command("suites:adopt", "Sign an evaluation suite that you own.", "acts"),
+    "results": Command("suites:results", "Show which cases the models of a run have passed."),
+}
 SECTIONS: dict[str, Commands] = {
     "Start a project": {
         "init": Command("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
@@ -150,6 +155,7 @@ SECTIONS: dict[str, Commands] = {
         "status": Command("status:status", "Show what is up, and where runs stand."),
         "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
         "teams": Command("teams:list_teams", "List teams: use cases, open runs, cost and quota."),
+        "suites": CommandGroup("List and adopt evaluation suites, and show their results.", SUITES),
         "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
         "data": CommandGroup("List sources, look at rows and single records.", DATA),
         "ledger": CommandGroup("List, show, verify, prove and export the ledger.", LEDGER),

@@ -14,6 +14,7 @@ from tasks.policy.policy import Policy
 from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.expectation_suites import ExpectationSuite
 from tasks.sources.sources import Sources
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +43,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
         f"{SOURCE_KINDS_IN_WORDS}.",
         Sources,
         ExpectationSuite,
+    ),
+    "reference/evaluations.md": settings_file_page(
+        "evaluations/*.yaml",
+        "Evaluation suites, one file each in `infra/governance/evaluations/`. "
+        "[The guide](../guides/evaluation.md) shows how to write one, and lists the judges that `kind` selects.",
+        EvaluationSuite,
     ),
     "reference/rules.md": rules.render_page,
     "reference/policy.md": settings_file_page(

@@ -45,11 +45,18 @@ def list_sections(document: JsonSchema) -> list[Section]:
         for name, value in section.schema.get("properties", {}).items():
             for suffix, reference in _references(value):
                 if reference not in by_reference:
-                    path = f"{section.path}.{name}".lstrip(".") + suffix
-                    walk(Section(reference, path, _resolve(reference, document)))
+                    schema = _resolve(reference, document)
+                    path = f"{section.path}.{name}".lstrip(".") + suffix + _kind_suffix(schema)
+                    walk(Section(reference, path, schema))
 
     walk(Section("", "", document))
     return [*by_reference.values()]
+
+
+def _kind_suffix(schema: JsonSchema) -> str:
+    """Return the part of a section's path that tells it from the alternatives that its key `kind` selects."""
+    kind = schema.get("properties", {}).get("kind", {}).get("const")
+    return f" (kind {kind})" if kind else ""
 
 
 def _references(value: JsonSchema, suffix: str = "") -> Iterator[tuple[str, str]]:
@@ -97,7 +104,7 @@ def key_description(value: JsonSchema, known: SectionsByReference) -> str:
 
     Pydantic omits the description of a key if it equals that of the section.
     """
-    section = known.get(value.get("$ref", ""))
+    section = known.get(value["$ref"]) if "$ref" in value else None
     return str(value.get("description") or (section.schema.get("description", "") if section else ""))
 
 

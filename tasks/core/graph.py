@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.core.steps.data import DATA_STAGES
-from tasks.core.steps.stage import CHAMPION_PATH, CODE_PATH, SOURCES_PATH, SUITES_PATH, Stage
+from tasks.core.steps.stage import (
+    CHAMPION_PATH,
+    CODE_PATH,
+    EVALUATIONS_PATH,
+    SOURCES_PATH,
+    SUITES_PATH,
+    Stage,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,12 @@ class Gate:
     name: str
 
 
+MODEL_VARIANTS = {
+    "base": "artefacts/base_model/result.json",
+    "champion": CHAMPION_PATH,
+    "candidate": "artefacts/train",
+}
+"""Variants of the stages in which models answer, each with the path that it reads its model from."""
 DATA_STAGE_NAMES: tuple[str, ...] = tuple(stage.name for stage in DATA_STAGES)
 
 STEPS: tuple[Stage | Gate, ...] = (
@@ -50,11 +63,21 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("evaluation", "prompts"),
         ("artefacts/base_model", "artefacts/split"),
         has_measurements=True,
-        variants={
-            "base": "artefacts/base_model/result.json",
-            "champion": CHAMPION_PATH,
-            "candidate": "artefacts/train",
-        },
+        variants=MODEL_VARIANTS,
+    ),
+    Stage(
+        "probe",
+        "tasks.stages.evaluate.suites.probe",
+        ("evaluation", "prompts"),
+        ("artefacts/base_model", "artefacts/split", EVALUATIONS_PATH),
+        has_measurements=True,
+        variants=MODEL_VARIANTS,
+    ),
+    Stage(
+        "suites",
+        "tasks.stages.evaluate.suites.suite_verdicts",
+        ("evaluation", "prompts"),
+        ("artefacts/split", EVALUATIONS_PATH, *(f"artefacts/probe/{name}" for name in MODEL_VARIANTS)),
     ),
     Stage(
         "evaluate",
@@ -63,7 +86,8 @@ STEPS: tuple[Stage | Gate, ...] = (
         (
             SOURCES_PATH,
             *(f"artefacts/{name}/result.json" for name in DATA_STAGE_NAMES if name != "split"),
-            *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
+            *(f"artefacts/predict/{name}" for name in MODEL_VARIANTS),
+            "artefacts/suites",
             "artefacts/split",
             "artefacts/train",
         ),
@@ -78,6 +102,7 @@ STEPS: tuple[Stage | Gate, ...] = (
             *(
                 SOURCES_PATH,
                 SUITES_PATH,
+                EVALUATIONS_PATH,
                 CHAMPION_PATH,
                 CODE_PATH,
                 "inputs/stages.json",
@@ -85,7 +110,9 @@ STEPS: tuple[Stage | Gate, ...] = (
             *(f"artefacts/{name}" for name in (*DATA_STAGE_NAMES, "base_model")),
             "artefacts/tokenise",
             "artefacts/train",
-            *(f"artefacts/predict/{name}" for name in ("base", "champion", "candidate")),
+            *(f"artefacts/predict/{name}" for name in MODEL_VARIANTS),
+            *(f"artefacts/probe/{name}" for name in MODEL_VARIANTS),
+            "artefacts/suites",
             "artefacts/evaluate",
         ),
         required_gates=("evaluation",),

@@ -64,6 +64,11 @@ class Layout:
         return self.inputs_folder / "suites.json"
 
     @property
+    def evaluations_path(self) -> Path:
+        """Path of the evaluation suites (`tasks.stages.evaluate.suites.suite.EvaluationSuites`)."""
+        return self.inputs_folder / "evaluations.json"
+
+    @property
     def champion_path(self) -> Path:
         """Path of the document about the champion (`tasks.registry.promote.champion.Champion`).
 

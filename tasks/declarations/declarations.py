@@ -1,8 +1,8 @@
-"""Comparison of a run's sources and use-case card with the declarations that their owners signed.
+"""Comparison of a run's sources, evaluation suites and use-case card with the declarations that their owners signed.
 
-Outside environment `local` each source of a run must be exactly as its owner signed it, and the card of a run with
-gates must be at least as strict as the card that the business owner signed. Environment `local` accepts the files as
-they are.
+Outside environment `local` each source of a run must be exactly as its owner signed it. In a run with gates, the same
+holds for each evaluation suite, and the card must be at least as strict as the card that the business owner signed.
+Environment `local` accepts the files as they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from tasks.core.params.params import Params
 from tasks.core.params.values import Sha256
 from tasks.declarations import signed_declaration, status
 from tasks.declarations.criteria import PromotedCriteria, relaxed_criteria
-from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, DeclaredSource
+from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, DeclaredSource, DeclaredSuite
 from tasks.declarations.status import DeclarationInForce, DeclarationStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -23,6 +23,8 @@ from tasks.policy.policy import Policy
 from tasks.sources import resolved_sources, sources
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Source, Sources
+from tasks.stages.evaluate.suites import suite
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 
 
 def declarations_of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
@@ -34,6 +36,12 @@ def declarations_of_params(params: Params, policy: Policy) -> list[DeclaredCard]
     return [signed_declaration.declare_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
+def declarations_of_suites(suites: Iterable[EvaluationSuite], params: Params, policy: Policy) -> list[DeclaredSuite]:
+    """Return the declarations of a run's evaluation suites; empty in a tier without gates, where nobody signs them."""
+    gated = policy.tier(params.use_case.risk_tier).gates
+    return [signed_declaration.declare_suite(each) for each in suites] if gated else []
+
+
 def declarations_of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
     resolved = resolved_sources.load_resolved(layout.sources_path)
     try:
@@ -42,7 +50,8 @@ def declarations_of_run(layout: Layout, params: Params, policy: Policy) -> list[
         raise InputError(f"{layout.suites_path}: cannot be read; start a new run") from None
     named = [item.source for item in resolved.sources]
     read = [signed_declaration.declare_source(each, suites, resolved.terms, resolved.edition_words) for each in named]
-    return [*read, *declarations_of_params(params, policy)]
+    asked = suite.read_suites(layout.evaluations_path) if layout.evaluations_path.exists() else []
+    return [*read, *declarations_of_suites(asked, params, policy), *declarations_of_params(params, policy)]
 
 
 def require_in_force(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
@@ -89,10 +98,15 @@ def sources_by_id(ledger: Ledger, governance: Governance) -> dict[str, Source]:
     return {each.source.id: each.source for each in adopted if isinstance(each, DeclaredSource)}
 
 
+def adoption_command(declared: DeclaredDocument) -> str:
+    """Return the command by which an owner adopts a declaration, without `hallmark` and options."""
+    groups = {DeclaredSource: "data", DeclaredSuite: "suites", DeclaredCard: "card"}
+    return f"{groups[type(declared)]} adopt"
+
+
 def refusal_reason(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
     known = adopted.get(declared.subject)
-    command = "data adopt" if isinstance(declared, DeclaredSource) else "card adopt"
-    how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"
+    how = f"to adopt it: hallmark {adoption_command(declared)} --as {declared.owner} --reason TEXT"
     if known is None:
         return f"was adopted by nobody; {how}"
     if isinstance(declared, DeclaredCard) and isinstance(known.declared, DeclaredCard):
@@ -128,6 +142,8 @@ def declaration_differences(before: DeclaredDocument, now: DeclaredDocument) -> 
 def values_by_key(declared: DeclaredDocument) -> dict[str, Any]:
     if isinstance(declared, DeclaredCard):
         return declared.bar.model_dump(mode="json") | declared.card.model_dump(mode="json")
+    if isinstance(declared, DeclaredSuite):
+        return declared.model_dump(mode="json")
     beside = declared.model_dump(mode="json", exclude={"source"})
     return declared.source.model_dump(mode="json") | {"its suite": beside.pop("suite")} | beside
 

@@ -1,4 +1,4 @@
-"""Documents that an owner signs to adopt a source or a use-case card."""
+"""Documents that an owner signs to adopt a source, a use-case card or an evaluation suite."""
 
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from tasks.declarations.criteria import AcceptanceCriteria
 from tasks.policy.signed_document import DatedDocument, SignedKind
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Source, TermsByCategory
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
 ENTRY_KIND = "declaration.signed"
@@ -54,13 +55,37 @@ class DeclaredCard(Document):
         return self.card.owners.business
 
 
-DeclaredDocument = DeclaredSource | DeclaredCard
+class DeclaredSuite(Document):
+    """Evaluation suite, a file in infra/governance/evaluations/."""
+
+    suite: Name
+    """Name of the suite."""
+    version: int
+    use_case: Name | None
+    """Use case whose own suite it is; null for a suite of every use case."""
+    suite_owner: Name
+    """Id of the person who adopts the suite."""
+    cases: int
+    """Number of cases that the suite lists."""
+    content: Sha256
+    """Digest of the whole suite."""
+
+    @property
+    def subject(self) -> str:
+        return f"suite/{self.suite}"
+
+    @property
+    def owner(self) -> str:
+        return self.suite_owner
+
+
+DeclaredDocument = DeclaredSource | DeclaredCard | DeclaredSuite
 
 
 class Declaration(DatedDocument):
     """Declaration as an owner signs it: the predicate of an in-toto statement.
 
-    The statement's subject is `source/ID` or `card/NAME`, with the digest of `declared`.
+    The statement's subject is `source/ID`, `card/NAME` or `suite/NAME`, with the digest of `declared`.
     """
 
     declared: DeclaredDocument
@@ -103,6 +128,17 @@ def declare_source(source: Source, suites: Suites, terms: TermsByCategory, editi
 
 def declare_card(params: Params) -> DeclaredCard:
     return DeclaredCard(card=params.use_case, bar=AcceptanceCriteria.from_params(params))
+
+
+def declare_suite(suite: EvaluationSuite) -> DeclaredSuite:
+    return DeclaredSuite(
+        suite=suite.name,
+        version=suite.version,
+        use_case=suite.use_case,
+        suite_owner=suite.owner,
+        cases=len(suite.cases),
+        content=_digest(suite.model_dump(mode="json")),
+    )
 
 
 def _digest(value: Any) -> str:

@@ -23,6 +23,7 @@ from tasks.declarations.signed_declaration import (
     Declaration,
     DeclaredDocument,
     DeclaredSource,
+    DeclaredSuite,
 )
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -115,7 +116,7 @@ def is_valid_signature(signature: SignedDocument[Declaration], policy: Policy, p
     """Return whether a signature is valid.
 
     Three conditions must hold: the declaration is for this environment, its owner holds a role that is allowed to own
-    the source or card, and its signer is a required person or stands in for one.
+    the source, suite or card, and its signer is a required person or stands in for one.
     """
     said, person = signature.document, signature.person
     return (
@@ -135,10 +136,13 @@ def can_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> 
 def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
     """Return the roles of which an owner must hold at least one.
 
-    For a source, these are the roles that decide at the data gate, and for a card those that decide at the evaluation
-    gate. The list is empty for a card in a tier without gates. It is also empty for a source if no tier has gates; the
-    owner can then hold any role.
+    For a source, these are the roles that decide at the data gate, for a card those that decide at the evaluation gate,
+    and for an evaluation suite those that decide at the evaluation gate of any tier. The list is empty for a card in a
+    tier without gates. It is also empty for a source if no tier has gates; the owner can then hold any role.
     """
+    if isinstance(declared, DeclaredSuite):
+        gates = [tier.gates["evaluation"] for tier in policy.tiers.values() if tier.gates]
+        return sorted({role.role for gate in gates for role in gate.decisions})
     if isinstance(declared, DeclaredSource):
         asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
         return sorted({role.role for role in asked if role.owners} or {role.role for role in asked})

@@ -27,7 +27,8 @@ TAKEOVER_KIND = "run.taken_up"
 ELSEWHERE_MESSAGE = (
     "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
 )
-CHAMPION_STAGE = "predict@champion"
+CHAMPION_STAGES = {"predict@champion", "probe@champion"}
+"""Stages that load the champion."""
 
 
 def is_on_other_machine(ledger: Ledger, root: Path, run_id: str) -> bool:
@@ -110,12 +111,12 @@ def _installation_in_words(entry: Entry) -> str:
 
 
 def _require_champion(layout: Layout) -> None:
-    """Verify that the champion's release is on this machine, unless stage `predict@champion` has already run.
+    """Verify that the champion's release is on this machine, unless the stages that load it have already run.
 
     Releases are not pushed to a remote.
     """
     champion = files.read_json(layout.champion_path)
-    if champion is None or CHAMPION_STAGE in dvc_lock.stage_names(layout.root):
+    if champion is None or CHAMPION_STAGES.issubset(dvc_lock.stage_names(layout.root)):
         return
     if not (payload := layout.state / champion["payload"]).is_dir():
         raise Unavailable(

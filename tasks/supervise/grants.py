@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.core.errors import Refused
@@ -228,6 +228,10 @@ def _checkpoint_folders(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("checkpoints", "train")
 
 
+def _answer_folders(layout: Layout) -> Iterator[Path]:
+    yield layout.cache_folder("answers", "probe@candidate")
+
+
 def _cluster_files(layout: Layout, _: OpenFiles) -> Iterator[Path]:
     if _has_cluster(layout, os.environ):
         yield from (
@@ -260,6 +264,15 @@ RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SER
 STATE_FOLDER = ".hallmark"
 
 
+PREDICTION = Grant(
+    paths_outside_run=_predict_paths,
+    needs_network=_predicts_on_cluster,
+    allowed_ports=cluster_membership.PORT_RANGE,
+    network_variable_prefixes=CLUSTER_PREFIXES,
+    can_use_accelerators=True,
+)
+
+
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
         kept_folders=_ingest_folders,
@@ -289,11 +302,6 @@ GRANTS: Mapping[str, Grant] = {
         can_use_accelerators=True,
         live_files=(curve_points.POINTS_FILE,),
     ),
-    "predict": Grant(
-        paths_outside_run=_predict_paths,
-        needs_network=_predicts_on_cluster,
-        allowed_ports=cluster_membership.PORT_RANGE,
-        network_variable_prefixes=CLUSTER_PREFIXES,
-        can_use_accelerators=True,
-    ),
+    "predict": PREDICTION,
+    "probe": replace(PREDICTION, kept_folders=_answer_folders),
 }

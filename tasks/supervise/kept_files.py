@@ -19,7 +19,7 @@ from tasks.core.errors import TimeLimitExceeded
 from tasks.core.machine.locks import hold_shared_lock, try_exclusive_lock
 
 FINISHED_WORK_PATTERN = re.compile(r"step-[0-9]{9}|[0-9a-f]{64}")
-"""Pattern of file and folder names of finished work: checkpoints, and tables of sources."""
+"""Pattern of file and folder names of finished work: checkpoints, tables of sources, and answers of models."""
 FOLDER_FLAGS = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_DEPTH = 40
 """Maximum depth at which folders are removed in place. Each level needs an open file, so deeper folders are first moved

@@ -91,7 +91,7 @@ MAY = {
     "base_model": {"models/0/config.json"},
     "predict@base": {"releases/a-1/payload/x"},
 }
-"""Files of the state that a stage sees beside its own run; every `predict` sees those of the champion."""
+"""Files of the state that a stage sees beside its own run; every `predict` and `probe` sees those of the champion."""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
     with open_files() as read:
         made = shell._make_sandbox(stage, layout, tmp_path / "place", read)
         _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
-    assert found == MAY.get("predict@base" if stage.startswith("predict") else stage, set())
+    assert found == MAY.get("predict@base" if stage.startswith(("predict", "probe")) else stage, set())
 
 
 @pytest.mark.attack(

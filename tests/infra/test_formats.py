@@ -10,8 +10,8 @@ from tasks.core.documents.document import Document
 
 ROOT = Path(__file__).parents[2]
 WITHIN = {
-    "Policy", "People", "Purpose", "DeclaredSource", "DeclaredCard", "EvidenceSummary", "DatedDocument", "Opening",
-    "Escalation", "Closing",
+    "Policy", "People", "Purpose", "DeclaredSource", "DeclaredCard", "DeclaredSuite", "EvidenceSummary",
+    "DatedDocument", "Opening", "Escalation", "Closing",
 }  # fmt: skip
 """Documents that stand in others alone."""
 OTHERS = {

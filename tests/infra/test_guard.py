@@ -52,7 +52,7 @@ ITSELF = {
 STILL = ["identity root", "policy adopt infra/governance", "ledger verify", "releases admit x"]
 """Of those the ones that take the root of trust from this checkout."""
 ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents list", "ledger list", "policy show",
-         "identity list", "data list", "runs list", "labels status", "teams"}  # fmt: skip
+         "identity list", "data list", "runs list", "labels status", "teams", "suites list"}  # fmt: skip
 """Commands that show something when nothing else is said."""
 
 DATES = {"expires", "as_of", "deadline"}

@@ -204,6 +204,7 @@ COMMANDS: dict[str, list[str]] = {
     "releases champion": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
+    "suites list": [], "suites results": ["one"], "suites adopt": ["--reason", TEXT, "--as", "product-owner"],
     "labels start": [TEXT, "--guideline", TEXT, "--guideline-version", TEXT, "--rows", TEXT, *AS_OWNER],
     "labels export": [TEXT, "--to", TEXT, *AS_OWNER], "labels import": [TEXT, TEXT, *AS_OWNER],
     "labels status": [TEXT], "labels agreement": [TEXT, *AS_OWNER],

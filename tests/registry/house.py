@@ -32,6 +32,7 @@ from tasks.registry.release import promotions
 from tasks.sources.dataset import COUNTED_STAGES as OF_DATA
 from tasks.sources.dataset import declared_fields
 from tasks.sources.resolved_sources import ResolvedSource
+from tasks.stages.evaluate.suites.suite import EvaluationSuites
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GateName
@@ -146,6 +147,10 @@ FACTS = {
     "predict/base": {},
     "predict/champion": {},
     "predict/candidate": {"rows": {"value": 4}},
+    "probe/base": {},
+    "probe/champion": {},
+    "probe/candidate": {},
+    "suites": {"own_cases": {"value": 0}},
     "evaluate": {
         "exact_match": {"value": 0.8, "low": 0.75, "high": 0.85, "note": "share of right answers"},
         "macro_f1": {"value": 0.7, "low": 0.6, "high": 0.8},
@@ -229,6 +234,7 @@ class House:
         write_json(layout.code_path, {"tree_sha256": "0" * 64})
         code_digest.write_digests(layout)
         write_json(layout.suites_path, {"by_source": {}, "dataset": None})
+        write_json(layout.evaluations_path, EvaluationSuites(suites=[]).model_dump(mode="json"))
         dsse.write_envelope(layout.request_path, self.request(run, demo).envelope)
         authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
         write_json(layout.authority_path, authority.model_dump(mode="json"))
@@ -246,6 +252,7 @@ class House:
         write_json(layout.artefacts("split") / "manifest.json", DATASET)
         put_rows(layout)
         write_json(layout.artefacts("evaluate") / "metrics.json", {"metrics": METRICS})
+        write_json(layout.artefacts("suites") / "suites.json", {"confidence": 0.95, "suites": []})
         (layout.artefacts("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
         adapter = layout.artefacts("train") / "adapter"
         adapter.mkdir()

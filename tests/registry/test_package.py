@@ -41,8 +41,10 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "README.md",
         "asking.json",
         "dataset/manifest.json",
+        "evaluation/evaluations.json",
         "evaluation/metrics.json",
         "evaluation/report.html",
+        "evaluation/suites.json",
         "manifest.json",
         "ml-bom.cdx.json",
         "model/adapter_config.json",
@@ -52,7 +54,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "params.yaml",
     ]
     facts = read_json(gated.artefacts("package") / "result.json")["facts"]
-    assert facts["files"]["value"] == 12
+    assert facts["files"]["value"] == 14
     assert facts["bytes"]["value"] == sum(path.stat().st_size for path in payload.rglob("*") if path.is_file())
 
 
@@ -60,7 +62,7 @@ def test_the_manifest_leads_back_to_every_stage(gated: Layout) -> None:
     made = manifest.read_manifest(make(gated))
     assert made.stages["train"] == tree_digest(gated.artefacts("train"))
     assert made.stages["predict/candidate"] == tree_digest(gated.artefacts("predict/candidate"))
-    assert set(made.inputs) == {"sources.json", "suites.json", "champion.json"}
+    assert set(made.inputs) == {"sources.json", "suites.json", "evaluations.json", "champion.json"}
     assert (made.name, made.tier, made.demo, made.method) == ("triage", "low", False, "lora")
 
 

@@ -248,7 +248,10 @@ def test_a_stage_ends_when_whoever_started_it_was_killed() -> None:
         assert stage.wait(timeout=patience(20)) == -signal.SIGTERM
 
 
-CLUSTER = ["train", "predict@base", "predict@candidate", "predict@champion"]
+CLUSTER = [
+    "train",
+    *(f"{name}@{which}" for name in ("predict", "probe") for which in ("base", "candidate", "champion")),
+]
 WITHHELD = {
     "PYTHONPATH": [],
     "PYTHONSTARTUP": [],

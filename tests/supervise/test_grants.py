@@ -24,7 +24,7 @@ def layout(tmp_path: Path) -> Layout:
     (tmp_path / ".hallmark" / "keys" / "gate").write_text("secret")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_text("weights")
-    write_json(made.stage_digests_path, {"train": "ab" * 32, "ingest": "cd" * 32})
+    write_json(made.stage_digests_path, {"train": "ab" * 32, "ingest": "cd" * 32, "probe@candidate": "ef" * 32})
     return made
 
 

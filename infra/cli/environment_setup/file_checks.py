@@ -23,6 +23,7 @@ from tasks.policy.people import MachineName, People
 from tasks.policy.policy import Policy
 from tasks.runs.requests.resolution import read_params
 from tasks.sources import expectation_suites, sources
+from tasks.stages.evaluate.suites import suite
 from tasks.trust import keys
 
 
@@ -56,7 +57,7 @@ def require_valid(root: Path, texts: Texts) -> Governance:
 
 
 def require_readable(root: Path, texts: Texts) -> None:
-    """Check that sources, expectation suites, test cases and the use-case card can be read.
+    """Check that sources, expectation suites, evaluation suites, test cases and the use-case card can be read.
 
     Raises:
         InputError: A file is not valid. The message lists the problems of all files.
@@ -65,6 +66,8 @@ def require_readable(root: Path, texts: Texts) -> None:
     with mistakes.collect(), _governance_folder(root, texts) as aside:
         inventory = sources.load_sources(aside)
         expectation_suites.load_suites(root / GOVERNANCE, inventory)
+    with mistakes.collect():
+        suite.load_suites(root / GOVERNANCE)
     with mistakes.collect(), _governance_folder(root, texts) as aside:
         if TESTS in texts:
             policy_tests.load_cases(aside)

@@ -1,7 +1,7 @@
 """Settings of an environment, and what is left after its adoption: who types what."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from infra.cli.environment_setup.file_names import GOVERNANCE
@@ -9,7 +9,14 @@ from infra.cli.settings import list_settings
 from tasks.code_versions import sign_off
 from tasks.core.errors import HallmarkError
 from tasks.declarations import declarations, signing, status
-from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, declare_card
+from tasks.declarations.signed_declaration import (
+    DeclaredCard,
+    DeclaredDocument,
+    DeclaredSource,
+    DeclaredSuite,
+    declare_card,
+    declare_suite,
+)
 from tasks.gates import policy_tests
 from tasks.policy import judge_install, root_of_trust
 from tasks.policy.governance import Governance
@@ -20,6 +27,7 @@ from tasks.runs.git import commit_tree
 from tasks.runs.outputs import dvc
 from tasks.runs.requests.resolution import read_params
 from tasks.sources import expectation_suites, sources
+from tasks.stages.evaluate.suites import suite
 
 SHOWN_SETTINGS = ("HALLMARK_LEDGER_URL", "HALLMARK_LEDGER_HEADS", "HALLMARK_VAULT_URL", "HALLMARK_VAULT_KEY",
                   "HALLMARK_GIT_REMOTE", "HALLMARK_NOTIFY", "MLFLOW_TRACKING_URI")  # fmt: skip
@@ -101,12 +109,22 @@ def _install_tasks(governed: Governance) -> Iterator[Task]:
         yield Task(YOU, command, editable if judge.editable else "policy.yaml does not list this install under judges")
 
 
+OWNER_PLACES: Mapping[type, str] = {
+    DeclaredCard: "use_case.owners.business in params.yaml",
+    DeclaredSource: "the owner in sources.yaml",
+    DeclaredSuite: "the owner in the suite's file",
+}
+"""Places where the owner of a declared document stands."""
+
+
 def _declared_documents(here: Checkout) -> list[DeclaredDocument]:
     inventory = sources.load_sources(here.governance.folder)
     declared = declarations.declarations_of_sources(
         inventory, expectation_suites.load_suites(here.governance.folder, inventory)
     )
-    return [*declared, declare_card(read_params(here.root / "params.yaml", {})[0])]
+    params = read_params(here.root / "params.yaml", {})[0]
+    asked = suite.suites_of_use_case(suite.load_suites(here.governance.folder), params.use_case.name)
+    return [*declared, *map(declare_suite, asked), declare_card(params)]
 
 
 def _signature_tasks(here: Checkout) -> Iterator[Task]:
@@ -114,15 +132,15 @@ def _signature_tasks(here: Checkout) -> Iterator[Task]:
     now, governed = status.read_status(here.ledger, here.governance), here.governance
     subjects_by_task = dict[tuple[str, str], list[str]]()
     for each in _declared_documents(here):
-        verb = "card" if isinstance(each, DeclaredCard) else "data"
+        command = declarations.adoption_command(each)
         for owner in signing.missing_owners(each, now, governed):
             able = _possible_owners(here, each)
             if owner not in able:
-                file = "use_case.owners.business in params.yaml" if verb == "card" else "the owner in sources.yaml"
+                file = OWNER_PLACES[type(each)]
                 edit = f"edit {file}: {' or '.join(able) or 'somebody'} in place of {owner}"
                 yield Task(YOU, edit, f"an owner of {each.subject} needs another role than {owner} has")
             who = [owner] if owner in able else able
-            command = f'hallmark {verb} adopt --as {who[0] if len(who) == 1 else "ID"} --reason "as agreed"'
+            command = f'hallmark {command} --as {who[0] if len(who) == 1 else "ID"} --reason "as agreed"'
             subjects_by_task.setdefault((" or ".join(who), command), []).append(each.subject)
     for (owner, command), subjects in subjects_by_task.items():
         yield Task(owner, command, ", ".join(subjects))

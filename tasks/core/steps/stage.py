@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SOURCES_PATH, SUITES_PATH, CHAMPION_PATH, CODE_PATH = (
-    f"inputs/{name}.json" for name in ("sources", "suites", "champion", "code")
+SOURCES_PATH, SUITES_PATH, EVALUATIONS_PATH, CHAMPION_PATH, CODE_PATH = (
+    f"inputs/{name}.json" for name in ("sources", "suites", "evaluations", "champion", "code")
 )
 
 

@@ -9,6 +9,7 @@ from tasks.code_versions import signed_version
 from tasks.code_versions.signed_version import CodeVersion
 from tasks.core.documents import config, yaml_text
 from tasks.core.errors import Refused
+from tasks.core.files import sha256_bytes
 from tasks.core.graph import sort_gates
 from tasks.core.params.use_case import UseCase
 from tasks.core.payload.manifest import Manifest
@@ -28,13 +29,15 @@ from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import trust
 from tasks.registry.verify.trust import TrustedKeys
 from tasks.sources.dataset import Dataset
+from tasks.stages.evaluate.suites.suite import EvaluationSuite, EvaluationSuites
 from tasks.trust import dsse, stage_record, validity
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARAMS = f"{bundle.PAYLOAD}/params.yaml"
-PARSED_FILES = (MANIFEST, DATASET, PARAMS)
+EVALUATIONS = f"{bundle.PAYLOAD}/evaluation/evaluations.json"
+PARSED_FILES = (MANIFEST, DATASET, PARAMS, EVALUATIONS)
 
 
 class ReleaseDecision(NamedTuple):
@@ -114,6 +117,20 @@ class Attestations:
         """
         given = config.to_plain_value(yaml_text.parse_with_limits(self.files.file_bytes(PARAMS).decode(), PARAMS))
         return UseCase.model_validate(given.get("use_case") if isinstance(given, dict) else None)
+
+    def evaluation_suites(self) -> list[EvaluationSuite]:
+        """Return the evaluation suites that the models were asked; empty in releases of versions without suites.
+
+        Raises:
+            Refused: The suites in the payload are not the run's.
+        """
+        stated = self.manifest.inputs.get("evaluations.json")
+        if stated is None:
+            return []
+        data = self.files.file_bytes(EVALUATIONS)
+        if sha256_bytes(data) != stated:
+            raise Refused(f"{EVALUATIONS} is not the file that payload/manifest.json names")
+        return EvaluationSuites.from_value(contents.parse_json(data, EVALUATIONS)).suites
 
     def decisions(self, gate: GateName) -> list[ReleaseDecision]:
         names = self.files.names_below(f"{bundle.ATTESTATIONS}/decisions/{gate}")

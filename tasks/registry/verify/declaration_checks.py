@@ -1,4 +1,4 @@
-"""Checks that the owners of a release's sources and use-case card have adopted them in exactly this form."""
+"""Checks that the owners of a release's sources, suites and use-case card have adopted them in exactly this form."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,19 @@ from types import MappingProxyType
 
 from tasks.core.errors import Refused
 from tasks.declarations import declarations, status
-from tasks.declarations.signed_declaration import Declaration, DeclaredCard, DeclaredSource
+from tasks.declarations.signed_declaration import (
+    Declaration,
+    DeclaredCard,
+    DeclaredDocument,
+    DeclaredSuite,
+    declare_suite,
+)
 from tasks.declarations.status import DeclarationInForce
 from tasks.policy.governance import LOCAL_ENVIRONMENT
 from tasks.policy.signed_document import SignedDocument
 from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
-from tasks.registry.verify.attestations import Attestations
+from tasks.registry.verify.attestations import EVALUATIONS, Attestations
 from tasks.sources.dataset import DECLARED_FIELDS, declared_fields
 from tasks.sources.resolved_sources import ResolvedSource
 
@@ -20,7 +26,7 @@ UNVERIFIABLE_CLAIM = "who adopted its sources and its card: it was promoted befo
 
 
 def verify_declarations(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
-    """Check the adoptions of the sources and the use-case card, and yield each check that passes.
+    """Check the adoptions of sources, evaluation suites and use-case card, and yield each check that passes.
 
     Releases of early Hallmark versions have no such adoptions. Nothing is checked in them.
 
@@ -37,6 +43,7 @@ def verify_declarations(attested: Attestations, promotion: Promotion) -> Iterato
     for subject, under in signed.items():
         _require_adopted(subject, under, attested, promotion)
     wanted = {f"source/{name}" for name in attested.dataset.sources} | {f"card/{promotion.name}"}
+    wanted |= {f"suite/{suite.name}" for suite in attested.evaluation_suites()}
     if promotion.environment != LOCAL_ENVIRONMENT and (nobody := sorted(wanted - signed.keys())):
         raise Refused(f"nobody adopted {', '.join(nobody)}, which counts in environment {LOCAL_ENVIRONMENT} alone")
     if more := sorted(signed.keys() - wanted):
@@ -64,11 +71,14 @@ def _require_adopted(
 
 
 def _difference(
-    adopted: DeclaredSource | DeclaredCard, attested: Attestations, under: tuple[SignedDocument[Declaration], ...]
+    adopted: DeclaredDocument, attested: Attestations, under: tuple[SignedDocument[Declaration], ...]
 ) -> str:
     if isinstance(adopted, DeclaredCard):
         now = DeclaredCard(card=attested.use_case_card(), bar=attested.last_evidence.bar)
         return declarations.refusal_reason(now, {adopted.subject: DeclarationInForce(adopted, under)}, attested.policy)
+    if isinstance(adopted, DeclaredSuite):
+        asked = [declare_suite(suite) for suite in attested.evaluation_suites()]
+        return "" if adopted in asked else f"is not in {EVALUATIONS}, or otherwise"
     origin = attested.dataset.sources.get(adopted.source.id)
     if origin is None:
         return "is not in payload/dataset/manifest.json"

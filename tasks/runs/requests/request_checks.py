@@ -34,6 +34,7 @@ from tasks.sources import expectation_suites, sources
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Sources
 from tasks.stages.data.readers import content
+from tasks.stages.evaluate.suites import suite
 from tasks.supervise import sandbox
 
 
@@ -176,7 +177,8 @@ def _check_approvals(
     assert params and governed and named and suites
     gates = governed.policy.tier(params.use_case.risk_tier).gates
     with mistakes.collect():
-        require_adopted_declarations(named, suites, params, ledger, governed)
+        evaluated = suite.suites_of_use_case(suite.load_suites(governed.folder), params.use_case.name)
+        require_adopted_declarations(named, suites, evaluated, params, ledger, governed)
     with mistakes.collect():
         find_expected_failures(params, named, ledger, governed, asked.demo_approvals)
     if not elsewhere:

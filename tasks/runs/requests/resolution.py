@@ -4,7 +4,7 @@ Stages do not read the clock or the registry. The values that they use are fixed
 digested like any other input.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from tasks.sources import expectation_suites, sources, vault_keys
 from tasks.sources.dataset import Dataset
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Sources
+from tasks.stages.evaluate.suites import suite
+from tasks.stages.evaluate.suites.suite import EvaluationSuite, EvaluationSuites
 from tasks.suppression import in_force
 from tasks.trust.gate_statement import Authority
 
@@ -65,7 +67,8 @@ def resolve_run(params: Params, ledger: Ledger, governance: Governance, layout: 
     require_known_owners(params, governance)
     named = sources.load_sources(governance.folder)
     suites = expectation_suites.load_suites(governance.folder, named)
-    require_adopted_declarations(named, suites, params, ledger, governance)
+    evaluated = suite.suites_of_use_case(suite.load_suites(governance.folder), params.use_case.name)
+    require_adopted_declarations(named, suites, evaluated, params, ledger, governance)
     authority = Authority(
         gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
         policy_sha256=policy.digest(),
@@ -84,6 +87,7 @@ def resolve_run(params: Params, ledger: Ledger, governance: Governance, layout: 
     )
     files.write_json(layout.sources_path, resolved.model_dump(mode="json"))
     files.write_json(layout.suites_path, suites.model_dump(mode="json"))
+    files.write_json(layout.evaluations_path, EvaluationSuites(suites=evaluated).model_dump(mode="json"))
     code_digest.write_digests(layout)
     signed_off = sign_off.is_signed_off(ledger, governance, tree_sha256)
     files.write_json(layout.code_path, {"tree_sha256": tree_sha256, "signed_off": signed_off})
@@ -108,9 +112,14 @@ def _may_read_champion(layout: Layout, champion_release: Champion | None) -> boo
 
 
 def require_adopted_declarations(
-    declared_sources: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance
+    declared_sources: Sources,
+    suites: Suites,
+    evaluation_suites: Sequence[EvaluationSuite],
+    params: Params,
+    ledger: Ledger,
+    governance: Governance,
 ) -> None:
-    """Verify that no source was withdrawn, and that owners have adopted the declared sources and use-case card.
+    """Verify that no source was withdrawn, and that owners have adopted sources, evaluation suites and use-case card.
 
     Raises:
         Refused: A source was withdrawn, or a declaration is not adopted.
@@ -119,9 +128,9 @@ def require_adopted_declarations(
     if reason := withdrawals.block_reason(ledger, governance, uses):
         raise Refused(reason)
     card = declarations.declarations_of_params(params, governance.policy)
-    declarations.require_in_force(
-        ledger, governance, [*declarations.declarations_of_sources(declared_sources, suites), *card]
-    )
+    read = declarations.declarations_of_sources(declared_sources, suites)
+    asked = declarations.declarations_of_suites(evaluation_suites, params, governance.policy)
+    declarations.require_in_force(ledger, governance, [*read, *asked, *card])
 
 
 def require_known_owners(params: Params, governance: Governance) -> None:

@@ -154,7 +154,8 @@ def predict(executor: Executor, encoded_rows: EncodedRows, name: str, measures_l
     seconds = time.monotonic() - began
     answers_by_index = dict(zip(encoded_rows.fitting_indices, answers, strict=True))
     table = [
-        _prediction(row, tokens, answers_by_index.get(place), encoded_rows.prompt_limits.tokenizer)
+        {"record_id": row["record_id"]}
+        | prediction(tokens, answers_by_index.get(place), encoded_rows.prompt_limits.tokenizer)
         for place, (row, tokens) in enumerate(zip(encoded_rows.rows, encoded_rows.encoded, strict=True))
     ]
     progress = ProgressReporter(name, len(alone), "requests", work_before=len(prompts))
@@ -165,15 +166,12 @@ def predict(executor: Executor, encoded_rows: EncodedRows, name: str, measures_l
     )
 
 
-def _prediction(
-    row: Mapping[str, Any], prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any
-) -> dict[str, Any]:
-    """Return one prediction as a row of a table with the schema PREDICTIONS_SCHEMA.
+def prediction(prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
+    """Return one prediction as a row of a table with the schema PREDICTIONS_SCHEMA, but without the record's id.
 
     The answer includes special tokens, because a client of the model would receive them too.
     """
     return {
-        "record_id": row["record_id"],
         "prompt_tokens": len(prompt),
         "answer": tokenizer.decode(answer.tokens) if answer else "",
         "stopped": answer is not None and answer.stopped,

@@ -18,15 +18,20 @@ Row = Mapping[str, Any]
 
 
 def rows_to_answer(model_name: ModelName, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
-    """Return the rows that a model answers, in the given order. The base model answers at most `base_rows` of them.
+    """Return the rows that a model answers, in the given order. The base model answers at most `base_rows` of them."""
+    most = settings.base_rows
+    return list(rows) if model_name != "base" or most is None else draw_rows(rows, most, settings.seed)
+
+
+def draw_rows(rows: Sequence[Row], most: int, seed: int) -> list[Row]:
+    """Return a sample of at most `most` rows, in the given order.
 
     The sample is systematic: rows are sorted by strata and target, with ties in a seeded random order, and are then
     selected at equal intervals. The sample depends on the rows and the seed, but not on the order of the rows.
     """
-    most = settings.base_rows
-    if model_name != "base" or most is None or len(rows) <= most:
+    if len(rows) <= most:
         return list(rows)
-    order = sorted(range(len(rows)), key=lambda place: _sort_key(rows[place], settings.seed))
+    order = sorted(range(len(rows)), key=lambda place: _sort_key(rows[place], seed))
     drawn = sorted(order[(2 * number + 1) * len(rows) // (2 * most)] for number in range(most))
     return [rows[place] for place in drawn]
 

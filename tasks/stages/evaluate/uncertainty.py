@@ -106,10 +106,15 @@ def paired_gain(pairs: PairedCounts, confidence: float) -> Interval:
     """
     first = wilson_interval(pairs.both + pairs.gained, pairs.rows, confidence)
     second = wilson_interval(pairs.both + pairs.lost, pairs.rows, confidence)
-    gain = (pairs.gained - pairs.lost) / pairs.rows
+    return paired_difference(first, second, pairs)
+
+
+def paired_difference(first: Interval, second: Interval, pairs: PairedCounts) -> Interval:
+    """Return the difference of two paired proportions, with the interval that Newcombe combines from theirs."""
     phi = _newcombe_phi(pairs)
     below = _combined_margin(first.value - first.low, second.high - second.value, phi)
     above = _combined_margin(first.high - first.value, second.value - second.low, phi)
+    gain = (pairs.gained - pairs.lost) / pairs.rows
     return Interval.rounded(gain, gain - below, gain + above)
 
 

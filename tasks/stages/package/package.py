@@ -5,7 +5,7 @@ Writes artefacts/package/payload/:
     model/                adapter or full model, tokenizer and chat template, as safetensors, JSON and Jinja files only
     README.md             model card in Hugging Face's format
     ml-bom.cdx.json       bill of materials as a CycloneDX ML-BOM
-    evaluation/           metrics.json and report.html
+    evaluation/           metrics.json, report.html, the evaluation suites and suites.json with their results
     dataset/              manifest.json of the dataset
     params.yaml           parameters of the run
     asking.json           system prompts, decoding and precision of the evaluation (core/payload/inference_config.py)
@@ -71,6 +71,8 @@ def _copy_payload_files(layout: Layout, payload: Path, method: str) -> None:
     for source, target in (
         (layout.artefacts("evaluate") / "metrics.json", "evaluation/metrics.json"),
         (layout.artefacts("evaluate") / "report.html", "evaluation/report.html"),
+        (layout.artefacts("suites") / "suites.json", "evaluation/suites.json"),
+        (layout.evaluations_path, "evaluation/evaluations.json"),
         (layout.artefacts("split") / "manifest.json", "dataset/manifest.json"),
         (layout.params_path, "params.yaml"),
     ):

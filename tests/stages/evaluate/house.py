@@ -18,6 +18,8 @@ from tasks.core.records import record
 from tasks.stages.evaluate import predict
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_to_answer
+from tasks.stages.evaluate.suites import case_verdicts
+from tasks.stages.evaluate.suites.results_schema import SuiteResults
 from tests.tiny_model import make_tiny_model
 
 INTENTS = ("card_lost", "loan_rate", "close_account")
@@ -102,6 +104,7 @@ def write_answers(
     layout: Layout, answers: Mapping[ModelName, Answer], measured: Facts | None = None, **evaluation: Any
 ) -> None:
     """What `predict` would have written, with the answer that each model's function gives; others are not present."""
+    write_no_suites(layout)
     rows = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     settings, plain = params(**evaluation).evaluation, {"prompt_tokens": 9, "stopped": True, "reason": ""}
     for which in MODELS:
@@ -114,6 +117,13 @@ def write_answers(
         write_json(folder / "result.json", {"present": which in answers, "facts": {}})
         if measured:
             write_json(layout.measurements(f"predict/{which}") / "facts.json", {"facts": facts.facts_to_json(measured)})
+
+
+def write_no_suites(layout: Layout) -> None:
+    """What `suites` would have written in a run without evaluation suites."""
+    folder = layout.artefacts("suites")
+    write_json(folder / "suites.json", SuiteResults(confidence=0.95, suites=[]).model_dump(mode="json"))
+    record.write_table(case_verdicts.to_table([]), folder / "cases.parquet")
 
 
 def evaluated(root: Path, rows: int = 30) -> Layout:

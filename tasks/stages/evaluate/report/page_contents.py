@@ -12,6 +12,7 @@ from tasks.stages.evaluate.metrics_schema import Comparison, GroupMetrics, Metri
 from tasks.stages.evaluate.model_names import MODEL_TITLES, ModelName
 from tasks.stages.evaluate.report.planted_defects import PlantedDefects
 from tasks.stages.evaluate.report.stage_results import StageResults
+from tasks.stages.evaluate.report.suite_section import SuiteSection
 
 MAX_QUOTED_ROWS = 6
 
@@ -24,6 +25,7 @@ class ReportContents:
     facts: Facts
     examples: Sequence[JudgedRow]
     account: StageResults
+    suites: SuiteSection
     measured: Mapping[ModelName, Facts] | None
     """Measurements of latency and cost by model; None for a page that must be the same on every machine."""
     trained: Facts = field(default_factory=dict)

@@ -19,7 +19,14 @@ from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import judged_rows
 from tasks.stages.evaluate.metrics_schema import Metrics
 from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
-from tasks.stages.evaluate.report import charts, data_section, page_contents, planted_defects, stage_results
+from tasks.stages.evaluate.report import (
+    charts,
+    data_section,
+    page_contents,
+    planted_defects,
+    stage_results,
+    suite_section,
+)
 from tasks.stages.evaluate.report.page_contents import ReportContents
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,6 +56,7 @@ def render_report(contents: ReportContents) -> str:
         curve=charts.loss_curve(contents.account.curve),
         time=charts.time_bar(contents.trained),
         taken=charts.measurement_texts(contents.trained),
+        suites=contents.suites,
         map=charts.heat_map(contents.examples),
     )
 
@@ -67,6 +75,7 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
         facts=facts.read_facts(stage / "result.json"),
         examples=judged_rows.collect_judged_rows(layout, evaluation),
         account=stage_results.read_stage_results(layout),
+        suites=suite_section.read_suite_section(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
         trained=_facts(layout.measurements("train")),
         drill=planted_defects.read_planted_defects(layout),

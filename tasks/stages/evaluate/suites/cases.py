@@ -1,0 +1,147 @@
+"""Cases of a run: those that its suites list, and those that they derive from test rows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.core.params import prompt_template
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.prompts import Prompts
+from tasks.core.records import record, texts
+from tasks.stages.evaluate import sample
+from tasks.stages.evaluate.suites.judges.judge import CaseJudge
+from tasks.stages.evaluate.suites.suite import EvaluationSuite, Severity, WrittenCase, read_suites
+from tasks.stages.evaluate.suites.variants import ORIGINAL, DerivedCases, Variant
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    suite: str
+    id: str
+    """Name of the case in its suite. For a derived case, this is RECORD.VARIANT."""
+    row: Row
+    """Columns of a record that its chat turns are rendered from. Its last turn is the target, which can be empty."""
+    judge: CaseJudge | None
+    """Judge of the answer; None if other answers are only compared with it."""
+    severity: Severity
+    expected: str | None
+    reference: str | None
+    """Id of the case whose answer this case's answer is compared with."""
+    cluster: str
+    """Test row that the case is derived from, or the case itself. Cases of one cluster are not independent."""
+    slices: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        return f"{self.suite}/{self.id}"
+
+
+def load_cases(layout: Layout, settings: Evaluation, prompts: Prompts) -> list[Case]:
+    """Return the cases of all suites in inputs/evaluations.json, in the order of the suites.
+
+    Raises:
+        InputError: inputs/evaluations.json cannot be read, or a listed case is in the training rows or cannot be
+            rendered.
+    """
+    suites = read_suites(layout.evaluations_path)
+    if not suites:
+        return []
+    split = layout.artefacts("split")
+    tested = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_plain_text(row)]
+    cases = [case for suite in suites for case in _cases_of_suite(suite, tested, settings, prompts)]
+    trained = record.read_table(split / "train.parquet", ["record_id", "messages"]).to_pylist()
+    _refuse_trained_cases((case for case in cases if case.cluster == case.id), trained)
+    return cases
+
+
+def _cases_of_suite(
+    suite: EvaluationSuite, tested: Sequence[Row], settings: Evaluation, prompts: Prompts
+) -> Iterator[Case]:
+    for written in suite.cases:
+        yield _written_case(suite, written, prompts)
+    if suite.derived is not None:
+        kinds = suite.derived.kinds
+        suitable = [row for row in tested if not kinds or row["kind"] in kinds]
+        for row in sample.draw_rows(suitable, suite.derived.rows, settings.seed):
+            yield from _derived_cases(suite, suite.derived, row)
+
+
+def _written_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) -> Case:
+    place = f"evaluation suite {suite.name}, case {case.id}"
+    task = case.task or _only_task(prompts, place)
+    if task not in prompts:
+        raise InputError(f"{place}: task: params.yaml has {', '.join(prompts)}, got {task!r}")
+    fields = {name: case.slices.get(name) for name in prompt_template.RECORD_FIELDS}
+    template = prompts[task].template
+    if template and (missing := [name for name in prompt_template.template_fields(template) if not fields[name]]):
+        raise InputError(f"{place}: the prompt template of task {task} shows {missing[0]}; give slices.{missing[0]}")
+    target = {"role": "assistant", "content": case.expected or ""}
+    turns = [turn.model_dump() for turn in case.turns]
+    return Case(
+        suite=suite.name,
+        id=case.id,
+        row={"record_id": case.id, "task": task, "messages": [*turns, target], **fields},
+        judge=case.judge or suite.judge,
+        severity=case.severity or suite.severity,
+        expected=case.expected,
+        reference=None,
+        cluster=case.id,
+        slices=case.slices,
+    )
+
+
+def _only_task(prompts: Prompts, place: str) -> str:
+    if len(prompts) > 1:
+        raise InputError(f"{place}: task: name one of {', '.join(prompts)}, since params.yaml has several")
+    return next(iter(prompts))
+
+
+def _derived_cases(suite: EvaluationSuite, derived: DerivedCases, row: Row) -> Iterator[Case]:
+    compared: list[Variant] = derived.variants
+    reference = None
+    if suite.judge.needs_reference:
+        reference = Variant(name=ORIGINAL)
+        if derived.compare_with == "first_variant":
+            reference, *compared = derived.variants
+        yield _derived_case(suite, row, reference, None, judged=False)
+    for variant in compared:
+        yield _derived_case(suite, row, variant, reference.name if reference else None, judged=True)
+
+
+def _derived_case(
+    suite: EvaluationSuite, row: Row, variant: Variant, compared_with: str | None, *, judged: bool
+) -> Case:
+    *before, asked, target = row["messages"]
+    changed = {"role": asked["role"], "content": variant.apply(asked["content"], row["record_id"])}
+    known = {name: row[name] for name in ("language", "department", "kind") if row[name]}
+    return Case(
+        suite=suite.name,
+        id=f"{row['record_id']}.{variant.name}",
+        row={**row, "messages": [*before, changed, target]},
+        judge=suite.judge if judged else None,
+        severity=suite.severity,
+        expected=target["content"],
+        reference=f"{row['record_id']}.{compared_with}" if compared_with else None,
+        cluster=row["record_id"],
+        slices={**known, "variant": variant.name, **variant.slices},
+    )
+
+
+def _refuse_trained_cases(cases: Iterable[Case], trained: Iterable[Row]) -> None:
+    by_turns = {_turns_key(row): row["record_id"] for row in trained if not texts.is_plain_text(row)}
+    found = [
+        f"{case.key} is training record {by_turns[key]}" for case in cases if (key := _turns_key(case.row)) in by_turns
+    ]
+    if found:
+        raise InputError(
+            f"evaluation suites have cases that the model is trained on: {'; '.join(found[:10])}"
+            f"{', …' if len(found) > 10 else ''}; change the case, or leave the record out of its source"
+        )
+
+
+def _turns_key(row: Row) -> tuple[str, ...]:
+    return tuple(" ".join(turn["content"].split()).casefold() for turn in row["messages"][:-1])
