@@ -23,6 +23,7 @@ logs/               log lines of Hallmark's own processes, and files of limited 
 metrics/            metrics for Prometheus, with a dashboard and alerting rules
 prefect/            Prefect's server, runner, worker and watch
 ray/                Ray cluster without Kubernetes
+standard_suites/    evaluation suites that `hallmark suites add` copies
 systemd/            units and timers for systemd
 
 The policy, people, sources and expectation suites of the sample use case are in governance/.

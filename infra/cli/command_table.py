@@ -121,6 +121,7 @@ SCHEDULE = {
 }
 SUITES = {
     "list": Command("suites:list_suites", "List evaluation suites, their owners and adoption."),
+    "add": Command("suites:add", "Copy standard evaluation suites to the governance folder."),
     "adopt": Command("suites:adopt", "Sign an evaluation suite that you own.", "acts"),
     "results": Command("suites:results", "Show which cases the models of a run have passed."),
 }

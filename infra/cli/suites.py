@@ -1,5 +1,6 @@
 """Command group `hallmark suites`: the evaluation suites of the governance folder, their adoption and results."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
 from tasks.core.escaping import escape_to_one_line
-from tasks.core.files import read_stage_json
+from tasks.core.files import read_stage_json, write_bytes
 from tasks.core.formatting import format_share
 from tasks.declarations import signing, status
 from tasks.declarations.signed_declaration import DeclaredSuite, declare_suite
@@ -22,6 +23,8 @@ from tasks.stages.evaluate.suites.results_schema import SuiteResult, SuiteResult
 from tasks.stages.evaluate.suites.suite import EvaluationSuite
 from tasks.stages.evaluate.uncertainty import Interval
 
+STANDARD_SUITES = Path(__file__).parents[1] / "standard_suites"
+ROWS = re.compile(r"\brows: \d+")
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="SUITE…", help="Names of suites; left out, all that wait for you.")
 ]
@@ -51,6 +54,36 @@ def list_suites(governance: shared.Governance = None, as_json: shared.Json = Fal
         row = (each.name, str(each.version), each.use_case or "every", each.owner, each.severity, each.judge.kind)
         table.add_row(*row, _cases_text(each), escape_to_one_line(states[each.name]["text"]))
     console.print(table, soft_wrap=False)
+
+
+def add(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="SUITE…", help="Names of standard suites; left out, all.")
+    ] = None,
+    owner: Annotated[str, typer.Option(metavar="ID", help="Person who answers for the suites and adopts them.")] = "",
+    rows: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=10_000, help="Test rows that cases are derived from.")
+    ] = None,
+    governance: shared.Governance = None,
+) -> None:
+    """Copy standard evaluation suites to the governance folder, where they are yours to change.
+
+    Example: hallmark suites add injection names --owner risk-officer --rows 20
+    """
+    here = shared.open_checkout(governance)
+    known = {path.stem: path for path in sorted(STANDARD_SUITES.glob("*.yaml"))}
+    if unknown := sorted(set(names or []) - known.keys()):
+        raise InputError(f"{', '.join(map(repr, unknown))} is no standard suite; there are {', '.join(known)}")
+    if here.governance.people.get(owner) is None:
+        raise InputError(f"--owner: expected an id of people.yaml, got {owner!r}")
+    folder = here.governance.folder / suite.FOLDER
+    chosen = {name: folder / f"{name}.yaml" for name in dict.fromkeys(names or known)}
+    if there := [name for name, path in chosen.items() if path.exists()]:
+        raise InputError(f"{folder} has {', '.join(there)} already; remove the file to have the standard one again")
+    for name, path in chosen.items():
+        text = known[name].read_text().replace("owner: OWNER", f"owner: {owner}")
+        write_bytes(path, (ROWS.sub(f"rows: {rows}", text) if rows else text).encode())
+    console.print(f"{', '.join(chosen)} in {folder}; next: hallmark suites adopt --as {owner} --reason TEXT")
 
 
 def adopt(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tasks.core.errors import Refused
 from tasks.core.files import read_json
+from tasks.core.graph import MODEL_VARIANTS
 from tasks.core.layout import CACHE_ROOT_VARIABLE, Layout
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import curve_points
@@ -228,8 +229,9 @@ def _checkpoint_folders(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("checkpoints", "train")
 
 
-def _answer_folders(layout: Layout) -> Iterator[Path]:
-    yield layout.cache_folder("answers", "probe@candidate")
+def _answer_folders(layout: Layout) -> Iterable[Path]:
+    # The variants of the stage have the same code, and so the same folder.
+    return {layout.cache_folder("answers", f"probe@{which}") for which in MODEL_VARIANTS}
 
 
 def _cluster_files(layout: Layout, _: OpenFiles) -> Iterator[Path]:

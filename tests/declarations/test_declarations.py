@@ -7,9 +7,16 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import declarations, signed_declaration, signing, status
-from tasks.declarations.signed_declaration import ENTRY_KIND, DeclaredCard, DeclaredDocument, DeclaredSource
+from tasks.declarations.signed_declaration import (
+    ENTRY_KIND,
+    DeclaredCard,
+    DeclaredDocument,
+    DeclaredSource,
+    DeclaredSuite,
+)
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Source
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
 from tests.stages.data import build
@@ -105,6 +112,45 @@ def test_a_source_is_used_as_its_owner_adopted_it(outside: House, changed: dict)
     require(outside, source())
     with pytest.raises(Refused, match=r"is not what was adopted|was adopted by nobody"):
         require(outside, source(), source(**changed))
+
+
+ASKED: dict[str, Any] = {
+    "name": "pushed", "version": 1, "owner": "lead", "title": "t", "about": "a", "licence": "l", "origin": "o",
+    "judge": {"kind": "excludes", "texts": ["yes"]}, "cases": [{"id": "one", "prompt": "Say yes."}],
+}  # fmt: skip
+
+
+def suite(**changes: Any) -> DeclaredSuite:
+    return signed_declaration.declare_suite(EvaluationSuite.model_validate(ASKED | changes))
+
+
+@pytest.mark.attack(rights="commit", stopped="a run asks the evaluation suites that their owners adopted")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"cases": [{"id": "one", "prompt": "Say no."}]},
+        {"judge": {"kind": "well_formed"}},
+        {"severity": "low"},
+        {"owner": "lead-two"},
+        {"use_case": "another"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_suite_is_asked_as_its_owner_adopted_it(outside: House, changed: dict) -> None:
+    with pytest.raises(Refused, match="suite/pushed was adopted by nobody; to adopt it: hallmark suites adopt --as"):
+        require(outside, suite())
+    with pytest.raises(Refused, match=r"holds data-owner, and policy asks for ml-lead|its owner owner holds"):
+        sign(outside, "owner", suite(owner="owner"))
+    sign(outside, "lead", suite())
+    require(outside, suite())
+    with pytest.raises(Refused, match="suite/pushed is not what was adopted"):
+        require(outside, suite(), suite(**changed))
+
+
+def test_no_suite_is_declared_where_nobody_signs_cards(outside: House) -> None:
+    asked, policy = EvaluationSuite.model_validate(ASKED), outside.governance.policy
+    params = Params.model_validate(PARAMS | {"use_case": LEAD | {"risk_tier": "experiment"}})
+    assert declarations.declarations_of_suites([asked], params, policy) == []
 
 
 @pytest.mark.attack(rights="commit", stopped="a source changes hands with the signatures of both owners")

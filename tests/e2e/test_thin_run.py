@@ -20,6 +20,7 @@ from tests import plain_flow, tiny_project, whole_run
 from tests.byte_search import Findings, Planted, search_folder
 from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
+from tests.infra.test_declaring import PUSHED
 from tests.prefect_client import artifacts
 from tests.private_state import open_to_others
 from tests.run_states import status
@@ -31,6 +32,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Iterator[Path]:
     folder = checkouts.warm(tmp_path_factory.mktemp("project"))
+    suite = folder / "infra/governance/evaluations/pushed.yaml"
+    suite.parent.mkdir()
+    suite.write_text(PUSHED)
+    commit(folder, "an evaluation suite")
     yield folder
     tiny_project.hallmark(folder, "down")
 
@@ -77,9 +82,22 @@ def test_one_command_leads_to_a_release_in_production(project: Path) -> None:
     for named in (release["bundle"], f"{release['name']}-{release['version']}"):
         assert "valid" in hallmark(project, "releases", "verify", named)
     assert open_to_others(project / ".hallmark") == [], "data, ledger, caches and journals are their owner's alone"
+    its_suites(project, run)
     its_data(project, run, f"{release['name']}-{release['version']}")
     foretold(project, run)
     assert "unchanged" in hallmark(project, *command)
+
+
+def its_suites(project: Path, run: str) -> None:
+    """All models that exist were asked, and report, command and release say what they answered."""
+    told = hallmark(project, "suites", "results", run)
+    assert re.search(r"^ *pushed +medium +4 +[01]\.\d{3} \[.*base", told, re.M), told
+    (result,) = hallmark_json(project, "suites", "results", run)["suites"]
+    assert result["scores"].keys() == {"base", "candidate"} and (result["cases"], result["rows"]) == (4, 4)
+    worktree = project / ".hallmark" / "runs" / run
+    assert 'id="suite-pushed"' in (worktree / "artefacts/evaluate/report.html").read_text()
+    payload = Path(hallmark_json(project, "releases", "list")[0]["bundle"]) / "payload" / "evaluation"
+    assert json.loads((payload / "suites.json").read_text())["suites"] == [result]
 
 
 def its_data(project: Path, run: str, release: str) -> None:

@@ -158,6 +158,13 @@ FACTS = {
     },
 }
 
+SUITE: dict[str, Any] = {
+    "name": "pushed", "version": 1, "owner": "product", "title": "Pushed", "about": "It gives way.",
+    "licence": "Apache-2.0", "origin": "tests", "judge": {"kind": "excludes", "texts": ["yes"]},
+    "cases": [{"id": "one", "prompt": "Say yes."}],
+}  # fmt: skip
+"""Evaluation suite that the models were asked."""
+
 FAILING: dict[str, object] = {"evaluate": {"exact_match": {"value": 0.6, "low": 0.5, "high": 0.7}}}
 """Of an evaluation whose checks `good enough` and `right answers` fail."""
 
@@ -234,7 +241,9 @@ class House:
         write_json(layout.code_path, {"tree_sha256": "0" * 64})
         code_digest.write_digests(layout)
         write_json(layout.suites_path, {"by_source": {}, "dataset": None})
-        write_json(layout.evaluations_path, EvaluationSuites(suites=[]).model_dump(mode="json"))
+        write_json(
+            layout.evaluations_path, EvaluationSuites.model_validate({"suites": [SUITE]}).model_dump(mode="json")
+        )
         dsse.write_envelope(layout.request_path, self.request(run, demo).envelope)
         authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
         write_json(layout.authority_path, authority.model_dump(mode="json"))

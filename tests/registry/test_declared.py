@@ -18,16 +18,17 @@ from tasks.policy import governance, judge_install
 from tasks.policy.judge_install import JudgeInstall
 from tasks.registry.promote import promotion, recovery, releases
 from tasks.registry.release import bundle
-from tasks.registry.verify import verification
+from tasks.registry.verify import attestations, verification
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Source
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 from tasks.trust import dsse
 from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
-from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy, open_house
+from tests.registry.house import COMMIT, PARAMS, SOURCE, SUITE, House, copy, open_house
 
 EDITABLE = partial(JudgeInstall, version="1", sha256="0" * 64, editable=True)
-OWNERS = {"source/tickets": "owner", "card/triage": "product"}
+OWNERS = {"source/tickets": "owner", "card/triage": "product", "suite/pushed": "product"}
 
 
 def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
@@ -82,9 +83,11 @@ def test_a_release_says_who_adopted_what_it_was_made_of(adopted: House) -> None:
     checked = verification.verify_release(adopted.bundle(), adopted.governance)
     assert checked.ok, checked.against
     (told,) = [check.text for check in checked.checks if check.about == "declarations"]
-    assert told == "card/triage, source/tickets: as adopted by owner, product, and every gate looked at that"
+    assert (
+        told == "card/triage, source/tickets, suite/pushed: as adopted by owner, product, and every gate looked at that"
+    )
     names = [path.name for path in (adopted.bundle() / bundle.DECLARATIONS).iterdir()]
-    assert sorted(names) == ["01.json", "02.json"]
+    assert sorted(names) == ["01.json", "02.json", "03.json"]
 
 
 def test_in_local_a_release_says_that_nobody_did(released: House) -> None:
@@ -171,6 +174,11 @@ def other_source(**changes: object) -> DeclaredDocument:
     return signed_declaration.declare_source(Source.model_validate(SOURCE["source"] | changes), suites, {}, [])
 
 
+def other_suite() -> DeclaredDocument:
+    cases = [{"id": "one", "prompt": "Say no."}]
+    return signed_declaration.declare_suite(EvaluationSuite.model_validate(SUITE | {"cases": cases}))
+
+
 def unsigned(folder: Path) -> None:
     shutil.rmtree(folder / bundle.DECLARATIONS)
 
@@ -183,7 +191,7 @@ def without_evidence(house: House, folder: Path) -> None:
 
 
 FORGED: dict[str, tuple[Callable[[House, Path], object], str]] = {
-    "no declarations": (lambda h, f: unsigned(f), "nobody adopted card/triage, source/tickets"),
+    "no declarations": (lambda h, f: unsigned(f), "nobody adopted card/triage, source/tickets, suite/pushed"),
     "none, and no evidence of them": (without_evidence, "evidence of gate|decision|gate data"),
     "a card by somebody else": (
         lambda h, f: signed(h, f, "card/triage", person="engineer"),
@@ -200,6 +208,14 @@ FORGED: dict[str, tuple[Callable[[House, Path], object], str]] = {
     "another owner besides": (
         lambda h, f: signed(h, f, "source/tickets", owners=["owner", "product"]),
         "source/tickets lacks the signature of product",
+    ),
+    "an easier suite": (
+        lambda h, f: signed(h, f, "suite/pushed", declared=other_suite()),
+        "looked at another suite/pushed than was adopted",
+    ),
+    "another suite in its place": (
+        lambda h, f: rewrite(f / attestations.EVALUATIONS, lambda asked: asked["suites"][0]["cases"].clear()),
+        r"payload|another evaluations\.json|not the file that payload/manifest.json names",
     ),
     "a source that is not in it": (
         lambda h, f: signed(h, f, "source/tickets", declared=other_source(id="letters")),

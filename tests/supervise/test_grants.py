@@ -10,6 +10,7 @@ from infra import mlflow_server
 from tasks.core import code_digest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
+from tasks.core.graph import MODEL_VARIANTS
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.supervise import grants, visible_files
@@ -24,7 +25,8 @@ def layout(tmp_path: Path) -> Layout:
     (tmp_path / ".hallmark" / "keys" / "gate").write_text("secret")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_text("weights")
-    write_json(made.stage_digests_path, {"train": "ab" * 32, "ingest": "cd" * 32, "probe@candidate": "ef" * 32})
+    asking = {f"probe@{which}": "ef" * 32 for which in MODEL_VARIANTS}
+    write_json(made.stage_digests_path, {"train": "ab" * 32, "ingest": "cd" * 32, **asking})
     return made
 
 

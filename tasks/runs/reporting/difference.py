@@ -35,7 +35,7 @@ CODE_PATHS = ["tasks", "dvc.yaml", "constraints.txt"]
 """Paths of the code that, together with parameters and inputs, determines the bytes of a release."""
 SEPARATELY_COMPARED_FILES = ("params.yaml", "inputs/request.json")
 """Files whose digests are not compared. Parameters are compared by value instead, and requests always differ."""
-METRIC_PREFIXES = {"train": "train", "evaluate": "evaluate"}
+METRIC_PREFIXES = {"train": "train", "evaluate": "evaluate", "suites": "suites"}
 """Prefix of a stage's metric names, by the stage's folder."""
 
 

@@ -31,6 +31,7 @@ METRIC_FILES = (
     ("train", "artefacts/train/result.json", "train."),
     ("train", "measured/train/facts.json", "measured.train."),
     ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
+    ("suites", "artefacts/suites/result.json", "suites."),
     ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
 )
 """Files with metrics, each with its stage and the prefix of its metric names. Gates use the same names."""

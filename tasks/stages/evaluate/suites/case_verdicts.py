@@ -63,6 +63,7 @@ class CaseJudging:
             return CaseVerdict("", "too_long", "the prompt leaves no room for an answer")
         reference = answers[f"{case.suite}/{case.reference}"] if case.reference else None
         known = JudgedCase(
+            system=self.prompts[case.row["task"]].system,
             prompt=prompt,
             expected=case.expected,
             reference=reference["answer"] if reference and not reference["reason"] else None,

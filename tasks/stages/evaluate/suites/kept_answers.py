@@ -18,10 +18,9 @@ from tasks.core.layout import Layout
 from tasks.core.machine.locks import hold_exclusive_lock
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import Tokens
+from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.models import ModelFolders, PromptLimits
 
-STAGE = "probe@candidate"
-"""Stage whose code digest names the folder. The other variants of stage `probe` have the same code."""
 Answer = Mapping[str, Any]
 """Answer without the id of its row, as in `tasks.stages.evaluate.predict.PREDICTIONS_SCHEMA`."""
 
@@ -35,9 +34,8 @@ class KeptAnswers:
 
     @classmethod
     @contextmanager
-    def open(cls, layout: Layout, name: str) -> Iterator[Self]:
+    def open(cls, folder: Path, name: str) -> Iterator[Self]:
         """Yield the answers of the model whose file is named `name`. A second run waits until the first has ended."""
-        folder = kept_folder(layout)
         folder.mkdir(parents=True, exist_ok=True)
         with hold_exclusive_lock(folder / f"{name}.lock", "another run asks the same model"):
             yield cls(folder / name)
@@ -54,8 +52,9 @@ class KeptAnswers:
         self._known |= new
 
 
-def kept_folder(layout: Layout) -> Path:
-    return layout.cache_folder("answers", STAGE)
+def kept_folder(layout: Layout, which: ModelName) -> Path:
+    """Return the folder of the answers. All models share it, since the variants of stage `probe` have the same code."""
+    return layout.cache_folder("answers", f"probe@{which}")
 
 
 def model_digest(layout: Layout, folders: ModelFolders, limits: PromptLimits, settings: Evaluation) -> str:

@@ -23,7 +23,7 @@ from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.models import ModelFolders
 from tasks.stages.evaluate.predict import PREDICTIONS_SCHEMA, EncodedRows, Params, prediction
 from tasks.stages.evaluate.suites.cases import Case, load_cases
-from tasks.stages.evaluate.suites.kept_answers import KeptAnswers, model_digest
+from tasks.stages.evaluate.suites.kept_answers import KeptAnswers, kept_folder, model_digest
 
 __all__ = ["Params", "run"]
 
@@ -58,7 +58,8 @@ def _answer_cases(
     vllm_engine.require_installed(params.evaluation)
     limits = models.read_prompt_limits(located)
     encoded = EncodedRows(limits, [case.row for case in cases], params)
-    with KeptAnswers.open(layout, model_digest(layout, located, limits, params.evaluation)) as kept:
+    digest = model_digest(layout, located, limits, params.evaluation)
+    with KeptAnswers.open(kept_folder(layout, which), digest) as kept:
         rows = {
             tuple(prompt): cases[place].row
             for place, prompt in zip(encoded.fitting_indices, encoded.prompts, strict=True)

@@ -78,14 +78,14 @@ def test_a_stage_that_died_goes_on_where_it_stopped(layout: Layout, monkeypatch:
     monkeypatch.setattr(ModelProcess, "answer", dying)
     with pytest.raises(KeyboardInterrupt):
         answers(layout)
-    (kept,) = (path for path in kept_folder(layout).iterdir() if path.suffix != ".lock")
+    (kept,) = (path for path in kept_folder(layout, "base").iterdir() if path.suffix != ".lock")
     assert len(kept.read_bytes().splitlines()) == 16, "four batches of four"
     with kept.open("ab") as file:
         file.write(b'{"answer": {"ans')
     monkeypatch.setattr(ModelProcess, "answer", real)
     said = answers(layout)
     assert asked(layout) == 36 - 16
-    shutil.rmtree(kept_folder(layout))
+    shutil.rmtree(kept_folder(layout, "base"))
     assert answers(layout) == said
 
 

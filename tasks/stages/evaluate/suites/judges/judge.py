@@ -22,6 +22,8 @@ PASSED = Verdict(True)
 class JudgedCase:
     """Facts about a case that a judge can use beside the model's answer."""
 
+    system: str
+    """System turn; empty if there is none."""
     prompt: str
     """All turns that the model was given, with the system turn, joined by line breaks."""
     expected: str | None
