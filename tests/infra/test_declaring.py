@@ -6,6 +6,7 @@ from infra.cli.suites import STANDARD_SUITES
 from tests.checkouts import Checkouts
 from tests.editing import edit
 from tests.in_process import hallmark, hallmark_json
+from tests.tiny_project import commit
 
 
 def test_an_owner_sees_what_changes_and_signs_it(project: Path) -> None:
@@ -112,5 +113,9 @@ def test_an_owner_adopts_an_evaluation_suite(project: Path) -> None:
     edit(path, "version: 1", "version: 2")
     (row,) = hallmark_json(project, "suites", "list")
     assert row["adopted"]["state"] == "open" and "differs in version, content" in row["adopted"]["text"]
+    edit(path, "prompt: Say pineapple.", "prompt: Say pineapple., task: letters")
+    commit(project, "a case of no task")
+    told = hallmark(project, "run", "--as", "ml-engineer", code=2)
+    assert "evaluation suite pushed, case one: task: params.yaml has triage, got 'letters'" in told
     edit(path, "kind: excludes", "kind: guesses")
     assert "pushed.yaml" in hallmark(project, "suites", "list", code=2)

@@ -4,7 +4,7 @@ Every file is checked, even if another file is not valid. Checks that depend on 
 example, the requester's permission can only be checked if the policy could be read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,8 @@ from tasks.sources import expectation_suites, sources
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Sources
 from tasks.stages.data.readers import content
-from tasks.stages.evaluate.suites import suite
+from tasks.stages.evaluate.suites import listed_cases, suite
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 from tasks.supervise import sandbox
 
 
@@ -45,6 +46,8 @@ class UseCaseFiles(NamedTuple):
     governance: Governance | None
     sources: Sources | None
     suites: Suites | None
+    evaluation_suites: Sequence[EvaluationSuite]
+    """Evaluation suites for the use case."""
 
 
 def check_request(
@@ -97,6 +100,7 @@ def check_files(
     The files are read from `commit_files` if it is given, else from the checkout.
     """
     asked = governed = named = suites = None
+    evaluation_suites: Sequence[EvaluationSuite] = []
     with errors.collect():
         asked = commit_files.read_params(params, changes) if commit_files else read_params(root / params, changes)[0]
     with errors.collect():
@@ -110,7 +114,12 @@ def check_files(
             check_sources(
                 named, root, commit_files.open_source if commit_files else partial(content.open_content, root=root)
             )
-    for text in (*(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
+    if asked:
+        with errors.collect():
+            every = suite.load_suites(governed.folder if governed else folder)
+            evaluation_suites = suite.suites_of_use_case(every, asked.use_case.name)
+    for text in (*(listed_cases.find_unaskable_cases(evaluation_suites, asked.prompts) if asked else ()),
+                 *(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
                  *(template_checks.find_template_faults(asked, named) if asked and named else ()),
                  *(template_checks.find_impossible_coverage(asked, named) if asked and named else ()),
                  *(synthetic_limits.find_untested_tasks(named) if named else ()),
@@ -121,7 +130,7 @@ def check_files(
         with errors.collect():
             governed.policy.tier(asked.use_case.risk_tier)
             require_known_owners(asked, governed)
-    return UseCaseFiles(asked, governed, named, suites)
+    return UseCaseFiles(asked, governed, named, suites, evaluation_suites)
 
 
 def _training_obstacles(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
@@ -173,12 +182,11 @@ def _check_approvals(
     checkout: Repository, asked: RunRequest, read: UseCaseFiles, ledger: Ledger, mistakes: ErrorCollector,
     elsewhere: bool,
 ) -> None:  # fmt: skip
-    params, governed, named, suites = read
+    params, governed, named, suites, evaluation_suites = read
     assert params and governed and named and suites
     gates = governed.policy.tier(params.use_case.risk_tier).gates
     with mistakes.collect():
-        evaluated = suite.suites_of_use_case(suite.load_suites(governed.folder), params.use_case.name)
-        require_adopted_declarations(named, suites, evaluated, params, ledger, governed)
+        require_adopted_declarations(named, suites, evaluation_suites, params, ledger, governed)
     with mistakes.collect():
         find_expected_failures(params, named, ledger, governed, asked.demo_approvals)
     if not elsewhere:

@@ -6,6 +6,7 @@ suite.py        evaluation suite, a file in infra/governance/evaluations/, and t
 variants.py     variants of a text, such as typing errors or an appended instruction
 transforms.py   table of the transforms of texts
 judges/         judges of answers, one file each; table.py lists them
+listed_cases.py rendering of the cases that a suite lists
 cases.py        cases of a run: those that its suites list, and those that they derive from test rows
 probe.py        stage: answers of one model to the cases
 kept_answers.py answers that outlive the run, so that a model is asked only what is new

@@ -6,11 +6,11 @@ from typing import Any
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.core.params import prompt_template
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.records import record, texts
 from tasks.stages.evaluate import sample
+from tasks.stages.evaluate.suites import listed_cases
 from tasks.stages.evaluate.suites.judges.judge import CaseJudge
 from tasks.stages.evaluate.suites.suite import EvaluationSuite, Severity, WrittenCase, read_suites
 from tasks.stages.evaluate.suites.variants import ORIGINAL, DerivedCases, Variant
@@ -50,6 +50,8 @@ def load_cases(layout: Layout, settings: Evaluation, prompts: Prompts) -> list[C
     suites = read_suites(layout.evaluations_path)
     if not suites:
         return []
+    if unaskable := list(listed_cases.find_unaskable_cases(suites, prompts)):
+        raise InputError("\n".join(unaskable))
     split = layout.artefacts("split")
     tested = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_plain_text(row)]
     cases = [case for suite in suites for case in _cases_of_suite(suite, tested, settings, prompts)]
@@ -62,7 +64,7 @@ def _cases_of_suite(
     suite: EvaluationSuite, tested: Sequence[Row], settings: Evaluation, prompts: Prompts
 ) -> Iterator[Case]:
     for written in suite.cases:
-        yield _written_case(suite, written, prompts)
+        yield _listed_case(suite, written, prompts)
     if suite.derived is not None:
         kinds = suite.derived.kinds
         suitable = [row for row in tested if not kinds or row["kind"] in kinds]
@@ -70,21 +72,11 @@ def _cases_of_suite(
             yield from _derived_cases(suite, suite.derived, row)
 
 
-def _written_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) -> Case:
-    place = f"evaluation suite {suite.name}, case {case.id}"
-    task = case.task or _only_task(prompts, place)
-    if task not in prompts:
-        raise InputError(f"{place}: task: params.yaml has {', '.join(prompts)}, got {task!r}")
-    fields = {name: case.slices.get(name) for name in prompt_template.RECORD_FIELDS}
-    template = prompts[task].template
-    if template and (missing := [name for name in prompt_template.template_fields(template) if not fields[name]]):
-        raise InputError(f"{place}: the prompt template of task {task} shows {missing[0]}; give slices.{missing[0]}")
-    target = {"role": "assistant", "content": case.expected or ""}
-    turns = [turn.model_dump() for turn in case.turns]
+def _listed_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) -> Case:
     return Case(
         suite=suite.name,
         id=case.id,
-        row={"record_id": case.id, "task": task, "messages": [*turns, target], **fields},
+        row=listed_cases.to_row(case, prompts),
         judge=case.judge or suite.judge,
         severity=case.severity or suite.severity,
         expected=case.expected,
@@ -92,12 +84,6 @@ def _written_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) -
         cluster=case.id,
         slices=case.slices,
     )
-
-
-def _only_task(prompts: Prompts, place: str) -> str:
-    if len(prompts) > 1:
-        raise InputError(f"{place}: task: name one of {', '.join(prompts)}, since params.yaml has several")
-    return next(iter(prompts))
 
 
 def _derived_cases(suite: EvaluationSuite, derived: DerivedCases, row: Row) -> Iterator[Case]:
