@@ -3,7 +3,9 @@
 import json
 import random
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +26,10 @@ from tasks.sources.sources import Source, Sources
 from tasks.sources.suppression_digests import person_digest
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
+from tasks.stages.data.deduplicate.families import Families
+from tasks.stages.data.deduplicate.verdicts import Verdict
 from tasks.stages.data.ingest import ingest, jailbreaks
+from tasks.stages.data.ingest.inherited_subjects import InheritedSubjects
 from tasks.stages.data.split import split
 from tasks.stages.data.validate import two_sample
 from tests.stages.data.build import Run, jsonl, params, record, source, stages
@@ -221,6 +226,26 @@ def test_children_of_test_records_are_not_trained(run: Run) -> None:
     assert {name for name, _ in tested} == {"real"} and 3 < len(tested) < 20
     assert removed == {row: "parent_in_test" for _, row in tested}
     assert len(trained) == 60 - 2 * len(tested)
+
+
+def test_long_chains_of_records_need_no_more_than_their_length(tmp_path: Path) -> None:
+    ids = [f"{number:032x}" for number in range(20_000)]
+    parents = {child: [parent] for parent, child in reversed(list(pairwise(ids)))}
+    columns: Any = SimpleNamespace(record_id=pa.array(ids))  # all that families reads of the records
+    families = Families(columns, parents)
+    assert families.find_orphans([Verdict(0, "conflict", 0, 1.0)], ()) == set(range(1, len(ids)))
+    assert not families.find_orphans([Verdict(0, "near_duplicate", 1, 1.0)], ())
+
+    people = 1_002
+    records = [record("a", "b", number) | {"subjects": [f"name:{number:012}"]} for number in range(people)]
+    path = tmp_path / "records.parquet"
+    write_table(pa.Table.from_pylist(records, schema=RECORD_SCHEMA), path)
+    real = [str(each["record_id"]) for each in records]
+    chain = {f"made{n}": [f"made{n - 1}", own] if n else [own] for n, own in enumerate(real)}
+    subjects = InheritedSubjects(chain, path)
+    assert subjects.excessive == {"made1000"}, "the last one has two people: itself inherits nothing of the one before"
+    assert subjects.subjects_of("made999") == sorted(token for each in records[:1000] for token in each["subjects"])
+    assert subjects.subjects_of(real[0]) is None
 
 
 def test_the_inventory_refuses_synthetic_records_without_provenance_and_simulated_ones_beside_real_ones() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.core.records.synthetic import find_descendants
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import SYNTHETIC_COPY, Verdict
 
@@ -36,17 +37,13 @@ class Families:
             verdicts: Verdicts on the records that are not orphans.
             orphans: Positions of records that earlier calls have returned.
         """
-        kept_instead, found = _kept_instead(verdicts), set(orphans)
-
-        def is_kept(parent: int | None) -> bool:
-            kept = None if parent is None else kept_instead.get(parent, parent)
-            return kept is not None and kept not in found
-
-        while new := {
-            child for child, own in self._parents.items() if child not in found and not all(map(is_kept, own))
-        }:
-            found |= new
-        return found
+        kept_instead = _kept_instead(verdicts)
+        kept = {
+            child: [None if parent is None else kept_instead.get(parent, parent) for parent in own]
+            for child, own in self._parents.items()
+        }
+        first = {child for child, own in kept.items() if None in own} | set(orphans)
+        return first | find_descendants(kept, first)
 
     def parents_table(self, verdicts: Sequence[Verdict], keep: np.ndarray) -> pa.Table:
         kept_instead, ids = _kept_instead(verdicts), self._records.record_id
