@@ -35,6 +35,7 @@ from tasks.stages.data.validate import two_sample
 from tests.stages.data.build import Run, jsonl, params, record, source, stages
 
 MAPPING = {"prompt": "text", "response": "label", "generator_prompt": "how", "parents": "of"}
+MAPPING_WITH_SIDE = {"prompt": "text", "response": "label", "split": "side"}
 CONSTANTS = {"task": "triage", "language": "en", "origin": "synthetic", "generator": "writer 1.2"}
 PROTECT = {"name": "tokenise", "email": "tokenise"}
 
@@ -188,8 +189,7 @@ def test_a_synthetic_record_gives_way_to_a_real_one(run: Run, near: dict[str, An
         made(long.format("summer").replace("a", "\u0430").replace("e", "\u0435"), label="no"),
         made("\u200b".join("a question of the test set about cards and their fees abroad"), label="no"),
     ]
-    mapping = {"prompt": "text", "response": "label", "split": "side"}
-    resolve(run, [{"side": "train"} | row for row in real], synthetic, mapping=mapping, authority=-5)
+    resolve(run, [{"side": "train"} | row for row in real], synthetic, mapping=MAPPING_WITH_SIDE, authority=-5)
     data: dict[str, Any] = near
     ingest.run(params(), run.layout)
     clean.run(params(), run.layout)
@@ -222,10 +222,39 @@ def test_children_of_test_records_are_not_trained(run: Run) -> None:
     tested = {ids[item["record_id"]] for item in run.records_of("split", "test")}
     trained = {ids[item["record_id"]] for item in run.records_of("split", "train")}
     removed = rules(run, "split")
-    assert {ids[item["record_id"]][0] for item in run.records_of("split", "validation")} == {"real"}
+    validating = {ids[item["record_id"]] for item in run.records_of("split", "validation")}
+    assert {name for name, _ in validating} == {"real"} and len(validating) > 2
     assert {name for name, _ in tested} == {"real"} and 3 < len(tested) < 20
-    assert removed == {row: "parent_in_test" for _, row in tested}
-    assert len(trained) == 60 - 2 * len(tested)
+    expected = {row: "parent_in_test" for _, row in tested} | {row: "parent_validates" for _, row in validating}
+    assert removed == expected and len(trained) == 60 - 2 * len(tested) - len(validating)
+
+
+def test_a_record_around_a_real_one_counts_as_its_child(run: Run) -> None:
+    tested = "my card was stolen in the train and somebody paid with it twice"
+    real = [
+        {"text": tested, "label": "no", "side": "test"},
+        {"text": "how many days does a transfer of money to my sister in France take", "label": "no"},
+        {"text": "my card was stolen", "label": "no"},
+    ]
+    frame = (
+        "Dear team, let me describe what happened to me on a Sunday in spring: {}. I would be grateful for your help"
+    )
+    synthetic = [
+        made(frame.format(tested.upper()), label="no"),
+        made(frame.format(real[1]["text"]) + " soon", ["real:2"], label="no"),
+        made(frame.format(real[1]["text"]) + ", if you have any idea about it at all", label="no"),
+        made("a short text that holds one: my card was stolen, as I said", label="no"),
+        made("an unlike text, made from the first", ["made:1"], label="no"),
+    ]
+    resolve(run, [{"side": "train"} | row for row in real], synthetic, mapping=MAPPING_WITH_SIDE)
+    for stage in stages().values():
+        stage.run(params(near_duplicates=None), run.layout)
+    ids = {(item["source_id"], item["row"]): item["record_id"] for item in run.records_of("ingest", "rows")}
+    parents = {item["record_id"]: item["parents"] for item in run.records_of("deduplicate", "parents")}
+    assert parents[ids["made", 1]] == [ids["real", 1]] and not parents[ids["made", 4]]
+    assert parents[ids["made", 2]] == parents[ids["made", 3]] == [ids["real", 2]]
+    assert run.result("deduplicate")["facts"]["synthetic_undeclared_parents"]["value"] == 2
+    assert rules(run, "split") == {1: "parent_in_test", 5: "parent_in_test"}
 
 
 def test_long_chains_of_records_need_no_more_than_their_length(tmp_path: Path) -> None:
@@ -355,6 +384,22 @@ def test_records_are_compared_with_real_ones_of_their_language_and_repeated_ones
     near = compare((0, 0), lambda _, number: " ".join(w for w in parents[number // 2].split() if draw.random() > 0.2))
     assert near.repeats_real_ones and not near.words and not other.repeats_real_ones
     assert two_sample.to_facts([other, near])["synthetic_lowest_auc"].value == near.auc
+
+
+def test_a_classifier_guesses_at_equal_records_of_many_labels(tmp_path: Path) -> None:
+    """A label of one pair was told wrong each time, because the classifier had seen only the other one of the pair."""
+    draw = random.Random(6)
+    records = []
+    for number in range(400):
+        label = chr(0x3B1 + number // 2 % 25) * 3  # eight pairs of each, so that its n-grams are in enough records
+        text = " ".join([draw.choice(WORDS), *[label * 3] * 5])
+        fields = {"task": "triage", "origin": ("source", "synthetic")[number % 2]}
+        records.append(record(text, label, number, **fields))
+    path = tmp_path / "records.parquet"
+    write_table(pa.Table.from_pylist(records, schema=RECORD_SCHEMA), path)
+    (found,) = two_sample.compare_tasks(path, params().evaluation)
+    assert found.compared == 200 and found.low is not None and found.high is not None
+    assert found.low < 0.5 < found.high, found
 
 
 def test_limits_that_a_run_will_exceed_are_told_before_it() -> None:

@@ -17,12 +17,19 @@ SHOWN_NGRAM = re.compile(r"[^\W\d_](?:[^\W\d_]|[ .,;:!?'()-]){1,3}[^\W\d_]")
 """Form of the n-grams that are shown: letters, and signs and spaces between them."""
 
 
-def classify_texts(texts: list[str], is_synthetic: Any) -> tuple[Any, list[tuple[str, str]]]:
-    """Return the score of each text by a classifier that has not seen it, and the most telling n-grams."""
+def classify_texts(synthetic: Sequence[str], real: Sequence[str]) -> tuple[Any, list[tuple[str, str]]]:
+    """Return the score of each text by a classifier that has not seen it, and the most telling n-grams.
+
+    The texts of a pair, one synthetic and one real with the same label and language, are left out together. Otherwise
+    the classifier would have seen fewer synthetic than real ones of a label whenever it judges a synthetic one, and
+    would be wrong more often than by chance.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import KFold
 
+    texts, size = [*synthetic, *real], len(synthetic)
+    is_synthetic = np.repeat([1, 0], size)
     vectorizer = TfidfVectorizer(
         analyzer="char",
         ngram_range=NGRAM_LENGTHS,
@@ -37,12 +44,13 @@ def classify_texts(texts: list[str], is_synthetic: Any) -> tuple[Any, list[tuple
         return np.zeros(len(texts)), []
     classifier = LogisticRegression(solver="liblinear", C=10.0, random_state=SEED)
     scores = np.zeros(len(texts))
-    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(features, is_synthetic):
+    for pairs in KFold(FOLDS, shuffle=True, random_state=SEED).split(range(size)):
+        train, test = (np.concatenate([part, part + size]) for part in pairs)
         scores[test] = classifier.fit(features[train], is_synthetic[train]).decision_function(features[test])
     weights = classifier.fit(features, is_synthetic).coef_[0].round(3)
     named = zip(vectorizer.get_feature_names_out().tolist(), weights.tolist(), strict=True)
-    made = [text for text, is_made in zip(texts, is_synthetic, strict=True) if is_made]
-    return scores.round(6), _most_telling({name: weight for name, weight in named if weight > 0}, made)
+    telling = _most_telling({name: weight for name, weight in named if weight > 0}, synthetic)
+    return scores.round(6), telling
 
 
 def _most_telling(weights: Mapping[str, float], synthetic: Sequence[str]) -> list[tuple[str, str]]:
@@ -67,22 +75,25 @@ def _whole_words(ngram: str, texts: Sequence[str]) -> str:
     return words if count >= NGRAM_RECORDS else ngram
 
 
-def area_under_curve(scores: Any, is_synthetic: Any) -> float:
-    """Return the area under the ROC curve: the probability that a synthetic record has a higher score than a real one.
+def area_under_curve(scores: Any) -> float:
+    """Return the area under the ROC curve: the probability that a synthetic text has a higher score than a real one.
 
-    Ties count one half.
+    Ties count one half. The scores of the synthetic texts come first, and there are as many of real ones.
     """
-    order = np.sort(scores[is_synthetic == 0])
-    made = scores[is_synthetic == 1]
+    made, found = np.split(scores, 2)
+    order = np.sort(found)
     below, up_to = np.searchsorted(order, made, "left"), np.searchsorted(order, made, "right")
     return float((below + up_to).sum() / 2 / (len(made) * len(order)))
 
 
 def standard_error(auc: float, size: int) -> float:
-    """Return the standard error of an AUC for `size` records of each kind.
+    """Return the standard error of an AUC by cross-validation for `size` records of each kind.
 
-    Hanley and McNeil, 1982, https://doi.org/10.1148/radiology.143.1.7063747
+    For independent scores: Hanley and McNeil, 1982, https://doi.org/10.1148/radiology.143.1.7063747. The classifiers of
+    the folds have records in common, which makes it larger: Nadeau and Bengio, 2003,
+    https://doi.org/10.1023/A:1024068626366
     """
     first, second = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (size - 1) * (first + second - 2 * auc**2)
-    return float(np.sqrt(max(variance, 0.0)) / size)
+    common = 1 + FOLDS / (FOLDS - 1)
+    return float(np.sqrt(max(variance, 0.0) * common) / size)

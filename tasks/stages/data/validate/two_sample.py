@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
@@ -32,7 +30,7 @@ from tasks.stages.data.validate.sample_classifier import area_under_curve, class
 LEAST_RECORDS = 20
 """Minimum number of records of each kind. With fewer, the interval would span almost every value."""
 MOST_RECORDS = 1_000
-"""Maximum number of records of each kind that are compared. The interval is then about .02 wide on each side."""
+"""Maximum number of records of each kind that are compared. The interval is then about .04 wide on each side."""
 MOST_CHARACTERS = 500
 """Number of characters of a prompt, and of a target, that are compared. Marks of a generator are all over a text."""
 CHANCE = 0.5
@@ -153,9 +151,8 @@ def _compare(task: str, synthetic: list[_Text], real: list[_Text]) -> TaskCompar
     size = len(texts[0])
     if size < LEAST_RECORDS:
         return counted
-    is_synthetic = np.repeat([1, 0], size)
-    scores, found = classify_texts([*texts[0], *texts[1]], is_synthetic)
-    auc = area_under_curve(scores, is_synthetic)
+    scores, found = classify_texts(*texts)
+    auc = area_under_curve(scores)
     margin = 1.96 * standard_error(auc, size)
     telling = found if auc - margin > CHANCE else []
     return counted.model_copy(
@@ -173,7 +170,7 @@ def _compare(task: str, synthetic: list[_Text], real: list[_Text]) -> TaskCompar
 def _match(
     synthetic: Sequence[_Text], real: Sequence[_Text], key: Callable[[_Text], Any]
 ) -> tuple[list[_Text], list[_Text]]:
-    """Return as many real as synthetic records with each key, at most MOST_RECORDS of each kind."""
+    """Return as many real as synthetic records with each key, at most MOST_RECORDS of each kind, in the same order."""
     by_key: dict[Any, tuple[list[_Text], list[_Text]]] = defaultdict(lambda: ([], []))
     for side, texts in enumerate((synthetic, real)):
         for each in texts:
