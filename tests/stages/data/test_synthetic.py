@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 
 from tasks.core.errors import InputError
+from tasks.core.facts import facts_from_json
+from tasks.core.files import read_json
 from tasks.core.records.record import RECORD_SCHEMA, write_table
 from tasks.erase import find_subject
 from tasks.gates.checks.checks import evaluate_check
@@ -107,6 +109,12 @@ def test_rows_are_refused_by_provenance_people_jailbreaks_and_parents(run: Run) 
     assert family[places["made", 2]]["generator"] == "writer 1.2"
     assert family[places["made", 2]]["generator_prompt"] == digest
     assert len(family) == 4 and run.result("ingest")["facts"]["synthetic_without_parents"]["value"] == 0
+    resolve(run, REAL, [made("Somebody took my purse", []), made("And my hat", ["real:1"])])
+    ingest.run(params(), run.layout)
+    facts = facts_from_json(run.result("ingest")["facts"])
+    parents = Check(name="parents", fact="ingest.synthetic_without_parents", at_most=0)
+    ids = {(item["source_id"], item["row"]): item["record_id"] for item in run.records_of("ingest", "rows")}
+    assert ids["made", 1] in evaluate_check(parents, {f"ingest.{name}": fact for name, fact in facts.items()}).why
     resolve(run, REAL, [row for row, _ in cases], [person_digest(subjects[0])])
     ingest.run(params(), run.layout)
     assert rules(run, "ingest", "real") == {2: "erased", 4: "missing_target"}
@@ -205,6 +213,8 @@ def test_a_synthetic_record_gives_way_to_a_real_one(run: Run, near: dict[str, An
     parents = {item["record_id"]: item["parents"] for item in run.records_of("deduplicate", "parents")}
     assert parents[ids["made", 6]] == [ids["real", 2]]
     result = split.run(params(**data), run.layout)
+    listed = read_json(run.layout.artefacts("split") / "manifest.json")["sources"]
+    assert listed["made"]["synthetic"] == 2 and "synthetic" not in listed["real"]
     stated = run.result("split")["facts"]
     assert (result.train_rows, result.test_rows) == (4, 1)
     assert stated["synthetic_share"]["value"] == 0.5 and stated["synthetic_test_rows"]["value"] == 0
