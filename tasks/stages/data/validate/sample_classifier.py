@@ -47,16 +47,18 @@ def classify_texts(synthetic: Sequence[str], real: Sequence[str]) -> tuple[Any, 
     for pairs in KFold(FOLDS, shuffle=True, random_state=SEED).split(range(size)):
         train, test = (np.concatenate([part, part + size]) for part in pairs)
         scores[test] = classifier.fit(features[train], is_synthetic[train]).decision_function(features[test])
-    weights = classifier.fit(features, is_synthetic).coef_[0].round(3)
-    named = zip(vectorizer.get_feature_names_out().tolist(), weights.tolist(), strict=True)
-    telling = _most_telling({name: weight for name, weight in named if weight > 0}, synthetic)
+    weights = classifier.fit(features, is_synthetic).coef_[0]
+    more_often = np.asarray(features[:size].mean(axis=0) - features[size:].mean(axis=0))[0]
+    shares = (weights * more_often * 1_000).round(3)  # of each n-gram in the difference between the scores
+    named = zip(vectorizer.get_feature_names_out().tolist(), shares.tolist(), (weights > 0).tolist(), strict=True)
+    telling = _most_telling({name: share for name, share, is_mark in named if is_mark and share > 0}, synthetic)
     return scores.round(6), telling
 
 
-def _most_telling(weights: Mapping[str, float], synthetic: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the n-grams with the highest weights, each with the words around it, without those in the same words."""
+def _most_telling(shares: Mapping[str, float], synthetic: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the n-grams with the highest shares, each with the words around it, without those in the same words."""
     shown: dict[str, str] = {}
-    for name in sorted(weights, key=lambda name: (-weights[name], name)):
+    for name in sorted(shares, key=lambda name: (-shares[name], name)):
         if not SHOWN_NGRAM.fullmatch(name) or any(name in words for words in shown.values()):
             continue
         words = _whole_words(name, synthetic)
