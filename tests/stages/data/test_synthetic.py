@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from infra.cli.data import show as command
 from tasks.core.errors import InputError
 from tasks.core.facts import facts_from_json
 from tasks.core.files import read_json
@@ -151,7 +152,9 @@ def test_a_row_says_its_origin_generator_and_parents_in_the_form_that_is_asked(r
     assert "its generator's name holds text of class email" in reason
 
 
-def test_the_family_of_a_record_is_shown_and_forgotten_with_it(tmp_path: Path) -> None:
+def test_the_family_of_a_record_is_shown_and_forgotten_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Run(tmp_path / ".hallmark" / "runs" / "20260101-000000-abcd")
     run.root.mkdir(parents=True)
     others = [{"text": f"question {number} about topic {number * 7}", "label": "no"} for number in range(20)]
@@ -170,6 +173,9 @@ def test_the_family_of_a_record_is_shown_and_forgotten_with_it(tmp_path: Path) -
     shown = show(ids["made", 1])
     assert shown.synthetic and shown.synthetic.generator == "writer 1.2" and shown.synthetic.prompt == "vary"
     assert shown.synthetic.parents == ["real:2"] and shown.descendants == ["made:2"]
+    many = show(ids["real", 2]).model_copy(update={"descendants": [f"made:{number}" for number in range(1_000)]})
+    command._print(many)
+    assert "made:19 and 980 more, which --json lists" in " ".join(capsys.readouterr().out.split())
     family = [("made", 1), ("made", 2), ("real", 2)]
     indexing.add_dataset(run.layout, "tests")
     for values, named in ((["ada@example.org"], []), ([], [ids["real", 2]])):

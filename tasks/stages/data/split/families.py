@@ -15,8 +15,8 @@ from tasks.stages.data.split.record_columns import Positions, SplitRecords
 
 PARENT_IN_TEST, PARENT_VALIDATES = "parent_in_test", "parent_validates"
 REASONS = {
-    PARENT_IN_TEST: "it was made from a record of the test",
-    PARENT_VALIDATES: "it was made from a training record that is held out for validation",
+    PARENT_IN_TEST: "it was made from a record of the test, or has the whole prompt of one in it",
+    PARENT_VALIDATES: "it was made from a record that is held out for validation, or has the whole prompt of one in it",
 }
 
 
