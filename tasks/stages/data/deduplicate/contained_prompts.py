@@ -4,9 +4,10 @@ They are not near-identical, so both are kept. But whoever wrote them had the re
 if it is in the test, `split` removes them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 
@@ -52,7 +53,8 @@ def find_contained_prompts(records: RecordColumns, keep: np.ndarray) -> dict[int
     return {position: real for position, real in found.items() if real}
 
 
-def _read_prompts(records: RecordColumns, positions: Sequence[int] | np.ndarray) -> Iterator[tuple[int, str]]:
-    for position in positions:
-        if (number := int(records.normalised_prompt[position])) >= 0:
-            yield int(position), records.normalised_prompts[number].as_py()
+def _read_prompts(records: RecordColumns, positions: np.ndarray) -> Iterator[tuple[int, str]]:
+    numbers = records.normalised_prompt[positions]
+    some = positions[numbers >= 0]
+    prompts = records.normalised_prompts.take(pa.array(numbers[numbers >= 0]))
+    return zip(some.tolist(), prompts.to_pylist(), strict=True)

@@ -132,8 +132,8 @@ def find_jailbreak(texts: Iterable[str]) -> JailbreakForm | None:
     for text in texts:
         visible = _IGNORED.sub("", unicodedata.normalize("NFKC", fold_text(text).text).casefold())
         plain = _SPACES.sub(" ", _SPELT_OUT.sub(_join_letters, visible))
-        spaced = plain.replace("\n", " ")
+        variants = dict.fromkeys([plain, plain.replace("\n", " ")])
         for form in FORMS:
-            if form.pattern.search(plain) or form.pattern.search(spaced):
+            if any(form.pattern.search(variant) for variant in variants):
                 return form
     return None
