@@ -82,6 +82,7 @@ def source_terms(origin: DatasetSource) -> dict[str, str]:
         "region": escape_to_one_line(origin.region),
         "kept": f"{origin.retention_days:,} days",
         "approved for": escape_to_one_line("; ".join(origin.approved_uses)),
+        **({"synthetic": f"{origin.synthetic:,} of {sum(origin.rows.values()):,} rows"} if origin.synthetic else {}),
     }
 
 

@@ -8,6 +8,7 @@ data_file.py          names of the columns, and a sample of the rows
 columns.py            profile of a column: types and values
 personal_values.py    personal values among names of columns and recurring values, which are written nowhere
 mapping.py            guess of the column for each part of a record, with reasons
+provenance_columns.py  guess of the columns that say which rows were generated, and from what
 sample_statistics.py  statistics of the sample after conversion to records, as in a run
 answers.py            questions that no file answers: owner, licence, lawful basis, purpose
 suites.py             expectation suites, with limits that the next file of this kind should also meet

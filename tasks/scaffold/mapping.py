@@ -13,6 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.escaping import first_hidden_character
 from tasks.core.records.record import ANSWER_KINDS
 from tasks.scaffold.columns import MAX_DISTINCT_VALUES, ColumnProfile
+from tasks.scaffold.provenance_columns import find_provenance_columns, reason_to_look
 
 PROMPT_NAMES = (
     "prompt", "question", "input", "text", "message", "query", "instruction", "request", "utterance", "body", "content",
@@ -37,6 +38,7 @@ DATE_NAMES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 ID_NAMES = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
+UNKNOWN_PURPOSE = "nothing says what it is for; `mapping` in sources.yaml takes it up"
 MAX_REPORTED_VALUES = 100
 """Maximum number of distinct values in a column by which results are grouped, such as the language."""
 
@@ -93,6 +95,9 @@ def guess_mapping(
         mapped.set_key("messages", chat.name, "lists of turns, each with a role")
         del left[chat.name]
     named = {*response, prompt}
+    for key, name, reason in find_provenance_columns({name: each for name, each in left.items() if name not in named}):
+        mapped.set_key(key, name, reason)
+        del left[name]
     _map_labels(mapped, {name: column for name, column in left.items() if name not in named})
     left = {name: column for name, column in left.items() if name not in mapped.columns_by_key.values()}
     if documents and not (prompt or response):
@@ -231,7 +236,7 @@ def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) 
         elif _is_id_column(column):
             mapped.unused_columns[name] = "an id; records have their own, made of source and row"
         else:
-            mapped.unused_columns[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
+            mapped.unused_columns[name] = reason_to_look(name) or UNKNOWN_PURPOSE
             if column.nested_values and isinstance(response, str):
                 mapped.unused_nested_columns.append(name)
 

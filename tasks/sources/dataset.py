@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from tasks.core.documents.config import FrozenModel
 from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
@@ -75,6 +77,14 @@ class DatasetSource(FrozenModel):
     people: dict[Category, int] | None = None
     """Number of distinct values in the dataset's records, for each category that identifies a person. Null in manifests
     from earlier versions of Hallmark, which did not count these values."""
+    synthetic: int | None = None
+    """Number of synthetic records of the source in the dataset; null if there are none."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_synthetic(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `synthetic` out if there are none, so that digests of other datasets stay."""
+        document: dict[str, Any] = serialise(self)
+        return {name: value for name, value in document.items() if name != "synthetic" or value is not None}
 
     @property
     def rows_read(self) -> int:

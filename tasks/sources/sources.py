@@ -241,6 +241,11 @@ class Sources(FrozenModel):
     def _keep_simulated_apart(self) -> Self:
         """Refuse simulated records beside real ones, so that generated records cannot pass as real."""
         by_origin = {source.constants.origin: source.id for source in self.sources}
+        if mixed := [s.id for s in self.sources if s.constants.origin == "simulated" and s.mapping.origin is not None]:
+            raise ValueError(
+                f"source {mixed[0]} is simulated and maps a column to `origin`, so its rows could be real; a source is "
+                "simulated as a whole. Leave out `mapping.origin`"
+            )
         if "simulated" in by_origin and (real := by_origin.get("source") or by_origin.get("expert")):
             raise ValueError(
                 f"source {by_origin['simulated']} is simulated and source {real} is real; simulated records stand in "

@@ -531,3 +531,17 @@ def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> N
 
 def test_encodings_that_are_tried_are_those_that_there_are() -> None:
     assert all("x".encode(name) for name in file_format.ENCODINGS)
+
+
+def test_generated_rows_are_no_real_ones(project: Path, folder: Path) -> None:
+    header, *lines = as_csv(letters()).splitlines()
+    ends = [",Synthetic,writer 2,vary it,data:1" if number % 4 == 1 else ",source,,," for number in range(len(lines))]
+    rows = [f"{header},written,made_by,generator prompt,Parents", *map("".join, zip(lines, ends, strict=True))]
+    mapping = written(project, "\n".join(rows) + "\n", folder).mapping
+    assert (mapping.origin, mapping.generator) == ("written", "made_by")
+    assert (mapping.generator_prompt, mapping.parents) == ("generator prompt", "Parents")
+    marked = [f"{header},is_synthetic", *(f"{line},{number % 2}" for number, line in enumerate(lines))]
+    (folder / "data.csv").write_text("\n".join(marked) + "\n")
+    columns = ("--prompt", "letter", "--response", "topic")
+    told = hallmark(project, "new", "other", "--from", str(folder / "data.csv"), *ANSWERS, *columns)
+    assert "or they count as real" in " ".join(told.split())

@@ -1,5 +1,6 @@
 """Command `hallmark data show`: one record or row as it is in its source."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +11,9 @@ from tasks.core.escaping import escape_hidden
 from tasks.inquiry import access, disclosure
 from tasks.inquiry.disclosure import DisclosedRow
 from tasks.runs.run import governance_of_run, require_not_cleaned, run_layout
+
+MAX_NAMES = 20
+"""Maximum number of parents, and of descendants, that are shown."""
 
 
 def show(
@@ -48,10 +52,10 @@ def _print(shown: DisclosedRow) -> None:
         console.print(f"  labelled by {_indent(shown.labelled_by)}")
     if shown.synthetic:
         made = shown.synthetic
-        console.print(f"  synthetic, made by {_indent(made.generator)} from {', '.join(made.parents) or 'no record'}")
+        console.print(f"  synthetic, made by {_indent(made.generator)} from {_some(made.parents) or 'no record'}")
         console.print(f"  prompt of the generator: {_indent(made.prompt)}")
     if shown.descendants:
-        console.print(f"  synthetic records made from it: {', '.join(shown.descendants)}")
+        console.print(f"  synthetic records made from it: {_some(shown.descendants)}")
     for name, value in shown.columns.items():
         text = "(null)" if value is None else "(empty)" if value == "" else _indent(value)
         console.print(f"  {_indent(name)}: {text}")
@@ -59,6 +63,11 @@ def _print(shown: DisclosedRow) -> None:
         console.print("  it has no columns that can be read, so there are no values to show")
     for finding in shown.findings:
         console.print(f"  quarantined by {finding}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more:,} more, which --json lists" if more > 0 else "")
 
 
 def _indent(text: str) -> str:

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from tasks.core.params.values import AnswerKind
 
 ANSWER_KINDS: tuple[str, ...] = get_args(AnswerKind)
-SYNTHETIC = "synthetic"
-ORIGINS = ("source", "expert", SYNTHETIC, "simulated")
+SYNTHETIC, SIMULATED = "synthetic", "simulated"
+ORIGINS = ("source", "expert", SYNTHETIC, SIMULATED)
 
 MESSAGE_TYPE = pa.struct([("role", pa.string()), ("content", pa.string())])
 

@@ -6,12 +6,13 @@ The table is beside the records, so that their schema and the files of earlier r
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+Key = TypeVar("Key", str, int)
 SYNTHETIC_FILE = "synthetic.parquet"
 SYNTHETIC_SCHEMA = pa.schema(
     [
@@ -47,13 +48,13 @@ def read_provenance(path: Path, record_id: str) -> Provenance | None:
     return Provenance(**rows[0]) if rows else None
 
 
-def find_descendants(parents: Mapping[str, Iterable[str]], record_ids: Collection[str]) -> set[str]:
-    """Return the ids of all records that were made from the given records, directly or through other records."""
-    children = defaultdict[str, list[str]](list)
+def find_descendants(parents: Mapping[Key, Iterable[Key | None]], records: Collection[Key]) -> set[Key]:
+    """Return the keys of all records that were made from the given records, directly or through other records."""
+    children = defaultdict[Key | None, list[Key]](list)
     for child, own in parents.items():
         for parent in own:
             children[parent].append(child)
-    found, left = set[str](), list(record_ids)
+    found, left = set[Key](), list(records)
     while left:
         new = [child for child in children[left.pop()] if child not in found]
         found.update(new)

@@ -79,6 +79,6 @@ DATA_STAGES: tuple[Stage, ...] = (
             *_filter_output_paths("ingest", "deduplicate"),
             SOURCES_PATH,
         ),  # the row of each record, and near-identical records
-        quarantine_rules=("prompt_in_test", "label_not_trained", "parent_in_test"),
+        quarantine_rules=("prompt_in_test", "label_not_trained", "parent_in_test", "parent_validates"),
     ),
 )

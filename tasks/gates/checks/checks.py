@@ -35,6 +35,9 @@ RECORD_NOTE_PATTERNS = {
     "split.labels_only_in_test": re.compile(
         r"labels that no training record has: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?"
     ),
+    "ingest.synthetic_without_parents": re.compile(
+        r"made from no record that they name: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?"
+    ),
     "split.synthetic_share": re.compile(r"of the training rows of task [a-z0-9_-]+, which has the highest share"),
     "validate.synthetic_auc": re.compile(
         r"a classifier tells synthetic from real records \(\.5: as by chance, 1: always\); most easily those of task "

@@ -10,6 +10,7 @@ duplicates.py       exact duplicates
 similarity/         near-identical texts
 neighbours.py       groups of similar records
 families.py         parents of synthetic records, which are removed with them
+contained_prompts.py  prompts of real records within those of synthetic ones
 group_records.py    similar records as the rules see them, and searches among them
 verdicts.py         rules that remove records of a group, and the records kept instead
 """

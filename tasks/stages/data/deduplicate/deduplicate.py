@@ -39,6 +39,7 @@ from tasks.core.records.record import (
 from tasks.core.records.synthetic import SYNTHETIC_FILE, read_parents
 from tasks.sources.resolved_sources import load_resolved
 from tasks.stages.data.deduplicate import duplicates, output_tables, preference, record_columns
+from tasks.stages.data.deduplicate.contained_prompts import find_contained_prompts
 from tasks.stages.data.deduplicate.deduplicate_result import (
     DeduplicateResult,
     build_result,
@@ -87,14 +88,15 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
             "params.yaml: data.near_duplicates"
         )
     clusters = output_tables.clusters_table(records, neighbours, keep)
+    undeclared = families.find_undeclared(find_contained_prompts(records, keep), verdicts)
     print_progress("deduplicate", "writing the tables")
     with atomic_folder(layout.artefacts("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(output_tables.quarantine_table(records, verdicts), folder / "quarantine.parquet")
         write_table(output_tables.conflicts_table(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
-        write_table(families.parents_table(verdicts, keep), folder / "parents.parquet")
-        result = build_result(records, count_written_records(folder), neighbours, clusters, near)
+        write_table(families.parents_table(verdicts, keep, undeclared), folder / "parents.parquet")
+        result = build_result(records, count_written_records(folder), neighbours, clusters, near, len(undeclared))
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(to_facts(result)), **result.model_dump(mode="json")},

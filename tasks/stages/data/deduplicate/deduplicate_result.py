@@ -33,6 +33,8 @@ class DeduplicateResult(FrozenModel):
     clusters: int
     """Number of clusters: groups of kept records that must be in the same partition."""
     largest_cluster: int
+    undeclared_parents: int = 0
+    """Number of kept synthetic records with the whole prompt of a real record that they do not name as a parent."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def build_result(
     neighbours: Neighbours | None,
     clusters: pa.Table,
     near: NearDuplicates | None,
+    undeclared_parents: int = 0,
 ) -> DeduplicateResult:
     before, kept, rules = Counter(records.source_id.to_pylist()), written.kept_by_source, written.rules_by_source
     sizes = Counter(clusters["cluster"].to_pylist())
@@ -72,6 +75,7 @@ def build_result(
         near_pairs=len(neighbours.near_identical_pairs) if neighbours else 0,
         clusters=len(sizes),
         largest_cluster=max(sizes.values(), default=0),
+        undeclared_parents=undeclared_parents,
     )
 
 
@@ -85,6 +89,12 @@ def to_facts(result: DeduplicateResult) -> facts.Facts:
     if SYNTHETIC_COPY in quarantined:
         stated["synthetic_copies"] = Fact(
             value=quarantined[SYNTHETIC_COPY], unit="rows", note="synthetic, near-identical to a real record"
+        )
+    if result.undeclared_parents:
+        stated["synthetic_undeclared_parents"] = Fact(
+            value=result.undeclared_parents,
+            unit="rows",
+            note="synthetic, around the whole prompt of a real record that they do not name as a parent",
         )
     if result.near is None:
         return stated  # zeros would say that near-identical prompts were looked for

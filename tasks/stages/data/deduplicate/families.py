@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.core.records.synthetic import find_descendants
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import SYNTHETIC_COPY, Verdict
 
 PARENTS_SCHEMA = pa.schema([("record_id", pa.string()), ("parents", pa.list_(pa.string()))])
-"""Arrow schema of the parents of kept synthetic records, by the ids of the records that were kept."""
+"""Arrow schema of the parents of kept synthetic records, by the ids of the records that were kept. Undeclared parents
+(`contained_prompts`) are among them."""
 COPY_RULES = ("exact_duplicate", "near_duplicate", SYNTHETIC_COPY)
 """Rules by which a record is removed while its content stays in the record that is kept instead."""
 
@@ -36,32 +38,38 @@ class Families:
             verdicts: Verdicts on the records that are not orphans.
             orphans: Positions of records that earlier calls have returned.
         """
-        kept_instead, found = _kept_instead(verdicts), set(orphans)
+        kept = self._kept_parents(verdicts)
+        first = {child for child, own in kept.items() if None in own} | set(orphans)
+        return first | find_descendants(kept, first)
 
-        def is_kept(parent: int | None) -> bool:
-            kept = None if parent is None else kept_instead.get(parent, parent)
-            return kept is not None and kept not in found
+    def find_undeclared(
+        self, contained: Mapping[int, Sequence[int]], verdicts: Sequence[Verdict]
+    ) -> dict[int, list[int]]:
+        """Return those of the contained records that are no ancestors of a record, by its position."""
+        kept = self._kept_parents(verdicts)
+        undeclared = {child: set(own) - _ancestors(child, kept) for child, own in contained.items()}
+        return {child: sorted(own) for child, own in undeclared.items() if own}
 
-        while new := {
-            child for child, own in self._parents.items() if child not in found and not all(map(is_kept, own))
-        }:
-            found |= new
-        return found
-
-    def parents_table(self, verdicts: Sequence[Verdict], keep: np.ndarray) -> pa.Table:
-        kept_instead, ids = _kept_instead(verdicts), self._records.record_id
+    def parents_table(
+        self, verdicts: Sequence[Verdict], keep: np.ndarray, undeclared: Mapping[int, Sequence[int]]
+    ) -> pa.Table:
+        kept, ids = self._kept_parents(verdicts), self._records.record_id
         rows = {
             ids[child].as_py(): sorted(
-                {
-                    ids[kept].as_py()
-                    for parent in own
-                    if parent is not None and (kept := kept_instead.get(parent, parent)) is not None
-                }
+                {ids[parent].as_py() for parent in (*own, *undeclared.get(child, ())) if parent is not None}
             )
-            for child, own in self._parents.items()
+            for child, own in kept.items()
             if keep[child]
         }
         return pa.table([[*rows], [*rows.values()]], schema=PARENTS_SCHEMA).sort_by("record_id")
+
+    def _kept_parents(self, verdicts: Sequence[Verdict]) -> dict[int, list[int | None]]:
+        """Return the records that have the content of the parents, by child; None for a parent whose is gone."""
+        kept_instead = _kept_instead(verdicts)
+        return {
+            child: [None if parent is None else kept_instead.get(parent, parent) for parent in own]
+            for child, own in self._parents.items()
+        }
 
     def _places(self, record_ids: Sequence[str]) -> dict[str, int]:
         named = pa.array(sorted(set(record_ids)), pa.string())
@@ -76,3 +84,12 @@ def _kept_instead(verdicts: Sequence[Verdict]) -> dict[int, int | None]:
         for verdict in verdicts
         if verdict.is_removed
     }
+
+
+def _ancestors(child: int, parents: Mapping[int, Sequence[int | None]]) -> set[int]:
+    found, left = set[int](), [child]
+    while left:
+        new = {parent for parent in parents.get(left.pop(), ()) if parent is not None} - found
+        found |= new
+        left += new
+    return found

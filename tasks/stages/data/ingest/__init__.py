@@ -9,5 +9,6 @@ conversation_turns.py  turns of a conversation, made of its messages
 provenance.py       generator, prompt and parents of a synthetic row
 jailbreaks.py       well-known forms of jailbreaks, by which synthetic rows are rejected
 parents.py          parents of synthetic records, across sources
+inherited_subjects.py  people that synthetic records are about through their parents
 pool.py             pool of processes for batches, with results in order
 """

@@ -5,7 +5,7 @@ The work has no side effects, so that any process of the pool can do it.
 
 import hmac
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -99,10 +99,10 @@ class BatchProcessor:
         """
         tray = _BatchBuilder()
         mapped = list(self._map_rows(items, tray))
-        prompts = self._find_personal_prompts(mapped)
+        personal = self._find_personal_texts(mapped)
         outcomes = protecting.protect_records([row.record for row in mapped], self.protection_context)
         for row, (record, outcome) in zip(mapped, outcomes, strict=True):
-            self._add_outcome(row, record, outcome, prompts, tray)
+            self._add_outcome(row, record, outcome, personal, tray)
         return self._to_batch(tray)
 
     def _map_rows(self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder) -> Iterator[MappedRow]:
@@ -133,18 +133,28 @@ class BatchProcessor:
             raise RejectedRow("jailbreak", f"is synthetic and has a well-known form of a jailbreak: {form.name}")
         return provenance
 
-    def _find_personal_prompts(self, rows: Sequence[MappedRow]) -> set[str]:
-        """Return the prompts of generators that hold personal or secret text that the source does not keep."""
-        given = dict.fromkeys(row.provenance.prompt for row in rows if row.provenance)
-        prompts = [prompt for prompt in given if not PROMPT_DIGEST.fullmatch(prompt)]
+    def _find_personal_texts(self, rows: Sequence[MappedRow]) -> dict[str, str]:
+        """Return the categories of what generators and their prompts hold and the source does not keep, by text.
+
+        Names of people are no finding in a generator, because models are called like people.
+        """
+        prompts = [row.provenance.prompt for row in rows if row.provenance]
+        generators = {row.provenance.generator for row in rows if row.provenance}
+        texts = list(dict.fromkeys([*filter(lambda text: not PROMPT_DIGEST.fullmatch(text), prompts), *generators]))
         blank = {"policy_tags": [], "labelled_by": "", **dict.fromkeys(LABEL_FIELDS, "")}
-        asked = [blank | {"messages": [{"role": "user", "content": prompt}]} for prompt in prompts]
+        asked = [blank | {"messages": [{"role": "user", "content": text}]} for text in texts]
         protected = protecting.protect_records(asked, self.protection_context) if asked else iter(())
-        return {
-            prompt
-            for prompt, (record, outcome) in zip(prompts, protected, strict=True)
-            if outcome.is_undetectable or record["messages"][0]["content"] != prompt
-        }
+        found = {}
+        for text, (record, outcome) in zip(texts, protected, strict=True):
+            categories = self._not_kept(outcome)
+            only_name = text in generators and text not in prompts and categories == ["name"]
+            if outcome.is_undetectable or (record["messages"][0]["content"] != text and not only_name):
+                found[text] = ", ".join(categories)
+        return found
+
+    def _not_kept(self, outcome: ProtectionOutcome) -> list[Category]:
+        protection = self.protection_context.protection
+        return sorted(category for category in outcome.counts if protection.action_for(category) != "keep")
 
     def _record_id(self, row: int) -> str:
         """Return an HMAC of source and row number. Only the holder of the vault's key can trace it to the row.
@@ -172,7 +182,7 @@ class BatchProcessor:
         row: MappedRow,
         record: dict[str, Any],
         outcome: ProtectionOutcome,
-        personal_prompts: Collection[str],
+        personal_texts: Mapping[str, str],
         tray: _BatchBuilder,
     ) -> None:
         number = row.number
@@ -189,11 +199,8 @@ class BatchProcessor:
             reason = "holds a text too long, or too slow to read, to say what of it is about people"
             self._reject(number, RejectedRow("undetectable", reason), tray)
             return
-        prompt_is_personal = row.provenance is not None and row.provenance.prompt in personal_prompts
-        was_replaced = any(record[name] != row.record[name] for name in SEARCHED_FIELDS)
-        if row.provenance and (prompt_is_personal or was_replaced):
-            where = "the prompt of its generator" if prompt_is_personal else "it"
-            reason = f"is synthetic, and {where} holds personal or secret text, which no generated record may have"
+        if row.provenance and (where := self._find_personal_part(row, record, outcome, personal_texts)):
+            reason = f"is synthetic, and {where}, which no generated record may have"
             self._reject(number, RejectedRow("synthetic_personal", reason), tray)
             return
         if outcome.drop_category:
@@ -208,6 +215,17 @@ class BatchProcessor:
         tray.rows.append(row)
         # Who labelled a record is none of its subjects. The vault takes no value of somebody who is to be forgotten.
         tray.secrets += [each for each in outcome.secrets if person_digest(each.token) not in self.suppressed]
+
+    def _find_personal_part(
+        self, row: MappedRow, record: dict[str, Any], outcome: ProtectionOutcome, personal_texts: Mapping[str, str]
+    ) -> str:
+        """Return the part of a synthetic row that holds personal or secret text, in words; empty if none does."""
+        assert row.provenance
+        parts = {"its text": ", ".join(self._not_kept(outcome))} if _was_replaced(row, record) else {}
+        named = {"its generator's prompt": row.provenance.prompt, "its generator's name": row.provenance.generator}
+        parts |= {part: personal_texts[text] for part, text in named.items() if text in personal_texts}
+        held = (f"{part} holds text of class {classes or 'unknown'}" for part, classes in parts.items())
+        return " and ".join(held)
 
     def _reject(self, number: int, reject: RejectedRow, tray: _BatchBuilder) -> None:
         tray.quarantine.append(quarantine_entry(self.resolved.source.id, number, reject.rule, reject.reason))
@@ -237,3 +255,7 @@ class BatchProcessor:
             protected=tray.protected,
             secrets=tray.secrets,
         )
+
+
+def _was_replaced(row: MappedRow, record: dict[str, Any]) -> bool:
+    return any(record[name] != row.record[name] for name in SEARCHED_FIELDS)

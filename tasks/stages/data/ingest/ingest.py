@@ -37,6 +37,7 @@ from tasks.stages.data.ingest import parents, source_cache
 from tasks.stages.data.ingest.pool import BatchPool
 from tasks.stages.data.ingest.source_reader import (
     COUNTS_FILE,
+    MAX_EXAMPLES,
     TABLE_SCHEMAS,
     TOKENS_SCHEMA,
     ReadContext,
@@ -172,9 +173,12 @@ def _result_facts(result: IngestResult, parents: Mapping[str, list[str]]) -> fac
 def _synthetic_facts(parents: Mapping[str, list[str]]) -> facts.Facts:
     if not parents:
         return {}
+    alone = sorted(child for child, own in parents.items() if not own)
+    more = ", …" if len(alone) > MAX_EXAMPLES else ""
+    named = f": records {', '.join(alone[:MAX_EXAMPLES])}{more}" if alone else ""
     return {
         "synthetic_records": Fact(value=len(parents), unit="rows"),
         "synthetic_without_parents": Fact(
-            value=sum(not own for own in parents.values()), unit="rows", note="made from no record that they name"
+            value=len(alone), unit="rows", note=f"made from no record that they name{named}"
         ),
     }

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tasks.stages.data.protect.recognisers.fold import fold_text
+
 
 class JailbreakForm(NamedTuple):
     name: str
@@ -36,9 +38,15 @@ FORMS = (
         "the first published form of prompt injection",
     ),
     _form(
+        "ignore your rules",
+        r"\b(?:ignore|disregard|override|bypass)\b[^.!?]{0,20}\b(?:your|safety|content|ethical|moral)\b[^.!?]{0,15}"
+        rf"\b(?:{_RULES}|polic(?:y|ies)|training|filters?)\b",
+        "the same without the word that says earlier",
+    ),
+    _form(
         "Anweisungen ignorieren",
         rf"\b(?:ignorier(?:e|en)?|missachte|vergiss|vergessen sie|umgehe|übergehe|überschreibe)\b[^.!?]{{0,30}}"
-        rf"\b(?:bisherigen?|vorherigen?|vorigen?|vorangegangenen?|früheren?|obigen?|alle|deine|ihre)\b[^.!?]{{0,20}}"
+        rf"\b(?:bisherigen?|vorherigen?|vorigen?|vorangegangenen?|früheren?|obigen?|alle|sämtliche|jegliche|deine|ihre)\b[^.!?]{{0,20}}"
         rf"\b{_REGELN}\b",
         "the same in German",
     ),
@@ -107,17 +115,25 @@ FORMS = (
 
 _IGNORED = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff*_~`]")
 _SPACES = re.compile(r"[^\S\n]+")
+_SPELT_OUT = re.compile(r"(?<!\w)[^\W\d_]([ .-])[^\W\d_](?:\1[^\W\d_])+(?!\w)\1?")
+"""Letters of a word with the same sign between each two, such as `i.g.n.o.r.e.`."""
+
+
+def _join_letters(spelt: re.Match[str]) -> str:
+    return spelt[0].replace(spelt[1], "") + (spelt[1] if spelt[0].endswith(" ") else "")
 
 
 def find_jailbreak(texts: Iterable[str]) -> JailbreakForm | None:
     """Return the first form that one of the decoded texts has; None if there is none.
 
-    Case, marks of emphasis, invisible characters and the width of letters and spaces make no difference.
+    Case, marks of emphasis, invisible characters, letters of other scripts that look the same, signs between the
+    letters of a word, and the width of letters and spaces make no difference.
     """
     for text in texts:
-        plain = _SPACES.sub(" ", _IGNORED.sub("", unicodedata.normalize("NFKC", text).casefold()))
-        spaced = plain.replace("\n", " ")
+        visible = _IGNORED.sub("", unicodedata.normalize("NFKC", fold_text(text).text).casefold())
+        plain = _SPACES.sub(" ", _SPELT_OUT.sub(_join_letters, visible))
+        variants = dict.fromkeys([plain, plain.replace("\n", " ")])
         for form in FORMS:
-            if form.pattern.search(plain) or form.pattern.search(spaced):
+            if any(form.pattern.search(variant) for variant in variants):
                 return form
     return None

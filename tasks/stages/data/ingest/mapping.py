@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tasks.core import json_text
-from tasks.core.records.record import ANSWER_KINDS, ORIGINS, SYNTHETIC
+from tasks.core.records.record import ANSWER_KINDS, ORIGINS, SIMULATED, SYNTHETIC
 from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.conversation_turns import merge_turns
@@ -16,6 +16,8 @@ from tasks.stages.data.text import is_blank, normalise_text, repair_text
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
+ROW_ORIGINS = tuple(origin for origin in ORIGINS if origin != SIMULATED)
+"""Origins that a row may state. Only a whole source is simulated, and it is never beside real ones."""
 TRAIN_ONLY = "train"
 """Partition of a synthetic record whose source does not say another. Metrics on texts that a machine wrote do not show
 how a model does on those of people."""
@@ -38,7 +40,7 @@ def map_row_to_record(row: dict[str, Any], source: Source, mapping_counts: Count
         RejectedRow: The row cannot become a record.
     """
     constants = source.constants
-    origin = _map_choice(row, source, "origin", ORIGINS) or constants.origin
+    origin = _map_choice(row, source, "origin", ROW_ORIGINS) or constants.origin
     own_partition = TRAIN_ONLY if origin == SYNTHETIC else ""
     return {
         "source_id": source.id,

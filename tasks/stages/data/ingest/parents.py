@@ -5,7 +5,7 @@ and erasures find it by them. A record that was made from an erased person's rec
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.core.records.record import QUARANTINE_SCHEMA, RECORD_SCHEMA, read_batches, read_table, write_batches
-from tasks.core.records.synthetic import SYNTHETIC_FILE, SYNTHETIC_SCHEMA
+from tasks.core.records.synthetic import SYNTHETIC_FILE, SYNTHETIC_SCHEMA, find_descendants
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
+from tasks.stages.data.ingest.inherited_subjects import MAX_SUBJECTS, InheritedSubjects
 from tasks.stages.data.quarantine import quarantine_entry, to_quarantine_table
 
-UNKNOWN, REJECTED = "unknown_parent", "parent_rejected"
+UNKNOWN, REJECTED, EXCESSIVE = "unknown_parent", "parent_rejected", "bad_parents"
 REASONS = {
     UNKNOWN: "is synthetic, and a parent that it names is no row of the run's sources",
     REJECTED: "is synthetic, and a record that it was made from was quarantined or leads back to it",
+    EXCESSIVE: f"is synthetic, and its parents and theirs are about more than {MAX_SUBJECTS:,} people",
 }
 RowKey = tuple[str, int]
 
@@ -42,15 +44,13 @@ def link_parents(folder: Path) -> dict[str, Counter[str]]:
     if not len(table):
         return {}
     family = _resolve_family(table, folder)
+    subjects = InheritedSubjects(family.parents, folder / "records.parquet")
+    family = _without(family, subjects.excessive)
     gone = pa.array(sorted(family.rejected), pa.string())
     rejected = _take_rows(folder, gone)
-    _rewrite_records(folder, gone, _inherited_subjects(family.parents, folder))
+    _rewrite_records(folder, gone, subjects)
     _rewrite(folder / "rows.parquet", ROWS_SCHEMA, gone)
-    accepted = [row | {"parents": family.parents[row["record_id"]]} for row in table.to_pylist()
-                if row["record_id"] in family.parents]  # fmt: skip
-    write_batches(
-        pa.Table.from_pylist(accepted, schema=SYNTHETIC_SCHEMA).to_batches(), SYNTHETIC_SCHEMA, folder / SYNTHETIC_FILE
-    )
+    _write_accepted(table, family, folder / SYNTHETIC_FILE)
     entries = [
         quarantine_entry(row["source_id"], row["row"], rule, REASONS[rule])
         for row in rejected
@@ -92,6 +92,22 @@ def _resolve_family(synthetic: pa.Table, folder: Path) -> _Family:
     return _Family(accepted, rejected)
 
 
+def _without(family: _Family, excessive: Set[str]) -> _Family:
+    """Reject further records, and all records that were made from them."""
+    below = find_descendants(family.parents, excessive)
+    rules = {child: EXCESSIVE if child in excessive else REJECTED for child in excessive | below}
+    accepted = {child: own for child, own in family.parents.items() if child not in rules}
+    return _Family(accepted, family.rejected | rules)
+
+
+def _write_accepted(table: pa.Table, family: _Family, path: Path) -> None:
+    kept = table.filter(pc.is_in(table["record_id"], pa.array(list(family.parents), pa.string())))
+    own = [family.parents[child] for child in kept["record_id"].to_pylist()]
+    place = SYNTHETIC_SCHEMA.get_field_index("parents")
+    linked = kept.set_column(place, "parents", pa.array(own, SYNTHETIC_SCHEMA.field(place).type))
+    write_batches(linked.cast(SYNTHETIC_SCHEMA).to_batches(), SYNTHETIC_SCHEMA, path)
+
+
 def _find_rows(references: set[str], folder: Path) -> tuple[dict[str, str], set[str]]:
     """Return the record id by reference, and the references to rows that `ingest` quarantined."""
     ids: dict[str, str] = {}
@@ -113,34 +129,20 @@ def _row_references(batch: pa.RecordBatch) -> list[str]:
     return names
 
 
-def _inherited_subjects(parents: Mapping[str, list[str]], folder: Path) -> dict[str, list[str]]:
-    wanted = pa.array(sorted({parent for own in parents.values() for parent in own}), pa.string())
-    subjects: dict[str, set[str]] = {}
-    for batch in read_batches(folder / "records.parquet", ["record_id", "subjects"]):
-        own = batch.filter(pc.is_in(batch["record_id"], wanted))
-        subjects |= {
-            name: set(tokens)
-            for name, tokens in zip(own["record_id"].to_pylist(), own["subjects"].to_pylist(), strict=True)
-        }
-    for child, own_parents in parents.items():  # parents before their children
-        subjects[child] = subjects.get(child, set()).union(*(subjects[parent] for parent in own_parents))
-    return {child: sorted(subjects[child]) for child in parents if subjects[child]}
-
-
 def _take_rows(folder: Path, record_ids: pa.Array) -> list[dict[str, Any]]:
     rows = read_table(folder / "rows.parquet")
     taken: list[dict[str, Any]] = rows.filter(pc.is_in(rows["record_id"], record_ids)).to_pylist()
     return taken
 
 
-def _rewrite_records(folder: Path, gone: pa.Array, subjects: Mapping[str, list[str]]) -> None:
+def _rewrite_records(folder: Path, gone: pa.Array, subjects: InheritedSubjects) -> None:
     place = RECORD_SCHEMA.get_field_index("subjects")
 
     def inherit(batch: pa.RecordBatch) -> pa.RecordBatch:
-        ids = batch["record_id"].to_pylist()
-        if not any(each in subjects for each in ids):
+        inherited = [subjects.subjects_of(name) for name in batch["record_id"].to_pylist()]
+        if not any(inherited):
             return batch
-        own = [subjects.get(name, tokens) for name, tokens in zip(ids, batch["subjects"].to_pylist(), strict=True)]
+        own = [new or old for new, old in zip(inherited, batch["subjects"].to_pylist(), strict=True)]
         return batch.set_column(place, RECORD_SCHEMA.field(place), pa.array(own, RECORD_SCHEMA.field(place).type))
 
     _rewrite(folder / "records.parquet", RECORD_SCHEMA, gone, inherit)

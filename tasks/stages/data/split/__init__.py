@@ -3,7 +3,7 @@
 split.py             the stage
 record_columns.py    records as columns, with the groups that stay in one partition
 partitions.py        assignment of records to partitions
-families.py          synthetic training records with a parent in the test
+families.py          synthetic training records with a parent in the test or in validation
 synthetic_share.py   share of synthetic records in training and test, by task
 labels.py            labels that no training record has, or that nearly equal another one
 draw.py              stratified draw of records by source and kind

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
-from tasks.core.records.record import read_batches
+from tasks.core.records.record import SYNTHETIC, read_batches
 from tasks.sources.dataset import (
     COUNTED_STAGES,
     PARTITIONS,
@@ -48,7 +50,7 @@ def build_manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> 
 def _dataset_sources(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
 ) -> Iterator[tuple[str, DatasetSource]]:
-    people = _count_people(folder)
+    people, synthetic = _count_people(folder), _count_synthetic(folder)
     put_aside, not_drawn = (_count_rules_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
     for item in load_resolved(layout.sources_path).sources:
@@ -75,6 +77,7 @@ def _dataset_sources(
                 rows=rows,
                 protected=source["protected"],
                 people=people.get(name, {}),
+                synthetic=synthetic[name] or None,
             ),
         )
 
@@ -100,6 +103,14 @@ def _count_people(folder: Path) -> dict[str, Any]:
                 tokens[source].update(subjects)
     counts = {source: Counter(token.partition(":")[0] for token in found) for source, found in tokens.items()}
     return {source: dict(sorted(count.items())) for source, count in counts.items()}
+
+
+def _count_synthetic(folder: Path) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for side in PARTITIONS:
+        for batch in read_batches(folder / f"{side}.parquet", ["source_id", "origin"]):
+            counts.update(batch["source_id"].filter(pc.equal(batch["origin"], SYNTHETIC)).to_pylist())
+    return counts
 
 
 def _count_rules_by_source(path: Path) -> dict[str, Counter[str]]:

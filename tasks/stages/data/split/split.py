@@ -6,7 +6,7 @@ Prompts that differ only in case, spaces or the values behind placeholders count
     `SplitRecords`
     artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION_SCHEMA
     artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE_SCHEMA: removed by rule
-    prompt_in_test, label_not_trained or parent_in_test
+    prompt_in_test, label_not_trained, parent_in_test or parent_validates
     artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
     artefacts/split/label_findings.parquet        tasks.core.records.record.LABEL_FINDINGS_SCHEMA
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
@@ -46,9 +46,8 @@ from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.dataset import NOT_SAMPLED_RULE
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, add_source_rows, stage_counts
 from tasks.stages.data.record_labels import count_labels
-from tasks.stages.data.split import labels, record_columns, synthetic_share
+from tasks.stages.data.split import families, labels, record_columns, synthetic_share
 from tasks.stages.data.split.draw import draw_stratified
-from tasks.stages.data.split.families import PARENT_IN_TEST, find_test_children
 from tasks.stages.data.split.labels import LABEL_NOT_TRAINED_RULE, LabelFindings
 from tasks.stages.data.split.manifest import build_manifest
 from tasks.stages.data.split.partition_content import read_partition_content
@@ -163,14 +162,15 @@ def divide_records(
         data: Section `data` of params.yaml.
         label_numbers: Number of each record's label; test records whose label no drawn training record has are then
             removed. None to keep them.
-        parents: Parents of each synthetic record. Those with a parent in the test are removed.
+        parents: Parents of each synthetic record. Those with a parent in the test or in validation are removed.
     """
     sides = assign_partitions(records, data.test_share, data.validation_share)
     clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = [_removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
-    leaking = find_test_children(records, sides.partition_masks, parents)
-    removed.append(_removed_table(records, leaking, PARENT_IN_TEST, "it was made from a record of the test"))
+    children = families.find_leaking_children(records, sides, parents)
+    removed += [_removed_table(records, found, rule, families.REASONS[rule]) for rule, found in children.items()]
+    leaking = np.concatenate(list(children.values()))
     untrained = np.array([], np.int64)
     kept, over = dict[str, Positions](), []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):

@@ -10,6 +10,7 @@ remaining_finds.py      personal and secret text that remains in protected recor
 suite_evaluation.py     evaluation of suites, with results that contain no value of a record
 target_placeholders.py  targets with a placeholder that their prompt lacks
 two_sample.py           comparison of synthetic with real records, by a classifier
+sample_classifier.py    classifier of that comparison, with the n-grams by which it succeeds
 suite_results.py        results of a suite and its expectations
 docs/                   Data Docs
 """

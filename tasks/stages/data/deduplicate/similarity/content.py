@@ -1,8 +1,9 @@
 """Content of a text: its words, numbers and symbols, without differences that do not change the meaning.
 
-The following differences are ignored: case, spaces, punctuation, emoji, umlauts spelled with one letter or two, and
-marks of quotations and headings. On request, courtesy phrases at both ends of a message are removed as well
-(lists/courtesy.txt). Numbers, symbols such as % and €, and placeholders of personal data stay as they are.
+The following differences are ignored: case, spaces, punctuation, emoji, umlauts spelled with one letter or two,
+invisible characters, letters of other scripts that look like Latin ones, and marks of quotations and headings. On
+request, courtesy phrases at both ends of a message are removed as well (lists/courtesy.txt). Numbers, symbols such as %
+and €, and placeholders of personal data stay as they are.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from tasks.stages.data.deduplicate.similarity.lists.words import read_list
 from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN, has_masked_value
+from tasks.stages.data.protect.recognisers.fold import fold_text
 
 WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
 NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
@@ -52,7 +54,7 @@ class Content(NamedTuple):
 
 def extract_content(text: str) -> Content:
     words = list[str]()
-    plain = LINE_PREFIX_MARKS.sub("\n", unicodedata.normalize("NFKC", text))
+    plain = LINE_PREFIX_MARKS.sub("\n", unicodedata.normalize("NFKC", fold_text(text).text))
     lower = plain.upper() == plain  # capitals do not distinguish names in a text of capitals only
     for match in TOKEN.finditer(plain):
         placeholder, _, number, word, sign = match.groups()

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from tasks.stages.data.deduplicate.similarity.lists.words import read_list
 from tasks.stages.data.deduplicate.similarity.markers import DATE, EDITION_MARKER, edition_pattern
 from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN
+from tasks.stages.data.protect.recognisers.fold import fold_text
 
 IGNORED_PATTERN = f"{EDITION_MARKER}|{DATE}|{PLACEHOLDER_PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
@@ -29,8 +30,12 @@ as long."""
 
 
 def casefold_texts(texts: Iterable[str]) -> pa.Array:
-    """Casefold texts and normalise their spaces. Arrow can only convert to lower case, but ß must equal SS."""
-    return pa.array([" ".join(text.casefold().split()) for text in texts], pa.large_string())
+    """Casefold texts and normalise their spaces and characters. Arrow only converts to lower case, but ß must equal SS.
+
+    Characters that nobody sees are removed, and letters of other scripts that look like Latin ones become these, so
+    that a copy with such characters is near-identical to its original.
+    """
+    return pa.array([" ".join(fold_text(text).text.casefold().split()) for text in texts], pa.large_string())
 
 
 def normalise_for_similarity(texts: pa.Array) -> pa.Array:
