@@ -3,6 +3,7 @@
 signed_request.py      signed requests for runs
 evidence.py            evidence of a gate: metrics, checks and digests of the stages' outputs, in one file
 run_profile.py         profile of a run's dataset for people, from its evidence or counted anew
+run_detectors.py       finds of owners' detectors in a run's sources, and detectors that are missing
 record_chain.py        verification of a run's files against the signed stage records
 agreement.py           agreement of several machines on the outputs of a run
 checks/                checks of a gate

@@ -75,6 +75,7 @@ def _dataset_sources(
                 rows=rows,
                 protected=source["protected"],
                 people=people.get(name, {}),
+                detected=source.get("detected", {}),
             ),
         )
 
