@@ -20,6 +20,7 @@ missing_decisions.py   decisions that a gate still needs, in words
 evidence_text.py       evidence in words, for terminals and pages
 finding_commands.py    commands that name the rows or labels behind a check
 decision_summary.py    summary for people who are about to decide
+recogniser_figures.py  measured shares of values that Hallmark's recognisers mask, from recogniser_figures.yaml
 gates.py               state of a gate: passed, failed, rejected, waiting, expired
 overview.py            states of all open gates
 reminders.py           reminders, escalation and closing of waiting gates

@@ -12,6 +12,7 @@ from tasks.core.escaping import escape_to_one_line
 from tasks.core.graph import GATES, STEPS, Gate
 from tasks.gates import evidence_text, signed_request
 from tasks.gates.evidence import Evidence, RequiredDecisions
+from tasks.gates.recogniser_figures import known_misses_text
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.tier import Tier
@@ -29,6 +30,7 @@ def summary_lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> d
         "for": escape_to_one_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
         **({"people": people_counts_text(dataset.sources.values())} if dataset else {}),
         **({"own detectors": own_detectors_text(dataset)} if dataset else {}),
+        **({"recognisers": known_misses_text(_languages(dataset))} if dataset else {}),
         **({"kept readable": kept} if dataset and (kept := kept_readable_text(dataset)) else {}),
         "who decides": evidence_text.deciders_text(evidence.asks),
         "once it passes": next_steps_text(evidence, governed),
@@ -62,6 +64,10 @@ def kept_readable_text(dataset: Dataset) -> str:
     return "; ".join(
         f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept_values_text(it))
     )
+
+
+def _languages(dataset: Dataset) -> set[str]:
+    return {language for counts in dataset.segments.get("language", {}).values() for language in counts}
 
 
 def own_detectors_text(dataset: Dataset) -> str:

@@ -132,16 +132,18 @@ def _holds_private_key(block: bytes) -> bool:
 
 
 def require_allowed_location(source: Source, root: Path) -> None:
-    """Verify that sources may be at this location, and that the environment variables in it are set.
+    """Verify that a source and its detectors may be where they are, and that the variables in its location are set.
 
     Raises:
         InputError: The location is not allowed, or a variable is not set.
     """
     layout = Layout(root)
-    for path in source_places.find_files(source):
+    named = [(f"source {source.id}", path) for path in source_places.find_files(source)]
+    named += [(f"source {source.id}: detector {each.name}", each.path) for each in source.detectors]
+    for subject, path in named:
         with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
             place = layout.resolve_path(str(Path(path).expanduser()))
-            source_grants.require_allowed_location(f"source {source.id}", place, layout)
+            source_grants.require_allowed_location(subject, place, layout)
 
 
 def _resolve_truth(path: str, root: Path) -> ResolvedTruth:
