@@ -209,7 +209,16 @@ SPACY_REFUSALS = [
     ("damaged", lambda it: (it / "vocab/strings.json").write_text("{"), "cannot be loaded"),
 ]  # fmt: skip
 REFUSALS = {"presidio": PRESIDIO_REFUSALS, "transformers": CLASSIFIER_REFUSALS, "spacy": SPACY_REFUSALS}
-CASES = [pytest.param(kind, *case[1:], id=f"{kind} {case[0]}") for kind, some in REFUSALS.items() for case in some]
+CODE = {"predefined", "typed", "pickled", "code", "own code", "factory", "function", "inline", "reference", "callback"}
+"""Cases in which a detector brings code, or something that would be unpickled."""
+ATTACK = pytest.mark.attack(
+    rights="commit", stopped="a detector is data: nothing of its folder is executed or unpickled"
+)
+CASES = [
+    pytest.param(kind, *case[1:], id=f"{kind} {case[0]}", marks=[ATTACK] if case[0] in CODE else [])
+    for kind, some in REFUSALS.items()
+    for case in some
+]
 
 
 @pytest.mark.parametrize(("kind", "spoil", "message"), CASES)
