@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from infra.cli.gates import page
+from infra.console.views import gate_dataset
 from tasks.core.errors import Refused
 from tasks.core.records.record import write_table
 from tasks.gates import cases, run_detectors
@@ -22,6 +23,7 @@ from tests.governed import datasets
 from tests.governed.house import POLICY, House, reload
 from tests.stages.data.build import record, source
 
+TEMPLATES = Path(page.__file__).parents[2] / "console" / "templates"
 OWN = {"name": "ner", "kind": "transformers", "path": "m", "sha256": "a" * 64, "labels": {"PER": "name", "O2": None}}
 
 
@@ -101,6 +103,8 @@ def test_the_data_gate_passes_with_it_and_shows_its_finds(house: House, capsys: 
     page.print_evidence(case, house.judge(evidence), house.ledger, house.governance)
     text = "ner (transformers, SHA-256 aaaaaaaaaaaa…): name 9 found, 4 of them by it alone"
     assert text in " ".join(capsys.readouterr().out.split())
+    (shown,) = gate_dataset.gate_sources(evidence)
+    assert shown.detectors == [text] and "source.detectors" in (TEMPLATES / "gate.html").read_text()
     told = run_detectors.read_run_detectors(
         house.ledger, house.layout, house.params, house.governance.policy, evidence.run
     )
