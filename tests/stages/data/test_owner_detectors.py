@@ -62,6 +62,15 @@ def test_each_kind_finds_its_values_at_the_right_characters(
     assert found(MAKERS[kind](tmp_path) if kind != "transformers" else models.classifier(), text) == wanted
 
 
+def test_a_presidio_recogniser_reads_the_languages_that_it_supports(tmp_path: Path) -> None:
+    french = "  - {name: f, supported_entity: WARD, supported_language: fr, deny_list: [Aile Bleue]}\n"
+    own = models.presidio(tmp_path, models.PRESIDIO + french)
+    for language, wanted in (("fr", 1), ("en", 0), ("und", 1)):
+        assert len(found(own, "dans l'aile bleue", language)) == wanted
+    unused = models.presidio(tmp_path, models.PRESIDIO + french.replace("deny", "enabled: false, deny"))
+    assert found(unused, "aile bleue", "fr") == []
+
+
 def test_a_value_is_found_once_wherever_it_lies_in_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
     for length in (1, 15, 16, 40, 333):
         windows = list(split_tokens(length, 16))
@@ -199,9 +208,9 @@ CLASSIFIER_REFUSALS = [
 SPACY_REFUSALS = [
     ("code", lambda it: (it / "hooks.py").write_text("raise SystemExit(9)"), "hooks.py"),
     ("factory", config_changed('factory = "entity_ruler"', 'factory = "llm"'), "entity_ruler may run code"),
-    ("function", config_changed("spacy.Tokenizer.v1", "evil.Tokenizer.v1"), "evil.Tokenizer.v1"),
-    ("inline", config_changed('ent_id_sep = "||"', 'ent_id_sep = {"@misc":"evil.v1"}'), "evil.v1"),
-    ("reference", config_changed('ent_id_sep = "||"', "ent_id_sep = ${training.logger}"), "spacy.ConsoleLogger.v1"),
+    ("function", config_changed("spacy.Tokenizer.v1", "evil.Tokenizer.v1"), "the functions evil.Tokenizer.v1, which"),
+    ("inline", config_changed('ent_id_sep = "||"', 'ent_id_sep = {"@misc":"evil.v1"}'), "the functions evil.v1, which"),
+    ("reference", config_changed('ent_id_sep = "||"', "ent_id_sep = ${training.logger}"), "functions spacy.Console"),
     ("callback", config_changed("after_creation = null", 'after_creation = {"@callbacks":"x"}'), "nlp.after_creation"),
     ("language", config_changed('lang = "de"', 'lang = "..os"'), "no valid config.cfg"),
     ("labels", lambda it: replaced(it / "meta.json", ('"GPE"', '"LOC"')), "labels LOC"),
