@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Name, NonEmptyText
+from tasks.sources.owner_detectors import LanguageCode
 from tasks.sources.protection import Category
 
 AUDITOR_ROLE = "auditor"
@@ -121,7 +122,7 @@ class RequiredDetector(FrozenModel):
     categories: Annotated[list[Category], Field(min_length=1)]
     """Categories that the detectors of a source must find, such as `name` and `address`. One detector need not find all
     of them."""
-    languages: list[NonEmptyText] = []
+    languages: list[LanguageCode] = []
     """Languages of the records that the detectors must read, such as `[de]`; empty for all. A record whose language is
     not known counts as one in each of them."""
 

@@ -1,5 +1,6 @@
 """Detectors that the owner of a source adds to Hallmark's recognisers: key `detectors` of a source in sources.yaml."""
 
+import re
 from collections.abc import Collection
 from typing import Annotated, Literal, Self, get_args
 
@@ -17,13 +18,27 @@ FILE_KINDS: tuple[DetectorKind, ...] = ("presidio",)
 UNSCORED_KINDS: tuple[DetectorKind, ...] = ("spacy",)
 """Kinds whose answers have no score."""
 DEFAULT_THRESHOLD = 0.5
-UNKNOWN_LANGUAGES = ("", UNKNOWN_LANGUAGE)
-"""Values of `language` in a record whose language its source does not say. Every detector reads such a record."""
+LANGUAGE_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?")
+"""Pattern of a language tag, such as `de` or `de-AT`, with the language itself as its group (BCP 47)."""
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+"""Language as its code of ISO 639, such as `de`. It stands for its regional forms too."""
+
+
+def primary_language(language: str) -> str:
+    """Return the language of a record without its region, or UNKNOWN_LANGUAGE if the text is no language tag.
+
+    So a record whose source says `Deutsch` counts as one of an unknown language, which every detector reads.
+    """
+    match = LANGUAGE_TAG.fullmatch(language)
+    return match[1].lower() if match else UNKNOWN_LANGUAGE
 
 
 def reads_language(languages: Collection[str], language: str) -> bool:
-    """Return whether a detector made for these languages, or for all if there are none, reads a record."""
-    return not languages or language in languages or language in UNKNOWN_LANGUAGES
+    """Return whether a detector made for these languages, or for all if there are none, reads a record.
+
+    Every detector reads a record whose language is not known.
+    """
+    return not languages or primary_language(language) in (*languages, UNKNOWN_LANGUAGE)
 
 
 class OwnerDetector(FrozenModel):
@@ -48,9 +63,9 @@ class OwnerDetector(FrozenModel):
     labels: Annotated[dict[Annotated[NonEmptyText, NFC], Category | None], Field(min_length=1)]
     """Category of each label that the detector gives, without prefixes such as `B-`; null for a label whose text is not
     personal. All labels of the detector must be listed. For `gliner`, these are the labels that it is asked for."""
-    languages: list[NonEmptyText] = []
-    """Languages that the detector is made for, as records have them, for example `[de]`; empty for all. It reads the
-    records in these languages, and those whose language is not known."""
+    languages: list[LanguageCode] = []
+    """Languages that the detector is made for, for example `[de]`; empty for all. It reads the records in these
+    languages, and those whose language is not known."""
     threshold: Share | None = None
     """Minimum score of a find, from 0 to 1; null for 0.5. A spaCy pipeline gives no scores and takes no threshold."""
     thresholds: dict[Category, Share] = {}

@@ -46,6 +46,8 @@ def detectors(*some: tuple[list[str], list[str]]) -> dict[str, DeclaredDetector]
         ([{"categories": ["name", "address"]}], [(["name"], []), (["address"], ["de"])], {"de": 7}, []),
         ([{"categories": ["name"], "languages": ["de"]}], [], {"und": 8}, ["und 8"]),
         ([{"categories": ["name"], "languages": ["de"]}], [(["name"], ["de"])], {"und": 8}, []),
+        ([{"categories": ["name"], "languages": ["de"]}], [], {"de-AT": 8, "Deu.": 9, "nl": 1}, ["Deu. 9, de-AT 8"]),
+        ([{"categories": ["name"], "languages": ["de"]}], [(["name"], ["de"])], {"de-AT": 8, "Deutsch": 9}, []),
         ([{"categories": ["name"]}], [], {"de": 1, "<b>": 2, "x" * 99: 5},
          [f"(rare) 3, {'x' * 60}… 5"]),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tasks.core.params.coverage import MIN_NAMED_ROWS
 from tasks.gates.dataset_profile.profile import RARE, format_noted_value
 from tasks.policy.gate_rules import RequiredDetector
-from tasks.sources.owner_detectors import UNKNOWN_LANGUAGES, DeclaredDetector, reads_language
+from tasks.sources.owner_detectors import DeclaredDetector, reads_language
 from tasks.sources.protection import Category
 
 MISSING = "detectors.missing"
@@ -20,12 +20,7 @@ def undetected_categories(
 
     A record whose language is not known may be in any. So it needs every required detector, and is read by each.
     """
-    wanted = {
-        category
-        for rule in required
-        if not rule.languages or language in rule.languages or language in UNKNOWN_LANGUAGES
-        for category in rule.categories
-    }
+    wanted = {category for rule in required if reads_language(rule.languages, language) for category in rule.categories}
     found = {it for each in detectors if reads_language(each.languages, language) for it in each.categories}
     return sorted(wanted - found)
 

@@ -65,7 +65,7 @@ def test_each_kind_finds_its_values_at_the_right_characters(
 def test_a_presidio_recogniser_reads_the_languages_that_it_supports(tmp_path: Path) -> None:
     french = "  - {name: f, supported_entity: WARD, supported_language: fr, deny_list: [Aile Bleue]}\n"
     own = models.presidio(tmp_path, models.PRESIDIO + french)
-    for language, wanted in (("fr", 1), ("en", 0), ("und", 1)):
+    for language, wanted in (("fr", 1), ("fr-CA", 1), ("en", 0), ("und", 1), ("Français", 1)):
         assert len(found(own, "dans l'aile bleue", language)) == wanted
     unused = models.presidio(tmp_path, models.PRESIDIO + french.replace("deny", "enabled: false, deny"))
     assert found(unused, "aile bleue", "fr") == []

@@ -19,7 +19,7 @@ from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import NonEmptyText, Share
-from tasks.sources.owner_detectors import UNKNOWN_LANGUAGES, OwnerDetector
+from tasks.sources.owner_detectors import LanguageCode, OwnerDetector, primary_language, reads_language
 from tasks.stages.data.protect.recognisers.span import Span
 
 CONTEXT_WORDS, CONTEXT_CHARACTERS = 5, 300
@@ -40,7 +40,7 @@ class PresidioPattern(FrozenModel):
 
 
 class LanguageContext(FrozenModel):
-    language: NonEmptyText
+    language: LanguageCode
     context: list[NonEmptyText] = []
 
 
@@ -50,8 +50,8 @@ class PresidioRecogniser(FrozenModel):
     name: NonEmptyText
     type: Literal["custom"] = "custom"
     supported_entity: NonEmptyText
-    supported_language: NonEmptyText | None = None
-    supported_languages: list[NonEmptyText | LanguageContext] = []
+    supported_language: LanguageCode | None = None
+    supported_languages: list[LanguageCode | LanguageContext] = []
     patterns: list[PresidioPattern] = []
     deny_list: list[NonEmptyText] = []
     deny_list_score: Share = 1.0
@@ -72,9 +72,9 @@ class PresidioRecogniser(FrozenModel):
         named: dict[str, list[str]] = {self.supported_language: []} if self.supported_language else {}
         for each in self.supported_languages:
             named |= {each.language: each.context} if isinstance(each, LanguageContext) else {each: []}
-        if named and language not in named and language not in UNKNOWN_LANGUAGES:
+        if not reads_language(list(named), language):
             return None
-        return [*self.context, *named.get(language, [])]
+        return [*self.context, *named.get(primary_language(language), [])]
 
 
 class PresidioFile(FrozenModel):
