@@ -216,6 +216,7 @@ SPACY_REFUSALS = [
     ("labels", lambda it: replaced(it / "meta.json", ('"GPE"', '"LOC"')), "labels LOC"),
     ("hidden label", lambda it: replaced(it / "entity_ruler/patterns.jsonl", ("GPE", "LOC")), "labels LOC"),
     ("damaged", lambda it: (it / "vocab/strings.json").write_text("{"), "cannot be loaded"),
+    ("tags", lambda it: replaced(it / "entity_ruler/patterns.jsonl", ("IS_TITLE\":true", "POS\":\"X\"")), r"\[E155\]"),
 ]  # fmt: skip
 REFUSALS = {"presidio": PRESIDIO_REFUSALS, "transformers": CLASSIFIER_REFUSALS, "spacy": SPACY_REFUSALS}
 CODE = {"predefined", "typed", "pickled", "code", "own code", "factory", "function", "inline", "reference", "callback"}

@@ -1,5 +1,6 @@
 """Detector of kind `spacy`: the entities of a spaCy pipeline, without its other components."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from tasks.stages.data.protect.owner_detectors.spacy_config import read_meta_lab
 from tasks.stages.data.protect.recognisers.names.spacy_model import import_spacy
 from tasks.stages.data.protect.recognisers.span import Span
 
+ERROR_CODE = re.compile(r"\[E\d+\]")
+"""Pattern of the code with which spaCy's error messages begin."""
+
 
 @dataclass(frozen=True)
 class SpacyDetector:
@@ -19,7 +23,14 @@ class SpacyDetector:
     pipeline: Any
 
     def find_spans(self, texts: Sequence[str], language: str) -> list[list[Span]]:
-        return [list(self._entities(doc)) for doc in self.pipeline.pipe(texts, batch_size=self.detector.batch)]
+        try:
+            return [list(self._entities(doc)) for doc in self.pipeline.pipe(texts, batch_size=self.detector.batch)]
+        except ValueError as error:
+            code = ERROR_CODE.match(str(error))  # the rest of the message may quote the text
+            raise InputError(
+                f"its pipeline fails on a text ({code[0] if code else type(error).__name__}); patterns can ask for the "
+                "text of words alone, since no component for tags, lemmas or dependencies is loaded"
+            ) from None
 
     def _entities(self, doc: Any) -> Iterator[Span]:
         for entity in doc.ents:

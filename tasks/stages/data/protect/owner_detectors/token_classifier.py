@@ -98,8 +98,14 @@ class TokenClassifier:
         device = self.loaded.model.device
         ids = torch.tensor([[*window, *[padding] * (longest - len(window))] for window in windows], device=device)
         mask = torch.tensor([[1] * len(window) + [0] * (longest - len(window)) for window in windows], device=device)
-        with torch.inference_mode():
-            logits = self.loaded.model(input_ids=ids, attention_mask=mask).logits.float()
+        try:
+            with torch.inference_mode():
+                logits = self.loaded.model(input_ids=ids, attention_mask=mask).logits.float()
+        except (RuntimeError, IndexError) as error:
+            raise InputError(
+                f"its model fails on {len(windows)} texts of up to {longest} tokens ({type(error).__name__}); "
+                "lower `batch` if memory is short, else save the model again"
+            ) from None
         if logits.shape != (*ids.shape, len(self.loaded.labels)) or not bool(torch.isfinite(logits[mask == 1]).all()):
             raise InputError("its model answers with something other than a number for each token and label")
         return list(logits.softmax(dim=-1).cpu().numpy())
