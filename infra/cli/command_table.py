@@ -26,6 +26,7 @@ DATA = {
     "conflicts": Command("data.conflicts:conflicts", "Show records that contradict each other."),
     "expectations": Command("data.expectations:expectations", "Show failed expectations with their rows."),
     "labels": Command("data.labels:labels", "Show labels that are not trained or misspelt, with rows."),
+    "detectors": Command("data.detectors:detectors", "Show what owners' own detectors found in a run's sources."),
     "distribution": Command("data.distribution:distribution", "Show how far a dataset moved from the last one."),
     "show": Command("data.show:show", "Show one record as its source had it.", "acts"),
     "find": Command("data.find:find", "Find everything that a record or a person is in."),

@@ -24,6 +24,8 @@ def print_dataset(dataset: Dataset, change: DatasetChange | None, approved: bool
         console.print(
             f"  {name}: {', '.join(f'{what} {said}' for what, said in decision_summary.source_terms(source).items())}"
         )
+        for text in decision_summary.source_detector_texts(source):
+            console.print(f"  {name}: own detector {text}", soft_wrap=True)
     for line in evidence_text.dataset_lines(dataset, change, approved):
         console.print(f"  {line}")
 

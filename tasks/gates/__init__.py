@@ -3,6 +3,7 @@
 signed_request.py      signed requests for runs
 evidence.py            evidence of a gate: metrics, checks and digests of the stages' outputs, in one file
 run_profile.py         profile of a run's dataset for people, from its evidence or counted anew
+run_detectors.py       finds of owners' detectors in a run's sources, and detectors that are missing
 record_chain.py        verification of a run's files against the signed stage records
 agreement.py           agreement of several machines on the outputs of a run
 checks/                checks of a gate
@@ -19,6 +20,7 @@ missing_decisions.py   decisions that a gate still needs, in words
 evidence_text.py       evidence in words, for terminals and pages
 finding_commands.py    commands that name the rows or labels behind a check
 decision_summary.py    summary for people who are about to decide
+recogniser_figures.py  measured shares of values that Hallmark's recognisers mask, from recogniser_figures.yaml
 gates.py               state of a gate: passed, failed, rejected, waiting, expired
 overview.py            states of all open gates
 reminders.py           reminders, escalation and closing of waiting gates

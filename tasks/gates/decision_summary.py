@@ -12,6 +12,7 @@ from tasks.core.escaping import escape_to_one_line
 from tasks.core.graph import GATES, STEPS, Gate
 from tasks.gates import evidence_text, signed_request
 from tasks.gates.evidence import Evidence, RequiredDecisions
+from tasks.gates.recogniser_figures import known_misses_text
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.tier import Tier
@@ -28,6 +29,8 @@ def summary_lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> d
         "problem": escape_to_one_line(purpose.problem),
         "for": escape_to_one_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
         **({"people": people_counts_text(dataset.sources.values())} if dataset else {}),
+        **({"own detectors": own_detectors_text(dataset)} if dataset else {}),
+        **({"recognisers": known_misses_text(_languages(dataset))} if dataset else {}),
         **({"kept readable": kept} if dataset and (kept := kept_readable_text(dataset)) else {}),
         "who decides": evidence_text.deciders_text(evidence.asks),
         "once it passes": next_steps_text(evidence, governed),
@@ -61,6 +64,30 @@ def kept_readable_text(dataset: Dataset) -> str:
     return "; ".join(
         f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept_values_text(it))
     )
+
+
+def _languages(dataset: Dataset) -> set[str]:
+    return {language for counts in dataset.segments.get("language", {}).values() for language in counts}
+
+
+def own_detectors_text(dataset: Dataset) -> str:
+    """Return what owners' detectors found in the sources, by detector and category."""
+    texts = [f"{name}: {text}" for name, it in sorted(dataset.sources.items()) for text in source_detector_texts(it)]
+    return "; ".join(texts) or "none: Hallmark's recognisers alone looked for personal data"
+
+
+def source_detector_texts(origin: DatasetSource) -> list[str]:
+    """Return a text for each detector of a source: what it is, and how much it found and added, by category."""
+    return [
+        f"{name} ({detector.kind}, SHA-256 {detector.sha256[:12]}…): {_finds_text(origin, name)}"
+        for name, detector in sorted(origin.detectors.items())
+    ]
+
+
+def _finds_text(origin: DatasetSource, detector: str) -> str:
+    counts = {name: count for name, count in sorted(origin.detected.get(detector, {}).items()) if count.found}
+    said = [f"{name} {count.found:,} found, {count.added:,} of them by it alone" for name, count in counts.items()]
+    return ", ".join(said) or "found nothing"
 
 
 def protected_values_text(origin: DatasetSource) -> str:

@@ -223,6 +223,7 @@ def collect_evidence(
             facts |= profile_facts.shift_facts(shifts, last_approved.run)
         facts |= profile_facts.coverage_facts(params, counts)
         facts |= profile_facts.template_facts(params, dataset, counts, approved_prompts)
+        facts |= profile_facts.detector_facts(rules.detectors, dataset, counts)
     return Evidence(
         gate=gate,
         run=run_request.request.run_id,

@@ -11,6 +11,7 @@ _EXPECTATIONS = "hallmark data expectations {run} --as ID"
 _CONFLICTS = "hallmark data conflicts {run} --as ID"
 _MANIFEST = "hallmark data manifest {run}"
 _DISTRIBUTION = "hallmark data distribution {run}"
+_DETECTORS = "hallmark data detectors {run}"
 _STAGE = "hallmark data quarantine {run} --stage "
 _RECORD = "hallmark data show RECORD --run {run} --reason TEXT --as ID"
 _RULE = "hallmark data quarantine {run} --rule "
@@ -33,6 +34,7 @@ _COMMANDS = {
     "validate.placeholders_only_in_target": _RECORD,
     "templates.breaches": _RECORD,
     "coverage.gaps": _DISTRIBUTION,
+    "detectors.missing": _DETECTORS,
     **{f"shift.{field}": _DISTRIBUTION for field in SHIFT_FIELDS},
     "split.labels_only_in_test": _LABELS,
     "split.near_equal_labels": _LABELS,

@@ -6,9 +6,11 @@ from tasks.policy import teams
 from tasks.policy.gate_rules import (
     AUDITOR_ROLE,
     CHECK_NAMES_OF_EVERY_TIER,
+    DETECTOR_CHECK,
     Check,
     GateRules,
     KeyStrength,
+    RequiredDetector,
     RequiredRole,
 )
 from tasks.policy.people import People
@@ -92,6 +94,8 @@ def _gate_lines(name: GateName, gate: GateRules, people: People) -> Iterator[str
         yield f"checks that {check.name}: {_check_text(check)}"
     if name in CHECK_NAMES_OF_EVERY_TIER:
         yield f"checks, as in every tier, that {CHECK_NAMES_OF_EVERY_TIER[name]}"
+    if gate.detectors:
+        yield f"checks that {DETECTOR_CHECK}: {'; '.join(map(_detector_text, gate.detectors))}"
     if gate.success_metrics:
         yield "checks the success metrics of the use-case card"
     yield f"is approved by {_roles_text(gate.decisions, people) or 'its checks alone'}"
@@ -105,6 +109,11 @@ def _gate_lines(name: GateName, gate: GateRules, people: People) -> Iterator[str
     escalation = f"; {_holders_text(late.role, people)} is told after {late.after_days:g}" if late else ""
     yield f"decisions count for {gate.deadline_days:g} days{reminded}{escalation}"
     yield KEY_STRENGTH_TEXTS[gate.signature]
+
+
+def _detector_text(required: RequiredDetector) -> str:
+    languages = f"records in {', '.join(required.languages)}" if required.languages else "all records"
+    return f"{', '.join(required.categories)} in {languages}"
 
 
 def _check_text(check: Check) -> str:

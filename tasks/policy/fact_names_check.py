@@ -13,7 +13,7 @@ from tasks.core.graph import EVIDENCE_STAGES, STAGES
 from tasks.policy.policy import Policy
 
 OTHER_PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "data": ("use_case", "planted", "shift", "coverage", "templates"),
+    "data": ("use_case", "planted", "shift", "coverage", "templates", "detectors"),
     "evaluation": ("use_case",),
 }
 """Beginnings of the names of metrics that no stage computes, by gate."""

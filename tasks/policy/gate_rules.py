@@ -1,11 +1,13 @@
 """Rules of one gate in policy.yaml: its checks, deciding roles, waivers, deadlines and accepted keys."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Name, NonEmptyText
+from tasks.sources.owner_detectors import LanguageCode
+from tasks.sources.protection import Category
 
 AUDITOR_ROLE = "auditor"
 """Role of people who can read every page of the console and change nothing."""
@@ -19,6 +21,8 @@ CHECK_NAMES_OF_EVERY_TIER = {
 
 Policy can allow a role to waive the check but cannot remove it.
 """
+DETECTOR_CHECK = "every record is read by the detectors that policy asks for"
+"""Name of the check that `detectors` of a gate brings with it."""
 MAX_DAYS = 365_000
 """Maximum number of days: a thousand years, so that adding the days to a time always gives a valid date."""
 
@@ -112,6 +116,17 @@ class EscalationRule(FrozenModel):
     """Number of days between the opening of the gate and the notice."""
 
 
+class RequiredDetector(FrozenModel):
+    """Detector that the owners of sources must add to Hallmark's recognisers (`detectors` in sources.yaml)."""
+
+    categories: Annotated[list[Category], Field(min_length=1)]
+    """Categories that the detectors of a source must find, such as `name` and `address`. One detector need not find all
+    of them."""
+    languages: list[LanguageCode] = []
+    """Languages of the records that the detectors must read, such as `[de]`; empty for all. A record whose language is
+    not known counts as one in each of them."""
+
+
 class GateRules(FrozenModel):
     """Rules of one gate."""
 
@@ -131,6 +146,20 @@ class GateRules(FrozenModel):
     """Rule for escalation; null if nobody else is notified."""
     signature: KeyStrength = "installed"
     """Kind of keys with which decisions at this gate must be signed."""
+    detectors: list[RequiredDetector] = []
+    """Detectors that owners must add to Hallmark's recognisers. Only at the data gate, which then also checks that
+    every record is read by them."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_detectors(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `detectors` out if there are none, so that a policy has the digest that earlier versions gave it."""
+        document: dict[str, Any] = serialise(self)
+        return {name: value for name, value in document.items() if name != "detectors" or value}
+
+    @property
+    def own_check_names(self) -> list[str]:
+        """Names of the checks that other rules of the gate bring with them."""
+        return [DETECTOR_CHECK] if self.detectors else []
 
     @property
     def requires_owners(self) -> bool:
@@ -142,7 +171,7 @@ class GateRules(FrozenModel):
     @model_validator(mode="after")
     def _unique(self) -> Self:
         for what, names in (
-            ("check", [*CHECK_NAMES_OF_EVERY_TIER.values(), *(c.name for c in self.checks)]),
+            ("check", [*CHECK_NAMES_OF_EVERY_TIER.values(), *self.own_check_names, *(c.name for c in self.checks)]),
             ("role", [r.role for r in self.decisions]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -161,7 +190,8 @@ class GateRules(FrozenModel):
     @model_validator(mode="after")
     def _waivers_of_its_checks(self) -> Self:
         named = self.waive.checks if self.waive and self.waive.checks and not self.success_metrics else []
-        unknown = sorted(set(named) - {check.name for check in self.checks} - set(CHECK_NAMES_OF_EVERY_TIER.values()))
+        known = {*(check.name for check in self.checks), *self.own_check_names, *CHECK_NAMES_OF_EVERY_TIER.values()}
+        unknown = sorted(set(named) - known)
         if unknown:
             raise ValueError(f"waive: no check of this gate is named {', '.join(unknown)}")
         return self

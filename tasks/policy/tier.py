@@ -100,6 +100,8 @@ class Tier(FrozenModel):
         elsewhere = [name for name, gate in self.gates.items() if name != "data" and gate.requires_owners]
         if elsewhere:
             raise ValueError(f"owners of sources decide at the data gate, not at {', '.join(elsewhere)}")
+        if asking := [name for name, gate in self.gates.items() if name != "data" and gate.detectors]:
+            raise ValueError(f"detectors: the data gate alone looks at them, not {', '.join(asking)}")
         return self
 
 

@@ -9,6 +9,7 @@ location_variables.py     environment variables in the locations of sources
 locations.py              comparison of the locations of sources
 source_places.py          files and databases in which sources are
 protection.py             categories of personal and secret text, and the action on each
+owner_detectors.py        detectors of personal data that the owner of a source adds to Hallmark's recognisers
 vault.py                  encrypted database of the values that tokens stand for
 vault_keys.py             key of the vault, and the keys derived from it
 vault_writer.py           access of stage `ingest` to the vault: the stage can add values but not read them

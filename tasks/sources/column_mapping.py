@@ -13,6 +13,9 @@ OPTIONAL_PARTS = ("document", "heading", "conversation", "origin", "generator", 
 GENERATOR_PARTS = ("generator", "generator_prompt")
 """Keys of `constants` that earlier versions of Hallmark did not write."""
 
+UNKNOWN_LANGUAGE = "und"
+"""Language of a record whose source does not say its language (ISO 639-2)."""
+
 
 class ColumnMapping(FrozenModel):
     """Mapping of a source's columns to the fields of a record.

@@ -15,6 +15,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
 from tasks.core.steps.data import FILTER_STAGE_NAMES
+from tasks.sources.owner_detectors import DeclaredDetector, DetectorCount
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.resolved_sources import ResolvedSource
 
@@ -79,6 +80,11 @@ class DatasetSource(FrozenModel):
     from earlier versions of Hallmark, which did not count these values."""
     synthetic: int | None = None
     """Number of synthetic records of the source in the dataset; null if there are none."""
+    detectors: dict[str, DeclaredDetector] = {}
+    """Detectors that the owner has added to Hallmark's recognisers, by name. Empty in manifests from Hallmark versions
+    without such detectors."""
+    detected: dict[str, dict[Category, DetectorCount]] = {}
+    """Finds of each of these detectors, by name of the detector and category."""
 
     @model_serializer(mode="wrap")
     def _leave_out_synthetic(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -128,13 +134,18 @@ def _quarantined_share(quarantined: Mapping[str, int], rows_read: int) -> float:
 
 
 def declared_fields(resolved_source: ResolvedSource) -> dict[str, Any]:
-    """Return the fields of `DatasetSource` that are known before any row is read: terms, actions and pinned digest."""
+    """Return the fields of `DatasetSource` that are known before any row is read.
+
+    These are terms, actions, detectors and the pinned digest.
+    """
     source = resolved_source.source
     actions = {category: source.protect.action_for(category) for category in CATEGORIES}
-    return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": resolved_source.sha256, "actions": actions}
+    detectors = {each.name: DeclaredDetector.from_detector(each).model_dump() for each in source.detectors}
+    pinned = {"sha256": resolved_source.sha256, "actions": actions, "detectors": detectors}
+    return source.model_dump(include=set(SIGNED_FIELDS)) | pinned
 
 
-DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions")
+DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions", "detectors")
 
 
 class Dataset(Document):

@@ -52,7 +52,8 @@ The tokens of these values become the `subjects` of a record, whichever action i
 class Protection(FrozenModel):
     """Action on each category of personal and secret text.
 
-    Each field has a default, which applies if a source does not set the field.
+    Each field has a default, which applies if a source does not set the field. docs/reference/recognisers.md shows how
+    much of each category Hallmark's recognisers find; `detectors` of a source adds others.
     """
 
     name: Action = "tokenise"

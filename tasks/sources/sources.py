@@ -13,6 +13,7 @@ from tasks.core.params.values import NFC, Name, NonEmptyText
 from tasks.core.steps.kinds import SQL_KIND, validate_source_kind
 from tasks.sources.column_mapping import ColumnMapping, SourceConstants
 from tasks.sources.location_variables import split_location
+from tasks.sources.owner_detectors import OwnerDetector
 from tasks.sources.protection import Category, Protection, Term
 
 MAX_QUERY_CHARACTERS = 100_000
@@ -20,6 +21,10 @@ MAX_QUERY_CHARACTERS = 100_000
 
 
 QUERY_FIELDS = ("query", "query_seconds")
+
+
+MAX_DETECTORS = 8
+"""Maximum number of detectors that a source can have, each of which reads its texts once more."""
 
 
 MAX_DAYS = 365_000
@@ -131,6 +136,9 @@ class Source(FrozenModel):
     """Category of each JSON target field that holds personal data, for example `{artist: name}`. Everything in such a
     field, including nested values and field names, is treated as personal text of that category. Where its words occur
     in other turns of the record, they are treated the same way. `protect` sets the action."""
+    detectors: Annotated[list[OwnerDetector], Field(max_length=MAX_DETECTORS)] = []
+    """The owner's own detectors of personal data, in addition to Hallmark's recognisers, in the order in which they
+    are asked. `protect` sets the action on what they find."""
     labels: dict[LabelField, list[Annotated[NonEmptyText, NFC]]] = {}
     """Permitted values of each label, which must be neither personal nor secret. A row with any other value is
     quarantined. The label `labelled_by` is an exception: any other value is treated as a person's name, and `protect`
@@ -169,10 +177,21 @@ class Source(FrozenModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _leave_out_query(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `query` and `query_seconds` out of sources that are no databases, as earlier versions wrote them."""
+    def _leave_out_unused_fields(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave fields out that do not concern the source, as earlier versions wrote it.
+
+        These are `query` and `query_seconds` of sources that are no databases, and `detectors` if there are none.
+        """
         document: dict[str, Any] = serialise(self)
-        return document if self.kind == SQL_KIND else {n: v for n, v in document.items() if n not in QUERY_FIELDS}
+        unused = {*(() if self.kind == SQL_KIND else QUERY_FIELDS), *(() if self.detectors else ("detectors",))}
+        return {name: value for name, value in document.items() if name not in unused}
+
+    @model_validator(mode="after")
+    def _require_unique_detectors(self) -> Self:
+        names = [detector.name for detector in self.detectors]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"source {self.id}: each detector has a name of its own; twice: {', '.join(twice)}")
+        return self
 
     @model_validator(mode="after")
     def _refuse_mapped_constants(self) -> Self:

@@ -21,7 +21,13 @@ from tasks.supervise.fetched_models import ModelId
 from tasks.supervise.model_grants import PIP_CONFIG_PATHS, fetchable_model, model_paths, must_fetch_model
 from tasks.supervise.open_files import OpenFiles
 from tasks.supervise.run_parameters import parameter_section
-from tasks.supervise.source_grants import database_ports, has_remote_sources, location_variables, source_paths
+from tasks.supervise.source_grants import (
+    database_ports,
+    has_detector_on_gpu,
+    has_remote_sources,
+    location_variables,
+    source_paths,
+)
 
 Environment = Mapping[str, str]
 
@@ -77,6 +83,10 @@ def _return_false(_: Layout, __: Environment) -> bool:
     return False
 
 
+def _needs_no_accelerator(_: Layout) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _no_folders
@@ -103,7 +113,7 @@ class Grant:
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
     can_use_vault: bool = False
     """Whether the stage is allowed to add values to the vault, through its supervisor (`vault_service.py`)."""
-    can_use_accelerators: bool = False
+    can_use_accelerators: Callable[[Layout], bool] = _needs_no_accelerator
     """Whether the stage is allowed to use the machine's accelerators. It then also gets the variables in
     `DEVICE_PREFIXES`."""
     live_files: tuple[str, ...] = ()
@@ -119,7 +129,7 @@ def stage_variables(stage: str, layout: Layout, environment: Environment, has_ne
     grant = grant_of_stage(stage)
     own = grant.variable_prefixes if grant.gets_passwords(layout) else ()
     names = {*COMMON_VARIABLES, *grant.variable_names(layout)}
-    devices = DEVICE_PREFIXES if grant.can_use_accelerators else ()
+    devices = DEVICE_PREFIXES if grant.can_use_accelerators(layout) else ()
     begin = (*COMMON_PREFIXES, *devices, *own, *(grant.network_variable_prefixes if has_network else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
     return given | (_network_variables(layout, environment) if has_network else {}) | _cache_variable(layout)
@@ -271,7 +281,7 @@ PREDICTION = Grant(
     needs_network=_predicts_on_cluster,
     allowed_ports=cluster_membership.PORT_RANGE,
     network_variable_prefixes=CLUSTER_PREFIXES,
-    can_use_accelerators=True,
+    can_use_accelerators=_return_true,
 )
 
 
@@ -285,6 +295,7 @@ GRANTS: Mapping[str, Grant] = {
         network_variable_prefixes=("AWS_",),
         variable_names=location_variables,
         can_use_vault=True,
+        can_use_accelerators=has_detector_on_gpu,
     ),
     "base_model": Grant(
         fetched_model=fetchable_model,
@@ -301,7 +312,7 @@ GRANTS: Mapping[str, Grant] = {
         allowed_ports=cluster_membership.PORT_RANGE,
         variable_prefixes=CLUSTER_PREFIXES,
         gets_passwords=_is_reviewed,
-        can_use_accelerators=True,
+        can_use_accelerators=_return_true,
         live_files=(curve_points.POINTS_FILE,),
     ),
     "predict": PREDICTION,

@@ -209,7 +209,7 @@ def _make_sandbox(stage: str, layout: Layout, sandbox_folder: Path, opened_files
         writable_folders=tuple(grant.kept_folders(layout)),
         has_network=online,
         ports=grants.allowed_ports(stage, layout, os.environ) if online else None,
-        has_accelerators=grant.can_use_accelerators,
+        has_accelerators=grant.can_use_accelerators(layout),
         variables=grants.stage_variables(stage, layout, os.environ, online),
     )
     within = Path(stage.replace("@", "/")).parent

@@ -22,6 +22,11 @@ def source_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
             path = layout.resolve_path(str(Path(file).expanduser()))
             require_allowed_location(f"source {item.source.id}", open_files.real_path(path), layout)
             yield path
+        for detector in item.source.detectors:
+            path = layout.resolve_path(str(Path(detector.path).expanduser()))
+            where = f"source {item.source.id}: detector {detector.name}"
+            require_allowed_location(where, open_files.real_path(path), layout)
+            yield path
 
 
 def require_allowed_location(subject: str, path: Path, layout: Layout) -> None:
@@ -58,6 +63,10 @@ def require_allowed_location(subject: str, path: Path, layout: Layout) -> None:
 
 def has_remote_sources(layout: Layout, _: Mapping[str, str]) -> bool:
     return any(source_places.find_local_path(source) is None for source in _resolved_sources(layout))
+
+
+def has_detector_on_gpu(layout: Layout) -> bool:
+    return any(detector.device == "gpu" for source in _resolved_sources(layout) for detector in source.detectors)
 
 
 def database_ports(layout: Layout) -> Iterator[int]:

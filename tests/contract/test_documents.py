@@ -23,12 +23,14 @@ from tasks.compare.base_models import BaseModelFile
 from tasks.core.documents import config, yaml_text
 from tasks.core.params.params import Params
 from tasks.gates.policy_tests import PolicyTestFile
+from tasks.policy.gate_rules import GateRules
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.policy.teams import Team
 from tasks.policy.tier import BreakGlass
 from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.expectation_suites import ExpectationSuite
+from tasks.sources.owner_detectors import OwnerDetector
 from tasks.sources.sources import Source, Sources
 from tasks.supervise import settings
 
@@ -196,6 +198,8 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "name": ExpectationSuite.model_validate,
     "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
+    "detectors": lambda given: TypeAdapter(list[OwnerDetector]).validate_python(given["detectors"]),
+    "gates": lambda given: GateRules.model_validate(given["gates"]["data"]),
     "teams": lambda given: TypeAdapter(dict[str, Team]).validate_python(given["teams"]),
     **dict.fromkeys(("training", "evaluation", "use_case", "prompts", "data"), of_params),
     **dict.fromkeys(("schedules", "retries", "pools"), Deployments.model_validate),

@@ -30,7 +30,7 @@ FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", 
 OTHERS = {
     "hallmark.process", "hallmark.release", "hallmark.run", "hallmark.sweep", "hallmark.trial",
     "table.records_with_protected_text", "planted.recall_", "split.near_equal_labels",
-    "coverage.gaps",
+    "coverage.gaps", "detectors.missing",
 }  # fmt: skip
 """Texts that look like a kind: a module, a subject of statements, tags in MLflow, an expectation, a metric, and how
 a metric begins."""

@@ -81,11 +81,11 @@ def put_rows(layout: Layout) -> None:
         (layout.artefacts("split") / f"{name}.parquet").write_bytes(empty_table())
 
 
-def put(layout: Layout, found: Dataset) -> None:
-    """Write the manifest, and the sources that a run with it was resolved with."""
+def put(layout: Layout, found: Dataset, **said: Any) -> None:
+    """Write the manifest, and the sources that a run with it was resolved with; `said` in sources.yaml."""
     pinned = [
         ResolvedSource(
-            source=source("a.csv", id=name, protect=one.actions, **one.model_dump(include=set(SIGNED_FIELDS))),
+            source=source("a.csv", id=name, protect=one.actions, **one.model_dump(include=set(SIGNED_FIELDS)), **said),
             sha256=one.sha256,
             bytes=1,
         )

@@ -6,6 +6,7 @@ import pytest
 
 from infra.cli import dataset_table
 from infra.cli.shared import console
+from tasks.core.files import sha256_bytes
 from tasks.gates import decisions, evidence, gates, passed_evidence
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
@@ -31,7 +32,10 @@ SECOND = """
     approved_uses: [tests]
     mapping: {prompt: text, response: {intent: intent, queue: queue}, department: queue}
     constants: {task: triage, language: en, kind: answer, origin: simulated}
+    detectors:
+      - {name: money, kind: presidio, path: examples/money.yaml, sha256: DIGEST, labels: {CURRENCY: financial}}
 """
+MONEY = "recognizers: [{name: currency, supported_entity: CURRENCY, deny_list: [euro]}]\n"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,10 @@ def project(project: Path) -> Path:
     (project / "examples" / "messages.csv").write_text(messages(75))
     (project / "examples" / "extra.csv").write_text(messages(30).replace("my card", "their card"))
     sources = project / "infra" / "governance" / "sources.yaml"
-    sources.write_text(sources.read_text().replace("CC0-1.0", "MIT") + SECOND)
+    sources.write_text(
+        sources.read_text().replace("CC0-1.0", "MIT") + SECOND.replace("DIGEST", sha256_bytes(MONEY.encode()))
+    )
+    (project / "examples" / "money.yaml").write_text(MONEY)
     people = project / "infra" / "governance" / "people.yaml"
     people.write_text(people.read_text().replace("[risk_officer]}", "[risk_officer, data_owner]}", 1))
     commit(project, "More data")
@@ -72,6 +79,18 @@ def test_an_owner_sees_which_sources_are_theirs_and_what_changed(project: Path) 
     assert "source messages: licence CC0-1.0 → MIT, rows 60 → 75, in the dataset 60 → 75" in lines
     assert "compared with the dataset approved in run first" in told
     assert "waits for 2 approvals in role data_owner, of data-owner, risk-officer" in told
+
+
+def test_an_owner_sees_what_their_own_detector_found(project: Path) -> None:
+    finds = hallmark_json(project, "data", "detectors", "second")
+    (found,) = finds["finds"]
+    assert (found["source"], found["detector"], found["category"]) == ("extra", "money", "financial")
+    assert (found["found"], found["added"], finds["missing"]) == (10, 10, None)
+    told = hallmark(project, "data", "detectors", "second")
+    assert "financial" in told and "policy asks for no detector" in told
+    assert "no source has a detector of its owner" in hallmark(project, "data", "detectors", "first")
+    for words in (("gates", "show", "second", "data"), ("data", "manifest", "second")):
+        assert "financial 10 found, 10 of them by it alone" in " ".join(hallmark(project, *words).split())
 
 
 def test_the_first_dataset_of_a_use_case_is_compared_with_none(project: Path) -> None:

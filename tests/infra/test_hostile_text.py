@@ -175,6 +175,7 @@ COMMANDS: dict[str, list[str]] = {
     "restore": [TEXT],
     "audit": ["tiny-1"], "reproduce": ["tiny-1"], "init": [], "down": [],
     "data list": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
+    "data detectors": ["one"],
     "data distribution": ["one"], "data labels": ["one", *AS_OWNER], "data expectations": ["one", *AS_OWNER],
     "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data find": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],

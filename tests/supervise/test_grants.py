@@ -13,8 +13,11 @@ from tasks.core.files import tree_digest, write_json
 from tasks.core.graph import MODEL_VARIANTS
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.sources.owner_detectors import OwnerDetector
+from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.supervise import grants, visible_files
 from tasks.supervise.open_files import open_files
+from tests.stages.data.build import TODAY, source
 
 
 @pytest.fixture
@@ -80,10 +83,32 @@ def test_variables_reach_the_stages_that_they_are_for(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, stage: str, given: set[str]
 ) -> None:
     monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "variable_names", lambda _: ())
+    monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "can_use_accelerators", lambda _: False)
     others = ["LANGCHAIN_API_KEY", "PATH_TO_KEYS", "HALLMARK_LEDGER_URL", "SSH_AUTH_SOCK", "HTTPS_PROXY"]
     names = ["PATH", "LC_ALL", "AWS_SECRET_ACCESS_KEY", "HALLMARK_VAULT_KEY", "MLFLOW_TRACKING_TOKEN", "PIP_INDEX_URL"]
     environment = dict.fromkeys([*names, *others], "x")
     assert set(grants.stage_variables(stage, layout, environment, has_network=False)) == given
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_an_owners_detector_is_shown_to_ingest_with_the_device_that_it_declares(layout: Layout, device: str) -> None:
+    own = {"name": "ner", "kind": "transformers", "path": "model", "sha256": "0" * 64, "labels": {"PER": "name"}}
+    (layout.root / "data.csv").touch()
+    named = source("data.csv", detectors=[own | {"device": device}])
+    resolved = ResolvedSources(
+        sources=[ResolvedSource(source=named, sha256="0" * 64, bytes=1)], as_of=TODAY, vault="0" * 32
+    )
+    write_json(layout.sources_path, resolved.model_dump(mode="json"))
+    assert layout.state.parent / "model" in outside("ingest", layout)
+    given = grants.stage_variables("ingest", layout, {"CUDA_VISIBLE_DEVICES": "0", "PATH": "/bin"}, has_network=False)
+    assert (
+        grants.GRANTS["ingest"].can_use_accelerators(layout) is ("CUDA_VISIBLE_DEVICES" in given) is (device == "gpu")
+    )
+    hidden = named.model_copy(update={"detectors": [OwnerDetector.model_validate(own | {"path": ".hallmark/keys"})]})
+    resolved = resolved.model_copy(update={"sources": [resolved.sources[0].model_copy(update={"source": hidden})]})
+    write_json(layout.sources_path, resolved.model_dump(mode="json"))
+    with pytest.raises(InputError, match="detector ner: its location"):
+        outside("ingest", layout)
 
 
 @pytest.mark.parametrize(

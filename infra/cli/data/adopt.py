@@ -8,9 +8,11 @@ from infra.cli import declaration_adoption, shared
 from tasks.core.errors import InputError, Refused
 from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredSource
+from tasks.gates.recogniser_figures import known_misses_text
 from tasks.runs.checkout import Checkout
 from tasks.runs.requests import source_resolution
 from tasks.sources import expectation_suites, sources
+from tasks.sources.column_mapping import UNKNOWN_LANGUAGE
 
 
 def adopt(
@@ -36,6 +38,8 @@ def adopt(
     for each in chosen:
         source_resolution.require_allowed_location(each.source, here.root)
     declaration_adoption.show_and_sign(chosen, here, person, reason, as_json)
+    languages = {each.source.constants.language or UNKNOWN_LANGUAGE for each in chosen}
+    shared.print_notice(f"Hallmark's recognisers, {known_misses_text(languages)}", as_json)
 
 
 def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[DeclaredSource]:

@@ -30,6 +30,8 @@ class GateSource(FrozenModel):
     """Number of occurrences of protected values, by category."""
     actions: dict[str, str]
     """Action taken on protected values, by category."""
+    detectors: list[str]
+    """Text for each detector that the owner has added: what it is, and how much it found."""
     train: int
     test: int
 
@@ -101,6 +103,7 @@ def gate_sources(evidence: Evidence) -> list[GateSource]:
             by_rule=origin.quarantined,
             protected={str(key): count for key, count in origin.protected.items() if count},
             actions={str(key): str(action) for key, action in origin.actions.items()},
+            detectors=decision_summary.source_detector_texts(origin),
             train=origin.rows["train"],
             test=origin.rows["test"],
         )

@@ -14,7 +14,8 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.params.use_case import SuccessMetric
 from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria, relaxed_criteria
 from tasks.gates.checks.purpose import Purpose, unapproved_uses
-from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER, Check, GateRules
+from tasks.gates.dataset_profile.required_detectors import MISSING
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER, DETECTOR_CHECK, Check, GateRules
 from tasks.sources.dataset import Dataset
 from tasks.trust.gate_statement import GateName
 
@@ -51,7 +52,7 @@ nothing but counts, record ids, a task and n-grams.
 """
 
 
-PREFIXES_WITH_NOTES = ("shift.", "coverage.", "templates.")
+PREFIXES_WITH_NOTES = ("shift.", "coverage.", "templates.", "detectors.")
 """Beginnings of the names of metrics that gates compute themselves and whose notes are shown
 (`tasks.gates.dataset_profile.profile_facts`).
 
@@ -88,7 +89,8 @@ def checks_of_gate(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMe
         InputError: Two checks have the same name, so a waiver of one would also waive the other.
     """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
-    checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_metric_check(metric) for metric in judged]
+    required = [Check(name=DETECTOR_CHECK, fact=MISSING, at_most=0)] if rules.detectors else []
+    checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + required + [_metric_check(metric) for metric in judged]
     names = [check.name for check in checks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(

@@ -36,8 +36,8 @@ class SourceChange(FrozenModel):
     aside_share: ValueChange
     """Fraction of the read rows that were quarantined before the split, from 0 to 1."""
     terms: dict[str, ValueChange]
-    """Declared terms that differ: owner, licence, lawful basis, classification, and the action of `protect` for each
-    category."""
+    """Declared terms that differ: owner, licence, lawful basis, classification, detectors, and the action of `protect`
+    for each category."""
 
 
 class DatasetChange(FrozenModel):
@@ -120,6 +120,7 @@ def _content_change(
 def _declared_terms(source: DatasetSource) -> dict[str, SettingValue]:
     said = {name: getattr(source, name) for name in SIGNED_FIELDS}
     terms: dict[str, SettingValue] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
+    terms |= {f"detector.{name}": f"{it.kind} {it.sha256[:12]}" for name, it in source.detectors.items()}
     return terms | {f"protect.{category}": action for category, action in source.actions.items()}
 
 

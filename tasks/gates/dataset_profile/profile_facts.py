@@ -4,10 +4,12 @@ shift.FIELD              distance from the dataset approved last, with interval;
 coverage.gaps            number of segments that lack records of a kind; absent without data.coverage
 coverage.asked_KIND      smallest share of a kind that data.coverage requires of a task
 templates.breaches       number of rows of the dataset that break a template; absent if no task has one
+detectors.missing        number of sources and categories without a detector that policy asks for; absent if it asks for
+                         none
 templates.reused_version number of tasks whose prompt changed and has no higher version; absent without versions
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import sha256_bytes
@@ -20,7 +22,9 @@ from tasks.gates.dataset_profile.breaches import has_templates
 from tasks.gates.dataset_profile.coverage import coverage_gaps
 from tasks.gates.dataset_profile.profile import PromptVersion
 from tasks.gates.dataset_profile.reading import DatasetCounts
+from tasks.gates.dataset_profile.required_detectors import MISSING, missing_detectors
 from tasks.gates.dataset_profile.shift import Shift
+from tasks.policy.gate_rules import RequiredDetector
 from tasks.sources.dataset import Dataset
 
 GAPS = "coverage.gaps"
@@ -107,6 +111,13 @@ def coverage_facts(params: Params, counts: DatasetCounts) -> Facts:
     if rules:
         facts[GAPS] = _finding_count(coverage_gaps(rules, counts.cells))
     return facts
+
+
+def detector_facts(required: Sequence[RequiredDetector], dataset: Dataset, counts: DatasetCounts) -> Facts:
+    if not required:
+        return {}
+    declared = {name: source.detectors for name, source in dataset.sources.items()}
+    return {MISSING: _finding_count(missing_detectors(required, declared, counts.languages))}
 
 
 def shift_facts(shifts: Iterable[Shift], run: str) -> Facts:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tasks.stages.data.clean.filter import FilterInput
 
-TEXT_COLUMNS = ("record_id", "task", "kind", *CATEGORY_FIELDS, "origin")
+TEXT_COLUMNS = ("record_id", "source_id", "task", "kind", *CATEGORY_FIELDS, "origin")
 COLUMNS = (*TEXT_COLUMNS, "messages")
 BATCH = 4096
 BINS = 10
@@ -54,6 +54,8 @@ class DatasetCounts:
     categories: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lengths: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     """Number of rows by length, by field."""
+    languages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Number of rows by source and language."""
     breaches: BreachCounts = field(default_factory=BreachCounts)
     """Rows that break the templates of their task."""
 
@@ -111,6 +113,7 @@ def _count_batch(counts: DatasetCounts, partition: str, batch: "pa.RecordBatch",
         counted = zip(columns["task"], columns["kind"], columns[name], strict=True)
         counts.cells.update(Cell(partition, task, kind, name, value) for task, kind, value in counted)
     counts.cells.update(Cell(partition, *pair, "", "") for pair in zip(columns["task"], columns["kind"], strict=True))
+    counts.languages.update(zip(columns["source_id"], columns["language"], strict=True))
     for label, rows in count_labels(batch["messages"], params.evaluation).items():
         counts.categories["label"][sha256_bytes(label.encode())[:LABEL_DIGITS] if label else ""] += rows
     halves = [pc.fill_null(half(batch["messages"]), "") for half in (prompts, targets)]

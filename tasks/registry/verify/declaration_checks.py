@@ -83,7 +83,8 @@ def _difference(
     if origin is None:
         return "is not in payload/dataset/manifest.json"
     said = declared_fields(ResolvedSource(source=adopted.source, sha256=origin.sha256, bytes=0))
-    differ = [key for key in DECLARED_FIELDS if getattr(origin, key) != said[key]]
+    attested_fields = origin.model_dump(include=set(DECLARED_FIELDS))
+    differ = [key for key in DECLARED_FIELDS if attested_fields[key] != said[key]]
     return f"is in payload/dataset/manifest.json with another {', '.join(differ)}" if differ else ""
 
 

@@ -10,12 +10,15 @@ from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria, relaxed_criteria
 from tasks.gates.checks.checks import checks_of_gate
 from tasks.gates.checks.purpose import unapproved_uses
+from tasks.gates.dataset_profile.required_detectors import undetected_categories
 from tasks.ledger.ledger import Ledger
-from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER
+from tasks.policy.gate_rules import CHECK_NAMES_OF_EVERY_TIER, DETECTOR_CHECK
 from tasks.policy.governance import Governance
 from tasks.policy.tier import Tier
 from tasks.registry.release import promotions
 from tasks.runs.requests import synthetic_limits
+from tasks.sources.column_mapping import UNKNOWN_LANGUAGE
+from tasks.sources.owner_detectors import DeclaredDetector
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName
 
@@ -69,6 +72,7 @@ def find_expected_failures(
     failing += find_unreachable_row_counts(params.data, tier)
     failing += find_low_coverage_demands(params, tier)
     failing += find_synthetic_failures(sources, tier)
+    failing += find_missing_detectors(sources, tier)
     if not_waivable := [each for each in failing if each.waived_by is None]:
         raise Refused("\n".join(map(str, not_waivable)))
     return failing
@@ -106,6 +110,23 @@ def find_synthetic_failures(sources: Sources, tier: Tier) -> Iterator[ExpectedFa
     """Yield the checks on synthetic records that fail whatever a run makes of these sources."""
     for limit in synthetic_limits.find_exceeded_limits(sources, tier):
         yield _expected_failure(tier, limit.gate, limit.check, [limit.reason])
+
+
+def find_missing_detectors(sources: Sources, tier: Tier) -> Iterator[ExpectedFailure]:
+    """Yield the check on required detectors if it fails whatever the rows of these sources are.
+
+    Only sources whose records all have the same language are judged. Of the others, the data gate counts the records.
+    """
+    required = tier.gates["data"].detectors
+    reasons = [
+        f"source {source.id}: no detector for {', '.join(missing)} reads records in {language}"
+        for source in sources.sources
+        if source.mapping.language is None
+        for language in [source.constants.language or UNKNOWN_LANGUAGE]
+        if (missing := undetected_categories(required, map(DeclaredDetector.from_detector, source.detectors), language))
+    ]
+    if reasons:
+        yield _expected_failure(tier, "data", DETECTOR_CHECK, reasons)
 
 
 def _expected_failure(tier: Tier, gate: GateName, check: str, reasons: list[str]) -> ExpectedFailure:

@@ -15,6 +15,8 @@ from tasks.runs.requests.quick_checks import SourceOpener
 from tasks.sources import source_places
 from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources, ResolvedTruth, python_minor_version
 from tasks.sources.sources import Source, Sources
+from tasks.stages.data.protect.owner_detectors.kinds import check_files
+from tasks.stages.data.protect.owner_detectors.pinned_files import locate_detector, require_digest
 from tasks.stages.data.readers.content import open_content, read_blocks
 from tasks.supervise import source_grants
 
@@ -46,9 +48,11 @@ def resolve_sources(
         suppressed: Digests of the people and rows that `ingest` leaves out.
 
     Raises:
-        InputError: The content of a source cannot be read.
+        InputError: The content of a source cannot be read, or a detector of it cannot be used (`check_detectors`).
         Unavailable: An object store cannot be reached.
     """
+    for source in declared.sources:
+        check_detectors(source, root)
     first = today.replace(day=1)
     after = (first + timedelta(days=32)).replace(day=1)
     return ResolvedSources(
@@ -77,6 +81,7 @@ def check_sources(declared: Sources, root: Path, open_source: SourceOpener) -> N
     for source in declared.sources:
         try:
             require_allowed_location(source, root)
+            check_detectors(source, root)
             quick_checks.check_source(source, open_source)
         except InputError as error:
             wrong.append(str(error))
@@ -104,6 +109,21 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
 
 
+def check_detectors(source: Source, root: Path) -> None:
+    """Verify the digest, the files and the labels of the detectors that a source's owner has added.
+
+    Raises:
+        InputError: A detector is missing, is in a location where no data is allowed, has another digest, is not of its
+            kind, or gives labels that are not mapped.
+        Unavailable: A package that it needs is not installed.
+    """
+    for detector in source.detectors:
+        located = locate_detector(source, detector, root)
+        source_grants.require_allowed_location(located.where, located.path, Layout(root))
+        require_digest(located)
+        check_files(located)
+
+
 def _holds_private_key(block: bytes) -> bool:
     return bool(
         PRIVATE_KEY_HEADER_PATTERN.match(block)
@@ -112,16 +132,18 @@ def _holds_private_key(block: bytes) -> bool:
 
 
 def require_allowed_location(source: Source, root: Path) -> None:
-    """Verify that sources may be at this location, and that the environment variables in it are set.
+    """Verify that a source and its detectors may be where they are, and that the variables in its location are set.
 
     Raises:
         InputError: The location is not allowed, or a variable is not set.
     """
     layout = Layout(root)
-    for path in source_places.find_files(source):
+    named = [(f"source {source.id}", path) for path in source_places.find_files(source)]
+    named += [(f"source {source.id}: detector {each.name}", each.path) for each in source.detectors]
+    for subject, path in named:
         with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
             place = layout.resolve_path(str(Path(path).expanduser()))
-            source_grants.require_allowed_location(f"source {source.id}", place, layout)
+            source_grants.require_allowed_location(subject, place, layout)
 
 
 def _resolve_truth(path: str, root: Path) -> ResolvedTruth:

@@ -17,6 +17,7 @@ from tests.stages.evaluate.browser import Page, page_of
 def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layout) -> None:
     counts = {"rows": 10, "records": 7, "quarantined": {"not_json": 1, "missing_target": 2}}
     found = {"protected": {"name": 3, "birth_date": 5}, "actions": {"name": "tokenise", "birth_date": "generalise"}}
+    found["detected"] = {"ner": {"name": {"found": 3, "added": 2}}}
     write_json(
         answered.artefacts("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]}
     )
@@ -40,6 +41,7 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layo
     assert "deduplicate tickets 7 6 1 0 near duplicate 1" in text
     assert "split all 7 6 0 1" in text
     assert "birth date generalise 5 5 name tokenise 3 3" in text
+    assert "By it alone tickets ner name 3 2" in text
     assert ("aria-label", "ingest: 10 rows in, 7 kept, 3 quarantined") in page.attributes
     assert "5 train rows, 2 test rows." in text
     assert "✗ 1 failed tickets whole dataset, 7 rows, 0 of 1 expectations met" in text

@@ -24,7 +24,7 @@ from tasks.stages.data.ingest.jailbreaks import find_jailbreak
 from tasks.stages.data.ingest.mapping import RejectedRow, map_row_to_record
 from tasks.stages.data.ingest.provenance import PROMPT_DIGEST, Provenance, map_provenance
 from tasks.stages.data.protect import records as protecting
-from tasks.stages.data.protect.actions import ProtectionOutcome
+from tasks.stages.data.protect.actions import FindCounts, ProtectionOutcome
 from tasks.stages.data.protect.records import LABEL_FIELDS, ProtectionContext
 from tasks.stages.data.protect.words import RecordText
 from tasks.stages.data.quarantine import quarantine_entry, to_quarantine_table
@@ -67,6 +67,8 @@ class ProcessedBatch:
     """Numbers of repaired texts (`repaired_texts`), removed system turns (`dropped_system_turns`), and turns left out
     of conversations (`dropped_turns`)."""
     protected: Counter[Category]
+    finds: FindCounts
+    """Finds of the owner's detectors."""
     secrets: list[TokenValue]
 
 
@@ -78,6 +80,7 @@ class _BatchBuilder:
     malformed: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     protected: Counter[Category] = field(default_factory=Counter)
+    finds: FindCounts = field(default_factory=FindCounts)
     secrets: list[TokenValue] = field(default_factory=list)
 
 
@@ -190,6 +193,7 @@ class BatchProcessor:
             self._reject(number, RejectedRow("erased", "is about a person who is to be forgotten"), tray)
             return
         tray.protected.update(outcome.counts)
+        tray.finds.update(outcome.finds)
         if outcome.stop_category:
             raise InputError(
                 f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for "
@@ -253,6 +257,7 @@ class BatchProcessor:
             rules=Counter(item["rule"] for item in tray.quarantine),
             mapping_counts=tray.notes,
             protected=tray.protected,
+            finds=tray.finds,
             secrets=tray.secrets,
         )
 

@@ -159,15 +159,32 @@ def _total_counts(sources: list[SourceCounts]) -> Counts:
 def _result_facts(result: IngestResult, parents: Mapping[str, list[str]]) -> facts.Facts:
     worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
     protected = sum(sum(source.protected.values()) for source in result.sources)
+    return (
+        {
+            "rows": Fact(value=result.counts.rows, unit="rows"),
+            "records": Fact(value=result.counts.records, unit="rows"),
+            "malformed_share": Fact(
+                value=worst.malformed / worst.counts.rows, note=f"highest of the sources: {worst.id}"
+            ),
+            "quarantined_share": Fact(value=result.counts.quarantined_share, note="over all sources"),
+            "protected": Fact(
+                value=protected, note="stretches of personal or secret text found, whatever was done with them"
+            ),
+        }
+        | _detector_facts(result)
+        | _synthetic_facts(parents)
+    )
+
+
+def _detector_facts(result: IngestResult) -> facts.Facts:
+    counts = [count for source in result.sources for own in source.detected.values() for count in own.values()]
+    if not counts:
+        return {}
     return {
-        "rows": Fact(value=result.counts.rows, unit="rows"),
-        "records": Fact(value=result.counts.records, unit="rows"),
-        "malformed_share": Fact(value=worst.malformed / worst.counts.rows, note=f"highest of the sources: {worst.id}"),
-        "quarantined_share": Fact(value=result.counts.quarantined_share, note="over all sources"),
-        "protected": Fact(
-            value=protected, note="stretches of personal or secret text found, whatever was done with them"
-        ),
-    } | _synthetic_facts(parents)
+        "added_by_detectors": Fact(
+            value=sum(count.added for count in counts), note="finds of owners' detectors that nothing else had found"
+        )
+    }
 
 
 def _synthetic_facts(parents: Mapping[str, list[str]]) -> facts.Facts:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.core import json_text
 from tasks.core.records.record import ANSWER_KINDS, ORIGINS, SIMULATED, SYNTHETIC
+from tasks.sources.column_mapping import UNKNOWN_LANGUAGE
 from tasks.sources.conversation_mapping import ConversationMapping
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.conversation_turns import merge_turns
@@ -15,7 +16,6 @@ from tasks.stages.data.protect.tokens import break_up_tokens
 from tasks.stages.data.text import is_blank, normalise_text, repair_text
 
 ROLES = ("system", "user", "assistant")
-UNKNOWN_LANGUAGE = "und"
 ROW_ORIGINS = tuple(origin for origin in ORIGINS if origin != SIMULATED)
 """Origins that a row may state. Only a whole source is simulated, and it is never beside real ones."""
 TRAIN_ONLY = "train"

@@ -5,10 +5,11 @@ vault before a table with the tokens is written. Each source has its own tables,
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +21,16 @@ from tasks.core.files import write_json
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records.record import QUARANTINE_SCHEMA, RECORD_SCHEMA, TableWriter
 from tasks.core.records.synthetic import SYNTHETIC_SCHEMA
+from tasks.sources.owner_detectors import DetectorCount, OwnerDetector
 from tasks.sources.protection import Action, Category
 from tasks.sources.resolved_sources import ResolvedSource, ResolvedSources
 from tasks.sources.sources import Source
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA, BatchProcessor, ProcessedBatch
 from tasks.stages.data.ingest.pool import BatchPool, batch_by_weight
+from tasks.stages.data.protect.actions import Find, FindCounts
+from tasks.stages.data.protect.owner_detectors.kinds import check_files
+from tasks.stages.data.protect.owner_detectors.pinned_files import PinnedDetector, copy_detector, locate_detector
 from tasks.stages.data.protect.recognisers import detector
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import Counts
@@ -66,6 +71,8 @@ class SourceCounts(FrozenModel):
     """Number of personal or secret values found, by category."""
     actions: dict[Category, Action]
     """Action that sources.yaml sets for each category that was found."""
+    detected: dict[str, dict[Category, DetectorCount]] = {}
+    """Finds of each detector that the owner has added, by name of the detector and category."""
 
 
 class TableWriters:
@@ -105,6 +112,7 @@ class _SourceTally:
     examples: list[tuple[int, str]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     protected: Counter[Category] = field(default_factory=Counter)
+    finds: FindCounts = field(default_factory=FindCounts)
 
     @property
     def rows(self) -> int:
@@ -117,6 +125,7 @@ class _SourceTally:
         self.examples = (self.examples + taken.malformed)[:MAX_EXAMPLES]
         self.notes += taken.mapping_counts
         self.protected += taken.protected
+        self.finds += taken.finds
 
 
 def read_source(resolved: ResolvedSource, context: ReadContext, folder: Path) -> None:
@@ -125,13 +134,33 @@ def read_source(resolved: ResolvedSource, context: ReadContext, folder: Path) ->
     Raises:
         InputError: The source cannot be used, or its content has changed since it was pinned.
     """
-    with TableWriters(folder) as tables:
-        tally = _process_rows(resolved, context, tables)
+    with TableWriters(folder) as tables, _copy_detectors(resolved.source, context, folder) as detectors:
+        tally = _process_rows(resolved, context, tables, detectors)
     _refuse_unusable(resolved, tally, context.max_malformed_share)
     write_json(folder / COUNTS_FILE, _source_counts(resolved, tally).model_dump(mode="json"))
 
 
-def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWriters) -> _SourceTally:
+@contextmanager
+def _copy_detectors(source: Source, desk: ReadContext, folder: Path) -> Iterator[list[PinnedDetector]]:
+    """Copy the owner's detectors next to `folder` during the block, so that they cannot change while they are read.
+
+    The name of the copies begins with a dot, so the source cache removes those of a process that was killed.
+    """
+    if not source.detectors:
+        yield []
+        return
+    print_progress("ingest", f"copying the detectors of {source.id}")
+    with TemporaryDirectory(dir=folder.parent, prefix=".detectors-") as copies:
+        located = [locate_detector(source, detector, desk.root) for detector in source.detectors]
+        pinned = [copy_detector(each, Path(copies)) for each in located]
+        for each in pinned:
+            check_files(each)
+        yield pinned
+
+
+def _process_rows(
+    resolved: ResolvedSource, desk: ReadContext, tables: TableWriters, detectors: Sequence[PinnedDetector]
+) -> _SourceTally:
     source, tally = resolved.source, _SourceTally()
     known: set[str] = set()
     guard = ProtectionContext(
@@ -141,6 +170,7 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
         desk.vault.keys.tokens,
         source.declared_labels,
         source.personal,
+        detectors,
     )
     suppressed = frozenset(desk.resolved.suppressed)
     intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records, suppressed)
@@ -219,4 +249,14 @@ def _source_counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCount
         dropped_turns=tally.notes["dropped_turns"],
         protected={category: tally.protected[category] for category in sorted(tally.protected)},
         actions={category: resolved.source.protect.action_for(category) for category in sorted(tally.protected)},
+        detected={each.name: _detector_counts(each, tally.finds) for each in resolved.source.detectors},
     )
+
+
+def _detector_counts(detector: OwnerDetector, finds: FindCounts) -> dict[Category, DetectorCount]:
+    return {
+        category: DetectorCount(
+            found=finds[Find(detector.name, category, False)], added=finds[Find(detector.name, category, True)]
+        )
+        for category in detector.categories
+    }

@@ -3,6 +3,8 @@
     detected_span.py     detected spans: ranges of characters, each with a category
     recognisers/         recognisers, one kind of value per file
     terms.py             search for the owner's own terms: trade secrets, internal names
+    owner_detectors/     detectors that the owner of a source brings: models, and lists of patterns
+    text_detection.py    detection in the texts of a batch, by all of these together
     labels.py            search in labels, which have no sentence around them
     tokens.py            keyed tokens: equal values have equal tokens
     placeholders.py      the placeholders that stand for values in a protected text

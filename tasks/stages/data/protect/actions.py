@@ -1,9 +1,11 @@
 """Replacement of the detected spans of a text, by the action that its source declares for each category."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
 from tasks.sources.vault_writer import TokenValue
@@ -15,9 +17,23 @@ EMAIL_DOMAIN = re.compile(r"@\s?([\w.-]+)$")
 IPV4_NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
 
+class Find(NamedTuple):
+    """Kind of find that is counted: by an owner's detector, of a category."""
+
+    detector: str
+    category: Category
+    is_added: bool
+    """Whether nothing else had detected a letter or digit of it."""
+
+
+FindCounts = Counter[Find]
+
+
 @dataclass
 class ProtectionOutcome:
     counts: dict[Category, int] = field(default_factory=dict)
+    finds: FindCounts = field(default_factory=FindCounts)
+    """Finds of the owner's detectors in the texts of the record."""
     secrets: list[TokenValue] = field(default_factory=list)
     subject_tokens: set[str] = field(default_factory=set)
     """Tokens that stand for the people the record is about."""

@@ -12,18 +12,17 @@ from typing import Any
 from tasks.core.json_text import parse_strict
 from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import TermsByCategory
-from tasks.stages.data.protect import actions, labels, terms
+from tasks.stages.data.protect import actions, labels
 from tasks.stages.data.protect.actions import ProtectionOutcome
 from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge_spans
-from tasks.stages.data.protect.json_spans import cut_to_json_tokens, placeholder_quotes, to_original_spans
+from tasks.stages.data.protect.json_spans import cut_to_json_tokens, placeholder_quotes
+from tasks.stages.data.protect.owner_detectors.pinned_files import PinnedDetector
 from tasks.stages.data.protect.propagation import propagate_spans
+from tasks.stages.data.protect.text_detection import DetectedTexts, SpansByText, detect_by_language
 from tasks.stages.data.protect.words import RecordText
 
 LABEL_FIELDS = ("department", "geography", "language")
 """Fields of a record with text from the source, in addition to messages and tags."""
-ZERO_WIDTH_SPACE = "\u200b"
-SpansByText = Mapping[str, list[DetectedSpan] | None]
-"""Detected spans by text; None for a text that could not be read to its end. Texts without spans are left out."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class ProtectionContext:
     """Values that sources.yaml lists or sets as constants, by name of the label. They are not replaced."""
     personal_fields: Mapping[str, Category] = field(default_factory=dict)
     """Categories of JSON target fields that sources.yaml declares personal, by field name."""
+    owner_detectors: Sequence[PinnedDetector] = ()
+    """Detectors that the owner of the source brings, in the order in which they are asked."""
 
 
 def protect_records(
@@ -45,13 +46,18 @@ def protect_records(
 
     Records that must be quarantined, or that must stop the run, are yielded too. The caller must not write them.
     """
-    detected = _detect_by_text(
-        list(dict.fromkeys(text for record in records for text in _searched_texts(record))), context
-    )
+    by_language = _detect_in_records(records, context)
     for record in records:
-        outcome = ProtectionOutcome()
+        detected_texts = by_language[record["language"]]
+        outcome, detected = ProtectionOutcome(), detected_texts.spans
+        outcome.finds = detected_texts.count_finds(list(_searched_texts(record)))
 
-        def safe(text: str, more: Sequence[DetectedSpan] = (), outcome: ProtectionOutcome = outcome) -> str:
+        def safe(
+            text: str,
+            more: Sequence[DetectedSpan] = (),
+            outcome: ProtectionOutcome = outcome,
+            detected: SpansByText = detected,
+        ) -> str:
             spans = detected.get(text, ())
             outcome.is_undetectable |= spans is None
             spans = merge_spans(spans or (), more) if more else spans
@@ -62,6 +68,14 @@ def protect_records(
             "labelled_by": _replace_labeller(record["labelled_by"], context, outcome),
         }
         yield record | replaced | {"subjects": sorted(outcome.subject_tokens)}, outcome
+
+
+def _detect_in_records(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> dict[str, DetectedTexts]:
+    texts: dict[str, dict[str, None]] = {}
+    for record in records:
+        texts.setdefault(record["language"], {}).update(dict.fromkeys(_searched_texts(record)))
+    named = {language: list(some) for language, some in texts.items()}
+    return detect_by_language(named, guard.detector, guard.terms, guard.owner_detectors)
 
 
 def _searched_texts(record: dict[str, Any]) -> Iterator[str]:
@@ -150,31 +164,3 @@ def _replace_labeller(by: str, guard: ProtectionContext, outcome: ProtectionOutc
     outcome.secrets += aside.secrets
     outcome.counts["name"] = outcome.counts.get("name", 0) + 1
     return replaced
-
-
-def _detect_by_text(texts: list[str], guard: ProtectionContext) -> SpansByText:
-    pattern = terms.compile_terms(guard.terms)
-    parsed = [RecordText(text) for text in texts]
-    decoded = [text.decoded.text for text in parsed]
-    listed = [terms.find_terms(text, pattern) for text in decoded]
-    return {
-        text.text: None if others is None else to_original_spans(text, merge_spans(own, others))
-        for text, own, others in zip(
-            parsed, listed, _detect_with_zero_width_spaces(decoded, guard.detector), strict=True
-        )
-        if own or others or others is None
-    }
-
-
-def _detect_with_zero_width_spaces(texts: list[str], detector: Detector) -> list[list[DetectedSpan] | None]:
-    """Return the detected spans of each text. A text with zero-width spaces is read twice.
-
-    The first reading ignores zero-width spaces, and the second reads them as spaces. A zero-width space may hide a
-    value, for example between two digits of a number, or separate two words as in a browser.
-    """
-    spaced = [place for place, text in enumerate(texts) if ZERO_WIDTH_SPACE in text]
-    found = detector([*texts, *(texts[place].replace(ZERO_WIDTH_SPACE, " ") for place in spaced)])
-    for place, others in zip(spaced, found[len(texts) :], strict=True):
-        first = found[place]
-        found[place] = None if first is None or others is None else merge_spans(first, others)
-    return found[: len(texts)]

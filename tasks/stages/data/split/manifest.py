@@ -78,6 +78,7 @@ def _dataset_sources(
                 protected=source["protected"],
                 people=people.get(name, {}),
                 synthetic=synthetic[name] or None,
+                detected=source.get("detected", {}),
             ),
         )
 

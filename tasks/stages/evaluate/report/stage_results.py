@@ -42,6 +42,18 @@ class ProtectedText:
 
 
 @dataclass(frozen=True)
+class DetectorFinds:
+    """Finds of one category by a detector that the owner of a source has added."""
+
+    source: str
+    detector: str
+    category: str
+    found: int
+    added: int
+    """Number of finds that neither Hallmark's recognisers nor an earlier detector of the source had."""
+
+
+@dataclass(frozen=True)
 class ExpectationResult:
     about: str
     """Column and type of the expectation."""
@@ -97,6 +109,7 @@ class StageResults:
     holdings: tuple[DatasetSource, ...] = ()
     flows: tuple[RowCounts, ...] = ()
     protected: tuple[ProtectedText, ...] = ()
+    detected: tuple[DetectorFinds, ...] = ()
     nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
     """Partitions (`train` and `test`) with their numbers of rows."""
@@ -106,12 +119,14 @@ class StageResults:
 
 
 def read_stage_results(layout: Layout) -> StageResults:
+    sources = _read_result(layout, "ingest").get("sources", [])
     split, deduplicated = _read_result(layout, "split"), _read_result(layout, "deduplicate")
     curve = layout.artefacts("train") / "curve.json"
     return StageResults(
         holdings=source_freshness.read_dataset_sources(layout),
         flows=tuple(_all_row_counts(layout)),
-        protected=tuple(_protected_text(source) for source in _read_result(layout, "ingest").get("sources", [])),
+        protected=tuple(map(_protected_text, sources)),
+        detected=tuple(finds for source in sources for finds in _detector_finds(source)),
         nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         synthetic=tuple(_synthetic_shares(layout)),
@@ -159,6 +174,12 @@ def _protected_text(source: dict[str, Any]) -> ProtectedText:
     classes = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
     actions = source.get("actions", {})
     return ProtectedText(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
+
+
+def _detector_finds(source: dict[str, Any]) -> Iterator[DetectorFinds]:
+    for detector, counts in source.get("detected", {}).items():
+        for category, count in counts.items():
+            yield DetectorFinds(source["id"], detector, category, count["found"], count["added"])
 
 
 def _suite(suite: dict[str, Any]) -> SuiteResult:

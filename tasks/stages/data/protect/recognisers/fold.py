@@ -91,6 +91,12 @@ def fold_text(text: str) -> FoldedText:
     """
     if text.isascii() or not _foldable_pattern().search(text):
         return FoldedText(text, ())
+    plain = remove_invisible_characters(text)
+    return plain._replace(text=plain.text.translate(_translation_table()))
+
+
+def remove_invisible_characters(text: str) -> FoldedText:
+    """Return the text without invisible characters and combining marks, whose letters are composed with them."""
     text = _LETTER_WITH_MARKS.sub(_compose, text)
     removed = tuple(m.start() - i for i, m in enumerate(_REMOVED_CHARACTERS.finditer(text)))
-    return FoldedText(_REMOVED_CHARACTERS.sub("", text).translate(_translation_table()), removed)
+    return FoldedText(_REMOVED_CHARACTERS.sub("", text), removed)

@@ -17,6 +17,7 @@ class Window(NamedTuple):
     text: str
     start: int
     text_length: int
+    overlap: int = OVERLAP_LENGTH
 
     def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
@@ -27,10 +28,10 @@ class Window(NamedTuple):
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0
             uncut_right = span.end < len(self.text) or self.start + len(self.text) == self.text_length
-            if (uncut_left and uncut_right) or span.end - span.start > OVERLAP_LENGTH // 2:
+            if (uncut_left and uncut_right) or span.end - span.start > self.overlap // 2:
                 yield span._replace(start=span.start + self.start, end=span.end + self.start)
 
 
-def split_into_windows(text: str) -> Iterator[Window]:
-    for start in range(0, max(1, len(text) - OVERLAP_LENGTH), WINDOW_LENGTH - OVERLAP_LENGTH):
-        yield Window(text[start : start + WINDOW_LENGTH], start, len(text))
+def split_into_windows(text: str, length: int = WINDOW_LENGTH, overlap: int = OVERLAP_LENGTH) -> Iterator[Window]:
+    for start in range(0, max(1, len(text) - overlap), length - overlap):
+        yield Window(text[start : start + length], start, len(text), overlap)

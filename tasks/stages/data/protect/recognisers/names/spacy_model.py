@@ -40,7 +40,7 @@ def load_pipeline() -> Any:
         Unavailable: The package is not installed.
     """
     try:
-        return _import_spacy().load(MODEL, exclude=list(EXCLUDED_COMPONENTS))
+        return import_spacy().load(MODEL, exclude=list(EXCLUDED_COMPONENTS))
     except (ImportError, OSError) as error:
         raise Unavailable(
             f"the language model {PACKAGE} cannot be loaded ({error}), and without it names in free text would be "
@@ -48,7 +48,7 @@ def load_pipeline() -> Any:
         ) from error
 
 
-def _import_spacy() -> Any:
+def import_spacy() -> Any:
     """Import spaCy without torch, whose import would take 1.2 s and 230 MB per process.
 
     This pipeline needs only NumPy, and its results are the same without torch.
