@@ -93,16 +93,16 @@ def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
         found(run, "ada")
 
 
-def found(run: Run, who: str = "auditor", most: int = 20, undecided: bool = False) -> pairs.Conflicts:
+def found(run: Run, who: str = "auditor", most: int = 20, kind: pairs.Kind = "all") -> pairs.Conflicts:
     person = PEOPLE.get(who)
     assert person is not None
-    return pairs.find_conflicts(run.layout, run.access(person), most, undecided)
+    return pairs.find_conflicts(run.layout, run.access(person), most, kind)
 
 
 @pytest.mark.parametrize(("says", "kept"), [(ASIDE, False), ({}, True)])
 def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, says: Any, kept: bool) -> None:
     judged(run, two(), says=says)
-    assert found(run, undecided=True) == found(run)
+    assert found(run, kind="undecided") == found(run)
     shown = found(run)
     (pair,) = shown.pairs
     assert (shown.total, shown.withheld, pair.decided_by, pair.jaccard) == (1, 0, "", 1.0)
@@ -127,7 +127,7 @@ def test_what_decided_is_said(run: Run, fields: dict[str, Any], authority: int, 
     (pair,) = found(run).pairs
     assert pair.other.source_id == "b" and pair.other.kept and not pair.went.kept
     assert pair.decided_by == why
-    assert found(run, undecided=True).total == 0
+    assert found(run, kind="undecided").total == 0
 
 
 def test_only_who_may_see_both_sources_sees_a_pair(run: Run) -> None:

@@ -11,5 +11,6 @@ similarity/         near-identical texts
 neighbours.py       groups of similar records
 families.py         parents of synthetic records, which are removed with them
 group_records.py    similar records as the rules see them, and searches among them
+paraphrases/        pairs of prompts in other words that may contradict each other; no record is removed by them
 verdicts.py         rules that remove records of a group, and the records kept instead
 """
