@@ -114,6 +114,25 @@ def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, s
     assert said[0] in terminal(found(run)) and said[1] in html_page.render_conflicts_page(found(run))
 
 
+def test_a_possible_contradiction_comes_last_and_is_no_undecided_one(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    judged(run, [*two(), record("How do I change my address?", "yes", 3, source_id="a")])
+    path = run.layout.artefacts("deduplicate") / "conflicts.parquet"
+    table = pq.read_table(path)
+    ids = [record("", number=number)["record_id"] for number in (3, 99)]
+    possible = [
+        {"record_id": ids[0], "rule": "conflict_paraphrased", "other": ids[1], "jaccard": None, "likeness": 0.83}
+    ]
+    pq.write_table(pa.Table.from_pylist([*possible, *table.to_pylist()], schema=table.schema), path)
+    assert [pair.likeness for pair in found(run).pairs] == [None, 0.83]
+    assert [pair.likeness for pair in found(run, kind="undecided").pairs] == [None]
+    (pair,) = found(run, kind="paraphrased").pairs
+    assert pair.went.kept and pair.other.kept and pair.jaccard is None
+    assert "prompts 83% alike in meaning: possible contradiction, both are kept" in terminal(found(run))
+    page = html_page.render_conflicts_page(found(run))
+    assert "prompts 83% alike in meaning" in page and "Undecided of those shown: 1;" in page
+
+
 @pytest.mark.parametrize(
     ("fields", "authority", "why"),
     [

@@ -32,9 +32,10 @@ VOTERS, MIN_VOTES = 5, 4
 """Number of nearest prompts, and of those that must have the other answer, if none near has the odd one's answer."""
 NEIGHBOURS = 32
 """Number of prompts, nearest by their words, among which a prompt's partner and surroundings are looked for."""
-MIN_WORD_LIKENESS = 0.2
-"""Minimum likeness by words of a prompt to one with another answer, for it to be read by the sentence model."""
-READ_OTHERS, READ_OWN = 4, 2
+MIN_WORD_CONTRAST = 0.05
+"""Minimum by which a prompt's likeness by words to one with another answer exceeds that to the nearest one with its own
+answer, for it to be read by the sentence model. A prompt without its own answer near is always read."""
+READ_OTHERS, READ_OWN = 3, 1
 """Number of nearest prompts with another answer, and with the same one, that are read with a shortlisted prompt."""
 MIN_COMPARED = 20
 """Minimum number of prompts of a task in which pairs are looked for. Among fewer, nothing tells how alike two different
@@ -101,7 +102,7 @@ def _shortlist(answers: np.ndarray, places: np.ndarray, likeness: np.ndarray) ->
     same = answers[places] == answers[:, None]
     to_other = np.where(same, -1, likeness).max(1, initial=-1)
     to_own = np.where(same, likeness, -1).max(1, initial=-1)
-    suspects = np.flatnonzero((to_other >= MIN_WORD_LIKENESS) & (to_other >= to_own))
+    suspects = np.flatnonzero(to_other - to_own >= MIN_WORD_CONTRAST)
     by_contrast = np.argsort(-(to_other - np.maximum(to_own, 0))[suspects], kind="stable")
     read = np.zeros(len(answers), bool)
     kept, count = [], 0

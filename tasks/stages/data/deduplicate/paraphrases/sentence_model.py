@@ -6,15 +6,18 @@ duplicates among them. Only the package's files are read: none of its code runs.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tasks.core.errors import Unavailable
 from tasks.core.files import sha256_file
+from tasks.core.machine.resource_limits import cores
 from tasks.core.progress import ProgressReporter
 from tasks.stages.data.deduplicate.paraphrases.bert_layers import Encoder
 
@@ -24,7 +27,7 @@ DIGESTS = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 """SHA-256 of each file of the model, as its authors publish it. Another one would find other pairs."""
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 1024
 
 
 class SentenceModel:
@@ -53,11 +56,14 @@ class SentenceModel:
         """
         vectors = np.zeros((len(ids), self._encoder.words.shape[1]), np.float32)
         reporter, done = ProgressReporter("deduplicate", sum(map(len, ids)), "tokens"), 0
-        for places in _batches([len(each) for each in ids]):
-            states = self._encoder(np.array([ids[place] for place in places]))
-            vectors[places] = states / np.linalg.norm(states, axis=1, keepdims=True)
-            done += len(places) * len(ids[places[0]])
-            reporter.report(done, "read by the sentence model")
+        batches = list(_batches([len(each) for each in ids]))
+        arrays = (np.array([ids[place] for place in places]) for places in batches)
+        # BLAS on several threads waits for them actively: on two busy cores it took four times the time of one thread.
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:
+            for places, states in zip(batches, pool.map(self._encoder, arrays), strict=True):
+                vectors[places] = states / np.linalg.norm(states, axis=1, keepdims=True)
+                done += len(places) * len(ids[places[0]])
+                reporter.report(done, "read by the sentence model")
         return vectors
 
 

@@ -27,10 +27,10 @@ QUESTION_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "person": r"who|whom|whose|wer|wem|wen|wessen",
         "place": r"where|wo|wohin|woher",
-        "time": r"when|wann",
+        "time": r"when|wann|how long|wie lange",
         "reason": r"why|warum|weshalb|wieso",
         "number": r"how (?:many|much)|wie ?viele?",
-        "length": r"how (?:long|old|far|tall)|wie (?:lange|alt|weit|hoch)",
+        "size": r"how (?:old|far|tall|big)|wie (?:alt|weit|hoch|groß)",
     }
 )
 """Patterns of question words, by what they ask for. What, which and how ask for anything."""
