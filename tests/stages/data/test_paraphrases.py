@@ -169,3 +169,9 @@ def test_the_limit_counts_pairs() -> None:
     assert NearDuplicates().paraphrase_limit == 100
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         NearDuplicates(paraphrase_pairs=0)
+
+
+def test_of_too_many_prompts_some_are_compared_whatever_their_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.stages.data.deduplicate.paraphrases.record_pairs.MAX_COMPARED", 22)
+    results = [run.deduplicate(records) for records in (asked(), asked()[::-1])]
+    assert results[0] == results[1] and 0 < results[0].prompts_not_compared < len(asked())

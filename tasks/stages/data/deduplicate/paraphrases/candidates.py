@@ -43,7 +43,7 @@ questions are there."""
 MAX_TOKENS = 128
 """Maximum number of tokens of a prompt that is compared. The model was trained on texts of up to 128."""
 MAX_COMPARED = 100_000
-"""Maximum number of prompts of a task that are compared with each other; the time grows with the square."""
+"""Maximum number of prompts that are compared with each other; the time grows with the square."""
 MAX_READ = 20_000
 """Maximum number of prompts that the sentence model reads, about two minutes of one core."""
 
@@ -73,8 +73,8 @@ def find_candidates(prompts: Sequence[str], answers: np.ndarray) -> Search:
         answers: Id of the answer of each prompt.
     """
     model = load_sentence_model()
-    ids = model.tokenise(prompts)
-    compared = np.array([place for place, each in enumerate(ids) if len(each) <= MAX_TOKENS][:MAX_COMPARED], np.int64)
+    ids = model.tokenise(prompts[:MAX_COMPARED])
+    compared = np.array([place for place, each in enumerate(ids) if len(each) <= MAX_TOKENS], np.int64)
     own_ids = [ids[place] for place in compared.tolist()]
     if len(compared) < MIN_COMPARED or len(set(answers[compared].tolist())) < 2:
         return Search([], len(prompts) - len(compared))

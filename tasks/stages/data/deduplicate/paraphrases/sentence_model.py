@@ -28,6 +28,8 @@ DIGESTS = {
 }
 """SHA-256 of each file of the model, as its authors publish it. Another one would find other pairs."""
 BATCH_TOKENS = 1024
+TOKENISED_TEXTS = 5_000
+"""Number of texts that are tokenised at a time; what the tokeniser returns takes kilobytes for each."""
 
 
 class SentenceModel:
@@ -46,7 +48,9 @@ class SentenceModel:
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of the tokens of each text, with the two that stand around it."""
-        return [each.ids for each in self._tokeniser.encode_batch_fast(list(texts))]
+        starts = range(0, len(texts), TOKENISED_TEXTS)
+        batches = (list(texts[begin : begin + TOKENISED_TEXTS]) for begin in starts)
+        return [each.ids for batch in batches for each in self._tokeniser.encode_batch_fast(batch)]
 
     def encode(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
         """Return the vectors of texts, as float32 of length 1, from the ids of their tokens.
