@@ -43,7 +43,7 @@ class Sample(NamedTuple):
     prompts: list[str]
     answers: np.ndarray
     truth: list[Any]
-    """What each prompt asks; None if nothing else asks it."""
+    """Thread or right label of each prompt; None for a question that no other prompt asks."""
     planted: list[set[int]]
     """Prompts of each planted contradiction, of which one has to be shown in a right pair."""
 

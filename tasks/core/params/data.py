@@ -46,8 +46,8 @@ class NearDuplicates(FrozenModel):
     writing."""
     paraphrase_pairs: Annotated[int, Field(ge=1, le=10_000)] | None = 100
     """Maximum number of pairs of prompts that may ask the same in other words, and have different targets, that are
-    shown to the owners of their sources (`hallmark data conflicts --paraphrased`). Both records stay, whatever the
-    sources say. The pairs most alike come first. Null: none are looked for, and none are if `conflict_jaccard` is
+    shown to the owners of their sources (`hallmark data conflicts --paraphrased --as ID`). Both records stay, whatever
+    the sources say. The pairs most alike come first. Null: none are looked for, and none are if `conflict_jaccard` is
     null."""
 
     @property
