@@ -29,6 +29,7 @@ _COMMANDS = {
     "deduplicate.conflicts": _CONFLICTS,
     "deduplicate.conflicts_undecided": f"{_CONFLICTS} --undecided",
     "deduplicate.conflicts_kept": f"{_CONFLICTS} --undecided",
+    "deduplicate.paraphrases": f"{_CONFLICTS} --paraphrased",
     "validate.failed_expectations": _EXPECTATIONS,
     "validate.failed_suites": _EXPECTATIONS,
     "validate.placeholders_only_in_target": _RECORD,

@@ -42,6 +42,9 @@ def test_conflicts_are_listed_printed_as_json_and_written_as_a_page(project: Pat
     assert "src, row 1" in told and "⟦x⟧" in told and "1 of 1 conflicts of run one" in told
     (pair,) = hallmark_json(project, *asked)["pairs"]
     assert {pair["went"]["target"], pair["other"]["target"]} == {"x", "y"} and pair["decided_by"] == ""
+    assert "0 of 0 conflicts" in hallmark(project, *asked, "--paraphrased")
+    told = hallmark(project, *asked, "--paraphrased", "--undecided", code=2)
+    assert "--undecided and --paraphrased are two lists; give one of them" in told
     page = tmp_path / "page.html"
     told = hallmark(project, *asked, "--html", str(page))
     assert "1 of 1 conflicts" in told and "last month" not in told and "last month" in page.read_text()

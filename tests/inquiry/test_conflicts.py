@@ -93,16 +93,16 @@ def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
         found(run, "ada")
 
 
-def found(run: Run, who: str = "auditor", most: int = 20, undecided: bool = False) -> pairs.Conflicts:
+def found(run: Run, who: str = "auditor", most: int = 20, kind: pairs.Kind = "all") -> pairs.Conflicts:
     person = PEOPLE.get(who)
     assert person is not None
-    return pairs.find_conflicts(run.layout, run.access(person), most, undecided)
+    return pairs.find_conflicts(run.layout, run.access(person), most, kind)
 
 
 @pytest.mark.parametrize(("says", "kept"), [(ASIDE, False), ({}, True)])
 def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, says: Any, kept: bool) -> None:
     judged(run, two(), says=says)
-    assert found(run, undecided=True) == found(run)
+    assert found(run, kind="undecided") == found(run)
     shown = found(run)
     (pair,) = shown.pairs
     assert (shown.total, shown.withheld, pair.decided_by, pair.jaccard) == (1, 0, "", 1.0)
@@ -112,6 +112,25 @@ def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, s
     assert sides["a"].kept == sides["b"].kept == kept
     said = ("both are kept", "both kept") if kept else ("neither is kept", "neither kept")
     assert said[0] in terminal(found(run)) and said[1] in html_page.render_conflicts_page(found(run))
+
+
+def test_a_possible_contradiction_comes_last_and_is_no_undecided_one(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    judged(run, [*two(), record("How do I change my address?", "yes", 3, source_id="a")])
+    path = run.layout.artefacts("deduplicate") / "conflicts.parquet"
+    table = pq.read_table(path)
+    ids = [record("", number=number)["record_id"] for number in (3, 99)]
+    possible = [
+        {"record_id": ids[0], "rule": "conflict_paraphrased", "other": ids[1], "jaccard": None, "likeness": 0.83}
+    ]
+    pq.write_table(pa.Table.from_pylist([*possible, *table.to_pylist()], schema=table.schema), path)
+    assert [pair.likeness for pair in found(run).pairs] == [None, 0.83]
+    assert [pair.likeness for pair in found(run, kind="undecided").pairs] == [None]
+    (pair,) = found(run, kind="paraphrased").pairs
+    assert pair.went.kept and pair.other.kept and pair.jaccard is None
+    assert "prompts 83% alike in meaning: possible contradiction, both are kept" in terminal(found(run))
+    page = html_page.render_conflicts_page(found(run))
+    assert "prompts 83% alike in meaning" in page and "Undecided of those shown: 1;" in page
 
 
 @pytest.mark.parametrize(
@@ -127,7 +146,7 @@ def test_what_decided_is_said(run: Run, fields: dict[str, Any], authority: int, 
     (pair,) = found(run).pairs
     assert pair.other.source_id == "b" and pair.other.kept and not pair.went.kept
     assert pair.decided_by == why
-    assert found(run, undecided=True).total == 0
+    assert found(run, kind="undecided").total == 0
 
 
 def test_only_who_may_see_both_sources_sees_a_pair(run: Run) -> None:

@@ -10,11 +10,12 @@ from rich.text import Text
 from infra.cli import run_argument, shared
 from infra.cli.data.default_run import layout_of_run
 from infra.cli.shared import console
+from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_share
 from tasks.inquiry import access
 from tasks.inquiry.conflicts import html_page, pairs
-from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
+from tasks.inquiry.conflicts.pairs import Conflicts, Kind, Pair, PairRecord
 from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.runs.run import governance_of_run
 
@@ -25,6 +26,9 @@ PAGE_MODE = 0o600
 def conflicts(
     run: Annotated[str | None, run_argument.OPTIONAL_RUN] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
+    paraphrased: Annotated[
+        bool, typer.Option("--paraphrased", help="Only possible ones, whose prompts are alike in meaning.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page to read or print.")
@@ -32,16 +36,20 @@ def conflicts(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show records with the same prompt and different targets, side by side.
+    """Show records that ask the same and have different targets, side by side.
 
-    A pair is shown only if you may see both of its sources.
+    Pairs that ask the same in other words are found by a sentence model and come last. They may be no contradictions. A
+    pair is shown only if you may see both of its sources.
 
     Example: hallmark data conflicts --undecided --as data-owner
     """
+    if undecided and paraphrased:
+        raise InputError("--undecided and --paraphrased are two lists; give one of them")
+    kind: Kind = "undecided" if undecided else "paraphrased" if paraphrased else "all"
     root = shared.checkout_root()
     layout = layout_of_run(root, run, "deduplicate")
     looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
-    listing = pairs.find_conflicts(layout, looker, limit, undecided)
+    listing = pairs.find_conflicts(layout, looker, limit, kind)
     if html:
         with shared.writable_path(html, b"<!doctype html>") as path:
             write_bytes(path, html_page.render_conflicts_page(listing).encode(), mode=PAGE_MODE)
@@ -60,14 +68,20 @@ def _count_line(listing: Conflicts) -> str:
 
 def _show(listing: Conflicts) -> None:
     for number, pair in enumerate(listing.pairs, start=1):
-        undecided = "undecided, both are kept" if pair.went.kept else "undecided, neither is kept"
-        verdict = f"decided, {pair.decided_by}" if pair.decided_by else undecided
-        console.print(f"{number}. prompts {format_share(pair.jaccard)} alike: {verdict}", style="bold")
+        console.print(f"{number}. {_describe(pair)}", style="bold")
         console.print(_table(pair), soft_wrap=False)
     if listing.pairs:
         console.print("What to do:")
         for line in html_page.REMEDIES:
             console.print(f"  {line}")
+
+
+def _describe(pair: Pair) -> str:
+    if pair.likeness is not None:
+        return f"prompts {format_share(pair.likeness)} alike in meaning: possible contradiction, both are kept"
+    undecided = "undecided, both are kept" if pair.went.kept else "undecided, neither is kept"
+    verdict = f"decided, {pair.decided_by}" if pair.decided_by else undecided
+    return f"prompts {format_share(pair.jaccard or 0)} alike: {verdict}"
 
 
 def _table(pair: Pair) -> Table:

@@ -44,6 +44,16 @@ class NearDuplicates(FrozenModel):
     least value allowed if that is higher. `authority` and `contradictions` in sources.yaml determine how contradictions
     are resolved. Null: contradictions are not detected, for tasks in which a prompt has many right answers, such as
     writing."""
+    paraphrase_pairs: Annotated[int, Field(ge=1, le=10_000)] | None = 100
+    """Maximum number of pairs of prompts that may ask the same in other words, and have different targets, that are
+    shown to the owners of their sources (`hallmark data conflicts --paraphrased --as ID`). Both records stay, whatever
+    the sources say. The pairs most alike come first. Null: none are looked for, and none are if `conflict_jaccard` is
+    null."""
+
+    @property
+    def paraphrase_limit(self) -> int | None:
+        """Maximum number of pairs of paraphrases to show; None if none are looked for."""
+        return self.paraphrase_pairs if self.conflict_jaccard is not None else None
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

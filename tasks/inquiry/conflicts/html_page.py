@@ -14,6 +14,7 @@ REMEDIES = (
     "Two sources: give the one that is right the higher `authority` in sources.yaml.",
     "Two rows: give the one that is right the newer `effective_from` in its source.",
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
+    "Both are right, since the prompts ask different things: nothing is to do. Likeness in meaning is no proof.",
     "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
 )
 """Advice to owners on resolving contradictions. What they change takes effect in the next run."""

@@ -8,7 +8,7 @@ are still customers' words, so they are shown only to people with access to sing
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,9 +21,16 @@ from tasks.inquiry.access import Access
 from tasks.sources.resolved_sources import load_resolved
 from tasks.sources.sources import Source
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.deduplicate.verdicts import CONFLICT_KEPT
+from tasks.stages.data.deduplicate.verdicts import CONFLICT_KEPT, CONFLICT_PARAPHRASED, CONFLICT_UNDECIDED
 
 DECIDED_RULE = "conflict"
+Kind = Literal["all", "undecided", "paraphrased"]
+"""Kinds of contradictions to list: all, those that no rule decided, and possible ones between paraphrases."""
+RULES_LEFT_OUT: Mapping[Kind, frozenset[str]] = {
+    "all": frozenset(),
+    "undecided": frozenset({DECIDED_RULE, CONFLICT_PARAPHRASED}),
+    "paraphrased": frozenset({DECIDED_RULE, CONFLICT_UNDECIDED, CONFLICT_KEPT}),
+}
 RECORD_COLUMNS = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
@@ -42,14 +49,17 @@ class PairRecord(FrozenModel):
 
 
 class Pair(FrozenModel):
-    """Contradiction: two records with the same prompt and different targets."""
+    """Contradiction: two records that ask the same and have different targets."""
 
     went: PairRecord
     other: PairRecord
     """Record that was kept in place of the one in `went`. In an undecided pair, either both records were kept or
     neither."""
-    jaccard: float
-    """Jaccard similarity of the prompts."""
+    jaccard: float | None
+    """Jaccard similarity of the prompts; None for paraphrases."""
+    likeness: float | None = None
+    """Likeness of the prompts' meanings, from 0 to 1, for a possible contradiction between paraphrases. None for a
+    contradiction by the words."""
     decided_by: str
     """Reason why the other record was kept; empty if the pair is undecided."""
 
@@ -61,21 +71,22 @@ class Conflicts(FrozenModel):
     withheld: int
     """Number of contradictions that the person has no access to."""
     pairs: list[Pair]
-    """Pairs to show, undecided pairs first. There can be fewer than `total`."""
+    """Pairs to show: undecided pairs, then decided ones, then paraphrases, those most alike first. There can be fewer
+    than `total`."""
 
 
 def conflicts_path(layout: Layout) -> Path:
     return layout.artefacts("deduplicate") / "conflicts.parquet"
 
 
-def find_conflicts(layout: Layout, access: Access, max_pairs: int, undecided_only: bool = False) -> Conflicts:
+def find_conflicts(layout: Layout, access: Access, max_pairs: int, kind: Kind = "all") -> Conflicts:
     """Return the contradictions of a run to which a person has access.
 
     Args:
         layout: Worktree of the run.
         access: Access of the person.
         max_pairs: Maximum number of pairs in the result.
-        undecided_only: Whether to leave out pairs that a rule decided.
+        kind: Kind of contradictions to list.
 
     Raises:
         InputError: Stage `deduplicate` of the run has not finished.
@@ -85,7 +96,8 @@ def find_conflicts(layout: Layout, access: Access, max_pairs: int, undecided_onl
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
     resolved = load_resolved(layout.sources_path)
     sources = {item.source.id: item.source for item in resolved.sources}
-    entries = [entry for entry in list_conflict_entries(layout) if not undecided_only or entry["rule"] != DECIDED_RULE]
+    left_out = RULES_LEFT_OUT[kind]
+    entries = [entry for entry in list_conflict_entries(layout) if entry["rule"] not in left_out]
     places = _record_locations(layout, entries)
     looker = access.limit_to_run(layout)
     allowed = {name for name, source in sources.items() if looker.may_read(source)}
@@ -110,12 +122,20 @@ def list_conflict_entries(layout: Layout) -> list[dict[str, Any]]:
 
 
 def _unique_pairs(table: pa.Table) -> list[dict[str, Any]]:
-    """Return each pair once, undecided pairs first.
+    """Return each pair once, in the order of `Conflicts.pairs`.
 
     The table contains an undecided pair twice, once for each record.
     """
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
-    return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED_RULE, entry["record_id"]))
+    last = (DECIDED_RULE, CONFLICT_PARAPHRASED)
+    return sorted(
+        pairs.values(),
+        key=lambda entry: (
+            last.index(entry["rule"]) if entry["rule"] in last else -1,
+            -(entry.get("likeness") or 0),
+            entry["record_id"],
+        ),
+    )
 
 
 def _record_ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
@@ -140,8 +160,9 @@ def _pair_records(
     Raises:
         Refused: Files of the run disagree about the source of a record. The source determines who has access.
     """
-    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, CONFLICT_KEPT)}
-    kept |= {entry["record_id"] for entry in entries if entry["rule"] == CONFLICT_KEPT}
+    both = (CONFLICT_KEPT, CONFLICT_PARAPHRASED)
+    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, *both)}
+    kept |= {entry["record_id"] for entry in entries if entry["rule"] in both}
     return {
         record["record_id"]: PairRecord(
             record_id=record["record_id"],
@@ -177,7 +198,8 @@ def _read_records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
 def _make_pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
     went, other = sides[entry["record_id"]], sides[entry["other"]]
     decided_by = _precedence_reason(went, other) if entry["rule"] == DECIDED_RULE else ""
-    return Pair(went=went, other=other, jaccard=entry["jaccard"], decided_by=decided_by)
+    likeness = entry.get("likeness")  # earlier versions of Hallmark looked for no paraphrases
+    return Pair(went=went, other=other, jaccard=entry["jaccard"], likeness=likeness, decided_by=decided_by)
 
 
 def _precedence_reason(went: PairRecord, other: PairRecord) -> str:

@@ -96,6 +96,7 @@ def test_repetitions_are_said_with_the_rule_that_decides(answered: Layout) -> No
         "near_pairs": 4,
         "clusters": 2,
         "contradictions_kept": 3,
+        "paraphrases": 2,
     }
     write_json(answered.artefacts("deduplicate") / "result.json", told)
     text = page_of(answered).text
@@ -103,6 +104,7 @@ def test_repetitions_are_said_with_the_rule_that_decides(answered: Layout) -> No
     assert "conflict the same question and another target than a record of higher authority, or newer 3" in text
     assert "4 pairs of prompts were found near-identical; 2 groups" in text
     assert "3 records stay though another one that stays answers the same question otherwise" in text
+    assert "2 pairs of records that stay may ask the same in other words" in text
 
 
 PLANTED = {

@@ -12,5 +12,6 @@ neighbours.py       groups of similar records
 families.py         parents of synthetic records, which are removed with them
 contained_prompts.py  prompts of real records within those of synthetic ones
 group_records.py    similar records as the rules see them, and searches among them
+paraphrases/        pairs of prompts in other words that may contradict each other; no record is removed by them
 verdicts.py         rules that remove records of a group, and the records kept instead
 """

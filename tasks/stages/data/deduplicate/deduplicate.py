@@ -2,11 +2,13 @@
 
 Exact duplicates are always removed. If params.yaml: data.near_duplicates is set, the stage also removes
 near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` defines
-these rules, and `preference` defines which of several records is kept.
+these rules, and `preference` defines which of several records is kept. Pairs of kept records that may contradict each
+other in other words are shown to their owners (`paraphrases`).
 
     artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA_SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
-    artefacts/deduplicate/conflicts.parquet    output_tables.CONFLICTS_SCHEMA: contradictions, which owners see in pairs
+    artefacts/deduplicate/conflicts.parquet    output_tables.CONFLICTS_SCHEMA: contradictions and possible ones, which
+                                               owners see in pairs
     artefacts/deduplicate/clusters.parquet     output_tables.CLUSTERS_SCHEMA: kept records that must be in one partition
     artefacts/deduplicate/parents.parquet      families.PARENTS_SCHEMA: parents of kept synthetic records
     artefacts/deduplicate/result.json          `DeduplicateResult`
@@ -48,6 +50,7 @@ from tasks.stages.data.deduplicate.deduplicate_result import (
 )
 from tasks.stages.data.deduplicate.families import Families
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
+from tasks.stages.data.deduplicate.paraphrases.record_pairs import find_paraphrases
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import (
     PARENT_QUARANTINED,
@@ -87,16 +90,20 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
             f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
             "params.yaml: data.near_duplicates"
         )
+    limit = near.paraphrase_limit if near else None
+    paraphrases = find_paraphrases(records, path, keep, verdicts, limit) if limit else None
+    shown = paraphrases.shown if paraphrases else []
     clusters = output_tables.clusters_table(records, neighbours, keep)
     undeclared = families.find_undeclared(find_contained_prompts(records, keep), verdicts)
     print_progress("deduplicate", "writing the tables")
     with atomic_folder(layout.artefacts("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(output_tables.quarantine_table(records, verdicts), folder / "quarantine.parquet")
-        write_table(output_tables.conflicts_table(records, verdicts), folder / "conflicts.parquet")
+        write_table(output_tables.conflicts_table(records, verdicts, shown), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
         write_table(families.parents_table(verdicts, keep, undeclared), folder / "parents.parquet")
-        result = build_result(records, count_written_records(folder), neighbours, clusters, near, len(undeclared))
+        written = count_written_records(folder)
+        result = build_result(records, written, neighbours, clusters, near, paraphrases, len(undeclared))
         write_json(
             folder / "result.json",
             {"facts": facts.facts_to_json(to_facts(result)), **result.model_dump(mode="json")},

@@ -14,6 +14,7 @@ from tasks.core.params.data import NearDuplicates
 from tasks.core.records.record import read_table
 from tasks.stages.data.deduplicate import preference
 from tasks.stages.data.deduplicate.neighbours import Neighbours
+from tasks.stages.data.deduplicate.paraphrases.record_pairs import Paraphrases
 from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import CONFLICT_KEPT, CONFLICT_UNDECIDED, SYNTHETIC_COPY
 from tasks.stages.data.quarantine import Counts, stage_counts
@@ -28,6 +29,12 @@ class DeduplicateResult(FrozenModel):
     """Thresholds for near-duplicates; null if only exact duplicates were removed."""
     contradictions_kept: int
     """Number of kept records that contradict another kept record. Their owners find them in conflicts.parquet."""
+    paraphrases: int | None = None
+    """Number of pairs of kept records that may contradict each other in other words; null if none were looked for."""
+    paraphrases_shown: int = 0
+    """Number of these pairs in conflicts.parquet, those most alike."""
+    prompts_not_compared: int = 0
+    """Number of prompts among which no paraphrases were looked for, since they are too long or too many."""
     near_pairs: int
     """Number of pairs of near-identical prompts."""
     clusters: int
@@ -62,6 +69,7 @@ def build_result(
     neighbours: Neighbours | None,
     clusters: pa.Table,
     near: NearDuplicates | None,
+    paraphrases: Paraphrases | None,
     undeclared_parents: int = 0,
 ) -> DeduplicateResult:
     before, kept, rules = Counter(records.source_id.to_pylist()), written.kept_by_source, written.rules_by_source
@@ -72,6 +80,9 @@ def build_result(
         kept=preference.PREFERENCE_DESCRIPTION,
         near=near,
         contradictions_kept=written.contradictions_kept,
+        paraphrases=paraphrases.found if paraphrases else None,
+        paraphrases_shown=len(paraphrases.shown) if paraphrases else 0,
+        prompts_not_compared=paraphrases.not_compared if paraphrases else 0,
         near_pairs=len(neighbours.near_identical_pairs) if neighbours else 0,
         clusters=len(sizes),
         largest_cluster=max(sizes.values(), default=0),
@@ -98,6 +109,8 @@ def to_facts(result: DeduplicateResult) -> facts.Facts:
         )
     if result.near is None:
         return stated  # zeros would say that near-identical prompts were looked for
+    if result.paraphrases is not None:
+        stated["paraphrases"] = Fact(value=result.paraphrases, unit="pairs", note=_paraphrases_note(result))
     return stated | {
         "near_duplicates": Fact(value=quarantined.get("near_duplicate", 0), unit="rows"),
         "near_test": Fact(value=quarantined.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
@@ -109,3 +122,9 @@ def to_facts(result: DeduplicateResult) -> facts.Facts:
         "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
         "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
     }
+
+
+def _paraphrases_note(result: DeduplicateResult) -> str:
+    shown = "" if result.paraphrases_shown == result.paraphrases else f"; {result.paraphrases_shown:,} are shown"
+    left = f"; {result.prompts_not_compared:,} prompts not compared" if result.prompts_not_compared else ""
+    return f"may ask the same in other words, with different targets; both are kept{shown}{left}"

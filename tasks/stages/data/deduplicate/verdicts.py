@@ -29,6 +29,8 @@ from tasks.stages.data.deduplicate.record_columns import FIXED_TEST, NO_DOCUMENT
 
 SYNTHETIC_COPY, PARENT_QUARANTINED = "synthetic_copy", "parent_quarantined"
 CONFLICT_UNDECIDED, CONFLICT_KEPT = "conflict_undecided", "conflict_kept"
+CONFLICT_PARAPHRASED = "conflict_paraphrased"
+"""Rule of a pair in conflicts.parquet that a sentence model found. It is no verdict, since the pair may be none."""
 CONTRADICTION_RULES = ("conflict", CONFLICT_UNDECIDED, CONFLICT_KEPT)
 REASONS_BY_RULE = {
     "exact_duplicate": "the same conversation and target as the record kept instead",

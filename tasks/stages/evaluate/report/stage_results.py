@@ -90,6 +90,8 @@ class DuplicateCounts:
     pairs: int
     clusters: int
     contradictions: int
+    paraphrases: int
+    """Number of pairs that may contradict each other in other words; 0 if none were looked for."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,11 @@ def _synthetic_shares(layout: Layout) -> Iterator[SyntheticShare]:
 
 def _duplicate_counts(result: dict[str, Any]) -> DuplicateCounts:
     return DuplicateCounts(
-        result["kept"], result["near_pairs"], result["clusters"], result.get("contradictions_kept", 0)
+        result["kept"],
+        result["near_pairs"],
+        result["clusters"],
+        result.get("contradictions_kept", 0),
+        result.get("paraphrases") or 0,
     )
 
 
