@@ -12,6 +12,7 @@ from tasks.runs.journal import Journal
 from tasks.runs.run import Run, open_run
 from tests import whole_run
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 from tests.tiny_project import create
 
 BASES = """\
@@ -69,11 +70,11 @@ def waiting_project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkou
 def passed_project(tmp_path_factory: pytest.TempPathFactory, waiting_project: Path) -> Path:
     """The run's data gate has passed. Tests copy it."""
     project = tmp_path_factory.mktemp("compare") / "passed"
-    shutil.copytree(waiting_project, project, symlinks=True)
+    copy_tree(waiting_project, project)
     whole_run.pass_gate(open_run(project, whole_run.RUN), "data")
     return project
 
 
 @pytest.fixture
 def project(tmp_path: Path, passed_project: Path) -> Path:
-    return Path(shutil.copytree(passed_project, tmp_path / "project", symlinks=True))
+    return copy_tree(passed_project, tmp_path / "project")

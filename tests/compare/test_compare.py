@@ -16,6 +16,7 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_json, sha256_file, tree_digest
 from tests import whole_run
 from tests.compare.conftest import come_to_its_rows
+from tests.copies import copy_tree
 from tests.in_process import adopt, hallmark, hallmark_json, run_command
 from tests.patience import patience, wait_until
 from tests.processes import title
@@ -43,7 +44,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, passed_project: Path) -> 
     """A comparison that was interrupted and said again: of `plain`, of `lively`, whose chat template ends many answers
     early, so that it can be asked and cannot be trained, and of `other`, whose files are not those of its digest."""
     project = tmp_path_factory.mktemp("compared") / "project"
-    shutil.copytree(passed_project, project, symlinks=True)
+    copy_tree(passed_project, project)
     model, lively = (
         project / "examples" / "model",
         project.parent / "lively",
@@ -137,7 +138,7 @@ def test_what_was_interrupted_went_on(compared: Compared) -> None:
 @pytest.fixture
 def twins(compared: Compared, tmp_path: Path) -> Path:
     """The project of the comparison with a file of base models that names `plain` twice."""
-    project = Path(shutil.copytree(compared.project, tmp_path / "project", symlinks=True))
+    project = copy_tree(compared.project, tmp_path / "project")
     plain = (project / "bases.yaml").read_text().partition("  - {name: lively")[0]
     (project / "bases.yaml").write_text(plain + plain.partition("bases:\n")[2].replace("name: plain", "name: twin"))
     return project

@@ -1,7 +1,6 @@
 """Which rows base models are compared on, and that none trains before its data gate."""
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GATE_PREDICATE_TYPE, GateStatement, read_authority, require_gate
 from tests import in_process, whole_run
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 
 pytestmark = pytest.mark.slow
 NOT_PASSED = "on the rows of run .*, and its data gate has not passed"
@@ -129,7 +129,7 @@ def test_rows_that_are_not_those_that_passed_train_nothing(project: Path) -> Non
 
 
 def test_a_statement_for_experiments_lets_no_governed_rows_train(waiting_project: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
+    project = copy_tree(waiting_project, tmp_path / "project")
     layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
     statement.write_experiment_statement(layout, "data", installed_governance(project, None))
     with pytest.raises(Refused, match="is passed for experiments alone"):
@@ -141,7 +141,7 @@ def test_a_statement_for_experiments_lets_no_governed_rows_train(waiting_project
 )
 def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_path: Path) -> None:
     """The worktree says whose statements its stages take, and may be written to; a comparison asks governance."""
-    project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
+    project = copy_tree(waiting_project, tmp_path / "project")
     layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
     keys.create_key_pair(tmp_path, "mine")
     mine, subject = keys.make_signer(keys.load_private_key(tmp_path / "mine")), tree_digest(layout.artefacts("split"))

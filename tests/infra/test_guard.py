@@ -1,7 +1,6 @@
 """Every command that reads the ledger or governance asks for the right root of trust, and tells a changed ledger."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from infra.cli import command_table
 from infra.cli.lazy_commands import Command, CommandGroup
 from tasks.policy import root_of_trust
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 from tests.in_process import hallmark
 from tests.infra.test_gates import ask, bring_keys
 from tests.ledger_tampering import change_entry
@@ -88,7 +88,7 @@ def project(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def tampered(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with the last row of the ledger changed, by somebody who mended everything beside it."""
-    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("tampered") / "project", symlinks=True))
+    folder = copy_tree(made, tmp_path_factory.mktemp("tampered") / "project")
     change_entry(folder / ".hallmark" / "ledger.db", 2)
     return folder
 

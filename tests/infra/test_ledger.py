@@ -1,7 +1,6 @@
 """`hallmark ledger`, as a person and as a stranger with a file and a fingerprint."""
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from tasks.ledger.ledger import open_ledger
 from tasks.trust import keys
+from tests.copies import copy_tree
 from tests.in_process import hallmark, hallmark_json, run_command
 from tests.ledger_tampering import mend, unguard
 from tests.tiny_project import REPR
@@ -89,7 +89,7 @@ def write(project: Path, statement: str, mended: bool = False) -> None:
 
 
 def test_a_ledger_changed_by_hand_is_told(made: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
+    folder = copy_tree(made, tmp_path / "copy")
     hallmark(folder, "ledger", "publish")
     assert hallmark_json(folder, "ledger", "verify")["verdict"] == "holds"
     write(folder, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2", mended=True)
@@ -117,7 +117,7 @@ def test_a_place_that_is_away_is_exit_3(made: Path, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("command", ["verify", "publish", "show"])
 def test_what_is_wrong_is_told_in_words(made: Path, tmp_path: Path, statement: str, command: str) -> None:
     """Not as Python writes its objects, which tests/tiny_project.py looks for in whatever a command prints."""
-    folder = shutil.copytree(made, tmp_path / "copy", symlinks=True)
+    folder = copy_tree(made, tmp_path / "copy")
     write(folder, statement)
     done = run_command(folder, ("ledger", command))
     words = done.stdout + done.stderr

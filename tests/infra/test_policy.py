@@ -10,6 +10,7 @@ from tasks.runs.run import installed_governance
 from tasks.trust import keys
 from tests import editing
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 from tests.governed.house import keyed
 from tests.governed.postgres import new_database
 from tests.in_process import adopt_anew, hallmark, hallmark_json
@@ -38,7 +39,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(root_of_trust.ROOT_VARIABLE, raising=False)
     in_force._warn_once.cache_clear()
-    return shutil.copytree(once, tmp_path / "project", symlinks=True)
+    return copy_tree(once, tmp_path / "project")
 
 
 def edit(project: Path, old: str, new: str, name: str = "policy.yaml") -> None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
-from peft import AutoPeftModelForCausalLM, PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.audit import folder_verification
@@ -100,6 +99,8 @@ def says(model: Any, folder: Path, rows: list[dict[str, Any]]) -> list[str]:
 def test_peft_loads_the_adapter_with_the_base_that_it_names(
     made: Callable[[str], Exported], answering: tuple[House, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from peft import AutoPeftModelForCausalLM, PeftModel  # takes two CPU seconds, which each pytest worker would pay
+
     exported, rows = made("adapter"), answering[1]
     monkeypatch.chdir(exported.folder)
     model = AutoPeftModelForCausalLM.from_pretrained(".", dtype=torch.float32).eval()

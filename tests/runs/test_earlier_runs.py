@@ -18,6 +18,7 @@ from tasks.runs.run import Run, open_run
 from tasks.supervise import materials
 from tasks.trust import stage_record
 from tests.checkouts import Checkouts
+from tests.copies import copy_tree
 from tests.tiny_project import create
 from tests.whole_run import RUN
 
@@ -52,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 
 @pytest.fixture
 def project(made: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(made, tmp_path / "project", symlinks=True)
+    return copy_tree(made, tmp_path / "project")
 
 
 def folders(run: Run, name: str) -> list[Path]:

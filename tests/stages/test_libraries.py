@@ -34,6 +34,29 @@ def test_the_process_of_a_stage_leaves_out_a_library_and_collects_garbage_later(
     assert "PyTorch was not found" not in done.stderr
 
 
+IN_EITHER_ORDER = """
+import sys
+from tasks.stages import import_speed
+
+if sys.argv[1] == "late":
+    import transformers
+import_speed.hide_scipy()
+from transformers import LlamaForCausalLM
+print(sys.modules["scipy"] is None)
+"""
+
+
+@pytest.mark.parametrize(("order", "hidden"), [("early", "True"), ("late", "False")])
+def test_a_model_loads_without_scipy_unless_transformers_has_looked_for_it(
+    tmp_path: Path, order: str, hidden: str
+) -> None:
+    script = tmp_path / "look.py"
+    script.write_text(IN_EITHER_ORDER)
+    command = [sys.executable, "-I", start.__file__, str(script), order]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [hidden]
+
+
 def test_a_process_that_others_share_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     before = gc.get_threshold(), gc.get_freeze_count()

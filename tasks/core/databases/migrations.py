@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, delete, insert, inspect, select
@@ -85,7 +86,7 @@ def read_schema_version(connection: Connection, schema: Schema) -> int | None:
     Raises:
         Refused: The stored schema version is not valid.
     """
-    there, table = set(inspect(connection).get_table_names()), _version_table(schema)
+    there, table = set(inspect(connection).get_table_names()), _version_table(schema.name)
     if not there & schema.tables.tables.keys():
         return None
     if table.name not in there:
@@ -101,14 +102,15 @@ def read_schema_version(connection: Connection, schema: Schema) -> int | None:
 
 
 def _set_version(connection: Connection, schema: Schema, version: int) -> None:
-    table = _version_table(schema)
+    table = _version_table(schema.name)
     table.create(connection, checkfirst=True)
     connection.execute(delete(table))
     connection.execute(insert(table).values(version=version))
 
 
-def _version_table(schema: Schema) -> Table:
-    return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
+@lru_cache  # SQLAlchemy compiles a statement once for each table object
+def _version_table(schema_name: str) -> Table:
+    return Table(f"hallmark_{schema_name}_schema", MetaData(), Column("version", Integer, nullable=False))
 
 
 def read_writer_versions(connection: Connection, schema: Schema) -> list[str]:
@@ -116,7 +118,7 @@ def read_writer_versions(connection: Connection, schema: Schema) -> list[str]:
 
     Versions before 0.2.0 did not record themselves.
     """
-    table = _writers_table(schema)
+    table = _writers_table(schema.name)
     if not inspect(connection).has_table(table.name):
         return []
     return sorted(connection.scalars(select(table.c.hallmark)), key=minor_version)
@@ -125,13 +127,14 @@ def read_writer_versions(connection: Connection, schema: Schema) -> list[str]:
 def _add_writer(connection: Connection, schema: Schema) -> None:
     if VERSION in read_writer_versions(connection, schema):
         return
-    table = _writers_table(schema)
+    table = _writers_table(schema.name)
     table.create(connection, checkfirst=True)
     connection.execute(insert(table).values(hallmark=VERSION))
 
 
-def _writers_table(schema: Schema) -> Table:
-    return Table(f"hallmark_{schema.name}_writers", MetaData(), Column("hallmark", Text, primary_key=True))
+@lru_cache
+def _writers_table(schema_name: str) -> Table:
+    return Table(f"hallmark_{schema_name}_writers", MetaData(), Column("hallmark", Text, primary_key=True))
 
 
 def _newest_writer(connection: Connection, schema: Schema) -> str:

@@ -8,6 +8,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -56,7 +57,7 @@ NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
 """Cache of validated files, by model, text and `merge_keys`. Callers can share an entry because models are frozen."""
 MAX_LISTED_ERRORS = 100
-MAX_CACHED_FILES = 16
+MAX_CACHED_FILES = 64
 """Maximum number of cached files. Caching pays off because ruamel needs 20 ms to parse a kilobyte."""
 MAX_SHOWN_VALUE_CHARS = 300
 HIDDEN_CHARACTER_MESSAGE = (
@@ -123,12 +124,19 @@ def parse_plain_yaml(text: str, path: Path) -> Any:
         text: YAML text.
         path: File that the text was read from, used in error messages.
     """
-    return to_plain_value(_parse_plain(text, path))
+    return to_plain_value(_parse_plain(text, _Origin(path)))
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """File of a text. All origins are equal, so that the same text is parsed once, whatever its file."""
+
+    path: Path = field(compare=False)
 
 
 @lru_cache(MAX_CACHED_FILES)
-def _parse_plain(text: str, path: Path) -> Any:
-    return to_plain_value(parse_yaml(text, path))
+def _parse_plain(text: str, origin: _Origin) -> Any:
+    return to_plain_value(parse_yaml(text, origin.path))
 
 
 def parse_yaml(text: str, path: Path) -> Any:

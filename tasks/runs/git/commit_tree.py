@@ -10,11 +10,11 @@ import posixpath
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinder
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.core.files import final_path, sha256_bytes, sha256_file
@@ -95,7 +95,7 @@ def _parse_entry(line: bytes) -> tuple[str, str, str]:
 
 def _find_problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: Path) -> Iterator[str]:
     names = Counter(path for path, _ in listed)
-    folders = {parent.as_posix() for path in names for parent in PurePosixPath(path).parents}
+    folders = _folders_of(names)
     for path in sorted(path for path, count in names.items() if count > 1 or path in folders):
         yield f"{path}: two entries of one name, of which git shows one and a worktree has the other"
     for path, mode in listed:
@@ -107,12 +107,23 @@ def _find_problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], r
             yield f"{path}: what a run makes itself, for which it could be taken"
         elif _is_below(path, (STATE_FOLDER,)):
             yield f"{path}: what Hallmark keeps on a machine, for which it could be taken"
-        elif path.endswith(COMPILED_SUFFIXES) or "__pycache__" in PurePosixPath(path).parts:
+        elif path.endswith(COMPILED_SUFFIXES) or "__pycache__" in path.split("/"):
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
-    tops = {PurePosixPath(path).parts[0] for path, _ in listed if path.endswith(".py")}
+    tops = {posixpath.normpath(path).split("/")[0] for path, _ in listed if path.endswith(".py")}
     for top in sorted(tops):
         if why := _shadowed_module(top.removesuffix(".py"), root):
             yield f"{top}: a module at the top with the name of {why}, in whose place it could be imported"
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    """Return all folders above the paths. `PurePosixPath.parents` of a thousand paths took a fifth of a second."""
+    found = {"."}
+    for path in paths:
+        folder = posixpath.dirname(path)
+        while folder and folder not in found:
+            found.add(folder)
+            folder = posixpath.dirname(folder)
+    return found
 
 
 def _can_leave_tree(path: str, target: str) -> bool:

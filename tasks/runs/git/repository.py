@@ -106,21 +106,23 @@ class Repository:
         _require_success(done, args[0])
 
     def read_blobs(self, names: Iterable[str]) -> dict[str, BlobContent]:
-        contents = {}
-        with subprocess.Popen(
-            [*GIT_COMMAND, "cat-file", "--batch"], cwd=self.root, env=_git_environment(), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        ) as batch:  # fmt: skip
-            assert batch.stdin and batch.stdout
-            for name in dict.fromkeys(names):
-                batch.stdin.write(f"{name}\n".encode())
-                batch.stdin.flush()
-                header = batch.stdout.readline().split()
-                if len(header) != 3:
-                    raise Unavailable(f"this clone lacks {name}, which a commit of it holds; fetch it again")
-                contents[name] = _read_content(batch.stdout, int(header[2]))
-                batch.stdout.read(1)
-        return contents
+        """Return the content of git objects by their names.
+
+        Git reads all names from a file: an exchange for each of a thousand names took half of the time.
+
+        Raises:
+            Unavailable: An object is not in this clone.
+        """
+        wanted = list(dict.fromkeys(names))
+        with tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{name}\n" for name in wanted).encode())
+            asked.seek(0)
+            with subprocess.Popen(
+                [*GIT_COMMAND, "cat-file", "--batch", "--buffer"], cwd=self.root, env=_git_environment(), stdin=asked,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            ) as batch:  # fmt: skip
+                assert batch.stdout
+                return {name: _read_object(batch.stdout, name) for name in wanted}
 
     def commit_id(self, revision: str) -> str:
         """Return the full commit id of a revision.
@@ -307,6 +309,15 @@ def _require_success(done: "subprocess.CompletedProcess[bytes]", command: str) -
     if done.returncode:
         message = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
         raise Unavailable(f"git {command} failed: {message}")
+
+
+def _read_object(stream: IO[bytes], name: str) -> BlobContent:
+    header = stream.readline().split()
+    if len(header) != 3:
+        raise Unavailable(f"this clone lacks {name}, which a commit of it holds; fetch it again")
+    content = _read_content(stream, int(header[2]))
+    stream.read(1)
+    return content
 
 
 def _read_content(stream: IO[bytes], byte_count: int) -> BlobContent:

@@ -151,6 +151,7 @@ class PromptLimits:
 
 def read_prompt_limits(folders: ModelFolders) -> PromptLimits:
     _limit_openmp_spinning()
+    import_speed.hide_scipy()
     silence_libraries()
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
@@ -175,6 +176,7 @@ def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
         Unavailable: A GPU is configured, but this machine has none.
     """
     _limit_openmp_spinning()
+    import_speed.hide_scipy()
     silence_libraries()
     import torch
     from transformers import AutoModelForCausalLM

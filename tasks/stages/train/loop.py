@@ -48,6 +48,7 @@ def train_as_worker(job: Job) -> None:
     everyone = gather_from_workers((socket.gethostname(), versions.installed_versions()))
     with machine_check.raise_on_all_workers(job):
         versions.require_majority_versions(everyone, distributed.get_rank())
+    import_speed.hide_scipy()
     if not methods.get_method(job.training.method).is_quantised:
         import_speed.hide_libraries("bitsandbytes")
     run_training(job)

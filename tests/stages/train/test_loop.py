@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -35,6 +34,8 @@ def train(job: Job) -> list[float]:
 
 def plain_losses(model_folder: Path, examples: Examples, **changes: Any) -> list[float]:
     """The same training in plain PyTorch: one row after the other, no DeepSpeed, transformers' own loss."""
+    from peft import get_peft_model  # takes two CPU seconds, which each pytest worker would pay
+
     settings = training(**changes)
     order = RowOrder(examples, settings)
     torch.manual_seed(settings.seed)
@@ -79,6 +80,8 @@ def test_bf16_follows_fp32(trained: MakeJob) -> None:
 
 
 def test_an_adapter_loads_and_names_no_place(trained: MakeJob, tiny: Path) -> None:
+    from peft import PeftModel
+
     made = trained()
     config = read_json(made.weights_folder / "adapter_config.json")
     assert config["target_modules"] == sorted(config["target_modules"])

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from peft import get_peft_model
-from peft.tuners.lora.layer import Linear
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -17,9 +15,17 @@ from tests.stages.train.conftest import training
 MakeLayers = Callable[..., list[Any]]
 
 
+def linear_class() -> Any:
+    from peft.tuners.lora.layer import Linear  # takes two CPU seconds, which each pytest worker would pay
+
+    return Linear
+
+
 @pytest.fixture
 def layers() -> MakeLayers:
     def make(**changes: Any) -> list[Any]:
+        from peft import get_peft_model
+
         torch.manual_seed(3)
         config = LlamaConfig(
             vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4,
@@ -27,7 +33,7 @@ def layers() -> MakeLayers:
         )  # fmt: skip
         model = get_peft_model(LlamaForCausalLM(config), lora.build_lora_config(training(lora_alpha=7, **changes), {}))
         lora_products.replace_lora_forward(model.double().train())
-        return [layer for layer in model.modules() if isinstance(layer, Linear)]
+        return [layer for layer in model.modules() if isinstance(layer, linear_class())]
 
     return make
 
@@ -53,7 +59,7 @@ def test_products_and_gradients_are_those_of_peft(layers: MakeLayers) -> None:
         if layer.base_layer.bias is not None:
             nn.init.normal_(layer.base_layer.bias)
         ours = gradients(layer, layer)
-        theirs = gradients(lambda x, layer=layer: Linear.forward(layer, x), layer)
+        theirs = gradients(lambda x, layer=layer: linear_class().forward(layer, x), layer)
         for one, other in zip(ours, theirs, strict=True):
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
@@ -71,5 +77,5 @@ def test_zero_3_has_pefts_layers(stage: int, ours: bool) -> None:
         vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4
     )
     model = engine.add_adapter(LlamaForCausalLM(config), training(zero_stage=stage))
-    layers = [layer for layer in model.modules() if isinstance(layer, Linear)]
+    layers = [layer for layer in model.modules() if isinstance(layer, linear_class())]
     assert layers and {"forward" in vars(layer) for layer in layers} == {ours}

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from tasks.core.files import read_json, tree_digest
@@ -95,6 +94,8 @@ def test_every_epoch_takes_each_of_them_once(folder28: Path, order: str) -> None
 
 def test_the_result_is_the_model_that_did_best_and_not_the_last(best: Job, tiny: Path) -> None:
     """Nothing is dropped out in a look."""
+    from peft import PeftModel  # takes two CPU seconds, which each pytest worker would pay
+
     seen = looks(best)
     *_, last = seen
     assert min(seen.values()) < 0.95 * seen[last]

@@ -16,6 +16,7 @@ from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, t
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import print_progress
+from tasks.stages import import_speed
 from tasks.stages.train.base import convert, model_files, origins
 from tasks.stages.train.base.origins import read_errors_as_input_error
 from tasks.stages.train.rows import special_tokens
@@ -103,6 +104,7 @@ def require_trainable_model(model: Path) -> None:
             "base model: expected config.json and *.safetensors (pickled weights can run code and are not read), "
             f"got {', '.join(sorted(path.name for path in model.iterdir()))}; choose a model in this form"
         )
+    import_speed.hide_scipy()
     from transformers import AutoConfig, AutoTokenizer
 
     with read_errors_as_input_error("config.json"):
