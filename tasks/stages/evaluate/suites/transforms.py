@@ -16,6 +16,8 @@ LETTER_DIGITS = str.maketrans("aeiostAEIOST", "431057431057")
 LOOKALIKES = str.maketrans("aceopxyACEOPX", "асеорхуАСЕОРХ")
 """Latin letters and the Cyrillic letters that look like them."""
 ZERO_WIDTH = "\u200b"
+PLACEHOLDER = re.compile(r"(\[[a-z_]+(?::[a-z0-9]+)?\])")
+"""Placeholder or token that stands for a personal value. No person would write it, so no transform changes it."""
 
 
 def swap_letters(text: str, random: Random) -> str:
@@ -41,6 +43,12 @@ def drop_letters(text: str, random: Random) -> str:
 
 def rotate_letters(text: str, _: Random) -> str:
     return codecs.encode(text, "rot13")
+
+
+def apply_transform(name: str, text: str, random: Random) -> str:
+    """Apply a transform to everything in a text but placeholders of personal values."""
+    parts = PLACEHOLDER.split(text)
+    return "".join(part if place % 2 else TRANSFORMS[name](part, random) for place, part in enumerate(parts))
 
 
 TRANSFORMS: Mapping[str, Transform] = {

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import NFC, AnswerKind, Name, NonEmptyText
-from tasks.stages.evaluate.suites.transforms import TRANSFORMS
+from tasks.stages.evaluate.suites.transforms import TRANSFORMS, apply_transform
 
 TEXT_FIELD = "{text}"
 ORIGINAL = "original"
@@ -41,7 +41,7 @@ class Variant(FrozenModel):
 
     def apply(self, text: str, seed: str) -> str:
         random = Random(hashlib.sha256(f"{seed}:{self.name}".encode()).digest())
-        changed = TRANSFORMS[self.transform](text, random) if self.transform else text
+        changed = apply_transform(self.transform, text, random) if self.transform else text
         return self.text.replace(TEXT_FIELD, changed)
 
 

@@ -1,6 +1,7 @@
 """Evaluation suites as files: what is refused, and which are for a use case."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.records import record
 from tasks.stages.evaluate.suites.suite import load_suites, suites_of_use_case
+from tasks.stages.evaluate.suites.transforms import TRANSFORMS, apply_transform
 from tests.stages.evaluate import house
 from tests.stages.evaluate.suites import suite_house
 from tests.stages.evaluate.suites.suite_house import cases, derived, give_suites, suite
@@ -122,3 +124,11 @@ def test_a_run_without_resolved_suites(layout: Layout) -> None:
     house.write_split(layout, [])
     give_suites(layout)
     assert cases(layout) == []
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_transform_changes_the_words_and_no_placeholder(name: str) -> None:
+    text, random = "Please help me, [name:onk6nyt4yewn]. Thanks for everything, from [location]", Random(1)
+    changed = apply_transform(name, text, random)
+    assert changed != text and "[name:onk6nyt4yewn]" in changed and changed.endswith("[location]")
+    assert apply_transform(name, text, Random(1)) == apply_transform(name, text, Random(1))

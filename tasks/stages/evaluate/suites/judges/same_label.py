@@ -7,7 +7,7 @@ from tasks.stages.evaluate.suites.judges.judge import PASSED, CaseJudge, JudgedC
 
 
 class SameLabel(CaseJudge):
-    """The answer has the same label as the same model's answer to the text without the change."""
+    """The answer has a label, and the same one as the same model's answer to the text without the change."""
 
     needs_reference: ClassVar[bool] = True
     kind: Literal["same_label"]
@@ -20,6 +20,6 @@ class SameLabel(CaseJudge):
         if case.reference is None:
             return Verdict(False, "the text without the change has no answer")
         now, before = (extract_label(text, case.settings) for text in (answer, case.reference))
-        if now == before:
-            return PASSED
-        return Verdict(False, "no label" if now == NO_LABEL else "another label than without the change")
+        if now == NO_LABEL:  # also if there was none before: a model that never answers is not steady
+            return Verdict(False, "no label")
+        return PASSED if now == before else Verdict(False, "another label than without the change")
