@@ -36,7 +36,7 @@ PLACE_KINDS: tuple[PlaceKind, ...] = (
     PlaceKind("vault", "values in the vault", folders=("vault", "vault.db")),
     PlaceKind("index", "index of lineage", folders=("lineage.db", "lineage")),
     PlaceKind("source-cache", "tables of sources that `ingest` keeps", folders=("ingested",)),
-    PlaceKind("runs", "files of runs: datasets, quarantine, predictions, reports", folders=("runs", "answers")),
+    PlaceKind("runs", "files of runs: datasets, quarantine, predictions, reports", folders=("runs",)),
     PlaceKind("remote", "outputs in DVC's remote"),
     PlaceKind("cache", "outputs in DVC's cache, and stage records", folders=("cache", "records")),
     PlaceKind("checkpoints", "checkpoints of trainings", folders=("checkpoints",)),
