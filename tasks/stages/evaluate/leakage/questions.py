@@ -3,6 +3,7 @@
 A row that is not trained on is no member: neither a validation row nor a row whose text has a special token.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,6 +105,8 @@ class _Encoder:
     def __init__(self, folders: ModelFolders, limits: PromptLimits, prompts: Prompts) -> None:
         self._limits, self._prompts, self._tokenizer = limits, prompts, limits.tokenizer
         self._stops = rendering.stop_token_ids(limits.tokenizer, folders.base_folder)
+        special = {number for number, token in limits.tokenizer.added_tokens_decoder.items() if token.special}
+        self._ends = self._stops & special
 
     def targets(self, row: Row) -> list[PromptAndTarget]:
         """Return the target of a conversation, or that of each window of a plain text, without a stop token."""
@@ -114,7 +117,8 @@ class _Encoder:
         return [(prompt, target) for prompt, target in pairs if target]
 
     def _unstopped(self, tokens: Tokens) -> Tokens:
-        return tokens[:-1] if tokens[-1] in self._stops else tokens
+        """Return the tokens before the end of the turn. A chat template can have more tokens after it."""
+        return list(itertools.takewhile(lambda token: token not in self._ends, tokens))
 
     def fitting_targets(self, row: Row) -> list[PromptAndTarget]:
         """Return the target of a row, of a plain text that of its first window; empty if it exceeds the context."""

@@ -24,7 +24,7 @@ def test_canaries_tell_who_was_trained_on_them(layout: Layout, seed: int) -> Non
     train_candidate(layout, planted, steps=10, seed=seed)
     guilty = measured(layout).canaries
     assert guilty and guilty.p < 1e-4 and guilty.mean_rank.high < 0.1
-    assert guilty.mean_exposure > 6 and guilty.extracted.value > 0
+    assert guilty.mean_exposure > 6 and guilty.extracted.value >= 0.5
     stated = facts.facts_from_json(read_json(layout.artefacts("leakage") / "result.json")["facts"])
     assert stated["canary_p"].value == guilty.p and stated["canaries"].value == 4
     assert LeakageResults.model_validate(read_json(layout.artefacts("leakage") / "leakage.json")).canaries == guilty
@@ -46,7 +46,7 @@ def test_rows_that_were_learnt_by_heart_are_recognised_and_continued(layout: Lay
     assert (found.membership.train_rows, found.membership.test_rows) == (8, 6)
     assert found.membership.by_reference.auc.value > 0.8 and found.membership.of_base.auc.low < 0.5
     assert all(rate.is_underpowered for rate in found.membership.by_reference.rates), "6 test rows"
-    assert found.regurgitation.verbatim >= 4 and found.regurgitation.of_train_by_base.value == 0
+    assert found.regurgitation.verbatim == 6 and found.regurgitation.of_train_by_base.value == 0
     assert found.regurgitation.excess and found.regurgitation.excess.low > 0
     stated = read_json(layout.artefacts("leakage") / "result.json")["facts"]
     assert not any(name.startswith("membership_tpr") for name in stated), "too few rows state no rate"
