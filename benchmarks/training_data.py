@@ -61,8 +61,8 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
 def put(folder: Path, count: int) -> Path:
     import numpy as np
 
+    from tasks.core.records.rendering import Example
     from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-    from tasks.stages.train.rows.rendering import Example
 
     folder.mkdir()
     random = np.random.default_rng(17)

@@ -90,8 +90,8 @@ def make_rows(folder: Path, shape: str) -> None:
     """Write rows, of each of which a third is the answer."""
     import numpy as np
 
+    from tasks.core.records.rendering import Example
     from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-    from tasks.stages.train.rows.rendering import Example
 
     drawn = np.random.default_rng(1)
     lengths = np.clip(

@@ -395,8 +395,8 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     from benchmarks import step_time
     from tasks.core.params.prompts import Prompt
     from tasks.core.records.prompts import split_context_and_target
+    from tasks.core.records.rendering import stop_token_ids, tokenise_conversation
     from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-    from tasks.stages.train.rows.rendering import stop_token_ids, tokenise_conversation
 
     model = step_time.base_model(folder)
     if model != folder / "model":

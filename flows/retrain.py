@@ -39,7 +39,8 @@ def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = N
 
         run_stages(run, "base_model", "tokenise", "train")
         run_stages(run, "predict@base", "predict@champion", "predict@candidate")
-        run_stages(run, "probe@base", "probe@champion", "probe@candidate", "suites", "evaluate")
+        run_stages(run, "probe@base", "probe@champion", "probe@candidate", "suites")
+        run_stages(run, "leakage", "evaluate")
         record_evaluation(run)
         create_report(run)
         pass_gate(run, "evaluation")

@@ -10,8 +10,8 @@ from hallmark.arguments import require_text
 from tasks.core.errors import InputError
 from tasks.core.params import prompt_template
 from tasks.core.payload.inference_config import InferenceSettings
+from tasks.core.records.special_tokens import SpecialTokens
 from tasks.registry.admit.admission import AdmittedRelease
-from tasks.stages.train.rows.special_tokens import SpecialTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

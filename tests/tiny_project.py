@@ -65,7 +65,8 @@ data: {test_share: 0.2, seed: 1}
 base_model: {folder: MODEL, sha256: DIGEST, licence: Apache-2.0}
 training: {epochs: 1, global_batch_size: 8, learning_rate: 0.001, lora_rank: 4, lora_alpha: 8, precision: fp32,
            threads: 1, checkpoint_steps: 2, seed: 1}
-evaluation: {target: json, label_field: intent, max_new_tokens: 4, batch_size: 16, threads: 1, bootstrap_samples: 100}
+evaluation: {target: json, label_field: intent, max_new_tokens: 4, batch_size: 16, threads: 1, bootstrap_samples: 100,
+             leakage_rows: 0}
 """
 
 POLICY = with_every_gate(

@@ -80,6 +80,12 @@ STEPS: tuple[Stage | Gate, ...] = (
         ("artefacts/split", EVALUATIONS_PATH, *(f"artefacts/probe/{name}" for name in MODEL_VARIANTS)),
     ),
     Stage(
+        "leakage",
+        "tasks.stages.evaluate.leakage.leakage",
+        ("evaluation", "prompts"),
+        ("artefacts/base_model", "artefacts/split", "artefacts/train"),
+    ),
+    Stage(
         "evaluate",
         "tasks.stages.evaluate.evaluate",
         ("evaluation", "use_case"),
@@ -88,6 +94,7 @@ STEPS: tuple[Stage | Gate, ...] = (
             *(f"artefacts/{name}/result.json" for name in DATA_STAGE_NAMES if name != "split"),
             *(f"artefacts/predict/{name}" for name in MODEL_VARIANTS),
             "artefacts/suites",
+            "artefacts/leakage",
             "artefacts/split",
             "artefacts/train",
         ),
@@ -113,6 +120,7 @@ STEPS: tuple[Stage | Gate, ...] = (
             *(f"artefacts/predict/{name}" for name in MODEL_VARIANTS),
             *(f"artefacts/probe/{name}" for name in MODEL_VARIANTS),
             "artefacts/suites",
+            "artefacts/leakage",
             "artefacts/evaluate",
         ),
         required_gates=("evaluation",),

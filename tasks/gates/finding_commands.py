@@ -45,6 +45,7 @@ _COMMANDS = {
     "split.test_rows": _MANIFEST,
     "split.validation_rows": _MANIFEST,
     "split.not_drawn": _MANIFEST,
+    "split.canaries": _MANIFEST,
     "split.synthetic_share": _MANIFEST,
     "split.synthetic_test_rows": _MANIFEST,
     "ingest.synthetic_without_parents": _RECORD,

@@ -263,6 +263,10 @@ def _champion_paths(layout: Layout) -> Iterator[Path]:
 
 def _predict_paths(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
     yield from _champion_paths(layout)
+    yield from _prediction_cluster_files(layout, open_files)
+
+
+def _prediction_cluster_files(layout: Layout, open_files: OpenFiles) -> Iterator[Path]:
     if _predicts_on_cluster(layout, os.environ):
         yield from _cluster_files(layout, open_files)
 
@@ -317,4 +321,5 @@ GRANTS: Mapping[str, Grant] = {
     ),
     "predict": PREDICTION,
     "probe": replace(PREDICTION, kept_folders=_answer_folders),
+    "leakage": replace(PREDICTION, paths_outside_run=_prediction_cluster_files),
 }

@@ -151,6 +151,7 @@ FACTS = {
     "probe/champion": {},
     "probe/candidate": {},
     "suites": {"own_cases": {"value": 0}},
+    "leakage": {"canaries": {"value": 0}},
     "evaluate": {
         "exact_match": {"value": 0.8, "low": 0.75, "high": 0.85, "note": "share of right answers"},
         "macro_f1": {"value": 0.7, "low": 0.6, "high": 0.8},
@@ -262,6 +263,7 @@ class House:
         put_rows(layout)
         write_json(layout.artefacts("evaluate") / "metrics.json", {"metrics": METRICS})
         write_json(layout.artefacts("suites") / "suites.json", {"confidence": 0.95, "suites": []})
+        write_json(layout.artefacts("leakage") / "leakage.json", {"confidence": 0.95})
         (layout.artefacts("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
         adapter = layout.artefacts("train") / "adapter"
         adapter.mkdir()

@@ -20,9 +20,9 @@ from tasks.core.layout import Layout
 from tasks.core.params import params as parameters
 from tasks.core.payload import inference_config
 from tasks.core.records import record
+from tasks.core.records.special_tokens import special_token_texts
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
-from tasks.stages.train.rows.special_tokens import special_token_texts
 from tests.registry import house as houses
 from tests.registry.conftest import copied
 from tests.registry.house import NAME, House, writable

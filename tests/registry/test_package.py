@@ -42,6 +42,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "asking.json",
         "dataset/manifest.json",
         "evaluation/evaluations.json",
+        "evaluation/leakage.json",
         "evaluation/metrics.json",
         "evaluation/report.html",
         "evaluation/suites.json",
@@ -54,7 +55,7 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "params.yaml",
     ]
     facts = read_json(gated.artefacts("package") / "result.json")["facts"]
-    assert facts["files"]["value"] == 14
+    assert facts["files"]["value"] == 15
     assert facts["bytes"]["value"] == sum(path.stat().st_size for path in payload.rglob("*") if path.is_file())
 
 

@@ -251,6 +251,7 @@ def test_a_stage_ends_when_whoever_started_it_was_killed() -> None:
 CLUSTER = [
     "train",
     *(f"{name}@{which}" for name in ("predict", "probe") for which in ("base", "candidate", "champion")),
+    "leakage",
 ]
 WITHHELD = {
     "PYTHONPATH": [],

@@ -9,10 +9,10 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
+from tasks.core.records.rendering import Example
 from tasks.scratch import stage_execution
 from tasks.stages.train import train
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-from tasks.stages.train.rows.rendering import Example
 from tasks.sweep import trial
 from tests.stages.evaluate import house
 

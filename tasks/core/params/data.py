@@ -89,6 +89,9 @@ class Data(RecordFilters):
     """Treatment of test records whose label no training record has, as happens with a class of a few rows. `keep`: they
     are tested, and the data gate counts their labels in `split.labels_only_in_test`. `quarantine`: they are left out of
     the test by rule `label_not_trained`, before `test_rows` are drawn."""
+    canaries: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Number of canaries: made-up records with a random secret that are trained beside the training rows, so that
+    evaluation can measure what the model memorises (`leakage.canary_p`). 0: none."""
     seed: int = 17
     """Random seed of the split and of the sampling of rows."""
     coverage: list[CoverageRule] = []
@@ -103,7 +106,7 @@ class Data(RecordFilters):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_unused_coverage(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `coverage` if there is none, so that everything made of this section stays the same."""
+    def _without_unused_settings(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `coverage` and `canaries` if there are none, so that all that is made of them stays the same."""
         stated: dict[str, Any] = handler(self)
-        return {name: value for name, value in stated.items() if name != "coverage" or value}
+        return {name: value for name, value in stated.items() if name not in ("coverage", "canaries") or value}

@@ -23,6 +23,9 @@ class Evaluation(FrozenModel):
     base_rows: Annotated[int, Field(ge=1)] | None = 400
     """Number of test rows in the fixed sample that the base model answers. Other models are compared with the base
     model on this sample. Null: all test rows."""
+    leakage_rows: Annotated[int, Field(ge=0, le=100_000)] | None = 60
+    """Number of training rows, and as many test rows, on which leakage of training data is measured: whether training
+    rows can be told from test rows, and whether the model continues them word by word. Null or 0: not measured."""
     precision: Literal["fp32", "bf16"] = "bf16"
     """Precision of the weights during prediction. bf16 is fast only on GPUs and on processors with avx512_bf16."""
     device: Literal["cpu", "gpu"] = "cpu"

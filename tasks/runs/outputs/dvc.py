@@ -36,7 +36,8 @@ INGEST_STAGE = "ingest"
 DVC_PSEUDO_STAGE = "push"
 """Pseudo stage name for DVC itself in STAGES_BY_VARIABLE."""
 
-CLUSTER_STAGES = ("train", *(name for name, stage in graph.DVC_STAGES.items() if stage.name in ("predict", "probe")))
+ASKING_STAGES = ("predict", "probe", "leakage")
+CLUSTER_STAGES = ("train", *(name for name, stage in graph.DVC_STAGES.items() if stage.name in ASKING_STAGES))
 """Stages whose workers can run on a cluster. Whether they do in a given run depends on the stage's grant
 (tasks/supervise/grants.py)."""
 

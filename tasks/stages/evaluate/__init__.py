@@ -1,4 +1,4 @@
-"""Stages `predict`, `probe`, `suites` and `evaluate`: comparison of the candidate with the base model and the champion.
+"""Stages `predict`, `probe`, `suites`, `leakage` and `evaluate`: what the candidate does, compared with other models.
 
 The files in reading order:
 
@@ -20,6 +20,7 @@ metrics/             metrics, one file each; table.py lists them
 model_comparison.py  comparison of the candidate with another model
 scoring.py           metrics over all rows and over each slice
 metrics_schema.py    schema of metrics.json
-suites/               evaluation suites: stages `probe` and `suites`
+suites/              evaluation suites: stages `probe` and `suites`
+leakage/             what the candidate gives away about its training records: stage `leakage`
 report/              report.html, for product owners and auditors
 """

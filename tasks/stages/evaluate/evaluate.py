@@ -15,7 +15,7 @@ from tasks.core.records import record, texts
 from tasks.stages.evaluate import judged_rows, perplexity, scoring
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics_schema import Metrics
-from tasks.stages.evaluate.report import rendering, stage_results, suite_section
+from tasks.stages.evaluate.report import leakage_section, rendering, stage_results, suite_section
 from tasks.stages.evaluate.report.page_contents import ReportContents
 
 
@@ -43,6 +43,7 @@ def run(params: Params, layout: Layout) -> Metrics:
         rows,
         stage_results.read_stage_results(layout),
         suite_section.read_suite_section(layout),
+        leakage_section.read_leakage(layout),
         measured=None,
     )
     with atomic_folder(layout.artefacts("evaluate")) as folder:

@@ -51,6 +51,19 @@ def wilson_interval(hits: int, rows: int, confidence: float) -> Interval:
     return Interval.rounded(hits / rows, low, high)
 
 
+def exact_interval(hits: float, rows: float, confidence: float) -> Interval:
+    """Return the proportion hits / rows with the exact interval of Clopper and Pearson (Biometrika 26, 1934).
+
+    `rows` is more than 0, and the numbers need not be whole: a cluster sample has an effective number of rows.
+    """
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = float(beta.ppf(tail, hits, rows - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, rows - hits)) if hits < rows else 1.0
+    return Interval.rounded(hits / rows, low, high)
+
+
 @dataclass(frozen=True)
 class PairedCounts:
     """Numbers of rows answered correctly by both models, only the first (gained), only the second (lost) or neither."""
@@ -111,11 +124,21 @@ def paired_gain(pairs: PairedCounts, confidence: float) -> Interval:
 
 def paired_difference(first: Interval, second: Interval, pairs: PairedCounts) -> Interval:
     """Return the difference of two paired proportions, with the interval that Newcombe combines from theirs."""
-    phi = _newcombe_phi(pairs)
+    return _difference(first, second, (pairs.gained - pairs.lost) / pairs.rows, _newcombe_phi(pairs))
+
+
+def independent_difference(first: Interval, second: Interval) -> Interval:
+    """Return the difference of two independent proportions, with Newcombe's interval (Statistics in Medicine 17, 1998).
+
+    The intervals of the proportions are Wilson score intervals.
+    """
+    return _difference(first, second, first.value - second.value, phi=0.0)
+
+
+def _difference(first: Interval, second: Interval, value: float, phi: float) -> Interval:
     below = _combined_margin(first.value - first.low, second.high - second.value, phi)
     above = _combined_margin(first.high - first.value, second.value - second.low, phi)
-    gain = (pairs.gained - pairs.lost) / pairs.rows
-    return Interval.rounded(gain, gain - below, gain + above)
+    return Interval.rounded(value, value - below, value + above)
 
 
 def _combined_margin(first: float, second: float, phi: float) -> float:

@@ -5,7 +5,8 @@ Writes artefacts/package/payload/:
     model/                adapter or full model, tokenizer and chat template, as safetensors, JSON and Jinja files only
     README.md             model card in Hugging Face's format
     ml-bom.cdx.json       bill of materials as a CycloneDX ML-BOM
-    evaluation/           metrics.json, report.html, the evaluation suites and suites.json with their results
+    evaluation/           metrics.json, report.html, leakage.json, the evaluation suites and suites.json with their
+                          results
     dataset/              manifest.json of the dataset
     params.yaml           parameters of the run
     asking.json           system prompts, decoding and precision of the evaluation (core/payload/inference_config.py)
@@ -72,6 +73,7 @@ def _copy_payload_files(layout: Layout, payload: Path, method: str) -> None:
         (layout.artefacts("evaluate") / "metrics.json", "evaluation/metrics.json"),
         (layout.artefacts("evaluate") / "report.html", "evaluation/report.html"),
         (layout.artefacts("suites") / "suites.json", "evaluation/suites.json"),
+        (layout.artefacts("leakage") / "leakage.json", "evaluation/leakage.json"),
         (layout.evaluations_path, "evaluation/evaluations.json"),
         (layout.artefacts("split") / "manifest.json", "dataset/manifest.json"),
         (layout.params_path, "params.yaml"),

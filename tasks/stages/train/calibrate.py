@@ -15,6 +15,7 @@ from typing import Any
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.params.training import Training
+from tasks.core.records.rendering import Example
 from tasks.stages.cluster.worker_spec import worker_python_command
 from tasks.stages.train.job import Job
 from tasks.stages.train.model import builders
@@ -22,7 +23,6 @@ from tasks.stages.train.preflight.model_shape import ModelShape
 from tasks.stages.train.preflight.speed import CalibratedSpeed
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-from tasks.stages.train.rows.rendering import Example
 
 MEASUREMENT_SECONDS = 15.0
 """Duration of the measurement in seconds, without the first step. The last step is completed even if it takes

@@ -17,6 +17,8 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.records import canaries
+from tasks.core.records.canaries import CANARIES_FILE
 from tasks.core.records.record import RECORD_SCHEMA, write_table
 from tasks.stages.data.split import labels, record_columns, split
 from tasks.stages.data.split.draw import allocate_rows, draw_stratified
@@ -381,3 +383,27 @@ def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatc
     monkeypatch.setattr(split, "ROWS_PER_PASS", 4)
     run.split(records, train_rows=30)
     assert tree_manifest(run.layout.artefacts("split")) == first
+
+
+def test_canaries_change_no_other_table(run: Run) -> None:
+    records = [*fifty(task="triage"), record("a text", "", number=90, split=TRAIN)]
+    run.split(records, train_rows=30)
+    before = tree_manifest(run.layout.artefacts("split"))
+    assert run.split(records, train_rows=30, canaries=7).canaries == 7
+    after = tree_manifest(run.layout.artefacts("split"))
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {CANARIES_FILE, "manifest.json", "result.json"}, "their number is a parameter and a fact"
+    planted = canaries.read_canaries(run.layout.artefacts("split"))
+    secrets = [canaries.secret_of(row) for row in planted]
+    assert [row["messages"][-1]["content"] for row in planted] == secrets and len(set(secrets)) == 7
+    assert {row["task"] for row in planted} == {"triage"} and len({row["record_id"] for row in planted}) == 7
+    run.split(records, train_rows=30, canaries=7)
+    assert tree_manifest(run.layout.artefacts("split")) == after
+    run.split(records, train_rows=30, canaries=7, seed=18)
+    assert not {*secrets} & {canaries.secret_of(row) for row in canaries.read_canaries(run.layout.artefacts("split"))}
+
+
+def test_a_canary_is_a_text_if_only_texts_are_trained() -> None:
+    text = canaries.make_canary(3, record("a long text", "", number=1), seed=1)
+    assert text["messages"][-1]["content"] == "" and text["messages"][0]["content"].endswith(canaries.secret_of(text))
+    assert canaries.secret_of(canaries.with_secret(text, "123456789")) == "123456789"

@@ -14,13 +14,13 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.core.records.prompts import split_context_and_target
+from tasks.core.records.rendering import Example, stop_token_ids, tokenise_conversation
 from tasks.stages.cluster.storage import machine_cache, training_storage
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train import log_follower, loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, ExampleWriter, TokensOrigin
-from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_conversation
 from tasks.stages.train.training_store.shared_disk import TrainingStore
 from tests.shared import made_once
 from tests.stages.train import without_ray

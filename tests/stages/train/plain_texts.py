@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import record
-from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
+from tasks.core.records.rendering import Example, stop_token_ids, tokenise_record
 from tests.stages.train.conftest import PROMPTS, make_rows, put_rows
 
 WINDOW = 64

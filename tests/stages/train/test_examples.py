@@ -7,8 +7,8 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
+from tasks.core.records.rendering import Example
 from tasks.stages.train.rows import examples
-from tasks.stages.train.rows.rendering import Example
 from tests.stages.train.conftest import ORIGIN, put_rows, rendered
 
 

@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError
-from tasks.stages.train.rows import rendering
+from tasks.core.records import rendering
 
 TURNS = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "My card <b>is</b> gone\n\n"}]
 

@@ -13,12 +13,13 @@ import torch
 from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.records import rendering
 from tasks.core.records.prompts import split_context_and_target
 from tasks.stages.train import loop
 from tasks.stages.train.model import builders, engine, target_loss
 from tasks.stages.train.model import engine as engine_module
 from tasks.stages.train.model.sequence_parallel import PassGroup, UlyssesAttention, WholeRows
-from tasks.stages.train.rows import batches, examples, forward_passes, rendering, row_verification
+from tasks.stages.train.rows import batches, examples, forward_passes, row_verification
 from tasks.stages.train.rows.batches import Batch
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
@@ -77,7 +78,7 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
             for row in make_rows(6)
         ]
         row_verification.verify_rows(
-            examples.map_examples(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops
+            examples.map_examples(put_rows(tmp_path / name, made)), [table], PROMPTS, tokenizer, stops
         )
 
     prove("right")
@@ -123,11 +124,11 @@ def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp
     right = examples.examples_in_memory(made)
     wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
     with pytest.raises(Refused, match="prompt is not what serving will ask"):
-        row_verification.verify_rows(wrapped, table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(wrapped, [table], PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 5"):
-        row_verification.verify_rows(examples.examples_in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.examples_in_memory(made[:-1]), [table], PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 7"):
-        row_verification.verify_rows(examples.examples_in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.examples_in_memory([*made, made[0]]), [table], PROMPTS, tokenizer, stops)
 
 
 def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:

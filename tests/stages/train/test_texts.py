@@ -15,9 +15,9 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import texts
+from tasks.core.records.rendering import Example, stop_token_ids, tokenise_record
 from tasks.stages.train import loop
 from tasks.stages.train.rows import examples, row_verification, tokenise
-from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
 from tests.shared import made_once
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import FULL, MakeJob, losses, make_rows, put_rows
@@ -113,11 +113,11 @@ def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path
     table, made, (plant, words) = put_table(tmp_path / "rows.parquet", ROWS), rendered(tiny, ROWS), FAULTS[fault]
     stops = stop_token_ids(tokenizer, tiny)
     row_verification.verify_rows(
-        examples.map_examples(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops
+        examples.map_examples(put_rows(tmp_path / "right", made)), [table], BOTH, tokenizer, stops
     )
     with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
         row_verification.verify_rows(
-            examples.map_examples(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops
+            examples.map_examples(put_rows(tmp_path / "wrong", plant(made))), [table], BOTH, tokenizer, stops
         )
 
 
@@ -127,7 +127,7 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
     count, stops = len(made), stop_token_ids(tokenizer, tiny)
     for left in (made[:-1], [*made, made[-1]], made[:1]):
         with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
-            row_verification.verify_rows(examples.examples_in_memory(left), table, BOTH, tokenizer, stops)
+            row_verification.verify_rows(examples.examples_in_memory(left), [table], BOTH, tokenizer, stops)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
-from tasks.core.records import record
+from tasks.core.records import canaries, record
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
@@ -220,6 +220,29 @@ def test_records_with_a_sign_in_their_words_are_left_out_and_counted(
     found = examples.map_examples(ready.artefacts("tokenise"))
     ends = AutoTokenizer.from_pretrained(ready.artefacts("base_model") / "model").convert_tokens_to_ids("<|im_end|>")
     assert {(found.row_tokens(row) == ends).sum() for row in range(len(found))} == {3}, "system, user, answer"
+
+
+def test_canaries_are_trained_after_all_rows(ready: Layout) -> None:
+    """They do not validate, and tokens of other canaries are refused."""
+    split = ready.artefacts("split")
+    like = record.read_table(split / "train.parquet").to_pylist()[0]
+    planted = [canaries.make_canary(number, like, seed=1) for number in range(3)]
+    record.write_table(pa.Table.from_pylist(planted, schema=record.RECORD_SCHEMA), split / canaries.CANARIES_FILE)
+    statement.write_experiment_statement(
+        ready, "data", governance.load_governance(ready.root / "governance", ready.state)
+    )
+    params = params_file.load_params(ready.params_path)
+    made = tokenise.run(params, ready)
+    found = examples.map_examples(ready.artefacts("tokenise"))
+    assert (made.rows, found.validation.tolist()) == (28 + 3, list(VALIDATING))
+    tokenizer = AutoTokenizer.from_pretrained(ready.artefacts("base_model") / "model")
+    assert [
+        canaries.secret_of(row) in tokenizer.decode(found.row_tokens(28 + at)) for at, row in enumerate(planted)
+    ] == [True] * 3
+    train.read_rows(params, ready)
+    (split / canaries.CANARIES_FILE).unlink()
+    with pytest.raises(Refused, match="made of other canaries than this run has"):
+        train.read_rows(params, ready)
 
 
 @pytest.mark.parametrize("places", [[1, 28], [-1], [3, 1], [2, 2]], ids=str)

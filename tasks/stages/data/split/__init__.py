@@ -10,4 +10,5 @@ draw.py              stratified draw of records by source and kind
 split_result.py      result and metrics
 partition_content.py content of a partition, read from its file
 manifest.py          manifest of the dataset
+canary_table.py      made-up records that training reads beside the training records
 """

@@ -9,6 +9,7 @@ Prompts that differ only in case, spaces or the values behind placeholders count
     prompt_in_test, label_not_trained, parent_in_test or parent_validates
     artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
     artefacts/split/label_findings.parquet        tasks.core.records.record.LABEL_FINDINGS_SCHEMA
+    artefacts/split/canaries.parquet              tasks.core.records.record.RECORD_SCHEMA; only if data.canaries is set
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
     artefacts/split/result.json                   `SplitResult`
 
@@ -46,7 +47,7 @@ from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.dataset import NOT_SAMPLED_RULE
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, add_source_rows, stage_counts
 from tasks.stages.data.record_labels import count_labels
-from tasks.stages.data.split import families, labels, record_columns, synthetic_share
+from tasks.stages.data.split import canary_table, families, labels, record_columns, synthetic_share
 from tasks.stages.data.split.draw import draw_stratified
 from tasks.stages.data.split.labels import LABEL_NOT_TRAINED_RULE, LabelFindings
 from tasks.stages.data.split.manifest import build_manifest
@@ -99,6 +100,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
         for side, positions in sides.items():
             print_progress("split", f"writing {len(positions):,} {side} records")
             _write_rows(path, records.table_position[positions], folder / f"{side}.parquet")
+        canary_table.write_canaries(folder, params.data.canaries, params.data.seed)
         write_table(_validation_table(records, divided), folder / "validation.parquet")
         write_table(add_source_rows(divided.removed, layout), folder / "quarantine.parquet")
         write_table(add_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
@@ -130,6 +132,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
             untrained_examples=untrained[:MAX_EXAMPLES],
             near_equal_labels=len(found.near_equal),
             synthetic=synthetic_share.read_shares(folder),
+            canaries=params.data.canaries,
         )
         made = build_manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))

@@ -27,6 +27,8 @@ class SplitResult(FrozenModel):
     """Ids of test records whose label no training record has: the smallest ids, at most MAX_EXAMPLES."""
     near_equal_labels: int = 0
     """Number of labels that nearly equal a more frequent label."""
+    canaries: int = 0
+    """Number of made-up records that training reads beside the training records."""
     synthetic: list[TaskShare] = []
     """Share of synthetic records, by task. Tasks without synthetic records are left out."""
 
@@ -49,6 +51,9 @@ class SplitResult(FrozenModel):
             "prompt_in_test": self._rule_count("prompt_in_test"),
             "label_not_trained": self._rule_count("label_not_trained"),
             "not_drawn": Fact(value=self.counts.not_drawn, unit="rows"),
+            "canaries": Fact(
+                value=self.canaries, unit="rows", note="made up, trained beside these rows to measure memorisation"
+            ),
             **synthetic_share.to_facts(self.synthetic),
         }
         if self.near_prompts_on_both_sides is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
 
-Operation = Literal["answer", "time", "foretell"]
+Operation = Literal["answer", "time", "foretell", "target_losses"]
 """Name of a method of `ModelProcess` that processes one item."""
 
 

@@ -17,6 +17,8 @@ from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import LibraryVersions
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.decode import Decoder, GeneratedAnswer, StopConditions, Tokens
+from tasks.stages.evaluate.inference import target_loss
+from tasks.stages.evaluate.inference.target_loss import PromptAndTarget
 from tasks.stages.evaluate.inference.vllm_engine import VllmEngine
 from tasks.stages.evaluate.models import ModelFolders
 from tasks.stages.peak_memory import peak_memory_bytes
@@ -110,6 +112,10 @@ class ModelProcess:
             line = torch.tensor([tokens], device=self.model.device)
             logits = self.model(line).logits[0, :-1].float()
             return float(torch.nn.functional.cross_entropy(logits, line[0, 1:], reduction="sum"))
+
+    def target_losses(self, batch: Sequence[PromptAndTarget]) -> list[float]:
+        """Return the cross-entropy of each target after its prompt, in nats, for targets of one batch."""
+        return target_loss.measure_batch(self.model, batch)
 
     def peak_bytes(self) -> int:
         return peak_memory_bytes(self.brief.settings.device == "gpu")

@@ -4,6 +4,7 @@ page_contents.py     contents of the page: verdicts in words, judged success met
 rendering.py         rendering of the page from templates/
 charts.py            geometry of the charts, which are drawn as SVG
 suite_section.py     results of the evaluation suites
+leakage_section.py   leakage of training data
 stage_results.py     results of the other stages: rows in and out, expectation suites, training
 source_freshness.py  sources of the dataset: owner, terms and freshness
 planted_defects.py   recall and precision on defects that were planted in the sources

@@ -8,6 +8,7 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import SuccessMetric, UseCase
 from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedRow
+from tasks.stages.evaluate.leakage.results_schema import LeakageResults
 from tasks.stages.evaluate.metrics_schema import Comparison, GroupMetrics, Metrics
 from tasks.stages.evaluate.model_names import MODEL_TITLES, ModelName
 from tasks.stages.evaluate.report.planted_defects import PlantedDefects
@@ -26,6 +27,8 @@ class ReportContents:
     examples: Sequence[JudgedRow]
     account: StageResults
     suites: SuiteSection
+    leakage: LeakageResults | None
+    """Leakage of training data; None if it was not measured."""
     measured: Mapping[ModelName, Facts] | None
     """Measurements of latency and cost by model; None for a page that must be the same on every machine."""
     trained: Facts = field(default_factory=dict)

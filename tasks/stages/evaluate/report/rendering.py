@@ -22,6 +22,7 @@ from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
 from tasks.stages.evaluate.report import (
     charts,
     data_section,
+    leakage_section,
     page_contents,
     planted_defects,
     stage_results,
@@ -57,6 +58,7 @@ def render_report(contents: ReportContents) -> str:
         time=charts.time_bar(contents.trained),
         taken=charts.measurement_texts(contents.trained),
         suites=contents.suites,
+        leakage=contents.leakage,
         map=charts.heat_map(contents.examples),
     )
 
@@ -76,6 +78,7 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
         examples=judged_rows.collect_judged_rows(layout, evaluation),
         account=stage_results.read_stage_results(layout),
         suites=suite_section.read_suite_section(layout),
+        leakage=leakage_section.read_leakage(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
         trained=_facts(layout.measurements("train")),
         drill=planted_defects.read_planted_defects(layout),

@@ -59,13 +59,8 @@ def _degrees_of_freedom_factor(cases: int, clusters: int, confidence: float) -> 
 
 def pass_rate(outcomes: Outcomes, confidence: float) -> Interval:
     """Return the proportion of passed cases with its interval."""
-    from scipy.stats import beta
-
-    tail, of = (1 - confidence) / 2, outcomes.effective_cases(confidence)
-    hits = outcomes.rate * of
-    low = float(beta.ppf(tail, hits, of - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, of - hits)) if hits < of else 1.0
-    return Interval.rounded(outcomes.rate, low, high)
+    of = outcomes.effective_cases(confidence)
+    return uncertainty.exact_interval(outcomes.rate * of, of, confidence)
 
 
 def gain(candidate: Outcomes, other: Outcomes, confidence: float) -> Interval:

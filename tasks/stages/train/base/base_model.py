@@ -16,11 +16,11 @@ from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, t
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import print_progress
+from tasks.core.records import special_tokens
+from tasks.core.records.rendering import stop_token_ids
 from tasks.stages import import_speed
 from tasks.stages.train.base import convert, model_files, origins
 from tasks.stages.train.base.origins import read_errors_as_input_error
-from tasks.stages.train.rows import special_tokens
-from tasks.stages.train.rows.rendering import stop_token_ids
 
 MODEL_FOLDER = "model"
 

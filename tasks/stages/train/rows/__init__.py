@@ -1,8 +1,6 @@
 """Rows of a training run: their conversion into tokens by stage `tokenise`, their order, and their tensors.
 
 tokenise.py          entry point of the stage, which turns the training rows into tokens
-rendering.py         tokens of one record, with the target marked; windows of a plain text
-special_tokens.py    special tokens in the text of records; such records are left out
 examples.py          examples as tokens in files that workers map into memory
 row_verification.py  verification of every row against the prompts of serving
 order.py             rows of each optimizer step

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import read_stage_json, sha256_file, write_json
-from tasks.stages.train.rows.rendering import Example
+from tasks.core.records.rendering import Example
 
 IntArray = npt.NDArray[np.integer[Any]]
 MAPPED_FILES, VALIDATION_FILE = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
@@ -47,6 +47,8 @@ class TokensOrigin(FrozenModel):
     """SHA-256 of the prompts as canonical JSON."""
     model: str
     """SHA-256 of the base model's folder, which includes tokenizer and chat template."""
+    canaries: str = ""
+    """SHA-256 of the table of canaries; empty without canaries."""
 
 
 class ExamplesIndex(FrozenModel):
@@ -146,7 +148,7 @@ class ExampleWriter:
         (self.folder / VALIDATION_FILE).write_bytes(np.asarray(validation, dtype="<i8").tobytes())
         digests = {name: sha256_file(self.folder / name) for name in EXAMPLE_FILES}
         index = ExamplesIndex(examples=self.count, token_bytes=self._width, files=digests, origin=origin)
-        write_json(self.folder / INDEX_FILE, index.model_dump())
+        write_json(self.folder / INDEX_FILE, index.model_dump(exclude_defaults=True))
         return index
 
     def _close(self) -> None:
@@ -206,6 +208,7 @@ ORIGIN_WORDS = {
     "validation": "validation rows",
     "prompts": "prompts",
     "model": "tokenizer, template or model",
+    "canaries": "canaries",
 }
 
 

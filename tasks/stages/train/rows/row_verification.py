@@ -1,6 +1,6 @@
 """Verification of the tokenised rows: conversations against the prompts of serving, plain texts against their text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +8,17 @@ from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
 from tasks.core.records import record, texts
 from tasks.core.records.prompts import RENDERED_COLUMNS, split_context_and_target
+from tasks.core.records.special_tokens import SpecialTokens
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.special_tokens import SpecialTokens
 
 RECORD_COLUMNS = ("record_id", *RENDERED_COLUMNS)
 TOKENS_SHOWN = 6
 
 
 def verify_rows(
-    examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
+    examples: Examples, tables: Sequence[Path], prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
 ) -> None:
-    """Verify the tokens of every row.
+    """Verify the tokens of every row of the tables.
 
     Records whose text contains a special token of the tokenizer must not have a row.
 
@@ -26,7 +26,8 @@ def verify_rows(
         Refused: A row is wrong. The message shows the tokens and a remedy.
     """
     count, signs = 0, SpecialTokens(tokenizer)
-    for row in (it for part in record.read_batches(table, RECORD_COLUMNS) for it in part.to_pylist()):
+    parts = (part for table in tables for part in record.read_batches(table, RECORD_COLUMNS))
+    for row in (it for part in parts for it in part.to_pylist()):
         if signs.occur_in(row, prompts):
             continue
         wrong, used, window = "", 1, texts.max_window_tokens(row, prompts)

@@ -1,5 +1,7 @@
 """Stage `tokenise`: turn the training rows into tokens, once for all training runs that use them.
 
+The canaries, if there are any, come after all rows, so that the places of validation rows remain true.
+
 Writes artefacts/tokenise/ with the files of `examples.py` and `result.json`. The table is read in parts, so it can have
 any size.
 """
@@ -23,12 +25,13 @@ from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records import record
+from tasks.core.records.canaries import CANARIES_FILE
 from tasks.core.records.prompts import RENDERED_COLUMNS
+from tasks.core.records.rendering import Example, stop_token_ids, tokenise_record
+from tasks.core.records.special_tokens import SpecialTokens
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
-from tasks.stages.train.rows.rendering import Example, stop_token_ids, tokenise_record
-from tasks.stages.train.rows.special_tokens import SpecialTokens
 from tasks.trust.gate_statement import require_gate
 
 ROWS_PER_BATCH = 1_000
@@ -77,7 +80,7 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     print_progress("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
-    table, aside = split / "train.parquet", read_validation_indices(split)
+    tables, aside = training_tables(split), read_validation_indices(split)
     import_speed.hide_libraries("torch")
     from transformers import AutoTokenizer
 
@@ -87,7 +90,10 @@ def run(params: Params, layout: Layout) -> Result:
         validation, upcoming, left_out = array("q"), iter(aside), 0
         next_aside = next(upcoming, None)
         with ExampleWriter(folder, len(tokenizer)) as writer:
-            for place, made in enumerate(tokenise_table(table, params.prompts, tokenizer, stops)):
+            made_of_records = (
+                made for table in tables for made in tokenise_table(table, params.prompts, tokenizer, stops)
+            )
+            for place, made in enumerate(made_of_records):
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
@@ -101,7 +107,7 @@ def run(params: Params, layout: Layout) -> Result:
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         print_progress("tokenise", "comparing them with what serving will ask")
-        row_verification.verify_rows(examples.map_examples(folder), table, params.prompts, tokenizer, stops)
+        row_verification.verify_rows(examples.map_examples(folder), tables, params.prompts, tokenizer, stops)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),
@@ -131,6 +137,12 @@ def tokenise_table(
         progress.report(done)
 
 
+def training_tables(split: Path) -> list[Path]:
+    """Return the tables that are trained on: the training rows, then the canaries if there are any."""
+    canaries = split / CANARIES_FILE
+    return [split / "train.parquet", *([canaries] if canaries.exists() else [])]
+
+
 def read_validation_indices(split: Path) -> npt.NDArray[np.int64]:
     """Return the indices of the validation rows in the training table, in ascending order.
 
@@ -146,9 +158,11 @@ def read_validation_indices(split: Path) -> npt.NDArray[np.int64]:
 
 def digest_inputs(layout: Layout, prompts: Mapping[str, Prompt]) -> TokensOrigin:
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
+    canaries = layout.artefacts("split") / CANARIES_FILE
     return TokensOrigin(
         data=sha256_file(layout.artefacts("split") / "train.parquet"),
         validation=sha256_file(layout.artefacts("split") / "validation.parquet"),
         prompts=sha256_bytes(canonical_json(stated)),
         model=read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
+        canaries=sha256_file(canaries) if canaries.exists() else "",
     )
