@@ -65,6 +65,8 @@ class ReviewResult(DatedDocument):
     """Environment in which the statement is valid."""
     person: Name
     """Person who led the review and signs its result."""
+    rounds: Annotated[int, Field(ge=1)]
+    """Number of reviews of the run that were started before this one was finished, itself included."""
     compared_with: Literal["champion", "base"]
     annotators: Count
     pairs: Count
@@ -115,6 +117,7 @@ def review_facts(envelope: Mapping[str, Any] | None) -> Facts:
     found = {
         "pairs": Fact(value=said.pairs, unit="pairs", note=f"that experts labelled in review {said.round}"),
         "decided": Fact(value=said.candidate + said.other, unit="pairs", note="of which one answer is preferred"),
+        "rounds": Fact(value=said.rounds, unit="reviews", note="that were started about this run, finished or not"),
         "preference": said.preference.fact(about),
         "alpha": said.alpha.fact("Krippendorff's alpha of the annotators"),
         **{f"agreement.{name}": judge.share.fact("share of pairs") for name, judge in said.judges.items()},

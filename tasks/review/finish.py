@@ -4,9 +4,10 @@ from contextlib import suppress
 
 from tasks.core.errors import HallmarkError, InputError
 from tasks.gates.signed_review import ENTRY_KIND, REVIEW_KIND, ReviewResult
+from tasks.labels import entries
 from tasks.labels import finish as rounds
 from tasks.labels.round_files import RoundFiles
-from tasks.ledger.ledger import Entry
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import verify_entry
@@ -64,6 +65,7 @@ def make_result(files: RoundFiles, environment: str, labels: Entry) -> ReviewRes
         labels_sha256=str(labels.body["sha256"]),
         environment=environment,
         person=said.lead,
+        rounds=count_started(files.ledger, report.run, labels),
         compared_with=report.compared_with,
         annotators=len(said.annotators),
         contested=report.contested,
@@ -73,6 +75,12 @@ def make_result(files: RoundFiles, environment: str, labels: Entry) -> ReviewRes
         time=files.ledger.now(),
         **{name: getattr(report.overall, name) for name in type(report.overall).model_fields},
     )
+
+
+def count_started(ledger: Ledger, run: str, until: Entry) -> int:
+    """Return how many reviews of a run were started before an entry. A review that was given up counts too."""
+    started = ledger.entries(entries.STARTED)
+    return sum(entry.body.get(entries.REVIEW_OF) == run and entry.seq < until.seq for entry in started)
 
 
 def _signed_before(files: RoundFiles, governance: Governance, labels: Entry) -> Entry | None:

@@ -18,9 +18,7 @@ from tasks.labels import entries, round_files
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import SignedDocument, verify_entry
-from tasks.review import finish
-
-SIGNED_COUNTS = ("pairs", "candidate", "other", "both", "neither", "split", "contested", "equal", "preference")
+from tasks.review import finish, results
 
 
 class ReviewedAnswers(NamedTuple):
@@ -82,8 +80,9 @@ def is_of_its_round(ledger: Ledger, governance: Governance, said: ReviewResult) 
     )
     if of_ledger != (said.person, said.round_sha256, said.run, said.labels_sha256):
         return False
+    if said.rounds != finish.count_started(ledger, said.run, finished[0]):
+        return False
     if not round_files.round_folder(governance.state, said.round).exists():
         return True
-    files = round_files.read_round(governance.state, ledger, said.round)
-    counted = finish.make_result(files, said.environment, finished[0])
-    return all(getattr(counted, name) == getattr(said, name) for name in SIGNED_COUNTS)
+    counted = results.count_review(round_files.read_round(governance.state, ledger, said.round))
+    return all(getattr(said, name) == value for name, value in counted.items())

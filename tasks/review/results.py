@@ -108,6 +108,15 @@ def report_review(files: RoundFiles, for_lead: bool) -> ReviewReport:
     )
 
 
+def count_review(files: RoundFiles) -> dict[str, object]:
+    """Return the counts and the preference of a review's result, by their names in `ReviewResult`."""
+    review = read_review(files)
+    outcomes = decide_pairs(review, read_given_labels(files))
+    labelled = [pair for pair in review.pairs if pair.item in outcomes]
+    contested = sum(pair.is_contested for pair in labelled)
+    return {**count_pairs(labelled, outcomes), "contested": contested, "equal": review.equal}
+
+
 def count_pairs(pairs: Sequence[OrderedPair], outcomes: Mapping[str, Outcome]) -> dict[str, object]:
     counts = Counter(outcomes[pair.item] for pair in pairs)
     decided = [pair for pair in pairs if outcomes[pair.item] in ("candidate", "other")]

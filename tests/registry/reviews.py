@@ -1,6 +1,6 @@
 """Reviews of a run in a house: its answers, people who compare them, and their labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,12 @@ def prefer_good(row: dict[str, Any]) -> str:
 
 
 def label(
-    house: House, name: str, folder: Path, how: Callable[[dict[str, Any]], str] = prefer_good, note: str = ""
-) -> RoundFiles:
+    house: House, name: str, folder: Path, how: Callable[[dict[str, Any]], str] = prefer_good, note: str = "",
+    people: Iterable[str] = ANNOTATORS,
+) -> RoundFiles:  # fmt: skip
     """Let each annotator label all of their pairs."""
     files = read(house, name)
-    for who in ANNOTATORS:
+    for who in people:
         path = folder / f"{name}-{who}.jsonl"
         rows = task_rows(files, who, path)
         write_lines(path, [row | {"label": how(row), "note": note} for row in rows])

@@ -104,13 +104,9 @@ def test_a_review_passes_the_gate_that_asks_for_it(house: House, tmp_path: Path)
     assert all(check.verdict != "failed" for check in again.checks)
     assert again.facts["review.preference"].value == 0.75
     house.open(layout, "evaluation")
-    bundle = house.promote(house.package(layout)).path
-    assert (
-        REVIEW_KIND.uri
-        in dsse.unverified_statement(
-            json.loads((bundle / "attestations" / "evidence" / "evaluation.json").read_text())["review"]
-        )["predicateType"]
-    )
+    bundle = Path(house.promote(house.package(layout)).bundle)
+    (released,) = bundle.rglob("evidence/evaluation.json")
+    assert json.loads(released.read_text())["review"] == envelope, "the release was verified with it"
 
 
 @pytest.mark.attack(rights="requester", stopped="nobody takes part in a review of a run that they requested")
@@ -135,7 +131,9 @@ def signed(house: House, envelope: dict[str, Any], who: str = LEAD, **said: Any)
 
 @pytest.mark.attack(rights="database", stopped="a review counts for its own answers, once, and as its labels say")
 def test_a_result_that_is_forged_replayed_or_of_other_answers_does_not_count(house: House, tmp_path: Path) -> None:
+    reviews.begin(house, "given-up", house.run(RUN))
     envelope = reviewed(house, tmp_path)
+    assert REVIEW_KIND.unverified_document(envelope).rounds == 2
     assert newest(house) == "look" and newest(house, OTHER_RUN) is None
     digests = ReviewedAnswers.of_run(house.run(OTHER_RUN))
     forged = {
@@ -144,6 +142,7 @@ def test_a_result_that_is_forged_replayed_or_of_other_answers_does_not_count(hou
         "by who requested the run": (RUN, signed(house, envelope, "engineer", candidate=8)),
         "other counts than the labels": (RUN, signed(house, envelope, candidate=8, other=0)),
         "another environment": (RUN, signed(house, envelope, environment="production")),
+        "fewer reviews than were started": (RUN, signed(house, envelope, rounds=1)),
         "another round": (RUN, signed(house, envelope, round="never")),
         "signed by nobody": (RUN, {**envelope, "signatures": [{**envelope["signatures"][0], "sig": "AAAA"}]}),
         "no document": (RUN, {"payload": 1}),
