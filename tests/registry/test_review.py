@@ -18,6 +18,7 @@ from tasks.labels.label_round import FormName
 from tasks.review import answer_order, finish, recorded, results
 from tasks.review.recorded import ReviewedAnswers
 from tasks.trust import dsse
+from tests.in_process import hallmark, hallmark_json
 from tests.registry import reviews
 from tests.registry.conftest import After
 from tests.registry.house import House
@@ -208,3 +209,27 @@ def test_a_review_is_no_source_and_labels_are_no_review(house: House, tmp_path: 
     reviews.begin(house, "open", house.run(RUN))
     with pytest.raises(Refused, match="has no labels yet"):
         finish.finish_review(reviews.read(house, "open"), house.governance)
+
+
+def test_the_commands_show_the_result_to_the_lead_first(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = house.checkout()
+    monkeypatch.setenv("HALLMARK_ROOT", str(root))
+    named = ("--annotator", ANNOTATORS[0], "--annotator", ANNOTATORS[1], "--sample", "10", "--as", LEAD)
+    told = hallmark(root, "review", "start", "look", "--run", RUN, *named)
+    assert "10 pairs of candidate and champion, 8 of them contested, for 2 annotators, 2 for each pair" in told
+    assert "2 with equal ones left out" in told and "Say which one you would send" in told
+    task = tmp_path / "task.xlsx"
+    hallmark(root, "labels", "export", "look", "--form", "xlsx", "--to", str(task), "--as", ANNOTATORS[0])
+    assert task.read_bytes().startswith(b"PK")
+    reviews.label(house, "look", tmp_path, note="a matter of <tone>\x1b[31m")
+    results_of = ("review", "results", "look", "--as")
+    assert f"{ANNOTATORS[0]} does not lead round look" in hallmark(root, *results_of, ANNOTATORS[0], code=1)
+    assert "a matter of <tone>" in hallmark(root, *results_of, LEAD)
+    finish_as_source = ("labels", "finish", "look", "--to", str(tmp_path / "source.jsonl"), "--as", LEAD)
+    assert "say `hallmark review finish look`" in hallmark(root, *finish_as_source, code=2)
+    assert f"signed by {LEAD}: entry" in hallmark(root, "review", "finish", "look", "--as", LEAD)
+    shown = hallmark(root, *results_of, ANNOTATORS[0])
+    assert "0.750" in shown and "exact_match" in shown and "tone" not in shown
+    assert hallmark_json(root, *results_of, LEAD)["overall"]["candidate"] == 6
