@@ -110,7 +110,7 @@ def test_a_review_passes_the_gate_that_asks_for_it(house: House, tmp_path: Path)
     assert json.loads(released.read_text())["review"] == envelope, "the release was verified with it"
 
 
-@pytest.mark.attack(rights="requester", stopped="nobody takes part in a review of a run that they requested")
+@pytest.mark.attack(rights="approver", stopped="nobody takes part in a review of a run that they requested")
 @pytest.mark.parametrize(
     "order",
     [{"lead": "engineer"}, {"annotators": ("engineer", "ben")}, {"adjudicators": ("engineer",)}],
