@@ -18,8 +18,10 @@ from tasks.gates import cases, decisions, evidence, gates, passed_evidence, reco
 from tasks.gates.evidence import Evidence
 from tasks.gates.finding_commands import finding_command
 from tasks.gates.gates import GateStatus
+from tasks.gates.signed_review import FACTS_PREFIX
 from tasks.policy import in_force, judge_install
 from tasks.registry.release import promotions
+from tasks.review import recorded as reviews
 from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal
 from tasks.runs.run import Run
@@ -107,8 +109,18 @@ def request_decision(run: Run, name: GateName) -> Evidence:
         declared = declarations.declaration_digests(
             declarations.declarations_complied_with(ledger, governed, run.declarations())
         )
+        review = reviews.review_for_gate(ledger, governed, run.layout) if name == "evaluation" else None
         collected = evidence.collect_evidence(
-            name, run.layout, run.params, governed.policy, run.signed_request, before, adopted, recorded, declared
+            name,
+            run.layout,
+            run.params,
+            governed.policy,
+            run.signed_request,
+            before,
+            adopted,
+            recorded,
+            declared,
+            review,
         )
     asked = gates.open_gate(ledger, collected)
     evidence.write_evidence(asked, run.layout)
@@ -196,8 +208,10 @@ def failure_message(gate_evidence: Evidence, status: GateStatus, is_replaced: bo
     commands = [finding_command(c.result.fact, gate_evidence.run) for c in status.checks if not c.holds]
     against += [f"  what is behind it: {command}" for command in dict.fromkeys(filter(None, commands))]
     look = f"look: hallmark gates show {gate_evidence.run} {gate_evidence.gate}"
-    if status.state == "waiting":
-        look += f"; after a waiver: hallmark run --resume {gate_evidence.run}"
+    needs_review = any(c.result.fact.startswith(FACTS_PREFIX) for c in status.checks if not c.holds)
+    if status.state == "waiting" or needs_review:
+        after = "a review" if needs_review else "a waiver"
+        look += f"; after {after}: hallmark run --resume {gate_evidence.run}"
     return "\n".join([f"the {gate_evidence.gate} gate did not pass:", *against, look])
 
 

@@ -20,7 +20,7 @@ from tasks.code_versions import signed_version
 from tasks.consent import signed_withdrawal
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import signed_declaration
-from tasks.gates import signed_decision, signed_request
+from tasks.gates import signed_decision, signed_request, signed_review
 from tasks.gates.evidence import Evidence
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import Closing, Escalation, Opening
@@ -32,6 +32,7 @@ from tasks.policy.signed_document import SignedKind
 from tasks.registry.export import statement as export_statement
 from tasks.registry.promote import rollback_orders
 from tasks.registry.release import bundle, promotions
+from tasks.review.answer_order import ReviewPairs
 from tasks.scheduling import signed_statements
 from tasks.sources.dataset import Dataset
 from tasks.stages.evaluate.suites.suite import EvaluationSuites
@@ -96,6 +97,8 @@ FORMATS = (
     Format("Round of expert labels", "urn:hallmark:label-round:v1", LabelRound),
     Format("Task file of a round that was handed out", "urn:hallmark:label-handout:v1", Handout),
     Format("Labels of an annotator or adjudicator", "urn:hallmark:label-submission:v1", LabelSubmission),
+    Format("Pairs of an expert review", "urn:hallmark:review-pairs:v1", ReviewPairs),
+    _ledger_format("Result of an expert review", signed_review.REVIEW_KIND),
     Format("Entry of the ledger", entry.ENTRY_TYPE, proof.Leaf),
     Format("Head of the ledger", heads.HEAD_TYPE, heads.Head, signed=True),
     Format("Export of the ledger: its first line", "urn:hallmark:ledger-export:v1", export.Header),

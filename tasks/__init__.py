@@ -26,6 +26,7 @@ The packages, from the ground up; each imports only those above it in this list 
     backup/         backup and restoration of the state of a checkout
     scaffold/       use case from a data file
     labels/         rounds of expert labels
+    review/         expert reviews of a run's answers, on rounds of labels
     advice/         advice on the approach for a use case
     compare/        comparison of base models
     sweep/          trainings with different parameters

@@ -23,6 +23,7 @@ data/                    command group `hallmark data`
 erase/                   command group `hallmark erase`
 gates/                   command group `hallmark gates`
 labels/                  command group `hallmark labels`
+review/                  command group `hallmark review`
 releases/                command group `hallmark releases`
 
 The exit code is 0 for success, 1 if the answer is no, 2 for wrong input, and 3 if something that the command needs is

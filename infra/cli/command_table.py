@@ -102,6 +102,11 @@ RELEASES = {
     "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "acts"),
     "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
+REVIEW = {
+    "start": Command("review.start:start", "Start a blind review of a run's answers that you lead.", "acts"),
+    "results": Command("review.results:results", "Show which answers experts prefer, and how sure."),
+    "finish": Command("review.finish:finish", "Finish a review, and sign its result for the gate.", "acts"),
+}
 RUNS = {
     "list": Command("runs_list:list_runs", "List runs, newest first: status, who asked, what each waits for."),
     "show": Command("runs:show", "Show one run: stages, gates, and what it waits for."),
@@ -145,6 +150,7 @@ SECTIONS: dict[str, Commands] = {
     },
     "Decide and sign": {
         "labels": CommandGroup("Have experts label rows, and see how far they agree.", LABELS),
+        "review": CommandGroup("Have experts compare a run's answers, blind.", REVIEW),
         "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
         "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
         "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),

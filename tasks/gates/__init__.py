@@ -1,7 +1,9 @@
 """Gates: from the evidence of a run's stages to the signed statement that lets the next stage run.
 
 signed_request.py      signed requests for runs
+signed_review.py       signed results of expert reviews, and the facts that they give
 evidence.py            evidence of a gate: metrics, checks and digests of the stages' outputs, in one file
+review_validity.py     validity of the review in evidence, by the ledger or in a release
 run_profile.py         profile of a run's dataset for people, from its evidence or counted anew
 run_detectors.py       finds of owners' detectors in a run's sources, and detectors that are missing
 record_chain.py        verification of a run's files against the signed stage records

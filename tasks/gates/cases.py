@@ -60,7 +60,7 @@ class GateCase(OpenedGate):
 
 
 def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
-    """Open a gate for decisions, unless it was opened before with the same files and policy.
+    """Open a gate for decisions, unless it was opened before with the same files, policy and review.
 
     Returns:
         The evidence that decisions must refer to. If the gate was opened before, this is the earlier evidence.
@@ -86,7 +86,8 @@ def opening_body(evidence: Evidence) -> dict[str, Any]:
 
 def _decision_basis(evidence: Evidence) -> tuple[object, ...]:
     """Return the parts of evidence that decisions depend on. New measurements alone do not reopen a gate."""
-    return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
+    files = evidence.subject, evidence.artefacts, evidence.recorded
+    return *files, evidence.policy_sha256, evidence.declared, evidence.review
 
 
 def read_cases(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:

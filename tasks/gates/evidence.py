@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.core import code_digest
 from tasks.core import facts as facts_module
@@ -34,6 +34,7 @@ from tasks.gates.dataset_profile import profile_facts, reading, shift
 from tasks.gates.dataset_profile.profile import DatasetProfile, PromptVersion
 from tasks.gates.record_chain import RecordReference
 from tasks.gates.signed_request import RecordedRunRequest, RequestersMixin
+from tasks.gates.signed_review import FACTS_PREFIX, review_facts
 from tasks.inquiry.planted_defects import gate_facts
 from tasks.policy.policy import Policy, RequiredRole, WaiverRule
 from tasks.policy.tier import Tier
@@ -150,6 +151,9 @@ class Evidence(EvidenceSummary):
     """Digests of the adopted declarations that the run complies with, by `source/ID` and `card/NAME`. Outside
     environment `local` they cover all sources of the run and its use-case card. Empty in evidence from Hallmark
     versions without declarations."""
+    review: dict[str, Any] | None = None
+    """Signed result of the expert review that the facts `review.…` are computed from, for the evaluation gate. Null at
+    other gates, and if there was no review when the gate opened."""
 
     @property
     def purpose_sha256(self) -> Sha256:
@@ -181,6 +185,7 @@ def collect_evidence(
     promoted_criteria: PromotedCriteria | None = None,
     stage_records: Mapping[str, SignedRecord] | None = None,
     declared_digests: Mapping[str, Sha256] = NO_DECLARATIONS,
+    review: Mapping[str, Any] | None = None,
 ) -> Evidence:
     """Gather the evidence for a gate from the files of a run.
 
@@ -196,6 +201,7 @@ def collect_evidence(
         promoted_criteria: Acceptance criteria of the last promotion; None if there is none.
         stage_records: Verified stage records, by DVC stage name.
         declared_digests: Digests of the declarations that the run complies with.
+        review: Signed result of the newest expert review, for the evaluation gate; None if there is none.
 
     Raises:
         InputError: The gate's subject does not exist yet, a file cannot be read, or the risk tier has no gates.
@@ -212,7 +218,7 @@ def collect_evidence(
     demo = run_request.request.demo_approvals
     purpose, bar = Purpose.from_card(params.use_case), AcceptanceCriteria.from_params(params)
     promoted_criteria = promoted_criteria if gate == "evaluation" else None
-    facts |= facts_of_every_tier(gate, purpose, dataset, bar, promoted_criteria)
+    facts |= facts_of_every_tier(gate, purpose, dataset, bar, promoted_criteria) | review_facts(review)
     profile, shifts, prompts = None, list[shift.Shift](), dict[str, PromptVersion]()
     if dataset is not None:
         facts |= gate_facts.read_recall_facts(layout)
@@ -250,6 +256,7 @@ def collect_evidence(
         prompts=prompts,
         recorded=record_chain.record_references(stage_records or {}),
         declared=dict(declared_digests),
+        review=None if review is None else dict(review),
     )
 
 
@@ -328,11 +335,13 @@ def verify_checks(evidence: Evidence, policy: Policy) -> None:
     """
     rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
     standing = facts_of_every_tier(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
+    standing |= review_facts(evidence.review)
+    computed = {name for name in facts if name in standing or name.startswith(FACTS_PREFIX)}
     wanted = [
         evaluate_check(check, facts | standing)
         for check in checks_of_gate(evidence.gate, rules, evidence.bar.success_metrics)
     ]
-    if evidence.checks != wanted or standing != {name: facts.get(name) for name in standing}:
+    if evidence.checks != wanted or standing != {name: facts[name] for name in computed}:
         raise Refused(
             f"the evidence's checks are not those that policy and the use case ask at gate {evidence.gate} and its "
             "figures give"

@@ -1,10 +1,11 @@
-"""Commands that name the rows, labels or expectations behind a check of the data gate.
+"""Commands that name the rows, labels or expectations behind a check of the data gate, or that lead to a review.
 
 Evidence is shown to everybody who may see the run, so it has counts and record ids only. The commands check the
 person's access to the sources.
 """
 
 from tasks.gates.dataset_profile.profile import SHIFT_FIELDS
+from tasks.gates.signed_review import FACTS_PREFIX
 
 _LABELS = "hallmark data labels {run} --as ID"
 _EXPECTATIONS = "hallmark data expectations {run} --as ID"
@@ -15,6 +16,7 @@ _DETECTORS = "hallmark data detectors {run}"
 _STAGE = "hallmark data quarantine {run} --stage "
 _RECORD = "hallmark data show RECORD --run {run} --reason TEXT --as ID"
 _RULE = "hallmark data quarantine {run} --rule "
+_REVIEW = "hallmark review start NAME --run {run} --annotator ID --as ID"
 
 _COMMANDS = {
     "ingest.malformed_share": f"{_STAGE}ingest",
@@ -54,5 +56,6 @@ _COMMANDS = {
 
 
 def finding_command(fact: str, run: str) -> str:
-    """Return the command that shows what is behind a metric of the data gate; empty if there is none."""
-    return _COMMANDS.get(fact, "").format(run=run)
+    """Return the command that shows what is behind a metric, or starts its review; empty if there is none."""
+    command = _REVIEW if fact.startswith(FACTS_PREFIX) else _COMMANDS.get(fact, "")
+    return command.format(run=run)

@@ -13,7 +13,7 @@ from typing import Literal
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.values import Sha256
-from tasks.gates import cases
+from tasks.gates import cases, review_validity
 from tasks.gates.cases import GateCase, OpenedGate, open_evidence, open_gate
 from tasks.gates.checks.checks import CheckResult
 from tasks.gates.decision_validity import DecisionResult, gate_deadline, require_requester, verify_decisions
@@ -102,6 +102,7 @@ def judge_case(case: GateCase, ledger: Ledger, governance: Governance, now: date
     evidence = case.evidence
     asked = require_requester(evidence, ledger, governance)
     rules = _verified_rules(evidence, governance, asked)
+    review_validity.require_recorded_review(evidence, ledger, governance)
     weighed = verify_decisions(case, ledger, governance, now)
     return gate_status(case, rules, weighed, governance, now)
 

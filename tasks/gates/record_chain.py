@@ -56,7 +56,18 @@ def require_gate_records(
     Raises:
         Refused: A record is missing, or the inputs or outputs of a stage differ from its record.
     """
-    names = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
+    return require_stage_records(EVIDENCE_STAGES[gate], layout, run, ledger, governance)
+
+
+def require_stage_records(
+    stages: Iterable[str], layout: Layout, run: str, ledger: Ledger, governance: Governance
+) -> dict[str, SignedRecord]:
+    """Verify the inputs and outputs of stages against their stage records, and return the records.
+
+    Raises:
+        Refused: A record is missing, or the inputs or outputs of a stage differ from its record.
+    """
+    names = [name for stage in stages for name in STAGES[stage].dvc_names]
     return _verified_records(names, layout, records_of_run(ledger, governance, run), governance)
 
 

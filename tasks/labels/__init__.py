@@ -7,6 +7,7 @@ label_round.py   documents of a round: its rules, its annotators, files of label
 pseudonyms.py    pseudonyms of annotators and ids of items
 entries.py       kinds of ledger entries about rounds
 round_files.py   files of a round, compared with the ledger whenever they are read
+prepared_pairs.py  pairs of answers as rows, for expert reviews
 round_order.py   order of a round, and its validation
 guideline.py     guideline of a round, pinned by its digest
 items.py         items of a new round: rows and gold examples

@@ -35,7 +35,9 @@ def row_items(
     order: RoundOrder, sources: Sequence[RoundSource], gold: Sequence[GoldItem], key: bytes
 ) -> tuple[list[Item], int]:
     """Return the rows to label, and the number of rows left out because a gold example has their text."""
-    if order.run is not None:
+    if order.pairs is not None:
+        found = [InputRow(pair.key, pair.text, record_id=pair.record_id) for pair in order.pairs.rows]
+    elif order.run is not None:
         wanted = frozenset(order.sources or [source.id for source in sources])
         found = input_rows.read_run_rows(order.run, order.partition, wanted)
     else:

@@ -75,6 +75,20 @@ class GoldItem(FrozenModel):
     label: str
 
 
+class ReviewSubject(FrozenModel):
+    """Answers of a run that experts compare in pairs, if the round is an expert review (tasks/review)."""
+
+    evaluate_sha256: Sha256
+    """Digest of the outputs of the run's stage `evaluate`."""
+    cases_sha256: Sha256
+    """SHA-256 of the verdicts about the cases of the run's evaluation suites."""
+    compared_with: Literal["champion", "base"]
+    """Model whose answers are compared with the candidate's."""
+    pairs_file: Sha256
+    """SHA-256 of the file that says which answer is whose. It has random text, so nobody can find the order from the
+    digest."""
+
+
 class LabelRound(Document):
     """Round of expert labels."""
 
@@ -101,6 +115,8 @@ class LabelRound(Document):
     """SHA-256 of the file with the rows."""
     gold_file: Sha256
     assignment_file: Sha256
+    review: ReviewSubject | None = None
+    """Answers that are compared; null unless the round is an expert review."""
 
 
 class Handout(Document):

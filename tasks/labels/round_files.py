@@ -5,6 +5,7 @@ rows.jsonl        the rows, `Item`; its digest and those of the next two files a
 gold.jsonl        the gold examples, `GoldItem`
 assignment.json   items of each annotator in the order of their task file, by pseudonym
 guideline         the guideline
+pairs.json        of an expert review: which answer is whose (tasks/review); its digest is in round.json
 documents/SHA256  handouts, submissions and the result, each named by its digest, which is in the ledger
 
 A document is written before its entry. One without an entry is of a command that was killed, and counts for nothing.
@@ -29,6 +30,7 @@ from tasks.ledger.ledger import Entry, Ledger
 LABELS_FOLDER = "labels"
 ROUND_FILE, ROWS_FILE, GOLD_FILE = "round.json", "rows.jsonl", "gold.jsonl"
 ASSIGNMENT_FILE, GUIDELINE_FILE, DOCUMENTS_FOLDER = "assignment.json", "guideline", "documents"
+PAIRS_FILE = "pairs.json"
 FILE_MODE = 0o600
 Assignment = Mapping[str, tuple[str, ...]]
 """Ids of the items of each annotator, in the order of their task file, by pseudonym."""
@@ -56,6 +58,17 @@ class RoundFiles:
     def require_open(self) -> None:
         if self.finished:
             raise Refused(f"round {self.round.id} is finished and takes no more labels; start another round")
+
+    def read_pairs(self) -> bytes:
+        """Return the file that says which answer of an expert review is whose.
+
+        Raises:
+            InputError: The round is no expert review.
+            Refused: The file is missing, or is not the one of the round.
+        """
+        if self.round.review is None:
+            raise InputError(f"round {self.round.id} is no review; `hallmark labels agreement` shows its labels")
+        return _read_verified(self.folder / PAIRS_FILE, self.round.review.pairs_file)
 
     def text_of(self, item: str) -> str:
         return self.rows[item].text if item in self.rows else self.gold[item].text

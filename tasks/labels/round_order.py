@@ -9,6 +9,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.values import NAME_PATTERN
 from tasks.labels.label_round import MAX_LABEL_CHARS, Partition, Scale
+from tasks.labels.prepared_pairs import PreparedPairs
 from tasks.stages.data.text import normalise_text
 
 MAX_LABELS = 1_000
@@ -41,6 +42,8 @@ class RoundOrder:
     sample: int | None = None
     """Number of rows to draw; None for all."""
     gold: Path | None = None
+    pairs: PreparedPairs | None = None
+    """Rows in place of the run's prompts; None unless the round is an expert review."""
 
 
 def require_valid_order(order: RoundOrder) -> None:

@@ -57,6 +57,10 @@ def start_round(state: Path, ledger: Ledger, governance: Governance, lead: Acces
         ),
         round_files.GUIDELINE_FILE: guideline_bytes,
     }  # fmt: skip
+    review = None
+    if order.pairs is not None:
+        parts[round_files.PAIRS_FILE] = order.pairs.make_document([row.item for row in rows])
+        review = order.pairs.make_subject(parts[round_files.PAIRS_FILE])
     started = LabelRound(
         id=order.id,
         lead=lead.person.id,
@@ -73,6 +77,7 @@ def start_round(state: Path, ledger: Ledger, governance: Governance, lead: Acces
         rows_file=sha256_bytes(parts[round_files.ROWS_FILE]),
         gold_file=sha256_bytes(parts[round_files.GOLD_FILE]),
         assignment_file=sha256_bytes(parts[round_files.ASSIGNMENT_FILE]),
+        review=review,
     )
     _write(state, ledger, started, parts | {round_files.ROUND_FILE: started.serialised}, len(rows), len(gold))
     return StartedRound(started, len(rows), len(gold), equal)
@@ -120,5 +125,6 @@ def _write(state: Path, ledger: Ledger, started: LabelRound, parts: dict[str, by
                 "annotators": len(started.annotators),
                 "overlap": started.overlap,
                 "sources": {source.id: source.sha256 for source in started.sources},
+                **({entries.REVIEW_OF: started.run} if started.review else {}),
             },
         )

@@ -97,7 +97,8 @@ KINDS = (
     EntryKind(
         "labels.started", "round of labels",
         "`person` who leads it; `sha256` of the round; `guideline` with its version and digest; `rows`, `gold`, "
-        "`annotators`: how many; `overlap`; `sources`: SHA-256 of each source of the rows",
+        "`annotators`: how many; `overlap`; `sources`: SHA-256 of each source of the rows; of an expert review also "
+        "`review_of`: the run whose answers are compared",
     ),
     EntryKind(
         "labels.exported", "round of labels",
@@ -109,6 +110,7 @@ KINDS = (
         "labels.finished", "round of labels",
         "`person`, `method`; `rows`: how many; `alpha` of the annotators; `sha256` of the result",
     ),
+    EntryKind("review.signed", "run", "`envelope`: the result of an expert review, signed by who led it"),
     EntryKind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",

@@ -21,6 +21,7 @@ ABOUT_PARAMETERS = {"templates.reused_version"}
 ABOUT_ALL_RECORDS = {"validate.synthetic_auc"}
 """Metrics whose note says what tells the records apart, which no record shows by itself."""
 COMMANDS = dict(cli.list_commands())
+OTHER_FACTS = ("split.near_equal_labels", "deduplicate.conflicts_kept", "review.pairs")
 
 
 def checked_facts() -> set[str]:
@@ -37,7 +38,7 @@ def test_each_check_of_data_that_ships_has_a_command() -> None:
     assert without == ABOUT_THE_SPLIT_ITSELF | ABOUT_PARAMETERS | ABOUT_ALL_RECORDS
 
 
-@pytest.mark.parametrize("fact", sorted({*checked_facts(), "split.near_equal_labels", "deduplicate.conflicts_kept"}))
+@pytest.mark.parametrize("fact", sorted({*checked_facts(), *OTHER_FACTS}))
 def test_each_command_is_one_with_its_options(fact: str) -> None:
     words = shlex.split(finding_command(fact, RUN))
     if words:

@@ -211,6 +211,8 @@ COMMANDS: dict[str, list[str]] = {
     "labels export": [TEXT, "--to", TEXT, *AS_OWNER], "labels import": [TEXT, TEXT, *AS_OWNER],
     "labels status": [TEXT], "labels agreement": [TEXT, *AS_OWNER],
     "labels adjudicate": [TEXT, "--to", TEXT, *AS_OWNER], "labels finish": [TEXT, "--to", TEXT, *AS_OWNER],
+    "review start": [TEXT, "--run", "one", "--annotator", TEXT, *AS_OWNER], "review results": [TEXT, *AS_OWNER],
+    "review finish": [TEXT, *AS_OWNER],
     "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
     "runs list": [], "runs show": ["one"], "runs diff": ["one", "one"], "runs stop": ["one"], "teams": [],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],

@@ -29,6 +29,7 @@ from tasks.registry.admit import admission
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
+from tasks.review import recorded as reviews
 from tasks.sources.dataset import COUNTED_STAGES as OF_DATA
 from tasks.sources.dataset import declared_fields
 from tasks.sources.resolved_sources import ResolvedSource
@@ -296,12 +297,14 @@ class House:
         kept = declarations.declaration_digests(
             declarations.declarations_complied_with(self.ledger, self.governance, keeps_to)
         )
+        review = reviews.review_for_gate(self.ledger, self.governance, layout) if gate == "evaluation" else None
         found = evidence.collect_evidence(
             gate,
             layout,
             checked,
             policy,
             asked,
+            review=review,
             promoted_criteria=adopted,
             stage_records=recorded,
             declared_digests=kept,

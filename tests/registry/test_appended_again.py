@@ -21,6 +21,8 @@ from tasks.policy.signed_document import SignedKind
 from tasks.policy.signed_entry import Draft
 from tasks.registry.promote import promotion, rollback_orders
 from tasks.registry.release import promotions
+from tasks.review import finish, recorded
+from tasks.review.recorded import ReviewedAnswers
 from tasks.runs.request import RunRequest
 from tasks.scheduling import control, deployments_in_force, occasion_entries, trigger_events
 from tasks.scheduling.deployments_file import EventReported
@@ -32,12 +34,13 @@ from tasks.suppression import cases as erasures
 from tasks.suppression import in_force as suppression
 from tasks.suppression import signed_documents as documents
 from tests.governed.house import request
+from tests.registry import reviews
 from tests.registry.house import COMMIT, NAME, PARAMS, SOURCE, House, open_house
 from tests.registry.test_consent import declare as write_sources
 from tests.registry.test_rollback import CROWD, STRICT
 
 TREE = "a" * 64
-RUN, EVENT_RUN = "run-1", "event-run"
+RUN, EVENT_RUN, REVIEWED_RUN = "run-1", "event-run", "run-4"
 TWO_SIGN = STRICT.replace("ENVIRONMENT", "local").replace("policy: [{role: risk}]", "policy: [{role: risk, count: 2}]")
 STRICTER = TWO_SIGN.replace("at_least: 2}", "at_least: 5}")
 
@@ -135,6 +138,16 @@ def roll_back(house: House) -> None:
     promotion.rollback(house.ledger, house.governance, "triage-2", "one", "better after all")
 
 
+def review_answers(house: House) -> None:
+    """Two reviews of one run, led by the owner of its source."""
+    layout = house.begin(REVIEWED_RUN, b"fourth")
+    reviews.put_answers(house, layout)
+    for name in ("first-look", "second-look"):
+        reviews.begin(house, name, layout, "owner", annotators=(), externals=("Ada L.",), overlap=1)
+        files = reviews.label(house, name, house.root, people=["Ada L."])
+        finish.finish_review(files, house.governance)
+
+
 def erase_somebody(house: House) -> None:
     """One decision is changed twice, so that the last is also the first."""
     ledger, governed, erasure = house.ledger, house.governance, "er-1"
@@ -164,7 +177,7 @@ def erase_somebody(house: House) -> None:
 
 STORY: tuple[Callable[[House], Any], ...] = (
     sign_versions, sign_declarations, switch_schedules, report_events, decide, handle_incidents, roll_back,
-    withdraw_sources, erase_somebody,
+    withdraw_sources, review_answers, erase_somebody,
 )  # fmt: skip
 
 
@@ -183,6 +196,8 @@ def in_force_now(house: House) -> dict[str, object]:
     requests = [signed_request.request_for_run(ledger, governed, run) for run in (RUN, "run-3")]
     records = record_chain.records_of_run(ledger, governed, RUN)
     erased = erasures.read_cases(ledger, governed)
+    review = recorded.newest_review(ledger, governed, ReviewedAnswers.of_run(house.run(REVIEWED_RUN)))
+    assert review
     last_case = cases.read_cases(ledger)[-1]
     return {
         "adoptions": [adoption.adoption_digest(each) for each in chain.adoptions],
@@ -203,6 +218,7 @@ def in_force_now(house: House) -> dict[str, object]:
             (it.id, it.state, it.last_decided, {kind: said.verb for kind, said in it.decisions.items()})
             for it in erased
         ],
+        "review": (review.document.round, review.sha256),
         "suppressed": suppression.suppressed_digests(ledger),
         "marks": {label: list(map(str, marks)) for label, marks in suppression.release_marks(ledger).items()},
         "orders": [

@@ -9,6 +9,7 @@ import typer
 from infra.cli import shared
 from infra.cli.labels import round_context
 from infra.cli.shared import console
+from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_count
 from tasks.labels import finish as finishes
@@ -45,6 +46,8 @@ def finish(
     files, actor = round_context.read_round(here, round_id), round_context.access_of_actor(here, who)
     participants.require_lead(files.round, actor.person.id)
     participants.require_access_to_rows(files.round, actor)
+    if files.round.review:
+        raise InputError(f"round {round_id} is a review, and no source; say `hallmark review finish {round_id}`")
     usual = MethodChoice.dawid_skene if files.round.labels else MethodChoice.majority
     with shared.writable_path(to, b"{") as path:
         done = finishes.finish_round(files, here.governance, (method or usual).value, partial)

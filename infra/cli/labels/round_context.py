@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
+from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_count
+from tasks.core.layout import Layout
 from tasks.inquiry import access
 from tasks.inquiry.access import Access
 from tasks.labels import handout, round_files
@@ -18,6 +20,7 @@ from tasks.labels.forms.task_file import TaskFile
 from tasks.labels.label_round import FormName
 from tasks.labels.round_files import RoundFiles
 from tasks.runs.checkout import Checkout
+from tasks.runs.run import governance_of_run, require_not_cleaned, run_layout
 
 FILE_MODE = 0o600
 """File mode of task files and results. They have texts about people, so only the owner of the file can read them."""
@@ -35,6 +38,19 @@ FormOption = Annotated[FormChoice, typer.Option("--form", help="Form of the file
 
 def read_round(here: Checkout, round_id: str) -> RoundFiles:
     return round_files.read_round(here.state, here.ledger, round_id)
+
+
+def layout_of_run(here: Checkout, run: str) -> Layout:
+    """Return the layout of the run whose rows are labelled.
+
+    Raises:
+        InputError: The run is governed by another folder, whose people the round could not name.
+    """
+    layout = run_layout(here.root, run)
+    require_not_cleaned(layout)
+    if governance_of_run(here.root, layout).folder != here.governance.folder:
+        raise InputError(f"run {run} is governed by another folder than this checkout; label rows of another run")
+    return layout
 
 
 def access_of_actor(here: Checkout, who: str | None) -> Access:

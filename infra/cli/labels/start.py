@@ -9,14 +9,10 @@ import typer
 from infra.cli import run_argument, shared
 from infra.cli.labels import round_context
 from infra.cli.shared import console
-from tasks.core.errors import InputError
 from tasks.core.formatting import format_count
-from tasks.core.layout import Layout
 from tasks.labels import start as starts
 from tasks.labels.round_order import RoundOrder
 from tasks.labels.start import StartedRound
-from tasks.runs.checkout import Checkout
-from tasks.runs.run import governance_of_run, require_not_cleaned, run_layout
 
 
 class ScaleChoice(StrEnum):
@@ -83,7 +79,7 @@ def start(
         overlap=overlap,
         seed=seed,
         rows=rows,
-        run=_layout_of_run(here, run) if run else None,
+        run=round_context.layout_of_run(here, run) if run else None,
         partition=partition.value,
         sources=source or [],
         sample=sample,
@@ -98,19 +94,6 @@ def start(
         )
     else:
         _show(started)
-
-
-def _layout_of_run(here: Checkout, run: str) -> Layout:
-    """Return the layout of the run whose rows are labelled.
-
-    Raises:
-        InputError: The run is governed by another folder, whose people the round could not name.
-    """
-    layout = run_layout(here.root, run)
-    require_not_cleaned(layout)
-    if governance_of_run(here.root, layout).folder != here.governance.folder:
-        raise InputError(f"run {run} is governed by another folder than this checkout; label rows of another run")
-    return layout
 
 
 def _show(started: StartedRound) -> None:

@@ -29,6 +29,7 @@ from tasks.gates.checks.purpose import Purpose
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
 from tasks.gates.signed_request import RecordedRunRequest
+from tasks.gates.signed_review import reviewer_of
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
@@ -74,8 +75,8 @@ class Candidate:
     adoptions: tuple[SignedDocument[Declaration], ...]
     """Adoptions of the sources and of the use-case card; can be empty in environment `local`."""
     people: tuple[Person, ...]
-    """People with their keys, sorted by id: the requester, people who decided at a gate or signed off the code, and
-    owners and adopters of the sources and the use-case card."""
+    """People with their keys, sorted by id: the requester, people who decided at a gate, signed a review or signed off
+    the code, and owners and adopters of the sources and the use-case card."""
 
     @property
     def dataset(self) -> Dataset:
@@ -115,6 +116,7 @@ def verify_candidate(layout: Layout, run: str, ledger: Ledger, governance: Gover
     code_signed = sign_off.sign_off_status(ledger, governance, asked.request.tree_sha256).sign_offs
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
     people |= {signed.document.person for signed in code_signed}
+    people |= {name for gate in passed.values() if (name := reviewer_of(gate.evidence.review))}
     adopted = _adoptions_in_force(layout, evidence, ledger, governance)
     people |= {name for signed in adopted for name in (signed.document.person, *signed.document.owners)}
     records = record_chain.records_of_run(ledger, governance, run)

@@ -8,6 +8,7 @@ from tasks.core.formatting import format_time
 from tasks.core.graph import SUBJECT_STAGES
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.declarations.criteria import next_criteria
+from tasks.gates import review_validity
 from tasks.gates.evidence import verify_checks, verify_required_decisions
 from tasks.gates.missing_decisions import required_approvals_from
 from tasks.gates.rules import other_decisions, run_request
@@ -126,6 +127,7 @@ def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, li
     ):  # fmt: skip
         raise Refused(f"the evidence of gate {gate} is about another use case than the promotion statement")
     verify_checks(evidence, attested.policy)
+    review_validity.require_valid_review(evidence, attested.signers, attested.policy.environment)
     if evidence.dataset not in (None, attested.dataset):
         raise Refused(f"the evidence of gate {gate} is about another dataset than payload/dataset/manifest.json")
     waived = sum(check.verdict == "failed" for check in evidence.checks)
