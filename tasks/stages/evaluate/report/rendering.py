@@ -21,6 +21,7 @@ from tasks.stages.evaluate.metrics_schema import Metrics
 from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
 from tasks.stages.evaluate.report import (
     charts,
+    confidence_charts,
     data_section,
     page_contents,
     planted_defects,
@@ -57,6 +58,7 @@ def render_report(contents: ReportContents) -> str:
         time=charts.time_bar(contents.trained),
         taken=charts.measurement_texts(contents.trained),
         suites=contents.suites,
+        confidence=confidence_charts.confidence_charts(contents.metrics.calibration, contents.metrics.review),
         map=charts.heat_map(contents.examples),
     )
 

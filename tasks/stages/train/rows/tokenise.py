@@ -9,21 +9,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tasks.core import facts
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, write_json
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import ProgressReporter, print_progress
-from tasks.core.records import record
+from tasks.core.records import record, set_aside
 from tasks.core.records.prompts import RENDERED_COLUMNS
+from tasks.core.records.set_aside import CALIBRATION_FILE, VALIDATION_FILE
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
 from tasks.stages.train.rows.examples import ExampleWriter, TokensOrigin
@@ -77,7 +76,8 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     print_progress("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
-    table, aside = split / "train.parquet", read_validation_indices(split)
+    table, aside = split / "train.parquet", set_aside.read_indices(split, VALIDATION_FILE)
+    calibration = frozenset(set_aside.read_indices(split, CALIBRATION_FILE).tolist())
     import_speed.hide_libraries("torch")
     from transformers import AutoTokenizer
 
@@ -88,6 +88,8 @@ def run(params: Params, layout: Layout) -> Result:
         next_aside = next(upcoming, None)
         with ExampleWriter(folder, len(tokenizer)) as writer:
             for place, made in enumerate(tokenise_table(table, params.prompts, tokenizer, stops)):
+                if place in calibration:
+                    continue
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
@@ -101,7 +103,8 @@ def run(params: Params, layout: Layout) -> Result:
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         print_progress("tokenise", "comparing them with what serving will ask")
-        row_verification.verify_rows(examples.map_examples(folder), table, params.prompts, tokenizer, stops)
+        made_rows = examples.map_examples(folder)
+        row_verification.verify_rows(made_rows, table, params.prompts, tokenizer, stops, calibration)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),
@@ -131,24 +134,14 @@ def tokenise_table(
         progress.report(done)
 
 
-def read_validation_indices(split: Path) -> npt.NDArray[np.int64]:
-    """Return the indices of the validation rows in the training table, in ascending order.
-
-    Raises:
-        Refused: An index is not in the training table.
-    """
-    rows = pq.read_metadata(split / "train.parquet").num_rows
-    places: npt.NDArray[np.int64] = record.read_table(split / "validation.parquet", ["place"])["place"].to_numpy()
-    if len(places) and (places[0] < 0 or places[-1] >= rows or (np.diff(places) <= 0).any()):
-        raise Refused(f"{split / 'validation.parquet'} names rows that the training table has not; run stage split")
-    return places
-
-
 def digest_inputs(layout: Layout, prompts: Mapping[str, Prompt]) -> TokensOrigin:
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
+    split = layout.artefacts("split")
+    calibrates = len(set_aside.read_indices(split, CALIBRATION_FILE)) > 0
     return TokensOrigin(
-        data=sha256_file(layout.artefacts("split") / "train.parquet"),
-        validation=sha256_file(layout.artefacts("split") / "validation.parquet"),
+        data=sha256_file(split / "train.parquet"),
+        validation=sha256_file(split / VALIDATION_FILE),
+        calibration=sha256_file(split / CALIBRATION_FILE) if calibrates else "",
         prompts=sha256_bytes(canonical_json(stated)),
         model=read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
     )
