@@ -79,6 +79,8 @@ def main() -> None:
     full = json.loads(args.data.read_text())
     parts = {name: full[name][:: max(1, len(full[name]) // (args.rows or len(full[name])))] for name in PARTS}
     found = ask(args.run, parts)
+    if sum(found["val"][1]) <= LOSS * len(parts["val"]):
+        sys.exit(f"the model is right on {sum(found['val'][1])} of {len(parts['val'])} queries, so it gives up none")
     threshold = choose_threshold(*found["val"])
     confidence, right = found["test"]
     lost = sum(is_right and value <= threshold for value, is_right in zip(confidence, right, strict=True)) / len(right)
