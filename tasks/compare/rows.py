@@ -15,7 +15,9 @@ from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
+from tasks.core.records import set_aside
 from tasks.core.records.record import VALIDATION_SCHEMA, read_batches, read_rows_at, read_table, write_table
+from tasks.core.records.set_aside import CALIBRATION_FILE, VALIDATION_FILE
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source_run
@@ -60,7 +62,7 @@ class ChosenRows:
         """
         for name, places in (("train", self.positions_to_train_on), ("test", self.positions_to_answer)):
             write_table(read_rows_at(self.table_path, places), folder / f"{name}.parquet")
-        write_table(VALIDATION_SCHEMA.empty_table(), folder / "validation.parquet")
+        write_table(VALIDATION_SCHEMA.empty_table(), folder / VALIDATION_FILE)
 
     @property
     def sha256(self) -> str:
@@ -83,7 +85,10 @@ def choose_rows(
     table = run.artefacts("split") / "train.parquet"
     clusters = read_table(run.artefacts("deduplicate") / "clusters.parquet")
     records = record_columns.read_split_records(table, clusters, params.data.seed)
-    asked, rest = _draw_rows_to_answer(records, target_mask(table)[records.table_position], requested.to_answer)
+    # The calibration rows must have no influence on the model, so its base is not chosen by them either.
+    free = ~np.isin(records.table_position, set_aside.read_indices(table.parent, CALIBRATION_FILE))
+    has_target = target_mask(table)[records.table_position]
+    asked, rest = _draw_rows_to_answer(records, has_target, requested.to_answer, free)
     trained_on = draw_stratified(
         records, rest, DEFAULT_TRAINING_ROWS if requested.to_train_on is None else requested.to_train_on
     )
@@ -109,20 +114,22 @@ def target_mask(table_path: Path) -> Mask:
 
 
 def _draw_rows_to_answer(
-    records: record_columns.SplitRecords, has_target: Mask, requested: int | None
+    records: record_columns.SplitRecords, has_target: Mask, requested: int | None, free: Mask | None = None
 ) -> tuple[Positions, Positions]:
     """Draw the rows to answer. Return their positions, and the positions of all rows with other prompts.
+
+    Only rows in the mask `free` are used, or all by default.
 
     Raises:
         InputError: Either part is empty, or there are fewer rows to answer than requested.
     """
-    every = np.arange(len(records))
+    every = np.arange(len(records)) if free is None else np.flatnonzero(free)
     asked = draw_stratified(
         records,
-        every[has_target],
+        every[has_target[every]],
         min(DEFAULT_ROWS_TO_ANSWER, max(1, len(every) // 3)) if requested is None else requested,
     )
-    rest = every[~np.isin(records.group_number, records.group_number[asked])]
+    rest = every[~np.isin(records.group_number[every], records.group_number[asked])]
     if not len(asked) or not len(rest) or (requested is not None and len(asked) < requested):
         raise InputError(
             f"--rows: {len(asked)} rows asked of the {len(every)} of the training partition leave {len(rest)} with "

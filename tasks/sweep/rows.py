@@ -12,12 +12,14 @@ from tasks.core.files import copy_file, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
+from tasks.core.records.set_aside import CALIBRATION_FILE, VALIDATION_FILE
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source_run
 
-SPLIT_FILES = ("train.parquet", "validation.parquet")
-"""Files with the training and validation rows of a run. The test partition is reserved for the evaluation gate."""
+SPLIT_FILES = ("train.parquet", VALIDATION_FILE, CALIBRATION_FILE)
+"""Files with the training and validation rows of a run, and the list of its calibration rows, which are not trained on.
+The test partition is reserved for the evaluation gate."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,15 @@ class SweepRows:
         return self.split_folder.parents[1].name
 
     def write(self, folder: Path) -> None:
-        for name in SPLIT_FILES:
-            copy_file(self.split_folder / name, folder / name)
+        for path in self._files():
+            copy_file(path, folder / path.name)
 
     def digests(self) -> list[str]:
-        return [sha256_file(self.split_folder / name) for name in SPLIT_FILES]
+        return [sha256_file(path) for path in self._files()]
+
+    def _files(self) -> list[Path]:
+        """Return the files that exist; runs of an earlier version have no list of calibration rows."""
+        return [path for name in SPLIT_FILES if (path := self.split_folder / name).exists()]
 
 
 def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Governance) -> SweepRows:
@@ -50,12 +56,12 @@ def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Gove
     run = source_run.newest_run_with_rows(params, layout)
     statement = source_run.require_passed_data_gate(run, ledger, governance)
     split = run.artefacts("split")
-    validation = split / "validation.parquet"
+    validation = split / VALIDATION_FILE
     if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # runs of an earlier version have no file
         raise InputError(
             f"a sweep goes by the loss on the validation rows, and run {run.root.name} has none; set "
             "data.validation_share in params.yaml, and let a run with it pass its data gate"
         )
     theirs, own = (it.data.model_dump(mode="json") for it in (params_file.load_params(run.params_path), params))
-    others = {f"data.{name}": json.dumps(value) for name, value in theirs.items() if own[name] != value}
+    others = {f"data.{name}": json.dumps(value) for name, value in theirs.items() if own.get(name) != value}
     return SweepRows(split, statement.demo, others)

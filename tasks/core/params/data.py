@@ -17,6 +17,7 @@ have a Jaccard similarity above .85, and all have one above .8.
 """
 
 CONFLICT_JACCARD = 0.8
+ADDED_LATER = ("coverage", "canaries", "calibration_share")
 
 
 def _least_compared(jaccard: float) -> float:
@@ -85,6 +86,11 @@ class Data(RecordFilters):
     """Fraction of the training prompts to hold out for validation. Validation selects the best weights and decides when
     to stop early. Whole prompt groups are held out, so that no training prompt is a variant of a validation prompt. 0:
     no validation."""
+    calibration_share: Annotated[float, Field(ge=0, lt=1)] = 0
+    """Fraction of the training prompts to set aside for the confidence of answers. The candidate answers these rows
+    before the test rows, and the confidence above which an answer needs no review is chosen by them
+    (`evaluation.required_precision`). No training step uses them, and they are not validation rows. Whole prompt groups
+    are set aside. 0: no such rows."""
     untrained_labels: Literal["keep", "quarantine"] = "keep"
     """Treatment of test records whose label no training record has, as happens with a class of a few rows. `keep`: they
     are tested, and the data gate counts their labels in `split.labels_only_in_test`. `quarantine`: they are left out of
@@ -105,8 +111,17 @@ class Data(RecordFilters):
             raise ValueError(f"coverage: give each task, kind and field once; twice: {', '.join(twice)}")
         return self
 
+    @model_validator(mode="after")
+    def _check_set_aside(self) -> Self:
+        if self.validation_share + self.calibration_share >= 1:
+            raise ValueError(
+                f"validation_share {self.validation_share:g} and calibration_share {self.calibration_share:g} leave no "
+                "row to train on: lower them, so that their sum is below 1"
+            )
+        return self
+
     @model_serializer(mode="wrap")
-    def _without_unused_settings(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `coverage` and `canaries` if there are none, so that all that is made of them stays the same."""
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out unused settings of newer versions, so that everything made of this section stays the same."""
         stated: dict[str, Any] = handler(self)
-        return {name: value for name, value in stated.items() if name not in ("coverage", "canaries") or value}
+        return {name: value for name, value in stated.items() if name not in ADDED_LATER or value}

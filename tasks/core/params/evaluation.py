@@ -41,6 +41,10 @@ class Evaluation(FrozenModel):
     differently, so compare only models whose answers were generated with the same library."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of every interval."""
+    required_precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Required proportion of right answers among those that nobody reviews, for example 0.95. The confidence above
+    which answers need no review is chosen on the calibration rows (`data.calibration_share`), so that the precision
+    above it is at least this one with the probability `confidence`. Null: no such threshold is chosen."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 2000
     """Number of resamples for a bootstrap interval."""
     seed: int = 17
@@ -69,4 +73,9 @@ class Evaluation(FrozenModel):
     def _check_engine(self) -> Self:
         if self.engine == "vllm" and self.device == "cpu":
             raise ValueError("engine vllm answers on GPUs alone here: set device to gpu, or engine to transformers")
+        if self.engine == "vllm" and self.required_precision is not None:
+            raise ValueError(
+                "required_precision needs the confidence of answers, which engine vllm does not give here: leave it "
+                "out, or set engine to transformers"
+            )
         return self

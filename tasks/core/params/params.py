@@ -121,6 +121,21 @@ class Params(FrozenModel):
             raise ValueError(f"engine vllm: {why}; or set engine to transformers")
         return evaluation
 
+    @field_validator("evaluation")
+    @classmethod
+    def _check_calibration_rows(cls, evaluation: Evaluation, validation_info: ValidationInfo) -> Evaluation:
+        """Check that there are calibration rows if a precision is required.
+
+        Without this check, stage `evaluate` would fail only after the training.
+        """
+        data = validation_info.data.get("data")
+        if evaluation.required_precision is not None and data and not data.calibration_share:
+            raise ValueError(
+                "required_precision: there are no rows to choose the threshold by; set data.calibration_share, or "
+                "leave out required_precision"
+            )
+        return evaluation
+
 
 def load_params(path: Path) -> Params:
     return config.load_settings(path, Params)

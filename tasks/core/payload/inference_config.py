@@ -31,6 +31,20 @@ class Decoding(FrozenModel):
     """Ids of the tokens that end a turn. These tokens are not part of the answer."""
 
 
+class ReviewSettings(FrozenModel):
+    """Rule by which a client decides whether a person reviews an answer.
+
+    The confidence of an answer is the product of the probabilities of its tokens, including the token that ends the
+    turn, in greedy decoding. Answers whose confidence is greater than `threshold` need no review.
+    """
+
+    threshold: float
+    required_precision: float
+    guarantee: float
+    """Probability, over the draw of the calibration rows, that the precision above the threshold is at least
+    `required_precision`."""
+
+
 class InferenceSettings(FrozenModel):
     """Inference settings of a release. They do not depend on the machine."""
 
@@ -44,12 +58,14 @@ class InferenceSettings(FrozenModel):
     """Precision of the weights during evaluation, as a torch dtype name. transformers merges an adapter into the base
     model in float32 first, while vLLM keeps it separate. `evaluation.engine` in params.yaml states which of the two was
     used."""
+    review: ReviewSettings | None = None
+    """Rule for human review; left out if none was chosen."""
 
     @model_serializer(mode="wrap")
-    def _without_unused_templates(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `template` if no task has one, so that the file is the same as that of earlier versions."""
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `template` and `review` if unused, so that the file is the same as that of earlier versions."""
         stated: dict[str, Any] = handler(self)
-        return {name: value for name, value in stated.items() if name != "template" or value}
+        return {name: value for name, value in stated.items() if name not in ("template", "review") or value}
 
 
 def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
@@ -67,7 +83,16 @@ def settings_of_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) ->
         template={task: prompt.template for task, prompt in prompts.items() if prompt.template is not None},
         decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
         dtype=TORCH_DTYPES[evaluation.precision],
+        review=None if evaluation.required_precision is None else _chosen_review(layout),
     )
+
+
+def _chosen_review(layout: Layout) -> ReviewSettings:
+    path = layout.artefacts("evaluate") / "metrics.json"
+    chosen = files.read_json(path).get("review") if path.is_file() else None
+    if chosen is None:
+        raise InputError(f"package: {path} has no threshold for review; run the stage evaluate again")
+    return ReviewSettings.model_validate({name: chosen["rule"][name] for name in ReviewSettings.model_fields})
 
 
 def read_settings(payload: Path) -> InferenceSettings:

@@ -8,4 +8,5 @@ texts.py           splitting of plain texts into windows of tokens, for continue
 rendering.py       tokens of one record, with the target marked; windows of a plain text
 special_tokens.py  special tokens in the text of records; such records are not trained on
 canaries.py        made-up records with a secret, by which evaluation measures what a model memorises
+set_aside.py       rows of the training table that no training step uses
 """

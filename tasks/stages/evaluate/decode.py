@@ -7,7 +7,7 @@ the batch immediately. Each batch consists of prompts of similar length.
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Tokens = list[int]
@@ -18,6 +18,10 @@ class GeneratedAnswer:
     tokens: Tokens
     stopped: bool
     """Whether the model ended its turn with a stop token; False if the answer was cut off at max_new_tokens."""
+    log_probability: float | None = field(default=None, compare=False)
+    """Sum of the natural logarithms of the probabilities that the model gave to the generated tokens, including the
+    stop token; None if the engine does not say. It is left out of comparisons, because its last digits depend on the
+    batch."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,12 @@ class Decoder:
 
         batch = _DecodingBatch(self, rests)
         generated: list[Tokens] = [[] for _ in rests]
-        stopped = [False] * len(rests)
+        stopped, log_probabilities = [False] * len(rests), [0.0] * len(rests)
         alive = list(range(len(rests)))
         while True:
             tokens = batch.next_tokens.tolist()
+            for row, log_probability in zip(alive, batch.next_log_probabilities.tolist(), strict=True):
+                log_probabilities[row] += log_probability
             staying = [place for place, token in enumerate(tokens) if token not in self.limits.stop_tokens]
             for place in set(range(len(alive))) - set(staying):
                 stopped[alive[place]] = True
@@ -74,7 +80,7 @@ class Decoder:
                 generated[alive[place]].append(tokens[place])
             alive = [alive[place] for place in staying]
             if not alive or len(generated[alive[0]]) == self.limits.max_new_tokens:
-                return [GeneratedAnswer(*row) for row in zip(generated, stopped, strict=True)]
+                return [GeneratedAnswer(*row) for row in zip(generated, stopped, log_probabilities, strict=True)]
             if len(staying) < len(tokens):
                 batch.keep_rows(torch.tensor(staying, device=self.model.device))
             batch.step()
@@ -87,7 +93,11 @@ class Decoder:
 
 
 class _DecodingBatch:
-    """State of a batch's unfinished rows: cache, mask (rows × tokens so far), and position and next token of each."""
+    """State of a batch's unfinished rows.
+
+    It has the cache, the mask (rows × tokens so far), and for each row its position, its next token and the logarithm
+    of that token's probability.
+    """
 
     def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
         import torch
@@ -116,7 +126,10 @@ class _DecodingBatch:
             logits_to_keep=self.last,
         ).logits
         self.positions = positions[:, -1:]
-        self.next_tokens = logits[:, -1].argmax(dim=-1)
+        last = logits[:, -1]
+        self.next_tokens = last.argmax(dim=-1)
+        chosen = last.gather(1, self.next_tokens[:, None])[:, 0].float()
+        self.next_log_probabilities = chosen - last.float().logsumexp(dim=-1)
 
     def step(self) -> None:
         import torch
@@ -126,6 +139,7 @@ class _DecodingBatch:
 
     def keep_rows(self, rows: Any) -> None:
         self.cache.batch_select_indices(rows)
+        # `next_log_probabilities` is read before rows are dropped, and computed anew by the next step.
         self.mask, self.positions, self.next_tokens = self.mask[rows], self.positions[rows], self.next_tokens[rows]
 
 

@@ -13,6 +13,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.core.records import record, texts
 from tasks.stages.evaluate import judged_rows, perplexity, scoring
+from tasks.stages.evaluate.confidence import results
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics_schema import Metrics
 from tasks.stages.evaluate.report import leakage_section, rendering, stage_results, suite_section
@@ -28,10 +29,15 @@ def run(params: Params, layout: Layout) -> Metrics:
     """Judge the predictions in artefacts/predict/ against the targets in artefacts/split/test.parquet.
 
     Raises:
-        InputError: The predictions do not match the test rows.
+        InputError: The predictions do not match the test rows, or a precision is required and cannot be measured.
     """
+    # First of all, because the threshold for review must not depend on a test row.
+    rule = results.choose_rule(layout, params.evaluation)
     rows = judged_rows.collect_judged_rows(layout, params.evaluation)
-    figures = scoring.compute_metrics(rows, params.evaluation)
+    calibration, review = results.measure_test_rows(rows, rule, params.evaluation)
+    figures = scoring.compute_metrics(rows, params.evaluation).model_copy(
+        update={"calibration": calibration, "review": review}
+    )
     held_out = record.read_table(layout.artefacts("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
     plain = [row for row in held_out if texts.is_plain_text(row)]
     stated = gate_facts(figures) | perplexity.perplexity_facts(layout, plain, params.evaluation)
@@ -63,6 +69,7 @@ def gate_facts(metrics: Metrics) -> Facts:
         metric.name: Fact(**scores[metric.name].model_dump(), unit=metric.unit, note=metric.note)
         for metric in metrics.metrics
     }
+    stated |= results.confidence_facts(metrics.calibration, metrics.review)
     return stated | {
         f"{figure.name}_{other}": figure.compute_fact(other, compared)
         for other, compared in overall.comparisons.items()

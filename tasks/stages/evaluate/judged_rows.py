@@ -1,7 +1,9 @@
 """Held-out rows with the judged answers of all models, for computing metrics and for quoting in the report."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,13 +12,15 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.records import record, texts
+from tasks.core.records import record, set_aside, texts
 from tasks.core.records.answer_label import extract_label, require_parsable_target
+from tasks.core.records.set_aside import CALIBRATION_FILE
 from tasks.stages.evaluate.answers import AnswerJudge, create_judge
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_to_answer
 
 SLICE_FIELDS = ("department", "language", "kind", "source")
+CONFIDENCE_DECIMALS = 6
 NO_VALUE_SLICE = "(none)"
 """Name of a field's slice that contains the rows without a value in this field."""
 
@@ -29,6 +33,9 @@ class JudgedAnswer:
     label: str
     reason: str
     """Reason why there is no answer; empty if there is one."""
+    confidence: float | None = None
+    """Probability that the model gave to the answer as a whole; 0 if there is no answer, and None if the engine does
+    not say."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,28 @@ def collect_judged_rows(layout: Layout, settings: Evaluation) -> list[JudgedRow]
     ]
 
 
+def collect_calibration_rows(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
+    """Join the calibration rows with the candidate's predictions, and judge each answer. No test row is read.
+
+    Raises:
+        InputError: There are no calibration rows, or the predictions are missing or for other rows.
+    """
+    split = layout.artefacts("split")
+    rows = read_calibration_rows(split)
+    if not rows:
+        raise InputError(f"{split / CALIBRATION_FILE} names no conversation; raise data.calibration_share")
+    answers = _read_predictions(layout, "candidate", rows, CALIBRATION_FILE)
+    judge = create_judge(settings, [_target(row, settings) for row in rows])
+    return [_judged_row(row, judge, settings, {"candidate": answers[row["record_id"]]}) for row in rows]
+
+
+def read_calibration_rows(split: Path) -> list[dict[str, Any]]:
+    """Return the calibration rows that are conversations, in the order of the training table."""
+    places = set_aside.read_indices(split, CALIBRATION_FILE)
+    rows = record.read_rows_at(split / "train.parquet", places).to_pylist() if len(places) else []
+    return [row for row in rows if not texts.is_plain_text(row)]
+
+
 def _target(row: Mapping[str, Any], settings: Evaluation) -> str:
     target: str = row["messages"][-1]["content"]
     try:
@@ -92,13 +121,13 @@ def _model_exists(layout: Layout, which: ModelName) -> bool:
 
 
 def _read_predictions(
-    layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]
+    layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]], file_name: str = "predictions.parquet"
 ) -> dict[str, Mapping[str, Any]]:
-    path = layout.artefacts(f"predict/{which}") / "predictions.parquet"
-    predictions = record.read_table(path).to_pylist()
+    path = layout.artefacts(f"predict/{which}") / file_name
+    predictions = record.read_table(path).to_pylist() if path.exists() else []
     if [row["record_id"] for row in predictions] != [row["record_id"] for row in rows]:
         raise InputError(
-            f"{path} does not hold the rows of the test split that are its model's; run the stage predict@{which} again"
+            f"{path} does not hold the rows of the split that are its model's; run the stage predict@{which} again"
         )
     return {row["record_id"]: row for row in predictions}
 
@@ -122,16 +151,30 @@ def _judged_row(
 
 def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str) -> JudgedAnswer:
     judged = judge.judge(answer["answer"], expected)
-    return JudgedAnswer(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
+    # Answers of an earlier version have no log-probability.
+    known = _confidence(answer["reason"], answer.get("log_probability"))
+    return JudgedAnswer(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"], known)
+
+
+def _confidence(reason: str, log_probability: float | None) -> float | None:
+    if reason:
+        return 0.0
+    return None if log_probability is None else round(min(1.0, math.exp(log_probability)), CONFIDENCE_DECIMALS)
 
 
 def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
     """Return the judged rows as the table that is written to examples.parquet.
 
-    Each model has the columns answer, right, well_formed and label. They are null for rows that the model did not
-    answer.
+    Each model has the columns answer, right, well_formed, label and confidence. They are null for rows that the model
+    did not answer.
     """
-    kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
+    kinds = {
+        "answer": pa.string(),
+        "right": pa.bool_(),
+        "well_formed": pa.bool_(),
+        "label": pa.string(),
+        "confidence": pa.float64(),
+    }
     names = ["record_id", *SLICE_FIELDS, "expected", "expected_label"]
     fields = [(name, pa.string()) for name in names]
     fields += [(f"{which}_{name}", kind) for which in MODELS for name, kind in kinds.items()]
@@ -147,5 +190,6 @@ def _table_row(example: JudgedRow) -> dict[str, Any]:
             f"{which}_right": judged.right,
             f"{which}_well_formed": judged.well_formed,
             f"{which}_label": judged.label,
+            f"{which}_confidence": judged.confidence,
         }
     return flat

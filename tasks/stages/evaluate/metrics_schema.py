@@ -3,6 +3,7 @@
 from typing import Literal
 
 from tasks.core.documents.config import FrozenModel
+from tasks.stages.evaluate.confidence.schema import Calibration, Review
 from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.uncertainty import Interval
 
@@ -105,3 +106,7 @@ class Metrics(FrozenModel):
     """Scores of every expected label, sorted by label."""
     confusions: list[Confusion]
     """Counts of the candidate's wrong labels, most frequent first."""
+    calibration: Calibration | None = None
+    """Confidence against correctness of the candidate's answers; null if the answers have no confidence."""
+    review: Review | None = None
+    """Results of the review rule; null if `evaluation.required_precision` is null."""

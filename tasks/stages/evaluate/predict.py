@@ -3,6 +3,9 @@
 The outputs are artefacts/predict/WHICH/predictions.parquet and measured/predict/WHICH/facts.json. If there is no
 champion, the table of `predict@champion` is empty and its result.json has `"present": false`. Plain texts are not
 answered. If there are any, texts.parquet contains the model's loss on each text.
+
+The candidate answers the calibration rows before the test rows, and calibration.parquet contains these answers. Other
+models do not answer them, because they may have been trained on these rows.
 """
 
 import time
@@ -24,8 +27,9 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import ProgressReporter, print_progress
 from tasks.core.records import prompts, record, texts
+from tasks.core.records.set_aside import CALIBRATION_FILE
 from tasks.stages.cluster import connection, versions
-from tasks.stages.evaluate import models, speed, text_loss
+from tasks.stages.evaluate import judged_rows, models, speed, text_loss
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_prompts, shared_prefix
 from tasks.stages.evaluate.inference import ray_workers, vllm_engine
 from tasks.stages.evaluate.inference.executor import Executor
@@ -42,9 +46,13 @@ PREDICTIONS_SCHEMA = pa.schema(
         ("answer", pa.string()),  # without the stop token; empty if there is no answer
         ("stopped", pa.bool_()),  # whether a stop token ended the answer, and not max_new_tokens
         ("reason", pa.string()),  # reason why there is no answer: prompt_too_long, or empty
+        ("answer_tokens", pa.int32()),  # generated tokens, including the stop token; 0 if there is no answer
+        ("log_probability", pa.float64()),  # of these tokens, in nats; null if there is no answer or vLLM answered
     ]
 )
 PROMPT_TOO_LONG = "prompt_too_long"
+LOG_PROBABILITY_DECIMALS = 6
+"""Number of decimal places of a log-probability. Further digits differ between processors and would change digests."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Predictions:
     texts: pa.Table | None = None
     """Losses on the plain texts (`text_loss.TEXT_LOSS_SCHEMA`), in the order of the test rows; None if there are no
     plain texts."""
+    calibration: pa.Table | None = None
+    """Answers to the calibration rows with schema PREDICTIONS_SCHEMA; None if there are none."""
 
 
 class Params(FrozenModel):
@@ -74,6 +84,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
     held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     plain = [row for row in held_out if texts.is_plain_text(row)]
     rows = rows_to_answer(which, [row for row in held_out if not texts.is_plain_text(row)], params.evaluation)
+    set_aside = judged_rows.read_calibration_rows(layout.artefacts("split")) if which == "candidate" else []
     if located is None:
         result = Predictions(False, PREDICTIONS_SCHEMA.empty_table(), frozenset(), {})
     else:
@@ -84,9 +95,11 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
             print(warning, flush=True)
         # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
-        asked = EncodedRows(models.read_prompt_limits(located), rows, params)
-        with start_executor(asked.model_setup(located), f"predict@{which}") as team:
-            result = predict(team, asked, f"predict@{which}", alone)
+        limits = models.read_prompt_limits(located)
+        asked, first = EncodedRows(limits, rows, params), EncodedRows(limits, set_aside, params)
+        with start_executor(asked.model_setup(located, first.prompts), f"predict@{which}") as team:
+            calibration = answer_rows(team, first, f"predict@{which} calibration") if set_aside else None
+            result = replace(predict(team, asked, f"predict@{which}", alone), calibration=calibration)
             if plain:
                 of = asked.prompt_limits
                 read = text_loss.measure_losses(
@@ -111,14 +124,16 @@ class EncodedRows:
         self.fitting_indices = [place for place, tokens in enumerate(self.encoded) if limits.fits(tokens, most)]
         self.prompts = [self.encoded[place] for place in self.fitting_indices]
 
-    def model_setup(self, folders: ModelFolders) -> ModelSetup:
+    def model_setup(self, folders: ModelFolders, other_prompts: Sequence[Tokens] = ()) -> ModelSetup:
+        """Return the setup of a model that answers these prompts and `other_prompts`."""
         most, also = self.settings.max_new_tokens, ["vllm"] if self.settings.engine == "vllm" else []
+        prompts = [*self.prompts, *other_prompts]
         return ModelSetup(
             folders,
             self.settings,
             StopConditions(self.prompt_limits.stop_tokens, most),
-            shared_prefix(self.prompts),
-            max_tokens=max(map(len, self.prompts), default=1) + most,
+            shared_prefix(prompts),
+            max_tokens=max(map(len, prompts), default=1) + most,
             versions=versions.installed_versions(also),
         )
 
@@ -152,18 +167,30 @@ def predict(executor: Executor, encoded_rows: EncodedRows, name: str, measures_l
     began = time.monotonic()
     answers = answer_prompts(partial(executor.map_unordered, "answer"), prompts, settings.batch_size, progress.report)
     seconds = time.monotonic() - began
-    answers_by_index = dict(zip(encoded_rows.fitting_indices, answers, strict=True))
-    table = [
-        {"record_id": row["record_id"]}
-        | prediction(tokens, answers_by_index.get(place), encoded_rows.prompt_limits.tokenizer)
-        for place, (row, tokens) in enumerate(zip(encoded_rows.rows, encoded_rows.encoded, strict=True))
-    ]
     progress = ProgressReporter(name, len(alone), "requests", work_before=len(prompts))
     timed = speed.measure_latencies(executor, alone, progress.report)
     measured = speed.speed_facts(timed, len(prompts), seconds, settings, executor)
     return Predictions(
-        True, pa.Table.from_pylist(table, schema=PREDICTIONS_SCHEMA), encoded_rows.prompt_limits.stop_tokens, measured
+        True, _predictions_table(encoded_rows, answers), encoded_rows.prompt_limits.stop_tokens, measured
     )
+
+
+def answer_rows(executor: Executor, encoded_rows: EncodedRows, name: str) -> pa.Table:
+    """Answer all rows without measuring anything, and return a table with the schema PREDICTIONS_SCHEMA."""
+    prompts, size = encoded_rows.prompts, encoded_rows.settings.batch_size
+    progress = ProgressReporter(name, len(prompts))
+    answers = answer_prompts(partial(executor.map_unordered, "answer"), prompts, size, progress.report)
+    return _predictions_table(encoded_rows, answers)
+
+
+def _predictions_table(encoded_rows: EncodedRows, answers: Sequence[GeneratedAnswer]) -> pa.Table:
+    by_index = dict(zip(encoded_rows.fitting_indices, answers, strict=True))
+    tokenizer = encoded_rows.prompt_limits.tokenizer
+    table = [
+        {"record_id": row["record_id"]} | prediction(tokens, by_index.get(place), tokenizer)
+        for place, (row, tokens) in enumerate(zip(encoded_rows.rows, encoded_rows.encoded, strict=True))
+    ]
+    return pa.Table.from_pylist(table, schema=PREDICTIONS_SCHEMA)
 
 
 def prediction(prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
@@ -176,7 +203,13 @@ def prediction(prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any) -
         "answer": tokenizer.decode(answer.tokens) if answer else "",
         "stopped": answer is not None and answer.stopped,
         "reason": "" if answer else PROMPT_TOO_LONG,
+        "answer_tokens": len(answer.tokens) + answer.stopped if answer else 0,
+        "log_probability": _rounded(answer.log_probability) if answer else None,
     }
+
+
+def _rounded(log_probability: float | None) -> float | None:
+    return None if log_probability is None else round(log_probability, LOG_PROBABILITY_DECIMALS) + 0.0
 
 
 def encode_prompt(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
@@ -191,6 +224,8 @@ def _write_outputs(result: Predictions, layout: Layout, which: ModelName, settin
         write_json(folder / "facts.json", {"facts": facts.facts_to_json(result.measurements)})
     with atomic_folder(layout.artefacts(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
+        if result.calibration is not None:
+            record.write_table(result.calibration, folder / CALIBRATION_FILE)
         if result.texts is not None:
             record.write_table(result.texts, folder / text_loss.table_path(layout, which).name)
         how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop_tokens)} if result.model_exists else {}

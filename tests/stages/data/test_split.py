@@ -49,7 +49,8 @@ def records(draw_from: st.DrawFn) -> list[dict[str, Any]]:
 DATA = st.builds(
     Data,
     test_share=st.floats(0.05, 0.95),
-    validation_share=st.just(0) | st.floats(0, 0.99),
+    validation_share=st.just(0) | st.floats(0, 0.6),
+    calibration_share=st.just(0) | st.floats(0, 0.39),
     train_rows=st.none() | st.integers(1, 30),
     test_rows=st.none() | st.integers(1, 30),
     untrained_labels=st.sampled_from(["keep", "quarantine"]),
@@ -95,14 +96,16 @@ def sides_of(
 
 
 @examples(records(), DATA, few=25)
-def test_a_prompt_validates_as_a_whole_or_not_at_all(given_records: list[dict[str, Any]], data: Data) -> None:
+def test_a_prompt_is_set_aside_as_a_whole_or_not_at_all(given_records: list[dict[str, Any]], data: Data) -> None:
     records = as_placed(given_records, data.seed)
     done = divide_records(records, data)
-    validates = np.isin(done.positions_by_partition[TRAIN], done.validation)
-    assert validates.sum() == len(done.validation)
     lots = records.group_number[done.positions_by_partition[TRAIN]]
-    assert not set(lots[validates]) & set(lots[~validates])
-    assert data.validation_share or not validates.any()
+    for positions, share in ((done.validation, data.validation_share), (done.calibration, data.calibration_share)):
+        aside = np.isin(done.positions_by_partition[TRAIN], positions)
+        assert aside.sum() == len(positions)
+        assert not set(lots[aside]) & set(lots[~aside])
+        assert share or not aside.any()
+    assert not set(done.validation) & set(done.calibration)
 
 
 def test_about_the_share_of_the_prompts_validates_and_no_side_changes() -> None:
@@ -114,6 +117,9 @@ def test_about_the_share_of_the_prompts_validates_and_no_side_changes() -> None:
         (without.positions_by_partition[side] == half.positions_by_partition[side]).all() for side in (TRAIN, TEST)
     )
     assert len(half.validation) == pytest.approx(1_600, rel=0.1)
+    both = divide_records(as_placed(many, 1), Data(test_share=0.2, validation_share=0.5, calibration_share=0.25))
+    assert (both.validation == half.validation).all()
+    assert len(both.calibration) == pytest.approx(800, rel=0.1)
 
 
 @examples(records(), DATA, few=25)
@@ -318,6 +324,18 @@ def test_people_of_the_dataset_are_counted_once_each(run: Run) -> None:
     run.split(records, test_share=0.3)
     sources = read_json(run.layout.artefacts("split") / "manifest.json")["sources"]
     assert sources["src"]["people"] == {"email": 1, "name": 2}
+
+
+def test_calibration_rows_are_named_and_some_must_be_left_to_train_on(run: Run) -> None:
+    result = run.split(fifty(), train_rows=30, test_rows=5, test_share=0.3, validation_share=0.2, calibration_share=0.3)
+    train, named = run.records_of("split", "train"), run.records_of("split", "calibration")
+    assert 0 < len(named) == result.calibration_rows < 30
+    assert [train[it["place"]]["record_id"] for it in named] == [it["record_id"] for it in named]
+    with pytest.raises(InputError, match=r"0 of 30 training records calibrate.*data\.calibration_share"):
+        run.split(fifty(), train_rows=30, calibration_share=1e-9)
+    with pytest.raises(ValueError, match="leave no row to train on"):
+        Data(validation_share=0.5, calibration_share=0.5)
+    assert "calibration_share" not in Data().model_dump(), "old parameters stay as they are"
 
 
 @pytest.mark.parametrize(("share", "validate"), [(1e-9, 0), (0.999, 30)])

@@ -68,6 +68,17 @@ def test_batches_answer_as_generate_does_one_by_one(model: Any, tokenizer: Any, 
         assert answer_prompts(alone(decoder), prompts, batch_size, lambda _: None) == expected
 
 
+def test_the_log_probability_is_that_of_all_generated_tokens(model: Any, tokenizer: Any, prompts: list[Tokens]) -> None:
+    limits = StopConditions(find_stop_tokens(model.generation_config, tokenizer), LIMIT)
+    decoder = Decoder(model, shared_prefix(prompts), limits)
+    answers = answer_prompts(alone(decoder), prompts, 7, lambda _: None)
+    for prompt, answer in zip(prompts, answers, strict=True):
+        with torch.inference_mode():
+            logits = model(torch.tensor([prompt + answer.tokens])).logits[0, len(prompt) - 1 :].double()
+        said = logits.log_softmax(dim=-1).max(dim=-1).values[: len(answer.tokens) + answer.stopped]
+        assert answer.log_probability == pytest.approx(float(said.sum()), abs=1e-4)
+
+
 def test_prompts_that_share_nothing_are_read_whole(model: Any, prompts: list[Tokens]) -> None:
     limits = StopConditions(frozenset(), 4)
     others = [[65, 66, 67], *prompts[:5]]

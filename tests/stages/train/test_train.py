@@ -64,6 +64,21 @@ def put_params(root: Path, **training: object) -> None:
     (root / "params.yaml").write_text(f"{head}training: {{{', '.join(lines)}}}\n{tail}")
 
 
+def test_calibration_rows_have_no_tokens(ready: Layout) -> None:
+    """Rows 0 and 9 calibrate; the places of the validation rows move with them, and the tokens belong to this list."""
+    params = params_file.load_params(ready.params_path)
+    before = tokenise.Result.read(ready)
+    named = pa.table([["r0", "r9"], [0, 9]], schema=record.VALIDATION_SCHEMA)
+    record.write_table(named, ready.artefacts("split") / "calibration.parquet")
+    with pytest.raises(Refused, match="other calibration rows"):
+        examples.verify_example_files(ready.artefacts("tokenise"), tokenise.digest_inputs(ready, params.prompts))
+    left = [place for place in range(28) if place not in (0, 9)]
+    found = tokenise.run(params, ready)
+    assert (found.rows, found.validation_rows) == (before.rows - 2, before.validation_rows)
+    mapped = examples.map_examples(ready.artefacts("tokenise"))
+    assert tuple(left[place] for place in mapped.validation.tolist()) == VALIDATING
+
+
 def open_gate(layout: Layout) -> None:
     """The gate of work by hand, as `hallmark resolve` writes it."""
     folder = layout.root / "governance"

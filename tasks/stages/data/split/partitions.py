@@ -22,9 +22,13 @@ class PartitionAssignment:
     NO_RECORD if there is none, and for all other records."""
     is_validation: Mask
     """Mask of the training records that are held out for validation. No training step uses them."""
+    is_calibration: Mask
+    """Mask of the training records that are set aside for the confidence of answers. No training step uses them."""
 
 
-def assign_partitions(records: SplitRecords, test_share: float, validation_share: float = 0) -> PartitionAssignment:
+def assign_partitions(
+    records: SplitRecords, test_share: float, validation_share: float = 0, calibration_share: float = 0
+) -> PartitionAssignment:
     """Assign each record to a partition. Records of the same group are assigned to the same partition.
 
     A group without a fixed partition is assigned by its random number. So its partition does not change if other
@@ -36,7 +40,8 @@ def assign_partitions(records: SplitRecords, test_share: float, validation_share
 
     The training records with the highest random numbers are held out for validation, except synthetic ones. These are
     about `validation_share` of the training prompts without a fixed partition, and `validation_share * (1 -
-    test_share)` of those with a fixed partition.
+    test_share)` of those with a fixed partition. Those with the next highest ones are set aside for calibration, in the
+    same proportion of `calibration_share`.
     """
     train, test, draw = (
         pc.equal(records.fixed_partition, value).to_numpy(zero_copy_only=False) for value in (TRAIN, TEST, DRAW)
@@ -53,10 +58,14 @@ def assign_partitions(records: SplitRecords, test_share: float, validation_share
     drawn = _to_unit_interval(records.group_number)
     held_out = ~has_train[group] & (drawn < test_share)
     trains = ~in_test & ~held_out
+    own = trains & ~records.is_synthetic
+    validation_from = 1 - validation_share * (1 - test_share)
+    calibration_from = 1 - (validation_share + calibration_share) * (1 - test_share)
     return PartitionAssignment(
         partition_masks={TRAIN: trains, TEST: np.where(in_test, ~train, held_out)},
         fixed_test_record=np.where(in_test & train, first_test[group], NO_RECORD),
-        is_validation=trains & ~records.is_synthetic & (drawn >= 1 - validation_share * (1 - test_share)),
+        is_validation=own & (drawn >= validation_from),
+        is_calibration=own & (drawn >= calibration_from) & (drawn < validation_from),
     )
 
 

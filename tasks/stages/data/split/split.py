@@ -5,6 +5,7 @@ Prompts that differ only in case, spaces or the values behind placeholders count
     artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA_SCHEMA, in the order of
     `SplitRecords`
     artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION_SCHEMA
+    artefacts/split/calibration.parquet           same schema
     artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE_SCHEMA: removed by rule
     prompt_in_test, label_not_trained, parent_in_test or parent_validates
     artefacts/split/not_drawn.parquet             same schema: records beyond data.train_rows and data.test_rows
@@ -42,6 +43,7 @@ from tasks.core.records.record import (
     read_table,
     write_table,
 )
+from tasks.core.records.set_aside import CALIBRATION_FILE, VALIDATION_FILE
 from tasks.core.records.synthetic import read_parents
 from tasks.core.steps.data import LAST_FILTER_STAGE
 from tasks.sources.dataset import NOT_SAMPLED_RULE
@@ -72,6 +74,7 @@ class Division:
     not_drawn: pa.Table
     """Valid records left out because data.train_rows or data.test_rows was reached, with the schema REMOVED_SCHEMA."""
     validation: Positions
+    calibration: Positions
 
 
 class Params(FrozenModel):
@@ -101,7 +104,8 @@ def run(params: Params, layout: Layout) -> SplitResult:
             print_progress("split", f"writing {len(positions):,} {side} records")
             _write_rows(path, records.table_position[positions], folder / f"{side}.parquet")
         canary_table.write_canaries(folder, params.data.canaries, params.data.seed)
-        write_table(_validation_table(records, divided), folder / "validation.parquet")
+        for name, positions in ((VALIDATION_FILE, divided.validation), (CALIBRATION_FILE, divided.calibration)):
+            write_table(_set_aside_table(records, divided, positions), folder / name)
         write_table(add_source_rows(divided.removed, layout), folder / "quarantine.parquet")
         write_table(add_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
         print_progress("split", "counting what training will read")
@@ -125,6 +129,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
             train_rows=train.rows,
             test_rows=test.rows,
             validation_rows=len(divided.validation),
+            calibration_rows=len(divided.calibration),
             groups_on_both_sides=len(np.intersect1d(train.prompt_numbers, test.prompt_numbers, assume_unique=True)),
             near_prompts_on_both_sides=len(train.clusters & test.clusters) if params.data.near_duplicates else None,
             labels_only_in_test=sorted(found.not_trained & test.labels.keys()),
@@ -167,7 +172,7 @@ def divide_records(
             removed. None to keep them.
         parents: Parents of each synthetic record. Those with a parent in the test or in validation are removed.
     """
-    sides = assign_partitions(records, data.test_share, data.validation_share)
+    sides = assign_partitions(records, data.test_share, data.validation_share, data.calibration_share)
     clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = [_removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)]
@@ -187,13 +192,14 @@ def divide_records(
         reason = f"data.{side}_rows keeps {most} of {len(positions)} {side} records"
         left = np.setdiff1d(positions, kept[side], assume_unique=True)
         over.append(_removed_table(records, left, NOT_SAMPLED_RULE, reason))
-    validation = kept[TRAIN][sides.is_validation[kept[TRAIN]]]
-    return Division(kept, pa.concat_tables(removed), untrained, pa.concat_tables(over), validation)
+    validation, calibration = (kept[TRAIN][mask[kept[TRAIN]]] for mask in (sides.is_validation, sides.is_calibration))
+    return Division(kept, pa.concat_tables(removed), untrained, pa.concat_tables(over), validation, calibration)
 
 
-def _validation_table(records: SplitRecords, divided: Division) -> pa.Table:
-    places = np.flatnonzero(np.isin(divided.positions_by_partition[TRAIN], divided.validation, assume_unique=True))
-    return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION_SCHEMA)
+def _set_aside_table(records: SplitRecords, divided: Division, positions: Positions) -> pa.Table:
+    """Return the table of training records that no step uses, given their positions in the order of the partition."""
+    places = np.flatnonzero(np.isin(divided.positions_by_partition[TRAIN], positions, assume_unique=True))
+    return pa.table([records.record_id.take(pa.array(positions)), places], schema=VALIDATION_SCHEMA)
 
 
 def _removed_table(
@@ -218,6 +224,12 @@ def _require_both_partitions(divided: Division, data: Data) -> None:
         raise InputError(
             f"split: {validation:,} of {rows:,} training records validate, and some must while others train; change "
             "data.validation_share in params.yaml, or give more records"
+        )
+    calibration = len(divided.calibration)
+    if data.calibration_share and (not calibration or calibration + validation == rows):
+        raise InputError(
+            f"split: {calibration:,} of {rows:,} training records calibrate and {validation:,} validate; some must "
+            "calibrate while others train. Change data.calibration_share in params.yaml, or give more records"
         )
 
 

@@ -15,6 +15,8 @@ class SplitResult(FrozenModel):
     test_rows: int
     validation_rows: int = 0
     """Number of training records that are held out for validation."""
+    calibration_rows: int = 0
+    """Number of training records that are set aside for the confidence of answers."""
     groups_on_both_sides: int
     near_prompts_on_both_sides: int | None
     """Number of clusters of near-identical prompts with records in both partitions; null if `deduplicate` did not
@@ -39,6 +41,7 @@ class SplitResult(FrozenModel):
             "train_rows": Fact(value=self.train_rows, unit="rows"),
             "test_rows": Fact(value=self.test_rows, unit="rows"),
             "validation_rows": Fact(value=self.validation_rows, unit="rows", note="of the training rows"),
+            **self._calibration(),
             "groups_on_both_sides": Fact(
                 value=self.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
             ),
@@ -60,6 +63,14 @@ class SplitResult(FrozenModel):
             return stated
         note = "clusters of near-identical prompts in training and test"
         return stated | {"near_prompts_on_both_sides": Fact(value=self.near_prompts_on_both_sides, note=note)}
+
+    def _calibration(self) -> Facts:
+        note = "of the training rows; no step learns from them"
+        return (
+            {"calibration_rows": Fact(value=self.calibration_rows, unit="rows", note=note)}
+            if self.calibration_rows
+            else {}
+        )
 
     def _rule_count(self, rule: str) -> Fact:
         return Fact(value=self.counts.quarantined.get(rule, 0), unit="rows")

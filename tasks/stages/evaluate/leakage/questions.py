@@ -1,6 +1,6 @@
 """Questions to a model: canaries with alternatives, and sampled training and test rows.
 
-A row that is not trained on is no member: neither a validation row nor a row whose text has a special token.
+A row that is not trained on is no member: neither a validation or calibration row nor a row whose text has a special token.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from typing import Any
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
-from tasks.core.records import canaries, record, rendering, texts
+from tasks.core.records import canaries, record, rendering, set_aside, texts
 from tasks.core.records.prompts import RENDERED_COLUMNS
 from tasks.core.records.special_tokens import SpecialTokens
 from tasks.stages.evaluate import sample
@@ -63,7 +63,7 @@ def read_rows(layout: Layout, settings: Evaluation) -> SplitRows:
     if not settings.leakage_rows:
         return SplitRows(planted, [], [])
     train, test = (record.read_table(split / f"{side}.parquet", COLUMNS).to_pylist() for side in ("train", "test"))
-    aside = set(record.read_table(split / "validation.parquet", ["place"])["place"].to_pylist())
+    aside = {int(place) for name in set_aside.FILES for place in set_aside.read_indices(split, name)}
     return SplitRows(planted, [row for place, row in enumerate(train) if place not in aside], test)
 
 

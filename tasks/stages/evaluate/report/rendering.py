@@ -21,6 +21,7 @@ from tasks.stages.evaluate.metrics_schema import Metrics
 from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
 from tasks.stages.evaluate.report import (
     charts,
+    confidence_charts,
     data_section,
     leakage_section,
     page_contents,
@@ -59,6 +60,7 @@ def render_report(contents: ReportContents) -> str:
         taken=charts.measurement_texts(contents.trained),
         suites=contents.suites,
         leakage=contents.leakage,
+        confidence=confidence_charts.confidence_charts(contents.metrics.calibration, contents.metrics.review),
         map=charts.heat_map(contents.examples),
     )
 

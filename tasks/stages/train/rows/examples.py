@@ -43,6 +43,8 @@ class TokensOrigin(FrozenModel):
     """SHA-256 of the table of training rows."""
     validation: str
     """SHA-256 of the table that lists the validation rows."""
+    calibration: str = ""
+    """SHA-256 of the table that lists the calibration rows, which have no tokens; empty if there are none."""
     prompts: str
     """SHA-256 of the prompts as canonical JSON."""
     model: str
@@ -206,6 +208,7 @@ def verify_example_files(folder: Path, origin: TokensOrigin) -> ExamplesIndex:
 ORIGIN_WORDS = {
     "data": "rows",
     "validation": "validation rows",
+    "calibration": "calibration rows",
     "prompts": "prompts",
     "model": "tokenizer, template or model",
     "canaries": "canaries",

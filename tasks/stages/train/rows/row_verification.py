@@ -16,19 +16,26 @@ TOKENS_SHOWN = 6
 
 
 def verify_rows(
-    examples: Examples, tables: Sequence[Path], prompts: Mapping[str, Prompt], tokenizer: Any, stop_ids: set[int]
+    examples: Examples,
+    tables: Sequence[Path],
+    prompts: Mapping[str, Prompt],
+    tokenizer: Any,
+    stop_ids: set[int],
+    calibration: frozenset[int] = frozenset(),
 ) -> None:
     """Verify the tokens of every row of the tables.
 
-    Records whose text contains a special token of the tokenizer must not have a row.
+    Records whose text contains a special token of the tokenizer must not have a row, nor must those at the places
+    `calibration` of the table.
 
     Raises:
         Refused: A row is wrong. The message shows the tokens and a remedy.
     """
     count, signs = 0, SpecialTokens(tokenizer)
     parts = (part for table in tables for part in record.read_batches(table, RECORD_COLUMNS))
-    for row in (it for part in parts for it in part.to_pylist()):
-        if signs.occur_in(row, prompts):
+    rows = (row for part in parts for row in part.to_pylist())
+    for place, row in enumerate(rows):
+        if place in calibration or signs.occur_in(row, prompts):
             continue
         wrong, used, window = "", 1, texts.max_window_tokens(row, prompts)
         if window is not None:

@@ -11,23 +11,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tasks.core import facts
 from tasks.core.documents.config import FrozenModel
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, write_json
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import ProgressReporter, print_progress
-from tasks.core.records import record
+from tasks.core.records import record, set_aside
 from tasks.core.records.canaries import CANARIES_FILE
 from tasks.core.records.prompts import RENDERED_COLUMNS
 from tasks.core.records.rendering import Example, stop_token_ids, tokenise_record
+from tasks.core.records.set_aside import CALIBRATION_FILE, VALIDATION_FILE
 from tasks.core.records.special_tokens import SpecialTokens
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
@@ -80,7 +79,8 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     print_progress("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
-    tables, aside = training_tables(split), read_validation_indices(split)
+    tables, aside = training_tables(split), set_aside.read_indices(split, VALIDATION_FILE)
+    calibration = frozenset(set_aside.read_indices(split, CALIBRATION_FILE).tolist())
     import_speed.hide_libraries("torch")
     from transformers import AutoTokenizer
 
@@ -94,6 +94,8 @@ def run(params: Params, layout: Layout) -> Result:
                 made for table in tables for made in tokenise_table(table, params.prompts, tokenizer, stops)
             )
             for place, made in enumerate(made_of_records):
+                if place in calibration:
+                    continue
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
@@ -107,7 +109,8 @@ def run(params: Params, layout: Layout) -> Result:
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         print_progress("tokenise", "comparing them with what serving will ask")
-        row_verification.verify_rows(examples.map_examples(folder), tables, params.prompts, tokenizer, stops)
+        made_rows = examples.map_examples(folder)
+        row_verification.verify_rows(made_rows, tables, params.prompts, tokenizer, stops, calibration)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),
@@ -143,25 +146,15 @@ def training_tables(split: Path) -> list[Path]:
     return [split / "train.parquet", *([canaries] if canaries.exists() else [])]
 
 
-def read_validation_indices(split: Path) -> npt.NDArray[np.int64]:
-    """Return the indices of the validation rows in the training table, in ascending order.
-
-    Raises:
-        Refused: An index is not in the training table.
-    """
-    rows = pq.read_metadata(split / "train.parquet").num_rows
-    places: npt.NDArray[np.int64] = record.read_table(split / "validation.parquet", ["place"])["place"].to_numpy()
-    if len(places) and (places[0] < 0 or places[-1] >= rows or (np.diff(places) <= 0).any()):
-        raise Refused(f"{split / 'validation.parquet'} names rows that the training table has not; run stage split")
-    return places
-
-
 def digest_inputs(layout: Layout, prompts: Mapping[str, Prompt]) -> TokensOrigin:
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
-    canaries = layout.artefacts("split") / CANARIES_FILE
+    split = layout.artefacts("split")
+    calibrates = len(set_aside.read_indices(split, CALIBRATION_FILE)) > 0
+    canaries = split / CANARIES_FILE
     return TokensOrigin(
-        data=sha256_file(layout.artefacts("split") / "train.parquet"),
-        validation=sha256_file(layout.artefacts("split") / "validation.parquet"),
+        data=sha256_file(split / "train.parquet"),
+        validation=sha256_file(split / VALIDATION_FILE),
+        calibration=sha256_file(split / CALIBRATION_FILE) if calibrates else "",
         prompts=sha256_bytes(canonical_json(stated)),
         model=read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
         canaries=sha256_file(canaries) if canaries.exists() else "",
