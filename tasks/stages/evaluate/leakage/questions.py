@@ -1,6 +1,6 @@
 """Questions to a model: canaries with alternatives, and sampled training and test rows.
 
-A row that is not trained on is no member: neither a validation or calibration row nor a row whose text has a special token.
+A row that is not trained on is no member: validation and calibration rows, and rows whose text has a special token.
 """
 
 import itertools
