@@ -48,9 +48,9 @@ def reviewed(house: House, tmp_path: Path, name: str = "look", run: str = RUN) -
     return envelope
 
 
-def newest(house: House, run: str = RUN) -> str | None:
+def newest(house: House, run: str = RUN) -> dict[str, Any] | None:
     found = recorded.newest_review(house.ledger, house.governance, ReviewedAnswers.of_run(house.run(run)))
-    return found.document.round if found else None
+    return found.envelope if found else None
 
 
 @pytest.mark.attack(rights="visitor", stopped="which answer of a review is whose is in no file of an annotator")
@@ -135,7 +135,7 @@ def test_a_result_that_is_forged_replayed_or_of_other_answers_does_not_count(hou
     reviews.begin(house, "given-up", house.run(RUN))
     envelope = reviewed(house, tmp_path)
     assert REVIEW_KIND.unverified_document(envelope).rounds == 2
-    assert newest(house) == "look" and newest(house, OTHER_RUN) is None
+    assert newest(house) == envelope and newest(house, OTHER_RUN) is None
     digests = ReviewedAnswers.of_run(house.run(OTHER_RUN))
     forged = {
         "replayed on another run": (OTHER_RUN, envelope),
@@ -150,10 +150,10 @@ def test_a_result_that_is_forged_replayed_or_of_other_answers_does_not_count(hou
     }
     for why, (run, each) in forged.items():
         house.ledger.append(ENTRY_KIND, run, {"envelope": each})
-        assert (newest(house), newest(house, OTHER_RUN)) == ("look", None), why
-    reviewed(house, tmp_path, "later")
+        assert (newest(house), newest(house, OTHER_RUN)) == (envelope, None), why
+    later = reviewed(house, tmp_path, "later")
     house.ledger.append(ENTRY_KIND, RUN, {"envelope": envelope})
-    assert newest(house) == "later", "an older review that is appended again is not the newest"
+    assert newest(house) == later, "an older review that is appended again is not the newest"
     (house.run(RUN).artefacts("evaluate") / "examples.parquet").write_bytes(b"other answers")
     assert newest(house) is None
 
