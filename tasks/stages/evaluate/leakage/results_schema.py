@@ -74,9 +74,9 @@ class RegurgitationResults(FrozenModel):
     of_train: Interval
     """Proportion of training rows that the candidate continues word by word or nearly, with the exact interval."""
     of_test: Interval | None
-    """The same for test rows; null if none is long enough."""
+    """Same proportion of test rows; null if none is long enough."""
     of_train_by_base: Interval
-    """The same for training rows and the base model."""
+    """Same proportion for training rows and the base model."""
     excess: Interval | None
     """`of_train` less `of_test`, with Newcombe's interval. What can be known without memorisation, such as a form, is
     in both."""
