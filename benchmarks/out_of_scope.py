@@ -4,7 +4,7 @@
 
 `data_full.json` is that of repository clinc/oos-eval (CC BY 3.0), which is not part of this project. RUN is a run of
 examples/clinc150. Nothing out of scope is trained on or used to choose the threshold: it is the highest confidence at
-which at most LOSS of all in-scope validation queries are right and would still be put aside. The figure is the share of
+which at most LOSS of all in-scope validation queries are right and would still be reviewed. The figure is the share of
 out-of-scope test queries at or below it. The in-scope accuracy given up on the test queries is beside it.
 """
 

@@ -5,13 +5,14 @@ says which ones they are, with the schema `tasks.core.records.record.VALIDATION_
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tasks.core.errors import Refused
-from tasks.core.records import record
+from tasks.core.records import record, texts
 
 FILES = VALIDATION_FILE, CALIBRATION_FILE = "validation.parquet", "calibration.parquet"
 
@@ -32,3 +33,10 @@ def read_indices(split: Path, file_name: str) -> npt.NDArray[np.int64]:
     if len(places) and (places[0] < 0 or places[-1] >= rows or (np.diff(places) <= 0).any()):
         raise Refused(f"{path} names rows that the training table has not; run stage split")
     return places
+
+
+def read_calibration_rows(split: Path) -> list[dict[str, Any]]:
+    """Return the calibration rows that are conversations, in the order of the training table."""
+    places = read_indices(split, CALIBRATION_FILE)
+    rows = record.read_rows_at(split / "train.parquet", places).to_pylist() if len(places) else []
+    return [row for row in rows if not texts.is_plain_text(row)]

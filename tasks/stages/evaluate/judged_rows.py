@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -89,19 +88,12 @@ def collect_calibration_rows(layout: Layout, settings: Evaluation) -> list[Judge
         InputError: There are no calibration rows, or the predictions are missing or for other rows.
     """
     split = layout.artefacts("split")
-    rows = read_calibration_rows(split)
+    rows = set_aside.read_calibration_rows(split)
     if not rows:
         raise InputError(f"{split / CALIBRATION_FILE} names no conversation; raise data.calibration_share")
     answers = _read_predictions(layout, "candidate", rows, CALIBRATION_FILE)
     judge = create_judge(settings, [_target(row, settings) for row in rows])
     return [_judged_row(row, judge, settings, {"candidate": answers[row["record_id"]]}) for row in rows]
-
-
-def read_calibration_rows(split: Path) -> list[dict[str, Any]]:
-    """Return the calibration rows that are conversations, in the order of the training table."""
-    places = set_aside.read_indices(split, CALIBRATION_FILE)
-    rows = record.read_rows_at(split / "train.parquet", places).to_pylist() if len(places) else []
-    return [row for row in rows if not texts.is_plain_text(row)]
 
 
 def _target(row: Mapping[str, Any], settings: Evaluation) -> str:

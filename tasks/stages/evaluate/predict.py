@@ -26,10 +26,10 @@ from tasks.core.machine import processor
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import ProgressReporter, print_progress
-from tasks.core.records import prompts, record, texts
+from tasks.core.records import prompts, record, set_aside, texts
 from tasks.core.records.set_aside import CALIBRATION_FILE
 from tasks.stages.cluster import connection, versions
-from tasks.stages.evaluate import judged_rows, models, speed, text_loss
+from tasks.stages.evaluate import models, speed, text_loss
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_prompts, shared_prefix
 from tasks.stages.evaluate.inference import ray_workers, vllm_engine
 from tasks.stages.evaluate.inference.executor import Executor
@@ -84,7 +84,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
     held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     plain = [row for row in held_out if texts.is_plain_text(row)]
     rows = rows_to_answer(which, [row for row in held_out if not texts.is_plain_text(row)], params.evaluation)
-    set_aside = judged_rows.read_calibration_rows(layout.artefacts("split")) if which == "candidate" else []
+    calibrating = set_aside.read_calibration_rows(layout.artefacts("split")) if which == "candidate" else []
     if located is None:
         result = Predictions(False, PREDICTIONS_SCHEMA.empty_table(), frozenset(), {})
     else:
@@ -96,9 +96,9 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
         # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
         limits = models.read_prompt_limits(located)
-        asked, first = EncodedRows(limits, rows, params), EncodedRows(limits, set_aside, params)
+        asked, first = EncodedRows(limits, rows, params), EncodedRows(limits, calibrating, params)
         with start_executor(asked.model_setup(located, first.prompts), f"predict@{which}") as team:
-            calibration = answer_rows(team, first, f"predict@{which} calibration") if set_aside else None
+            calibration = answer_rows(team, first, f"predict@{which} calibration") if calibrating else None
             result = replace(predict(team, asked, f"predict@{which}", alone), calibration=calibration)
             if plain:
                 of = asked.prompt_limits

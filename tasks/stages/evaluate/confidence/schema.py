@@ -53,7 +53,7 @@ class ReviewRule(FrozenModel):
     rows: int
     """Number of calibration rows."""
     threshold: float
-    """From 0 to 1; 1 if no threshold reaches the precision, so that every answer is reviewed."""
+    """Confidence from 0 to 1; 1 if no threshold reaches the precision, so that every answer is reviewed."""
     released: int
     """Number of calibration rows whose answers need no review."""
     right: int

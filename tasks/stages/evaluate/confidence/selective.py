@@ -1,4 +1,4 @@
-"""Results of a review rule on the test rows, which had no influence on it."""
+"""Selective coverage and selective precision of a review rule on the test rows, which had no influence on it."""
 
 from tasks.stages.evaluate import uncertainty
 from tasks.stages.evaluate.confidence.calibration import Floats
@@ -6,7 +6,10 @@ from tasks.stages.evaluate.confidence.schema import Review, ReviewRule
 
 
 def apply_rule(rule: ReviewRule, confidence: Floats, right: Floats, confidence_level: float) -> Review:
-    """Return coverage and precision of the test rows, with Wilson intervals. There must be at least one row."""
+    """Return selective coverage and selective precision of the test rows, with Wilson intervals.
+
+    There must be at least one row.
+    """
     above = confidence > rule.threshold
     released, hits = int(above.sum()), int(right[above].sum())
     return Review(

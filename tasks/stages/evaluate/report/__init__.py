@@ -3,7 +3,7 @@
 page_contents.py     contents of the page: verdicts in words, judged success metrics, quoted rows
 rendering.py         rendering of the page from templates/
 charts.py            geometry of the charts, which are drawn as SVG
-confidence_charts.py reliability diagram and risk-coverage curve
+confidence_charts.py geometry of the charts about the candidate's confidence
 suite_section.py     results of the evaluation suites
 leakage_section.py   leakage of training data
 stage_results.py     results of the other stages: rows in and out, expectation suites, training
