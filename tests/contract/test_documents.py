@@ -32,6 +32,7 @@ from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.expectation_suites import ExpectationSuite
 from tasks.sources.owner_detectors import OwnerDetector
 from tasks.sources.sources import Source, Sources
+from tasks.stages.evaluate.suites.suite import EvaluationSuite
 from tasks.supervise import settings
 
 ROOT = Path(__file__).parents[2]
@@ -191,11 +192,15 @@ def of_params(given: dict[str, Any]) -> object:
     return Params.model_validate(document | changed)
 
 
+SUITE_HEADER = dict.fromkeys(("name", "owner", "title", "about", "licence", "origin"), "x") | {"version": 1}
+"""Keys of an evaluation suite that a part of one in a guide leaves out."""
 SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "sources": Sources.model_validate,
     "people": People.model_validate,
     "cases": PolicyTestFile.model_validate,
-    "name": ExpectationSuite.model_validate,
+    "name": lambda given: (EvaluationSuite if "judge" in given else ExpectationSuite).model_validate(given),
+    "judge": lambda given: EvaluationSuite.model_validate(SUITE_HEADER | given),
+    "checks": lambda given: GateRules.model_validate(given),
     "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     "detectors": lambda given: TypeAdapter(list[OwnerDetector]).validate_python(given["detectors"]),
