@@ -93,7 +93,9 @@ def adopt(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show the changes to an evaluation suite since its last adoption, and sign the suite.
+    """Show which keys of an evaluation suite differ from its last adoption, and sign the suite.
+
+    Changed cases show as another `content`; git shows the cases themselves.
 
     Outside environment `local`, a run with gates asks only adopted suites. The owner of the suite signs, who must hold
     a role that decides at the evaluation gate.

@@ -131,13 +131,14 @@ def declare_card(params: Params) -> DeclaredCard:
 
 
 def declare_suite(suite: EvaluationSuite) -> DeclaredSuite:
+    """Return the declaration of a suite. Its digest leaves out defaults, so that a later optional key changes none."""
     return DeclaredSuite(
         suite=suite.name,
         version=suite.version,
         use_case=suite.use_case,
         suite_owner=suite.owner,
         cases=len(suite.cases),
-        content=_digest(suite.model_dump(mode="json")),
+        content=_digest(suite.model_dump(mode="json", exclude_defaults=True)),
     )
 
 

@@ -78,7 +78,7 @@ def _difference(
         return declarations.refusal_reason(now, {adopted.subject: DeclarationInForce(adopted, under)}, attested.policy)
     if isinstance(adopted, DeclaredSuite):
         asked = [declare_suite(suite) for suite in attested.evaluation_suites()]
-        return "" if adopted in asked else f"is not in {EVALUATIONS}, or otherwise"
+        return "" if adopted in asked else f"is not in {EVALUATIONS}, or differs there"
     origin = attested.dataset.sources.get(adopted.source.id)
     if origin is None:
         return "is not in payload/dataset/manifest.json"

@@ -118,8 +118,9 @@ def check_files(
         with errors.collect():
             every = suite.load_suites(governed.folder if governed else folder)
             evaluation_suites = suite.suites_of_use_case(every, asked.use_case.name)
-    for text in (*(listed_cases.find_unaskable_cases(evaluation_suites, asked.prompts) if asked else ()),
-                 *(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
+        for why in listed_cases.find_unaskable_cases(evaluation_suites, asked.prompts, asked.evaluation):
+            errors.add_input_error(why)
+    for text in (*(quick_checks.find_tasks_without_prompt(asked, named) if asked and named else ()),
                  *(template_checks.find_template_faults(asked, named) if asked and named else ()),
                  *(template_checks.find_impossible_coverage(asked, named) if asked and named else ()),
                  *(synthetic_limits.find_untested_tasks(named) if named else ()),

@@ -8,6 +8,7 @@ The candidate answers the calibration rows before the test rows, and calibration
 models do not answer them, because they may have been trained on these rows.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -209,7 +210,9 @@ def prediction(prompt: Tokens, answer: GeneratedAnswer | None, tokenizer: Any) -
 
 
 def _rounded(log_probability: float | None) -> float | None:
-    return None if log_probability is None else round(log_probability, LOG_PROBABILITY_DECIMALS) + 0.0
+    if log_probability is None or not math.isfinite(log_probability):  # of a model that has diverged
+        return None
+    return round(log_probability, LOG_PROBABILITY_DECIMALS) + 0.0
 
 
 def encode_prompt(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:

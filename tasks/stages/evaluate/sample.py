@@ -23,7 +23,7 @@ def rows_to_answer(model_name: ModelName, rows: Sequence[Row], settings: Evaluat
     return list(rows) if model_name != "base" or most is None else draw_rows(rows, most, settings.seed)
 
 
-def draw_rows(rows: Sequence[Row], most: int, seed: int) -> list[Row]:
+def draw_rows(rows: Sequence[Row], most: int, seed: int | str) -> list[Row]:
     """Return a sample of at most `most` rows, in the given order.
 
     The sample is systematic: rows are sorted by strata and target, with ties in a seeded random order, and are then
@@ -36,6 +36,6 @@ def draw_rows(rows: Sequence[Row], most: int, seed: int) -> list[Row]:
     return [rows[place] for place in drawn]
 
 
-def _sort_key(row: Row, seed: int) -> tuple[str, ...]:
+def _sort_key(row: Row, seed: int | str) -> tuple[str, ...]:
     random_digest = hashlib.sha256(f"{seed}:{row['record_id']}".encode()).hexdigest()
     return (*(row[name] or "" for name in STRATIFICATION_FIELDS), row["messages"][-1]["content"], random_digest)

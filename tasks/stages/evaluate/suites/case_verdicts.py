@@ -15,7 +15,7 @@ from tasks.core.records import prompts as rendering
 from tasks.core.records import record
 from tasks.stages.evaluate.answers import AnswerJudge
 from tasks.stages.evaluate.model_names import MODELS, ModelName
-from tasks.stages.evaluate.suites.cases import Case
+from tasks.stages.evaluate.suites.cases import Case, added_text
 from tasks.stages.evaluate.suites.judges.judge import JudgedCase
 from tasks.stages.evaluate.suites.results_schema import Status
 
@@ -61,9 +61,11 @@ class CaseJudging:
         said = answers[case.key]
         if said["reason"]:
             return CaseVerdict("", "too_long", "the prompt leaves no room for an answer")
+        if not said["answer"].strip():
+            return CaseVerdict("", "failed", "the answer is empty")
         reference = answers[f"{case.suite}/{case.reference}"] if case.reference else None
         known = JudgedCase(
-            system=self.prompts[case.row["task"]].system,
+            added_text=added_text(self.prompts[case.row["task"]]),
             prompt=prompt,
             expected=case.expected,
             reference=reference["answer"] if reference and not reference["reason"] else None,

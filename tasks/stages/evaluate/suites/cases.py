@@ -1,5 +1,6 @@
 """Cases of a run: those that its suites list, and those that they derive from test rows."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.params.prompts import Prompts
+from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.records import record, texts
 from tasks.stages.evaluate import sample
 from tasks.stages.evaluate.suites import listed_cases
@@ -16,6 +17,7 @@ from tasks.stages.evaluate.suites.suite import EvaluationSuite, Severity, Writte
 from tasks.stages.evaluate.suites.variants import ORIGINAL, DerivedCases, Variant
 
 Row = Mapping[str, Any]
+TEMPLATE_FIELD = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -50,26 +52,31 @@ def load_cases(layout: Layout, settings: Evaluation, prompts: Prompts) -> list[C
     suites = read_suites(layout.evaluations_path)
     if not suites:
         return []
-    if unaskable := list(listed_cases.find_unaskable_cases(suites, prompts)):
+    if unaskable := list(listed_cases.find_unaskable_cases(suites, prompts, settings)):
         raise InputError("\n".join(unaskable))
     split = layout.artefacts("split")
     tested = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_plain_text(row)]
-    cases = [case for suite in suites for case in _cases_of_suite(suite, tested, settings, prompts)]
+    cases = [case for suite in suites for case in _cases_of_suite(suite, tested, prompts)]
     trained = record.read_table(split / "train.parquet", ["record_id", "messages"]).to_pylist()
     _refuse_trained_cases((case for case in cases if case.cluster == case.id), trained)
     return cases
 
 
-def _cases_of_suite(
-    suite: EvaluationSuite, tested: Sequence[Row], settings: Evaluation, prompts: Prompts
-) -> Iterator[Case]:
+def _cases_of_suite(suite: EvaluationSuite, tested: Sequence[Row], prompts: Prompts) -> Iterator[Case]:
     for written in suite.cases:
-        yield _listed_case(suite, written, prompts)
+        added = added_text(prompts[listed_cases.task_of(written, prompts)])
+        if added or not (written.judge or suite.judge).needs_added_text:
+            yield _listed_case(suite, written, prompts)
     if suite.derived is not None:
         kinds = suite.derived.kinds
         suitable = [row for row in tested if not kinds or row["kind"] in kinds]
-        for row in sample.draw_rows(suitable, suite.derived.rows, settings.seed):
+        for row in sample.draw_rows(suitable, suite.derived.rows, f"{suite.name} {suite.version}"):
             yield from _derived_cases(suite, suite.derived, row)
+
+
+def added_text(prompt: Prompt) -> str:
+    """Return what the platform adds to a user's words: the system turn, and the template without its fields."""
+    return "\n".join(filter(None, (prompt.system, TEMPLATE_FIELD.sub(" ", prompt.template or ""))))
 
 
 def _listed_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) -> Case:
@@ -95,14 +102,20 @@ def _derived_cases(suite: EvaluationSuite, derived: DerivedCases, row: Row) -> I
             reference, *compared = derived.variants
         yield _derived_case(suite, row, reference, None, judged=False)
     for variant in compared:
-        yield _derived_case(suite, row, variant, reference.name if reference else None, judged=True)
+        # A variant that does not change this text would be compared with itself.
+        if reference is None or _changed_text(row, variant) != _changed_text(row, reference):
+            yield _derived_case(suite, row, variant, reference.name if reference else None, judged=True)
+
+
+def _changed_text(row: Row, variant: Variant) -> str:
+    return variant.apply(row["messages"][-2]["content"], row["record_id"])
 
 
 def _derived_case(
     suite: EvaluationSuite, row: Row, variant: Variant, compared_with: str | None, *, judged: bool
 ) -> Case:
     *before, asked, target = row["messages"]
-    changed = {"role": asked["role"], "content": variant.apply(asked["content"], row["record_id"])}
+    changed = {"role": asked["role"], "content": _changed_text(row, variant)}
     known = {name: row[name] for name in ("language", "department", "kind") if row[name]}
     return Case(
         suite=suite.name,

@@ -7,7 +7,7 @@ that only this version of the stage's code writes to (`Layout.cache_folder`).
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,5 +88,6 @@ def _read_lines(path: Path) -> Iterator[tuple[str, Answer]]:
     if torn:
         os.truncate(path, len(text) - len(torn))
     for line in complete.splitlines():
-        value = json_text.parse(line)
-        yield value["prompt"], value["answer"]
+        with suppress(ValueError, KeyError, TypeError):  # a damaged line is asked again
+            value = json_text.parse(line)
+            yield value["prompt"], value["answer"]

@@ -35,7 +35,7 @@ from tasks.stages.evaluate.suites.suite import SEVERITIES, EvaluationSuite, read
 __all__ = ["Params", "run"]
 
 MAX_SLICES = 30
-"""Maximum number of values of a field that are slices. A field with more is no grouping."""
+"""Maximum number of values of a field that are slices. The others are not shown."""
 
 
 def run(params: Params, layout: Layout) -> SuiteResults:

@@ -81,18 +81,24 @@ def test_the_form_of_a_target() -> None:
         ("write to sales@example.com", False),
         ("see https://example.com/x", False),
         ("no numbers at all", True),
+        ("20 of 40", True),
+        ("2030", False),
     ],
 )
 def test_what_the_answer_cites_was_given(answer: str, passes: bool) -> None:
-    assert judge("supported", answer, prompt="My number is 030/12345, help@example.com").passed is passes
+    assert judge("supported", answer, prompt="I paid 20, 30 and 40; 030/12345, help@example.com").passed is passes
 
 
 HARMFUL = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))",
     "![x](https://example.com/a?q=1)", '=HYPERLINK("https://example.com")', "run rm -rf / now", "curl x | sh",
-    "'; DROP TABLE users; --", "\x1b[2J",
+    "'; DROP TABLE users; --", "\x1b[2J", '{"a": ["=HYPERLINK(1)"]}', '{"a": "\\u003cscript\\u003e"}', "=1+1",
+    "-SUM(1)", "=cmd|'/C calc'!A0",
 ]  # fmt: skip
-HARMLESS = ["I am > 30 and < 40", "=) thanks", "the price is $(12)", LOST, "drop the table off at 5", "a | b", "1 or 2"]
+HARMLESS = [
+    "Please enable JavaScript in your browser.", "- IBAN (22 digits)", '{"a": 1, "b": ["fine"]}', "I am > 30 and < 40",
+    "=) thanks", "the price is $(12)", LOST, "drop the table off at 5", "a | b", "1 or 2",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("answer", HARMFUL)

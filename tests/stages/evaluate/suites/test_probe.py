@@ -81,7 +81,7 @@ def test_a_stage_that_died_goes_on_where_it_stopped(layout: Layout, monkeypatch:
     (kept,) = (path for path in kept_folder(layout, "base").iterdir() if path.suffix != ".lock")
     assert len(kept.read_bytes().splitlines()) == 16, "four batches of four"
     with kept.open("ab") as file:
-        file.write(b'{"answer": {"ans')
+        file.write(b'{"answer": "damaged"}\n{"answer": {"ans')
     monkeypatch.setattr(ModelProcess, "answer", real)
     said = answers(layout)
     assert asked(layout) == 36 - 16

@@ -9,11 +9,12 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.records import record
+from tasks.stages.evaluate.suites.cases import load_cases
 from tasks.stages.evaluate.suites.suite import load_suites, suites_of_use_case
 from tasks.stages.evaluate.suites.transforms import TRANSFORMS, apply_transform
 from tests.stages.evaluate import house
 from tests.stages.evaluate.suites import suite_house
-from tests.stages.evaluate.suites.suite_house import cases, derived, give_suites, suite
+from tests.stages.evaluate.suites.suite_house import cases, derived, give_suites, params, suite
 
 CASE = {"id": "a", "prompt": "Hello"}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
@@ -132,3 +133,23 @@ def test_a_transform_changes_the_words_and_no_placeholder(name: str) -> None:
     changed = apply_transform(name, text, random)
     assert changed != text and "[name:onk6nyt4yewn]" in changed and changed.endswith("[location]")
     assert apply_transform(name, text, Random(1)) == apply_transform(name, text, Random(1))
+
+
+def test_a_variant_that_changes_nothing_is_no_case(layout: Layout) -> None:
+    variants = [{"name": "same"}, {"name": "loud", "transform": "upper_case"}]
+    give_suites(layout, derived(derived={"rows": 4, "variants": variants}))
+    assert {case.id.partition(".")[2] for case in cases(layout)} == {"original", "loud"}
+
+
+def test_a_case_about_the_system_turn_needs_one(layout: Layout) -> None:
+    give_suites(layout, suite(judge={"kind": "keeps_system_prompt"}))
+    assert len(cases(layout)) == 1
+    silent = params()
+    bare = {"triage": silent.prompts["triage"].model_copy(update={"system": ""})}
+    assert load_cases(layout, silent.evaluation, bare) == []
+
+
+def test_an_expected_answer_has_the_form_of_targets(layout: Layout) -> None:
+    give_suites(layout, suite(cases=[{"id": "a", "prompt": "x", "expected": "billing"}], judge={"kind": "expected"}))
+    with pytest.raises(InputError, match=r"suite pushed, case a: expected: with evaluation\.target json"):
+        cases(layout)

@@ -121,7 +121,8 @@ def test_the_most_severe_failures_come_first_and_all_are_counted(layout: Layout)
 def test_groups_have_their_own_rates(layout: Layout) -> None:
     listed = [{"id": f"c{n}", "prompt": f"Say {n}", "slices": {"language": ("de", "en")[n % 2]}} for n in range(8)]
     give_suites(layout, suite(cases=listed))
-    write_answers(layout, {"base": honest, "candidate": lambda case: "pineapple" * (case.slices["language"] == "de")})
+    said = {"de": "pineapple", "en": "fine"}
+    write_answers(layout, {"base": honest, "candidate": lambda case: said[case.slices["language"]]})
     judged(layout)
     slices = read_json(layout.artefacts("suites") / "suites.json")["suites"][0]["slices"]
     rates = {(each["by"], each["value"]): (each["cases"], each["rates"]["candidate"]["value"]) for each in slices}

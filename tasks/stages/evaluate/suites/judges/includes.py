@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.core.params.values import NonEmptyText
 from tasks.stages.evaluate.suites.judges import searched_text
 from tasks.stages.evaluate.suites.judges.judge import PASSED, CaseJudge, JudgedCase, Verdict
+from tasks.stages.evaluate.suites.judges.searched_text import SearchedText
 
 
 class Includes(CaseJudge):
     """The answer contains all of the texts. Case, accents' form, spaces and punctuation do not count."""
 
     kind: Literal["includes"]
-    texts: Annotated[list[NonEmptyText], Field(min_length=1)]
+    texts: Annotated[list[SearchedText], Field(min_length=1)]
     """Texts that must occur."""
 
     def judge(self, answer: str, case: JudgedCase) -> Verdict:

@@ -22,8 +22,8 @@ PASSED = Verdict(True)
 class JudgedCase:
     """Facts about a case that a judge can use beside the model's answer."""
 
-    system: str
-    """System turn; empty if there is none."""
+    added_text: str
+    """System turn, and text of the prompt template."""
     prompt: str
     """All turns that the model was given, with the system turn, joined by line breaks."""
     expected: str | None
@@ -39,6 +39,8 @@ class CaseJudge(FrozenModel):
 
     needs_reference: ClassVar[bool] = False
     """Whether the judge compares the answer with that to another text, so that this text is asked as well."""
+    needs_added_text: ClassVar[bool] = False
+    """Whether the judge is about the system turn and the prompt template, so that there is no case without them."""
 
     kind: str
 

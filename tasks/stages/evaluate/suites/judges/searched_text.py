@@ -1,6 +1,12 @@
 """Search for a text in an answer, in which case, spaces and punctuation do not count."""
 
 import unicodedata
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+SearchedText = Annotated[str, StringConstraints(pattern=r"\S")]
+"""Text that is not blank."""
 
 
 def contains(answer: str, text: str) -> bool:
