@@ -38,14 +38,14 @@ def one_field_more(kinds: Collection[Model]) -> Iterator[None]:
     affected = [kind for kind in below(FrozenModel) if within(kind) & set(kinds)]
     affected.sort(key=lambda kind: len(within(kind)))  # what is inside first
     for kind in kinds:
-        kind.__pydantic_fields__["added"] = FieldInfo.from_annotation(str | None)  # type: ignore[arg-type]
-        kind.__pydantic_fields__["added"].default = None
+        kind.__pydantic_fields__["added_later"] = FieldInfo.from_annotation(str | None)  # type: ignore[arg-type]
+        kind.__pydantic_fields__["added_later"].default = None
     _rebuild(affected)
     try:
         yield
     finally:
         for kind in kinds:
-            kind.__pydantic_fields__.pop("added", None)
+            kind.__pydantic_fields__.pop("added_later", None)
         _rebuild(affected)
 
 
@@ -62,7 +62,7 @@ def one_column_more(module: Any, table: str) -> Iterator[None]:
     schema: Schema = module.SCHEMA
 
     def step(connection: Connection) -> None:
-        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN added TEXT"))
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN added_later TEXT"))
 
     def make(connection: Connection) -> None:
         schema.create_tables(connection)

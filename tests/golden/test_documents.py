@@ -74,3 +74,16 @@ def test_the_table_of_synthetic_records_keeps_parents_and_provenance() -> None:
     found = synthetic.read_provenance(path, ids[4])
     assert found == ("Générateur 2; temperature 0.7", "sha256:" + "a" * 64, [ids[3]])
     assert synthetic.find_descendants(synthetic.read_parents(path), [ids[1]]) == {ids[3], ids[4]}
+
+
+def test_evaluation_suites_keep_judges_cases_and_variants() -> None:
+    pushed, names = read("evaluation-suites-v1").suites
+    assert pushed.judge.texts == ["pineapple"] and pushed.cases[1].judge.kind == "expected"
+    assert [turn.role for turn in pushed.cases[1].turns] == ["user", "assistant", "user"]
+    assert names.derived.compare_with == "first_variant" and names.derived.variants[1].transform == "upper_case"
+
+
+def test_a_review_keeps_its_figures_and_the_order_of_answers() -> None:
+    result, pairs = read("review-result-v1"), read("review-pairs-v1")
+    assert (result.preference.value, result.alpha.value, result.judges["exact_match"].kappa.pairs) == (0.75, None, 8)
+    assert [pair.first for pair in pairs.pairs] == ["candidate", "other"] and pairs.pairs[1].suite == "pushed"
