@@ -113,7 +113,10 @@ def results(run: Annotated[str | None, run_argument.OPTIONAL_RUN] = None, as_jso
     """
     here = shared.open_checkout()
     layout = layout_of_run(here.root, run, "suites")
-    found = SuiteResults.model_validate(read_stage_json(layout.artefacts("suites") / "suites.json"))
+    path = layout.artefacts("suites") / "suites.json"
+    if not path.is_file():
+        raise InputError(f"run {layout.root.name} has no {path.name}: it has not been through stage suites")
+    found = SuiteResults.model_validate(read_stage_json(path))
     if as_json:
         shared.print_json(found.model_dump(mode="json"))
         return

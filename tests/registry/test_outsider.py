@@ -60,7 +60,7 @@ def test_the_folder_and_the_root_are_enough(folder: Path, root: str) -> None:
         "gate data          ok  gate data passed on this very output",
         "gate release was approved by risk-officer as risk",
         "provenance         ok  SLSA provenance: made by run run-1",
-        "model signature    ok  OpenSSF Model Signing over the 12 files",
+        "model signature    ok  OpenSSF Model Signing over the 15 files",
         "ledger             ok  entry ",
         "not checked, since no folder can show it:",
         "valid: triage-1, digest ",

@@ -12,6 +12,7 @@ from tasks.core import facts
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.progress import print_progress
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.leakage import (
     canary_ranks,
@@ -33,6 +34,7 @@ __all__ = ["Params", "run"]
 
 def run(params: Params, layout: Layout) -> LeakageResults:
     """Measure the candidate and the base model. Errors in locating, loading and running them are not caught."""
+    print_progress("leakage", "reading the rows")
     rows = questions.read_rows(layout, params.evaluation)
     results = LeakageResults(confidence=params.evaluation.confidence)
     if rows.canaries or rows.train:

@@ -12,6 +12,7 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.progress import print_progress
 from tasks.core.records import record, texts
 from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.answers import AnswerJudge, create_judge
@@ -45,6 +46,7 @@ def run(params: Params, layout: Layout) -> SuiteResults:
         InputError: The answers are for other cases than those of inputs/evaluations.json.
     """
     settings = params.evaluation
+    print_progress("suites", "judging the answers")
     cases = load_cases(layout, settings, params.prompts)
     judging = CaseJudging(settings, params.prompts, _answer_judge(layout, settings))
     judged = judging.judge_cases(cases, read_answers(layout, cases))
