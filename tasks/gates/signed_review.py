@@ -69,16 +69,20 @@ class ReviewResult(DatedDocument):
     """Number of reviews of the run that were started before this one was finished, itself included."""
     compared_with: Literal["champion", "base"]
     annotators: Count
+    drawn: Count
+    """Number of pairs that annotators were to label."""
+    missing_labels: Count
+    """Number of labels that annotators had not given when the lead finished the review."""
     pairs: Count
     """Number of pairs with a label. It is the sum of the next five."""
     candidate: Count
-    """Number of pairs of which the candidate's answer is preferred."""
+    """Number of pairs in which experts prefer the candidate's answer."""
     other: Count
-    """Number of pairs of which the other model's answer is preferred."""
+    """Number of pairs in which experts prefer the other model's answer."""
     both: Count
-    """Number of pairs of which both answers are good."""
+    """Number of pairs with two good answers."""
     neither: Count
-    """Number of pairs of which neither answer is good."""
+    """Number of pairs without a good answer."""
     split: Count
     """Number of pairs on which annotators disagree without a majority, and nobody adjudicated."""
     contested: Count
@@ -86,7 +90,7 @@ class ReviewResult(DatedDocument):
     equal: Count
     """Number of pairs of the run that were left out because their answers are equal."""
     preference: ReviewFigure
-    """Share of the pairs with a preference of which it is for the candidate."""
+    """Share of the decided pairs in which experts prefer the candidate's answer."""
     alpha: ReviewFigure
     """Krippendorff's alpha of the annotators."""
     judges: dict[str, JudgeAgreement]
@@ -116,7 +120,9 @@ def review_facts(envelope: Mapping[str, Any] | None) -> Facts:
     about = f"of the candidate over the {said.compared_with}, in {said.candidate + said.other:,} pairs that are decided"
     found = {
         "pairs": Fact(value=said.pairs, unit="pairs", note=f"that experts labelled in review {said.round}"),
-        "decided": Fact(value=said.candidate + said.other, unit="pairs", note="of which one answer is preferred"),
+        "decided": Fact(value=said.candidate + said.other, unit="pairs", note="in which experts prefer one answer"),
+        "drawn": Fact(value=said.drawn, unit="pairs", note="that experts were to label"),
+        "missing_labels": Fact(value=said.missing_labels, unit="labels", note="not given when the review was finished"),
         "rounds": Fact(value=said.rounds, unit="reviews", note="that were started about this run, finished or not"),
         "preference": said.preference.fact(about),
         "alpha": said.alpha.fact("Krippendorff's alpha of the annotators"),

@@ -100,10 +100,15 @@ def _result(files: RoundFiles, given: GivenLabels, rows: list[ExpertRow], data: 
     return FinishedRound(rows, len(files.rows) - len(rows), len(given.open_disagreements()), adjudicated, data, entry)
 
 
+def count_missing_labels(files: RoundFiles, given: GivenLabels) -> int:
+    """Return how many labels annotators have not given of those that they were assigned to give."""
+    return sum(len(items) - given.count_of(annotator) for annotator, items in files.assignment.items())
+
+
 def _require_labels(files: RoundFiles, given: GivenLabels, allow_partial: bool) -> None:
     if not given.rows:
         raise Refused(f"round {files.round.id} has no labels yet; `hallmark labels import` brings them")
-    missing = sum(len(items) - given.count_of(annotator) for annotator, items in files.assignment.items())
+    missing = count_missing_labels(files, given)
     if missing and not allow_partial:
         raise Refused(
             f"round {files.round.id} lacks {format_count(missing, 'label')} of annotators; wait for them, or finish "

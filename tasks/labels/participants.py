@@ -123,10 +123,10 @@ def make_annotators(
 
 
 def make_adjudicators(
-    governance: Governance, people: Sequence[str], annotators: Sequence[Participant], lead: Access,
-    sources: Sequence[RoundSource], key: bytes,
+    governance: Governance, people: Sequence[str], annotators: Sequence[Participant], sources: Sequence[RoundSource],
+    key: bytes,
 ) -> list[Participant]:  # fmt: skip
-    """Return the adjudicators of a new round, by default the lead.
+    """Return the adjudicators of a new round.
 
     Raises:
         InputError: An adjudicator is an annotator too, or is not in people.yaml.
@@ -135,7 +135,7 @@ def make_adjudicators(
     for person_id in people:
         if find_participant(annotators, person_id):
             raise InputError(f"{person_id} is an annotator of the round; an adjudicator is somebody who does not label")
-    return [_known_person(governance, each, sources, key) for each in dict.fromkeys(people or [lead.person.id])]
+    return [_known_person(governance, each, sources, key) for each in dict.fromkeys(people)]
 
 
 def _known_person(governance: Governance, person_id: str, sources: Sequence[RoundSource], key: bytes) -> Participant:

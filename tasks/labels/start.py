@@ -41,7 +41,8 @@ def start_round(state: Path, ledger: Ledger, governance: Governance, lead: Acces
     key = vault_keys.load_keys(state).annotators
     pinned, guideline_bytes = guideline.read_guideline(order.guideline, order.guideline_version, ledger)
     annotators = participants.make_annotators(governance, order.annotators, order.externals, lead, sources, key)
-    adjudicators = participants.make_adjudicators(governance, order.adjudicators, annotators, lead, sources, key)
+    deciding = order.adjudicators or ([] if order.pairs else [lead.person.id])  # the lead of a review is not blind
+    adjudicators = participants.make_adjudicators(governance, deciding, annotators, sources, key)
     if not 1 <= order.overlap <= len(annotators):
         raise InputError(f"--overlap {order.overlap}: expected 1 to {len(annotators)}, the number of annotators")
     gold = items.gold_items(order, key)

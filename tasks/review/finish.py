@@ -6,6 +6,7 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.gates.signed_review import ENTRY_KIND, REVIEW_KIND, ReviewResult
 from tasks.labels import entries
 from tasks.labels import finish as rounds
+from tasks.labels.given_labels import read_given_labels
 from tasks.labels.round_files import RoundFiles
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
@@ -68,6 +69,8 @@ def make_result(files: RoundFiles, environment: str, labels: Entry) -> ReviewRes
         rounds=count_started(files.ledger, report.run, labels),
         compared_with=report.compared_with,
         annotators=len(said.annotators),
+        drawn=report.drawn,
+        missing_labels=rounds.count_missing_labels(files, read_given_labels(files)),
         contested=report.contested,
         equal=report.equal,
         alpha=report.alpha,

@@ -1,9 +1,9 @@
 """Newest review of a run in the ledger, for the evidence of its evaluation gate.
 
 A review counts if its lead signed it for these very answers, if the ledger has its round since the start and its labels
-since the finish, and if the labels give its counts. Labels are compared on the machine that has them; elsewhere the
-signature stands for them. A review that does not count is passed over, as anybody can append to the ledger what blocks
-a gate otherwise.
+since the finish, and if the labels give all its figures. The machine that has the labels computes the figures again;
+elsewhere the signature stands for them. A review that does not count is passed over, as anybody can append to the
+ledger what blocks a gate otherwise.
 """
 
 from contextlib import suppress
@@ -18,7 +18,7 @@ from tasks.labels import entries, round_files
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.signed_document import SignedDocument, verify_entry
-from tasks.review import finish, results
+from tasks.review import finish
 
 
 class ReviewedAnswers(NamedTuple):
@@ -69,7 +69,7 @@ def newest_review(
 
 
 def is_of_its_round(ledger: Ledger, governance: Governance, said: ReviewResult) -> bool:
-    """Return whether a review's round and labels are in the ledger, and give its counts if they are on this machine."""
+    """Return whether the ledger has a review's round and labels, which give its figures if this machine has them."""
     started = round_files.started_entry(ledger, said.round)
     finished = ledger.entries(entries.FINISHED, said.round)[:1]
     if started is None or not finished:
@@ -84,5 +84,6 @@ def is_of_its_round(ledger: Ledger, governance: Governance, said: ReviewResult) 
         return False
     if not round_files.round_folder(governance.state, said.round).exists():
         return True
-    counted = results.count_review(round_files.read_round(governance.state, ledger, said.round))
-    return all(getattr(said, name) == value for name, value in counted.items())
+    files = round_files.read_round(governance.state, ledger, said.round)
+    again = finish.make_result(files, said.environment, finished[0])
+    return again.model_copy(update={"time": said.time}) == said

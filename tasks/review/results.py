@@ -1,6 +1,6 @@
 """Result of a review: preference with its interval, ties, agreement of annotators and of judges, comments.
 
-The preference is the share of pairs with a preference for one answer of which it is for the candidate. Its interval is
+The preference is the share of the decided pairs in which experts prefer the candidate's answer. Its interval is
 that of Korn and Graubard: exact (Clopper and Pearson) if each pair is of another test row, and wider if several pairs
 are cases of one row.
 """
@@ -106,15 +106,6 @@ def report_review(files: RoundFiles, for_lead: bool) -> ReviewReport:
         judges=measure_judges(review, outcomes, files.round.seed),
         comments=list(_comments(files, review)) if for_lead else None,
     )
-
-
-def count_review(files: RoundFiles) -> dict[str, object]:
-    """Return the counts and the preference of a review's result, by their names in `ReviewResult`."""
-    review = read_review(files)
-    outcomes = decide_pairs(review, read_given_labels(files))
-    labelled = [pair for pair in review.pairs if pair.item in outcomes]
-    contested = sum(pair.is_contested for pair in labelled)
-    return {**count_pairs(labelled, outcomes), "contested": contested, "equal": review.equal}
 
 
 def count_pairs(pairs: Sequence[OrderedPair], outcomes: Mapping[str, Outcome]) -> dict[str, object]:

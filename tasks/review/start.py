@@ -61,8 +61,9 @@ def start_review(
     """
     if (order.guideline is None) != (order.guideline_version is None):
         raise InputError("give --guideline and --guideline-version together, or neither")
-    run, adjudicators = order.run.root.name, order.adjudicators or [lead.person.id]
-    people = [lead.person.id, *order.annotators, *adjudicators]
+    if lead.person.id in order.adjudicators:
+        raise InputError(f"{lead.person.id} leads the review and can see whose an answer is; name another adjudicator")
+    run, people = order.run.root.name, [lead.person.id, *order.annotators, *order.adjudicators]
     reviewers.require_not_requesters(ledger, governance, run, people)
     record_chain.require_stage_records(READ_STAGES, order.run, run, ledger, governance)
     found = read_pairs(order.run)

@@ -122,6 +122,14 @@ def test_who_requested_the_run_reviews_none_of_its_answers(house: House, order: 
     assert not (house.state / "labels" / "own").exists()
 
 
+@pytest.mark.attack(rights="approver", stopped="who can see whose an answer is decides no disagreement about it")
+def test_the_lead_does_not_adjudicate(house: House) -> None:
+    with pytest.raises(InputError, match="zoe leads the review and can see whose an answer is; name another"):
+        reviews.begin(house, "own", house.run(RUN), adjudicators=(LEAD,))
+    reviews.begin(house, "look", house.run(RUN), adjudicators=())
+    assert reviews.read(house, "look").round.adjudicators == []
+
+
 def signed(house: House, envelope: dict[str, Any], who: str = LEAD, **said: Any) -> dict[str, Any]:
     """A result as somebody signs it who says something else than their labels."""
     other = REVIEW_KIND.unverified_document(envelope).model_copy(update={"person": who, **said})
@@ -142,6 +150,8 @@ def test_a_result_that_is_forged_replayed_or_of_other_answers_does_not_count(hou
         "signed again for another run": (OTHER_RUN, signed(house, envelope, **digests._asdict())),
         "by who requested the run": (RUN, signed(house, envelope, "engineer", candidate=8)),
         "other counts than the labels": (RUN, signed(house, envelope, candidate=8, other=0)),
+        "judges that agree more": (RUN, signed(house, envelope, judges={})),
+        "labels that were not given": (RUN, signed(house, envelope, missing_labels=1)),
         "another environment": (RUN, signed(house, envelope, environment="production")),
         "fewer reviews than were started": (RUN, signed(house, envelope, rounds=1)),
         "another round": (RUN, signed(house, envelope, round="never")),

@@ -24,7 +24,8 @@ def start(
     annotator: Annotated[Names, typer.Option(metavar="ID", help="Person in people.yaml who compares.")] = None,
     external: Annotated[Names, typer.Option(metavar="NAME", help="Somebody else who compares.")] = None,
     adjudicator: Annotated[
-        Names, typer.Option(metavar="ID", help="Who decides disagreements and compares nothing. Default: you.")
+        Names,
+        typer.Option(metavar="ID", help="Who decides disagreements; neither you nor an annotator."),
     ] = None,
     sample: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of pairs.")] = 50,
     overlap: Annotated[int, typer.Option(min=1, metavar="K", help="Number of annotators of each pair.")] = 2,
@@ -40,7 +41,7 @@ def start(
 
     Annotators see a prompt and two answers, A and B: the candidate's and the champion's, or the base model's if there
     is no champion. Which is whose is random and secret. Pairs on which automatic judges tell the models apart come
-    first. Nobody takes part who requested the run.
+    first. Whoever requested the run takes no part.
 
     Example: hallmark review start mails-1 --run 20260303-120000-a1b2 --annotator ada --annotator ben --as product-owner
     """

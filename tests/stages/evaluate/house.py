@@ -120,7 +120,7 @@ def write_answers(
 
 
 def write_no_suites(layout: Layout) -> None:
-    """What `suites` would have written in a run without evaluation suites."""
+    """Writes the outputs of stage `suites` in a run without evaluation suites."""
     folder = layout.artefacts("suites")
     write_json(folder / "suites.json", SuiteResults(confidence=0.95, suites=[]).model_dump(mode="json"))
     record.write_table(case_verdicts.to_table([]), folder / "cases.parquet")
