@@ -4,6 +4,9 @@ Metrics are matched by the evaluated value (`fact`) and not by their name, becau
 """
 
 import math
+from typing import Any
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.params.params import Params
@@ -28,6 +31,14 @@ class AcceptanceCriteria(FrozenModel):
     """
     judged_by: str
     """Part of an answer from which metrics are computed (`evaluation.target` and `evaluation.label_field`)."""
+    required_precision: float | None = None
+    """Precision of the answers that need no review (`evaluation.required_precision`); null if none is required."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `required_precision` if there is none, so that digests of earlier cards stay."""
+        stated: dict[str, Any] = handler(self)
+        return {name: value for name, value in stated.items() if name != "required_precision" or value is not None}
 
     @staticmethod
     def from_params(params: Params) -> "AcceptanceCriteria":
@@ -37,6 +48,7 @@ class AcceptanceCriteria(FrozenModel):
             confidence=how.confidence,
             base_rows=how.base_rows,
             judged_by=" ".join(filter(None, (how.target, how.label_field))),
+            required_precision=how.required_precision,
         )
 
 
@@ -62,6 +74,10 @@ def relaxed_criteria(promoted: PromotedCriteria | None, now: AcceptanceCriteria)
         changes.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
     if _base_rows(now) < _base_rows(before):
         changes.append(f"rows that the base model answers: {before.base_rows or 'all'} becomes {now.base_rows}")
+    if (now.required_precision or 0) < (before.required_precision or 0):
+        changes.append(
+            f"precision without review {before.required_precision:g} becomes {now.required_precision or 'none'}"
+        )
     if now.judged_by != before.judged_by:
         changes.append(f"figures about {before.judged_by} become figures about {now.judged_by}")
     return changes
@@ -94,6 +110,7 @@ def next_criteria(promoted: PromotedCriteria | None, now: AcceptanceCriteria) ->
         confidence=max(promoted.bar.confidence, now.confidence),
         base_rows=max(promoted.bar, now, key=_base_rows).base_rows,
         judged_by=promoted.bar.judged_by,
+        required_precision=max(promoted.bar.required_precision or 0, now.required_precision or 0) or None,
     )
 
 

@@ -38,7 +38,7 @@ PLACE_KINDS: tuple[PlaceKind, ...] = (
     PlaceKind("source-cache", "tables of sources that `ingest` keeps", folders=("ingested",)),
     PlaceKind("runs", "files of runs: datasets, quarantine, predictions, reports", folders=("runs",)),
     PlaceKind("remote", "outputs in DVC's remote"),
-    PlaceKind("cache", "outputs in DVC's cache, and stage records", folders=("cache", "records")),
+    PlaceKind("cache", "outputs in DVC's cache, stage records, kept answers", folders=("cache", "records", "answers")),
     PlaceKind("checkpoints", "checkpoints of trainings", folders=("checkpoints",)),
     PlaceKind("tracking", "records of runs in MLflow", folders=("mlflow",)),
     PlaceKind("releases", "releases trained on a record", (DELETE, KEEP, RETRAIN), ("releases", "bases")),

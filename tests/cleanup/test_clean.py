@@ -284,6 +284,17 @@ def test_checkpoints_that_nobody_continued_are_removed(project: Path, later: Non
     assert [path.name for path in folder.iterdir() if path.is_dir()] == ["fresh"]
 
 
+def test_answers_of_models_that_nobody_asked_since_are_removed(project: Path, later: None) -> None:
+    folder = project / ".hallmark" / "answers" / "code"
+    folder.mkdir(parents=True)
+    for name, days in (("old", 30), ("fresh", -50)):
+        (folder / name).write_bytes(b"{}")
+        moment = (Checkout(project).ledger.now() - LATER - timedelta(days=days)).timestamp()
+        os.utime(folder / name, (moment, moment))
+    clean(project)
+    assert [path.name for path in folder.iterdir() if path.suffix != ".lock"] == ["fresh"]
+
+
 def test_their_records_in_mlflow_are_removed(project: Path, later: None) -> None:
     client = MlflowClient(mlflow_runs.tracking_uri(Layout(project)))
     key = mlflow_runs.find_or_create_experiment(client, "tiny", Layout(project))

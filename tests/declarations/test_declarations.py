@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
-from tasks.declarations import declarations, signed_declaration, signing, status
+from tasks.declarations import criteria, declarations, signed_declaration, signing, status
 from tasks.declarations.signed_declaration import (
     ENTRY_KIND,
     DeclaredCard,
@@ -326,6 +326,7 @@ STRICTER: dict[str, DeclaredCard] = {
     ),
     "a higher tier": card(risk_tier="high"),
     "more confidence": card({"confidence": 0.99}),
+    "a precision without review": card({"required_precision": 0.9}),
 }
 LAXER: dict[str, DeclaredCard] = {
     "a threshold that is easier": card(**metric(at_most=5000)),
@@ -389,3 +390,13 @@ def test_what_is_in_force_says_whose_data_is_whose(outside: House) -> None:
     sign(outside, "owner", source())
     known = declarations.sources_by_id(outside.ledger, outside.governance)
     assert {name: each.access for name, each in known.items()} == {"tickets": ["data-owner"]}
+
+
+def test_a_precision_without_review_does_not_fall_from_one_promotion_to_the_next() -> None:
+    strict, lax, none = (card({"required_precision": share}).bar for share in (0.95, 0.5, None))
+    promoted = criteria.PromotedCriteria(release="triage-1", bar=strict)
+    assert criteria.relaxed_criteria(promoted, lax) == ["precision without review 0.95 becomes 0.5"]
+    assert criteria.relaxed_criteria(promoted, none) == ["precision without review 0.95 becomes none"]
+    assert criteria.relaxed_criteria(promoted, strict) == []
+    assert criteria.next_criteria(promoted, lax).required_precision == 0.95
+    assert "required_precision" not in none.model_dump(), "digests of earlier cards stay"
