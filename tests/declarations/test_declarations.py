@@ -60,6 +60,7 @@ def source(suites: dict | None = None, terms: dict | None = None, **changes: Any
 
 def card(evaluation: dict | None = None, **changes: Any) -> DeclaredCard:
     said = PARAMS | {"use_case": LEAD | changes, "evaluation": PARAMS["evaluation"] | (evaluation or {})}
+    said |= {"data": {"calibration_share": 0.2}}  # `required_precision` needs some
     return signed_declaration.declare_card(Params.model_validate(said))
 
 
