@@ -6,7 +6,13 @@ from datetime import datetime
 from tasks.core.documents.config import validate_reason
 from tasks.core.errors import Refused
 from tasks.declarations import status
-from tasks.declarations.signed_declaration import DECLARATION_KIND, ENTRY_KIND, Declaration, DeclaredDocument
+from tasks.declarations.signed_declaration import (
+    DECLARATION_KIND,
+    ENTRY_KIND,
+    Declaration,
+    DeclaredDocument,
+    DeclaredSuite,
+)
 from tasks.declarations.status import DeclarationStatus
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
@@ -23,8 +29,8 @@ def sign_declarations(
     Repeating the call has no effect.
 
     Raises:
-        Refused: The person is not required to sign, or the owner holds no role that is allowed to own the source or
-            card.
+        Refused: The person is not required to sign, the owner holds no role that is allowed to own the source, suite
+            or card, or a changed suite has no higher version.
         InputError: The person is unknown, or no reason is given.
     """
     person = governance.require_actor(person_id, ledger.now())
@@ -74,6 +80,7 @@ def _draft_declaration(
             f"{declared.subject}: its owner {declared.owner} holds {', '.join(held) or 'no role'}, and policy asks for "
             f"{wanted}"
         )
+    _require_higher_version(declared, now)
     if person.id not in place.owners and not is_signature_awaited(person, declared, now, governance, at):
         raise Refused(f"{declared.subject} is adopted by {' and '.join(place.owners)}, not by {person.id}")
     said = Declaration(
@@ -86,6 +93,18 @@ def _draft_declaration(
         time=at,
     )
     return Draft(ENTRY_KIND, declared.subject, DECLARATION_KIND.statement(said))
+
+
+def _require_higher_version(declared: DeclaredDocument, now: DeclarationStatus) -> None:
+    known = now.declarations_by_subject.get(declared.subject)
+    before = known.declared if known else None
+    if not (isinstance(declared, DeclaredSuite) and isinstance(before, DeclaredSuite)):
+        return
+    if declared.content != before.content and declared.version <= before.version:
+        raise Refused(
+            f"{declared.subject} has changed, and version {before.version} is in force: give it version "
+            f"{before.version + 1}, so that results say which cases they are of"
+        )
 
 
 def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:

@@ -110,6 +110,9 @@ def test_an_owner_adopts_an_evaluation_suite(project: Path) -> None:
     assert "'nothing' is not in evaluations/, which has pushed" in told
     told = hallmark(project, "suites", "adopt", "--as", "product-owner", "--reason", "read it")
     assert "suite/pushed: in force, signed by product-owner; entry" in told
+    edit(path, "about: It gives way.", "about: It obeys.")
+    told = hallmark(project, "suites", "adopt", "pushed", "--as", "product-owner", "--reason", "x", code=1)
+    assert "suite/pushed has changed, and version 1 is in force: give it version 2" in told
     edit(path, "version: 1", "version: 2")
     (row,) = hallmark_json(project, "suites", "list")
     assert row["adopted"]["state"] == "open" and "differs in version, content" in row["adopted"]["text"]

@@ -134,11 +134,16 @@ def _judged_row(
     return JudgedRow(
         record_id=row["record_id"],
         slices={name: row["source_id" if name == "source" else name] or NO_VALUE_SLICE for name in SLICE_FIELDS},
-        prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
+        prompt=shown_prompt(turns),
         expected=expected,
         label=extract_label(expected, settings),
         said={which: _judged_answer(answer, judge, expected) for which, answer in answers.items()},
     )
+
+
+def shown_prompt(turns: Sequence[Mapping[str, str]]) -> str:
+    """Return the turns before an answer as people see them, without a system turn or a template."""
+    return turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns)
 
 
 def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str) -> JudgedAnswer:

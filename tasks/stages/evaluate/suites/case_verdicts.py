@@ -13,6 +13,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.records import prompts as rendering
 from tasks.core.records import record
+from tasks.stages.evaluate import judged_rows
 from tasks.stages.evaluate.answers import AnswerJudge
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.suites.cases import Case, added_text
@@ -34,7 +35,7 @@ class CaseVerdict:
 class JudgedCaseRow:
     case: Case
     prompt: str
-    """All turns that the models were given, joined by line breaks."""
+    """Turns before the answer as people see them, without a system turn or a template."""
     verdicts: Mapping[ModelName, CaseVerdict]
 
 
@@ -52,10 +53,9 @@ class CaseJudging:
 
     def _judge_case(self, case: Case, answers: Mapping[ModelName, Mapping[str, Answer]]) -> JudgedCaseRow:
         turns, _ = rendering.split_context_and_target(case.row, self.prompts)
-        prompt = "\n".join(turn["content"] for turn in turns)
-        return JudgedCaseRow(
-            case, prompt, {which: self._verdict(case, prompt, said) for which, said in answers.items()}
-        )
+        given = "\n".join(turn["content"] for turn in turns)
+        verdicts = {which: self._verdict(case, given, said) for which, said in answers.items()}
+        return JudgedCaseRow(case, judged_rows.shown_prompt(case.row["messages"][:-1]), verdicts)
 
     def _verdict(self, case: Case, prompt: str, answers: Mapping[str, Answer]) -> CaseVerdict:
         said = answers[case.key]

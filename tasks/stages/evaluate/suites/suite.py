@@ -70,7 +70,7 @@ class EvaluationSuite(FrozenModel):
     name: Name
     """Name of the suite, which is the name of its file. Policies use it in `suites.NAME.passed`."""
     version: Annotated[int, Field(ge=1)]
-    """Version of the suite. Whoever changes the suite raises it."""
+    """Version of the suite. A changed suite is adopted with a higher one."""
     owner: Name
     """Id of the person who adopts the suite."""
     title: NonEmptyText
