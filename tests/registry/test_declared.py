@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ from tasks.declarations.signed_declaration import DeclaredDocument
 from tasks.policy import governance, judge_install
 from tasks.policy.judge_install import JudgeInstall
 from tasks.registry.promote import promotion, recovery, releases
-from tasks.registry.release import bundle
-from tasks.registry.verify import attestations, verification
+from tasks.registry.release import bundle, contents
+from tasks.registry.verify import attestations, declaration_checks, verification
 from tasks.sources.expectation_suites import Suites
 from tasks.sources.sources import Source
-from tasks.stages.evaluate.suites.suite import EvaluationSuite
+from tasks.stages.evaluate.suites.suite import EvaluationSuite, EvaluationSuites
 from tasks.trust import dsse
 from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
@@ -242,3 +243,15 @@ def test_what_an_earlier_version_promoted_is_told(adopted: House) -> None:
     (told,) = verification._unverifiable_in_early_versions(before)
     assert told == "who adopted its sources and its card: it was promoted before they were adopted"
     assert list(verification._unverifiable_in_early_versions(signed.promotion)) == []
+
+
+def test_an_adopted_suite_is_compared_with_that_of_the_payload(adopted: House) -> None:
+    """Also if every gate says that it looked at the other one."""
+    files = contents.read_files(adopted.bundle(), [attestations.EVALUATIONS], [attestations.EVALUATIONS])
+    asked = SimpleNamespace(
+        evaluation_suites=lambda: EvaluationSuites.from_bytes(files.file_bytes(attestations.EVALUATIONS)).suites
+    )
+    mine = signed_declaration.declare_suite(EvaluationSuite.model_validate(SUITE))
+    assert declaration_checks._difference(mine, asked, ()) == ""  # type: ignore[arg-type]
+    told = declaration_checks._difference(other_suite(), asked, ())  # type: ignore[arg-type]
+    assert told.endswith("or differs there")

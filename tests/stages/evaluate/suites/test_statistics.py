@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 from statsmodels.stats.proportion import proportion_confint
 
 from tasks.stages.evaluate import uncertainty
@@ -66,3 +67,12 @@ def test_equal_models_are_seldom_told_apart() -> None:
         one, other = (Outcomes((random.random(100) < chances).tolist(), clusters) for _ in range(2))
         found += uncertainty.mcnemar_p(statistics.cluster_pairs(one, other)) < 0.05
     assert found <= 0.08 * 200
+
+
+def test_the_effective_number_of_cases_is_that_of_korn_and_graubard() -> None:
+    """Computed by hand: p = 6/12, residuals ±1.5 and ±.5 of four rows, variance 4/3 · 5/144."""
+    clusters = [row for row in "abcd" for _ in range(3)]
+    passed = [True] * 3 + [True, True, False] + [True, False, False] + [False] * 3
+    factor = (t.ppf(0.975, 11) / t.ppf(0.975, 3)) ** 2
+    expected = 0.25 / (4 / 3 * 5 / 144) * factor
+    assert Outcomes(passed, clusters).effective_cases(0.95) == pytest.approx(expected, rel=1e-9)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from tasks.core import facts
 from tasks.core.errors import InputError
@@ -154,3 +155,22 @@ def test_no_suite_is_no_fact(layout: Layout) -> None:
     give_suites(layout)
     write_answers(layout, {})
     assert judged(layout) == {"own_cases": facts.Fact(value=0, unit="cases", note="in suites for this use case alone")}
+
+
+def test_p_values_are_corrected_over_all_suites(layout: Layout) -> None:
+    give_suites(layout, *SUITES.values())
+    write_answers(layout, {"base": honest, "candidate": shortcut})
+    judged(layout)
+    results = read_json(layout.artefacts("suites") / "suites.json")["suites"]
+    raw = [each["comparisons"]["base"]["p"] for each in results]
+    _, corrected, _, _ = multipletests(raw, method="holm")
+    assert [each["comparisons"]["base"]["p_holm"] for each in results] == pytest.approx(list(corrected), rel=1e-5)
+    assert min(raw) < min(corrected) < 0.05
+
+
+@pytest.mark.parametrize("answer", ["", " \n"])
+def test_a_model_that_says_nothing_passes_nothing(layout: Layout, answer: str) -> None:
+    give_suites(layout, suite(), suite("safe", judge={"kind": "safe_to_render"}))
+    write_answers(layout, {"base": honest, "candidate": lambda _: answer})
+    found = judged(layout)
+    assert found["pushed.passed"].value == found["safe.passed"].value == 0
