@@ -22,7 +22,7 @@ def test_what_this_version_signed_counts_for_one_whose_schemas_have_a_field_more
     policy_sha256, asked = house.governance.policy.sha256, cases.read_cases(house.ledger)
     folder, state = house.governance.folder, house.state
     with one_field_more(below(Document)):
-        assert "added" in type(house.governance.policy).model_fields
+        assert "added_later" in type(house.governance.policy).model_fields
         house.governance = in_force.load_in_force(folder, state, house.ledger)
         assert house.governance.policy.sha256 == policy_sha256
         assert [case.evidence.sha256 for case in cases.read_cases(house.ledger)] == [case.sha256 for case in asked]

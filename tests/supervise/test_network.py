@@ -108,6 +108,7 @@ def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, mo
     monkeypatch.setattr(grants.Grant, "gets_passwords", lambda *_: True)
     monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "variable_names", lambda _: ())
     monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "named_ports", lambda _: ())
+    monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "can_use_accelerators", lambda _: False)
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://store.example:9001\n")
     given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "PREFECT_API_URL": "http://127.0.0.1:4200/api",
