@@ -27,12 +27,16 @@ def hide_libraries(*names: str) -> None:
 
 
 def hide_scipy() -> None:
-    """Hide SciPy from transformers, unless transformers was imported before and has found it.
+    """Hide SciPy from transformers alone, unless transformers was imported before and has found it.
 
-    transformers asks for SciPy once, and then imports it without asking again.
+    transformers asks for SciPy once and keeps the answer. A stage that also computes intervals imports SciPy later.
     """
-    if "transformers" not in sys.modules:
+    if _is_stage_process() and not {"scipy", "transformers"} & set(sys.modules):
         hide_libraries("scipy")
+        from transformers.utils.import_utils import is_scipy_available
+
+        is_scipy_available()
+        del sys.modules["scipy"]
 
 
 def restore_garbage_collection() -> None:

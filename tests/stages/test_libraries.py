@@ -42,12 +42,13 @@ if sys.argv[1] == "late":
     import transformers
 import_speed.hide_scipy()
 from transformers import LlamaForCausalLM
-print(sys.modules["scipy"] is None)
+print("scipy" not in sys.modules)
+from scipy.optimize import brentq
 """
 
 
 @pytest.mark.parametrize(("order", "hidden"), [("early", "True"), ("late", "False")])
-def test_a_model_loads_without_scipy_unless_transformers_has_looked_for_it(
+def test_a_model_loads_without_scipy_unless_transformers_has_looked_for_it_and_the_stage_may_load_it_later(
     tmp_path: Path, order: str, hidden: str
 ) -> None:
     script = tmp_path / "look.py"
