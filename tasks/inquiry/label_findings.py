@@ -10,13 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.inquiry.access import Access
+from tasks.inquiry.row_location import locate_rows
 from tasks.sources.resolved_sources import load_resolved
 
 
@@ -64,7 +63,7 @@ def find_label_findings(
     """
     if not findings_path(layout).exists():
         raise InputError(f"run {layout.root.name} has no list of labels here; name one that has been through `split`")
-    entries = _located_entries(layout)
+    entries = locate_rows(layout, read_table(findings_path(layout)))
     looker = access.limit_to_run(layout)
     sources = [item.source for item in load_resolved(layout.sources_path).sources]
     allowed = {source.id for source in sources if looker.may_read(source)}
@@ -94,20 +93,3 @@ def _finding(entries: list[dict[str, Any]], allowed: Iterable[str], max_rows: in
     rows = [LabelledRow.model_validate({k: entry[k] for k in LabelledRow.model_fields}) for entry in entries[:max_rows]]
     near = first["near"] if is_near_visible else None
     return LabelFinding(finding=first["finding"], label=first["label"], near=near, total=len(entries), rows=rows)
-
-
-def _located_entries(layout: Layout) -> list[dict[str, Any]]:
-    """Return the entries of the table, each with its row in the source.
-
-    Raises:
-        Refused: Files of the run disagree about the source of a record. The source determines who has access.
-    """
-    table, rows = read_table(findings_path(layout)), read_table(layout.artefacts("ingest") / "rows.parquet")
-    places = pc.index_in(table["record_id"], value_set=rows["record_id"].combine_chunks())
-    located = table.append_column("row", rows["row"].take(places))
-    sources = rows["source_id"].take(places).to_pylist()
-    entries: list[dict[str, Any]] = located.to_pylist()
-    for entry, source in zip(entries, sources, strict=True):
-        if entry["source_id"] != source:
-            raise Refused(f"files of run {layout.root.name} disagree about the source of a record; nothing is shown")
-    return entries

@@ -31,13 +31,11 @@ def data(tmp_path: Path) -> Path:
 
 
 @needs_sandbox
-@pytest.mark.skipif(
-    sandbox._version_numbers() < sandbox.OLDEST_VERSION_WITH_BIND_FD,
-    reason="this bubblewrap mounts nothing by its handle",
-)
 @pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
 def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
     """Nor is anything of the handle left inside, since it leads out."""
+    if sandbox._version_numbers() < sandbox.OLDEST_VERSION_WITH_BIND_FD:
+        pytest.skip("this bubblewrap mounts nothing by its handle")
     (tmp_path / "key").write_text("secret")
     with open_files() as read:
         assert read.open_if_exists(data)
