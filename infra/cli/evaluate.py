@@ -1,6 +1,5 @@
 """Command group `hallmark evaluate`: what the evaluation of a run found, in detail."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +13,9 @@ from tasks.core.errors import InputError
 from tasks.core.escaping import escape_to_one_line
 from tasks.core.formatting import format_count, format_share
 from tasks.inquiry import access, wrong_answers
-from tasks.inquiry.wrong_answers import ErrorKind, Wanted, WrongAnswer, WrongAnswers
+from tasks.inquiry.wrong_answers import ERROR_TITLES, ErrorKind, Wanted, WrongAnswer, WrongAnswers
 from tasks.runs.run import governance_of_run
 from tasks.stages.evaluate.model_names import ModelName
-
-ERROR_TITLES: dict[ErrorKind, str] = {
-    "no_answer": "no answer",
-    "malformed": "malformed",
-    "wrong_label": "wrong label",
-    "wrong_field": "wrong field",
-}
 
 
 def errors(
@@ -62,13 +54,13 @@ def errors(
         [error] if error else (), _parse_slices(slices or []), label or (), right_by, min_length, max_length
     )
     looker = access.access_of_signer(governance_of_run(root, layout), shared.acting_person(who))
-    found = wrong_answers.find_wrong_answers(layout, looker, model, wanted)
+    found = wrong_answers.find_wrong_answers(layout, looker, model).select(wanted)
     shown = found.answers[:limit]
     if to:
         with shared.writable_path(to, wrong_answers.FILE_START) as path:
             found.write_lines(path)
     if as_json:
-        document = found.model_dump(mode="json") | {"total": len(found.answers), "counts": _count_by_kind(found)}
+        document = found.model_dump(mode="json") | {"total": len(found.answers), "counts": found.count_by_kind()}
         shared.print_json(document | {"answers": [answer.model_dump(mode="json") for answer in shown]})
     elif not to:
         _show(found, shown)
@@ -85,12 +77,8 @@ def _parse_slices(given: list[str]) -> dict[str, list[str]]:
     return values
 
 
-def _count_by_kind(found: WrongAnswers) -> dict[ErrorKind, int]:
-    return dict(Counter(answer.error for answer in found.answers).most_common())
-
-
 def _show(found: WrongAnswers, shown: list[WrongAnswer]) -> None:
-    table = Table("where", "error", "expected", "answer", "sure", "right", "prompt", box=None, header_style="bold")
+    table = Table("where", "error", "expected", "answer", "sure", "right by", "prompt", box=None, header_style="bold")
     for column in table.columns:
         column.overflow = "fold"
     for each in shown:
@@ -99,16 +87,18 @@ def _show(found: WrongAnswers, shown: list[WrongAnswer]) -> None:
         table.add_row(*map(escape_to_one_line, (*cells, ", ".join(each.right), each.prompt)))
     if shown:
         console.print(table, soft_wrap=False)
-        counts = (f"{ERROR_TITLES[answer_kind]}: {count:,}" for answer_kind, count in _count_by_kind(found).items())
+        counts = (f"{ERROR_TITLES[answer_kind]}: {count:,}" for answer_kind, count in found.count_by_kind().items())
         console.print(f"kinds of error: {', '.join(counts)}")
 
 
 def _count_line(found: WrongAnswers, shown: int, to: Path | None) -> str:
     total = len(found.answers)
-    what = f"{format_count(total, 'wrong answer')} of the {found.model} in run {found.run} that you asked for"
-    answered = f"; it answered {format_count(found.answered, 'test row')}"
-    withheld = f"; {found.withheld:,} more are to rows of sources that you may not look at" if found.withheld else ""
+    rows = format_count(found.answered, "test row")
+    parts = [f"run {found.run}: the {found.model} answered {rows}", f"{format_count(total, 'wrong answer')} found"]
+    if found.withheld:
+        parts.append(f"{found.withheld:,} more are to rows of sources that you may not look at")
     if to:
-        return f"{to}: {what}{answered}{withheld}"
-    more = f"; shown are {shown:,}, and --to FILE writes all" if shown < total else ""
-    return f"{what}{answered}{withheld}{more}"
+        parts.append(f"all are in {to}")
+    elif shown < total:
+        parts.append(f"shown are {shown:,}, and --to FILE writes all")
+    return "; ".join(parts)

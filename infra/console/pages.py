@@ -27,6 +27,7 @@ from infra.console.views.run_comparison import run_comparison, run_comparison_fo
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
 from infra.console.views.waivers import waivers
+from infra.console.views.wrong_answers import wrong_answers
 
 Access = Literal["anybody", "person", "scraper"]
 """Access to a page or action: `person` means a signed-in person who holds a role in people.yaml, `scraper` a program
@@ -56,6 +57,7 @@ PAGES = (
     Page("/runs", "Runs", runs, "runs.html", menu=True, live=True),
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
+    Page("/runs/{run}/errors", "Wrong answers", wrong_answers, "wrong_answers.html"),
     Page("/runs/{run}/artefacts", "What its stages left", artefacts, "artefacts.html"),
     Page("/runs/{run}/log", "Log", log, "log.html", live=True, calls_other_servers=True),
     Page("/runs/{first}/to/{second}", "What differs", run_comparison, "compared.html"),

@@ -4,6 +4,7 @@ Texts are shown as the models saw them, with tokens in place of personal values.
 ledger entry is written. A row is shown only to people with access to single records of its source.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,12 @@ from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, shown_prompt
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 
 ErrorKind = Literal["no_answer", "malformed", "wrong_label", "wrong_field"]
+ERROR_TITLES: dict[ErrorKind, str] = {
+    "no_answer": "no answer",
+    "malformed": "malformed",
+    "wrong_label": "wrong label",
+    "wrong_field": "wrong field",
+}
 FILE_START = b'{"run":'
 """First bytes of every file of `WrongAnswers.write_lines`."""
 
@@ -54,7 +61,11 @@ class WrongAnswer(FrozenModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """Conditions on wrong answers. An empty condition excludes none."""
+    """Conditions on wrong answers. An empty condition excludes none.
+
+    Raises:
+        InputError: There is no such field.
+    """
 
     errors: Collection[ErrorKind] = ()
     slices: Mapping[str, Collection[str]] = field(default_factory=dict)
@@ -65,6 +76,12 @@ class Wanted:
     min_characters: int = 0
     """Least length of the prompt, in characters."""
     max_characters: int | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(self.slices.keys() - set(SLICE_FIELDS)):
+            raise InputError(
+                f"{', '.join(map(repr, unknown))} is no field of test rows; there are {', '.join(SLICE_FIELDS)}"
+            )
 
     def admits(self, answer: WrongAnswer) -> bool:
         return (
@@ -77,6 +94,14 @@ class Wanted:
         )
 
 
+class Confusion(FrozenModel):
+    """Number of answers with one label where another one was expected."""
+
+    expected: str
+    answered: str
+    answers: int
+
+
 class WrongAnswers(FrozenModel):
     run: str
     model: ModelName
@@ -85,7 +110,20 @@ class WrongAnswers(FrozenModel):
     withheld: int
     """Number of its wrong answers to rows of sources that the person has no access to."""
     answers: list[WrongAnswer]
-    """Wrong answers that meet the conditions. The most confident come first, because they are the hardest to notice."""
+    """Wrong answers, the most confident ones first, because they are the hardest to notice."""
+
+    def select(self, wanted: Wanted) -> "WrongAnswers":
+        """Return the answers that meet the conditions."""
+        return self.model_copy(update={"answers": [answer for answer in self.answers if wanted.admits(answer)]})
+
+    def count_by_kind(self) -> dict[ErrorKind, int]:
+        """Return the number of answers of each kind of error that occurs, the most frequent first."""
+        return dict(Counter(answer.error for answer in self.answers).most_common())
+
+    def list_confusions(self, limit: int) -> list[Confusion]:
+        """Return the most frequent pairs of an expected and an answered label that differ."""
+        pairs = Counter((each.expected_label, each.label) for each in self.answers if each.error == "wrong_label")
+        return [Confusion(expected=a, answered=b, answers=count) for (a, b), count in pairs.most_common(limit)]
 
     def write_lines(self, path: Path) -> None:
         """Write the answers to a file, one JSON object per line."""
@@ -94,21 +132,26 @@ class WrongAnswers(FrozenModel):
                 file.write(answer.model_dump_json().encode() + b"\n")
 
 
-def find_wrong_answers(layout: Layout, access: Access, model: ModelName, wanted: Wanted) -> WrongAnswers:
-    """Return a model's wrong answers to the test rows that meet the conditions.
+def judged_path(layout: Layout) -> Path:
+    return layout.artefacts("evaluate") / "examples.parquet"
+
+
+def find_wrong_answers(
+    layout: Layout, access: Access, model: ModelName, *, refuse_if_all_withheld: bool = True
+) -> WrongAnswers:
+    """Return a model's wrong answers to the test rows of the sources that a person has access to.
 
     Raises:
-        InputError: Stage `evaluate` of the run has not finished, the model did not answer, or a field does not exist.
+        InputError: Stage `evaluate` of the run has not finished, or the model did not answer.
         Refused: Files of the run disagree about the source of a record, or the person has access to no source with a
-            wrong answer.
+            wrong answer and `refuse_if_all_withheld` is set.
     """
-    _require_known_fields(wanted)
     entries = _read_wrong_entries(layout, model)
     looker = access.limit_to_run(layout)
     sources = [item.source for item in load_resolved(layout.sources_path).sources]
     allowed = {source.id for source in sources if looker.may_read(source)}
     shown = [entry for entry in entries.wrong if entry["source_id"] in allowed]
-    if entries.wrong and not shown:
+    if refuse_if_all_withheld and entries.wrong and not shown:
         needed = ", ".join(sorted({entry["source_id"] for entry in entries.wrong}))
         reason = looker.denial_reason or f"that takes owner, steward or a role in `access` of {needed}"
         raise Refused(
@@ -123,7 +166,7 @@ def find_wrong_answers(layout: Layout, access: Access, model: ModelName, wanted:
         model=model,
         answered=entries.answered,
         withheld=len(entries.wrong) - len(shown),
-        answers=[answer for answer in answers if wanted.admits(answer)],
+        answers=answers,
     )
 
 
@@ -135,7 +178,7 @@ class _Entries:
 
 
 def _read_wrong_entries(layout: Layout, model: ModelName) -> _Entries:
-    path = layout.artefacts("evaluate") / "examples.parquet"
+    path = judged_path(layout)
     if not path.exists():
         raise InputError(
             f"run {layout.root.name} has no judged answers here; name one that has been through `evaluate`"
@@ -148,13 +191,6 @@ def _read_wrong_entries(layout: Layout, model: ModelName) -> _Entries:
     if not answered:
         raise InputError(f"run {layout.root.name} has no answers of a {model} model; name another with --model")
     return _Entries(len(answered), [entry for entry in answered if not entry[f"{model}_right"]])
-
-
-def _require_known_fields(wanted: Wanted) -> None:
-    if unknown := sorted(wanted.slices.keys() - set(SLICE_FIELDS)):
-        raise InputError(
-            f"{', '.join(map(repr, unknown))} is no field of test rows; there are {', '.join(SLICE_FIELDS)}"
-        )
 
 
 def _read_prompts(layout: Layout) -> dict[str, str]:

@@ -22,6 +22,7 @@ from tests.console.conftest import FAILING, PASSWORD, WAITING, Console, write_jo
 from tests.console.test_access import GIVEN
 from tests.patience import patience
 from tests.soaking import soak
+from tests.whole_run import RUN
 
 pytestmark = NEEDED
 __all__ = ["browser"]
@@ -196,14 +197,12 @@ def test_a_schedule_rests_and_goes_on_by_its_page(engineer: Any, console: Consol
 
 
 def pages() -> list[str]:
+    """Those of a run that waits, and those of one that has been evaluated."""
     return [
         page.path.format(**GIVEN | {"run": WAITING})
         for page in PAGES
-        if "{incident}" not in page.path and "{name}" not in page.path
-    ] + [
-        "/runs/20260101-000000-abcd",
-        "/gates/20260101-000000-abcd/evaluation",
-    ]
+        if not any(part in page.path for part in ("{incident}", "{name}", "/errors"))
+    ] + [f"/runs/{RUN}", f"/runs/{RUN}/errors?model=base", f"/gates/{RUN}/evaluation"]
 
 
 @pytest.mark.parametrize(("theme", "size"), [("light", "phone"), *soak([("dark", "desk")])])

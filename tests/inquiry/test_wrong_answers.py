@@ -61,7 +61,7 @@ def done(run: Run) -> Run:
 
 def found(run: Run, who: str = OWNERS["tickets"], model: ModelName = "candidate", **wanted: Any) -> WrongAnswers:
     person = Person(id=who, name=who, roles=["auditor"])
-    return wrong_answers.find_wrong_answers(run.layout, run.access(person), model, Wanted(**wanted))
+    return wrong_answers.find_wrong_answers(run.layout, run.access(person), model).select(Wanted(**wanted))
 
 
 def rows_of(answers: WrongAnswers) -> list[int]:

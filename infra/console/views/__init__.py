@@ -14,6 +14,7 @@ evaluation.py          metrics of an evaluation, with intervals
 run_pages.py           evaluation report and Data Docs of a run
 evidence_files.py      comparison of a run's files with the digests in a gate's evidence
 rows.py                quarantined rows, protected values and contradictions of a run
+wrong_answers.py       wrong answers of a run's models to the test rows
 releases.py            list of releases, and the releases in production at a given time
 release.py             one release, verified again, and a rollback to it
 release_comparison.py  differences between two releases
