@@ -21,6 +21,7 @@ release_context.py       ledger and governance for the commands about releases
 environment_setup/       `hallmark init --environment NAME`
 data/                    command group `hallmark data`
 erase/                   command group `hallmark erase`
+evaluate/                command group `hallmark evaluate`
 gates/                   command group `hallmark gates`
 labels/                  command group `hallmark labels`
 review/                  command group `hallmark review`

@@ -34,7 +34,10 @@ DATA = {
     "adopt": Command("data.adopt:adopt", "Sign what sources.yaml says of a source that you own.", "acts"),
     "withdraw": Command("data.withdraw:withdraw", "Withdraw a source that you own.", "acts"),
 }
-EVALUATE = {"errors": Command("evaluate:errors", "Show a model's wrong answers to the test rows.")}
+EVALUATE = {
+    "errors": Command("evaluate.errors:errors", "Show a model's wrong answers to the test rows."),
+    "compare": Command("evaluate.compare:compare", "Compare the answers of two releases or runs."),
+}
 ERASE = {
     "request": Command("erase.request:request", "Find a person, and sign the request to erase them.", "acts"),
     "list": Command("erase.listing:list_erasures", "List erasures with their state and deadline."),
@@ -164,7 +167,7 @@ SECTIONS: dict[str, Commands] = {
         "status": Command("status:status", "Show what is up, and where runs stand."),
         "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
         "teams": Command("teams:list_teams", "List teams: use cases, open runs, cost and quota."),
-        "evaluate": CommandGroup("Look through what a run's models answered wrongly.", EVALUATE),
+        "evaluate": CommandGroup("Look through wrong answers, compare two evaluations.", EVALUATE),
         "suites": CommandGroup("List and adopt evaluation suites, and show their results.", SUITES),
         "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
         "data": CommandGroup("List sources, look at rows and single records.", DATA),

@@ -87,6 +87,7 @@ AS_PROCESSES = ("nosuch", "run --as risk-officer")
         ("evaluate errors nosuch --slice de --as data-owner", 2, "expected FIELD=VALUE"),
         ("evaluate errors nosuch --slice age=3 --as data-owner", 2, "'age' is no field of test rows"),
         ("evaluate errors nosuch --error odd --as data-owner", 2, "'odd' is not one of"),
+        ("evaluate compare nosuch tiny-9", 2, "no release or run is called 'nosuch'; releases: none yet"),
         ("data expectations nosuch --as data-owner", 2, "run nosuch has checked no suite here"),
         ("data show 0 --run /tmp --reason r --as data-owner", 2, "there is no run '/tmp' here"),
         ("data quarantine", 2, "no run here has been through `ingest`"),

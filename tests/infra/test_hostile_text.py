@@ -185,7 +185,7 @@ COMMANDS: dict[str, list[str]] = {
     "card list": [], "card adopt": ["--reason", TEXT, "--as", "product-owner"],
     "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
     "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
-    "evaluate errors": ["one", *AS_OWNER],
+    "evaluate errors": ["one", *AS_OWNER], "evaluate compare": ["one", "one"],
     "erase list": [], "erase show": [TEXT], "erase plan": [TEXT], "erase execute": [TEXT], "erase verify": [TEXT],
     "erase request": ["--subject", TEXT, "--identity", TEXT, "--basis", TEXT, "--deadline", "2090-01-01", *AS_OWNER],
     "erase decide": [TEXT, "vault", "--delete", "--reason", TEXT, *AS_OWNER], "erase check": [TEXT],

@@ -11,7 +11,7 @@ from tasks.core.errors import InputError
 CLI = Path(shared.__file__).parent
 NAMED_BY_USERS = {
     "compare.py", "ledger.py", "data/quarantine.py", "data/conflicts.py", "erase/certificate.py", "labels/finish.py",
-    "labels/round_context.py", "evaluate.py",
+    "labels/round_context.py", "evaluate/errors.py",
 }  # fmt: skip
 
 

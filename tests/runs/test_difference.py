@@ -154,3 +154,19 @@ def test_the_command_prints_tables_or_a_document(once: Path, second: Layout) -> 
     assert "training.epochs" in told and "rows were answered by both" in told and "McNemar's exact p = 1" in told
     document = json.loads(hallmark(once, "runs", "diff", FIRST, SECOND, "--json"))
     assert document["parameters"]["training.epochs"] == {"before": 1, "now": 3}
+
+
+def test_a_release_and_a_run_are_compared_in_what_they_answered(once: Path, second: Layout) -> None:
+    answer(second, lambda number: True)
+    answer(Layout(second.root.parent / FIRST), lambda number: number > 5)
+    told = hallmark(once, "evaluate", "compare", "tiny-1", "beef")
+    assert f"run {FIRST} (promoted), then run {SECOND} (failed)" in told
+    assert "the second run is better" in told and "DATA" not in told
+    document = json.loads(hallmark(once, "evaluate", "compare", "beef", "tiny-1", "--json"))
+    assert (document["before"]["run"], document["paired"]["comparison"]["verdict"]) == (SECOND, "worse")
+    shutil.move(second.root.parent / FIRST, second.root.parent / "away")
+    try:
+        told = hallmark(once, "evaluate", "compare", "tiny-1", "beef", code=2)
+    finally:
+        shutil.move(second.root.parent / "away", second.root.parent / FIRST)
+    assert f"run {FIRST}, which made tiny-1, is not on this machine" in told

@@ -12,7 +12,7 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import journal
-from tasks.runs.reporting import difference, paired_comparison
+from tasks.runs.reporting import difference, paired_comparison, suite_comparison
 from tasks.runs.reporting.difference import RunDifference
 
 
@@ -26,6 +26,8 @@ class RunComparison(FrozenModel):
     """Descriptions of the parts that could not be compared, with reasons."""
     test: list[str]
     """Result of the paired test of the two candidates, one sentence per item; empty if there is no test."""
+    suites: list[str]
+    """Result of each evaluation suite on the cases that both candidates were asked, one sentence per suite."""
     test_differs: bool
     """Whether the two runs were evaluated on different test records."""
     parts: dict[str, list[Change]]
@@ -49,6 +51,7 @@ def run_comparison(here: RequestState, person: Person, first: str, second: str) 
         update={
             "lacks": found.lacks,
             "test": paired_comparison.comparison_sentences(found.paired) if found.paired else [],
+            "suites": list(map(suite_comparison.comparison_sentence, found.suites)),
             "test_differs": both and not found.same_test,
             "parts": {name: lines for name, lines in _parts(found).items() if lines},
         }
@@ -57,8 +60,11 @@ def run_comparison(here: RequestState, person: Person, first: str, second: str) 
 
 COMPARED_FILES: Mapping[str, tuple[str, ...]] = {
     "data": ("split/manifest.json",),
-    "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
-}
+    "evaluation": (
+        "evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet", "suites/suites.json",
+        "suites/cases.parquet",
+    ),
+}  # fmt: skip
 """Files that the page quotes. The key is the gate whose evidence contains their digests."""
 
 
@@ -79,7 +85,14 @@ def _form(here: RequestState, person: Person, first: str, second: str) -> RunCom
     last = [known.run for known in journal.read_newest_journals(here.state, PAGE_SIZE) if access.sees_run(known)]
     chosen = [run for run in (first, second) if run and run not in last]
     return RunComparison(
-        first=first, second=second, choices=last + chosen, lacks=[], test=[], test_differs=False, parts={}
+        first=first,
+        second=second,
+        choices=last + chosen,
+        lacks=[],
+        test=[],
+        suites=[],
+        test_differs=False,
+        parts={},
     )
 
 

@@ -6,5 +6,6 @@ mlflow_runs.py        MLflow's address, experiments and runs
 summary.py            summary of a run as one JSON document
 difference.py         differences between two runs
 paired_comparison.py  paired comparison of the candidates of two runs
+suite_comparison.py   paired comparison of the candidates of two runs on cases of suites
 run_notices.py        notices about runs that failed or were interrupted
 """

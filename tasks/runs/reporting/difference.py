@@ -26,8 +26,9 @@ from tasks.registry.history.release_contents import flatten_settings
 from tasks.runs import journal
 from tasks.runs.git.repository import Repository
 from tasks.runs.journal import Journal
-from tasks.runs.reporting import paired_comparison
+from tasks.runs.reporting import paired_comparison, suite_comparison
 from tasks.runs.reporting.paired_comparison import PairedComparison
+from tasks.runs.reporting.suite_comparison import ComparedSuite
 from tasks.runs.run import is_on_this_machine, run_layout, run_ref
 from tasks.sources.dataset import Dataset, SettingValue
 
@@ -72,6 +73,8 @@ class RunDifference(FrozenModel):
     paired: PairedComparison | None
     """Paired comparison on the rows that both candidates answered; null if there are no such rows or a run has no
     evaluation."""
+    suites: list[ComparedSuite]
+    """Paired comparison on the cases of suites that both candidates were asked; empty if a run has no evaluation."""
 
 
 def compare_runs(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset | None]:
@@ -86,6 +89,7 @@ def compare_runs(root: Path, before: str, now: str) -> tuple[RunDifference, Data
     same = bool(first.dataset and second.dataset and first.dataset.digests["test"] == second.dataset.digests["test"])
     try:
         test, why = _paired(first, second, same)
+        suites = _suites(first, second)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"the evaluations of {before} and {now} cannot be read ({type(error).__name__})") from None
     return RunDifference(
@@ -102,6 +106,7 @@ def compare_runs(root: Path, before: str, now: str) -> tuple[RunDifference, Data
         figures=comparison.metric_changes(first.figures, second.figures),
         same_test=same,
         paired=test,
+        suites=suites,
     ), second.dataset
 
 
@@ -199,6 +204,13 @@ def _paired(before: _RunFiles, now: _RunFiles, same_test: bool) -> tuple[PairedC
     if not (before.evaluated and now.evaluated):
         return None, ""
     return paired_comparison.compare_evaluations(before.layout, now.layout, same_test)
+
+
+def _suites(before: _RunFiles, now: _RunFiles) -> list[ComparedSuite]:
+    if not (before.evaluated and now.evaluated):
+        return []
+    first, second = (paired_comparison.read_judging_rules(each.layout) for each in (before, now))
+    return suite_comparison.compare_suites(before.layout, now.layout) if first == second else []
 
 
 def _split(layout: Layout) -> str:

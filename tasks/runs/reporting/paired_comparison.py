@@ -57,7 +57,7 @@ def compare_evaluations(before: Layout, now: Layout, same_test: bool) -> tuple[P
         ValueError: A file of an evaluation is malformed.
         KeyError: A file of an evaluation lacks a value.
     """
-    rules = [_read_judging_rules(layout) for layout in (before, now)]
+    rules = [read_judging_rules(layout) for layout in (before, now)]
     if rules[0] != rules[1]:
         return None, f"they judge answers by other rules: {_rules_in_words(rules[0])}, and {_rules_in_words(rules[1])}"
     had, has = _answers(before, now, same_test)
@@ -98,7 +98,7 @@ def _verdicts_by_record(layout: Layout) -> dict[str, bool]:
     return dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
-def _read_judging_rules(layout: Layout) -> JudgingRules:
+def read_judging_rules(layout: Layout) -> JudgingRules:
     said = files.read_stage_json(layout.artefacts("evaluate") / "metrics.json")
     return JudgingRules(said["target"], said["label_field"])
 

@@ -13,5 +13,6 @@ kept_answers.py answers that outlive the run, so that a model is asked only what
 suite_verdicts.py  stage: judgement of all answers, results by suite, and facts for gates
 case_verdicts.py   verdict about each model's answer to each case
 statistics.py   pass rates with intervals, and paired comparisons of models
+outcome_comparison.py  paired comparison of two models on the same cases
 results_schema.py  schema of suites.json
 """

@@ -14,17 +14,16 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import print_progress
 from tasks.core.records import record, texts
-from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.answers import AnswerJudge, create_judge
 from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
 from tasks.stages.evaluate.predict import Params
 from tasks.stages.evaluate.suites import statistics
 from tasks.stages.evaluate.suites.case_verdicts import CaseJudging, JudgedCaseRow, read_answers, to_table
 from tasks.stages.evaluate.suites.cases import load_cases
+from tasks.stages.evaluate.suites.outcome_comparison import compare_outcomes, correct_p_values
 from tasks.stages.evaluate.suites.results_schema import (
     MAX_FAILURES,
     FailedCase,
-    SuiteComparison,
     SuiteResult,
     SuiteResults,
     SuiteScore,
@@ -83,7 +82,9 @@ def _suite_result(suite: EvaluationSuite, rows: Sequence[JudgedCaseRow], setting
         cases=len(rows),
         rows=len({row.case.cluster for row in rows}),
         scores={which: _score(rows, which, outcomes[which], settings) for which in models},
-        comparisons={other: _compare(outcomes["candidate"], outcomes[other], settings) for other in others},
+        comparisons={
+            other: compare_outcomes(outcomes["candidate"], outcomes[other], settings.confidence) for other in others
+        },
         slices=list(_slices(rows, models, settings)),
         severe_failures=sum(row.case.severity in SEVERITIES[:2] for row in _failed_rows(rows)),
         failures=[_failed_case(row) for row in _failed_rows(rows)[:MAX_FAILURES]],
@@ -102,21 +103,6 @@ def _score(rows: Sequence[JudgedCaseRow], which: ModelName, outcomes: Outcomes, 
         errors=number["error"],
         too_long=number["too_long"],
         rate=statistics.pass_rate(outcomes, settings.confidence),
-    )
-
-
-def _compare(candidate: Outcomes, other: Outcomes, settings: Evaluation) -> SuiteComparison:
-    cases = uncertainty.count_pairs(candidate.passed, other.passed)
-    rows = statistics.cluster_pairs(candidate, other)
-    gain, p = statistics.gain(candidate, other, settings.confidence), uncertainty.mcnemar_p(rows)
-    return SuiteComparison(
-        gained=cases.gained,
-        lost=cases.lost,
-        gain=gain,
-        p=p,
-        p_holm=p,
-        smallest_detectable=uncertainty.smallest_detectable_gain(rows, settings.confidence),
-        verdict=model_comparison.verdict(gain, p, settings.confidence),
     )
 
 
@@ -147,12 +133,10 @@ def _correct_p_values(results: Sequence[SuiteResult], confidence: float) -> list
     corrected = list(results)
     for other in MODELS:
         places = [place for place, result in enumerate(results) if other in result.comparisons]
-        ps = uncertainty.holm_correction([results[place].comparisons[other].p for place in places])
-        for place, p in zip(places, ps, strict=True):
-            before = corrected[place].comparisons
-            verdict = model_comparison.verdict(before[other].gain, p, confidence)
-            new = before[other].model_copy(update={"p_holm": p, "verdict": verdict})
-            corrected[place] = corrected[place].model_copy(update={"comparisons": {**before, other: new}})
+        family = correct_p_values([results[place].comparisons[other] for place in places], confidence)
+        for place, compared in zip(places, family, strict=True):
+            comparisons = {**corrected[place].comparisons, other: compared}
+            corrected[place] = corrected[place].model_copy(update={"comparisons": comparisons})
     return corrected
 
 

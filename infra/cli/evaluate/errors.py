@@ -1,4 +1,4 @@
-"""Command group `hallmark evaluate`: what the evaluation of a run found, in detail."""
+"""Command `hallmark evaluate errors`: wrong answers of a model in a run."""
 
 from pathlib import Path
 from typing import Annotated
