@@ -5,6 +5,8 @@ rendering.py         rendering of the page from templates/
 charts.py            geometry of the charts, which are drawn as SVG
 confidence_charts.py geometry of the charts about the candidate's confidence
 suite_section.py     results of the evaluation suites
+worst_failures.py    worst failures, by severity and confidence
+untested.py          parts that the evaluation does not show
 leakage_section.py   leakage of training data
 stage_results.py     results of the other stages: rows in and out, expectation suites, training
 source_freshness.py  sources of the dataset: owner, terms and freshness

@@ -98,6 +98,13 @@ def headline_verdict(metrics: Metrics) -> Literal["better", "worse", "undecided"
     return compared["champion" if "champion" in compared else "base"].verdict
 
 
+def conditions(settings: Evaluation) -> dict[str, str]:
+    """Return the settings on which the answers and their intervals depend, by name in params.yaml."""
+    named = ("engine", "device", "precision", "threads", "batch_size", "max_new_tokens", "base_rows", "leakage_rows",
+             "seed", "bootstrap_samples", "confidence")  # fmt: skip
+    return {"decoding": "greedy"} | {f"evaluation.{name}": str(getattr(settings, name)) for name in named}
+
+
 @dataclass(frozen=True)
 class SlicesOfField:
     by: str

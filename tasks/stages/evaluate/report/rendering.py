@@ -28,6 +28,8 @@ from tasks.stages.evaluate.report import (
     planted_defects,
     stage_results,
     suite_section,
+    untested,
+    worst_failures,
 )
 from tasks.stages.evaluate.report.page_contents import ReportContents
 
@@ -38,13 +40,14 @@ MAX_PROMPT_CHARS = 320
 
 def render_report(contents: ReportContents) -> str:
     template = _templates().get_template("report.html")
+    success = page_contents.judge_success_metrics(contents)
     return template.render(
         contents=contents,
         card=contents.card,
         metrics=contents.metrics,
         account=contents.account,
         titles=MODEL_TITLES,
-        success=page_contents.judge_success_metrics(contents),
+        success=success,
         headline=page_contents.headline_verdict(contents.metrics),
         verdicts={
             other: page_contents.verdict(other, compared, contents.metrics)
@@ -52,6 +55,9 @@ def render_report(contents: ReportContents) -> str:
         },
         dimensions=page_contents.slices_by_field(contents.metrics),
         quotes=page_contents.quoted_rows(contents),
+        worst=worst_failures.find_worst_failures(contents.suites, contents.examples),
+        untested=untested.list_untested(contents.metrics, contents.suites, contents.leakage, success),
+        conditions=page_contents.conditions(contents.evaluation),
         bars=data_section.stage_bars(contents.account),
         protected=data_section.protected_classes(contents.account.protected),
         repeats=data_section.removed_by_rule(contents.account.flows),

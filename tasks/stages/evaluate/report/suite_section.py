@@ -32,6 +32,8 @@ class ReportedSuite:
 class SuiteSection:
     confidence: float
     suites: list[ReportedSuite]
+    not_asked: list[str]
+    """Names of suites without a case here."""
 
 
 def read_suite_section(layout: Layout) -> SuiteSection:
@@ -44,7 +46,9 @@ def read_suite_section(layout: Layout) -> SuiteSection:
     results = SuiteResults.model_validate(read_stage_json(folder / "suites.json"))
     rows = {(row["suite"], row["case"]): row for row in record.read_table(folder / "cases.parquet").to_pylist()}
     return SuiteSection(
-        results.confidence, [ReportedSuite(result, _quoted_cases(result, rows)) for result in results.suites]
+        results.confidence,
+        [ReportedSuite(result, _quoted_cases(result, rows)) for result in results.suites],
+        results.not_asked,
     )
 
 

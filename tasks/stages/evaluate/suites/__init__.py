@@ -14,5 +14,6 @@ suite_verdicts.py  stage: judgement of all answers, results by suite, and facts 
 case_verdicts.py   verdict about each model's answer to each case
 statistics.py   pass rates with intervals, and paired comparisons of models
 outcome_comparison.py  paired comparison of two models on the same cases
+owasp.py        entries of the OWASP Top 10 for LLM applications
 results_schema.py  schema of suites.json
 """

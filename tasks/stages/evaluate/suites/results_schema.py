@@ -96,6 +96,8 @@ class SuiteResults(FrozenModel):
 
     confidence: float
     suites: list[SuiteResult]
+    not_asked: list[str] = []
+    """Names of the run's suites without a case, since no test row is of their kinds."""
 
 
 MAX_FAILURES = 50

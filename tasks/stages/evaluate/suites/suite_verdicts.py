@@ -63,10 +63,14 @@ def _answer_judge(layout: Layout, settings: Evaluation) -> AnswerJudge:
 
 
 def summarise(suites: Sequence[EvaluationSuite], judged: Sequence[JudgedCaseRow], settings: Evaluation) -> SuiteResults:
-    """Summarise verdicts by suite. Suites whose kinds no test row has are left out, since they have no case."""
+    """Summarise verdicts by suite. Suites whose kinds no test row has are only named, since they have no case."""
     rows = {suite.name: [row for row in judged if row.case.suite == suite.name] for suite in suites}
     results = [_suite_result(suite, rows[suite.name], settings) for suite in suites if rows[suite.name]]
-    return SuiteResults(confidence=settings.confidence, suites=_correct_p_values(results, settings.confidence))
+    return SuiteResults(
+        confidence=settings.confidence,
+        suites=_correct_p_values(results, settings.confidence),
+        not_asked=[suite.name for suite in suites if not rows[suite.name]],
+    )
 
 
 def _suite_result(suite: EvaluationSuite, rows: Sequence[JudgedCaseRow], settings: Evaluation) -> SuiteResult:
