@@ -45,6 +45,7 @@ _COMMANDS = {
     "split.prompt_in_test": f"{_RULE}prompt_in_test",
     "split.train_rows": _MANIFEST,
     "split.test_rows": _MANIFEST,
+    "split.detectable_gain": _MANIFEST,
     "split.validation_rows": _MANIFEST,
     "split.not_drawn": _MANIFEST,
     "split.canaries": _MANIFEST,

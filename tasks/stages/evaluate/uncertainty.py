@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.core import power
 from tasks.core.documents.config import FrozenModel
 
 DECIMALS = 6
@@ -22,8 +23,6 @@ Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
 MAX_RESAMPLE_COUNTS = 8_000_000
 """Maximum number of resample counts that a bootstrap holds in memory at once. At 8 bytes each, they take 64 MB."""
-POWER = 0.8
-"""Statistical power, the probability that a true gain of the smallest detectable size is detected."""
 
 
 class Interval(FrozenModel):
@@ -161,22 +160,8 @@ def _newcombe_phi(pairs: PairedCounts) -> float:
 
 
 def smallest_detectable_gain(pairs: PairedCounts, confidence: float) -> float:
-    """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows, at most 1.
-
-    Source: Connor, Biometrics 43, 1987. The fraction of rows on which the models differ is taken from `pairs`. If this
-    fraction is too small for any gain to be detected, the result assumes that all differing rows are gains.
-    """
-    from scipy.stats import norm
-
-    alpha, beta = float(norm.isf((1 - confidence) / 2)), float(norm.isf(1 - POWER))
-
-    def rows_needed(gain: float, differing: float) -> float:
-        spread = alpha * math.sqrt(differing) + beta * math.sqrt(max(0.0, differing - gain**2))
-        return (spread / gain) ** 2
-
-    differing = (pairs.gained + pairs.lost) / pairs.rows
-    steps = (step / 1000 for step in range(1, 1001))
-    return next((gain for gain in steps if rows_needed(gain, max(differing, gain)) <= pairs.rows), 1.0)
+    """Return the smallest true gain that McNemar's test would detect on so many rows with so many differing answers."""
+    return power.smallest_detectable_gain(pairs.rows, (pairs.gained + pairs.lost) / pairs.rows, confidence)
 
 
 def bootstrap_metric(

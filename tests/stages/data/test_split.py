@@ -305,6 +305,7 @@ def test_what_split_writes(run: Run) -> None:
     assert {item["rule"] for item in run.records_of("split", "not_drawn")} == {"not_drawn"}
     facts = run.result("split")["facts"]
     assert (facts["train_rows"]["value"], facts["groups_on_both_sides"]["value"]) == (30, 0)
+    assert facts["detectable_gain"]["value"] == 1, "5 rows show no gain"
     manifest = read_json(run.layout.artefacts("split") / "manifest.json")
     assert manifest["rows"] == {"train": 30, "test": 5}
     assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}

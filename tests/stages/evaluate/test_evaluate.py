@@ -26,7 +26,7 @@ def test_facts_without_a_champion(answered: Layout) -> None:
     evaluate.run(house.params(), answered)
     found = stated(answered)
     metrics = {metric.name for metric in table.METRICS}
-    assert set(found) == {*metrics, "gain_over_base", "mcnemar_p_base", "test_rows"}
+    assert set(found) == {*metrics, "gain_over_base", "mcnemar_p_base", "smallest_detectable_base", "test_rows"}
     assert found["test_rows"].value == 30
     assert (found["exact_match"].value, found["gain_over_base"].value) == (0.8, 0.8)
     assert found["format_adherence"].value == 1

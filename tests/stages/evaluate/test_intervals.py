@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tasks.stages.evaluate import uncertainty
 from tasks.stages.evaluate.metrics.macro_f1 import macro_f1
 from tasks.stages.evaluate.uncertainty import Interval, PairedCounts
-from tests.soaking import soak
 
 counts = st.integers(0, 60)
 pairs = st.builds(PairedCounts, counts, counts, counts, counts).filter(lambda found: found.rows > 0)
@@ -153,18 +152,6 @@ def test_the_bootstrap_covers() -> None:
         found = uncertainty.percentile_interval(samples[0], samples[1:], 0.95)
         covered += found.low <= 0.8 <= found.high
     assert 182 <= covered <= 198
-
-
-@pytest.mark.parametrize(("rows", "differing"), [(400, 0.2), *soak([(120, 0.3), (3000, 0.1)])])
-def test_the_smallest_detectable_gain_is_detected_four_times_in_five(rows: int, differing: float) -> None:
-    split = round(rows * differing / 2)
-    gain = uncertainty.smallest_detectable_gain(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
-    random = np.random.default_rng(5)
-    better = (differing + gain) / 2
-    drawn = random.multinomial(rows, [better, differing - better, 1 - differing], size=1500)
-    seen = np.mean([uncertainty.mcnemar_p(PairedCounts(int(n), int(g), int(lost), 0)) < 0.05 for g, lost, n in drawn])
-    # The exact test is somewhat more cautious than Connor's approximation.
-    assert 0.72 <= seen <= 0.84
 
 
 def test_few_rows_detect_only_large_gains() -> None:

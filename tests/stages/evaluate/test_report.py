@@ -73,7 +73,7 @@ def test_an_undecided_comparison_says_what_it_could_have_shown(answered: Layout)
     house.write_answers(answered, answers)
     text = page_of(answered).text
     assert "No difference from the champion is shown: +0.0 points" in text
-    assert "With 30 rows the comparison is underpowered for true differences below 24" in text
+    assert "With 30 rows the comparison is underpowered for true differences below 30" in text
 
 
 def test_success_metrics_are_judged_as_far_as_the_page_can(answered: Layout) -> None:

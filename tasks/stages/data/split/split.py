@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.core import facts
+from tasks.core import facts, power
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.files import atomic_folder, write_json
@@ -136,6 +136,9 @@ def run(params: Params, layout: Layout) -> SplitResult:
             untrained_rows=len(untrained),
             untrained_examples=untrained[:MAX_EXAMPLES],
             near_equal_labels=len(found.near_equal),
+            detectable_gain=power.smallest_detectable_gain(
+                test.rows_with_target, power.ASSUMED_DIFFERING, params.evaluation.confidence
+            ),
             synthetic=synthetic_share.read_shares(folder),
             canaries=params.data.canaries,
         )

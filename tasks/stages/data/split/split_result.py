@@ -1,5 +1,6 @@
 """Result of stage `split`, with the metrics that policies check."""
 
+from tasks.core import power
 from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.stages.data.quarantine import Counts
@@ -31,6 +32,9 @@ class SplitResult(FrozenModel):
     """Number of labels that nearly equal a more frequent label."""
     canaries: int = 0
     """Number of made-up records that training reads beside the training records."""
+    detectable_gain: float | None = None
+    """Smallest difference of two models that the test records show, where they differ on so many records as assumed in
+    `power`."""
     synthetic: list[TaskShare] = []
     """Share of synthetic records, by task. Tasks without synthetic records are left out."""
 
@@ -42,6 +46,7 @@ class SplitResult(FrozenModel):
             "test_rows": Fact(value=self.test_rows, unit="rows"),
             "validation_rows": Fact(value=self.validation_rows, unit="rows", note="of the training rows"),
             **self._calibration(),
+            **self._power(),
             "groups_on_both_sides": Fact(
                 value=self.groups_on_both_sides, note="prompts, caseless and evenly spaced, in training and test"
             ),
@@ -71,6 +76,15 @@ class SplitResult(FrozenModel):
             if self.calibration_rows
             else {}
         )
+
+    def _power(self) -> Facts:
+        if self.detectable_gain is None:
+            return {}
+        note = (
+            f"smallest true difference of two models that the test rows show with {power.POWER:.0%} power, if they "
+            f"differ on {power.ASSUMED_DIFFERING:.0%} of them"
+        )
+        return {"detectable_gain": Fact(value=self.detectable_gain, note=note)}
 
     def _rule_count(self, rule: str) -> Fact:
         return Fact(value=self.counts.quarantined.get(rule, 0), unit="rows")

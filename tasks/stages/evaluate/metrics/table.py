@@ -1,6 +1,13 @@
 """List of all metrics, including those that compare two models, in the order in which they are shown."""
 
-from tasks.stages.evaluate.metrics import exact_match, format_adherence, gain_over, macro_f1, mcnemar_p
+from tasks.stages.evaluate.metrics import (
+    exact_match,
+    format_adherence,
+    gain_over,
+    macro_f1,
+    mcnemar_p,
+    smallest_detectable,
+)
 from tasks.stages.evaluate.metrics.comparison_fact import ComparisonFact
 from tasks.stages.evaluate.metrics.metric import Metric
 
@@ -13,4 +20,5 @@ METRICS: tuple[Metric, ...] = (
 COMPARISONS: tuple[ComparisonFact, ...] = (
     gain_over.FACT,
     mcnemar_p.FACT,
+    smallest_detectable.FACT,
 )

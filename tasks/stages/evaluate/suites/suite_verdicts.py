@@ -12,6 +12,7 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.power import POWER
 from tasks.core.progress import print_progress
 from tasks.core.records import record, texts
 from tasks.stages.evaluate.answers import AnswerJudge, create_judge
@@ -155,16 +156,18 @@ def suite_facts(results: SuiteResults) -> Facts:
 
 def _facts_of_suite(result: SuiteResult) -> Facts:
     score = result.scores["candidate"]
-    return {
+    stated = {
         "passed": Fact(**score.rate.model_dump(), note=f"of {result.cases:,} cases; Korn and Graubard's interval"),
         "cases": Fact(value=result.cases, unit="cases"),
         "errors": Fact(value=score.errors, unit="cases", note="whose judge failed"),
         "severe_failures": Fact(
             value=result.severe_failures, unit="cases", note="of severity critical or high that have not passed"
         ),
-    } | {
-        f"gain_over_{other}": Fact(
-            **compared.gain.model_dump(), note=f"pass rate minus that of the {MODEL_TITLES[other].lower()}; paired"
-        )
-        for other, compared in result.comparisons.items()
     }
+    for other, compared in result.comparisons.items():
+        note = f"pass rate minus that of the {MODEL_TITLES[other].lower()}; paired"
+        stated[f"gain_over_{other}"] = Fact(**compared.gain.model_dump(), note=note)
+        stated[f"smallest_detectable_{other}"] = Fact(
+            value=compared.smallest_detectable, note=f"smallest true difference shown with {POWER:.0%} power"
+        )
+    return stated
