@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hallmark.arguments import require_text
 from tasks.core.errors import InputError
-from tasks.core.params import prompt_template
 from tasks.core.payload.inference_config import InferenceSettings
 from tasks.core.records.special_tokens import SpecialTokens
 from tasks.registry.admit.admission import AdmittedRelease
+from tasks.serve import loaded_release
+from tasks.serve.chat import render_turns
+from tasks.stages.evaluate import models
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -60,16 +62,10 @@ class AdmittedModel:
 
     @cached_property
     def _loaded(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-        import torch
-        from peft import PeftModel
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+        from transformers import AutoTokenizer, GenerationConfig
 
-        base, settings = self.admission.base, self.settings
-        model: Any = AutoModelForCausalLM.from_pretrained(base or self.folder, dtype=torch.float32)
-        if base:
-            model = PeftModel.from_pretrained(model, self.folder).merge_and_unload()
-        model = model.to(getattr(torch, settings.dtype)).eval()
-        model.generation_config = GenerationConfig(**settings.decoding.model_dump())
+        model: Any = models.load_weights(loaded_release.model_folders(self.admission), self.settings.dtype)
+        model.generation_config = GenerationConfig(**self.settings.decoding.model_dump())
         tokenizer = AutoTokenizer.from_pretrained(self.admission.tokenizer)
         self.admission.require_unchanged()
         return model, tokenizer
@@ -92,10 +88,9 @@ class AdmittedModel:
             Refused: A file was changed since the model was admitted.
             Unavailable: The machine lacks memory or file descriptors, or its disk fails.
         """
-        turns, task = _turns(messages), self._task(task)
-        turns[-1]["content"] = self._rendered(turns[-1]["content"], task, fields or {})
-        system = self.settings.system[task]
-        chat = [*([{"role": "system", "content": system}] if system else []), *turns]
+        turns = _turns(messages)
+        given = {name: require_text(f"fields[{name!r}]", value) for name, value in (fields or {}).items()}
+        chat = render_turns(self.settings, turns, task, given)
         model, tokenizer = self.load()
         if found := SpecialTokens(tokenizer).find([turn["content"] for turn in turns]):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
@@ -107,38 +102,11 @@ class AdmittedModel:
         stopped = answer[-1] in self.settings.decoding.eos_token_id
         return str(tokenizer.decode(answer[:-1] if stopped else answer))
 
-    def _task(self, task: str | None) -> str:
-        known = self.settings.system
-        if task is None and len(known) == 1:
-            (task,) = known
-        if task not in known:
-            given = f"task {task!r}" if task else "a task"
-            raise InputError(f"{given}: {self.release} has the tasks {', '.join(sorted(known))}; say task=…")
-        return task
-
-    def _rendered(self, text: str, task: str, fields: Mapping[str, str]) -> str:
-        template = self.settings.template.get(task)
-        wanted = prompt_template.template_fields(template) if template else []
-        if sorted(fields) != wanted:
-            raise InputError(
-                f"fields: the template of task {task!r} has {', '.join(wanted) or 'none besides the prompt'}, got "
-                f"{', '.join(sorted(map(str, fields))) or 'none'}"
-            )
-        given = {name: require_text(f"fields[{name!r}]", value) for name, value in fields.items()}
-        if template is None:
-            return text
-        return prompt_template.render_template(template, given | {prompt_template.PROMPT_FIELD: text})
-
 
 def _turns(messages: str | Sequence[Message]) -> list[dict[str, str]]:
     if isinstance(messages, str):
         return [{"role": "user", "content": require_text("messages", messages)}]
     try:
-        turns = [{"role": str(each["role"]), "content": require_text("messages", each["content"])} for each in messages]
+        return [{"role": str(each["role"]), "content": require_text("messages", each["content"])} for each in messages]
     except (KeyError, TypeError):
         raise InputError("messages: expected text, or turns with `role` and `content`") from None
-    if not turns or turns[-1]["role"] != "user" or any(turn["role"] not in ("user", "assistant") for turn in turns):
-        raise InputError(
-            "expected turns of `user` and `assistant`, the last one of `user`; the release has its own system prompt"
-        )
-    return turns

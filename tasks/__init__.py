@@ -22,6 +22,7 @@ The packages, from the ground up; each imports only those above it in this list 
     scheduling/     schedules and triggers, and the runs that they request
     reproduce/      second build of a release, and its comparison
     audit/          dossier of a release
+    serve/          serving of the release in production
     cleanup/        removal of files that policy does not keep
     backup/         backup and restoration of the state of a checkout
     scaffold/       use case from a data file

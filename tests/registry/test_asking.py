@@ -96,7 +96,7 @@ def test_from_python_it_gives_the_answers_that_were_evaluated(
     for row in {row["stopped"]: row for row in rows}.values():
         assert admitted.ask(str(row["question"])) == row["answer"]
     assert admitted.load()[0] is admitted.load()[0]
-    with pytest.raises(InputError, match=r"task 'other': triage-1 has the tasks triage; say task="):
+    with pytest.raises(InputError, match=r"task 'other': the release has the tasks triage; name one of them"):
         admitted.ask("I lost my card", task="other")
     for turns in ([], [{"role": "system", "content": "x"}], [{"role": "assistant", "content": "x"}]):
         with pytest.raises(InputError, match="expected turns of `user` and `assistant`"):

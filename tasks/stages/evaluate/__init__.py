@@ -19,6 +19,7 @@ judged_rows.py       held-out rows with the judged answer of every model, the in
 metrics/             metrics, one file each; table.py lists them
 model_comparison.py  comparison of the candidate with another model
 scoring.py           metrics over all rows and over each slice
+changed_answers.py   share of rows on which the candidate answers differently from another model
 confidence/          confidence of answers, and the threshold for human review
 metrics_schema.py    schema of metrics.json
 suites/              evaluation suites: stages `probe` and `suites`

@@ -1,7 +1,8 @@
 """Greedy decoding of many prompts, faster than the library's own `generate` (docs/decisions/decoding.md).
 
 The prefix that all prompts share (chat template, system prompt) is computed only once. Finished rows are removed from
-the batch immediately. Each batch consists of prompts of similar length.
+the batch immediately. In an evaluation, each batch consists of prompts of similar length. A server adds new prompts to
+the batch that is being answered (tasks/serve/engine.py).
 """
 
 import copy
@@ -65,7 +66,7 @@ class Decoder:
     def _answer(self, rests: list[Tokens]) -> list[GeneratedAnswer]:
         import torch
 
-        batch = _DecodingBatch(self, rests)
+        batch = DecodingBatch(self, rests)
         generated: list[Tokens] = [[] for _ in rests]
         stopped, log_probabilities = [False] * len(rests), [0.0] * len(rests)
         alive = list(range(len(rests)))
@@ -92,11 +93,11 @@ class Decoder:
         return memory
 
 
-class _DecodingBatch:
+class DecodingBatch:
     """State of a batch's unfinished rows.
 
     It has the cache, the mask (rows × tokens so far), and for each row its position, its next token and the logarithm
-    of that token's probability.
+    of that token's probability. Every prompt begins with the prefix of `decoder`; `rests` contains what follows.
     """
 
     def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
@@ -141,6 +142,39 @@ class _DecodingBatch:
         self.cache.batch_select_indices(rows)
         # `next_log_probabilities` is read before rows are dropped, and computed anew by the next step.
         self.mask, self.positions, self.next_tokens = self.mask[rows], self.positions[rows], self.next_tokens[rows]
+
+    def append_rows(self, other: "DecodingBatch") -> None:
+        """Add the rows of another batch of the same model, which must not have a sliding window.
+
+        The shorter of the two caches is padded on the left, where the mask hides the padding.
+        """
+        import torch
+
+        width = max(self.mask.shape[1], other.mask.shape[1])
+        for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            mine.keys = torch.cat([_pad_left(layer.keys, -2, width) for layer in (mine, theirs)])
+            mine.values = torch.cat([_pad_left(layer.values, -2, width) for layer in (mine, theirs)])
+        self.mask = torch.cat([_pad_left(batch.mask, -1, width) for batch in (self, other)])
+        for name in ("positions", "next_tokens", "next_log_probabilities"):
+            setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
+
+    def trim(self) -> None:
+        """Remove the tokens on the left that are padding in every row.
+
+        Without this, a batch that rows join and leave would grow with every step.
+        """
+        padding = int(self.mask.any(dim=0).int().argmax())
+        if padding:
+            self.mask = self.mask[:, padding:]
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[..., padding:, :], layer.values[..., padding:, :]
+
+
+def _pad_left(values: Any, axis: int, width: int) -> Any:
+    import torch
+
+    missing = width - values.shape[axis]
+    return torch.nn.functional.pad(values, (0, 0) * (-axis - 1) + (missing, 0)) if missing else values
 
 
 def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:

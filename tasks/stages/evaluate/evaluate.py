@@ -12,7 +12,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.core.records import record, texts
-from tasks.stages.evaluate import judged_rows, perplexity, scoring
+from tasks.stages.evaluate import changed_answers, judged_rows, perplexity, scoring
 from tasks.stages.evaluate.confidence import results
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics_schema import Metrics
@@ -40,7 +40,8 @@ def run(params: Params, layout: Layout) -> Metrics:
     )
     held_out = record.read_table(layout.artefacts("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
     plain = [row for row in held_out if texts.is_plain_text(row)]
-    stated = gate_facts(figures) | perplexity.perplexity_facts(layout, plain, params.evaluation)
+    stated = gate_facts(figures) | changed_answers.changed_answer_facts(rows, params.evaluation.confidence)
+    stated |= perplexity.perplexity_facts(layout, plain, params.evaluation)
     contents = ReportContents(
         params.use_case,
         params.evaluation,

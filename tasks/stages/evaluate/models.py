@@ -4,7 +4,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused, Unavailable
@@ -14,6 +14,7 @@ from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.training_methods.method import FULL_MODEL, RESULT_FORMS, ResultForm
 from tasks.core.params.values import Sha256
+from tasks.core.payload.inference_config import TORCH_DTYPES
 from tasks.stages import import_speed
 from tasks.stages.evaluate.decode import Tokens, find_stop_tokens
 from tasks.stages.evaluate.model_names import ModelName
@@ -166,23 +167,31 @@ def read_prompt_limits(folders: ModelFolders) -> PromptLimits:
 
 
 def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
-    """Load a model for inference.
-
-    An adapter is merged into the weights in fp32, and the result is rounded once to the precision of the evaluation. If
-    an adapter is served unmerged, rounding is different. Answers can then differ where two tokens are about equally
-    likely.
+    """Load a model for inference, on the device and with the threads of an evaluation.
 
     Raises:
         Unavailable: A GPU is configured, but this machine has none.
     """
     _limit_openmp_spinning()
+    import torch
+
+    require_device(settings)
+    torch.set_num_threads(settings.threads)
+    model = load_weights(folders, TORCH_DTYPES[settings.precision])
+    return model.to({"cpu": "cpu", "gpu": "cuda"}[settings.device])
+
+
+def load_weights(folders: ModelFolders, dtype: Literal["float32", "bfloat16"]) -> Any:
+    """Load a model for inference on the CPU. Stage `predict`, the gateway and the Python package load it alike.
+
+    An adapter is merged into the weights in fp32, and the result is rounded once to `dtype`. If an adapter is served
+    unmerged, rounding is different. Answers can then differ where two tokens are about equally likely.
+    """
     import_speed.hide_scipy()
     silence_libraries()
     import torch
     from transformers import AutoModelForCausalLM
 
-    require_device(settings)
-    torch.set_num_threads(settings.threads)
     model: Any = AutoModelForCausalLM.from_pretrained(
         folders.weights_folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
     )
@@ -193,8 +202,7 @@ def load_model(folders: ModelFolders, settings: Evaluation) -> Any:
 
         model = PeftModel.from_pretrained(model, folders.adapter_folder).merge_and_unload()
     import_speed.restore_garbage_collection()
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
-    return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
+    return model.to(dtype=getattr(torch, dtype)).eval()
 
 
 def silence_libraries() -> None:

@@ -26,7 +26,8 @@ def test_facts_without_a_champion(answered: Layout) -> None:
     evaluate.run(house.params(), answered)
     found = stated(answered)
     metrics = {metric.name for metric in table.METRICS}
-    assert set(found) == {*metrics, "gain_over_base", "mcnemar_p_base", "smallest_detectable_base", "test_rows"}
+    compared = {"changed_answers_base", "gain_over_base", "mcnemar_p_base", "smallest_detectable_base"}
+    assert set(found) == {*metrics, *compared, "test_rows"}
     assert found["test_rows"].value == 30
     assert (found["exact_match"].value, found["gain_over_base"].value) == (0.8, 0.8)
     assert found["format_adherence"].value == 1
@@ -43,6 +44,15 @@ def test_facts_with_a_champion(answered: Layout) -> None:
     assert stated(answered)["gain_over_champion"].value == -0.2
     assert stated(answered)["mcnemar_p_champion"].value == pytest.approx(2 / 2**6)
     assert found.overall.comparisons["champion"].verdict == "worse"
+
+
+def test_a_base_model_passed_off_as_fine_tuned_changes_no_answer(answered: Layout) -> None:
+    house.write_answers(answered, {"base": house.mostly_right, "candidate": house.mostly_right})
+    evaluate.run(house.params(), answered)
+    assert stated(answered)["changed_answers_base"].value == 0
+    house.write_answers(answered, {"base": house.right, "candidate": house.mostly_right})
+    evaluate.run(house.params(), answered)
+    assert stated(answered)["changed_answers_base"].value == 0.2
 
 
 def test_metrics_read_back_as_they_were_computed(answered: Layout) -> None:

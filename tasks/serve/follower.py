@@ -1,0 +1,120 @@
+"""The release in production, followed: a newer promotion statement is loaded beside the release that answers.
+
+The ledger is asked every few seconds. While it is away, the release that was admitted goes on. A release that is not
+admitted or cannot be loaded replaces nothing.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import HallmarkError
+from tasks.ledger.ledger import get_ledger
+from tasks.policy import in_force
+from tasks.registry.admit import admission
+from tasks.registry.release import promotions
+from tasks.serve import loaded_release
+from tasks.serve.engine import Engine
+from tasks.serve.loaded_release import LoadedRelease
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 3.0
+"""Seconds between two looks at the ledger. A promotion is followed within 10 seconds and the time to load."""
+RETRY_SECONDS = 60.0
+"""Seconds until a release that could not be admitted or loaded is tried again. Each try is an entry in the ledger."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    release: LoadedRelease
+    engine: Engine
+
+
+class ReleaseFollower:
+    """Release that answers now. `current` is replaced as a whole."""
+
+    def __init__(
+        self, checkout: Path, name: str, server: str, create_engine: Callable[[LoadedRelease], Engine]
+    ) -> None:
+        """Admit and load the release in production.
+
+        Args:
+            checkout: Root folder of the checkout.
+            name: Name of the model.
+            server: Name of this server in the ledger's entries about admissions.
+            create_engine: Function that starts the engine of a loaded release.
+
+        Raises:
+            Refused: Nothing is in production, or what is in production failed its verification.
+            Unavailable: The ledger is away and nothing was admitted here before, or the machine cannot load it.
+        """
+        self._checkout, self._name, self._server, self._create_engine = checkout, name, server, create_engine
+        self.current = self._load()
+        self.problem = ""
+        """Reason why a newer release could not be looked for or loaded; empty if there is none."""
+        self._failed_sequence, self._retry_at = 0, 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following, and answer the requests that were accepted."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.current.engine.close()
+
+    def check(self) -> None:
+        """Load the release of the newest promotion statement if it is not the one that answers."""
+        before = self.current
+        try:
+            newest = self._newest_sequence()
+            if newest == before.release.admitted.sequence:
+                self._note("")
+                return
+            if newest == self._failed_sequence and time.monotonic() < self._retry_at:
+                return
+            self._failed_sequence, self._retry_at = newest, time.monotonic() + RETRY_SECONDS
+            loaded = self._load()
+        except HallmarkError as error:
+            self._note(str(error))
+            return
+        if loaded.release.admitted.sequence == before.release.admitted.sequence:
+            self._note(f"the ledger's newest promotion statement is {newest}, which is not the one admitted here last")
+            loaded.engine.close()
+            return
+        self._note("")
+        self.current = loaded
+        log.info("%s answers from now on", loaded.release.admitted.label)
+        before.engine.close()
+
+    def _follow(self) -> None:
+        while not self._end.wait(POLL_SECONDS):
+            try:
+                self.check()
+            except Exception as error:  # whatever it is, the release that was loaded goes on answering
+                log.exception("following the ledger failed")
+                self.problem = type(error).__name__
+
+    def _note(self, problem: str) -> None:
+        if problem and problem != self.problem:
+            log.warning("%s goes on answering: %s", self.current.release.admitted.label, problem)
+        self.problem = problem
+
+    def _newest_sequence(self) -> int:
+        state = self._checkout / ".hallmark"
+        ledger = get_ledger(state)
+        with ledger.reading():
+            governance, _ = in_force.read_in_force(self._checkout / "infra" / "governance", state, ledger)
+            newest = promotions.read_promotions(ledger, governance, self._name).newest_statement
+        return newest.promotion.sequence if newest else 0
+
+    def _load(self) -> Serving:
+        admitted = admission.admit_in_checkout(self._checkout, self._name, self._server)
+        loaded = loaded_release.load_release(admitted)
+        return Serving(loaded, self._create_engine(loaded))

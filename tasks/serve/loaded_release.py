@@ -1,0 +1,88 @@
+"""Admitted release with its weights in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.core.errors import InputError
+from tasks.core.params import params as parameters
+from tasks.core.params.training_methods.method import ADAPTER, FULL_MODEL
+from tasks.core.records.prompts import ChatTurn
+from tasks.core.records.special_tokens import SpecialTokens
+from tasks.registry.admit.admission import AdmittedRelease
+from tasks.serve import chat
+from tasks.stages.evaluate import models
+from tasks.stages.evaluate.decode import Decoder, StopConditions, Tokens, shared_prefix
+from tasks.stages.evaluate.models import ModelFolders
+
+
+def model_folders(admitted: AdmittedRelease) -> ModelFolders:
+    form = FULL_MODEL if admitted.base is None else ADAPTER
+    return ModelFolders(admitted.base or admitted.model, admitted.model, form)
+
+
+class PromptTooLong(InputError):
+    """The prompt and its answer do not fit into the model's context."""
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    admitted: AdmittedRelease
+    model: Any
+    tokenizer: Any
+    context_tokens: int | None
+    """Maximum number of tokens in a prompt and its answer together; None if the model's configuration sets none."""
+
+    @property
+    def stop_conditions(self) -> StopConditions:
+        decoding = self.admitted.inference_settings.decoding
+        return StopConditions(frozenset(decoding.eos_token_id), decoding.max_new_tokens)
+
+    def encode(self, turns: Sequence[ChatTurn], task: str | None, fields: Mapping[str, str]) -> Tokens:
+        """Return the tokens of a prompt.
+
+        Raises:
+            InputError: The conversation is not one that the release answers (`chat.render_turns`), or a text contains a
+                special token of the tokenizer, with which it could pretend to be another turn.
+            PromptTooLong: The prompt and its answer do not fit into the model's context.
+        """
+        asked = chat.render_turns(self.admitted.inference_settings, turns, task, fields)
+        if found := SpecialTokens(self.tokenizer).find([turn["content"] for turn in turns] + list(fields.values())):
+            raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
+        tokens = self._tokenise(asked)
+        if self.context_tokens and len(tokens) + self.stop_conditions.max_new_tokens > self.context_tokens:
+            raise PromptTooLong(
+                f"messages: {len(tokens)} tokens and an answer of {self.stop_conditions.max_new_tokens} do not fit "
+                f"into the {self.context_tokens} tokens of the model's context; shorten them"
+            )
+        return tokens
+
+    def create_decoder(self) -> Decoder:
+        """Return a decoder with a key-value cache for what every prompt begins with."""
+        settings = self.admitted.inference_settings
+        systems = [[{"role": "system", "content": text}] if text else [] for text in settings.system.values()]
+        asked = [[*system, {"role": "user", "content": text}] for system in systems for text in ("a", "Z")]
+        return Decoder(self.model, shared_prefix(list(map(self._tokenise, asked))), self.stop_conditions)
+
+    def _tokenise(self, turns: Sequence[ChatTurn]) -> Tokens:
+        return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
+
+
+def load_release(admitted: AdmittedRelease) -> LoadedRelease:
+    """Load an admitted release with the device, precision and threads of its evaluation.
+
+    The weights are copied into memory that no file backs, and the files are verified again afterwards. What changes the
+    files later changes no answer.
+
+    Raises:
+        Refused: A file was changed since the release was admitted.
+        Unavailable: The evaluation was on a GPU, and this machine has none. Or the machine lacks memory.
+    """
+    settings = parameters.load_params(admitted.model.parent / "params.yaml").evaluation
+    folders = model_folders(admitted)
+    limits = models.read_prompt_limits(folders)
+    model = models.load_model(folders, settings)
+    for weight in (*model.parameters(), *model.buffers()):
+        weight.data = weight.data.clone()
+    admitted.require_unchanged()
+    return LoadedRelease(admitted, model, limits.tokenizer, limits.context_tokens)
