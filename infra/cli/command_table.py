@@ -129,6 +129,14 @@ SCHEDULE = {
     "resume": Command("schedule:resume", "Resume a paused one.", "acts"),
     "run": Command("schedule:run", "Request the run of a schedule or trigger now.", "acts"),
 }
+SERVE = {
+    "up": Command("serve:up", "Serve the release in production, over an API for clients of OpenAI.", "itself"),
+    "down": Command("serve:down", "Stop serving, once accepted requests are answered.", "itself"),
+    "status": Command("serve:status", "Show what is served, and where.", "itself"),
+    "add-key": Command("serve:add_key", "Make a key for a caller.", "itself"),
+    "keys": Command("serve:list_keys", "List the keys of callers.", "itself"),
+    "revoke-key": Command("serve:revoke_key", "Take a caller's key away.", "itself"),
+}
 SUITES = {
     "list": Command("suites:list_suites", "List evaluation suites, their owners and adoption."),
     "add": Command("suites:add", "Copy standard evaluation suites to the governance folder."),
@@ -177,6 +185,7 @@ SECTIONS: dict[str, Commands] = {
     "Operate the platform": {
         "up": Command("up:up", "Start Prefect, watch, console and MLflow of this checkout.", "itself"),
         "down": Command("down:down", "Stop all that `hallmark up` started.", "itself"),
+        "serve": CommandGroup("Serve the release in production, and give out keys.", SERVE),
         "watch": Command("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
         "work": Command("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "acts"),
         "deploy": Command("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),

@@ -14,7 +14,6 @@ views/             one file for each page: its content as a typed document, whic
 signing/           one file for each kind of statement that is signed in a browser
 rendering.py       rendering of views: templates with their filters, and CSV
 csv_tables.py      tables of a view, for download as CSV
-rate_limits.py     limits on requests per person, and the queue of sign-ins
 context.py         state that all routes share: accounts, sessions, limits and templates
 routes.py          routes of the pages and of the statements to sign
 team_access.py     runs and releases that a person sees, if policy has teams
@@ -25,6 +24,5 @@ oidc/              requests to that provider, and verification of its responses
 error_handlers.py  error responses, as a page or as JSON
 app.py             the whole application
 server.py          start, lookup and stop of the console of a checkout
-connections.py     settings of uvicorn, and time limits of connections
 serve.py           entry point of the console's process
 """

@@ -13,9 +13,9 @@ from infra.console import rendering
 from infra.console.accounts import Accounts
 from infra.console.database import open_database
 from infra.console.oidc.settings import SignInMethods
-from infra.console.rate_limits import REQUESTS_PER_MINUTE, RateLimits, SignInQueue
 from infra.console.sessions import Session, Sessions
 from infra.console.site import RequestState, Site
+from infra.http.rate_limits import REQUESTS_PER_MINUTE, RateLimits, SignInQueue
 from tasks.core.errors import InputError, Refused
 from tasks.policy.people import Person
 

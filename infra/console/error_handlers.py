@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
 from infra.console.context import ConsoleContext, NotSignedIn, path_and_query
-from infra.console.rate_limits import TooManyRequests
+from infra.http.rate_limits import TooManyRequests
 from infra.logs.settings import log_path
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.escaping import escape_hidden, escaped_json

@@ -10,9 +10,9 @@ import uvicorn
 
 from infra import ports
 from infra.console.app import application
-from infra.console.connections import uvicorn_config
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.site import Site
+from infra.http.connections import uvicorn_config
 from infra.logs.configuration import base_configuration
 from infra.logs.uncaught import log_uncaught_exceptions
 from tasks.core import files

@@ -22,8 +22,8 @@ from infra.console.accounts import (
     Accounts,
 )
 from infra.console.database import ACCOUNTS, SESSIONS, open_database
-from infra.console.rate_limits import SignInQueue, TooManyRequests
 from infra.console.sessions import IDLE_TIMEOUT, MAX_SESSION_DURATION, Sessions
+from infra.http.rate_limits import SignInQueue, TooManyRequests
 from tasks.core.errors import InputError, Refused
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)

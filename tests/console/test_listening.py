@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 
-from infra.console import connections
-from infra.console.connections import MAX_CONNECTIONS, MAX_WAITING_CONNECTIONS, LimitedConnection
+from infra.http import connections
+from infra.http.connections import MAX_CONNECTIONS, MAX_WAITING_CONNECTIONS, LimitedConnection
 from tests.console.servers import free_port, served
 from tests.patience import patience
 

@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.rate_limits import RateLimits, TooManyRequests
 from infra.console.views import runs, training
 from infra.console.views.runs import RunRow
+from infra.http.rate_limits import RateLimits, TooManyRequests
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout

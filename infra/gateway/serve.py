@@ -1,0 +1,56 @@
+"""Entry point of the gateway's process: `python -I -m hallmark.process infra.gateway.serve ROOT NAME PORT`."""
+
+import logging
+import logging.config
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from infra import ports
+from infra.gateway import app, server
+from infra.gateway.app import Gateway, application
+from infra.gateway.caller_keys import CallerKeys
+from infra.gateway.metrics import metrics_token
+from infra.http.connections import uvicorn_config
+from infra.logs.configuration import base_configuration
+from infra.logs.uncaught import log_uncaught_exceptions
+from tasks.core import files
+from tasks.core.errors import HallmarkError
+from tasks.core.escaping import escape_logs
+from tasks.serve import follower
+from tasks.serve.engine import Engine
+from tasks.serve.follower import ReleaseFollower
+from tasks.serve.loaded_release import LoadedRelease
+
+
+def main(root: str, name: str, port: str) -> None:
+    """Load the release in production, and serve it on loopback until the process is stopped."""
+    os.umask(files.STATE_UMASK)
+    escape_logs()
+    log_uncaught_exceptions()
+    configuration = base_configuration()
+    configuration["loggers"] = {each.name: {"level": "INFO"} for each in (app.record, follower.log)}
+    logging.config.dictConfig(configuration)
+    folder = server.gateway_folder(Path(root))
+    try:
+        following = ReleaseFollower(Path(root), name, f"{socket.gethostname()} gateway", _start_engine)
+    except HallmarkError as error:
+        files.write_bytes(folder / server.FAILURE_FILE, str(error).encode(errors="backslashreplace"))
+        raise SystemExit(1) from None
+    following.start()
+    gateway = Gateway(name, following, CallerKeys(folder), metrics_token(folder))
+    uvicorn.Server(uvicorn_config(application(gateway), int(port), behind_proxy=False)).run(
+        ports.bind_loopback(int(port))
+    )
+    following.stop()
+
+
+def _start_engine(loaded: LoadedRelease) -> Engine:
+    return Engine(loaded.create_decoder())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

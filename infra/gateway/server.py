@@ -1,0 +1,90 @@
+"""Start, lookup and stop of the gateway of a checkout. Its files are in .hallmark/gateway/."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from infra import local_server, ports
+from infra.local_server import RunningServer
+from infra.logs.settings import log_format
+from infra.processes import HALLMARK_PROCESS, Process, spawn_process
+from tasks.core import files
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.machine import locks
+
+DEFAULT_PORT = 4230
+PORT_VARIABLE = "HALLMARK_GATEWAY_PORT"
+"""Environment variable with the port to try first."""
+LOAD_TIMEOUT_SECONDS = 900.0
+"""Maximum time in seconds to verify and load a release."""
+FAILURE_FILE = "failure"
+"""File in which the gateway's process leaves the reason why it serves nothing."""
+
+
+def gateway_folder(root: Path) -> Path:
+    return root / ".hallmark" / "gateway"
+
+
+def find(root: Path) -> RunningServer | None:
+    return local_server.find_running_server(gateway_folder(root))
+
+
+def served_model(root: Path) -> str:
+    """Return the name of the model that the gateway serves or served last; empty if there is none."""
+    path = gateway_folder(root) / "model"
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def stop(root: Path) -> bool:
+    return local_server.stop_server(gateway_folder(root))
+
+
+def start(root: Path, name: str, say: Callable[[str], None]) -> RunningServer:
+    """Return the running gateway, and start it if there is none.
+
+    Raises:
+        Unavailable: The gateway does not start. The message names its log.
+        InputError: A setting is invalid, or the gateway serves another model.
+        Refused: The release in production is not admitted.
+    """
+    log_format()
+    folder = gateway_folder(root)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locks.hold_exclusive_lock(folder / "up.lock", "another command starts the gateway"):
+        up = find(root)
+        if up and served_model(root) != name:
+            raise InputError(f"the gateway serves {served_model(root)}; say `hallmark serve down`, then start it")
+        return up or _start(root, folder, name, say)
+
+
+def _start(root: Path, folder: Path, name: str, say: Callable[[str], None]) -> RunningServer:
+    (folder / FAILURE_FILE).unlink(missing_ok=True)
+    for wanted in (_preferred_port(), 0):
+        port = ports.free_port(wanted)
+        if port is not None:
+            command = [*HALLMARK_PROCESS, "infra.gateway.serve", str(root), name, str(port)]
+            process = spawn_process(folder, "gateway", command, {**os.environ, "HALLMARK_ROOT": str(root)})
+            if _wait_until_loaded(folder, process, port):
+                files.write_bytes(folder / "model", name.encode())
+                up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
+                return local_server.write_state(folder, up)
+        say(f"port {wanted} is in use; taking a free one for the gateway")
+    raise Unavailable("no free port on 127.0.0.1")
+
+
+def _wait_until_loaded(folder: Path, process: Process, port: int) -> bool:
+    log_path, failure = folder / "gateway.log", folder / FAILURE_FILE
+    try:
+        return local_server.wait_until_ready(process, port, "the gateway", log_path, LOAD_TIMEOUT_SECONDS)
+    except Unavailable:
+        if failure.exists():
+            raise Refused(failure.read_text(errors="backslashreplace")) from None
+        raise
+
+
+def _preferred_port() -> int:
+    given = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
+    return int(given)
