@@ -1,6 +1,7 @@
 """Command group `hallmark serve`: the gateway, and the keys of its callers."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -13,7 +14,7 @@ from infra.cli.shared import console
 from infra.gateway import server
 from infra.gateway.caller_keys import CallerKeys
 from infra.local_server import RunningServer
-from tasks.core.errors import InputError, Refused
+from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.formatting import format_time
 from tasks.registry.release import promotions
 
@@ -40,7 +41,8 @@ def up(
     Example: hallmark serve up
     """
     root = shared.checkout_root()
-    name, keys = _model_name(model), CallerKeys(server.gateway_folder(root))
+    name = model or _only_model(root)
+    keys = CallerKeys(server.gateway_folder(root))
     if stays:
         controls = foreground.local_controls(
             server.gateway_folder(root), lambda: server.start(root, name, console.print)
@@ -140,22 +142,25 @@ def revoke_key(
     shared.print_json(document) if as_json else console.print(f"key {key.id} of {key.caller} is not valid any more")
 
 
-def _model_name(given: str | None) -> str:
-    ledger, governed = release_context.open_to_read()
-    names = [
-        name
-        for name in promotions.model_names(ledger)
-        if promotions.read_promotions(ledger, governed, name).valid_statements
-    ]
+def _only_model(root: Path) -> str:
+    """Return the name of the only model in production; while the ledger is away, the model that was served last."""
+    try:
+        ledger, governed = release_context.open_to_read()
+        names = [
+            name
+            for name in promotions.model_names(ledger)
+            if promotions.read_promotions(ledger, governed, name).valid_statements
+        ]
+    except Unavailable:
+        if last := server.served_model(root):
+            return last
+        raise
     where = governed.policy.environment
-    if given in names:
-        return given
     if not names:
         raise Refused(f"no release is promoted in environment {where}; there is nothing to serve (`hallmark run`)")
-    if given is None and len(names) == 1:
-        return names[0]
-    said = "name the model to serve" if given is None else f"no release of {given!r} is promoted"
-    raise InputError(f"{said}; environment {where} has {', '.join(names)}")
+    if len(names) > 1:
+        raise InputError(f"name the model to serve; environment {where} has {', '.join(names)}")
+    return names[0]
 
 
 def _document(running: RunningServer, name: str) -> dict[str, Any]:

@@ -134,5 +134,6 @@ def parse_request(body: bytes) -> ChatRequest:
                 code="unsupported_parameter",
             ) from None
         param = place[0] if place else None
-        text = f"{'.'.join(place)}: {first['msg']}" if place else f"the body: {first['msg']}"
+        said = first["msg"].removeprefix("Value error, ")
+        text = f"{'.'.join(place)}: {said}" if place else f"the body: {said}"
         raise ApiError(400, text, param=param, code="invalid_value") from None

@@ -169,6 +169,7 @@ COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
     "status": [], "doctor": [], "params check": ["params.yaml"], "params schema": [], "preflight": [], "advise": [],
     "settings": [],
+    "serve status": [], "serve down": [], "serve add-key": [TEXT], "serve keys": [], "serve revoke-key": [TEXT],
     "compare": [TEXT], "sweep": ["--over", TEXT],
     "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
@@ -221,7 +222,7 @@ COMMANDS: dict[str, list[str]] = {
     "schedule run": ["nightly", "--reason", TEXT, *AS_OWNER],
     "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
 }  # fmt: skip
-STARTERS = {"run", "up", "watch", "console start"}
+STARTERS = {"run", "up", "watch", "console start", "serve up"}
 """They start servers; what they print beside is printed by `status` and tests/infra/test_isolated.py."""
 
 
