@@ -1,4 +1,4 @@
-"""Programs and long-running services: the command line, the web console, Prefect, MLflow and Kubernetes.
+"""Programs and long-running services: the command line, web console, gateway, Prefect, MLflow and Kubernetes.
 
 checkout_folder.py  folder of a checkout, and the permissions of its state
 ledger_signs.py     signs that the ledger of a checkout was tampered with
@@ -18,6 +18,8 @@ console/            web console
 containers/         container image
 docs/               reference pages that are generated from the code
 doctor/             checks of `hallmark doctor`
+gateway/            serving of the release in production over HTTP
+http/               limits that console and gateway share
 kubernetes/         Helm chart
 logs/               log lines of Hallmark's own processes, and files of limited size for them
 metrics/            metrics for Prometheus, with a dashboard and alerting rules

@@ -28,7 +28,7 @@ RIGHTS = {
     "commit": "code and files that a run's own commit brings along",
     "approver": "a person with a key and a role of their own",
     "orchestrator": "Prefect's API",
-    "visitor": "whoever reaches the console's address, or writes what its pages show",
+    "visitor": "whoever reaches the address of console or gateway, or writes what their pages show",
     "registry": "MLflow's API and store",
     "database": "the ledger's database, its triggers dropped",
     "disk": "the files of releases, base models and state",

@@ -1,4 +1,4 @@
-"""Application of the gateway: chat completions, models, health and metrics."""
+"""Routes of the gateway: chat completions, models, health and metrics."""
 
 import json
 import logging

@@ -120,7 +120,7 @@ def test_who_has_no_key_gets_nothing(up: Served, sent: str) -> None:
         assert client.get("/metrics").status_code == 401
 
 
-@pytest.mark.attack(rights="machine owner", stopped="only digests of callers' keys are stored")
+@pytest.mark.attack(rights="disk", stopped="only digests of callers' keys are stored")
 def test_keys_change_without_a_gap(up: Served) -> None:
     old = up.keys.add("rotating")
     new = up.keys.add("rotating", days=1)
