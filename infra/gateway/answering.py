@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from infra.gateway.api_errors import ApiError
 from infra.gateway.completion import Completion
-from tasks.core.errors import Unavailable
 from tasks.serve.engine import Engine, Event, Failed, Finished, QueueFull, Request
 
 HANG_UP_CHECK_SECONDS = 0.5
@@ -21,7 +20,8 @@ async def generate(
     """Add tokens to a completion, and yield after each of them and after its end.
 
     Raises:
-        ApiError: The queue is full, the engine ends, or it failed.
+        ApiError: The queue is full, or the engine failed.
+        EngineClosed: Another release answers.
         ClientGone: The client hung up.
     """
     loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
@@ -30,8 +30,6 @@ async def generate(
         engine.submit(request)
     except QueueFull as error:
         raise ApiError(429, str(error), code="queue_full") from None
-    except Unavailable as error:
-        raise ApiError(503, str(error), code="release_changes") from None
     try:
         while completion.end is None:
             event = await _next_event(events, is_gone)

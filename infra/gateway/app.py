@@ -22,6 +22,7 @@ from infra.gateway.completion import Completion
 from infra.gateway.metrics import CONTENT_TYPE, GatewayMetrics, Outcome
 from infra.http.rate_limits import RateLimits, TooManyRequests
 from tasks.core.errors import HallmarkError, InputError
+from tasks.serve.engine import EngineClosed
 from tasks.serve.follower import ReleaseFollower, Serving
 from tasks.serve.loaded_release import PromptTooLong
 
@@ -156,15 +157,8 @@ async def _answer(gateway: Gateway, request: Request, began: float) -> Response:
         raise ApiError(429, "you ask for too much at once, or within a minute", code="rate_limit_exceeded") from None
     with counted:
         asked = parse_request(await _read_body(request))
-        serving = gateway.follower.current
-        prompt = gateway.encode(asked, serving)
-        completion = Completion(serving.release, asked.model, len(prompt))
-        limit = serving.release.stop_conditions.max_new_tokens
-        most = min(limit, asked.most_tokens or limit)
+        completion, events = await _begin(gateway, asked, request)
         call = _Call(gateway, key, completion, began)
-        events = answering.generate(serving.engine, prompt, most, completion, request.is_disconnected)
-        # Until the first token, an error can still have a status of its own.
-        await anext(events)
         gateway.metrics.first_token.observe(time.monotonic() - began)
         if asked.stream:
             usage = bool(asked.stream_options and asked.stream_options.include_usage)
@@ -174,6 +168,28 @@ async def _answer(gateway: Gateway, request: Request, began: float) -> Response:
                 pass
         call.end("answered")
         return JSONResponse(completion.document(), headers=dict(completion.headers))
+
+
+async def _begin(gateway: Gateway, asked: ChatRequest, request: Request) -> tuple[Completion, AsyncGenerator[None]]:
+    """Return a completion with its first token, and the generator of the others.
+
+    Until the first token, an error can still have a status of its own. If another release takes over, that one is
+    asked.
+    """
+    while True:
+        serving = gateway.follower.current
+        prompt = gateway.encode(asked, serving)
+        completion = Completion(serving.release, asked.model, len(prompt))
+        limit = serving.release.stop_conditions.max_new_tokens
+        most = min(limit, asked.most_tokens or limit)
+        events = answering.generate(serving.engine, prompt, most, completion, request.is_disconnected)
+        try:
+            await anext(events)
+        except EngineClosed as error:
+            if gateway.follower.current is serving:
+                raise ApiError(503, str(error), code="stopping") from None
+        else:
+            return completion, events
 
 
 class _Call:

@@ -40,6 +40,10 @@ class QueueFull(Unavailable):
     """More requests wait than the engine accepts."""
 
 
+class EngineClosed(Unavailable):
+    """The engine accepts no request any more, because another release answers."""
+
+
 @dataclass(eq=False)
 class Request:
     prompt: Tokens
@@ -75,11 +79,11 @@ class Engine:
 
         Raises:
             QueueFull: Too many requests wait.
-            Unavailable: The engine ends.
+            EngineClosed: Another release answers.
         """
         with self._changed:
             if self._closing:
-                raise Unavailable("this release ends; ask again")
+                raise EngineClosed("this release answers no more; ask again")
             if len(self._waiting) >= self._max_waiting:
                 raise QueueFull(f"{len(self._waiting)} requests wait already; ask again later")
             self._waiting.append(request)

@@ -42,13 +42,15 @@ def export(house: House, wish: str, target: Path, **more: Any) -> ExportStatemen
     return exports.export_release(house.ledger, house.governance, order, lambda *_: None)
 
 
-def release(house: House, precision: str = "fp32", demo: bool = False, **sections: Any) -> list[dict[str, Any]]:
+def release(
+    house: House, precision: str = "fp32", demo: bool = False, run: str = "run-1", **sections: Any
+) -> list[dict[str, Any]]:
     """Promote a model that answers, and return its answers with their questions."""
     with pytest.MonkeyPatch.context() as settings:
         settings.setitem(houses.PARAMS, "evaluation", SETTINGS | {"precision": precision})
         for name, value in sections.items():
             settings.setitem(houses.PARAMS, name, value)
-        layout = house.begin("run-1", demo=demo)
+        layout = house.begin(run, demo=demo)
     rows = answered(layout)
     house.open(layout, "data")
     house.open(layout, "evaluation")

@@ -10,8 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.core.errors import Unavailable
-from tasks.serve.engine import Engine, Event, Failed, Finished, NewToken, QueueFull, Request
+from tasks.serve.engine import Engine, EngineClosed, Event, Failed, Finished, NewToken, QueueFull, Request
 from tasks.stages.evaluate.decode import Decoder, DecodingBatch, StopConditions, Tokens, find_stop_tokens, shared_prefix
 
 LIMIT = 24
@@ -103,7 +102,7 @@ def test_a_full_queue_and_an_engine_that_ends_refuse(decoder: Decoder, prompts: 
     for each in waiting:
         assert isinstance(each.answer()[1], Finished), "what was accepted is answered"
     closing.join(SECONDS)
-    with pytest.raises(Unavailable, match="this release ends"):
+    with pytest.raises(EngineClosed, match="this release answers no more"):
         engine.submit(Asked(prompts[3]).request)
 
 
