@@ -92,8 +92,9 @@ def status(as_json: shared.Json = False) -> None:
         shared.print_json(_document(running, name) | served)
         return
     console.print(f"gateway: {running.origin}/v1 serves {served.get('release', name)}, {served['status']}")
-    if served.get("problem"):
-        console.print(f"a newer release is not followed: {served['problem']}", markup=False, highlight=False)
+    if not served.get("following", True):
+        log = server.gateway_folder(root) / "gateway.log"
+        console.print(f"newer releases cannot be followed; the log says why: {log}", markup=False, highlight=False)
 
 
 def add_key(

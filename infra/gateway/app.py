@@ -131,8 +131,8 @@ def application(gateway: Gateway) -> FastAPI:
     @app.get("/health")
     async def health() -> dict[str, Any]:
         """Report that the gateway answers, and with which release."""
-        admitted, problem = gateway.follower.current.release.admitted, gateway.follower.problem
-        return {"status": "ok", "release": admitted.label, "sequence": admitted.sequence, "problem": problem}
+        admitted, following = gateway.follower.current.release.admitted, not gateway.follower.problem
+        return {"status": "ok", "release": admitted.label, "sequence": admitted.sequence, "following": following}
 
     @app.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:
