@@ -9,6 +9,7 @@ from contextlib import ExitStack, aclosing
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -105,9 +106,7 @@ def application(gateway: Gateway) -> FastAPI:
         try:
             return await _answer(gateway, request, began)
         except ApiError as error:
-            gateway.metrics.count(
-                OUTCOME_BY_STATUS.get(error.status, "bad_request" if error.status < 500 else "failed")
-            )
+            gateway.metrics.count(_outcome(error.status))
             raise
         except (ClientGone, ClientDisconnect):
             gateway.metrics.count("cancelled")
@@ -178,7 +177,8 @@ async def _begin(gateway: Gateway, asked: ChatRequest, request: Request) -> tupl
     """
     while True:
         serving = gateway.follower.current
-        prompt = gateway.encode(asked, serving)
+        # In a thread: a megabyte of text takes long enough to hold up the answers of others.
+        prompt = await run_in_threadpool(gateway.encode, asked, serving)
         completion = Completion(serving.release, asked.model, len(prompt))
         limit = serving.release.stop_conditions.max_new_tokens
         most = min(limit, asked.most_tokens or limit)

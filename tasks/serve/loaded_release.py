@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tasks.core.errors import InputError
@@ -47,7 +48,7 @@ class LoadedRelease:
             PromptTooLong: The prompt and its answer do not fit into the model's context.
         """
         asked = chat.render_turns(self.admitted.inference_settings, turns, task, fields)
-        if found := SpecialTokens(self.tokenizer).find([turn["content"] for turn in turns] + list(fields.values())):
+        if found := self._special_tokens.find([turn["content"] for turn in turns] + list(fields.values())):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
         tokens = self._tokenise(asked)
         if self.context_tokens and len(tokens) + self.stop_conditions.max_new_tokens > self.context_tokens:
@@ -56,6 +57,10 @@ class LoadedRelease:
                 f"into the {self.context_tokens} tokens of the model's context; shorten them"
             )
         return tokens
+
+    @cached_property
+    def _special_tokens(self) -> SpecialTokens:
+        return SpecialTokens(self.tokenizer)
 
     def create_decoder(self) -> Decoder:
         """Return a decoder with a key-value cache for what every prompt begins with."""
