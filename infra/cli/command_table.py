@@ -130,7 +130,7 @@ SCHEDULE = {
     "run": Command("schedule:run", "Request the run of a schedule or trigger now.", "acts"),
 }
 SERVE = {
-    "up": Command("serve:up", "Serve the release in production, over an API for clients of OpenAI.", "itself"),
+    "up": Command("serve:up", "Serve what is in production, for clients of OpenAI.", "itself"),
     "down": Command("serve:down", "Stop serving, once accepted requests are answered.", "itself"),
     "status": Command("serve:status", "Show what is served, and where.", "itself"),
     "add-key": Command("serve:add_key", "Make a key for a caller.", "itself"),

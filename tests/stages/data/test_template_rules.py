@@ -14,6 +14,7 @@ from tasks.core.params.prompts import Prompt
 from tasks.core.payload.inference_config import Decoding, InferenceSettings
 from tasks.core.records.prompts import split_context_and_target
 from tasks.runs.requests.template_checks import find_impossible_coverage, find_template_faults
+from tasks.serve.chat import render_turns
 from tasks.sources.sources import Sources
 from tasks.stages.data.clean import clean
 from tests.stages.data.build import Run, params, record, source
@@ -159,4 +160,5 @@ def test_a_release_says_its_templates_and_is_asked_with_their_fields() -> None:
     for fields in (None, {"language": "en"}, {"department": "cards", "language": "en"}):
         with pytest.raises(InputError, match="the template of task 'triage' has department, got"):
             model.ask("lost my card", fields=fields)
-    assert model._rendered("{lost}", "triage", {"department": "cards"}) == "cards: {lost}"
+    (asked,) = render_turns(made, [{"role": "user", "content": "{lost}"}], "triage", {"department": "cards"})[-1:]
+    assert asked == {"role": "user", "content": "cards: {lost}"}
