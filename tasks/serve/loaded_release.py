@@ -76,8 +76,8 @@ class LoadedRelease:
 def load_release(admitted: AdmittedRelease) -> LoadedRelease:
     """Load an admitted release with the device, precision and threads of its evaluation.
 
-    The weights are copied into memory that no file backs, and the files are verified again afterwards. What changes the
-    files later changes no answer.
+    The files are verified again after they were read. transformers maps no file into memory, so what changes the files
+    later changes no answer.
 
     Raises:
         Refused: A file was changed since the release was admitted.
@@ -87,7 +87,5 @@ def load_release(admitted: AdmittedRelease) -> LoadedRelease:
     folders = model_folders(admitted)
     limits = models.read_prompt_limits(folders)
     model = models.load_model(folders, settings)
-    for weight in (*model.parameters(), *model.buffers()):
-        weight.data = weight.data.clone()
     admitted.require_unchanged()
     return LoadedRelease(admitted, model, limits.tokenizer, limits.context_tokens)

@@ -14,8 +14,8 @@ from infra.http.connections import uvicorn_config
 from tasks.core.errors import Refused
 from tasks.registry.admit import admission
 from tasks.serve import follower
-from tasks.serve.engine import Engine
-from tasks.serve.follower import ReleaseFollower
+from tasks.serve.engine import Engine, EngineClosed, Request
+from tasks.serve.follower import ReleaseFollower, Serving
 from tests.console.servers import free_port, served
 from tests.gateway.conftest import TOKEN, Served
 from tests.gateway.test_gateway import CHAT, body
@@ -94,7 +94,7 @@ def test_a_changed_release_replaces_nothing(following: Served, monkeypatch: pyte
     assert answer["choices"][0]["message"]["content"] == following.rows[0]["answer"]
 
 
-@pytest.mark.attack(rights="disk", stopped="weights are copied into memory before the files are verified again")
+@pytest.mark.attack(rights="disk", stopped="weights are read into memory, and the files are verified again afterwards")
 def test_files_that_change_under_the_gateway_change_no_answer(following: Served) -> None:
     admitted = following.gateway.follower.current.release.admitted
     for folder in (admitted.model, admitted.base):
@@ -108,6 +108,28 @@ def test_files_that_change_under_the_gateway_change_no_answer(following: Served)
     assert [each["choices"][0]["message"]["content"] for each in found] == [row["answer"] for row in following.rows]
     with pytest.raises(Refused):
         admission.admit(following.house.ledger, following.house.governance, NAME)
+
+
+def test_a_request_that_meets_the_change_is_answered_by_the_new_release(
+    following: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = following.gateway.follower
+    old = followed.current
+    new = Serving(old.release, Engine(old.release.create_decoder()))
+
+    def closed(_: Request) -> None:
+        followed.current = new
+        raise EngineClosed("closed")
+
+    monkeypatch.setattr(old.engine, "submit", closed)
+    with following.client() as client:
+        answer = client.post(CHAT, json=body(following.rows[0]["question"]))
+        assert answer.json()["choices"][0]["message"]["content"] == following.rows[0]["answer"]
+        followed.current = old
+        monkeypatch.setattr(old.engine, "submit", new.engine.submit)
+        new.engine.close()
+        stopping = client.post(CHAT, json=body("x"))
+    assert (stopping.status_code, stopping.json()["error"]["code"]) == (503, "stopping")
 
 
 def test_while_the_ledger_is_away_the_release_answers_on(following: Served) -> None:

@@ -1,16 +1,23 @@
 """The gateway answers as evaluated, refuses what it was not evaluated with, and logs no text."""
 
+import asyncio
 import json
 import logging
 import socket
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.gateway import app, chat_request
+from infra.gateway import answering, app, chat_request
+from infra.gateway.answering import ClientGone
+from infra.gateway.completion import Completion
 from tasks.core.errors import InputError
+from tasks.serve.engine import Request
+from tasks.stages.evaluate.decode import DecodingBatch
 from tests.gateway.conftest import TOKEN, Served
 from tests.patience import wait_until
 from tests.registry.house import NAME
@@ -158,27 +165,52 @@ def test_neither_log_nor_metrics_hold_a_text(up: Served, caplog: pytest.LogCaptu
         metrics = client.get("/metrics").text
     own = [each.getMessage() for each in caplog.records if each.name == app.record.name]
     assert any("caller=helpdesk" in line and "outcome=answered" in line for line in own)
+    assert answer
     assert secret not in caplog.text + metrics and answer not in "".join(own) + metrics
     assert 'hallmark_gateway_requests_total{outcome="answered"}' in metrics
 
 
-def test_who_hangs_up_is_not_answered_on(up: Served) -> None:
-    key = up.keys.add("leaving")
-    cancelled = up.gateway.metrics.requests.labels("cancelled")
-    before = cancelled._value.get()
-    content = json.dumps(body("x", stream=True)).encode()
+@pytest.mark.parametrize("stream", [True, False])
+def test_who_hangs_up_is_not_answered_on(up: Served, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    key, steps = up.keys.add("leaving"), threading.Semaphore(0)
+    step = DecodingBatch.step
+
+    def slow(batch: DecodingBatch) -> None:
+        steps.release()
+        time.sleep(0.3)
+        step(batch)
+
+    monkeypatch.setattr(DecodingBatch, "step", slow)
+    monkeypatch.setattr(answering, "HANG_UP_CHECK_SECONDS", 0.05)
+    cancelled, answered = (up.gateway.metrics.requests.labels(name) for name in ("cancelled", "answered"))
+    before = cancelled._value.get(), answered._value.get()
+    content = json.dumps(body(up.rows[1]["question"], stream=stream)).encode()
     host, port = up.url.removeprefix("http://").split(":")
-    for _ in range(5):
-        with socket.create_connection((host, int(port))) as line:
-            head = (
-                f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(content)}"
-            )
-            line.sendall(f"{head}\r\n\r\n".encode() + content)
-    wait_until(
-        lambda: up.gateway.follower.current.engine.running == 0 and not up.gateway.limits._in_progress["leaving"],
-        "requests of clients that hung up to end",
-    )
-    assert cancelled._value.get() >= before
+    with socket.create_connection((host, int(port))) as line:
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(content)}"
+        line.sendall(f"{head}\r\n\r\n".encode() + content)
+        assert steps.acquire(timeout=60)
+    engine = up.gateway.follower.current.engine
+    wait_until(lambda: engine.running == 0 and not up.gateway.limits._in_progress["leaving"], "the request to end")
+    assert (cancelled._value.get(), answered._value.get()) == (before[0] + 1, before[1])
+
+
+def test_a_request_that_nobody_waits_for_leaves_the_batch(up: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = up.gateway.follower.current
+    completion = Completion(serving.release, NAME, 1)
+    submitted: list[Request] = []
+    monkeypatch.setattr(serving.engine, "submit", submitted.append)
+
+    async def leave() -> None:
+        async def gone() -> bool:
+            return True
+
+        async for _ in answering.generate(serving.engine, [1], 1, completion, gone):
+            pass
+
+    with pytest.raises(ClientGone):
+        asyncio.run(leave())
+    assert submitted[0].cancelled
 
 
 def test_a_caller_with_too_many_requests_is_told_to_wait(up: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Ports of loopback: by its name, this machine is two addresses."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -46,3 +47,23 @@ def test_any_port_is_the_same_at_both() -> None:
     assert len({each.getsockname()[1] for each in both}) == 1
     for each in both:
         each.close()
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    (listening,) = ports.bind_loopback(0)
+
+    async def accepted_option() -> int:
+        found = asyncio.get_running_loop().create_future()
+
+        def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            line = writer.get_extra_info("socket")
+            found.set_result(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(accept, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            option: int = await found
+            writer.close()
+        return option
+
+    assert asyncio.run(accepted_option())

@@ -132,6 +132,27 @@ def test_after_a_failure_those_who_asked_are_told_and_the_next_is_answered(
     engine.close()
 
 
+def test_a_batch_that_is_never_empty_does_not_grow(
+    decoder: Decoder, prompts: list[Tokens], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    step = DecodingBatch.step
+
+    def watched(batch: DecodingBatch) -> None:
+        step(batch)
+        widths.append(batch.mask.shape[1])
+
+    monkeypatch.setattr(DecodingBatch, "step", watched)
+    engine, asked = Engine(decoder, max_batch=2), [Asked(prompt) for prompt in prompts * 2]
+    for each in asked:
+        engine.submit(each.request)
+    for each in asked:
+        each.answer()
+    engine.close()
+    assert len(widths) > 4 * LIMIT, "or no row ever joined"
+    assert max(widths) <= max(map(len, prompts)) + LIMIT
+
+
 def test_a_batch_is_as_wide_as_its_longest_row(decoder: Decoder, prompts: list[Tokens]) -> None:
     longest = max(prompts, key=len)
     rests = [prompt[len(decoder.prefix) :] for prompt in (longest, min(prompts, key=len))]
