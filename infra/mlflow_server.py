@@ -7,7 +7,6 @@ There is a single user, who can read everything and change nothing (tracking_acc
 """
 
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from infra.prefect import access
 from infra.processes import spawn_process
 from tasks.core import files
 from tasks.core.databases import mlflow_database
-from tasks.core.errors import InputError, Unavailable
+from tasks.core.errors import Unavailable
 from tasks.core.machine import locks
 from tasks.core.own_packages import installed_module_name
 from tasks.registry.promote import mlflow_mirror
@@ -129,11 +128,6 @@ def _prepare_environment(root: Path) -> dict[str, str]:
 
 
 def _preferred_port() -> int | None:
-    given = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
-    if given == "off":
+    if os.environ.get(PORT_VARIABLE) == "off":
         return None
-    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(
-            f"{PORT_VARIABLE}: expected a port from 1 to 65535, 0 for any free one, or `off`, got {given!r}"
-        )
-    return int(given)
+    return ports.preferred_port(PORT_VARIABLE, DEFAULT_PORT, ", or `off`")

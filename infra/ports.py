@@ -1,6 +1,8 @@
 """Ports on loopback: whether one is free, which process listens on it, and whether Prefect responds there."""
 
 import errno
+import os
+import re
 import socket
 import time
 import urllib.error
@@ -8,8 +10,29 @@ import urllib.request
 
 import psutil
 
+from tasks.core.errors import InputError
+
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+def preferred_port(variable: str, default: int | str, alternatives: str = "") -> int:
+    """Return the port to try first, from an environment variable. 0 stands for any free port.
+
+    Args:
+        variable: Name of the environment variable.
+        default: Port if the variable is not set.
+        alternatives: Other values that the caller takes, for the error message.
+
+    Raises:
+        InputError: The value is not a port.
+    """
+    given = os.environ.get(variable) or str(default)
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(
+            f"{variable}: expected a port from 1 to 65535, or 0 for any free one{alternatives}, got {given!r}"
+        )
+    return int(given)
 
 
 def free_port(requested_port: int, for_localhost: bool = False) -> int | None:

@@ -95,10 +95,7 @@ def _preferred_port(root: Path) -> int:
     By default it is the port that was used last, because browsers store keys by origin.
     """
     before = console_folder(root) / "port"
-    given = os.environ.get(PORT_VARIABLE) or (before.read_text() if before.exists() else str(DEFAULT_PORT))
-    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
-    return int(given)
+    return ports.preferred_port(PORT_VARIABLE, before.read_text() if before.exists() else DEFAULT_PORT)
 
 
 def _local_origin() -> str:

@@ -20,8 +20,9 @@ from infra.gateway.api_errors import ApiError, add_error_handlers
 from infra.gateway.caller_keys import CallerKey, CallerKeys
 from infra.gateway.chat_request import MAX_BODY_BYTES, ChatRequest, parse_request
 from infra.gateway.completion import Completion
-from infra.gateway.metrics import CONTENT_TYPE, GatewayMetrics, Outcome
+from infra.gateway.metrics import GatewayMetrics, Outcome
 from infra.http.rate_limits import RateLimits, TooManyRequests
+from infra.metrics.exposition import CONTENT_TYPE
 from tasks.core.errors import HallmarkError, InputError
 from tasks.serve.engine import EngineClosed
 from tasks.serve.follower import ReleaseFollower, Serving

@@ -1,18 +1,15 @@
 """Metrics of the gateway for Prometheus. Their labels come from closed sets, and no text is in them."""
 
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from tasks.core.files import create_private_file, read_bounded
 from tasks.serve.follower import ReleaseFollower
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-TOKEN_FILE = "metrics-token"
-MAX_TOKEN_BYTES = 1000
+TOKEN_FILE = Path("gateway") / "metrics-token"
+"""Path of the file with the token that Prometheus sends, relative to `.hallmark`."""
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 13, 30, 60)
 Outcome = Literal["answered", "bad_request", "unauthorized", "too_many", "failed", "cancelled"]
 
@@ -52,10 +49,3 @@ class GatewayMetrics:
 
     def _gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self._registry).set_function(read)
-
-
-def metrics_token(folder: Path) -> bytes:
-    """Return the token of the address /metrics. It is made if there is none."""
-    path = folder / TOKEN_FILE
-    create_private_file(path, f"{secrets.token_urlsafe(32)}\n".encode())
-    return read_bounded(path, MAX_TOKEN_BYTES).strip()

@@ -13,10 +13,11 @@ from infra import ports
 from infra.gateway import app, server
 from infra.gateway.app import Gateway, application
 from infra.gateway.caller_keys import CallerKeys
-from infra.gateway.metrics import metrics_token
+from infra.gateway.metrics import TOKEN_FILE
 from infra.http.connections import uvicorn_config
 from infra.logs.configuration import base_configuration
 from infra.logs.uncaught import log_uncaught_exceptions
+from infra.metrics.exposition import metrics_token
 from tasks.core import files
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape_logs
@@ -41,7 +42,7 @@ def main(root: str, name: str, port: str) -> None:
         files.write_bytes(folder / server.FAILURE_FILE, str(error).encode(errors="backslashreplace"))
         raise SystemExit(1) from None
     following.start()
-    gateway = Gateway(name, following, CallerKeys(folder), metrics_token(folder))
+    gateway = Gateway(name, following, CallerKeys(folder), metrics_token(Path(root) / ".hallmark", TOKEN_FILE))
     uvicorn.Server(uvicorn_config(application(gateway), int(port), behind_proxy=False)).run(
         ports.bind_loopback(int(port))
     )

@@ -1,7 +1,6 @@
 """Start, lookup and stop of the gateway of a checkout. Its files are in .hallmark/gateway/."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def start(root: Path, name: str, say: Callable[[str], None]) -> RunningServer:
 
 def _start(root: Path, folder: Path, name: str, say: Callable[[str], None]) -> RunningServer:
     (folder / FAILURE_FILE).unlink(missing_ok=True)
-    for wanted in (_preferred_port(), 0):
+    for wanted in (ports.preferred_port(PORT_VARIABLE, DEFAULT_PORT), 0):
         port = ports.free_port(wanted)
         if port is not None:
             command = [*HALLMARK_PROCESS, "infra.gateway.serve", str(root), name, str(port)]
@@ -81,10 +80,3 @@ def _wait_until_loaded(folder: Path, process: Process, port: int) -> bool:
         if failure.exists():
             raise Refused(failure.read_text(errors="backslashreplace")) from None
         raise
-
-
-def _preferred_port() -> int:
-    given = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
-    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
-    return int(given)

@@ -23,8 +23,8 @@ class MetricsPage:
         return generate_latest(self._registry)
 
 
-def metrics_token(state: Path) -> bytes:
-    """Return the token of the address /metrics. It is made if there is none."""
-    path = state / TOKEN_FILE
+def metrics_token(state: Path, token_file: Path = TOKEN_FILE) -> bytes:
+    """Return the token of an address /metrics, by default the console's. It is made if there is none."""
+    path = state / token_file
     create_private_file(path, f"{secrets.token_urlsafe(32)}\n".encode())
     return read_bounded(path, MAX_TOKEN_BYTES).strip()

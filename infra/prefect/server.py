@@ -1,7 +1,6 @@
 """Start, lookup and stop of the Prefect server, runner and watch of a checkout. Its files are in .hallmark/prefect/."""
 
 import os
-import re
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -277,7 +276,7 @@ def _stop(root: Path) -> bool:
 
 
 def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
-    for wanted in (_preferred_port(), 0):
+    for wanted in (ports.preferred_port(PORT_VARIABLE, DEFAULT_PORT), 0):
         port = ports.free_port(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
@@ -291,10 +290,3 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
                 return server, api
         say(f"port {wanted} is in use; taking a free one for Prefect")
     raise Unavailable("no free port on 127.0.0.1")
-
-
-def _preferred_port() -> int:
-    given = os.environ.get(PORT_VARIABLE) or str(DEFAULT_PORT)
-    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(f"{PORT_VARIABLE}: expected a port from 1 to 65535, or 0 for any free one, got {given!r}")
-    return int(given)
