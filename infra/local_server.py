@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from infra import ports
 from infra.logs.settings import FOREGROUND_VARIABLE
-from infra.processes import Process, end_process
+from infra.processes import GRACE_SECONDS, Process, end_process
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
@@ -61,14 +61,14 @@ def is_recorded(folder: Path) -> bool:
         return (folder / "up.json").exists()
 
 
-def stop_server(folder: Path) -> bool:
+def stop_server(folder: Path, grace_seconds: float = GRACE_SECONDS) -> bool:
     """Stop the server that was started in this folder, and return whether it was running."""
     if not (folder / "up.json").exists():
         return False
     with _hold_lock(folder):
         up = find_running_server(folder)
         if up is not None:
-            end_process(up.process)
+            end_process(up.process, grace_seconds)
         (folder / "up.json").unlink(missing_ok=True)
         return up is not None
 

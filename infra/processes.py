@@ -18,6 +18,8 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.machine.processes import find_running_process, is_running
 from tasks.runs.environment import BYTECODE_FOLDER, isolated_environment
 
+GRACE_SECONDS = 15.0
+"""Seconds that a process has to end by itself after SIGTERM."""
 MAX_START_DIFFERENCE = 1.0
 """Maximum difference in seconds between a process's recorded start and that of the process with its pid."""
 
@@ -108,8 +110,8 @@ def _open_output(path: Path | None) -> IO[bytes]:
     return path.open("ab")
 
 
-def end_process(process: Process) -> None:
-    """End a process and its descendants with SIGTERM, and with SIGKILL if they are still running after 15 seconds.
+def end_process(process: Process, grace_seconds: float = GRACE_SECONDS) -> None:
+    """End a process and its descendants with SIGTERM, and with SIGKILL if they still run after `grace_seconds`.
 
     A later process with the same pid is not affected.
     """
@@ -117,14 +119,14 @@ def end_process(process: Process) -> None:
         return
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
-        end_processes([parent, *parent.children(recursive=True)])
+        end_processes([parent, *parent.children(recursive=True)], grace_seconds)
 
 
-def end_processes(processes: list[psutil.Process]) -> None:
+def end_processes(processes: list[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    wait_then_kill(processes, 15)
+    wait_then_kill(processes, grace_seconds)
 
 
 def wait_then_kill(processes: list[psutil.Process], seconds: float) -> None:

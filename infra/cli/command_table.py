@@ -135,7 +135,7 @@ SERVE = {
     "status": Command("serve:status", "Show what is served, and where.", "itself"),
     "add-key": Command("serve:add_key", "Make a key for a caller.", "itself"),
     "keys": Command("serve:list_keys", "List the keys of callers.", "itself"),
-    "revoke-key": Command("serve:revoke_key", "Take a caller's key away.", "itself"),
+    "revoke-key": Command("serve:revoke_key", "Revoke a key of a caller.", "itself"),
 }
 SUITES = {
     "list": Command("suites:list_suites", "List evaluation suites, their owners and adoption."),

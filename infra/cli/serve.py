@@ -19,7 +19,7 @@ from tasks.core.formatting import format_time
 from tasks.registry.release import promotions
 
 FIRST_CALLER = "local"
-"""Caller of the key that is made with the first start."""
+"""Caller of the key that is made if no caller has one."""
 Model = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Name of the model: use_case.name of its runs. Default: the only one."),
@@ -35,8 +35,8 @@ def up(
 ) -> None:
     """Serve the release in production on loopback, over an API that clients of OpenAI use.
 
-    The release is verified before it is loaded. A newer promotion is followed while requests go on. With the first
-    start, a key of caller `local` is made and shown. `hallmark serve down` or `hallmark down` stops the gateway.
+    The release is verified before it is loaded. A newer promotion is followed while requests go on. If no caller has a
+    key, one is made for caller `local` and shown. `hallmark serve down` or `hallmark down` stops the gateway.
 
     Example: hallmark serve up
     """
@@ -44,6 +44,8 @@ def up(
     name = model or _only_model(root)
     keys = CallerKeys(server.gateway_folder(root))
     if stays:
+        if not keys.list_keys():
+            console.print("no caller has a key yet: hallmark serve add-key CALLER")
         controls = foreground.local_controls(
             server.gateway_folder(root), lambda: server.start(root, name, console.print)
         )
@@ -66,7 +68,7 @@ def up(
 
 
 def down() -> None:
-    """Stop the gateway, after it has answered the requests that it accepted.
+    """Stop the gateway. It has a minute to answer the requests that it accepted.
 
     Example: hallmark serve down
     """
@@ -91,7 +93,9 @@ def status(as_json: shared.Json = False) -> None:
     if as_json:
         shared.print_json(_document(running, name) | served)
         return
-    console.print(f"gateway: {running.origin}/v1 serves {served.get('release', name)}, {served['status']}")
+    console.print(
+        f"gateway: {running.origin}/v1 serves {served.get('release', name)}, {served.get('status', 'does not answer')}"
+    )
     if not served.get("following", True):
         log = server.gateway_folder(root) / "gateway.log"
         console.print(f"newer releases cannot be followed; the log says why: {log}", markup=False, highlight=False)
@@ -131,10 +135,10 @@ def list_keys(as_json: shared.Json = False) -> None:
 
 
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, as `hallmark serve keys` shows it.")],
+    key_id: Annotated[str, typer.Argument(metavar="KEY-ID", help="Id of the key, as `hallmark serve keys` shows it.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Take a key away. The gateway refuses it from the next request on.
+    """Revoke a key. The gateway refuses it from the next request on.
 
     Example: hallmark serve revoke-key 3f9a12c4
     """

@@ -21,7 +21,7 @@ RETRY_SECONDS = 1
 
 
 class ApiError(Exception):
-    """Error that a client is told."""
+    """Error that is returned to the client."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -45,8 +45,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> Response:
-        said = f"there is no {request.method} {request.url.path}" if error.status_code in (404, 405) else error.detail
-        response = ApiError(error.status_code, said, code="unknown_url").response()
+        is_unknown = error.status_code in (404, 405)
+        said = f"there is no {request.method} {request.url.path}" if is_unknown else error.detail
+        response = ApiError(error.status_code, said, code="unknown_url" if is_unknown else None).response()
         response.headers.update(error.headers or {})
         return response
 

@@ -65,7 +65,10 @@ class CallerKeys:
             InputError: The caller's name is not valid.
         """
         if not CALLER_PATTERN.fullmatch(caller):
-            raise InputError(f"caller: expected up to 64 lower-case letters, digits, -, _ and ., got {caller!r}")
+            raise InputError(
+                "caller: expected up to 64 lower-case letters, digits, -, _ and ., a letter or digit first, "
+                f"got {caller!r}"
+            )
         given, now = f"{PREFIX}{secrets.token_urlsafe(32)}", datetime.now(UTC)
         key = CallerKey(
             caller=caller,
@@ -116,7 +119,7 @@ class CallerKeys:
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise InputError(
-                f"{self._path}: {problem}; restore it from a backup, or remove it and give out new keys"
+                f"{self._path} cannot be read ({problem}); remove it and give out new keys (`hallmark serve add-key`)"
             ) from None
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be read ({error.strerror})") from None

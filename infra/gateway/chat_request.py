@@ -1,7 +1,7 @@
 """Body of POST /v1/chat/completions.
 
 A parameter that would change how the release answers is refused unless it has the value of the evaluation. Otherwise,
-clients would take an answer for one to their settings.
+clients would believe that their settings were used.
 """
 
 from typing import Annotated, Any, Literal
@@ -42,10 +42,14 @@ class Message(BaseModel):
 
 
 class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
     include_usage: bool = False
+    include_obfuscation: bool | None = None
+    """Whether to pad chunks, which hides their length from eavesdroppers. It is accepted and has no effect."""
 
 
 class TextFormat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
     type: Literal["text"]
 
 
@@ -61,14 +65,14 @@ class ChatRequest(BaseModel):
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float | None, AfterValidator(_greedy)] = None
     metadata: dict[str, str] | None = None
-    """Values for the fields of the task's template, such as `department`. Others are ignored."""
+    """Values for the fields of the task's template, such as `department`. Other entries have no effect."""
     # Parameters without an effect on greedy decoding, or that name the end user.
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: int | None = None
     user: str | None = None
     safety_identifier: str | None = None
     store: Literal[False] | None = None
-    # Parameters that are accepted only if they ask for nothing.
+    # Parameters that are accepted only with their default value.
     n: Literal[1] | None = None
     logprobs: Literal[False] | None = None
     presence_penalty: Literal[0] | None = None
@@ -119,7 +123,7 @@ def parse_request(body: bytes) -> ChatRequest:
     """Parse a body.
 
     Raises:
-        ApiError: It is not JSON in UTF-8, or a parameter has a value with which the release was not evaluated.
+        ApiError: The body is not JSON in UTF-8, or a parameter has a value with which the release was not evaluated.
     """
     try:
         return ChatRequest.model_validate_json(body)

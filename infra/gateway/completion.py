@@ -4,7 +4,6 @@ The field `hallmark` adds the release that answered, the confidence of the answe
 it.
 """
 
-import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -13,8 +12,10 @@ from typing import Any
 
 from tasks.serve.engine import Finished
 from tasks.serve.loaded_release import LoadedRelease
+from tasks.stages.evaluate.judged_rows import answer_confidence
 
 ARM = "champion"
+"""Value of the header `hallmark-arm`: which of several releases answered. There is only the champion so far."""
 
 
 @dataclass
@@ -51,13 +52,13 @@ class Completion:
 
     @property
     def confidence(self) -> float | None:
-        return None if self.end is None else round(min(1.0, math.exp(self.end.log_probability)), 6)
+        return None if self.end is None else answer_confidence(self.end.log_probability)
 
     @property
     def needs_review(self) -> bool | None:
         """Whether the release's rule asks for a person's review; None without such a rule or before the end."""
         rule = self.release.admitted.inference_settings.review
-        return None if rule is None or self.confidence is None else not self.confidence > rule.threshold
+        return None if rule is None or self.confidence is None else rule.needs_review(self.confidence)
 
     def document(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": self.text, "refusal": None}
@@ -70,7 +71,8 @@ class Completion:
     def next_chunk(self) -> dict[str, Any] | None:
         """Return a chunk with the text that is new; None if there is none yet.
 
-        A character can need several tokens. Until they are all there, it decodes to U+FFFD.
+        A character can need several tokens. Until they are all there, it decodes to U+FFFD. Some tokenizers also change
+        the space before a token that follows, so a text that is no longer continued waits for the end.
         """
         text = self.text
         if self.end is None and (text.endswith("\ufffd") or not text.startswith(self._sent)):

@@ -10,9 +10,10 @@ from pathlib import Path
 import uvicorn
 
 from infra import ports
-from infra.gateway import app, server
-from infra.gateway.app import Gateway, application
+from infra.gateway import chat_completions, server
+from infra.gateway.app import application
 from infra.gateway.caller_keys import CallerKeys
+from infra.gateway.gateway import Gateway
 from infra.gateway.metrics import TOKEN_FILE
 from infra.http.connections import uvicorn_config
 from infra.logs.configuration import base_configuration
@@ -33,13 +34,15 @@ def main(root: str, name: str, port: str) -> None:
     escape_logs()
     log_uncaught_exceptions()
     configuration = base_configuration()
-    configuration["loggers"] = {each.name: {"level": "INFO"} for each in (app.record, follower.log)}
+    configuration["loggers"] = {each.name: {"level": "INFO"} for each in (chat_completions.log, follower.log)}
     logging.config.dictConfig(configuration)
     folder = server.gateway_folder(Path(root))
     try:
         following = ReleaseFollower(Path(root), name, f"{socket.gethostname()} gateway", _start_engine)
     except HallmarkError as error:
-        files.write_bytes(folder / server.FAILURE_FILE, str(error).encode(errors="backslashreplace"))
+        message = str(error).encode(errors="backslashreplace").decode()
+        failure = server.Failure(error=type(error).__name__, message=message)
+        files.write_bytes(folder / server.FAILURE_FILE, failure.model_dump_json().encode())
         raise SystemExit(1) from None
     following.start()
     gateway = Gateway(name, following, CallerKeys(folder), metrics_token(Path(root) / ".hallmark", TOKEN_FILE))

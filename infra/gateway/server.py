@@ -9,7 +9,8 @@ from infra.local_server import RunningServer
 from infra.logs.settings import log_format
 from infra.processes import HALLMARK_PROCESS, Process, spawn_process
 from tasks.core import files
-from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.documents.config import FrozenModel
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.machine import locks
 
 DEFAULT_PORT = 4230
@@ -17,8 +18,19 @@ PORT_VARIABLE = "HALLMARK_GATEWAY_PORT"
 """Environment variable with the port to try first."""
 LOAD_TIMEOUT_SECONDS = 900.0
 """Maximum time in seconds to verify and load a release."""
-FAILURE_FILE = "failure"
-"""File in which the gateway's process leaves the reason why it serves nothing."""
+ANSWER_SECONDS = 60.0
+"""Maximum time in seconds to answer the accepted requests when the gateway is stopped."""
+FAILURE_FILE = "failure.json"
+"""File in which the gateway's process leaves the error because of which it serves nothing."""
+ERRORS: dict[str, type[HallmarkError]] = {error.__name__: error for error in (InputError, Refused, Unavailable)}
+
+
+class Failure(FrozenModel):
+    """Contents of the failure file."""
+
+    error: str
+    """Class of the error, from ERRORS."""
+    message: str
 
 
 def gateway_folder(root: Path) -> Path:
@@ -36,7 +48,7 @@ def served_model(root: Path) -> str:
 
 
 def stop(root: Path) -> bool:
-    return local_server.stop_server(gateway_folder(root))
+    return local_server.stop_server(gateway_folder(root), ANSWER_SECONDS)
 
 
 def start(root: Path, name: str, say: Callable[[str], None]) -> RunningServer:
@@ -47,7 +59,7 @@ def start(root: Path, name: str, say: Callable[[str], None]) -> RunningServer:
         InputError: A setting is invalid, or the gateway serves another model.
         Refused: The release in production is not admitted.
     """
-    log_format()
+    log_format()  # an invalid setting is an error here, not in the log of the process
     folder = gateway_folder(root)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locks.hold_exclusive_lock(folder / "up.lock", "another command starts the gateway"):
@@ -68,7 +80,8 @@ def _start(root: Path, folder: Path, name: str, say: Callable[[str], None]) -> R
                 files.write_bytes(folder / "model", name.encode())
                 up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
                 return local_server.write_state(folder, up)
-        say(f"port {wanted} is in use; taking a free one for the gateway")
+        if wanted:
+            say(f"port {wanted} is in use; taking a free one for the gateway")
     raise Unavailable("no free port on 127.0.0.1")
 
 
@@ -78,5 +91,6 @@ def _wait_until_loaded(folder: Path, process: Process, port: int) -> bool:
         return local_server.wait_until_ready(process, port, "the gateway", log_path, LOAD_TIMEOUT_SECONDS)
     except Unavailable:
         if failure.exists():
-            raise Refused(failure.read_text(errors="backslashreplace")) from None
+            said = Failure.model_validate_json(failure.read_bytes())
+            raise ERRORS.get(said.error, Unavailable)(said.message) from None
         raise

@@ -20,7 +20,7 @@ graph.py            table of stages and gates
 steps/              the part of the table of stages that data stages import
 code_digest.py      digest of the code that each stage runs
 params/             schema of params.yaml, one file for each section
-power.py            number of rows that a paired comparison needs
+power.py            rows that a paired comparison needs, and differences that rows show
 facts.py            metrics and measurements that stages report and gates check
 fact_names.py       names of metrics and measurements, as policies use them
 progress.py         progress lines of a stage

@@ -26,14 +26,15 @@ def rows_needed(gain: float, differing: float, confidence: float) -> float:
     """
     alpha, beta = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist().inv_cdf(POWER)
     spread = alpha * math.sqrt(differing) + beta * math.sqrt(max(0.0, differing - gain**2))
-    # With n rows, n * gain - 1 = spread * sqrt(n).
+    # n * gain - 1 = spread * sqrt(n), solved for n.
     return ((spread + math.sqrt(spread**2 + 4 * gain)) / (2 * gain)) ** 2
 
 
 def smallest_detectable_gain(rows: int, differing: float, confidence: float) -> float:
-    """Return the smallest true gain in steps of .001 that McNemar's test detects with POWER on `rows` rows, at most 1.
+    """Return the smallest true gain in steps of .001 that McNemar's test detects with POWER on `rows` rows.
 
-    If `differing` is too small for any gain to be detected, the result assumes that all differing rows are gains.
+    The result is 1 if no gain is detectable. A gain that is larger than `differing` is computed as if only the better
+    model were right on the rows that differ.
     """
     steps = (step / 1000 for step in range(1, 1001))
     return next((gain for gain in steps if rows_needed(gain, max(differing, gain), confidence) <= rows), 1.0)

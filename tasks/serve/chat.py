@@ -13,7 +13,7 @@ ROLES = ("user", "assistant")
 def render_turns(
     settings: InferenceSettings, turns: Sequence[ChatTurn], task: str | None, fields: Mapping[str, str]
 ) -> list[ChatTurn]:
-    """Return the turns as the model is asked them.
+    """Return the turns in the form in which the model receives them, with system prompt and template.
 
     Args:
         settings: Inference settings of the release.
@@ -29,14 +29,19 @@ def render_turns(
         raise InputError(
             "expected turns of `user` and `assistant`, the last one of `user`; the release has its own system prompt"
         )
-    task = _require_task(settings, task)
+    task = require_task(settings, task)
     asked = [{**turn} for turn in turns]
     asked[-1]["content"] = _render_question(settings, asked[-1]["content"], task, fields)
     system = settings.system[task]
     return [*([{"role": "system", "content": system}] if system else []), *asked]
 
 
-def _require_task(settings: InferenceSettings, task: str | None) -> str:
+def require_task(settings: InferenceSettings, task: str | None) -> str:
+    """Return the task; without one, the only task of the release.
+
+    Raises:
+        InputError: The task is missing or unknown.
+    """
     known = settings.system
     if task is None and len(known) == 1:
         (task,) = known

@@ -1,5 +1,7 @@
 """Continuous batching: requests join the batch that is being answered, and leave it as soon as they end.
 
+If the model has a sliding window, requests join only once the batch is empty (`DecodingBatch.append_rows`).
+
 A thread owns the model. Between two tokens, it adds requests that wait, and removes those that ended or were cancelled.
 A request's events are delivered from that thread.
 """
@@ -8,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tasks.core.errors import Unavailable
@@ -41,7 +43,7 @@ class QueueFull(Unavailable):
 
 
 class EngineClosed(Unavailable):
-    """The engine accepts no request any more, because another release answers."""
+    """The engine accepts no more requests: another release answers, or the server ends."""
 
 
 @dataclass(eq=False)
@@ -53,7 +55,7 @@ class Request:
     cancelled: bool = False
     """Whether nobody waits for the answer any more. It may be set by any thread."""
     generated: int = 0
-    log_probability: float = field(default=0.0)
+    log_probability: float = 0.0
 
 
 class Engine:
@@ -66,7 +68,7 @@ class Engine:
             max_waiting: Maximum number of requests in the queue.
         """
         self._decoder, self._without_prefix = decoder, decoder.without_prefix()
-        self._joins = not any(decoder.cache_for(1).is_sliding)
+        self._can_join_running_batch = not any(decoder.cache_for(1).is_sliding)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting, self._changed, self._closing = deque[Request](), threading.Condition(), False
         self._rows = list[Request]()
@@ -79,11 +81,11 @@ class Engine:
 
         Raises:
             QueueFull: Too many requests wait.
-            EngineClosed: Another release answers.
+            EngineClosed: The engine was closed.
         """
         with self._changed:
             if self._closing:
-                raise EngineClosed("this release answers no more; ask again")
+                raise EngineClosed("this release no longer answers; ask again")
             if len(self._waiting) >= self._max_waiting:
                 raise QueueFull(f"{len(self._waiting)} requests wait already; ask again later")
             self._waiting.append(request)
@@ -117,18 +119,21 @@ class Engine:
                     request.deliver(Failed(type(error).__name__))
 
     def _take_waiting(self) -> list[Request] | None:
-        """Return the requests that join now, after waiting for one if there is nothing to do; None to end."""
+        """Return the requests that join now; None if the engine is closed and idle.
+
+        If there is nothing to do, the call waits for a request.
+        """
         with self._changed:
             while not self._waiting and not self._rows:
                 if self._closing:
                     return None
                 self._changed.wait()
-            room = self._max_batch - len(self._rows) if self._joins or not self._rows else 0
+            room = self._max_batch - len(self._rows) if self._can_join_running_batch or not self._rows else 0
             taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
         return [request for request in taken if not request.cancelled]
 
     def _advance(self, joining: Sequence[Request]) -> None:
-        """Compute one more token of every row, and the first one of the requests that join."""
+        """Compute one more token of every row, and the first token of the requests that join."""
         import torch
 
         with torch.inference_mode():

@@ -1,6 +1,6 @@
-"""The release in production, followed: a newer promotion statement is loaded beside the release that answers.
+"""Following of the ledger: the release of a newer promotion statement is loaded while the present one answers.
 
-The ledger is asked every few seconds. While it is away, the release that was admitted goes on. A release that is not
+The ledger is asked every few seconds. While it is unavailable, the release that was admitted goes on. A release that is not
 admitted or cannot be loaded replaces nothing.
 """
 
@@ -15,6 +15,7 @@ from tasks.core.errors import HallmarkError
 from tasks.ledger.ledger import get_ledger
 from tasks.policy import in_force
 from tasks.registry.admit import admission
+from tasks.registry.admit.admission import AdmittedRelease
 from tasks.registry.release import promotions
 from tasks.serve import loaded_release
 from tasks.serve.engine import Engine
@@ -22,7 +23,7 @@ from tasks.serve.loaded_release import LoadedRelease
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 3.0
-"""Seconds between two looks at the ledger. A promotion is followed within 10 seconds and the time to load."""
+"""Seconds between two looks at the ledger."""
 RETRY_SECONDS = 60.0
 """Seconds until a release that could not be admitted or loaded is tried again. Each try is an entry in the ledger."""
 
@@ -34,7 +35,7 @@ class Serving:
 
 
 class ReleaseFollower:
-    """Release that answers now. `current` is replaced as a whole."""
+    """Release that answers now. `current` is replaced atomically, so that release and engine belong together."""
 
     def __init__(
         self, checkout: Path, name: str, server: str, create_engine: Callable[[LoadedRelease], Engine]
@@ -49,13 +50,13 @@ class ReleaseFollower:
 
         Raises:
             Refused: Nothing is in production, or what is in production failed its verification.
-            Unavailable: The ledger is away and nothing was admitted here before, or the machine cannot load it.
+            Unavailable: The ledger is unavailable and nothing was admitted here before, or the machine cannot load it.
         """
         self._checkout, self._name, self._server, self._create_engine = checkout, name, server, create_engine
-        self.current = self._load()
+        self.current = self._load(self._admit())
         self.problem = ""
         """Reason why a newer release could not be looked for or loaded; empty if there is none."""
-        self._failed_sequence, self._retry_at = 0, 0.0
+        self._tried_sequence, self._retry_at = 0, 0.0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
 
@@ -77,20 +78,19 @@ class ReleaseFollower:
             if newest == before.release.admitted.sequence:
                 self._note("")
                 return
-            if newest == self._failed_sequence and time.monotonic() < self._retry_at:
+            if newest == self._tried_sequence and time.monotonic() < self._retry_at:
                 return
-            self._failed_sequence, self._retry_at = newest, time.monotonic() + RETRY_SECONDS
-            loaded = self._load()
+            self._tried_sequence, self._retry_at = newest, time.monotonic() + RETRY_SECONDS
+            admitted = self._admit()
+            if admitted.sequence == before.release.admitted.sequence:
+                self._note(f"the ledger was rolled back to promotion statement {newest}; see `hallmark ledger verify`")
+                return
+            self.current = self._load(admitted)
         except HallmarkError as error:
             self._note(str(error))
             return
-        if loaded.release.admitted.sequence == before.release.admitted.sequence:
-            self._note(f"the ledger's newest promotion statement is {newest}, which is not the one admitted here last")
-            loaded.engine.close()
-            return
         self._note("")
-        self.current = loaded
-        log.info("%s answers from now on", loaded.release.admitted.label)
+        log.info("%s answers from now on", admitted.label)
         before.engine.close()
 
     def _follow(self) -> None:
@@ -114,7 +114,9 @@ class ReleaseFollower:
             newest = promotions.read_promotions(ledger, governance, self._name).newest_statement
         return newest.promotion.sequence if newest else 0
 
-    def _load(self) -> Serving:
-        admitted = admission.admit_in_checkout(self._checkout, self._name, self._server)
+    def _admit(self) -> AdmittedRelease:
+        return admission.admit_in_checkout(self._checkout, self._name, self._server)
+
+    def _load(self, admitted: AdmittedRelease) -> Serving:
         loaded = loaded_release.load_release(admitted)
         return Serving(loaded, self._create_engine(loaded))

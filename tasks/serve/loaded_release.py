@@ -14,7 +14,7 @@ from tasks.registry.admit.admission import AdmittedRelease
 from tasks.serve import chat
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.decode import Decoder, StopConditions, Tokens, shared_prefix
-from tasks.stages.evaluate.models import ModelFolders
+from tasks.stages.evaluate.models import ModelFolders, PromptLimits
 
 
 def model_folders(admitted: AdmittedRelease) -> ModelFolders:
@@ -30,9 +30,11 @@ class PromptTooLong(InputError):
 class LoadedRelease:
     admitted: AdmittedRelease
     model: Any
-    tokenizer: Any
-    context_tokens: int | None
-    """Maximum number of tokens in a prompt and its answer together; None if the model's configuration sets none."""
+    limits: PromptLimits
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.limits.tokenizer
 
     @property
     def stop_conditions(self) -> StopConditions:
@@ -51,10 +53,11 @@ class LoadedRelease:
         if found := self._special_tokens.find([turn["content"] for turn in turns] + list(fields.values())):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
         tokens = self._tokenise(asked)
-        if self.context_tokens and len(tokens) + self.stop_conditions.max_new_tokens > self.context_tokens:
+        most = self.stop_conditions.max_new_tokens
+        if not self.limits.fits(tokens, most):
             raise PromptTooLong(
-                f"messages: {len(tokens)} tokens and an answer of {self.stop_conditions.max_new_tokens} do not fit "
-                f"into the {self.context_tokens} tokens of the model's context; shorten them"
+                f"messages: {len(tokens)} tokens and an answer of {most} do not fit into the "
+                f"{self.limits.context_tokens} tokens of the model's context; shorten them"
             )
         return tokens
 
@@ -63,9 +66,10 @@ class LoadedRelease:
         return SpecialTokens(self.tokenizer)
 
     def create_decoder(self) -> Decoder:
-        """Return a decoder with a key-value cache for what every prompt begins with."""
+        """Return a decoder with a key-value cache for the prefix that all prompts share."""
         settings = self.admitted.inference_settings
         systems = [[{"role": "system", "content": text}] if text else [] for text in settings.system.values()]
+        # Two questions that begin differently, so that no token of a question is in the prefix.
         asked = [[*system, {"role": "user", "content": text}] for system in systems for text in ("a", "Z")]
         return Decoder(self.model, shared_prefix(list(map(self._tokenise, asked))), self.stop_conditions)
 
@@ -81,11 +85,12 @@ def load_release(admitted: AdmittedRelease) -> LoadedRelease:
 
     Raises:
         Refused: A file was changed since the release was admitted.
-        Unavailable: The evaluation was on a GPU, and this machine has none. Or the machine lacks memory.
+        Unavailable: The evaluation was on a GPU, and this machine has none. The machine lacks memory while the files
+            are verified.
     """
     settings = parameters.load_params(admitted.model.parent / "params.yaml").evaluation
     folders = model_folders(admitted)
     limits = models.read_prompt_limits(folders)
     model = models.load_model(folders, settings)
     admitted.require_unchanged()
-    return LoadedRelease(admitted, model, limits.tokenizer, limits.context_tokens)
+    return LoadedRelease(admitted, model, limits)

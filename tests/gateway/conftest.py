@@ -7,8 +7,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from infra.gateway.app import Gateway, application
+from infra.gateway.app import application
 from infra.gateway.caller_keys import CallerKeys
+from infra.gateway.gateway import Gateway
 from infra.http.connections import uvicorn_config
 from tasks.serve.engine import Engine
 from tasks.serve.follower import ReleaseFollower

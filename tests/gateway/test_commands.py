@@ -63,4 +63,4 @@ def test_keys_are_listed_without_their_text(promoted: House) -> None:
     path = promoted.state / "gateway" / "keys.json"
     assert path.stat().st_mode & 0o077 == 0
     path.write_text("{")
-    assert "restore it from a backup" in hallmark(promoted.root, "serve", "keys", code=2)
+    assert "remove it and give out new keys" in hallmark(promoted.root, "serve", "keys", code=2)

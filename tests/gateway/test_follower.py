@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.gateway.app import Gateway, application
+from infra.gateway.app import application
 from infra.gateway.caller_keys import CallerKeys
+from infra.gateway.gateway import Gateway
 from infra.http.connections import uvicorn_config
 from tasks.core.errors import Refused
 from tasks.registry.admit import admission

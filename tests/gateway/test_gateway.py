@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.gateway import answering, app, chat_request
+from infra.gateway import answering, chat_completions, chat_request
 from infra.gateway.answering import ClientGone
 from infra.gateway.completion import Completion
 from tasks.core.errors import InputError
@@ -163,9 +163,9 @@ def test_neither_log_nor_metrics_hold_a_text(up: Served, caplog: pytest.LogCaptu
         client.post(CHAT, json=body("x", user=secret, zzz=secret))
         client.headers["Authorization"] = f"Bearer {TOKEN.decode()}"
         metrics = client.get("/metrics").text
-    own = [each.getMessage() for each in caplog.records if each.name == app.record.name]
+    own = [each.getMessage() for each in caplog.records if each.name == chat_completions.log.name]
     assert any("caller=helpdesk" in line and "outcome=answered" in line for line in own)
-    assert answer
+    assert answer and len([line for line in own if "outcome=bad_request" in line]) == 2
     assert secret not in caplog.text + metrics and answer not in "".join(own) + metrics
     assert 'hallmark_gateway_requests_total{outcome="answered"}' in metrics
 

@@ -104,8 +104,6 @@ def test_none_is_started_where_another_is_named_or_none_is_wanted(
     monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "off")
     assert mlflow_server.start(project, print) is None
     monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "99999")
-    with pytest.raises(
-        InputError, match="HALLMARK_MLFLOW_PORT: expected a port .* 0 for any free one, or `off`"
-    ):
+    with pytest.raises(InputError, match=r"HALLMARK_MLFLOW_PORT: expected a port .* 0 for any free one, or `off`"):
         mlflow_server.start(project, print)
     assert not (mlflow_server.mlflow_folder(project) / "up.json").exists()

@@ -102,7 +102,7 @@ def test_a_full_queue_and_an_engine_that_ends_refuse(decoder: Decoder, prompts: 
     for each in waiting:
         assert isinstance(each.answer()[1], Finished), "what was accepted is answered"
     closing.join(SECONDS)
-    with pytest.raises(EngineClosed, match="this release answers no more"):
+    with pytest.raises(EngineClosed, match="this release no longer answers"):
         engine.submit(Asked(prompts[3]).request)
 
 

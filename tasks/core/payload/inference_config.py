@@ -44,6 +44,9 @@ class ReviewSettings(FrozenModel):
     """Probability, over the draw of the calibration rows, that the precision above the threshold is at least
     `required_precision`."""
 
+    def needs_review(self, confidence: float) -> bool:
+        return confidence <= self.threshold
+
 
 class InferenceSettings(FrozenModel):
     """Inference settings of a release. They do not depend on the machine."""

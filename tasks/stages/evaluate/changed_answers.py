@@ -1,4 +1,6 @@
-"""Share of rows on which the candidate's answer differs from another model's: whether fine-tuned weights were loaded.
+"""Share of rows on which the candidate's answer differs from another model's.
+
+It shows whether fine-tuned weights were loaded.
 
 A base model that is passed off as an adapter, or an adapter of zeros, changes no answer. In bf16, a few answers change
 by rounding alone, if the models answer in different batches.

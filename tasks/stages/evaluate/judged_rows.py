@@ -156,7 +156,12 @@ def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str)
 def _confidence(reason: str, log_probability: float | None) -> float | None:
     if reason:
         return 0.0
-    return None if log_probability is None else round(min(1.0, math.exp(log_probability)), CONFIDENCE_DECIMALS)
+    return None if log_probability is None else answer_confidence(log_probability)
+
+
+def answer_confidence(log_probability: float) -> float:
+    """Return the probability of an answer as a whole, from the sum of its tokens' log-probabilities."""
+    return round(min(1.0, math.exp(log_probability)), CONFIDENCE_DECIMALS)
 
 
 def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
