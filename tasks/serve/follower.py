@@ -1,7 +1,7 @@
 """Following of the ledger: the release of a newer promotion statement is loaded while the present one answers.
 
-The ledger is asked every few seconds. While it is unavailable, the release that was admitted goes on. A release that is not
-admitted or cannot be loaded replaces nothing.
+The ledger is asked every few seconds. While it is unavailable, the release that was admitted goes on. A release that is
+not admitted or cannot be loaded replaces nothing.
 """
 
 import logging
