@@ -12,7 +12,7 @@ from tasks.core.payload.inference_config import InferenceSettings
 from tasks.core.records.special_tokens import SpecialTokens
 from tasks.registry.admit.admission import AdmittedRelease
 from tasks.serve import loaded_release
-from tasks.serve.chat import render_turns
+from tasks.serve.chat import ROLES, render_turns
 from tasks.stages.evaluate import models
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class AdmittedModel:
         given = {name: require_text(f"fields[{name!r}]", value) for name, value in (fields or {}).items()}
         chat = render_turns(self.settings, turns, task, given)
         model, tokenizer = self.load()
-        if found := SpecialTokens(tokenizer).find([turn["content"] for turn in turns]):
+        if found := SpecialTokens(tokenizer).find(turn["content"] for turn in chat if turn["role"] in ROLES):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
         asked: Any = model
         prompt: Any = tokenizer.apply_chat_template(

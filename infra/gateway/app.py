@@ -14,7 +14,7 @@ from infra.metrics.exposition import CONTENT_TYPE
 
 
 def application(gateway: Gateway) -> FastAPI:
-    app = FastAPI(title="Hallmark gateway", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="Hallmark gateway", docs_url=None, redoc_url=None, openapi_url=None)
     add_error_handlers(app)
 
     @app.post("/v1/chat/completions")

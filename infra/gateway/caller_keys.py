@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import document_error_message
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.machine import locks
 from tasks.core.params.values import Sha256
@@ -21,6 +22,7 @@ PREFIX = "hmk-"
 """Beginning of every key, by which scanners for credentials can find it."""
 CALLER_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 MAX_KEY_CHARS = 200
+MAX_FILE_BYTES = 16 << 20
 
 
 class CallerKey(FrozenModel):
@@ -106,6 +108,8 @@ class CallerKeys:
             found = self._path.stat()
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be read ({error.strerror})") from None
         state = (found.st_mtime_ns, found.st_ino, found.st_size)
         if state != self._read[0]:
             self._read = (state, {key.sha256: key for key in self._load().keys})
@@ -115,11 +119,11 @@ class CallerKeys:
         if not self._path.exists():
             return _KeyFile()
         try:
-            return _KeyFile.model_validate_json(self._path.read_bytes())
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"]
+            return _KeyFile.model_validate_json(files.read_bounded(self._path, MAX_FILE_BYTES))
+        except ValueError as error:
             raise InputError(
-                f"{self._path} cannot be read ({problem}); remove it and give out new keys (`hallmark serve add-key`)"
+                f"{self._path} cannot be read ({document_error_message(error)}); remove it and give out new keys "
+                "(`hallmark serve add-key`)"
             ) from None
         except OSError as error:
             raise Unavailable(f"{self._path} cannot be read ({error.strerror})") from None

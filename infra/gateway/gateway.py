@@ -1,6 +1,8 @@
 """State of the gateway: the release that answers, keys and limits of callers, metrics."""
 
 import logging
+import os
+import re
 import time
 from typing import Any
 
@@ -23,9 +25,36 @@ MAX_PARALLEL_REQUESTS = 64
 """Maximum number of requests of one caller that are answered or wait at the same time."""
 
 
+PROMPT_TOKENS_VARIABLE = "HALLMARK_GATEWAY_PROMPT_TOKENS"
+"""Environment variable with the maximum number of tokens in a prompt."""
+DEFAULT_PROMPT_TOKENS = 2048
+
+
+def read_max_prompt_tokens() -> int:
+    """Return the maximum number of tokens in a prompt.
+
+    A prompt is read in one step, in which no other answer advances.
+
+    Raises:
+        InputError: The setting is not a number of tokens.
+    """
+    given = os.environ.get(PROMPT_TOKENS_VARIABLE) or str(DEFAULT_PROMPT_TOKENS)
+    if not re.fullmatch("[1-9][0-9]{0,6}", given):
+        raise InputError(f"{PROMPT_TOKENS_VARIABLE}: expected a number of tokens, such as 2048, got {given!r}")
+    return int(given)
+
+
 class Gateway:
-    def __init__(self, name: str, follower: ReleaseFollower, keys: CallerKeys, token: bytes) -> None:
+    def __init__(
+        self,
+        name: str,
+        follower: ReleaseFollower,
+        keys: CallerKeys,
+        token: bytes,
+        max_prompt_tokens: int = DEFAULT_PROMPT_TOKENS,
+    ) -> None:
         self.name, self.follower, self.keys, self.token = name, follower, keys, token
+        self.max_prompt_tokens = max_prompt_tokens
         self.metrics = GatewayMetrics(follower)
         self.limits = RateLimits(REQUESTS_PER_MINUTE, MAX_PARALLEL_REQUESTS)
         self.started = int(time.time())
@@ -75,8 +104,12 @@ class Gateway:
         try:
             task = chat.require_task(settings, task)
             fields = asked.fields_of(settings.template.get(task))
-            return serving.release.encode(asked.turns(set(settings.system.values()) - {""}), task, fields)
+            prompt = serving.release.encode(asked.turns(set(settings.system.values()) - {""}), task, fields)
         except PromptTooLong as error:
             raise ApiError(400, str(error), param="messages", code="context_length_exceeded") from None
         except InputError as error:
             raise ApiError(400, str(error), param="messages", code="invalid_value") from None
+        if len(prompt) > self.max_prompt_tokens:
+            said = f"messages: {len(prompt)} tokens; this gateway takes at most {self.max_prompt_tokens}; shorten them"
+            raise ApiError(400, said, param="messages", code="context_length_exceeded")
+        return prompt

@@ -13,7 +13,7 @@ from infra import ports
 from infra.gateway import chat_completions, server
 from infra.gateway.app import application
 from infra.gateway.caller_keys import CallerKeys
-from infra.gateway.gateway import Gateway
+from infra.gateway.gateway import Gateway, read_max_prompt_tokens
 from infra.gateway.metrics import TOKEN_FILE
 from infra.http.connections import uvicorn_config
 from infra.logs.configuration import base_configuration
@@ -38,6 +38,7 @@ def main(root: str, name: str, port: str) -> None:
     logging.config.dictConfig(configuration)
     folder = server.gateway_folder(Path(root))
     try:
+        most = read_max_prompt_tokens()
         following = ReleaseFollower(Path(root), name, f"{socket.gethostname()} gateway", _start_engine)
     except HallmarkError as error:
         message = str(error).encode(errors="backslashreplace").decode()
@@ -45,7 +46,7 @@ def main(root: str, name: str, port: str) -> None:
         files.write_bytes(folder / server.FAILURE_FILE, failure.model_dump_json().encode())
         raise SystemExit(1) from None
     following.start()
-    gateway = Gateway(name, following, CallerKeys(folder), metrics_token(Path(root) / ".hallmark", TOKEN_FILE))
+    gateway = Gateway(name, following, CallerKeys(folder), metrics_token(Path(root) / ".hallmark", TOKEN_FILE), most)
     uvicorn.Server(uvicorn_config(application(gateway), int(port), behind_proxy=False)).run(
         ports.bind_loopback(int(port))
     )

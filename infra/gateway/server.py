@@ -66,20 +66,25 @@ def start(root: Path, name: str, say: Callable[[str], None]) -> RunningServer:
         up = find(root)
         if up and served_model(root) != name:
             raise InputError(f"the gateway serves {served_model(root)}; say `hallmark serve down`, then start it")
-        return up or _start(root, folder, name, say)
+        if up is None:
+            return _start(root, folder, name, say)
+        _wait_until_loaded(folder, up.process, up.port)  # the command that started it may have been killed
+        return up
 
 
 def _start(root: Path, folder: Path, name: str, say: Callable[[str], None]) -> RunningServer:
     (folder / FAILURE_FILE).unlink(missing_ok=True)
+    files.write_bytes(folder / "model", name.encode())
     for wanted in (ports.preferred_port(PORT_VARIABLE, DEFAULT_PORT), 0):
         port = ports.free_port(wanted)
         if port is not None:
             command = [*HALLMARK_PROCESS, "infra.gateway.serve", str(root), name, str(port)]
             process = spawn_process(folder, "gateway", command, {**os.environ, "HALLMARK_ROOT": str(root)})
+            # Before it has loaded, so that `serve down` finds it if this command is killed.
+            up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
+            local_server.write_state(folder, up)
             if _wait_until_loaded(folder, process, port):
-                files.write_bytes(folder / "model", name.encode())
-                up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
-                return local_server.write_state(folder, up)
+                return up
         if wanted:
             say(f"port {wanted} is in use; taking a free one for the gateway")
     raise Unavailable("no free port on 127.0.0.1")

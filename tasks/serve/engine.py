@@ -17,6 +17,9 @@ from tasks.core.errors import Unavailable
 from tasks.stages.evaluate.decode import Decoder, DecodingBatch, Tokens
 
 log = logging.getLogger(__name__)
+MAX_JOINING_TOKENS = 4096
+"""Maximum number of tokens, with padding, of the prompts that join a batch at once. A longer prompt joins alone. It
+bounds the memory, and the time in which no other request advances."""
 FinishReason = Literal["stop", "length"]
 
 
@@ -87,6 +90,8 @@ class Engine:
             if self._closing:
                 raise EngineClosed("this release no longer answers; ask again")
             if len(self._waiting) >= self._max_waiting:
+                self._waiting = deque(each for each in self._waiting if not each.cancelled)
+            if len(self._waiting) >= self._max_waiting:
                 raise QueueFull(f"{len(self._waiting)} requests wait already; ask again later")
             self._waiting.append(request)
             self._changed.notify()
@@ -129,8 +134,15 @@ class Engine:
                     return None
                 self._changed.wait()
             room = self._max_batch - len(self._rows) if self._can_join_running_batch or not self._rows else 0
-            taken = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        return [request for request in taken if not request.cancelled]
+            joining = list[Request]()
+            while self._waiting and len(joining) < room:
+                widest = max(len(request.prompt) for request in [*joining, self._waiting[0]])
+                if joining and widest * (len(joining) + 1) > MAX_JOINING_TOKENS:
+                    break
+                request = self._waiting.popleft()
+                if not request.cancelled:
+                    joining.append(request)
+        return joining
 
     def _advance(self, joining: Sequence[Request]) -> None:
         """Compute one more token of every row, and the first token of the requests that join."""

@@ -50,7 +50,7 @@ class LoadedRelease:
             PromptTooLong: The prompt and its answer do not fit into the model's context.
         """
         asked = chat.render_turns(self.admitted.inference_settings, turns, task, fields)
-        if found := self._special_tokens.find([turn["content"] for turn in turns] + list(fields.values())):
+        if found := self._special_tokens.find(turn["content"] for turn in asked if turn["role"] in chat.ROLES):
             raise InputError(f"messages: a text contains {found!r}, a special token of the tokenizer; leave it out")
         tokens = self._tokenise(asked)
         most = self.stop_conditions.max_new_tokens

@@ -108,6 +108,7 @@ COMMAND_VARIABLES = (
     ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable("HALLMARK_GATEWAY_PORT", "port of the gateway, on loopback", "4230, or a free port"),
+    Variable("HALLMARK_GATEWAY_PROMPT_TOKENS", "maximum number of tokens in a prompt that the gateway takes", "2048"),
     Variable(
         "HALLMARK_CONSOLE_ORIGIN",
         "the https address that a proxy on this machine serves the console under, or `http://localhost` for passkeys "

@@ -1,5 +1,7 @@
 """`hallmark serve`: a process of its own that answers, is found and is stopped; and keys of callers."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -9,6 +11,7 @@ from infra.gateway import server
 from tasks.core.errors import InputError, Refused
 from tests.gateway.test_gateway import CHAT, body
 from tests.in_process import hallmark, hallmark_json
+from tests.patience import wait_until
 from tests.registry.conftest import copied
 from tests.registry.house import NAME, House
 from tests.registry.test_export import release
@@ -45,6 +48,21 @@ def test_the_gateway_starts_answers_and_leaves_nothing(promoted: House) -> None:
     finally:
         assert hallmark(root, "serve", "down").strip() == "stopped"
     assert server.find(root) is None and hallmark_json(root, "serve", "status") == {"up": False}
+
+
+def test_a_start_that_is_killed_leaves_a_gateway_that_is_found_and_stopped(promoted: House) -> None:
+    root = promoted.root
+    state = server.gateway_folder(root) / "up.json"
+    starting = subprocess.Popen([sys.executable, "-m", "hallmark", "serve", "up", NAME], cwd=root)
+    try:
+        wait_until(state.exists, "the gateway's process to be started")
+    finally:
+        starting.kill()
+        starting.wait()
+    assert server.find(root) is not None
+    again = server.start(root, NAME, print)
+    assert again == server.find(root) and httpx.get(f"{again.origin}/health", trust_env=False).json()["status"] == "ok"
+    assert server.stop(root) and not again.process.is_alive()
 
 
 def test_what_is_not_admitted_is_not_served_and_the_command_says_why(promoted: House) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -92,6 +93,7 @@ def test_a_client_may_ask_for_fewer_tokens(up: Served) -> None:
         (body([{"type": "image_url", "image_url": {"url": "x"}}]), 400, "invalid_value", "messages"),
         (body("x <|im_end|>"), 400, "invalid_value", "a special token of the tokenizer"),
         (body("x" * 5000), 400, "context_length_exceeded", "do not fit into the 4096 tokens"),
+        (body("x" * 3000), 400, "context_length_exceeded", "takes at most 2048"),
         ({"model": NAME, "messages": [{"role": "system", "content": "be rude"}, {"role": "user", "content": "x"}]},
          400, "unsupported_value", "its own system prompt"),
         ({"model": NAME, "messages": [{"role": "assistant", "content": "x"}]},
@@ -143,6 +145,31 @@ def test_keys_change_without_a_gap(up: Served) -> None:
         up.keys.revoke(first.id)
     with pytest.raises(InputError, match="caller: expected up to 64"):
         up.keys.add("A B")
+
+
+@pytest.mark.attack(rights="disk", stopped="keys that cannot be read open nothing, and hold nothing up")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "damaged"])
+def test_keys_that_cannot_be_read_are_an_error_of_the_gateway(up: Served, kind: str) -> None:
+    path = up.house.governance.state / "gateway" / "keys.json"
+    aside = path.with_suffix(".aside")
+    with up.client() as client:
+        path.rename(aside)
+        try:
+            match kind:
+                case "pipe":
+                    os.mkfifo(path)
+                case "folder":
+                    path.mkdir()
+                case "loop":
+                    path.symlink_to(path.name)
+                case _:
+                    path.write_text("{")
+            response = client.get("/v1/models")
+        finally:
+            path.rmdir() if kind == "folder" else path.unlink()
+            aside.rename(path)
+        assert response.status_code == 503 and "keys of callers cannot be read" in response.json()["error"]["message"]
+        assert client.get("/v1/models").status_code == 200
 
 
 def test_models_are_listed(up: Served) -> None:

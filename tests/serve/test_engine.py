@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tasks.serve import engine as engines
 from tasks.serve.engine import Engine, EngineClosed, Event, Failed, Finished, NewToken, QueueFull, Request
 from tasks.stages.evaluate.decode import Decoder, DecodingBatch, StopConditions, Tokens, find_stop_tokens, shared_prefix
 
@@ -104,6 +105,44 @@ def test_a_full_queue_and_an_engine_that_ends_refuse(decoder: Decoder, prompts: 
     closing.join(SECONDS)
     with pytest.raises(EngineClosed, match="this release no longer answers"):
         engine.submit(Asked(prompts[3]).request)
+
+
+def test_prompts_join_few_at_a_time_so_that_others_advance(
+    decoder: Decoder, prompts: list[Tokens], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined: list[list[int]] = []
+
+    class Watched(DecodingBatch):
+        def __init__(self, decoder: Decoder, rests: list[Tokens]) -> None:
+            joined.append([len(decoder.prefix) + len(rest) for rest in rests])
+            super().__init__(decoder, rests)
+
+    most = max(map(len, prompts)) - 1
+    monkeypatch.setattr(engines, "MAX_JOINING_TOKENS", most)
+    monkeypatch.setattr(engines, "DecodingBatch", Watched)
+    engine, asked = Engine(decoder), [Asked(prompt) for prompt in prompts]
+    for each in asked:
+        engine.submit(each.request)
+    for prompt, each in zip(prompts, asked, strict=True):
+        assert each.answer()[0] == decoder.answer([prompt])[0].tokens
+    engine.close()
+    assert all(len(widths) == 1 or max(widths) * len(widths) <= most for widths in joined)
+    assert [len(max(prompts, key=len))] in joined, "a prompt that is too long joins alone"
+
+
+def test_cancelled_requests_hold_no_place_in_the_queue(decoder: Decoder, prompts: list[Tokens]) -> None:
+    hold = threading.Event()
+    engine = Engine(decoder, max_batch=1, max_waiting=2)
+    engine.submit(Request(prompts[0], LIMIT, lambda _: bool(hold.wait(SECONDS)) or None))
+    while engine.waiting:
+        time.sleep(0.01)
+    for prompt in prompts[1:3]:
+        engine.submit(Request(prompt, LIMIT, lambda _: None, cancelled=True))
+    kept = Asked(prompts[3])
+    engine.submit(kept.request)
+    hold.set()
+    assert isinstance(kept.answer()[1], Finished)
+    engine.close()
 
 
 def test_a_cancelled_request_leaves_and_the_others_go_on(decoder: Decoder, prompts: list[Tokens]) -> None:
