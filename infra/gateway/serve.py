@@ -23,9 +23,7 @@ from tasks.core import files
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape_logs
 from tasks.serve import follower
-from tasks.serve.engine import Engine
 from tasks.serve.follower import ReleaseFollower
-from tasks.serve.loaded_release import LoadedRelease
 
 
 def main(root: str, name: str, port: str) -> None:
@@ -39,7 +37,7 @@ def main(root: str, name: str, port: str) -> None:
     folder = server.gateway_folder(Path(root))
     try:
         most = read_max_prompt_tokens()
-        following = ReleaseFollower(Path(root), name, f"{socket.gethostname()} gateway", _start_engine)
+        following = ReleaseFollower(Path(root), name, f"{socket.gethostname()} gateway")
     except HallmarkError as error:
         message = str(error).encode(errors="backslashreplace").decode()
         failure = server.Failure(error=type(error).__name__, message=message)
@@ -51,10 +49,6 @@ def main(root: str, name: str, port: str) -> None:
         ports.bind_loopback(int(port))
     )
     following.stop()
-
-
-def _start_engine(loaded: LoadedRelease) -> Engine:
-    return Engine(loaded.create_decoder())
 
 
 if __name__ == "__main__":

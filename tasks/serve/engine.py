@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -62,22 +63,27 @@ class Request:
 
 
 class Engine:
-    def __init__(self, decoder: Decoder, max_batch: int = 32, max_waiting: int = 128) -> None:
-        """Start the engine's thread.
+    def __init__(self, load: Callable[[], Decoder], max_batch: int = 32, max_waiting: int = 128) -> None:
+        """Start the engine's thread, and wait until it has loaded the model.
+
+        The same thread loads the model and runs it. OpenMP has a pool of threads for each thread that computes. With two
+        pools on all cores, every step takes half as long again.
 
         Args:
-            decoder: Model with the prefix of its prompts.
+            load: Function that returns the model with the prefix of its prompts. Its errors are raised here.
             max_batch: Maximum number of requests that are answered at once.
             max_waiting: Maximum number of requests in the queue.
         """
-        self._decoder, self._without_prefix = decoder, decoder.without_prefix()
-        self._can_join_running_batch = not any(decoder.cache_for(1).is_sliding)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting, self._changed, self._closing = deque[Request](), threading.Condition(), False
         self._rows = list[Request]()
         self._batch: DecodingBatch | None = None
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        loaded: Future[Decoder] = Future()
+        self._thread = threading.Thread(target=self._load_and_run, args=(load, loaded), name="engine", daemon=True)
         self._thread.start()
+        self._decoder = loaded.result()
+        self._without_prefix = self._decoder.without_prefix()
+        self._can_join_running_batch = not any(self._decoder.cache_for(1).is_sliding)
 
     def submit(self, request: Request) -> None:
         """Add a request to the queue.
@@ -110,6 +116,14 @@ class Engine:
     @property
     def running(self) -> int:
         return len(self._rows)
+
+    def _load_and_run(self, load: Callable[[], Decoder], loaded: "Future[Decoder]") -> None:
+        try:
+            loaded.set_result(load())
+        except BaseException as error:
+            loaded.set_exception(error)
+            return
+        self._run()
 
     def _run(self) -> None:
         while (joining := self._take_waiting()) is not None:

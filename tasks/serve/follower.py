@@ -7,7 +7,6 @@ not admitted or cannot be loaded replaces nothing.
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tasks.registry.release import promotions
 from tasks.serve import loaded_release
 from tasks.serve.engine import Engine
 from tasks.serve.loaded_release import LoadedRelease
+from tasks.stages.evaluate.decode import Decoder
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 3.0
@@ -37,23 +37,20 @@ class Serving:
 class ReleaseFollower:
     """Release that answers now. `current` is replaced atomically, so that release and engine belong together."""
 
-    def __init__(
-        self, checkout: Path, name: str, server: str, create_engine: Callable[[LoadedRelease], Engine]
-    ) -> None:
+    def __init__(self, checkout: Path, name: str, server: str) -> None:
         """Admit and load the release in production.
 
         Args:
             checkout: Root folder of the checkout.
             name: Name of the model.
             server: Name of this server in the ledger's entries about admissions.
-            create_engine: Function that starts the engine of a loaded release.
 
         Raises:
             Refused: Nothing is in production, or what is in production failed its verification.
             Unavailable: The ledger is unavailable and nothing was admitted here before, or the machine cannot load it.
         """
-        self._checkout, self._name, self._server, self._create_engine = checkout, name, server, create_engine
-        self.current = self._load(self._admit())
+        self._checkout, self._name, self._server = checkout, name, server
+        self.current = _load(self._admit())
         self.problem = ""
         """Reason why a newer release could not be looked for or loaded; empty if there is none."""
         self._tried_sequence, self._retry_at = 0, 0.0
@@ -85,7 +82,7 @@ class ReleaseFollower:
             if admitted.sequence == before.release.admitted.sequence:
                 self._note(f"the ledger was rolled back to promotion statement {newest}; see `hallmark ledger verify`")
                 return
-            self.current = self._load(admitted)
+            self.current = _load(admitted)
         except HallmarkError as error:
             self._note(str(error))
             return
@@ -117,6 +114,13 @@ class ReleaseFollower:
     def _admit(self) -> AdmittedRelease:
         return admission.admit_in_checkout(self._checkout, self._name, self._server)
 
-    def _load(self, admitted: AdmittedRelease) -> Serving:
-        loaded = loaded_release.load_release(admitted)
-        return Serving(loaded, self._create_engine(loaded))
+
+def _load(admitted: AdmittedRelease) -> Serving:
+    releases = list[LoadedRelease]()
+
+    def load() -> Decoder:
+        releases.append(loaded_release.load_release(admitted))
+        return releases[0].create_decoder()
+
+    engine = Engine(load)
+    return Serving(releases[0], engine)

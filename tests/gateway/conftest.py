@@ -11,7 +11,6 @@ from infra.gateway.app import application
 from infra.gateway.caller_keys import CallerKeys
 from infra.gateway.gateway import Gateway
 from infra.http.connections import uvicorn_config
-from tasks.serve.engine import Engine
 from tasks.serve.follower import ReleaseFollower
 from tests.console.servers import free_port, served
 from tests.registry.conftest import copied, empty_registry, founded_once
@@ -40,7 +39,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Iterator
     house = copied(founded_once, tmp_path_factory.mktemp("gateway") / "house")
     rows = release(house)
     root = house.governance.state.parent
-    follower = ReleaseFollower(root, NAME, "test", lambda loaded: Engine(loaded.create_decoder()))
+    follower = ReleaseFollower(root, NAME, "test")
     keys, port = CallerKeys(house.governance.state / "gateway"), free_port()
     gateway = Gateway(NAME, follower, keys, TOKEN)
     with served(uvicorn_config(application(gateway), port, behind_proxy=False)):

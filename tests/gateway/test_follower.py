@@ -29,7 +29,7 @@ from tests.registry.test_export import release
 def following(tmp_path: Path, founded_once: Path) -> Iterator[Served]:
     house = copied(founded_once, tmp_path / "house")
     rows = release(house)
-    followed = ReleaseFollower(house.root, NAME, "test", lambda loaded: Engine(loaded.create_decoder()))
+    followed = ReleaseFollower(house.root, NAME, "test")
     keys, port = CallerKeys(house.state / "gateway"), free_port()
     gateway = Gateway(NAME, followed, keys, TOKEN)
     with served(uvicorn_config(application(gateway), port, behind_proxy=False)):
@@ -116,7 +116,7 @@ def test_a_request_that_meets_the_change_is_answered_by_the_new_release(
 ) -> None:
     followed = following.gateway.follower
     old = followed.current
-    new = Serving(old.release, Engine(old.release.create_decoder()))
+    new = Serving(old.release, Engine(old.release.create_decoder))
 
     def closed(_: Request) -> None:
         followed.current = new

@@ -53,7 +53,7 @@ class Asked:
 
 
 def test_requests_that_join_at_any_time_are_answered_as_alone(decoder: Decoder, prompts: list[Tokens]) -> None:
-    engine = Engine(decoder, max_batch=5)
+    engine = Engine(lambda: decoder, max_batch=5)
     asked = [Asked(prompt) for prompt in prompts]
     for number, each in enumerate(asked):
         engine.submit(each.request)
@@ -68,7 +68,7 @@ def test_requests_that_join_at_any_time_are_answered_as_alone(decoder: Decoder, 
 
 
 def test_a_prompt_without_the_shared_prefix_is_answered_too(decoder: Decoder, prompts: list[Tokens]) -> None:
-    engine, odd = Engine(decoder), Asked(prompts[3][1:])
+    engine, odd = Engine(lambda: decoder), Asked(prompts[3][1:])
     beside = Asked(prompts[4])
     engine.submit(beside.request)
     engine.submit(odd.request)
@@ -78,7 +78,7 @@ def test_a_prompt_without_the_shared_prefix_is_answered_too(decoder: Decoder, pr
 
 
 def test_a_request_ends_at_its_own_limit(decoder: Decoder, prompts: list[Tokens]) -> None:
-    engine, asked = Engine(decoder), Asked(prompts[0], 1)
+    engine, asked = Engine(lambda: decoder), Asked(prompts[0], 1)
     engine.submit(asked.request)
     tokens, end = asked.answer()
     assert (len(tokens), isinstance(end, Finished) and end.reason) == (1, "length")
@@ -87,7 +87,7 @@ def test_a_request_ends_at_its_own_limit(decoder: Decoder, prompts: list[Tokens]
 
 def test_a_full_queue_and_an_engine_that_ends_refuse(decoder: Decoder, prompts: list[Tokens]) -> None:
     hold = threading.Event()
-    engine = Engine(decoder, max_batch=1, max_waiting=2)
+    engine = Engine(lambda: decoder, max_batch=1, max_waiting=2)
     first = Request(prompts[0], LIMIT, lambda _: bool(hold.wait(SECONDS)) or None)
     engine.submit(first)
     while engine.waiting:
@@ -120,7 +120,7 @@ def test_prompts_join_few_at_a_time_so_that_others_advance(
     most = max(map(len, prompts)) - 1
     monkeypatch.setattr(engines, "MAX_JOINING_TOKENS", most)
     monkeypatch.setattr(engines, "DecodingBatch", Watched)
-    engine, asked = Engine(decoder), [Asked(prompt) for prompt in prompts]
+    engine, asked = Engine(lambda: decoder), [Asked(prompt) for prompt in prompts]
     for each in asked:
         engine.submit(each.request)
     for prompt, each in zip(prompts, asked, strict=True):
@@ -132,7 +132,7 @@ def test_prompts_join_few_at_a_time_so_that_others_advance(
 
 def test_cancelled_requests_hold_no_place_in_the_queue(decoder: Decoder, prompts: list[Tokens]) -> None:
     hold = threading.Event()
-    engine = Engine(decoder, max_batch=1, max_waiting=2)
+    engine = Engine(lambda: decoder, max_batch=1, max_waiting=2)
     engine.submit(Request(prompts[0], LIMIT, lambda _: bool(hold.wait(SECONDS)) or None))
     while engine.waiting:
         time.sleep(0.01)
@@ -145,8 +145,16 @@ def test_cancelled_requests_hold_no_place_in_the_queue(decoder: Decoder, prompts
     engine.close()
 
 
+def test_what_cannot_be_loaded_is_an_error_of_the_start() -> None:
+    def fail() -> Decoder:
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        Engine(fail)
+
+
 def test_a_cancelled_request_leaves_and_the_others_go_on(decoder: Decoder, prompts: list[Tokens]) -> None:
-    engine, kept = Engine(decoder), Asked(prompts[5])
+    engine, kept = Engine(lambda: decoder), Asked(prompts[5])
     left: list[Event] = []
     gone = Request(prompts[6], LIMIT, left.append)
     never = Request(prompts[7], LIMIT, left.append, cancelled=True)
@@ -161,7 +169,7 @@ def test_a_cancelled_request_leaves_and_the_others_go_on(decoder: Decoder, promp
 def test_after_a_failure_those_who_asked_are_told_and_the_next_is_answered(
     decoder: Decoder, prompts: list[Tokens]
 ) -> None:
-    engine = Engine(decoder)
+    engine = Engine(lambda: decoder)
     broken = Asked([10**9])
     engine.submit(broken.request)
     assert broken.answer() == ([], Failed("IndexError"))
@@ -182,7 +190,7 @@ def test_a_batch_that_is_never_empty_does_not_grow(
         widths.append(batch.mask.shape[1])
 
     monkeypatch.setattr(DecodingBatch, "step", watched)
-    engine, asked = Engine(decoder, max_batch=2), [Asked(prompt) for prompt in prompts * 2]
+    engine, asked = Engine(lambda: decoder, max_batch=2), [Asked(prompt) for prompt in prompts * 2]
     for each in asked:
         engine.submit(each.request)
     for each in asked:
