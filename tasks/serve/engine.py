@@ -66,8 +66,8 @@ class Engine:
     def __init__(self, load: Callable[[], Decoder], max_batch: int = 32, max_waiting: int = 128) -> None:
         """Start the engine's thread, and wait until it has loaded the model.
 
-        The same thread loads the model and runs it. OpenMP has a pool of threads for each thread that computes. With two
-        pools on all cores, every step takes half as long again.
+        The same thread loads the model and runs it, because OpenMP has a pool of threads for each thread that computes.
+        With two pools on all cores, every step takes half as long again.
 
         Args:
             load: Function that returns the model with the prefix of its prompts. Its errors are raised here.
