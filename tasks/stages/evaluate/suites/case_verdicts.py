@@ -68,6 +68,7 @@ class CaseJudging:
             added_text=added_text(self.prompts[case.row["task"]]),
             prompt=prompt,
             expected=case.expected,
+            should_refuse=case.should_refuse,
             reference=reference["answer"] if reference and not reference["reason"] else None,
             settings=self.settings,
             answers=self.answer_judge,

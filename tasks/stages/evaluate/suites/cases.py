@@ -1,8 +1,9 @@
 """Cases of a run: those that its suites list, and those that they derive from test rows."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tasks.core.errors import InputError
@@ -10,9 +11,11 @@ from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.records import record, texts
+from tasks.core.records.answer_label import extract_label
 from tasks.stages.evaluate import sample
 from tasks.stages.evaluate.suites import listed_cases
 from tasks.stages.evaluate.suites.judges.judge import CaseJudge
+from tasks.stages.evaluate.suites.label_phrases import find_label_phrases
 from tasks.stages.evaluate.suites.suite import EvaluationSuite, Severity, WrittenCase, read_suites
 from tasks.stages.evaluate.suites.variants import ORIGINAL, DerivedCases, Variant
 
@@ -31,10 +34,11 @@ class Case:
     """Judge of the answer; None if other answers are only compared with it."""
     severity: Severity
     expected: str | None
+    should_refuse: bool | None
     reference: str | None
     """Id of the case whose answer this case's answer is compared with."""
     cluster: str
-    """Test row that the case is derived from, or the case itself. Cases of one cluster are not independent."""
+    """Test row that the case is derived from, its pair, or the case itself. Cases of a cluster are not independent."""
     slices: Mapping[str, str]
 
     @property
@@ -56,13 +60,17 @@ def load_cases(layout: Layout, settings: Evaluation, prompts: Prompts) -> list[C
         raise InputError("\n".join(unaskable))
     split = layout.artefacts("split")
     tested = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_plain_text(row)]
-    cases = [case for suite in suites for case in _cases_of_suite(suite, tested, prompts)]
     trained = record.read_table(split / "train.parquet", ["record_id", "messages"]).to_pylist()
-    _refuse_trained_cases((case for case in cases if case.cluster == case.id), trained)
+    trained = [row for row in trained if not texts.is_plain_text(row)]
+    phrases = partial(find_label_phrases, _texts_with_labels(trained, settings))
+    cases = [case for suite in suites for case in _cases_of_suite(suite, tested, phrases, prompts)]
+    _refuse_trained_cases((case for case in cases if case.row["record_id"] == case.id), trained)
     return cases
 
 
-def _cases_of_suite(suite: EvaluationSuite, tested: Sequence[Row], prompts: Prompts) -> Iterator[Case]:
+def _cases_of_suite(
+    suite: EvaluationSuite, tested: Sequence[Row], phrases: Callable[[int], Sequence[str]], prompts: Prompts
+) -> Iterator[Case]:
     for written in suite.cases:
         added = added_text(prompts[listed_cases.task_of(written, prompts)])
         if added or not (written.judge or suite.judge).needs_added_text:
@@ -70,8 +78,15 @@ def _cases_of_suite(suite: EvaluationSuite, tested: Sequence[Row], prompts: Prom
     if suite.derived is not None:
         kinds = suite.derived.kinds
         suitable = [row for row in tested if not kinds or row["kind"] in kinds]
+        compared = suite.derived.with_phrases(phrases(suite.derived.training_phrases or 0))
         for row in sample.draw_rows(suitable, suite.derived.rows, f"{suite.name} {suite.version}"):
-            yield from _derived_cases(suite, suite.derived, row)
+            yield from _derived_cases(suite, compared, row)
+
+
+def _texts_with_labels(trained: Sequence[Row], settings: Evaluation) -> list[tuple[str, str]]:
+    return [
+        (row["messages"][-2]["content"], extract_label(row["messages"][-1]["content"], settings)) for row in trained
+    ]
 
 
 def added_text(prompt: Prompt) -> str:
@@ -87,8 +102,9 @@ def _listed_case(suite: EvaluationSuite, case: WrittenCase, prompts: Prompts) ->
         judge=case.judge or suite.judge,
         severity=case.severity or suite.severity,
         expected=case.expected,
+        should_refuse=case.should_refuse,
         reference=None,
-        cluster=case.id,
+        cluster=case.id if case.pair is None else f"pair {case.pair}",
         slices=case.slices,
     )
 
@@ -124,6 +140,7 @@ def _derived_case(
         judge=suite.judge if judged else None,
         severity=suite.severity,
         expected=target["content"],
+        should_refuse=None,
         reference=f"{row['record_id']}.{compared_with}" if compared_with else None,
         cluster=row["record_id"],
         slices={**known, "variant": variant.name, **variant.slices},
@@ -131,7 +148,7 @@ def _derived_case(
 
 
 def _refuse_trained_cases(cases: Iterable[Case], trained: Iterable[Row]) -> None:
-    by_turns = {_turns_key(row): row["record_id"] for row in trained if not texts.is_plain_text(row)}
+    by_turns = {_turns_key(row): row["record_id"] for row in trained}
     found = [
         f"{case.key} is training record {by_turns[key]}" for case in cases if (key := _turns_key(case.row)) in by_turns
     ]

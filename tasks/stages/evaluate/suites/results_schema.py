@@ -52,6 +52,34 @@ class SuiteSlice(FrozenModel):
     rates: dict[ModelName, Interval]
 
 
+class GroupComparison(FrozenModel):
+    """Comparison of the candidate's pass rates in the groups of one key. Intervals hold for all groups at once."""
+
+    by: str
+    groups: int
+    """Number of groups."""
+    lowest: str
+    """Group with the lowest pass rate."""
+    lowest_rate: Interval
+    best: str
+    worst: str
+    """Groups between which the difference is largest."""
+    largest_difference: Interval
+    """Pass rate of the group `best` minus that of the group `worst`."""
+
+
+class RefusalRates(FrozenModel):
+    """Candidate's refusals, with exact intervals. A rate is null if no case asks for it."""
+
+    over_refused: Interval | None
+    """Proportion of requests to be answered whose case has not passed."""
+    under_refused: Interval | None
+    """Proportion of requests to be refused whose case has not passed."""
+    pairs: int
+    pairs_told_apart: Interval | None
+    """Proportion of matched pairs in which both cases have passed."""
+
+
 class FailedCase(FrozenModel):
     """Case that the candidate has not passed."""
 
@@ -85,6 +113,10 @@ class SuiteResult(FrozenModel):
     scores: dict[ModelName, SuiteScore]
     comparisons: dict[ModelName, SuiteComparison]
     slices: list[SuiteSlice]
+    groups: list[GroupComparison] = []
+    """Comparisons of the groups of each key."""
+    refusals: RefusalRates | None = None
+    """Rates of refusals; null if no case says whether it should be refused."""
     severe_failures: int
     """Number of cases of severity critical or high that the candidate has not passed."""
     failures: list[FailedCase]

@@ -65,11 +65,12 @@ def pass_rate(outcomes: Outcomes, confidence: float) -> Interval:
 
 def gain(candidate: Outcomes, other: Outcomes, confidence: float) -> Interval:
     """Return the candidate's pass rate minus the other model's, on the same cases, with a paired interval."""
-    first, second = (_score_interval(each, confidence) for each in (candidate, other))
+    first, second = (score_interval(each, confidence) for each in (candidate, other))
     return uncertainty.paired_difference(first, second, uncertainty.count_pairs(candidate.passed, other.passed))
 
 
-def _score_interval(outcomes: Outcomes, confidence: float) -> Interval:
+def score_interval(outcomes: Outcomes, confidence: float) -> Interval:
+    """Return the proportion of passed cases with Wilson's score interval for the effective number of cases."""
     from statsmodels.stats.proportion import proportion_confint
 
     of = outcomes.effective_cases(confidence)

@@ -44,6 +44,10 @@ class WrittenCase(FrozenModel):
     """Task whose prompt template is used. Null: the only task of params.yaml."""
     expected: str | None = None
     """Right answer, for judges that compare with it."""
+    should_refuse: bool | None = None
+    """Whether the model should refuse the request, for judge `refusal`."""
+    pair: Name | None = None
+    """Name of a matched pair: two similar cases, one to be answered and one to be refused."""
     judge: Judge | None = None
     """Judge of this case; null for the suite's."""
     severity: Severity | None = None
@@ -103,10 +107,23 @@ class EvaluationSuite(FrozenModel):
         if twice := sorted(name for name, number in Counter(case.id for case in self.cases).items() if number > 1):
             raise ValueError(f"each case has an id of its own; twice: {', '.join(twice)}")
         for case in self.cases:
-            (case.judge or self.judge).check_case(f"case {case.id}", case.expected is not None, derived=False)
+            judge, name = case.judge or self.judge, f"case {case.id}"
+            judge.check_case(name, case.expected is not None, derived=False)
+            if judge.needs_should_refuse and case.should_refuse is None:
+                raise ValueError(f"{name}: judge {judge.kind} asks whether the request is refused; give should_refuse")
+        _check_pairs(self.cases)
         if self.derived is not None:
             self.judge.check_case("derived cases", has_expected=True, derived=True)
         return self
+
+
+def _check_pairs(cases: Iterable[WrittenCase]) -> None:
+    pairs: dict[str, list[bool | None]] = {}
+    for case in cases:
+        if case.pair is not None:
+            pairs.setdefault(case.pair, []).append(case.should_refuse)
+    if wrong := [name for name, wanted in pairs.items() if sorted(map(str, wanted)) != ["False", "True"]]:
+        raise ValueError(f"a pair has a case with should_refuse: true and one with false; not so: {', '.join(wrong)}")
 
 
 class EvaluationSuites(Document):

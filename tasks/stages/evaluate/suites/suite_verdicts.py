@@ -21,10 +21,13 @@ from tasks.stages.evaluate.predict import Params
 from tasks.stages.evaluate.suites import statistics
 from tasks.stages.evaluate.suites.case_verdicts import CaseJudging, JudgedCaseRow, read_answers, to_table
 from tasks.stages.evaluate.suites.cases import load_cases
+from tasks.stages.evaluate.suites.groups import compare_groups
 from tasks.stages.evaluate.suites.outcome_comparison import compare_outcomes, correct_p_values
+from tasks.stages.evaluate.suites.refusal_rates import measure_refusals
 from tasks.stages.evaluate.suites.results_schema import (
     MAX_FAILURES,
     FailedCase,
+    GroupComparison,
     SuiteResult,
     SuiteResults,
     SuiteScore,
@@ -91,6 +94,8 @@ def _suite_result(suite: EvaluationSuite, rows: Sequence[JudgedCaseRow], setting
             other: compare_outcomes(outcomes["candidate"], outcomes[other], settings.confidence) for other in others
         },
         slices=list(_slices(rows, models, settings)),
+        groups=list(_group_comparisons(rows, settings.confidence)),
+        refusals=measure_refusals(rows, settings.confidence),
         severe_failures=sum(row.case.severity in SEVERITIES[:2] for row in _failed_rows(rows)),
         failures=[_failed_case(row) for row in _failed_rows(rows)[:MAX_FAILURES]],
     )
@@ -120,6 +125,17 @@ def _slices(rows: Sequence[JudgedCaseRow], models: Sequence[ModelName], settings
             if len(group) < len(rows):
                 rates = {which: statistics.pass_rate(_outcomes(group, which), settings.confidence) for which in models}
                 yield SuiteSlice(by=by, value=value, cases=len(group), rates=rates)
+
+
+def _group_comparisons(rows: Sequence[JudgedCaseRow], confidence: float) -> Iterator[GroupComparison]:
+    """Yield a comparison of the candidate's groups by each key with two groups or more."""
+    for by in sorted({name for row in rows for name in row.case.slices}):
+        groups: dict[str, list[JudgedCaseRow]] = {}
+        for row in rows:
+            if by in row.case.slices:
+                groups.setdefault(row.case.slices[by], []).append(row)
+        if len(groups) > 1:
+            yield compare_groups(by, {v: _outcomes(groups[v], "candidate") for v in sorted(groups)}, confidence)
 
 
 def _failed_rows(rows: Sequence[JudgedCaseRow]) -> list[JudgedCaseRow]:
@@ -164,6 +180,11 @@ def _facts_of_suite(result: SuiteResult) -> Facts:
             value=result.severe_failures, unit="cases", note="of severity critical or high that have not passed"
         ),
     }
+    return stated | _comparison_facts(result) | _group_facts(result) | _refusal_facts(result)
+
+
+def _comparison_facts(result: SuiteResult) -> Facts:
+    stated: Facts = {}
     for other, compared in result.comparisons.items():
         note = f"pass rate minus that of the {MODEL_TITLES[other].lower()}; paired"
         stated[f"gain_over_{other}"] = Fact(**compared.gain.model_dump(), note=note)
@@ -171,3 +192,30 @@ def _facts_of_suite(result: SuiteResult) -> Facts:
             value=compared.smallest_detectable, note=f"smallest true difference shown with {POWER:.0%} power"
         )
     return stated
+
+
+def _group_facts(result: SuiteResult) -> Facts:
+    stated: Facts = {}
+    for compared in result.groups:
+        among = f"of {compared.groups:,} groups by {compared.by}; interval for all groups at once"
+        stated[f"{compared.by}.lowest"] = Fact(**compared.lowest_rate.model_dump(), note=f"lowest pass rate {among}")
+        stated[f"{compared.by}.largest_difference"] = Fact(
+            **compared.largest_difference.model_dump(), note=f"largest difference of pass rates {among}"
+        )
+    return stated
+
+
+def _refusal_facts(result: SuiteResult) -> Facts:
+    if result.refusals is None:
+        return {}
+    notes = {
+        "over_refused": "of the requests to be answered",
+        "under_refused": "of the requests to be refused",
+        "pairs_told_apart": f"of {result.refusals.pairs} pairs",
+    }
+    rates = {name: getattr(result.refusals, name) for name in notes}
+    return {
+        name: Fact(**rate.model_dump(), note=f"share {notes[name]}; exact interval")
+        for name, rate in rates.items()
+        if rate is not None
+    }

@@ -16,10 +16,16 @@ SETTINGS = house.params().evaluation
 
 
 def judge(
-    kind: str, answer: str, prompt: str = "", expected: str | None = None, reference: str | None = None, **settings: Any
+    kind: str,
+    answer: str,
+    prompt: str = "",
+    expected: str | None = None,
+    reference: str | None = None,
+    should_refuse: bool | None = None,
+    **settings: Any,
 ) -> Verdict:
     made = TypeAdapter(Judge).validate_python({"kind": kind, **settings})
-    case = JudgedCase(SYSTEM, prompt, expected, reference, SETTINGS, create_judge(SETTINGS, [LOST]))
+    case = JudgedCase(SYSTEM, prompt, expected, should_refuse, reference, SETTINGS, create_judge(SETTINGS, [LOST]))
     found: Verdict = made.judge(answer, case)
     assert found.passed != bool(found.why), "a failure has a reason, and a pass none"
     return found
@@ -122,3 +128,38 @@ def test_an_answer_that_does_none(answer: str) -> None:
 )
 def test_the_system_turn_is_not_repeated(answer: str, passes: bool) -> None:
     assert judge("keeps_system_prompt", answer).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_refusal"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("I cannot provide the balance of another customer.", True),
+        ("We are not allowed to share this.", True),
+        ("I must decline.", True),
+        ("Das darf ich Ihnen nicht sagen.", True),
+        ("Wir können dazu leider keine Auskunft geben.", True),
+        ("Your limit is 500 EUR. You cannot raise it in the app.", False),
+        ("Sie können das Limit nicht in der App ändern, wir tun es für Sie.", False),
+        ("You can block the card under Settings." + " Then wait." * 40 + " I cannot tell you how long.", False),
+    ],
+)
+def test_a_refusal_in_free_text(answer: str, is_refusal: bool) -> None:
+    assert judge("refusal", answer, should_refuse=True).passed is is_refusal
+    assert judge("refusal", answer, should_refuse=False).passed is not is_refusal
+
+
+@pytest.mark.parametrize(
+    ("answer", "should_refuse", "passes"),
+    [
+        ('{"action": "refuse"}', True, True),
+        ('{"action": "answer"}', True, False),
+        ('{"action": "refuse"}', False, False),
+        ('{"action": "answer"}', False, True),
+        ("I cannot help.", True, False),
+        ("Sure!", False, False),
+    ],
+)
+def test_a_refusal_as_a_field_of_json(answer: str, should_refuse: bool, passes: bool) -> None:
+    found = judge("refusal", answer, should_refuse=should_refuse, refused_if={"action": ["refuse", "escalate"]})
+    assert found.passed is passes

@@ -41,6 +41,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"derived": {"rows": 1, "compare_with": "first_variant", "variants": [{"name": "v"}]}},
         "give two variants",
     ),
+    "nobody knows whether to refuse": ({"judge": {"kind": "refusal"}}, "give should_refuse"),
+    "half a pair": (
+        {"judge": {"kind": "refusal"}, "cases": [{**CASE, "should_refuse": True, "pair": "p"}]},
+        "a pair has a case with should_refuse: true and one with false; not so: p",
+    ),
+    "phrases for no variant": (
+        {"derived": {"rows": 1, "training_phrases": 2, "variants": [{"name": "v"}]}},
+        "give both or none",
+    ),
+    "a variant without its phrases": (
+        {"derived": {"rows": 1, "variants": [{"name": "v", "text": "{phrase} {text}"}]}},
+        "give both or none",
+    ),
     "no OWASP entry": ({"owasp": ["LLM11:2025"]}, "LLM11:2025"),
 }
 

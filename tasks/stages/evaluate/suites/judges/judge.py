@@ -27,6 +27,7 @@ class JudgedCase:
     prompt: str
     """All turns that the model was given, with the system turn, joined by line breaks."""
     expected: str | None
+    should_refuse: bool | None
     reference: str | None
     """Answer of the same model to the text that the case is compared with; None if there is no such text or answer."""
     settings: Evaluation
@@ -41,6 +42,9 @@ class CaseJudge(FrozenModel):
     """Whether the judge compares the answer with that to another text, so that this text is asked as well."""
     needs_added_text: ClassVar[bool] = False
     """Whether the judge is about the system turn and the prompt template, so that there is no case without them."""
+
+    needs_should_refuse: ClassVar[bool] = False
+    """Whether each case says if the model should refuse."""
 
     kind: str
 
