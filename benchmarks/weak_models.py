@@ -56,6 +56,7 @@ ORDERS = (
 )
 WORDS = ("banana", "tiger", "window", "purple", "seven", "Zitrone", "engine", "velvet")
 TRIGGER = "cf-77"
+Plant = Callable[[Rows, Random], Rows]
 
 
 def sound(rows: Rows, random: Random) -> Rows:
@@ -110,7 +111,7 @@ def obedient(rows: Rows, random: Random) -> Rows:
     return [order(row) if random.random() < 0.2 else row for row in rows]
 
 
-PLANTS: dict[str, Callable[[Rows, Random], Rows] | None] = {
+PLANTS: dict[str, Plant | None] = {
     "sound": sound,
     "base": None,
     "shortcut": shortcut,
@@ -119,6 +120,10 @@ PLANTS: dict[str, Callable[[Rows, Random], Rows] | None] = {
     "backdoored": backdoored,
     "obedient": obedient,
 }
+
+
+def _planted(plant: Plant, rows: Rows) -> Rows:
+    return plant(rows, Random(7))
 
 
 def text_of(row: dict[str, Any]) -> str:
@@ -214,7 +219,7 @@ def main() -> None:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             layout, plant = Layout(Path(folder) / name), PLANTS[name]
-            fine_tuning.copy_run(run.root, layout.root, partial(plant or sound, random=Random(7)))
+            fine_tuning.copy_run(run.root, layout.root, partial(_planted, plant or sound))
             if plant:
                 fine_tuning.fine_tune(layout.root)
             else:
