@@ -65,7 +65,7 @@ def _pure_phrases(words: Sequence[list[str]], labels: Sequence[str]) -> dict[tup
 
 
 class _Surprise:
-    """How little the other words of a row explain its label, by naive Bayes with Laplace smoothing."""
+    """Surprise about the label of a row, given its other words, by naive Bayes with Laplace smoothing."""
 
     def __init__(self, words: Sequence[list[str]], labels: Sequence[str]) -> None:
         self.words = words

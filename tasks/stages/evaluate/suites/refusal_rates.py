@@ -1,4 +1,4 @@
-"""How often a model refuses what it should answer, answers what it should refuse, and tells both apart."""
+"""Rates at which a model refuses what it should answer, answers what it should refuse, and tells both apart."""
 
 from collections import defaultdict
 from collections.abc import Sequence
