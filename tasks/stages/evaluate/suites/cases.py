@@ -77,8 +77,8 @@ def _cases_of_suite(
             yield _listed_case(suite, written, prompts)
     if suite.derived is not None:
         kinds = suite.derived.kinds
-        suitable = [row for row in tested if not kinds or row["kind"] in kinds]
         compared = suite.derived.with_phrases(phrases(suite.derived.training_phrases or 0))
+        suitable = [row for row in tested if compared.variants and (not kinds or row["kind"] in kinds)]
         for row in sample.draw_rows(suitable, suite.derived.rows, f"{suite.name} {suite.version}"):
             yield from _derived_cases(suite, compared, row)
 

@@ -84,3 +84,12 @@ def test_a_suite_asks_each_phrase_of_each_row(layout: Layout) -> None:
         original = house.row(int(case.cluster, 16))["messages"][0]["content"]
         assert asked_text(case).startswith(f"{original} ") and "xq7" in asked_text(case)
         assert asked_text(case).count(original) == 1, "braces in a training row are no field"
+
+
+@pytest.mark.parametrize("compare_with", ["original", "first_variant"])
+def test_a_suite_without_phrases_asks_nothing(layout: Layout, compare_with: str) -> None:
+    variants = [{"name": name, "text": f"{{text}} {{phrase}} {name}"} for name in ("a", "b")]
+    house.write_split(layout, [house.row(number) for number in range(12)], [house.row(100)])
+    asked = {"rows": 2, "training_phrases": 3, "compare_with": compare_with, "variants": variants}
+    give_suites(layout, derived(derived=asked))
+    assert cases(layout) == []
