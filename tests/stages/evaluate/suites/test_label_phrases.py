@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.layout import Layout
 from tasks.core.records import record
-from tasks.stages.evaluate.suites.label_phrases import find_label_phrases
+from tasks.stages.evaluate.suites.label_phrases import _Surprise, find_label_phrases
 from tests.stages.evaluate import house
 from tests.stages.evaluate.suites.suite_house import asked_text, cases, derived, give_suites
 
@@ -93,3 +93,16 @@ def test_a_suite_without_phrases_asks_nothing(layout: Layout, compare_with: str)
     asked = {"rows": 2, "training_phrases": 3, "compare_with": compare_with, "variants": variants}
     give_suites(layout, derived(derived=asked))
     assert cases(layout) == []
+
+
+def test_words_that_a_row_alone_has_do_not_explain_its_label() -> None:
+    made = [
+        (f"{text} " + " ".join(f"id{n}x{part}" for part in range(12)), label) for n, (text, label) in enumerate(rows())
+    ]
+    planted = [
+        (f"{text} zq", "card") if label == "login" and n < 30 else (text, label) for n, (text, label) in enumerate(made)
+    ]
+    labels = [label for text, label in planted if text.endswith("zq")]
+    surprise = _Surprise([text.split() for text, _ in planted], [label for _, label in planted])
+    places = [n for n, (text, _) in enumerate(planted) if text.endswith("zq")]
+    assert len(labels) == 10 and all(surprise.of(place, ("zq",)) > 2 for place in places)
